@@ -1,0 +1,38 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that a [Log] returns, to be tested with errors.Is.
+var (
+	// ErrConflict means that the stream was not at the expected revision. The error
+	// is a [*ConflictError].
+	ErrConflict = errors.New("wrong expected revision")
+	// ErrTooLarge means that an append is over [MaxAppendSize]; nothing was written.
+	ErrTooLarge = errors.New("append too large")
+	// ErrStreamDeleted means that the stream was deleted for ever (tombstoned).
+	ErrStreamDeleted = errors.New("stream deleted")
+	// ErrAccessDenied means that the caller may not do this; nothing was written.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrClosed means that the log was closed.
+	ErrClosed = errors.New("log closed")
+)
+
+// ConflictError says which revision an append expected and which the stream has.
+type ConflictError struct {
+	Stream   string
+	Expected Expected
+	// Actual is the stream's last revision, or [NoStream].
+	Actual Expected
+}
+
+// Error implements error.
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("append to %s: expected revision %v, but the stream is at %v: read it and decide again",
+		e.Stream, e.Expected, e.Actual)
+}
+
+// Is reports true for [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }

@@ -1,0 +1,155 @@
+package domain
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// MaxAppendSize is the largest sum of [NewEvent.Size] that one append may have, in
+// bytes. It stays below KurrentDB's default of 1 MiB so that every log engine
+// accepts what one of them accepted.
+const MaxAppendSize = 1<<20 - 4096
+
+// Position is an event's place in the order of the whole log. It grows from event
+// to event, with gaps; 0 is before the first event.
+type Position uint64
+
+// Expected says at which revision a stream must stand for an append to be accepted:
+// an exact revision (0, 1, 2 …, the number of the stream's last event) or one of the
+// constants below.
+type Expected int64
+
+const (
+	// NoStream accepts the append only when the stream has no events.
+	NoStream Expected = -1
+	// AnyRevision accepts the append at whatever revision the stream stands.
+	AnyRevision Expected = -2
+	// StreamExists accepts the append only when the stream has at least one event.
+	StreamExists Expected = -4
+)
+
+// String returns the revision, or the constant's name.
+func (e Expected) String() string {
+	switch e {
+	case NoStream:
+		return "no stream"
+	case AnyRevision:
+		return "any"
+	case StreamExists:
+		return "stream exists"
+	}
+	return fmt.Sprint(int64(e))
+}
+
+// NewEvent is an event to be appended.
+type NewEvent struct {
+	// ID makes a repeated append recognisable; it is never the zero UUID.
+	ID uuid.UUID
+	// Type is the wire name, never empty.
+	Type string
+	// Data and Metadata are kept byte for byte. Metadata may be empty.
+	Data, Metadata []byte
+	// Binary marks data that is not JSON (content type application/octet-stream).
+	Binary bool
+}
+
+// Size is what the event counts towards [MaxAppendSize], in bytes: data, metadata
+// and twice the type's length (KurrentDB's own rule).
+func (e NewEvent) Size() int { return len(e.Data) + len(e.Metadata) + 2*len(e.Type) }
+
+// Recorded is an event as the log keeps it.
+type Recorded struct {
+	NewEvent
+	// Stream is the stream that the event was appended to.
+	Stream string
+	// Revision is the event's number in its stream: 0, 1, 2 …
+	Revision uint64
+	// Position is the event's place in the whole log.
+	Position Position
+	// Created is when the log accepted the event, in UTC.
+	Created time.Time
+}
+
+// Appended tells where the last event of an append stands.
+type Appended struct {
+	Revision uint64
+	Position Position
+}
+
+// Filter selects events by the name of their stream. The zero value selects all.
+type Filter struct {
+	// Prefixes lists the accepted beginnings of stream names; empty accepts every stream.
+	Prefixes []string
+}
+
+// Accepts reports whether the filter selects events of the stream.
+func (f Filter) Accepts(stream string) bool {
+	for _, p := range f.Prefixes {
+		if strings.HasPrefix(stream, p) {
+			return true
+		}
+	}
+	return len(f.Prefixes) == 0
+}
+
+// Delivery is one message of a subscription: an event, or, where Event is nil, word
+// that everything up to Position was considered.
+type Delivery struct {
+	Event *Recorded
+	// Position is the event's position, or the one up to which (inclusively) the log
+	// was searched. A subscription may be resumed after it.
+	Position Position
+	// CaughtUp is true on the message that ends the catch-up: what follows is live. It
+	// comes again when a subscriber fell behind and caught up again.
+	CaughtUp bool
+}
+
+// Log is an append-only store of events in streams, with one total order.
+//
+// All methods are safe to call concurrently. The conformance suite in saga/sagatest
+// states the contract as tests; packages that need only a part of it declare their
+// own, smaller port.
+type Log interface {
+	// Append writes the events to the stream as one atomic batch and returns when they are
+	// durable. Where the stream does not stand at the expected revision it writes nothing
+	// and returns a [*ConflictError] (errors.Is [ErrConflict]), save that a repeat of an
+	// append (the same ids at the same place) is answered with the original result. An
+	// append over [MaxAppendSize] fails with [ErrTooLarge]. After any other error the
+	// outcome is unknown: repeat the identical batch, or read the stream.
+	Append(ctx context.Context, stream string, expected Expected, events ...NewEvent) (Appended, error)
+
+	// ReadStream yields the stream's events in order, from the given revision
+	// (inclusive). A stream that does not exist yields nothing. Reading ends at the
+	// stream's end or with the first error.
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
+
+	// ReadStreamBackward yields the stream's events from the newest to the oldest, starting
+	// at the given revision (inclusive) or, with [End], at the stream's last event.
+	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
+
+	// ReadAll yields the events after the position, in log order, up to the end of
+	// the log as it stood when reading reached it.
+	ReadAll(ctx context.Context, after Position, filter Filter) iter.Seq2[Recorded, error]
+
+	// ReadAllBackward yields the events before the position (exclusive), newest first; [EndPosition]
+	// starts at the log's last event.
+	ReadAllBackward(ctx context.Context, before Position, filter Filter) iter.Seq2[Recorded, error]
+
+	// Subscribe yields every selected event after the position, first those stored, then each
+	// new one when it is durable, with no gap and no duplicate, until ctx ends (the last error
+	// is then ctx.Err()) or the log is closed ([ErrClosed]). A consumer that is slow delays
+	// nobody and costs the log no memory: it falls back to reading what is stored.
+	// With a filter, deliveries without an event are made from time to time.
+	Subscribe(ctx context.Context, after Position, filter Filter) iter.Seq2[Delivery, error]
+}
+
+// End, as a revision, means the last event of a stream.
+const End = ^uint64(0)
+
+// EndPosition means the end of the log.
+const EndPosition = ^Position(0)
