@@ -1,0 +1,189 @@
+package domain
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Meta is what atone keeps in the metadata of each event of a run.
+type Meta struct {
+	// CorrelationID is the id of the outermost run; CausationID the id of the event
+	// that led to this one. Both names are EventStoreDB's own.
+	CorrelationID string `json:"$correlationId,omitempty"`
+	CausationID   string `json:"$causationId,omitempty"`
+	// At is when the event was decided, by the coordinator's clock.
+	At time.Time `json:"at"`
+	// Actor is who caused it: a person, a token's name, or the coordinator.
+	Actor string `json:"actor,omitempty"`
+	// Trace is the W3C traceparent of the run.
+	Trace string `json:"traceparent,omitempty"`
+	// Wake is set on the last event of each append, see [Wake].
+	Wake Wake `json:"wake,omitzero"`
+	// Hash is the chain hash, see [Seal].
+	Hash string `json:"hash,omitempty"`
+}
+
+// Wake says, on the last event of an append, when the run next needs a coordinator's
+// attention. It lets recovery pass over runs without loading them.
+type Wake struct {
+	// State is the run's state after the append.
+	State RunState `json:"state,omitempty"`
+	// Due is when the next timer of the run fires; zero when it has none.
+	Due time.Time `json:"due,omitzero"`
+	// Busy means that something besides a timer is owed: an attempt in flight, a child.
+	Busy bool `json:"busy,omitempty"`
+}
+
+// Fact is an event of a run with its place and circumstances: what a run's state is
+// folded from.
+type Fact struct {
+	Event    Event
+	Meta     Meta
+	ID       uuid.UUID
+	Revision uint64
+}
+
+// ChainHash is a link of a run's hash chain.
+type ChainHash [sha256.Size]byte
+
+// String returns the hash in unpadded URL-safe base64, 43 characters.
+func (h ChainHash) String() string { return base64.RawURLEncoding.EncodeToString(h[:]) }
+
+// ParseChainHash reads what [ChainHash.String] wrote.
+func ParseChainHash(s string) (ChainHash, error) {
+	var h ChainHash
+	n, err := base64.RawURLEncoding.Decode(h[:], []byte(s))
+	if len(s) != base64.RawURLEncoding.EncodedLen(len(h)) || err != nil || n != len(h) {
+		return h, fmt.Errorf("%q is no chain hash", s)
+	}
+	return h, nil
+}
+
+// ErrTampered means that an event does not carry the hash that its content and its
+// predecessor give.
+var ErrTampered = errors.New("chain hash does not match")
+
+// Seal turns an event of a run into a log event. It writes the data and metadata,
+// links it to the hash of the event before (the zero hash for the first), and derives the
+// event's id from that link, so that the id stands for run, revision and whole content.
+//
+// The chain hash is SHA-256 over previous hash, stream, revision, type, data and the
+// metadata without its last member, "hash", each preceded by its length.
+func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash) {
+	w := objectWriter{buf: make([]byte, 0, 512)}
+	if d, ok := e.(*DomainEvent); ok {
+		w.buf = append(w.buf, orNull(d.Payload)...)
+	} else {
+		w.open()
+		e.fields(&w)
+		w.close()
+	}
+	split := len(w.buf)
+	w.open()
+	m.fields(&w)
+	data, meta := w.buf[:split:split], w.buf[split:]
+	h := linkHash(prev, stream, revision, e.WireName(), data, meta)
+	w.str("hash", h.String())
+	w.close()
+	meta = w.buf[split:]
+	return NewEvent{
+		ID:       uuid.NewSHA1(eventSpace, h[:]),
+		Type:     e.WireName(),
+		Data:     w.buf[:split:split],
+		Metadata: meta,
+	}, h
+}
+
+func (m *Meta) fields(w *objectWriter) {
+	w.optStr("$correlationId", m.CorrelationID)
+	w.optStr("$causationId", m.CausationID)
+	w.time("at", m.At)
+	w.optStr("actor", m.Actor)
+	w.optStr("traceparent", m.Trace)
+	if m.Wake != (Wake{}) {
+		w.name("wake")
+		w.open()
+		w.optStr("state", string(m.Wake.State))
+		w.time("due", m.Wake.Due)
+		w.flag("busy", m.Wake.Busy)
+		w.close()
+	}
+}
+
+func linkHash(prev ChainHash, stream string, revision uint64, wireName string, data, meta []byte) ChainHash {
+	b := make([]byte, 0, len(prev)+len(stream)+len(wireName)+len(data)+len(meta)+48)
+	b = append(b, prev[:]...)
+	b = appendSized(b, []byte(stream))
+	b = strconv.AppendUint(b, revision, 10)
+	b = append(b, ':')
+	b = appendSized(b, []byte(wireName))
+	b = appendSized(b, data)
+	b = appendSized(b, meta)
+	return sha256.Sum256(b)
+}
+
+func appendSized(b, part []byte) []byte {
+	b = strconv.AppendInt(b, int64(len(part)), 10)
+	b = append(b, ':')
+	return append(b, part...)
+}
+
+// hashMember is how the last member of the metadata begins, and hashTail the length of it all.
+var hashMember = []byte(`,"hash":"`)
+
+const hashTail = len(`,"hash":"`) + 43 + len(`"}`)
+
+// Verify checks that a recorded event of a run follows the event with the hash prev and
+// returns its own hash. The error is [ErrTampered] where it does not.
+func Verify(r *Recorded, prev ChainHash) (ChainHash, error) {
+	var h ChainHash
+	if len(r.Metadata) < hashTail {
+		return h, fmt.Errorf("%s revision %d has no hash: %w", r.Stream, r.Revision, ErrTampered)
+	}
+	cut := len(r.Metadata) - hashTail
+	tail := r.Metadata[cut:]
+	if !bytes.HasPrefix(tail, hashMember) || !bytes.HasSuffix(tail, []byte(`"}`)) {
+		return h, fmt.Errorf("%s revision %d has no hash: %w", r.Stream, r.Revision, ErrTampered)
+	}
+	h = linkHash(prev, r.Stream, r.Revision, r.Type, r.Data, r.Metadata[:cut])
+	if stored := string(tail[len(hashMember) : len(tail)-2]); stored != h.String() {
+		return h, fmt.Errorf("%s revision %d (%s): %w", r.Stream, r.Revision, r.Type, ErrTampered)
+	}
+	if r.ID != uuid.NewSHA1(eventSpace, h[:]) {
+		return h, fmt.Errorf("%s revision %d (%s): its id was changed: %w", r.Stream, r.Revision, r.Type, ErrTampered)
+	}
+	return h, nil
+}
+
+// DecodeMeta reads the metadata of an event of a run.
+func DecodeMeta(b []byte) (Meta, error) {
+	var m Meta
+	if len(b) == 0 {
+		return m, nil
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("decode metadata: %w", err)
+	}
+	return m, nil
+}
+
+// DecodeFact reads an event of a run as the log recorded it.
+func DecodeFact(r *Recorded) (Fact, error) {
+	e, err := DecodeEvent(r.Type, r.Data)
+	if err != nil {
+		return Fact{}, fmt.Errorf("%s revision %d: %w", r.Stream, r.Revision, err)
+	}
+	m, err := DecodeMeta(r.Metadata)
+	if err != nil {
+		return Fact{}, fmt.Errorf("%s revision %d: %w", r.Stream, r.Revision, err)
+	}
+	return Fact{Event: e, Meta: m, ID: r.ID, Revision: r.Revision}, nil
+}

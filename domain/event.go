@@ -1,0 +1,374 @@
+package domain
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is a fact in a run's stream. The concrete types are the structs of this
+// package that have a wire name; a [*DomainEvent] is one that an app emitted.
+type Event interface {
+	// WireName returns the versioned name under which the event is stored.
+	WireName() string
+	// fields writes the event's JSON members.
+	fields(w *objectWriter)
+}
+
+// Direction is what an attempt tries.
+type Direction string
+
+// The directions of an attempt.
+const (
+	Do      Direction = "do"
+	Undo    Direction = "undo"
+	Probe   Direction = "probe"
+	Handler Direction = "failure" // a failure handler
+)
+
+// FailureKind says how something failed.
+type FailureKind string
+
+// The kinds of failure.
+const (
+	FailureRetryable FailureKind = "retryable" // an error that may go away
+	FailurePermanent FailureKind = "permanent" // an error that will not
+	FailureTimedOut  FailureKind = "timed_out" // no outcome in time: the effect is in doubt
+	FailureLost      FailureKind = "lost"      // the worker died: the effect is in doubt
+	FailureCancelled FailureKind = "cancelled" // a person, or a parent, asked to turn back
+	FailureDeadline  FailureKind = "deadline"  // the run's deadline passed
+	FailureParent    FailureKind = "parent"    // the parent run turned back
+)
+
+// Failure says what failed and why.
+type Failure struct {
+	Kind    FailureKind `json:"kind"`
+	Message string      `json:"message"`
+	// Step is where it happened; empty for the run as a whole.
+	Step string `json:"step,omitempty"`
+	// Type is the Go type of the error.
+	Type string `json:"type,omitempty"`
+	// Stack is the goroutine's stack when the failure was a panic.
+	Stack string `json:"stack,omitempty"`
+	// InDoubt means that the effect may have happened all the same.
+	InDoubt bool `json:"in_doubt,omitempty"`
+	// RetryAfter is the delay that the author asked for, if any.
+	RetryAfter Duration `json:"retry_after,omitzero"`
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	if f.Step != "" {
+		return f.Step + ": " + f.Message
+	}
+	return f.Message
+}
+
+// ParentRef points from a child run to the step that started it.
+type ParentRef struct {
+	Run  RunID  `json:"run"`
+	Step string `json:"step"`
+}
+
+// TriggerRef points to the domain event that started a run.
+type TriggerRef struct {
+	Stream string `json:"stream"`
+	Event  string `json:"event"`
+	Type   string `json:"type"`
+}
+
+// The events of a run as a whole.
+type (
+	// RunStarted is the first event of every run.
+	RunStarted struct {
+		Saga    string `json:"saga"`
+		Version int    `json:"version"`
+		// Plan is the hash of the plan that the run is pinned to.
+		Plan     string            `json:"plan"`
+		Input    json.RawMessage   `json:"input"`
+		Key      string            `json:"key,omitempty"`
+		Labels   map[string]string `json:"labels,omitempty"`
+		Parent   *ParentRef        `json:"parent,omitempty"`
+		Trigger  *TriggerRef       `json:"trigger,omitempty"`
+		Deadline time.Time         `json:"deadline,omitzero"`
+	}
+	// RunCompleted ends a run whose plan was done.
+	RunCompleted struct {
+		Output json.RawMessage `json:"output,omitempty"`
+	}
+	// RunTurnedBack begins backward recovery.
+	RunTurnedBack struct {
+		Cause Failure `json:"cause"`
+	}
+	// CancelRequested records a cancel that waits for the outcome of an irreversible attempt.
+	CancelRequested struct {
+		Cause Failure `json:"cause"`
+	}
+	// RunCompensated ends a run that failed and was undone.
+	RunCompensated struct {
+		// Left lists the steps whose effect was knowingly left behind.
+		Left []string `json:"left,omitempty"`
+	}
+	// RunCancelled ends a run that was cancelled and undone.
+	RunCancelled struct {
+		Left []string `json:"left,omitempty"`
+	}
+	// RunAbandoned ends a run that a person closed with effects left.
+	RunAbandoned struct {
+		Reason string   `json:"reason"`
+		Left   []string `json:"left,omitempty"`
+	}
+	// RunStuck opens an incident: the step can go neither way by itself.
+	RunStuck struct {
+		Incident  string    `json:"incident"`
+		Step      string    `json:"step"`
+		Direction Direction `json:"direction"`
+		Cause     Failure   `json:"cause"`
+	}
+	// RunPaused stops new attempts from being started.
+	RunPaused struct {
+		Reason string `json:"reason"`
+	}
+	// RunResumed lifts a pause.
+	RunResumed struct {
+		Reason string `json:"reason"`
+	}
+	// RunBlocked records that no process at hand can go on with the run, and why.
+	RunBlocked struct {
+		Reason string `json:"reason"`
+	}
+)
+
+// The events of an attempt.
+type (
+	// AttemptStarted is durable before the handler is called.
+	AttemptStarted struct {
+		Step      string    `json:"step"`
+		Direction Direction `json:"direction"`
+		Attempt   int       `json:"attempt"`
+		// Action is the name of the action.
+		Action string `json:"action"`
+		// Input is recorded with the first attempt of a direction and holds for all.
+		Input json.RawMessage `json:"input,omitempty"`
+		// Due is when the attempt is given up.
+		Due time.Time `json:"due,omitzero"`
+		// Node is the coordinator whose queue carries the attempt.
+		Node string `json:"node,omitempty"`
+	}
+	// AttemptSucceeded records an outcome; for a do it completes the step.
+	AttemptSucceeded struct {
+		Step      string          `json:"step"`
+		Direction Direction       `json:"direction"`
+		Attempt   int             `json:"attempt"`
+		Output    json.RawMessage `json:"output,omitempty"`
+	}
+	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which.
+	AttemptFailed struct {
+		Step      string    `json:"step"`
+		Direction Direction `json:"direction"`
+		Attempt   int       `json:"attempt"`
+		Cause     Failure   `json:"cause"`
+		// RetryAt is when the next attempt begins; without it the step has failed for good.
+		RetryAt time.Time `json:"retry_at,omitzero"`
+		// Probe means that the action is asked first whether the attempt applied.
+		Probe bool `json:"probe,omitempty"`
+	}
+	// StepProbed records a probe's answer.
+	StepProbed struct {
+		Step    string  `json:"step"`
+		Attempt int     `json:"attempt"`
+		Verdict Verdict `json:"verdict"`
+		// Output is that of the attempt, where it applied.
+		Output json.RawMessage `json:"output,omitempty"`
+		// RetryAt is when the next attempt of the do begins, where one is due.
+		RetryAt time.Time `json:"retry_at,omitzero"`
+	}
+	// AttemptHeartbeat records progress of a long attempt.
+	AttemptHeartbeat struct {
+		Step      string          `json:"step"`
+		Direction Direction       `json:"direction"`
+		Attempt   int             `json:"attempt"`
+		Details   json.RawMessage `json:"details,omitempty"`
+		Due       time.Time       `json:"due"`
+	}
+	// OutcomeLate records the outcome of an attempt that had been given up.
+	OutcomeLate struct {
+		Step      string          `json:"step"`
+		Direction Direction       `json:"direction"`
+		Attempt   int             `json:"attempt"`
+		Output    json.RawMessage `json:"output,omitempty"`
+		// Cause is set where the late outcome is a failure.
+		Cause *Failure `json:"cause,omitempty"`
+	}
+)
+
+// Verdict is a probe's answer to "did it apply?".
+type Verdict string
+
+// The verdicts.
+const (
+	Applied    Verdict = "applied"
+	NotApplied Verdict = "not_applied"
+	Unknown    Verdict = "unknown"
+)
+
+// The events of a step other than its attempts.
+type (
+	// StepFailed records a failure outside any attempt: an input that can't be
+	// computed, an await that ran out, a child that failed.
+	StepFailed struct {
+		Step  string  `json:"step"`
+		Cause Failure `json:"cause"`
+	}
+	// StepIgnored lets the run go on without a failed step.
+	StepIgnored struct {
+		Step string `json:"step"`
+	}
+	// ItemFailed turns one item of an each back, within the tolerated number.
+	ItemFailed struct {
+		Step  string  `json:"step"`
+		Item  int     `json:"item"`
+		Cause Failure `json:"cause"`
+	}
+	// StepRetried gives a stuck step a new set of attempts.
+	StepRetried struct {
+		Step      string    `json:"step"`
+		Direction Direction `json:"direction"`
+		Reason    string    `json:"reason"`
+	}
+	// StepResolved settles a stuck step by a person's word.
+	StepResolved struct {
+		Step      string     `json:"step"`
+		Direction Direction  `json:"direction"`
+		How       Resolution `json:"how"`
+		// Output stands in for the step's, where How is substitute.
+		Output json.RawMessage `json:"output,omitempty"`
+		Reason string          `json:"reason"`
+	}
+	// BranchChosen records which child of a switch runs; -1 is none.
+	BranchChosen struct {
+		Step   string `json:"step"`
+		Branch int    `json:"branch"`
+		Case   string `json:"case,omitempty"`
+	}
+	// ItemsListed records the items of an each, in parts that fit an append. A part at
+	// offset 0 starts over; the last one starts the items.
+	ItemsListed struct {
+		Step   string            `json:"step"`
+		Offset int               `json:"offset"`
+		Items  []json.RawMessage `json:"items"`
+		Last   bool              `json:"last"`
+	}
+	// ValueComputed records a value that the definition's code computed.
+	ValueComputed struct {
+		Step  string          `json:"step"`
+		Value json.RawMessage `json:"value"`
+	}
+	// TimerSet begins a sleep.
+	TimerSet struct {
+		Step string    `json:"step"`
+		Due  time.Time `json:"due"`
+	}
+	// TimerFired ends a sleep.
+	TimerFired struct {
+		Step string `json:"step"`
+	}
+	// AwaitOpened begins to wait for a signal or a domain event.
+	AwaitOpened struct {
+		Step   string `json:"step"`
+		Signal string `json:"signal,omitempty"`
+		Event  string `json:"event,omitempty"`
+		// Correlation selects the domain event: its correlation id equals it.
+		Correlation string    `json:"correlation,omitempty"`
+		Due         time.Time `json:"due,omitzero"`
+	}
+	// AwaitMet ends the wait with a value.
+	AwaitMet struct {
+		Step  string          `json:"step"`
+		Value json.RawMessage `json:"value,omitempty"`
+		// By is the id of the signal or event, or "default".
+		By string `json:"by,omitempty"`
+	}
+	// SignalReceived keeps a signal until an await takes it.
+	SignalReceived struct {
+		Signal string          `json:"signal"`
+		ID     string          `json:"id"`
+		Value  json.RawMessage `json:"value,omitempty"`
+	}
+	// ChildStarted is durable before the child run is started.
+	ChildStarted struct {
+		Step    string          `json:"step"`
+		Run     RunID           `json:"run"`
+		Saga    string          `json:"saga"`
+		Version int             `json:"version"`
+		Input   json.RawMessage `json:"input"`
+	}
+	// ChildTurnedBack is durable before the child run is told to undo itself.
+	ChildTurnedBack struct {
+		Step  string  `json:"step"`
+		Run   RunID   `json:"run"`
+		Cause Failure `json:"cause"`
+	}
+	// ChildEnded records how a child run ended.
+	ChildEnded struct {
+		Step   string          `json:"step"`
+		Run    RunID           `json:"run"`
+		State  RunState        `json:"state"`
+		Output json.RawMessage `json:"output,omitempty"`
+		Cause  *Failure        `json:"cause,omitempty"`
+	}
+	// PivotPassed means that the run only goes forward from here.
+	PivotPassed struct {
+		Step string `json:"step"`
+	}
+	// StepsPlanned records the further steps that a plan action returned in one round.
+	StepsPlanned struct {
+		Step  string `json:"step"`
+		Round int    `json:"round"`
+		// Steps is a sequence or parallel node of do nodes.
+		Steps *Node `json:"steps,omitempty"`
+		// Inputs are those of the steps, in order.
+		Inputs []json.RawMessage `json:"inputs,omitempty"`
+		// Done ends the rounds with Output.
+		Done   bool            `json:"done,omitempty"`
+		Output json.RawMessage `json:"output,omitempty"`
+	}
+	// DomainEvent is a fact that an action emitted. Runs ignore it.
+	DomainEvent struct {
+		Type    string
+		Payload json.RawMessage
+	}
+)
+
+// Resolution is how a person settled a stuck step.
+type Resolution string
+
+// The resolutions.
+const (
+	// ResolveSkip treats a step as having no effect, or its undo as done.
+	ResolveSkip Resolution = "skip"
+	// ResolveSubstitute treats the step as done with an output given by the person.
+	ResolveSubstitute Resolution = "substitute"
+)
+
+// RunState is the state of a run, as people see it.
+type RunState string
+
+// The states of a run.
+const (
+	RunRunning       RunState = "running"
+	RunCompensating  RunState = "compensating"
+	RunIsStuck       RunState = "stuck"
+	RunIsCompleted   RunState = "completed"
+	RunIsCompensated RunState = "compensated"
+	RunIsCancelled   RunState = "cancelled"
+	RunIsAbandoned   RunState = "abandoned"
+)
+
+// Ended reports whether the state is one of the four ends.
+func (s RunState) Ended() bool {
+	switch s {
+	case RunIsCompleted, RunIsCompensated, RunIsCancelled, RunIsAbandoned:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+package domain
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Prefixes of the streams that atone keeps. Only coordinators append to them.
+const (
+	// RunPrefix begins the name of a run's stream: run-<uuid>.
+	RunPrefix = "run-"
+	// PlanPrefix begins the name of the stream that holds one plan: plan-<hash>.
+	PlanPrefix = "plan-"
+	// SagaPrefix begins the name of the stream that lists a saga's versions: saga-<name>.
+	SagaPrefix = "saga-"
+	// SnapshotPrefix begins the name of the stream with a run's snapshots: snapshot-<uuid>.
+	SnapshotPrefix = "snapshot-"
+	// SystemPrefix begins the names of all other streams of atone's own.
+	SystemPrefix = "atone-"
+)
+
+// ReservedStream reports whether only atone itself may append to the stream.
+func ReservedStream(stream string) bool {
+	for _, p := range [...]string{RunPrefix, PlanPrefix, SagaPrefix, SnapshotPrefix, SystemPrefix} {
+		if strings.HasPrefix(stream, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// RunID identifies a run.
+type RunID = uuid.UUID
+
+// Name spaces of the UUIDv5 identifiers that atone derives (RFC 9562, section 5.5).
+var (
+	runSpace      = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e01")
+	eventSpace    = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e02")
+	incidentSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e03")
+)
+
+// NewRunID returns a random run id, time-ordered (UUIDv7) so that runs started
+// together lie together in an index.
+func NewRunID() RunID { return uuid.Must(uuid.NewV7()) }
+
+// RunIDForKey returns the id of the run that a caller's key names, for one saga.
+func RunIDForKey(saga, key string) RunID {
+	return uuid.NewSHA1(runSpace, []byte("key\x00"+saga+"\x00"+key))
+}
+
+// RunIDForEvent returns the id of the run that a domain event starts, for one saga.
+func RunIDForEvent(saga string, event uuid.UUID) RunID {
+	return uuid.NewSHA1(runSpace, []byte("event\x00"+saga+"\x00"+event.String()))
+}
+
+// ChildRunID returns the id of the run that a step starts as its child.
+func ChildRunID(parent RunID, step string) RunID {
+	return uuid.NewSHA1(runSpace, []byte("child\x00"+parent.String()+"\x00"+step))
+}
+
+// RunStream returns the name of the run's stream.
+func RunStream(id RunID) string { return RunPrefix + id.String() }
+
+// RunOfStream returns the run that a stream belongs to, and whether it belongs to one.
+func RunOfStream(stream string) (RunID, bool) {
+	s, ok := strings.CutPrefix(stream, RunPrefix)
+	if !ok || len(s) != 36 {
+		return RunID{}, false
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}
+
+// IdempotencyKey returns the key that every attempt of the step in that direction
+// carries. It is stable over attempts, crashes and versions of atone.
+func IdempotencyKey(run RunID, step string, dir Direction) string {
+	return run.String() + "/" + step + "/" + string(dir)
+}
+
+// IncidentID returns the id of the n-th incident of a run.
+func IncidentID(run RunID, n int) uuid.UUID {
+	return uuid.NewSHA1(incidentSpace, []byte(run.String()+"\x00"+strconv.Itoa(n)))
+}

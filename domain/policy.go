@@ -1,0 +1,118 @@
+package domain
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"time"
+)
+
+// Duration is a time.Duration that is written to JSON as text ("1m30s").
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
+
+// Jitter says how the delay before a retry is spread.
+type Jitter string
+
+// The kinds of jitter (Brooker, "Exponential Backoff and Jitter", 2015).
+const (
+	// JitterFull draws the delay from zero to the computed delay.
+	JitterFull Jitter = "full"
+	// JitterEqual draws it from half the computed delay to all of it.
+	JitterEqual Jitter = "equal"
+	// JitterFraction draws it within ±Fraction of the computed delay.
+	JitterFraction Jitter = "fraction"
+	// JitterNone uses the computed delay.
+	JitterNone Jitter = "none"
+)
+
+// Unlimited, as MaxAttempts, means that attempts are not counted.
+const Unlimited = -1
+
+// RetryPolicy says when a failed step is tried again. All fields are set; defaults
+// are filled in by whoever authors the policy.
+type RetryPolicy struct {
+	// MaxAttempts is the number of attempts in all, the first one included, or Unlimited.
+	MaxAttempts int `json:"max_attempts"`
+	// Initial is the delay before the second attempt; each further one is Multiplier
+	// times the one before, never more than Max.
+	Initial    Duration `json:"initial"`
+	Multiplier float64  `json:"multiplier"`
+	Max        Duration `json:"max"`
+	Jitter     Jitter   `json:"jitter"`
+	// Fraction is the width of JitterFraction, from 0 to 1.
+	Fraction float64 `json:"fraction,omitempty"`
+	// MaxElapsed, counted from the first attempt's start, is when no further attempt
+	// begins; 0 means never.
+	MaxElapsed Duration `json:"max_elapsed,omitempty"`
+	// TotalTimeout, counted from the first attempt's start, ends the attempt in flight
+	// as well; 0 means never.
+	TotalTimeout Duration `json:"total_timeout,omitempty"`
+}
+
+// Validate reports every field that is out of range.
+func (p RetryPolicy) Validate() error {
+	var errs []error
+	bad := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(p.MaxAttempts >= 1 || p.MaxAttempts == Unlimited, "retry: MaxAttempts is %d: use 1 or more, or Unlimited", p.MaxAttempts)
+	bad(p.Initial >= 0, "retry: Initial is negative (%v)", time.Duration(p.Initial))
+	bad(p.Max >= p.Initial, "retry: Max (%v) is below Initial (%v)", time.Duration(p.Max), time.Duration(p.Initial))
+	bad(p.Multiplier >= 1 && !math.IsInf(p.Multiplier, 0), "retry: Multiplier is %v: use 1 or more", p.Multiplier)
+	bad(p.Fraction >= 0 && p.Fraction <= 1, "retry: Fraction is %v: use 0 to 1", p.Fraction)
+	bad(p.MaxElapsed >= 0, "retry: MaxElapsed is negative (%v)", time.Duration(p.MaxElapsed))
+	bad(p.TotalTimeout >= 0, "retry: TotalTimeout is negative (%v)", time.Duration(p.TotalTimeout))
+	switch p.Jitter {
+	case JitterFull, JitterEqual, JitterFraction, JitterNone:
+	default:
+		errs = append(errs, fmt.Errorf("retry: Jitter is %q: use full, equal, fraction or none", p.Jitter))
+	}
+	return errors.Join(errs...)
+}
+
+// Delay returns how long to wait after the given attempt (1, 2 …) before the next.
+// The jitter is a function of the seed and the attempt, so that the same history
+// always gives the same delay.
+func (p RetryPolicy) Delay(attempt int, seed string) time.Duration {
+	d := float64(p.Initial) * math.Pow(p.Multiplier, float64(attempt-1))
+	if limit := float64(p.Max); d > limit || math.IsNaN(d) {
+		d = limit
+	}
+	switch p.Jitter {
+	case JitterFull:
+		d *= draw(seed, attempt)
+	case JitterEqual:
+		d *= 0.5 + draw(seed, attempt)/2
+	case JitterFraction:
+		d *= 1 + p.Fraction*(2*draw(seed, attempt)-1)
+	}
+	return time.Duration(d)
+}
+
+// draw returns a number in [0, 1) that depends on its arguments alone.
+func draw(seed string, attempt int) float64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(seed))
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(attempt))
+	_, _ = h.Write(b[:])
+	x := h.Sum64()
+	x ^= x >> 33 // FNV alone spreads short inputs badly over the high bits: finish as MurmurHash3 does.
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	return float64(x>>11) / (1 << 53)
+}
