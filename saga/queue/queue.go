@@ -1,0 +1,136 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// ErrClosed is returned by Publish and Subscribe on a closed [Queue], or through a
+// closed handle.
+var ErrClosed = errors.New("queue: closed; publish and subscribe before Close, or on a handle that is still open")
+
+// Queue is the in-process queue. Make one with [New]; it is safe for concurrent use.
+type Queue struct {
+	cfg Config
+	all *Subscriber // the group "" for those who use the Queue as a Subscriber
+
+	mu     sync.RWMutex
+	topics map[string]*topic
+	subs   map[*subscription]struct{}
+	closed bool
+}
+
+var (
+	_ message.Publisher            = (*Queue)(nil)
+	_ message.Subscriber           = (*Queue)(nil)
+	_ message.SubscribeInitializer = (*Queue)(nil)
+)
+
+// New returns an empty queue, or what [Config.Validate] finds wrong. It starts no goroutines.
+func New(cfg Config) (*Queue, error) {
+	cfg.setDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	q := &Queue{cfg: cfg, topics: map[string]*topic{}, subs: map[*subscription]struct{}{}}
+	q.all = q.Group("")
+	return q, nil
+}
+
+// Publish puts messages on a topic, in their order. It copies what it needs: messages
+// may be reused afterwards, their payload's bytes excepted. While the topic is full it
+// blocks until there is room, the message's context ends or the queue is closed.
+//
+// The error wraps [ErrClosed] or the cause of the context's end, and says how many of
+// the messages were published; the first that failed and those behind it were not.
+func (q *Queue) Publish(topic string, messages ...*message.Message) error {
+	t, err := q.topic(topic)
+	if err != nil {
+		return err
+	}
+	for i, msg := range messages {
+		if err := t.publish(msg.Context(), newSnapshot(msg)); err != nil {
+			return fmt.Errorf("%w (%d of %d messages were published)", err, i, len(messages))
+		}
+	}
+	return nil
+}
+
+// Publisher returns a handle whose Close leaves the queue open. Use one for each
+// Watermill handler that publishes: the router closes it when the handler stops.
+func (q *Queue) Publisher() *Publisher { return &Publisher{queue: q} }
+
+// Group returns a handle on a consumer group; the default group is "". Handles of the
+// same name compete for the same messages. Closing one ends its own subscriptions only.
+func (q *Queue) Group(name string) *Subscriber { return &Subscriber{queue: q, group: name} }
+
+// Subscribe subscribes the default group; see [Subscriber.Subscribe].
+func (q *Queue) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	return q.all.Subscribe(ctx, topic)
+}
+
+// SubscribeInitialize makes the default group exist on a topic.
+func (q *Queue) SubscribeInitialize(topic string) error { return q.all.SubscribeInitialize(topic) }
+
+// Close refuses new messages, ends all subscriptions and waits until what they handed
+// out is settled, at most Config.CloseTimeout. It returns an error that says how many
+// messages were not. What is still queued then is dropped, and logged. Handlers that
+// publish to the queue while they finish get [ErrClosed]; where that matters close
+// their group first. Calling Close again is harmless.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	again := q.closed
+	q.closed = true
+	q.mu.Unlock()
+
+	for _, t := range q.topics { // closed: nobody writes to the map any more
+		t.close()
+	}
+	unsettled := q.endSubscriptions(nil)
+	if !again {
+		q.reportDropped()
+	}
+	if unsettled > 0 {
+		return fmt.Errorf("queue: closed with %d messages neither acked nor nacked after %s; let handlers end when their context does, or raise Config.CloseTimeout",
+			unsettled, q.cfg.CloseTimeout)
+	}
+	return nil
+}
+
+func (q *Queue) reportDropped() {
+	for _, t := range q.topics {
+		for group, depth := range t.depths() {
+			if depth.Ready > 0 {
+				q.cfg.Logger.Warn("closing the queue dropped messages", "topic", t.name, "group", group, "messages", depth.Ready)
+			}
+		}
+	}
+}
+
+// topic returns a topic, which exists from now on.
+func (q *Queue) topic(name string) (*topic, error) {
+	q.mu.RLock()
+	t, closed := q.topics[name], q.closed
+	q.mu.RUnlock()
+	switch {
+	case closed:
+		return nil, ErrClosed
+	case t != nil:
+		return t, nil
+	case name == "":
+		return nil, errors.New("queue: the topic is empty; name one")
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, ErrClosed
+	}
+	if q.topics[name] == nil {
+		q.topics[name] = &topic{name: name, cfg: &q.cfg}
+	}
+	return q.topics[name], nil
+}
