@@ -1,0 +1,110 @@
+package eventstoredb
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc"
+)
+
+// Defaults of [Config].
+const (
+	DefaultAppendConnections = 4
+	DefaultAttemptTimeout    = 10 * time.Second
+	DefaultRetryInitial      = 50 * time.Millisecond
+	DefaultRetryMax          = 2 * time.Second
+)
+
+// Config says how a [Log] reaches its cluster.
+type Config struct {
+	// Connection is the client's connection string, for example
+	// esdb://user:password@db.example:2113, esdb://a:2113,b:2113,c:2113 (seeds of a cluster)
+	// or esdb+discover://cluster.example:2113 (seeds by DNS). Its settings tls, tlsCaFile,
+	// tlsVerifyCert, userCertFile, userKeyFile, nodePreference, gossipTimeout (seconds),
+	// keepAliveInterval, keepAliveTimeout and defaultDeadline (milliseconds) are honoured;
+	// maxDiscoverAttempts and discoveryInterval are not, because discovery is repeated for as
+	// long as the caller waits. With tls=false no credentials are sent: nobody should read
+	// a password from the wire. Required.
+	Connection string
+
+	// AppendConnections is the number of connections that appends are spread over. A server
+	// takes about 100 calls at once on each. Zero means [DefaultAppendConnections]. Reads have
+	// one of their own, and so has each subscription.
+	AppendConnections int
+
+	// AttemptTimeout bounds one attempt of an append; after it the same batch is sent again.
+	// Zero means the connection string's defaultDeadline or else [DefaultAttemptTimeout].
+	AttemptTimeout time.Duration
+
+	// RetryInitial and RetryMax are the first and the longest pause between attempts; pauses
+	// grow by half and vary at random. Zero means [DefaultRetryInitial] and [DefaultRetryMax].
+	RetryInitial, RetryMax time.Duration
+
+	// DialOptions are added to those of every connection, after the package's own: for
+	// interceptors, statistics, or a dialler. Nil adds none.
+	DialOptions []grpc.DialOption
+
+	// Logger is told of lost connections and nodes. Nil means [slog.Default].
+	Logger *slog.Logger
+}
+
+// setDefaults replaces zero values; conn may be nil where the string does not parse.
+func (c *Config) setDefaults(conn *esdb.Configuration) {
+	if c.AppendConnections == 0 {
+		c.AppendConnections = DefaultAppendConnections
+	}
+	if c.AttemptTimeout == 0 && conn != nil && conn.DefaultDeadline != nil {
+		c.AttemptTimeout = *conn.DefaultDeadline
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = DefaultAttemptTimeout
+	}
+	if c.RetryInitial == 0 {
+		c.RetryInitial = DefaultRetryInitial
+	}
+	if c.RetryMax == 0 {
+		c.RetryMax = max(DefaultRetryMax, c.RetryInitial)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+}
+
+// Validate reports everything that is wrong with the settings, joined.
+func (c Config) Validate() error {
+	_, err := c.parse()
+	c.setDefaults(nil)
+	var errs []error
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if c.AppendConnections < 0 {
+		errs = append(errs, errors.New("AppendConnections is negative: give the number of connections, or 0 for the default"))
+	}
+	if c.AttemptTimeout < 0 {
+		errs = append(errs, errors.New("AttemptTimeout is negative: give the time one attempt may take, or 0 for the default"))
+	}
+	if c.RetryInitial < 0 || c.RetryMax < c.RetryInitial {
+		errs = append(errs, errors.New("RetryInitial must be positive and RetryMax at least as long"))
+	}
+	return errors.Join(errs...)
+}
+
+// parse reads the connection string.
+func (c Config) parse() (*esdb.Configuration, error) {
+	if c.Connection == "" {
+		return nil, errors.New("connection is empty: give a connection string such as esdb://localhost:2113?tls=false")
+	}
+	conn, err := esdb.ParseConnectionString(c.Connection)
+	if err != nil {
+		// The string may hold a password, and the parser's error quotes the string.
+		return nil, errors.New("connection is not a connection string: write it as esdb://[user:password@]host:port[,host:port…][?tls=false]")
+	}
+	if err := conn.Validate(); err != nil {
+		return nil, fmt.Errorf("connection: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,95 @@
+package eventstoredb
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// healthStream is a stream that nobody writes; reading it proves that the cluster answers.
+const healthStream = "atone-health"
+
+// Log is an event log in an EventStoreDB or KurrentDB cluster. It implements
+// [domain.Log] and is safe to call concurrently.
+//
+// Events of system streams (those whose names begin with "$") are left out of ReadAll,
+// ReadAllBackward and Subscribe unless a prefix of the filter begins with "$".
+type Log struct {
+	cfg     Config
+	cluster *cluster
+
+	appends    []*link
+	nextAppend atomic.Uint64
+	reads      *link
+
+	life context.Context // ends, with cause ErrClosed, when the log is closed
+	end  context.CancelCauseFunc
+}
+
+var _ domain.Log = (*Log)(nil)
+
+// Open prepares a log on the cluster that the configuration names. It reads the
+// connection string and the certificates but dials nothing: connections are made when
+// they are first needed, and a cluster that is down makes the first call wait. Use
+// [Log.Health] to know that the cluster answers. The caller closes the log.
+func Open(cfg Config) (*Log, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("eventstoredb: invalid configuration: %w", err)
+	}
+	conn, err := cfg.parse()
+	if err != nil {
+		return nil, fmt.Errorf("eventstoredb: invalid configuration: %w", err)
+	}
+	cfg.setDefaults(conn)
+	c, err := newCluster(cfg, conn)
+	if err != nil {
+		return nil, fmt.Errorf("eventstoredb: %w", err)
+	}
+	l := &Log{cfg: cfg, cluster: c, reads: newLink(c, cfg.Logger)}
+	l.life, l.end = context.WithCancelCause(context.Background())
+	for range cfg.AppendConnections {
+		l.appends = append(l.appends, newLink(c, cfg.Logger))
+	}
+	return l, nil
+}
+
+// Close ends all calls with [domain.ErrClosed] and closes the connections. It may be
+// called more than once and always returns nil.
+func (l *Log) Close() error {
+	l.end(domain.ErrClosed)
+	l.reads.close()
+	for _, a := range l.appends {
+		a.close()
+	}
+	return nil
+}
+
+// Health reports whether the cluster answers on a connection that appends use: nil, or
+// what is wrong. It makes one attempt, bounded by ctx and [Config.AttemptTimeout], so that it
+// fits a readiness probe.
+func (l *Log) Health(ctx context.Context) error {
+	ctx, unbind := l.bind(ctx)
+	defer unbind()
+	timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
+	defer cancel()
+	err := attempt(timed, l.appendLink(), func(ctx context.Context, s *session) error {
+		return readOnce(ctx, s, l.reads.outgoing(ctx, false), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
+			func(*api.ReadResp) bool { return true })
+	})
+	if err == nil {
+		return nil
+	}
+	if cause := ended(ctx, nil); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("eventstoredb is not ready: %w", err)
+}
+
+// appendLink picks the connections for appends in turn.
+func (l *Log) appendLink() *link {
+	return l.appends[l.nextAppend.Add(1)%uint64(len(l.appends))]
+}
