@@ -30,5 +30,5 @@
 // [Queue] itself is a Publisher and, for the group "", a Subscriber; closing it ends
 // everything. Watermill's Router closes what it is given: the publisher of a handler
 // when that handler stops, the subscriber when the router closes. Give it the handles
-// from [Queue.Publisher] and [Queue.Group], whose Close ends only the handle.
+// from [Queue.Publisher] and [Queue.Group], neither of which closes the queue.
 package queue

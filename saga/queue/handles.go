@@ -2,35 +2,26 @@ package queue
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Publisher publishes to a [Queue]. Closing it leaves the queue open. It is safe for
-// concurrent use.
-type Publisher struct {
-	queue  *Queue
-	closed atomic.Bool
-}
+// Publisher publishes to a [Queue] and cannot close it. It is safe for concurrent use.
+type Publisher struct{ queue *Queue }
 
 var _ message.Publisher = (*Publisher)(nil)
 
-// Publish is [Queue.Publish]; it returns [ErrClosed] once p is closed.
+// Publish is [Queue.Publish].
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
-	if p.closed.Load() {
-		return ErrClosed
-	}
 	return p.queue.Publish(topic, messages...)
 }
 
-// Close refuses further messages through p. There is nothing to flush: a message is in
-// the queue when Publish returns.
-func (p *Publisher) Close() error {
-	p.closed.Store(true)
-	return nil
-}
+// Close does nothing, on purpose. Watermill's router closes the publisher of a handler
+// as soon as no more messages come in, while the last ones are still being handled;
+// were their outputs refused, they would be nacked and handled twice. There is
+// nothing to flush either: a message is in the queue when Publish returns.
+func (p *Publisher) Close() error { return nil }
 
 // Subscriber subscribes to a [Queue] for one consumer group. It is safe for concurrent use.
 type Subscriber struct {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
-	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/saga/queue"
 )
@@ -22,12 +21,17 @@ var features = tests.Features{
 
 // suiteConfig has room for the 10,000 messages that the suite publishes before it
 // subscribes, and does not wait long for those that it never settles.
-var suiteConfig = queue.Config{Capacity: 16384, CloseTimeout: 500 * time.Millisecond}
+var suiteConfig = queue.Config{
+	Capacity:        16384,
+	CloseTimeout:    100 * time.Millisecond,
+	RedeliveryDelay: func(int) time.Duration { return time.Millisecond },
+}
 
 func TestWatermillSuite(t *testing.T) {
 	t.Parallel()
-	f := features
-	runSuite(t, f, suiteConfig)
+	cfg := suiteConfig
+	cfg.RedeliveryDelay = nil // the default
+	runSuite(t, features, cfg)
 }
 
 func TestWatermillSuite_ContextsArePreserved(t *testing.T) {
@@ -48,9 +52,6 @@ func TestWatermillSuite_OrderIsKeptWithOneInFlight(t *testing.T) {
 // TestWatermillSuite_UnderStress runs the suite several times at once on one queue.
 // STRESS_TEST_COUNT raises the number.
 func TestWatermillSuite_UnderStress(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the suite runs once above; without -short it runs ten times at once here")
-	}
 	t.Parallel()
 	q := newQueue(t, suiteConfig)
 	tests.TestPubSubStressTest(t, features, constructor(q), groupConstructor(q))
@@ -71,13 +72,4 @@ func groupConstructor(q *queue.Queue) tests.ConsumerGroupPubSubConstructor {
 	return func(_ *testing.T, group string) (message.Publisher, message.Subscriber) {
 		return q.Publisher(), q.Group(group)
 	}
-}
-
-// newQueue returns a queue that is closed at the end of the test.
-func newQueue(t testing.TB, cfg queue.Config) *queue.Queue {
-	t.Helper()
-	q, err := queue.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, q.Close()) })
-	return q
 }

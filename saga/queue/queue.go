@@ -9,9 +9,9 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// ErrClosed is returned by Publish and Subscribe on a closed [Queue], or through a
-// closed handle.
-var ErrClosed = errors.New("queue: closed; publish and subscribe before Close, or on a handle that is still open")
+// ErrClosed is returned by Publish once the [Queue] is closed, and by Subscribe once it or
+// the [Subscriber] is.
+var ErrClosed = errors.New("queue: closed; publish and subscribe before Close")
 
 // Queue is the in-process queue. Make one with [New]; it is safe for concurrent use.
 type Queue struct {
@@ -60,8 +60,8 @@ func (q *Queue) Publish(topic string, messages ...*message.Message) error {
 	return nil
 }
 
-// Publisher returns a handle whose Close leaves the queue open. Use one for each
-// Watermill handler that publishes: the router closes it when the handler stops.
+// Publisher returns a handle whose Close leaves the queue open. Give it to Watermill
+// handlers that publish: the router closes the publisher of a handler that stops.
 func (q *Queue) Publisher() *Publisher { return &Publisher{queue: q} }
 
 // Group returns a handle on a consumer group; the default group is "". Handles of the
