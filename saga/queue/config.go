@@ -29,7 +29,8 @@ type Config struct {
 	InFlight int
 
 	// InFlightOf gives a topic its own InFlight. It is called once for each topic and
-	// group. Nil, and an answer of zero or less, mean InFlight.
+	// group, with a lock held: it must not call the queue. Nil, and an answer of zero or
+	// less, mean InFlight.
 	InFlightOf func(topic string) int
 
 	// RedeliveryDelay says how long a nacked message waits before it is delivered

@@ -43,7 +43,9 @@ func New(cfg Config) (*Queue, error) {
 
 // Publish puts messages on a topic, in their order. It copies what it needs: messages
 // may be reused afterwards, their payload's bytes excepted. While the topic is full it
-// blocks until there is room, the message's context ends or the queue is closed.
+// blocks until there is room, the message's context ends or the queue is closed. It keeps
+// the values of that context until the message is acked; a handler that publishes with
+// the context of the message it received therefore passes on that whole chain.
 //
 // The error wraps [ErrClosed] or the cause of the context's end, and says how many of
 // the messages were published; the first that failed and those behind it were not.
