@@ -1,0 +1,183 @@
+package esdbserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
+)
+
+// streamsService reads, appends and deletes.
+type streamsService struct {
+	streams.UnimplementedStreamsServer
+	server *Server
+}
+
+// drainLimit is how much of a refused append is read to its end, in bytes, so that the
+// client gets the reason: a client that is still sending when its call ends sees only
+// that it ended.
+const drainLimit = 64 << 20
+
+// Append appends the events of one call to one stream.
+func (s *streamsService) Append(call streams.Streams_AppendServer) error {
+	resp, err := s.append(call)
+	if err != nil {
+		drain(call)
+		return err
+	}
+	return call.SendAndClose(resp)
+}
+
+// drain reads the rest of the request.
+func drain(call streams.Streams_AppendServer) {
+	for size := 0; size < drainLimit; {
+		req, err := call.Recv()
+		if err != nil {
+			return
+		}
+		size += len(req.GetProposedMessage().GetData()) + len(req.GetProposedMessage().GetCustomMetadata()) + 64
+	}
+}
+
+func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.AppendResp, error) {
+	req, err := call.Recv()
+	if err != nil {
+		return nil, invalidArgument("an append begins with its options")
+	}
+	options := req.GetOptions()
+	if options == nil {
+		return nil, invalidArgument("an append begins with its options")
+	}
+	stream, err := streamName(options.GetStreamIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	expected, err := expectedByAppend(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayWrite(call.Context(), stream); err != nil {
+		return nil, err
+	}
+	events, err := s.collect(call)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.server.db.Append(call.Context(), stream, expected, events)
+	var conflict *domain.ConflictError
+	if errors.As(err, &conflict) {
+		return &streams.AppendResp{Result: &streams.AppendResp_WrongExpectedVersion_{WrongExpectedVersion: wrongVersion(options, int64(conflict.Actual))}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &streams.AppendResp{Result: &streams.AppendResp_Success_{Success: appendSuccess(done)}}, nil
+}
+
+// mayWrite checks the stream's name and the caller's right to append to it.
+func (s *streamsService) mayWrite(ctx context.Context, stream string) error {
+	if err := s.server.allow.require(ctx, write, stream); err != nil {
+		return err
+	}
+	if !streamdb.IsWritable(stream) {
+		return accessDenied()
+	}
+	return nil
+}
+
+// collect receives the events, and stops as soon as they are too many.
+func (s *streamsService) collect(call streams.Streams_AppendServer) ([]domain.NewEvent, error) {
+	var events []domain.NewEvent
+	size := 0
+	for {
+		req, err := call.Recv()
+		if errors.Is(err, io.EOF) {
+			return events, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		message := req.GetProposedMessage()
+		if message == nil {
+			return nil, invalidArgument("an append has its options once, and then events")
+		}
+		event, err := s.accept(message)
+		if err != nil {
+			return nil, err
+		}
+		if size += event.Size(); size > s.server.cfg.MaxAppendSize {
+			return nil, maximumAppendSize(s.server.cfg.MaxAppendSize)
+		}
+		events = append(events, event)
+	}
+}
+
+// accept checks one event.
+func (s *streamsService) accept(p proposed) (domain.NewEvent, error) {
+	event, err := newEvent(p)
+	if err == nil && event.Type == streamdb.TypeTombstone {
+		err = invalidArgument("events of type %s are written by Tombstone only", streamdb.TypeTombstone)
+	}
+	return event, err
+}
+
+func expectedByAppend(o *streams.AppendReq_Options) (domain.Expected, error) {
+	switch v := o.GetExpectedStreamRevision().(type) {
+	case *streams.AppendReq_Options_Revision:
+		return exactRevision(v.Revision)
+	case *streams.AppendReq_Options_NoStream:
+		return domain.NoStream, nil
+	case *streams.AppendReq_Options_Any:
+		return domain.AnyRevision, nil
+	case *streams.AppendReq_Options_StreamExists:
+		return domain.StreamExists, nil
+	}
+	return 0, invalidArgument("the expected stream revision is required")
+}
+
+func appendSuccess(done streamdb.Appended) *streams.AppendResp_Success {
+	out := &streams.AppendResp_Success{
+		CurrentRevisionOption: &streams.AppendResp_Success_NoStream{NoStream: empty},
+		PositionOption:        &streams.AppendResp_Success_NoPosition{NoPosition: empty},
+	}
+	if done.Number != streamdb.NoNumber {
+		out.CurrentRevisionOption = &streams.AppendResp_Success_CurrentRevision{CurrentRevision: uint64(done.Number)}
+	}
+	if p := uint64(done.Position); p != 0 {
+		out.PositionOption = &streams.AppendResp_Success_Position{Position: &streams.AppendResp_Position{CommitPosition: p, PreparePosition: p}}
+	}
+	return out
+}
+
+// wrongVersion says in both forms, that of 20.6 and today's, what was expected and found.
+func wrongVersion(o *streams.AppendReq_Options, actual int64) *streams.AppendResp_WrongExpectedVersion {
+	type wev = streams.AppendResp_WrongExpectedVersion
+	out := &wev{
+		CurrentRevisionOption:        &streams.AppendResp_WrongExpectedVersion_CurrentNoStream{CurrentNoStream: empty},
+		CurrentRevisionOption_20_6_0: &streams.AppendResp_WrongExpectedVersion_NoStream_20_6_0{NoStream_20_6_0: empty},
+	}
+	if actual != streamdb.NoNumber {
+		out.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentRevision{CurrentRevision: uint64(actual)}
+		out.CurrentRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0{CurrentRevision_20_6_0: uint64(actual)}
+	}
+	switch v := o.GetExpectedStreamRevision().(type) {
+	case *streams.AppendReq_Options_Any:
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedAny{ExpectedAny: empty}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_Any_20_6_0{Any_20_6_0: empty}
+	case *streams.AppendReq_Options_StreamExists:
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: empty}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_StreamExists_20_6_0{StreamExists_20_6_0: empty}
+	case *streams.AppendReq_Options_NoStream:
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: empty}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: math.MaxUint64}
+	case *streams.AppendReq_Options_Revision:
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedRevision{ExpectedRevision: v.Revision}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: v.Revision}
+	}
+	return out
+}

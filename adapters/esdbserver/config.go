@@ -1,0 +1,132 @@
+package esdbserver
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Config says what a [Server] serves and to whom. Only Log is required.
+type Config struct {
+	// Log holds the events. The server never closes it.
+	Log domain.Log
+	// Addr is the TCP address that [Server.Run] listens on. Default "127.0.0.1:2113".
+	Addr string
+
+	// TLS makes the server speak TLS; its NextProtos are set by the server. nil means
+	// plaintext, which is refused on any address but loopback.
+	TLS *tls.Config
+	// Users are those who may log in with a name and a password. Without users everybody is
+	// Anonymous, which is refused on any address but loopback.
+	Users []User
+	// Anonymous is the role of callers that send no credentials. The default is
+	// [RoleAdmin] without Users, else [RoleNone]. (The official Go client never sends
+	// credentials over plaintext.)
+	Anonymous Role
+	// Reserved lists the beginnings of the names of streams that only [RoleCoordinator] may
+	// append to or delete, whatever an ACL says: the coordinator's own. nil means
+	// [DefaultReserved]; an empty list reserves nothing.
+	Reserved []string
+
+	// MaxAppendSize is the largest append accepted, in bytes by the rule of
+	// [domain.NewEvent.Size]. Default, and upper limit, [domain.MaxAppendSize].
+	MaxAppendSize int
+	// MaxMessageSize is the largest gRPC message accepted, in bytes. It must leave room for an append that is
+	// to be refused with an explanation. Default 17 MiB, the clients' own limit.
+	MaxMessageSize int
+	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default 10,000.
+	MaxSubscriptions int
+	// MaxConnections is how many connections may be open. Default 10,000.
+	MaxConnections int
+	// WriteTimeout is how long an append in a batch may wait for the log where its client
+	// names no shorter deadline. Default 10 s.
+	WriteTimeout time.Duration
+	// TailEvents and TailBytes bound the newest events held in memory for all live
+	// subscribers together. Default 4096 events and 32 MiB.
+	TailEvents, TailBytes int
+	// IDsRemembered is how many event ids are remembered to recognise repeated appends that
+	// name no revision. Default 100,000.
+	IDsRemembered int
+
+	// Advertised is the host and port that gossip gives for this node. The default is the
+	// address that the caller has dialled.
+	Advertised string
+	// Logger gets what an operator should know. Default [slog.Default].
+	Logger *slog.Logger
+	// Now is the clock. Default [time.Now].
+	Now func() time.Time
+}
+
+// DefaultReserved are the beginnings of the names of the streams that a coordinator keeps.
+var DefaultReserved = []string{"run-", "plan-", "saga-", "atone-"}
+
+func (c *Config) setDefaults() {
+	set(&c.Addr, "127.0.0.1:2113")
+	set(&c.MaxAppendSize, domain.MaxAppendSize)
+	set(&c.MaxMessageSize, 17<<20)
+	set(&c.MaxSubscriptions, 10_000)
+	set(&c.MaxConnections, 10_000)
+	set(&c.WriteTimeout, 10*time.Second)
+	set(&c.TailEvents, 4096)
+	set(&c.TailBytes, 32<<20)
+	set(&c.IDsRemembered, 100_000)
+	set(&c.Logger, slog.Default())
+	if c.Anonymous == "" {
+		c.Anonymous = RoleNone
+		if len(c.Users) == 0 {
+			c.Anonymous = RoleAdmin
+		}
+	}
+	if c.Reserved == nil {
+		c.Reserved = DefaultReserved
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate reports everything that is wrong with the configuration, after defaults.
+func (c Config) Validate() error {
+	c.setDefaults()
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("esdbserver: "+format, args...)) }
+	if c.Log == nil {
+		fail("Config.Log is required")
+	}
+	if c.MaxAppendSize < 1 || c.MaxAppendSize > domain.MaxAppendSize {
+		fail("Config.MaxAppendSize is %d: choose 1 to %d", c.MaxAppendSize, domain.MaxAppendSize)
+	}
+	if c.MaxMessageSize < 2*c.MaxAppendSize {
+		fail("Config.MaxMessageSize is %d: it must be at least twice MaxAppendSize", c.MaxMessageSize)
+	}
+	if c.MaxSubscriptions < 1 || c.MaxConnections < 1 || c.TailEvents < 1 || c.TailBytes < 1 || c.IDsRemembered < 4 || c.WriteTimeout < 0 {
+		fail("Config has a limit below its minimum: leave it zero for the default")
+	}
+	if !c.Anonymous.known() {
+		fail("Config.Anonymous is %q: choose one of the roles", c.Anonymous)
+	}
+	names := map[string]bool{}
+	for _, u := range c.Users {
+		switch {
+		case u.Name == "" || u.Password == "":
+			fail("user %q: name and password must not be empty", u.Name)
+		case !u.Role.known():
+			fail("user %q has the role %q: choose one of the roles", u.Name, u.Role)
+		case names[u.Name]:
+			fail("user %q is given twice", u.Name)
+		}
+		names[u.Name] = true
+	}
+	return errors.Join(errs...)
+}

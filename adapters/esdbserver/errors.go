@@ -1,0 +1,113 @@
+package esdbserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
+)
+
+// failure is an error that clients understand: a gRPC status together with trailers, of
+// which "exception" names the kind and the rest its details.
+type failure struct {
+	code     codes.Code
+	message  string
+	trailers metadata.MD
+}
+
+// Error implements error.
+func (f *failure) Error() string { return f.message }
+
+// GRPCStatus makes the failure the status of its call.
+func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.message) }
+
+func exception(code codes.Code, name, message string, details ...string) *failure {
+	md := metadata.Pairs(append([]string{"exception", name}, details...)...)
+	return &failure{code: code, message: message, trailers: md}
+}
+
+func accessDenied() error {
+	return exception(codes.PermissionDenied, "access-denied", "Access Denied")
+}
+
+func unauthenticated() error {
+	return &failure{code: codes.Unauthenticated, message: "the user or the password is wrong"}
+}
+
+func streamDeleted(stream string) error {
+	return exception(codes.FailedPrecondition, "stream-deleted", fmt.Sprintf("Event stream '%s' is deleted.", stream), "stream-name", stream)
+}
+
+func wrongExpectedVersion(operation string, err *domain.ConflictError) error {
+	expected, actual := strconv.FormatInt(int64(err.Expected), 10), strconv.FormatInt(int64(err.Actual), 10)
+	message := fmt.Sprintf("%s failed due to WrongExpectedVersion. Stream: %s, Expected version: %s, Actual version: %s", operation, err.Stream, expected, actual)
+	return exception(codes.FailedPrecondition, "wrong-expected-version", message,
+		"stream-name", err.Stream, "expected-version", expected, "actual-version", actual)
+}
+
+func maximumAppendSize(limit int) error {
+	return exception(codes.InvalidArgument, "maximum-append-size-exceeded",
+		fmt.Sprintf("Maximum Append Size of %d Exceeded.", limit), "maximum-append-size", strconv.Itoa(limit))
+}
+
+func missingMetadata(property string) error {
+	return exception(codes.InvalidArgument, "missing-required-metadata-property",
+		fmt.Sprintf("Required Metadata Property '%s' is missing", property), "required-metadata-properties", "type,content-type")
+}
+
+func invalidArgument(format string, args ...any) error {
+	return &failure{code: codes.InvalidArgument, message: fmt.Sprintf(format, args...)}
+}
+
+// groupError builds one of the persistent-subscription-* exceptions.
+func groupError(code codes.Code, name, message, stream, group string, details ...string) error {
+	return exception(code, name, message, append([]string{"stream-name", stream, "group-name", group}, details...)...)
+}
+
+// translate turns an error into one that clients understand.
+func translate(err error, operation string) error {
+	var (
+		known    *failure
+		conflict *domain.ConflictError
+		deleted  *streamdb.DeletedError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &conflict):
+		return wrongExpectedVersion(operation, conflict)
+	case errors.As(err, &deleted):
+		return streamDeleted(deleted.Stream)
+	case errors.Is(err, domain.ErrTooLarge):
+		return maximumAppendSize(domain.MaxAppendSize)
+	case errors.Is(err, domain.ErrAccessDenied):
+		return accessDenied()
+	case errors.Is(err, domain.ErrClosed):
+		return &failure{code: codes.Unavailable, message: "Server Is Not Ready"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return status.FromContextError(err).Err()
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	return &failure{code: codes.Unknown, message: fmt.Sprintf("%s failed: %v", operation, err)}
+}
+
+// sendTrailers gives the call the trailers of its failure.
+func sendTrailers(ctx context.Context, err error) {
+	var f *failure
+	if errors.As(err, &f) && f.trailers != nil {
+		// It fails only outside of a call, and then there is nobody to tell.
+		_ = grpc.SetTrailer(ctx, f.trailers)
+	}
+}

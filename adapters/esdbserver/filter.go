@@ -1,0 +1,85 @@
+package esdbserver
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Limits of a filter's expressions, so that one subscription cannot slow the rest down.
+const (
+	maxPatternLength = 4096
+	maxPrefixes      = 1024
+	patternTimeout   = 250 * time.Millisecond
+	// defaultWindow is how many events are searched between checkpoints where the client
+	// does not say.
+	defaultWindow = 32
+)
+
+// eventFilter selects events by their stream's name or their type.
+type eventFilter struct {
+	byType   bool
+	prefixes []string
+	matches  func(string) bool // nil: by prefixes
+}
+
+// expression is a filter as any of the requests carries it.
+type expression interface {
+	GetRegex() string
+	GetPrefix() []string
+}
+
+// newFilter builds a filter from the request's expression.
+func newFilter(e expression, byType bool) (*eventFilter, error) {
+	f := &eventFilter{byType: byType, prefixes: e.GetPrefix()}
+	if len(f.prefixes) > maxPrefixes {
+		return nil, invalidArgument("a filter may have %d prefixes", maxPrefixes)
+	}
+	var err error
+	if pattern := e.GetRegex(); pattern != "" {
+		f.matches, err = compile(pattern)
+	}
+	return f, err
+}
+
+// compile reads a pattern of the .NET dialect, unanchored. What Go's own engine reads too
+// is run by that one, in linear time; the rest (look-around, back-references) under a
+// time limit.
+func compile(pattern string) (func(string) bool, error) {
+	if len(pattern) > maxPatternLength {
+		return nil, invalidArgument("a filter's pattern may have %d bytes", maxPatternLength)
+	}
+	if linear, err := regexp.Compile(pattern); err == nil {
+		return linear.MatchString, nil
+	}
+	full, err := regexp2.Compile(pattern, regexp2.None)
+	if err != nil {
+		return nil, invalidArgument("the filter's pattern cannot be read: %v", err)
+	}
+	full.MatchTimeout = patternTimeout
+	return func(s string) bool {
+		ok, err := full.MatchString(s)
+		return ok && err == nil
+	}, nil
+}
+
+// accepts judges an event.
+func (f *eventFilter) accepts(e *domain.Recorded) bool {
+	subject := e.Stream
+	if f.byType {
+		subject = e.Type
+	}
+	if f.matches != nil {
+		return f.matches(subject)
+	}
+	for _, p := range f.prefixes {
+		if strings.HasPrefix(subject, p) {
+			return true
+		}
+	}
+	return false
+}

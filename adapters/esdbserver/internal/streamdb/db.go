@@ -1,0 +1,97 @@
+package streamdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Config is what a [DB] needs.
+type Config struct {
+	// Log holds the events.
+	Log domain.Log
+	// Now is the clock by which $maxAge is judged.
+	Now func() time.Time
+	// StreamsCached is how many streams' metadata are remembered, and IDsRemembered how many
+	// event ids, for the appends that name no revision.
+	StreamsCached, IDsRemembered int
+	// TailEvents and TailBytes bound the newest events held for live subscribers.
+	TailEvents, TailBytes int
+}
+
+// DB applies EventStoreDB's stream rules to a log. Its methods are safe to call
+// concurrently. Live subscribers make progress only while [DB.Run] runs.
+type DB struct {
+	log   domain.Log
+	now   func() time.Time
+	infos *infoCache
+	ids   *recentIDs
+	tail  *tail
+	index *virtualIndex
+	seed  maphash.Seed
+	// locks keep ordinary appends (shared) apart from deletions and everything else that
+	// takes more than one append to do (exclusive), stream by stream.
+	locks [256]sync.RWMutex
+}
+
+// New returns a DB over the log.
+func New(cfg Config) *DB {
+	return &DB{
+		log: cfg.Log, now: cfg.Now, seed: maphash.MakeSeed(),
+		infos: newInfoCache(cfg.StreamsCached), ids: newRecentIDs(cfg.IDsRemembered),
+		tail: newTail(cfg.TailEvents, cfg.TailBytes), index: newVirtualIndex(),
+	}
+}
+
+// Open finds the end of the log, where [DB.Run] begins to follow it. It must have returned
+// before anything else is called.
+func (db *DB) Open(ctx context.Context) error {
+	end, err := db.EndPosition(ctx)
+	if err != nil {
+		return fmt.Errorf("find the end of the log: %w", err)
+	}
+	db.tail.reset(end)
+	return nil
+}
+
+// Run follows the log on behalf of live subscribers until ctx ends, and then returns nil.
+// When following fails it returns the error, and may be called again: it goes on where it
+// stopped.
+func (db *DB) Run(ctx context.Context) error {
+	for d, err := range db.log.Subscribe(ctx, db.tail.end(), domain.Filter{}) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("follow the log: %w", err)
+		case d.Event != nil:
+			db.infos.observe(d.Event.Stream, d.Event.Type)
+			db.tail.add(*d.Event)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.New("follow the log: the subscription ended")
+}
+
+// EndPosition returns the position of the log's last event, 0 for an empty log.
+func (db *DB) EndPosition(ctx context.Context) (domain.Position, error) {
+	for event, err := range db.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
+		return event.Position, err
+	}
+	return 0, nil
+}
+
+// lock returns the lock of the stream; a metastream shares its stream's lock.
+func (db *DB) lock(stream string) *sync.RWMutex {
+	for IsMetastream(stream) {
+		stream = OriginalOf(stream)
+	}
+	return &db.locks[maphash.String(db.seed, stream)%uint64(len(db.locks))]
+}

@@ -1,0 +1,108 @@
+package streamdb
+
+import (
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// recentIDs remembers where lately appended events went, for the appends that name no
+// revision: only by their ids can a repeat be told from a new append. Like the original's,
+// it is bounded; an id that was pushed out counts as new.
+type recentIDs struct {
+	mu         sync.Mutex
+	limit      int
+	young, old map[uuid.UUID]*idEntry
+}
+
+type idEntry struct {
+	stream string
+	number int64
+	// pending is closed when the append in flight has ended; nil for a settled entry.
+	pending chan struct{}
+}
+
+func newRecentIDs(limit int) *recentIDs {
+	return &recentIDs{limit: limit, young: map[uuid.UUID]*idEntry{}}
+}
+
+func (r *recentIDs) find(id uuid.UUID, stream string) *idEntry {
+	e := r.young[id]
+	if e == nil {
+		e = r.old[id]
+	}
+	if e == nil || e.stream != stream {
+		return nil
+	}
+	return e
+}
+
+func (r *recentIDs) put(id uuid.UUID, e *idEntry) {
+	if len(r.young) >= r.limit/2 {
+		r.old, r.young = r.young, make(map[uuid.UUID]*idEntry, r.limit/4)
+	}
+	r.young[id] = e
+}
+
+// verdict of [recentIDs.reserve].
+type verdict int
+
+const (
+	allNew   verdict = iota // reserved: settle or release must follow
+	allKnown                // every event is in the stream already
+	mixed                   // a known beginning, then an unknown event
+	inFlight                // an append of the same events has not ended yet: wait, then ask again
+)
+
+// reserve judges the events' ids by the table of the original. For allNew the channel is to
+// be handed to settle or release; for inFlight it is to be waited on. number is the last
+// event's place for allKnown.
+func (r *recentIDs) reserve(stream string, events []domain.NewEvent) (v verdict, number int64, done chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, e := range events {
+		entry := r.find(e.ID, stream)
+		switch {
+		case entry == nil && i > 0:
+			return mixed, 0, nil
+		case entry == nil:
+			done = make(chan struct{})
+			for _, e := range events {
+				r.put(e.ID, &idEntry{stream: stream, pending: done})
+			}
+			return allNew, 0, done
+		case entry.pending != nil:
+			return inFlight, 0, entry.pending
+		}
+		number = entry.number
+	}
+	return allKnown, number, nil
+}
+
+// settle records that the events went to the stream, the last one to the given number.
+func (r *recentIDs) settle(stream string, events []domain.NewEvent, last int64, done chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := last - int64(len(events)) + 1
+	for i, e := range events {
+		r.put(e.ID, &idEntry{stream: stream, number: first + int64(i)})
+	}
+	if done != nil {
+		close(done)
+	}
+}
+
+// release forgets a reservation whose append failed.
+func (r *recentIDs) release(stream string, events []domain.NewEvent, done chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range events {
+		if entry := r.find(e.ID, stream); entry != nil && entry.pending == done {
+			delete(r.young, e.ID)
+			delete(r.old, e.ID)
+		}
+	}
+	close(done)
+}

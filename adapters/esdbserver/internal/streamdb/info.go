@@ -1,0 +1,152 @@
+package streamdb
+
+import (
+	"context"
+	"sync"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// info is what is remembered of a stream between requests. Only things that change
+// rarely are in it; the head of a stream is always asked of the log.
+type info struct {
+	tombstoned bool
+	meta       Metadata
+	rawMeta    []byte
+	// metaRevision is the metastream's last event number, or -1.
+	metaRevision int64
+}
+
+func (i *info) softDeleted() bool {
+	return !i.tombstoned && i.meta.TruncateBefore != nil && *i.meta.TruncateBefore == Tombstoned
+}
+
+// infoCache remembers streams' info. An entry is dropped whenever an event that may
+// change it is written here or seen in the log; load never stores what it read while such
+// an event passed.
+type infoCache struct {
+	mu    sync.Mutex
+	limit int
+	// young and old are two generations: when young is full it becomes old, so that what is
+	// in use survives and what is not costs nothing to forget.
+	young, old map[string]*info
+	changes    uint64
+}
+
+func newInfoCache(limit int) *infoCache {
+	return &infoCache{limit: limit, young: map[string]*info{}}
+}
+
+func (c *infoCache) get(stream string) (*info, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, ok := c.young[stream]; ok {
+		return i, c.changes
+	}
+	if i, ok := c.old[stream]; ok {
+		c.put(stream, i)
+		return i, c.changes
+	}
+	return nil, c.changes
+}
+
+func (c *infoCache) put(stream string, i *info) {
+	if len(c.young) >= c.limit/2 {
+		c.old, c.young = c.young, make(map[string]*info, c.limit/4)
+	}
+	c.young[stream] = i
+}
+
+func (c *infoCache) store(stream string, i *info, asOf uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == asOf {
+		c.put(stream, i)
+	}
+}
+
+func (c *infoCache) drop(stream string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.young, stream)
+	delete(c.old, stream)
+}
+
+// observe drops what the event makes out of date.
+func (c *infoCache) observe(stream, eventType string) {
+	if i, _ := c.get(stream); i != nil && i.softDeleted() {
+		c.drop(stream) // the stream goes on
+	}
+	if IsMetastream(stream) {
+		c.drop(OriginalOf(stream))
+	}
+	if eventType == TypeTombstone {
+		c.drop(stream)
+	}
+}
+
+var (
+	one         = int64(1)
+	metaOfMeta  = Metadata{MaxCount: &one}
+	noMetaEvent = int64(-1)
+)
+
+// info returns what is known of the stream, reading the log if need be.
+func (db *DB) info(ctx context.Context, stream string) (*info, error) {
+	cached, asOf := db.infos.get(stream)
+	if cached != nil {
+		return cached, nil
+	}
+	i := &info{metaRevision: noMetaEvent}
+	head, found, err := db.last(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	i.tombstoned = found && head.Type == TypeTombstone
+	if IsMetastream(stream) {
+		i.meta = metaOfMeta
+	} else {
+		event, found, err := db.last(ctx, MetastreamOf(stream))
+		if err != nil {
+			return nil, err
+		}
+		if found && event.Type != TypeTombstone {
+			i.meta, i.rawMeta = ParseMetadata(event.Data), event.Data
+			i.metaRevision = int64(event.Revision)
+			if i.softDeleted() && head.Position > event.Position {
+				i.meta.TruncateBefore, err = db.firstAfter(ctx, stream, event.Position)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	db.infos.store(stream, i, asOf)
+	return i, nil
+}
+
+// firstAfter returns the number of the stream's first event after the position: where a
+// stream goes on whose soft deletion somebody appended after, without (or not yet) saying
+// so in its metadata.
+func (db *DB) firstAfter(ctx context.Context, stream string, position domain.Position) (*int64, error) {
+	var first int64
+	for event, err := range db.log.ReadStreamBackward(ctx, stream, domain.End) {
+		if err != nil {
+			return nil, err
+		}
+		if event.Position < position {
+			break
+		}
+		first = int64(event.Revision)
+	}
+	return &first, nil
+}
+
+// last returns the last event of the stream as the log has it.
+func (db *DB) last(ctx context.Context, stream string) (domain.Recorded, bool, error) {
+	for event, err := range db.log.ReadStreamBackward(ctx, stream, domain.End) {
+		return event, err == nil, err
+	}
+	return domain.Recorded{}, false, nil
+}
