@@ -1,0 +1,84 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Config sets up a [Log]. The zero value is ready for use.
+type Config struct {
+	// NoSync acknowledges appends before they are on the disk: much faster on slow disks, and
+	// after a crash of the process or the machine the last appends (some tens of
+	// kilobytes, some milliseconds) may be gone although they were acknowledged. What is left
+	// is still a whole log without gaps. For tests and for data that can be had again; never
+	// for runs with effects in the outside world.
+	NoSync bool
+
+	// CacheBytes is the size of the cache for blocks read from disk; 64 MiB when 0.
+	CacheBytes int64
+
+	// MemTableBytes is how much is collected in memory before it is written to a sorted
+	// table. Up to four such tables are held when writing lags behind. 64 MiB when 0.
+	MemTableBytes int
+
+	// TailBytes bounds the memory for the newest events, from which live subscriptions are
+	// served without touching the store; 16 MiB when 0.
+	TailBytes int
+
+	// Heads is how many streams' heads are remembered in memory, so that appends to them need
+	// no lookup; 65536 when 0.
+	Heads int
+
+	// Logger is told of damage, write errors and slow disks; slog.Default() when nil.
+	Logger *slog.Logger
+
+	// Now is the clock behind [domain.Recorded.Created]; time.Now when nil.
+	Now func() time.Time
+
+	// FS is the file system; the machine's own when nil. Tests inject faults here.
+	FS vfs.FS
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.CacheBytes, 64<<20)
+	setDefault(&c.MemTableBytes, 64<<20)
+	setDefault(&c.TailBytes, 16<<20)
+	setDefault(&c.Heads, 1<<16)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	if c.CacheBytes < 0 {
+		errs = append(errs, fmt.Errorf("CacheBytes is %d: use 0 for the default, or at least 1", c.CacheBytes))
+	}
+	if c.MemTableBytes != 0 && (c.MemTableBytes < 1<<20 || c.MemTableBytes > 1<<30) {
+		errs = append(errs, fmt.Errorf("MemTableBytes is %d: use 0 for the default, or 1 MiB to 1 GiB", c.MemTableBytes))
+	}
+	if c.TailBytes < 0 {
+		errs = append(errs, fmt.Errorf("TailBytes is %d: use 0 for the default, or at least 1", c.TailBytes))
+	}
+	if c.Heads < 0 {
+		errs = append(errs, fmt.Errorf("Heads is %d: use 0 for the default, or at least 1", c.Heads))
+	}
+	return errors.Join(errs...)
+}

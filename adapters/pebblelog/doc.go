@@ -1,0 +1,52 @@
+// Package pebblelog is atone's embedded event log: a [domain.Log] in one directory, on
+// Pebble (an LSM tree with a write-ahead log).
+//
+// # Guarantees
+//
+// An append is acknowledged after its events are in Pebble's write-ahead log and that file
+// was synced, unless [Config.NoSync] relaxes it. Concurrent appends share one sync (group
+// commit). After a crash or a power cut everything that was acknowledged is there, and of
+// what was not acknowledged each append is there whole or not at all. Positions are 1, 2,
+// 3 … without gaps, one for each event.
+//
+// An unfinished end of the write-ahead log, as a power cut leaves it, is dropped: nothing
+// in it was acknowledged. Any other damage is reported as a [*CorruptionError] with its
+// place, by [Open] or by the read that meets it, and never skipped. [Verify] looks at
+// everything, offline. One case can't be told from a power cut by any log: damage to
+// the very last record that was written before an unclean stop.
+//
+// After a write error (a full disk, a broken one) the log refuses further appends with
+// [ErrFailed] until it is opened again; it goes on serving reads.
+//
+// # Directory
+//
+// The directory belongs to one process at a time (a lock file; a second one gets
+// [ErrLocked]). It holds the file FORMAT, which says "atone log format 1", and the files
+// of a Pebble database. A log of a newer format is refused with [ErrNewerFormat]. To back
+// it up, stop the process, or take a file system snapshot, and copy the directory whole.
+//
+// # Format 1
+//
+// Integers in keys are big-endian, so that keys sort by them; "uv" is an unsigned varint.
+//
+//	'e' position(8)               → record: the events of one append; position is the first one's
+//	's' stream id(8) revision(8)  → position(8) count(uv): where an append to the stream stands
+//	'n' stream name               → stream id(8): ids are 1, 2, 3 … in the order of creation
+//	'i' stream id(8) event id(16) → revision + 1 (8): events by id, only for streams that were
+//	                                appended to without an exact revision
+//	'x' stream id(8)              → count(8): how many of the stream's events 'i' covers
+//
+// A record is
+//
+//	crc(4, little-endian) version(1) = 1 created(8, Unix nanoseconds) stream id(uv)
+//	revision(uv) count(uv) stream name(uv length, bytes), and for each event:
+//	id(16) flags(1; bit 0: binary) type, metadata, data (each uv length, bytes)
+//
+// The crc is CRC-32C over the key and all of the value that follows the crc. A record at
+// position p with n events is followed by the record at position p+n: a missing record
+// shows. 's' entries, too, follow each other without gaps.
+//
+// Every 'e' entry is written in one atomic batch with its 's', 'n' and 'i' entries. Events
+// are stored once, in the order of the log, so that reading everything is one sequential
+// scan; reading a stream costs one lookup for each of its appends.
+package pebblelog

@@ -1,0 +1,62 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/atonehq/atone/domain"
+)
+
+var (
+	// ErrLocked means that another process, or another Log of this one, has the directory open.
+	ErrLocked = errors.New("log directory is in use")
+	// ErrNewerFormat means that a newer version of atone wrote the directory.
+	ErrNewerFormat = errors.New("log has a newer format")
+	// ErrNotALog means that the directory holds something else than a log, or only a part of one.
+	ErrNotALog = errors.New("directory does not hold a log")
+	// ErrFailed means that a write failed earlier and that the log takes no more appends until
+	// it is opened again. What was acknowledged is safe.
+	ErrFailed = errors.New("log failed and takes no more appends")
+	// ErrCorrupt means that the log is damaged. The error is a [*CorruptionError].
+	ErrCorrupt = errors.New("log is damaged")
+)
+
+// CorruptionError tells what is damaged, and where.
+type CorruptionError struct {
+	// Position is the first position that is affected; 0 where the damage is not in an
+	// event, or its position is not known.
+	Position domain.Position
+	// Through is the last position that is affected, where more than one is known to be; else 0.
+	Through domain.Position
+	// Stream is the stream that the damage was met in, where known.
+	Stream string
+	// File and Offset are the place in the directory's files, where known.
+	File   string
+	Offset int64
+	// Err is what is wrong.
+	Err error
+}
+
+// Error implements error.
+func (e *CorruptionError) Error() string {
+	at := ""
+	if e.Position > 0 {
+		at += fmt.Sprintf(" at position %d", e.Position)
+	}
+	if e.Through > e.Position {
+		at += fmt.Sprintf(" to %d", e.Through)
+	}
+	if e.Stream != "" {
+		at += fmt.Sprintf(" in stream %s", e.Stream)
+	}
+	if e.File != "" {
+		at += fmt.Sprintf(" in file %s at offset %d", e.File, e.Offset)
+	}
+	return fmt.Sprintf("%v%s: %v: restore a backup, or have the disk checked and the rest exported", ErrCorrupt, at, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *CorruptionError) Unwrap() error { return e.Err }
+
+// Is reports true for [ErrCorrupt].
+func (e *CorruptionError) Is(target error) bool { return target == ErrCorrupt }

@@ -1,0 +1,139 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// head is what the committer knows of a stream.
+type head struct {
+	id   uint64 // 0: the stream does not exist
+	next uint64 // the revision of the next event
+	last domain.Position
+	// indexed is how many of the stream's events are found by id.
+	indexed uint64
+	// pending is what the batch with this number writes to the stream: the store does not
+	// have it before the batch is complete.
+	batch   uint64
+	pending []*record
+}
+
+// inBatch returns what the batch that is being built writes to the stream.
+func (h *head) inBatch(number uint64) []*record {
+	if h.batch != number {
+		return nil
+	}
+	return h.pending
+}
+
+// add moves the head over a record of the batch with this number.
+func (h *head) add(number uint64, r *record) {
+	if h.batch != number {
+		h.batch, h.pending = number, nil
+	}
+	h.pending = append(h.pending, r)
+	h.next, h.last = r.revision+uint64(len(r.events)), r.last()
+}
+
+// expected is the stream's last revision as [domain.ConflictError.Actual] has it.
+func (h *head) expected() domain.Expected {
+	if h.id == 0 {
+		return domain.NoStream
+	}
+	return domain.Expected(h.next) - 1
+}
+
+// heads caches streams' heads in two generations, which bounds it to twice its limit and
+// keeps what was used lately. Only the committer uses it.
+type heads struct {
+	limit        int
+	young, old   map[string]*head
+	hits, misses uint64
+	lookup       func(name string) (*head, error)
+}
+
+func newHeads(limit int, lookup func(string) (*head, error)) *heads {
+	return &heads{limit: limit, young: make(map[string]*head), lookup: lookup}
+}
+
+// get returns the stream's head, for the caller to change as it writes to the stream.
+func (c *heads) get(name string) (*head, error) {
+	if h, ok := c.young[name]; ok {
+		c.hits++
+		return h, nil
+	}
+	h, ok := c.old[name]
+	if ok {
+		c.hits++
+	} else {
+		c.misses++
+		var err error
+		if h, err = c.lookup(name); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.young) >= c.limit {
+		c.young, c.old = make(map[string]*head, c.limit/4), c.young
+	}
+	c.young[name] = h
+	return h, nil
+}
+
+// lookupHead reads the stream's head from the store.
+func (l *Log) lookupHead(name string) (*head, error) {
+	id, err := l.streamID(name)
+	if err != nil || id == 0 {
+		return &head{}, err
+	}
+	iter, err := l.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendStreamKey(nil, id, 0), UpperBound: appendStreamKey(nil, id+1, 0),
+	})
+	if err != nil {
+		return nil, l.damaged(err, &CorruptionError{Stream: name})
+	}
+	defer iter.Close()
+	if !iter.Last() {
+		return nil, l.damaged(iter.Error(), &CorruptionError{Stream: name, Err: errors.New("the stream has a name and no events")})
+	}
+	_, revision, err := parseStreamKey(iter.Key())
+	if err != nil {
+		return nil, &CorruptionError{Stream: name, Err: err}
+	}
+	entry, err := parseStreamEntry(iter.Value())
+	if err != nil {
+		return nil, &CorruptionError{Stream: name, Err: err}
+	}
+	h := &head{id: id, next: revision + entry.count, last: entry.position + domain.Position(entry.count) - 1}
+	h.indexed, err = l.number(appendIndexedKey(nil, id))
+	return h, err
+}
+
+// streamID returns the stream's number, 0 when it does not exist.
+func (l *Log) streamID(name string) (uint64, error) {
+	id, err := l.number(appendNameKey(make([]byte, 0, 64), name))
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", name, err)
+	}
+	return id, nil
+}
+
+// number reads an entry whose value is a number, 0 when there is none.
+func (l *Log) number(key []byte) (uint64, error) {
+	value, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, l.damaged(err, &CorruptionError{})
+	}
+	defer closer.Close()
+	n, err := parseUint64(value)
+	if err != nil {
+		return 0, &CorruptionError{Err: err}
+	}
+	return n, nil
+}

@@ -1,0 +1,5 @@
+package pebblelog_test
+
+const childDirEnv = "ATONE_TEST_PEBBLELOG_CHILD"
+
+func appendUntilKilled(string) {}

@@ -1,0 +1,170 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Log is a [domain.Log] in a directory. Make one with [Open], and [Log.Close] it. All
+// methods are safe to call concurrently.
+type Log struct {
+	dir string
+	cfg Config
+	db  *pebble.DB
+
+	queue *queue
+	tail  *tail
+	// done is closed when the goroutines of the log have ended.
+	done chan struct{}
+
+	// durable is the last position that readers may see: what follows is not on disk yet.
+	durable atomic.Uint64
+
+	// open is held for reading while the store is read, and for writing while it is closed.
+	open   sync.RWMutex
+	closed bool
+	// closing is closed when Close begins.
+	closing   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+
+	// failed is closed after failure, which then stays as it is, was set.
+	failed   chan struct{}
+	failOnce sync.Once
+	failure  error
+
+	counters counters
+}
+
+var _ domain.Log = (*Log)(nil)
+
+// Close ends the log: appends that are under way finish, later ones and those still in the
+// queue fail with [domain.ErrClosed], subscriptions and reads end with it. It returns after
+// the log's goroutines have ended and the directory may be opened again. Closing again does
+// nothing and returns the same error.
+func (l *Log) Close() error {
+	l.closeOnce.Do(func() {
+		close(l.closing)
+		l.queue.close()
+		<-l.done
+		l.open.Lock()
+		defer l.open.Unlock()
+		l.closed = true
+		l.closeErr = closeStore(l.db, l.err())
+	})
+	return l.closeErr
+}
+
+// closeStore closes the database. After a failed write Pebble may refuse to close in order,
+// which is then no news.
+func closeStore(db *pebble.DB, failure error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("close the log's store: %v", p)
+		}
+		if failure != nil {
+			err = nil
+		}
+	}()
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("close the log's store: %w", err)
+	}
+	return nil
+}
+
+// acquire keeps the store open until release; it fails when the log is closed.
+func (l *Log) acquire() error {
+	l.open.RLock()
+	if l.closed {
+		l.open.RUnlock()
+		return domain.ErrClosed
+	}
+	select {
+	case <-l.closing:
+		l.open.RUnlock()
+		return domain.ErrClosed
+	default:
+		return nil
+	}
+}
+
+func (l *Log) release() { l.open.RUnlock() }
+
+// fail makes every append from now on fail. The first cause is kept.
+func (l *Log) fail(cause error) {
+	l.failOnce.Do(func() {
+		l.failure = fmt.Errorf("%w: %w: free space or repair the disk, then open the log again", ErrFailed, cause)
+		close(l.failed)
+		l.cfg.Logger.Error("log failed: it takes no more appends until it is opened again", "dir", l.dir, "err", cause)
+	})
+}
+
+// err returns why the log failed, nil when it did not.
+func (l *Log) err() error {
+	select {
+	case <-l.failed:
+		return l.failure
+	default:
+		return nil
+	}
+}
+
+// damaged turns an error of the store into what callers get: a [*CorruptionError] as
+// prepared, when the store is damaged or when there is no error but c; else the error.
+func (l *Log) damaged(err error, c *CorruptionError) error {
+	switch {
+	case err == nil:
+		return c
+	case !pebble.IsCorruptionError(err):
+		return fmt.Errorf("read the log: %w", err)
+	}
+	c.Err = err
+	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
+		c.File = info.Path
+	}
+	return c
+}
+
+// storeLogger passes Pebble's complaints on. Pebble takes it that Fatalf ends the process;
+// here it ends only the taking of appends.
+type storeLogger struct{ log *Log }
+
+func (s storeLogger) Infof(string, ...any) {} // flushes, compactions: Metrics tells of them
+
+func (s storeLogger) Errorf(format string, args ...any) {
+	s.log.cfg.Logger.Error("log store: "+fmt.Sprintf(format, args...), "dir", s.log.dir)
+}
+
+func (s storeLogger) Fatalf(format string, args ...any) {
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			s.log.fail(err)
+			return
+		}
+	}
+	s.log.fail(fmt.Errorf(format, args...))
+}
+
+// events listens for what concerns the log.
+func (l *Log) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if !errors.Is(err, pebble.ErrCancelledCompaction) {
+				l.fail(err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			l.cfg.Logger.Error("log store is damaged", "dir", l.dir, "file", info.Path, "err", info.Details)
+		},
+		DiskSlow: func(info pebble.DiskSlowInfo) {
+			l.counters.slowDisk.Add(1)
+			l.cfg.Logger.Warn("disk is slow", "dir", l.dir, "file", info.Path, "for", info.Duration)
+		},
+	}
+}

@@ -1,0 +1,243 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/atonehq/atone/domain"
+)
+
+const (
+	// Format is the format of the directories that this version writes.
+	Format       = 1
+	formatFile   = "FORMAT"
+	formatPrefix = "atone log format "
+	// storeFormat pins Pebble's own format: from this one on, its write-ahead log tells a torn
+	// tail from damage, and its tables' footers have checksums.
+	storeFormat = pebble.FormatTableFormatV6
+)
+
+// Open opens the log in the directory, or makes one if the directory is empty or missing,
+// and starts its goroutines; they end with [Log.Close].
+//
+// It fails with [ErrLocked] while the log is open elsewhere, with [ErrNewerFormat] or
+// [ErrNotALog] on directories that it must not touch, and with a [*CorruptionError] where
+// the log can't be recovered without losing what was acknowledged.
+func Open(dir string, cfg Config) (*Log, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", dir, err)
+	}
+	cfg.setDefaults()
+	l, err := openStore(dir, cfg, false)
+	if err != nil {
+		return nil, fmt.Errorf("open log %s: %w", dir, err)
+	}
+	c, err := newCommitter(l)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), l.db.Close())
+	}
+	l.durable.Store(uint64(c.position))
+	l.tail.start(c.position)
+	go c.run()
+	return l, nil
+}
+
+// openStore checks the directory, opens the database in it, and starts nothing of ours.
+func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
+	l := &Log{
+		dir: dir, cfg: cfg, queue: newQueue(), tail: newTail(cfg.TailBytes),
+		done: make(chan struct{}), closing: make(chan struct{}), failed: make(chan struct{}),
+	}
+	if !readOnly {
+		if err := cfg.FS.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := pebble.LockDirectory(dir, cfg.FS)
+	if err != nil {
+		return nil, explainLock(err)
+	}
+	defer lock.Close() // the database keeps a reference of its own
+	formatted, err := checkFormat(cfg.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	if readOnly && !formatted {
+		return nil, fmt.Errorf("%w: it has no file %s", ErrNotALog, formatFile)
+	}
+	if err := checkWAL(cfg.FS, dir); err != nil {
+		return nil, err
+	}
+	opts := l.storeOptions()
+	defer opts.Cache.Unref()
+	opts.Lock, opts.ReadOnly, opts.ErrorIfNotExists = lock, readOnly, formatted
+	if l.db, err = pebble.Open(dir, opts); err != nil {
+		return nil, l.explainOpen(err)
+	}
+	if !formatted {
+		if err := l.claim(); err != nil {
+			return nil, errors.Join(err, l.db.Close())
+		}
+	}
+	return l, nil
+}
+
+func (l *Log) storeOptions() *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          l.cfg.FS,
+		Logger:                      storeLogger{l},
+		EventListener:               l.events(),
+		FormatMajorVersion:          storeFormat,
+		Cache:                       pebble.NewCache(l.cfg.CacheBytes),
+		MemTableSize:                uint64(l.cfg.MemTableBytes),
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000, // appends must not wait for compactions
+		LBaseMaxBytes:               256 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		DisableTableStats:           true, // they serve deletions, and a log deletes nothing
+	}
+	for i := range opts.Levels {
+		opts.Levels[i] = pebble.LevelOptions{
+			BlockSize:      32 << 10, // sequential reads are the hottest
+			IndexBlockSize: 256 << 10,
+			FilterPolicy:   bloom.FilterPolicy(10), // is this a new stream?
+			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
+		}
+	}
+	return opts
+}
+
+// checkFormat reports whether the directory is marked as a log that this version can use.
+func checkFormat(fs vfs.FS, dir string) (bool, error) {
+	f, err := fs.Open(fs.PathJoin(dir, formatFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, 256))
+	if err != nil {
+		return false, err
+	}
+	number, found := strings.CutPrefix(strings.TrimSpace(string(content)), formatPrefix)
+	version, err := strconv.Atoi(number)
+	switch {
+	case !found || err != nil || version < 1:
+		return false, fmt.Errorf("%w: the file %s says %q", ErrNotALog, formatFile, content)
+	case version > Format:
+		return false, fmt.Errorf("%w: %d, while this version of atone knows formats up to %d: upgrade atone", ErrNewerFormat, version, Format)
+	}
+	return true, nil
+}
+
+// claim marks a directory without FORMAT as a log: one that was just made, or whose making
+// was cut short. A database with anything in it is somebody else's.
+func (l *Log) claim() error {
+	iter, err := l.db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	empty := !iter.First()
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return err
+	}
+	if !empty {
+		return fmt.Errorf("%w: it holds a Pebble database without the file %s", ErrNotALog, formatFile)
+	}
+	fs := l.cfg.FS
+	name := fs.PathJoin(l.dir, formatFile)
+	f, err := fs.Create(name+".tmp", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%s%d\n", formatPrefix, Format)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := fs.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	d, err := fs.OpenDir(l.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func explainLock(err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock") {
+		return fmt.Errorf("%w: stop the process that has it open (see `fuser -v %s`), or use another directory: %w", ErrLocked, "LOCK", err)
+	}
+	return err
+}
+
+// explainOpen gives Pebble's refusals to open a type.
+func (l *Log) explainOpen(err error) error {
+	switch {
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		return fmt.Errorf("%w: the file %s is there, the data is not: restore a backup: %w", ErrNotALog, formatFile, err)
+	case pebble.IsCorruptionError(err):
+		return l.damaged(err, &CorruptionError{File: filepath.Base(l.dir)})
+	}
+	return err
+}
+
+// newestPosition finds the last position that the store holds.
+func (l *Log) newestPosition() (domain.Position, error) {
+	iter, err := l.db.NewIter(kindOptions(kindEvents))
+	if err != nil {
+		return 0, err
+	}
+	defer iter.Close()
+	if !iter.Last() {
+		if err := iter.Error(); err != nil {
+			return 0, l.damaged(err, &CorruptionError{})
+		}
+		return 0, nil
+	}
+	h, err := decodeHead(iter.Key(), iter.Value())
+	if err != nil {
+		first, _ := parseEventsKey(iter.Key())
+		return 0, &CorruptionError{Position: first, Err: err}
+	}
+	return h.last(), nil
+}
+
+// newestStream finds the highest number that a stream has.
+func (l *Log) newestStream() (uint64, error) {
+	iter, err := l.db.NewIter(kindOptions(kindStream))
+	if err != nil {
+		return 0, err
+	}
+	defer iter.Close()
+	if !iter.Last() {
+		if err := iter.Error(); err != nil {
+			return 0, l.damaged(err, &CorruptionError{})
+		}
+		return 0, nil
+	}
+	id, _, err := parseStreamKey(iter.Key())
+	if err != nil {
+		return 0, &CorruptionError{Err: err}
+	}
+	return id, nil
+}
+
+// kindOptions bounds an iterator to the entries of one kind.
+func kindOptions(kind byte) *pebble.IterOptions {
+	return &pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}
+}
