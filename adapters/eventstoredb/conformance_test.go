@@ -1,0 +1,68 @@
+package eventstoredb_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/sagatest"
+)
+
+// realServer names the environment variable that holds the connection string of a real
+// EventStoreDB or KurrentDB to run these same tests against. Its user must be an
+// administrator, or streams and $all must be open to it.
+const realServer = "ATONE_TEST_ESDB"
+
+var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// server returns the connection string of the server to test against: the real one
+// where the environment names it, or else atone's own over a log in memory.
+func server(t testing.TB) string {
+	t.Helper()
+	if connection := os.Getenv(realServer); connection != "" {
+		return connection
+	}
+	s, err := esdbserver.New(esdbserver.Config{Log: memlog.New(), Reserved: []string{}, Logger: silent})
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return "esdb://" + listener.Addr().String() + "?tls=false"
+}
+
+// openLog returns a log on the server, closed with the test.
+func openLog(t testing.TB, connection string) *eventstoredb.Log {
+	t.Helper()
+	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: silent, RetryInitial: 5 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	return log
+}
+
+func TestLogKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	connection := server(t)
+	sagatest.LogSuite{
+		Open: func(t *testing.T) domain.Log { return openLog(t, connection) },
+		Reopen: func(t *testing.T, log domain.Log) domain.Log {
+			require.NoError(t, log.(*eventstoredb.Log).Close())
+			return openLog(t, connection)
+		},
+	}.Run(t)
+}
