@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -52,24 +53,55 @@ func (l *Log) Close() error {
 	l.closeOnce.Do(func() {
 		close(l.closing)
 		l.queue.close()
-		<-l.done
+		select {
+		case <-l.done:
+		case <-l.failedFor(closePatience):
+			l.closeErr = fmt.Errorf("close the log: its store hangs after a failed write: end the process: %w", l.err())
+			return
+		}
 		l.open.Lock()
 		defer l.open.Unlock()
 		l.closed = true
-		l.closeErr = closeStore(l.db, l.err())
+		if err := l.err(); err != nil {
+			closeStore(l.db) // no news: the log failed, and what was acknowledged is safe
+			return
+		}
+		// What the store has not synced yet must be before its log's trailer is written, which
+		// checkWAL takes as a proof of it.
+		err := l.db.LogData(nil, pebble.Sync)
+		l.closeErr = errors.Join(l.err(), err, closeStore(l.db))
 	})
 	return l.closeErr
 }
 
-// closeStore closes the database. After a failed write Pebble may refuse to close in order,
-// which is then no news.
-func closeStore(db *pebble.DB, failure error) (err error) {
+// closePatience is how long Close waits for a store that can't write any more.
+const closePatience = 10 * time.Second
+
+// failedFor returns a channel that is closed when the log has failed and this much time
+// went by since.
+func (l *Log) failedFor(d time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-l.done:
+		case <-l.failed:
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-l.done:
+			case <-timer.C:
+				close(over)
+			}
+		}
+	}()
+	return over
+}
+
+// closeStore closes the database, which after a failed write may well panic.
+func closeStore(db *pebble.DB) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("close the log's store: %v", p)
-		}
-		if failure != nil {
-			err = nil
 		}
 	}()
 	if err := db.Close(); err != nil {

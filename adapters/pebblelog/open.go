@@ -66,7 +66,7 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	}
 	lock, err := pebble.LockDirectory(dir, cfg.FS)
 	if err != nil {
-		return nil, explainLock(err)
+		return nil, explainLock(err, dir)
 	}
 	defer lock.Close() // the database keeps a reference of its own
 	formatted, err := checkFormat(cfg.FS, dir)
@@ -79,18 +79,38 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	if err := checkWAL(cfg.FS, dir); err != nil {
 		return nil, err
 	}
+	if !formatted {
+		if err := l.create(lock); err != nil {
+			return nil, err
+		}
+	}
 	opts := l.storeOptions()
 	defer opts.Cache.Unref()
-	opts.Lock, opts.ReadOnly, opts.ErrorIfNotExists = lock, readOnly, formatted
+	opts.Lock, opts.ReadOnly, opts.ErrorIfNotExists = lock, readOnly, true
 	if l.db, err = pebble.Open(dir, opts); err != nil {
 		return nil, l.explainOpen(err)
 	}
-	if !formatted {
-		if err := l.claim(); err != nil {
-			return nil, errors.Join(err, l.db.Close())
-		}
-	}
 	return l, nil
+}
+
+// create makes a database and marks the directory as a log. The database has to be opened
+// again before it is used: Pebble writes the first log of a new database in an old format,
+// which cannot tell damage from a torn end.
+func (l *Log) create(lock *pebble.Lock) error {
+	opts := l.storeOptions()
+	defer opts.Cache.Unref()
+	opts.Lock = lock
+	var err error
+	if l.db, err = pebble.Open(l.dir, opts); err != nil {
+		return l.explainOpen(err)
+	}
+	if err := l.mustBeEmpty(); err != nil {
+		return errors.Join(err, l.db.Close())
+	}
+	if err := l.db.Close(); err != nil {
+		return err
+	}
+	return l.mark()
 }
 
 func (l *Log) storeOptions() *pebble.Options {
@@ -144,9 +164,8 @@ func checkFormat(fs vfs.FS, dir string) (bool, error) {
 	return true, nil
 }
 
-// claim marks a directory without FORMAT as a log: one that was just made, or whose making
-// was cut short. A database with anything in it is somebody else's.
-func (l *Log) claim() error {
+// mustBeEmpty refuses a database with anything in it: it is somebody else's.
+func (l *Log) mustBeEmpty() error {
 	iter, err := l.db.NewIter(nil)
 	if err != nil {
 		return err
@@ -158,6 +177,12 @@ func (l *Log) claim() error {
 	if !empty {
 		return fmt.Errorf("%w: it holds a Pebble database without the file %s", ErrNotALog, formatFile)
 	}
+	return nil
+}
+
+// mark writes the file FORMAT. A crash before leaves an empty database, which the next Open
+// marks.
+func (l *Log) mark() error {
 	fs := l.cfg.FS
 	name := fs.PathJoin(l.dir, formatFile)
 	f, err := fs.Create(name+".tmp", vfs.WriteCategoryUnspecified)
@@ -178,9 +203,11 @@ func (l *Log) claim() error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func explainLock(err error) error {
+// explainLock tells a lock that is held from a directory that can't be used.
+func explainLock(err error, dir string) error {
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock") {
-		return fmt.Errorf("%w: stop the process that has it open (see `fuser -v %s`), or use another directory: %w", ErrLocked, "LOCK", err)
+		return fmt.Errorf("%w: stop the process that has it open (`fuser -v %s` shows it), or use another directory: %w",
+			ErrLocked, filepath.Join(dir, "LOCK"), err)
 	}
 	return err
 }
