@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -18,17 +19,19 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/groups"
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
 	"github.com/atonehq/atone/domain"
 )
 
 // Server serves a log over the EventStoreDB protocol. Make one with [New].
 type Server struct {
-	cfg   Config
-	db    *streamdb.DB
-	auth  *authenticator
-	allow *authorizer
-	node  uuid.UUID
+	cfg    Config
+	db     *streamdb.DB
+	auth   *authenticator
+	allow  *authorizer
+	node   uuid.UUID
+	groups *groups.Manager
 
 	served        atomic.Bool
 	subscriptions atomic.Int64
@@ -53,6 +56,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, db: db, node: uuid.New(),
 		auth: newAuthenticator(cfg.Users, cfg.Anonymous), allow: &authorizer{db, cfg.Reserved},
 	}
+	s.groups = groups.NewManager(db, cfg.Now, cfg.Logger, groupFilter)
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -82,7 +86,7 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	if err := s.permit(lis.Addr()); err != nil {
 		return errors.Join(err, lis.Close())
 	}
-	if err := s.db.Open(ctx); err != nil {
+	if err := s.open(ctx); err != nil {
 		return errors.Join(fmt.Errorf("esdbserver: %w", err), lis.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -104,6 +108,7 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 
 	<-ctx.Done()
 	s.close()
+	s.groups.Stop()
 	stopWithin(rpc, 5*time.Second)
 	front.close()
 	running.Wait()
@@ -111,6 +116,22 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 		return cause
 	}
 	return nil
+}
+
+// usersStream is one that clients expect every database to have.
+const usersStream = "$users"
+
+// open prepares the log's contents and what lives on them.
+func (s *Server) open(ctx context.Context) error {
+	if err := s.db.Open(ctx); err != nil {
+		return err
+	}
+	first := domain.NewEvent{ID: uuid.NewSHA1(uuid.NameSpaceURL, []byte(usersStream)), Type: "$User", Data: []byte(`"admin"`)}
+	_, err := s.db.Append(ctx, usersStream, domain.NoStream, []domain.NewEvent{first})
+	if err != nil && !errors.Is(err, domain.ErrConflict) && !errors.Is(err, domain.ErrStreamDeleted) {
+		return fmt.Errorf("write the stream %s: %w", usersStream, err)
+	}
+	return s.groups.Start(ctx)
 }
 
 // permit refuses to expose an unprotected log to a network.
@@ -154,6 +175,7 @@ func (s *Server) newGRPC() *grpc.Server {
 	)
 	streams.RegisterStreamsServer(rpc, &streamsService{server: s})
 	serverfeatures.RegisterServerFeaturesServer(rpc, &featuresService{})
+	persistent.RegisterPersistentSubscriptionsServer(rpc, &groupsService{server: s})
 	gossip.RegisterGossipServer(rpc, &gossipService{server: s})
 	return rpc
 }

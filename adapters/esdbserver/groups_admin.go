@@ -1,0 +1,138 @@
+package esdbserver
+
+import (
+	"context"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/groups"
+)
+
+// Delete ends a group.
+func (s *groupsService) Delete(ctx context.Context, req *persistent.DeleteReq) (*persistent.DeleteResp, error) {
+	o := req.GetOptions()
+	_, all := o.GetStreamOption().(*persistent.DeleteReq_Options_All)
+	stream, err := groupStream(all, o.GetStreamIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.manage(ctx, stream); err != nil {
+		return nil, err
+	}
+	err = s.server.groups.Delete(ctx, stream, o.GetGroupName(), callerOf(ctx).name)
+	return &persistent.DeleteResp{}, groupFailure(err, stream, o.GetGroupName())
+}
+
+// GetInfo describes a group.
+func (s *groupsService) GetInfo(ctx context.Context, req *persistent.GetInfoReq) (*persistent.GetInfoResp, error) {
+	o := req.GetOptions()
+	_, all := o.GetStreamOption().(*persistent.GetInfoReq_Options_All)
+	stream, err := groupStream(all, o.GetStreamIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.server.allow.require(ctx, read, stream); err != nil {
+		return nil, err
+	}
+	g, err := s.server.groups.Get(stream, o.GetGroupName())
+	if err != nil {
+		return nil, groupFailure(err, stream, o.GetGroupName())
+	}
+	info, err := g.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &persistent.GetInfoResp{SubscriptionInfo: infoMessage(info)}, nil
+}
+
+// List describes all groups, or those over one stream.
+func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*persistent.ListResp, error) {
+	stream := ""
+	switch option := req.GetOptions().GetListOption().(type) {
+	case *persistent.ListReq_Options_ListAllSubscriptions:
+	case *persistent.ListReq_Options_ListForStream:
+		_, all := option.ListForStream.GetStreamOption().(*persistent.ListReq_StreamOption_All)
+		var err error
+		if stream, err = groupStream(all, option.ListForStream.GetStream()); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, invalidArgument("all, or a stream, is required")
+	}
+	if err := s.manage(ctx, stream); err != nil {
+		return nil, err
+	}
+	list, err := s.server.groups.List(stream)
+	if err == nil && len(list) == 0 && stream != "" {
+		err = groups.ErrNotFound
+	}
+	if err != nil {
+		return nil, groupFailure(err, stream, "")
+	}
+	resp := &persistent.ListResp{}
+	for _, g := range list {
+		info, err := g.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		resp.Subscriptions = append(resp.Subscriptions, infoMessage(info))
+	}
+	return resp, nil
+}
+
+// ReplayParked gives a group's parked messages out again.
+func (s *groupsService) ReplayParked(ctx context.Context, req *persistent.ReplayParkedReq) (*persistent.ReplayParkedResp, error) {
+	o := req.GetOptions()
+	_, all := o.GetStreamOption().(*persistent.ReplayParkedReq_Options_All)
+	stream, err := groupStream(all, o.GetStreamIdentifier())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.manage(ctx, stream); err != nil {
+		return nil, err
+	}
+	stopAt := int64(-1)
+	if option, ok := o.GetStopAtOption().(*persistent.ReplayParkedReq_Options_StopAt); ok {
+		if stopAt = option.StopAt; stopAt < 0 {
+			return nil, invalidArgument("%d is no event to stop at", stopAt)
+		}
+	}
+	g, err := s.server.groups.Get(stream, o.GetGroupName())
+	if err == nil {
+		err = g.Replay(ctx, stopAt)
+	}
+	return &persistent.ReplayParkedResp{}, groupFailure(err, stream, o.GetGroupName())
+}
+
+// RestartSubsystem ends all groups and starts them again.
+func (s *groupsService) RestartSubsystem(ctx context.Context, _ *shared.Empty) (*shared.Empty, error) {
+	if err := s.manage(ctx, groups.All); err != nil {
+		return nil, err
+	}
+	// A caller that leaves in the middle must not leave the groups stopped.
+	return &shared.Empty{}, s.server.groups.Restart(context.WithoutCancel(ctx))
+}
+
+func infoMessage(i groups.Info) *persistent.SubscriptionInfo {
+	out := &persistent.SubscriptionInfo{
+		EventSource: i.Stream, GroupName: i.Group, Status: i.Status,
+		AveragePerSecond: i.AveragePerSecond, TotalItems: i.Total, CountSinceLastMeasurement: i.SinceLast,
+		LastCheckpointedEventPosition: i.Checkpointed, LastKnownEventPosition: i.LastKnown, StartFrom: i.Start,
+		ResolveLinkTos: i.ResolveLinks, MessageTimeoutMilliseconds: i.MessageTimeout, ExtraStatistics: i.ExtraStatistics,
+		MaxRetryCount: i.MaxRetryCount, LiveBufferSize: i.LiveBufferSize, BufferSize: i.HistoryBufferSize,
+		ReadBatchSize: i.ReadBatchSize, CheckPointAfterMilliseconds: i.CheckPointAfter,
+		MinCheckPointCount: i.MinCheckPointCount, MaxCheckPointCount: i.MaxCheckPointCount,
+		ReadBufferCount: i.ReadBuffer, RetryBufferCount: i.RetryBuffer,
+		TotalInFlightMessages: i.InFlight, OutstandingMessagesCount: i.Outstanding,
+		NamedConsumerStrategy: i.Strategy(), MaxSubscriberCount: i.MaxSubscriberCount, ParkedMessageCount: i.Parked,
+	}
+	for _, c := range i.Clients {
+		out.Connections = append(out.Connections, &persistent.SubscriptionInfo_ConnectionInfo{
+			From: c.From, Username: c.User, ConnectionName: c.Name,
+			AverageItemsPerSecond: c.AveragePerSecond, TotalItems: c.Total, CountSinceLastMeasurement: c.SinceLast,
+			AvailableSlots: c.AvailableSlots, InFlightMessages: c.InFlightNow,
+		})
+	}
+	return out
+}

@@ -1,0 +1,306 @@
+package groups
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
+)
+
+// Errors of the [Manager].
+var (
+	// ErrExists means that there is a group of that name already.
+	ErrExists = errors.New("the group exists")
+	// ErrNotFound means that there is no group of that name.
+	ErrNotFound = errors.New("the group does not exist")
+	// ErrNotReady means that the groups are not started, or being restarted.
+	ErrNotReady = errors.New("the groups are not ready")
+)
+
+const (
+	configStream = "$persistentSubscriptionConfig"
+	configType   = "PersistentConfig1"
+)
+
+// config is the content of the configuration stream's newest event.
+type config struct {
+	Version   string     `json:"version"`
+	Updated   time.Time  `json:"updated"`
+	UpdatedBy string     `json:"updatedBy"`
+	Entries   []Settings `json:"entries"`
+}
+
+// FilterFunc builds the filter that a specification describes.
+type FilterFunc func(FilterSpec) (func(*domain.Recorded) bool, error)
+
+// Manager keeps all groups. Its methods are safe to call concurrently.
+type Manager struct {
+	db     *streamdb.DB
+	now    func() time.Time
+	logger *slog.Logger
+	filter FilterFunc
+
+	// change is held by whoever creates, changes or ends groups, through all of its writes;
+	// mu only guards the fields.
+	change sync.Mutex
+	mu     sync.RWMutex
+	life   context.Context // nil until started
+	groups map[string]*Group
+	conf   config
+}
+
+// NewManager returns a manager without any groups; [Manager.Start] loads them.
+func NewManager(db *streamdb.DB, now func() time.Time, logger *slog.Logger, filter FilterFunc) *Manager {
+	return &Manager{db: db, now: now, logger: logger, filter: filter, groups: map[string]*Group{}}
+}
+
+// Start loads the groups and starts each one. They live until [Manager.Stop].
+func (m *Manager) Start(ctx context.Context) error {
+	m.change.Lock()
+	defer m.change.Unlock()
+	conf, err := m.load(ctx)
+	if err != nil {
+		return fmt.Errorf("load the persistent subscriptions: %w", err)
+	}
+	life := context.WithoutCancel(ctx)
+	m.mu.Lock()
+	m.life, m.conf = life, conf
+	m.mu.Unlock()
+	for _, s := range conf.Entries {
+		if err := m.launch(ctx, s); err != nil {
+			m.stopAll()
+			return fmt.Errorf("start the persistent subscription %s: %w", s.Key(), err)
+		}
+	}
+	return nil
+}
+
+func (m *Manager) load(ctx context.Context) (config, error) {
+	conf := config{Version: "2"}
+	view, err := m.db.View(ctx, configStream)
+	if err != nil || !view.Exists {
+		return conf, err
+	}
+	for event, err := range view.Backward(ctx, domain.End) {
+		if err == nil {
+			err = json.Unmarshal(event.Data, &conf)
+		}
+		return conf, err
+	}
+	return conf, nil
+}
+
+// launch starts a group behind its checkpoint, or where it is to begin.
+func (m *Manager) launch(ctx context.Context, s Settings) error {
+	var filter *streamdb.Filter
+	if s.Filter != nil {
+		accepts, err := m.filter(*s.Filter)
+		if err != nil {
+			return err
+		}
+		filter = &streamdb.Filter{Accepts: accepts, Interval: max(1, s.Filter.Interval)}
+	}
+	after, found, err := loadCheckpoint(ctx, m.db, s)
+	if err != nil {
+		return err
+	}
+	if !found {
+		after = s.StartAfter
+	}
+	g := newGroup(m.life, m, s, filter, after, found)
+	m.mu.Lock()
+	m.groups[s.Key()] = g
+	m.mu.Unlock()
+	go g.run()
+	return nil
+}
+
+// Stop ends every group and returns when the last has ended.
+func (m *Manager) Stop() {
+	m.change.Lock()
+	defer m.change.Unlock()
+	m.stopAll()
+}
+
+func (m *Manager) stopAll() {
+	m.mu.Lock()
+	stopping := m.groups
+	m.groups, m.life = map[string]*Group{}, nil
+	m.mu.Unlock()
+	for _, g := range stopping {
+		g.stop()
+	}
+	for _, g := range stopping {
+		<-g.done
+	}
+}
+
+// Restart ends every group, and so every consumer's connection, and starts them again.
+func (m *Manager) Restart(ctx context.Context) error {
+	m.Stop()
+	return m.Start(ctx)
+}
+
+// Get returns a group at work.
+func (m *Manager) Get(stream, group string) (*Group, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.life == nil {
+		return nil, ErrNotReady
+	}
+	g := m.groups[key(stream, group)]
+	if g == nil {
+		return nil, ErrNotFound
+	}
+	return g, nil
+}
+
+// List returns the groups over the stream, or with an empty name all, in order of their names.
+func (m *Manager) List(stream string) ([]*Group, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.life == nil {
+		return nil, ErrNotReady
+	}
+	var out []*Group
+	for _, g := range m.groups {
+		if stream == "" || g.settings.Stream == stream {
+			out = append(out, g)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.settings.Key(), b.settings.Key()) })
+	return out, nil
+}
+
+// Create makes a new group and starts it. It returns [ErrExists], or what is wrong with
+// the settings as an [*InvalidError].
+func (m *Manager) Create(ctx context.Context, s Settings, user string) error {
+	m.change.Lock()
+	defer m.change.Unlock()
+	if _, err := m.Get(s.Stream, s.Group); !errors.Is(err, ErrNotFound) {
+		if err == nil {
+			err = ErrExists
+		}
+		return err
+	}
+	if err := m.prepare(ctx, &s); err != nil {
+		return err
+	}
+	if err := m.save(ctx, user, append(slices.Clone(m.conf.Entries), s)); err != nil {
+		return err
+	}
+	return m.launch(ctx, s)
+}
+
+// InvalidError says what is wrong with a group's settings.
+type InvalidError struct{ Err error }
+
+// Error implements error.
+func (e *InvalidError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// prepare checks the settings and finds out where the group begins.
+func (m *Manager) prepare(ctx context.Context, s *Settings) error {
+	if err := s.Validate(); err != nil {
+		return &InvalidError{err}
+	}
+	if s.Filter != nil {
+		if _, err := m.filter(*s.Filter); err != nil {
+			return err
+		}
+	}
+	if s.StartFrom != FromEnd {
+		s.StartAfter = s.StartFrom - 1
+		if s.Stream == All {
+			s.StartAfter = max(0, s.StartAfter)
+		}
+		return nil
+	}
+	if s.Stream == All {
+		end, err := m.db.EndPosition(ctx)
+		s.StartAfter = int64(end)
+		return err
+	}
+	last, err := m.db.LastNumber(ctx, s.Stream)
+	s.StartAfter = last
+	return err
+}
+
+// Update gives a group other settings; its filter stays. Its consumers are dropped and it
+// goes on behind its checkpoint.
+func (m *Manager) Update(ctx context.Context, s Settings, user string) error {
+	m.change.Lock()
+	defer m.change.Unlock()
+	old, err := m.Get(s.Stream, s.Group)
+	if err != nil {
+		return err
+	}
+	s.Filter = old.settings.Filter
+	if err := m.prepare(ctx, &s); err != nil {
+		return err
+	}
+	entries := slices.Clone(m.conf.Entries)
+	i := slices.IndexFunc(entries, func(e Settings) bool { return e.Key() == s.Key() })
+	entries[i] = s
+	if err := m.save(ctx, user, entries); err != nil {
+		return err
+	}
+	old.stop()
+	<-old.done
+	return m.launch(ctx, s)
+}
+
+// Delete ends a group and forgets its checkpoint and what it parked.
+func (m *Manager) Delete(ctx context.Context, stream, group, user string) error {
+	m.change.Lock()
+	defer m.change.Unlock()
+	g, err := m.Get(stream, group)
+	if err != nil {
+		return err
+	}
+	entries := slices.DeleteFunc(slices.Clone(m.conf.Entries), func(e Settings) bool { return e.Key() == g.settings.Key() })
+	if err := m.save(ctx, user, entries); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	delete(m.groups, g.settings.Key())
+	m.mu.Unlock()
+	g.mu.Lock()
+	g.deleted = true
+	g.mu.Unlock()
+	g.stop()
+	<-g.done
+	for _, s := range []string{checkpointStream(g.settings.Key()), parkedStream(g.settings.Key())} {
+		_, err := m.db.Delete(ctx, s, domain.AnyRevision)
+		if err != nil && !errors.Is(err, domain.ErrConflict) { // a conflict: it never was
+			return fmt.Errorf("delete %s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// save makes the configuration durable. The change lock is held.
+func (m *Manager) save(ctx context.Context, user string, entries []Settings) error {
+	conf := config{Version: "2", Updated: m.now().UTC(), UpdatedBy: user, Entries: entries}
+	data, err := json.Marshal(conf)
+	if err != nil {
+		return err
+	}
+	_, err = m.db.Append(ctx, configStream, domain.AnyRevision, []domain.NewEvent{{ID: uuid.New(), Type: configType, Data: data}})
+	if err == nil {
+		m.conf = conf
+	}
+	return err
+}
