@@ -11,6 +11,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -348,4 +349,51 @@ func TestClientPanicsOnOtherReadMessages(t *testing.T) {
 	require.Panics(t, func() { _, _ = stream.Recv() })
 
 	require.Len(t, collect(t, open(t, f.connection()).ReadStream(ctx, "s", 0)), 1)
+}
+
+// Bug 7: the client changes settings of consumer groups on their way.
+func TestClientBug7GroupSettingsAreSentWrong(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFakeServer(t), contextFor(t)
+	client := bare(t, f.connection())
+	defer client.Close()
+	log := open(t, f.connection())
+
+	require.NoError(t, client.UpdatePersistentSubscription(ctx, "s", "g", esdb.PersistentStreamSubscriptionOptions{StartFrom: esdb.End{}}))
+	require.NotNil(t, f.updates[0].GetOptions().GetStream().GetStart(), "End is sent as Start")
+	require.NoError(t, log.UpdateGroup(ctx, "s", "g", GroupSettings{FromEnd: true}))
+	require.NotNil(t, f.updates[1].GetOptions().GetStream().GetEnd())
+
+	require.NoError(t, client.CreatePersistentSubscriptionToAll(ctx, "theirs", esdb.PersistentAllSubscriptionOptions{
+		Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{"run-"}}}))
+	require.Zero(t, f.creates[0].GetOptions().GetAll().GetFilter().GetCheckpointIntervalMultiplier())
+	require.NoError(t, log.CreateGroup(ctx, AllStreams, "ours", GroupSettings{
+		Filter: domain.Filter{Prefixes: []string{"run-"}}, Strategy: PinnedByCorrelation}))
+	ours := f.creates[1].GetOptions()
+	require.Positive(t, ours.GetAll().GetFilter().GetCheckpointIntervalMultiplier())
+	require.Equal(t, []string{"run-"}, ours.GetAll().GetFilter().GetStreamIdentifier().GetPrefix())
+
+	settings := esdb.SubscriptionSettingsDefault()
+	settings.ConsumerStrategyName = "PinnedByCorrelation"
+	require.Panics(t, func() {
+		_ = client.CreatePersistentSubscription(ctx, "s", "p", esdb.PersistentStreamSubscriptionOptions{Settings: &settings})
+	})
+	require.Equal(t, "PinnedByCorrelation", ours.GetSettings().GetConsumerStrategy())
+}
+
+// Bug 8: what a server tells of a group may not parse.
+func TestClientBug8GroupInfoDoesNotParse(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFakeServer(t), contextFor(t)
+	f.hook(func(f *fakeServer) {
+		f.info = &persistent.SubscriptionInfo{EventSource: "s", GroupName: "g", MaxRetryCount: 7, NamedConsumerStrategy: "RoundRobin", StartFrom: ""}
+	})
+	client := bare(t, f.connection())
+	defer client.Close()
+	_, err := client.GetPersistentSubscriptionInfo(ctx, "s", "g", esdb.GetPersistentSubscriptionOptions{})
+	require.ErrorContains(t, err, "StartFrom")
+
+	info, err := open(t, f.connection()).Group(ctx, "s", "g")
+	require.NoError(t, err)
+	require.Equal(t, 7, info.Settings.MaxRetries)
 }

@@ -46,6 +46,8 @@ type fakeServer struct {
 	onFeatures func()
 	members    []*gossip.MemberInfo
 	updates    []*persistent.UpdateReq
+	creates    []*persistent.CreateReq
+	groups     map[string]*fakeGroup
 	info       *persistent.SubscriptionInfo
 
 	accepted atomic.Int64 // connections accepted, ever
@@ -274,19 +276,6 @@ func (f fakeGossip) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return &gossip.ClusterInfo{Members: f.members}, nil
-}
-
-func (f fakeGroups) Update(_ context.Context, request *persistent.UpdateReq) (*persistent.UpdateResp, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.updates = append(f.updates, request)
-	return &persistent.UpdateResp{}, nil
-}
-
-func (f fakeGroups) GetInfo(context.Context, *persistent.GetInfoReq) (*persistent.GetInfoResp, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return &persistent.GetInfoResp{SubscriptionInfo: f.info}, nil
 }
 
 // The services have methods of the same names, so each is a type of its own.

@@ -134,3 +134,14 @@ func (l *link) outgoing(ctx context.Context, leader bool) context.Context {
 	}
 	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
 }
+
+// withTrailer keeps the trailers of the calls that are made through it, one at a time.
+type withTrailer struct {
+	grpc.ClientConnInterface
+	trailer *metadata.MD
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (w withTrailer) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return w.ClientConnInterface.Invoke(ctx, method, args, reply, append(opts, grpc.Trailer(w.trailer))...)
+}

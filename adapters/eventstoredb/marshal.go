@@ -1,0 +1,71 @@
+package eventstoredb
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// MetadataUUID is the key of an event's metadata that holds the UUID of the message that
+// the event was. It is reserved: messages must not have it.
+const MetadataUUID = "watermill-uuid"
+
+// DefaultEventType is the type of events made from messages that do not name theirs.
+const DefaultEventType = "watermill.message.v1"
+
+// toEvent makes a message an event: the payload byte for byte, the metadata as a JSON object
+// of strings, so that $correlationId and $causationId mean to the server what they should.
+func toEvent(id uuid.UUID, eventType string, m *message.Message) (domain.NewEvent, error) {
+	object := make(map[string]string, len(m.Metadata)+1)
+	for key, value := range m.Metadata {
+		if key == MetadataUUID && value != m.UUID {
+			return domain.NewEvent{}, fmt.Errorf("message %s: the metadata key %s is reserved: use another", m.UUID, MetadataUUID)
+		}
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return domain.NewEvent{}, fmt.Errorf("message %s: the metadata %q is not UTF-8 and would not survive: encode it, for example as base64", m.UUID, key)
+		}
+		object[key] = value
+	}
+	if !utf8.ValidString(m.UUID) {
+		return domain.NewEvent{}, fmt.Errorf("message %q: the UUID is not UTF-8", m.UUID)
+	}
+	object[MetadataUUID] = m.UUID
+	var metadata bytes.Buffer
+	encoder := json.NewEncoder(&metadata)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil {
+		return domain.NewEvent{}, fmt.Errorf("message %s: encode the metadata: %w", m.UUID, err)
+	}
+	return domain.NewEvent{
+		ID: id, Type: eventType, Data: m.Payload, Metadata: bytes.TrimSuffix(metadata.Bytes(), []byte("\n")),
+		Binary: !json.Valid(m.Payload),
+	}, nil
+}
+
+// toMessage makes an event a message. Events that other clients wrote are messages too:
+// their id is the UUID, and of their metadata values that are not strings are kept as JSON.
+func toMessage(e domain.Recorded) *message.Message {
+	m := message.NewMessage(e.ID.String(), e.Data)
+	var object map[string]json.RawMessage
+	if json.Unmarshal(e.Metadata, &object) != nil {
+		return m
+	}
+	for key, raw := range object {
+		var value string
+		if json.Unmarshal(raw, &value) != nil || bytes.Equal(raw, []byte("null")) {
+			value = string(raw)
+		}
+		if key == MetadataUUID {
+			m.UUID = value
+			continue
+		}
+		m.Metadata[key] = value
+	}
+	return m
+}
