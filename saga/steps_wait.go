@@ -1,0 +1,90 @@
+package saga
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Sleep adds a step that waits: a constant time, or one computed when the step is reached. The
+// wait is an event with a due time: it outlives crashes and holds no goroutine. What is not
+// positive is over at once.
+func Sleep[D time.Duration | func(View) time.Duration](f *Flow, d D, opts ...StepOption) {
+	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
+	switch d := any(d).(type) {
+	case time.Duration:
+		if d <= 0 {
+			f.b.fail(st.key, "it sleeps for %v: use a positive time", d)
+		}
+		f.b.code[st.key] = expression{until: func(_ View, now time.Time) time.Time { return now.Add(d) }}
+	case func(View) time.Duration:
+		f.b.expr(st, expression{until: func(v View, now time.Time) time.Time { return now.Add(d(v)) }}, d == nil, "its function", tryOf(d))
+	}
+}
+
+// SleepUntil adds a step that waits until a time. One that has passed is over at once.
+func SleepUntil(f *Flow, t func(View) time.Time, opts ...StepOption) {
+	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
+	f.b.expr(st, expression{until: func(v View, _ time.Time) time.Time { return t(v) }}, t == nil, "its function", tryOf(t))
+}
+
+// Await adds a step that waits for a signal sent to the run, whose value is its output. A
+// signal that came before is kept and taken. The step is named after the signal unless [Name]
+// says otherwise. [Within] bounds the wait, [DefaultTo] gives the value then.
+func Await[T any](f *Flow, signal string, opts ...StepOption) Ref[T] {
+	st := awaits[T](f, signal, &domain.AwaitSpec{Signal: signal}, opts)
+	if signal == "" {
+		f.b.fail(st.key, "it awaits a signal without a name")
+	}
+	return Ref[T]{st.source()}
+}
+
+// AwaitEvent adds a step that waits for a domain event of the type, emitted by whatever run or
+// app, whose correlation id is what correlation returns; the event's payload is its output. The
+// step is named after the type unless [Name] says otherwise.
+func AwaitEvent[T any](f *Flow, eventType string, correlation func(View) string, opts ...StepOption) Ref[T] {
+	st := awaits[T](f, eventType, &domain.AwaitSpec{Event: eventType}, opts)
+	if eventType == "" {
+		f.b.fail(st.key, "it awaits an event without a type")
+	}
+	f.b.expr(st, expression{correlation: correlation}, correlation == nil, "its correlation function", tryOf(correlation))
+	return Ref[T]{st.source()}
+}
+
+// awaits adds an await and checks its default.
+func awaits[T any](f *Flow, name string, spec *domain.AwaitSpec, opts []StepOption) *step {
+	if !namePattern.MatchString(name) {
+		name = ""
+	}
+	st, conf := f.add(&domain.Node{Kind: domain.KindAwait, Await: spec}, name, "await", opts)
+	f.b.uses(st.key, reflect.TypeFor[T]())
+	if t := conf.defaultType; t != nil {
+		if t != reflect.TypeFor[T]() {
+			f.b.fail(st.key, "DefaultTo is a %v, but the step's output is a %v", t, reflect.TypeFor[T]())
+		}
+		if spec.Timeout == 0 {
+			f.b.fail(st.key, "DefaultTo without Within: it would never be taken")
+		}
+	}
+	return st
+}
+
+// Failed is the input of a failure handler: what failed, why, and what became of the rest.
+type Failed struct {
+	Run     domain.RunID    `json:"run"`
+	Saga    string          `json:"saga"`
+	Version int             `json:"version"`
+	Input   json.RawMessage `json:"input,omitempty"`
+	// State is the run's state when the handler was started.
+	State domain.RunState `json:"state"`
+	// Step is the step that failed; empty in the report of a run.
+	Step  string          `json:"step,omitempty"`
+	Cause *domain.Failure `json:"cause,omitempty"`
+	// StepInput is the failed step's input.
+	StepInput json.RawMessage `json:"step_input,omitempty"`
+	// Undone lists the steps that were undone, NotUndone those whose effect stands.
+	Undone    []string `json:"undone,omitempty"`
+	NotUndone []string `json:"not_undone,omitempty"`
+}
