@@ -73,23 +73,31 @@ func Next[In, Out any](a *Action[In, Out], in In) NextStep {
 // recorded before its steps start, so that loops, and the plans of agents, are audited and
 // recovered like everything else, and undone in reverse.
 //
+// The actions that it may plan are registered with the coordinator, or named by [Uses].
+//
 // A planned irreversible step is the run's point of no return: what fails after it makes the
 // run stuck.
 func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Steps[Out]], input func(View) In, opts ...StepOption) Ref[Out] {
-	node := &domain.Node{Kind: domain.KindPlan, MaxRounds: defaultRounds}
-	node.Action = f.b.specOf(f.blk.names.prefix+name, planner)
-	st, _ := f.add(node, name, "planner", opts)
+	spec, bad := f.b.specOf(planner)
+	node := &domain.Node{Kind: domain.KindPlan, Action: spec, MaxRounds: defaultRounds}
+	st, conf := f.add(node, name, "plan", opts)
+	f.b.failAll(st.key, bad)
+	for _, a := range conf.uses {
+		if a == nil {
+			f.b.fail(st.key, "Uses names a nil action")
+			continue
+		}
+		_, bad := f.b.specOf(a)
+		f.b.failAll(st.key, bad)
+	}
 	f.b.uses(st.key, reflect.TypeFor[In]())
 	f.b.uses(st.key, reflect.TypeFor[Out]())
 	if node.Accepted != "" && node.Action.Effect != domain.EffectIrreversible {
 		f.b.fail(st.key, "AcceptIrreversible: the planner's effect is %q, there is nothing to accept", node.Action.Effect)
 	}
-	first := expression{value: func(v View) (json.RawMessage, error) {
-		return encode(PlannerIn[In]{Round: 1, Input: input(v)})
-	}}
-	f.b.expr(st, first, input == nil, "its input function", tryOf(input))
+	f.b.expr(st, valueOf(input), input == nil, "its input function", tryOf(input))
 	if input != nil {
-		f.b.code[st.key+"/*/"+machine.PlannerStep] = first // the planner's own step asks for it
+		f.b.code[st.key+"/*/"+machine.PlannerStep] = f.b.code[st.key] // asked for by the planner of round 1
 	}
 	return Ref[Out]{st.source()}
 }

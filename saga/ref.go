@@ -23,8 +23,7 @@ type Ref[T any] struct{ src *source }
 func (r Ref[T]) In(v View) T {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)
-		var zero T
-		return zero
+		return madeUp[T]()
 	}
 	raw, _ := r.src.raw(v)
 	val, err := decode[T](raw)
@@ -58,7 +57,7 @@ type ItemFailure struct {
 func (r EachRef[R]) Failed(v View) []ItemFailure {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)
-		return nil
+		return []ItemFailure{{Cause: &domain.Failure{}}}
 	}
 	if _, ok := r.src.raw(v); !ok {
 		return nil
@@ -196,7 +195,9 @@ func (s *source) hiddenFrom(st *step) string {
 		switch {
 		case around && i < j:
 			return ""
-		case around && i == j && s.block != blk:
+		case around && i == j && s.block == blk:
+			return "which is its own output"
+		case around && i == j:
 			if blk := childOn(s.block, blk); blk.kind == blockParallel {
 				return fmt.Sprintf("which runs beside it in %s", blk.owner.key)
 			}
@@ -230,37 +231,4 @@ func rootOf(blk *block) *block {
 		blk = blk.owner.blk
 	}
 	return blk
-}
-
-// probe is an expression to be tried during Define.
-type probe struct {
-	at  *step
-	run func(View)
-}
-
-// viewProbe marks the View of such a trial, and notes what is read.
-type viewProbe struct{ read []*source }
-
-// runProbes tries every expression and checks what it reads. That happens after the whole saga is
-// built, so that a Ref assigned after the closure that reads it is told from one never assigned.
-func (b *builder) runProbes() {
-	for _, p := range b.probes {
-		vp := &viewProbe{}
-		func() {
-			defer func() { _ = recover() }() // a zero value may be more than the author's code can take
-			p.run(View{probe: vp})
-		}()
-		told := map[*source]bool{}
-		for _, src := range vp.read {
-			if told[src] {
-				continue
-			}
-			told[src] = true
-			if src == nil {
-				b.fail(p.at.key, "reads a Ref that no step made: assign it from the step that makes it")
-			} else if why := src.hiddenFrom(p.at); why != "" {
-				b.fail(p.at.key, "reads %s, %s", src.path(), why)
-			}
-		}
-	}
 }

@@ -3,89 +3,9 @@ package saga
 import (
 	"encoding/json"
 	"reflect"
-	"strconv"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/machine"
 )
-
-// reserved names are taken by the machine.
-var reserved = map[string]string{
-	machine.PlannerStep: "it is the planner of a Plan's round",
-	machine.HandlerStep: "it is a step's failure handler",
-	returnKey:           "it is the run's output",
-}
-
-// add appends a node to the flow's block. It always returns a step, so that the definition
-// goes on and all errors are found. name is the default name; where it is none, kind counts.
-func (f *Flow) add(node *domain.Node, name, kind string, opts []StepOption) (*step, stepConf) {
-	if f.b.done {
-		panic("saga: a Flow is used after Define has returned")
-	}
-	conf, bad := configure(node, opts)
-	blk := f.blk
-	node.Name = orElse(conf.name, name)
-	st := &step{node: node, blk: blk, index: blk.count, ruled: conf.ruled}
-	f.b.name(st, kind, conf.name == "" && name == "")
-	blk.count++
-	blk.node.Children = append(blk.node.Children, node)
-	f.b.steps[node] = st
-	for _, s := range bad {
-		f.b.fail(st.key, "%s", s)
-	}
-	switch {
-	case !blk.open:
-		f.b.fail(st.key, "its Flow is used after the function that got it has returned")
-	case blk.inner:
-		f.b.fail(st.key, "it is added to the enclosing function's Flow: use the inner function's own parameter")
-	case blk.ret != nil:
-		f.b.fail(st.key, "unreachable: it comes after Return")
-	}
-	return st, conf
-}
-
-// addClosed appends a node of the builder's own to a block whose function has returned.
-func (f *Flow) addClosed(kind domain.Kind, auto string) *step {
-	f.blk.open = true
-	st, _ := f.add(&domain.Node{Kind: kind}, "", auto, nil)
-	f.blk.open = false
-	return st
-}
-
-// name gives the step its name and key, and refuses one that is taken.
-func (b *builder) name(st *step, kind string, counted bool) {
-	names, node := st.blk.names, st.node
-	if counted {
-		names.auto[kind]++
-		node.Name = kind + "-" + strconv.Itoa(names.auto[kind])
-	}
-	st.key = names.prefix + node.Name
-	switch why, taken := reserved[node.Name]; {
-	case taken:
-		b.fail(st.key, "the name %q is reserved: %s", node.Name, why)
-	case !namePattern.MatchString(node.Name):
-		b.fail(st.key, "bad step name %q: use 1 to 100 letters, digits, '-', '_' or '.', beginning with a letter or digit", node.Name)
-	case names.steps[node.Name] != nil:
-		b.fail(st.key, "two steps are named %q: give one another name with saga.Name", node.Name)
-		return
-	}
-	names.steps[node.Name] = st
-}
-
-// source returns what a Ref to the step refers to.
-func (st *step) source() *source {
-	return &source{name: st.node.Name, block: st.blk, index: st.index, step: st}
-}
-
-// expr records the step's expression and has it tried.
-func (b *builder) expr(st *step, e expression, missing bool, what string, try func(View)) {
-	if missing {
-		b.fail(st.key, "%s is nil", what)
-		return
-	}
-	b.code[st.key] = e
-	b.probes = append(b.probes, probe{st, try})
-}
 
 // valueOf wraps a typed function as an expression that encodes what it returns.
 func valueOf[T any](f func(View) T) expression {
@@ -93,17 +13,6 @@ func valueOf[T any](f func(View) T) expression {
 }
 
 func tryOf[T any](f func(View) T) func(View) { return func(v View) { f(v) } }
-
-// specOf returns a copy of an action's spec for a node, and a stand-in for an action that is
-// wrong.
-func (b *builder) specOf(path string, a AnyAction) *domain.ActionSpec {
-	c := b.action(path, a)
-	if c == nil {
-		return &domain.ActionSpec{Effect: domain.EffectNone}
-	}
-	spec := c.spec
-	return &spec
-}
 
 // actionName returns the name of an action that may be nil or badly named, or nothing.
 func actionName[In, Out any](a *Action[In, Out]) string {
@@ -118,8 +27,10 @@ func actionName[In, Out any](a *Action[In, Out]) string {
 // action unless [Name] says otherwise.
 func Do[In, Out any](f *Flow, a *Action[In, Out], input func(View) In, opts ...StepOption) Ref[Out] {
 	name := actionName(a)
-	node := &domain.Node{Kind: domain.KindDo, Action: f.b.specOf(f.blk.names.prefix+orElse(name, "do"), a)}
+	spec, bad := f.b.specOf(a)
+	node := &domain.Node{Kind: domain.KindDo, Action: spec}
 	st, _ := f.add(node, name, "do", opts)
+	f.b.failAll(st.key, bad)
 	if node.Accepted != "" && node.Action.Effect != domain.EffectIrreversible {
 		f.b.fail(st.key, "AcceptIrreversible: the action's effect is %q, there is nothing to accept", node.Action.Effect)
 	}

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -43,12 +44,19 @@ type stepConf struct {
 	retry       *Retry
 	timeout     *time.Duration
 	defaultType reflect.Type
+	uses        []AnyAction
 }
 
 // Name names the step, in place of its action's name or a counted one such as sleep-1. Names are
 // unique in their scope: the saga, an Each's body.
 func Name(name string) StepOption {
-	return StepOption{"Name", func(c *stepConf) error { c.name = name; return nil }}
+	return StepOption{"Name", func(c *stepConf) error {
+		c.name = name
+		if name == "" {
+			return errors.New("Name is empty")
+		}
+		return nil
+	}}
 }
 
 // OnFail sets what the step's failure leads to.
@@ -69,7 +77,7 @@ func OnFail(r Rule) StepOption {
 func AcceptIrreversible(reason string) StepOption {
 	return StepOption{"AcceptIrreversible", func(c *stepConf) error {
 		if strings.TrimSpace(reason) == "" {
-			return fmt.Errorf("AcceptIrreversible needs a reason: it is recorded, and shown to whoever asks why the effect was left")
+			return errors.New("AcceptIrreversible needs a reason: it is recorded, and shown to whoever asks why the effect was left")
 		}
 		c.node.Accepted = reason
 		return nil
@@ -82,7 +90,7 @@ func WithRetry(r Retry) StepOption {
 	return StepOption{"WithRetry", func(c *stepConf) error {
 		c.retry = &r
 		if len(r.NonRetryable) > 0 || r.IsNonRetryable != nil {
-			return fmt.Errorf("WithRetry: NonRetryable and IsNonRetryable are code, which a plan can't hold: set them on the action")
+			return errors.New("WithRetry: NonRetryable and IsNonRetryable are code, which a plan can't hold: set them on the action")
 		}
 		return nil
 	}}
@@ -163,6 +171,11 @@ func MaxRounds(n int) StepOption {
 	}}
 }
 
+// Uses names actions that a Plan's planner may plan, so that they are registered with the saga.
+func Uses(actions ...AnyAction) StepOption {
+	return StepOption{"Uses", func(c *stepConf) error { c.uses = actions; return nil }}
+}
+
 // options that each kind of step takes.
 var optionsFor = map[domain.Kind][]string{
 	domain.KindDo:       {"Name", "OnFail", "AcceptIrreversible", "WithRetry", "WithTimeout"},
@@ -173,7 +186,7 @@ var optionsFor = map[domain.Kind][]string{
 	domain.KindAwait:    {"Name", "OnFail", "Within", "DefaultTo"},
 	domain.KindChild:    {"Name", "OnFail"},
 	domain.KindPivot:    {"Name"},
-	domain.KindPlan:     {"Name", "OnFail", "AcceptIrreversible", "WithRetry", "WithTimeout", "MaxRounds"},
+	domain.KindPlan:     {"Name", "OnFail", "AcceptIrreversible", "WithRetry", "WithTimeout", "MaxRounds", "Uses"},
 	domain.KindCompute:  {"Name", "OnFail"},
 }
 
