@@ -40,6 +40,9 @@ type Log struct {
 	failOnce sync.Once
 	failure  error
 
+	// flushed is set when a memtable was written to a table.
+	flushed atomic.Bool
+
 	counters counters
 }
 
@@ -69,6 +72,9 @@ func (l *Log) Close() error {
 		// What the store has not synced yet must be before its log's trailer is written, which
 		// checkWAL takes as a proof of it.
 		err := l.db.LogData(nil, pebble.Sync)
+		if err == nil {
+			err = l.noteDurable(l.durable.Load())
+		}
 		l.closeErr = errors.Join(l.err(), err, closeStore(l.db))
 	})
 	return l.closeErr
@@ -191,6 +197,7 @@ func (l *Log) events() *pebble.EventListener {
 				l.fail(err)
 			}
 		},
+		FlushEnd: func(pebble.FlushInfo) { l.flushed.Store(true) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			l.cfg.Logger.Error("log store is damaged", "dir", l.dir, "file", info.Path, "err", info.Details)
 		},

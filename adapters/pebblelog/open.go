@@ -44,8 +44,14 @@ func Open(dir string, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
 	c, err := newCommitter(l)
+	if err == nil {
+		err = l.checkDurable(c.position)
+	}
+	if err == nil {
+		err = l.noteDurable(uint64(c.position))
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), l.db.Close())
+		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), closeStore(l.db))
 	}
 	l.durable.Store(uint64(c.position))
 	l.tail.start(c.position)
@@ -105,12 +111,13 @@ func (l *Log) create(lock *pebble.Lock) error {
 		return l.explainOpen(err)
 	}
 	if err := l.mustBeEmpty(); err != nil {
-		return errors.Join(err, l.db.Close())
+		return errors.Join(err, closeStore(l.db))
 	}
 	if err := l.db.Close(); err != nil {
 		return err
 	}
-	return l.mark()
+	// A crash before leaves an empty database, which the next Open marks.
+	return writeFile(l.cfg.FS, l.dir, formatFile, fmt.Sprintf("%s%d\n", formatPrefix, Format))
 }
 
 func (l *Log) storeOptions() *pebble.Options {
@@ -178,29 +185,6 @@ func (l *Log) mustBeEmpty() error {
 		return fmt.Errorf("%w: it holds a Pebble database without the file %s", ErrNotALog, formatFile)
 	}
 	return nil
-}
-
-// mark writes the file FORMAT. A crash before leaves an empty database, which the next Open
-// marks.
-func (l *Log) mark() error {
-	fs := l.cfg.FS
-	name := fs.PathJoin(l.dir, formatFile)
-	f, err := fs.Create(name+".tmp", vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(f, "%s%d\n", formatPrefix, Format)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(name+".tmp", name); err != nil {
-		return err
-	}
-	d, err := fs.OpenDir(l.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // explainLock tells a lock that is held from a directory that can't be used.

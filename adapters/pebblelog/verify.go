@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/atonehq/atone/domain"
 )
 
@@ -44,6 +46,11 @@ func VerifyConfig(ctx context.Context, dir string, cfg Config) (Report, error) {
 	if !c.problem(err) && err != nil {
 		return c.report, errors.Join(err, closeStore(l.db))
 	}
+	if err == nil {
+		if err := l.checkDurable(last); err != nil && !c.problem(err) {
+			return c.report, errors.Join(err, closeStore(l.db))
+		}
+	}
 	if err != nil {
 		last = math.MaxInt64 // the last record is damaged: go as far as there is something
 	}
@@ -65,6 +72,9 @@ type checker struct {
 	report Report
 	// next is, for each stream met, the revision that comes next.
 	next map[uint64]uint64
+	// blind is set when the table that holds names and streams is damaged: more lookups would
+	// only meet the same damage, and each costs Pebble a long search for a flipped bit.
+	blind bool
 }
 
 // problem notes damage; it reports false for other errors.
@@ -72,6 +82,9 @@ func (c *checker) problem(err error) bool {
 	var damage *CorruptionError
 	if !errors.As(err, &damage) {
 		return false
+	}
+	if damage.Through == math.MaxInt64 {
+		return true // the end of a log whose last position could not be read
 	}
 	for _, known := range c.report.Problems {
 		if known.Position == damage.Position && known.Stream == damage.Stream {
@@ -119,14 +132,30 @@ func (c *checker) record(r *record) error {
 	c.report.Last = r.last()
 	if r.revision == 0 {
 		c.report.Streams++
-		if id, err := c.log.streamID(r.stream); err != nil || id != r.streamID {
-			return errors.Join(err, &CorruptionError{Position: r.first, Stream: r.stream, Err: fmt.Errorf("the stream's name leads to stream %d instead of %d", id, r.streamID)})
-		}
 	}
 	want, met := c.next[r.streamID]
 	c.next[r.streamID] = r.revision + uint64(len(r.events))
 	if (met && want != r.revision) || (!met && r.revision != 0) {
 		return &CorruptionError{Position: r.first, Stream: r.stream, Err: fmt.Errorf("revision %d follows where %d should", r.revision, want)}
+	}
+	if c.blind {
+		return nil
+	}
+	err := c.lookups(r)
+	c.blind = err != nil && pebble.IsCorruptionError(err)
+	return err
+}
+
+// lookups checks that the record is found by its stream's name and by its revision.
+func (c *checker) lookups(r *record) error {
+	if r.revision == 0 {
+		id, err := c.log.streamID(r.stream)
+		if err != nil {
+			return err
+		}
+		if id != r.streamID {
+			return &CorruptionError{Position: r.first, Stream: r.stream, Err: fmt.Errorf("the stream's name leads to stream %d instead of %d", id, r.streamID)}
+		}
 	}
 	found, err := c.log.streamForward(&decoder{}, r.streamID, r.stream, r.revision, r.last(), 1)
 	if err != nil {
