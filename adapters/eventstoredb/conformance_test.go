@@ -25,25 +25,43 @@ const realServer = "ATONE_TEST_ESDB"
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// server returns the connection string of the server to test against: the real one
-// where the environment names it, or else atone's own over a log in memory.
-func server(t testing.TB) string {
+// testServer is the server to test against: the real one where the environment names it,
+// or else atone's own over a log in memory, which can be restarted.
+type testServer struct {
+	t          testing.TB
+	log        *memlog.Log
+	address    string
+	connection string
+	stop       func()
+}
+
+// server returns a running server, stopped with the test.
+func server(t testing.TB) *testServer {
 	t.Helper()
 	if connection := os.Getenv(realServer); connection != "" {
-		return connection
+		return &testServer{t: t, connection: connection}
 	}
-	s, err := esdbserver.New(esdbserver.Config{Log: memlog.New(), Reserved: []string{}, Logger: silent})
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	s := &testServer{t: t, log: memlog.New(), address: "127.0.0.1:0"}
+	s.start()
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// start serves what the log holds, on the same address as before.
+func (s *testServer) start() {
+	node, err := esdbserver.New(esdbserver.Config{Log: s.log, Reserved: []string{}, Logger: silent})
+	require.NoError(s.t, err)
+	listener, err := net.Listen("tcp", s.address)
+	require.NoError(s.t, err)
+	s.address = listener.Addr().String()
+	s.connection = "esdb://" + s.address + "?tls=false"
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener) }()
-	t.Cleanup(func() {
+	go func() { ended <- node.Serve(ctx, listener) }()
+	s.stop = func() {
 		cancel()
-		require.NoError(t, <-ended)
-	})
-	return "esdb://" + listener.Addr().String() + "?tls=false"
+		require.NoError(s.t, <-ended)
+	}
 }
 
 // openLog returns a log on the server, closed with the test.
@@ -57,7 +75,7 @@ func openLog(t testing.TB, connection string) *eventstoredb.Log {
 
 func TestLogKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	connection := server(t)
+	connection := server(t).connection
 	sagatest.LogSuite{
 		Open: func(t *testing.T) domain.Log { return openLog(t, connection) },
 		Reopen: func(t *testing.T, log domain.Log) domain.Log {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -215,17 +216,23 @@ func (c *groupConnection) answer(a *persistent.ReadReq) {
 	}
 }
 
-// flush says that no more answers come, and waits for the server to end the call, which
-// proves that it took them; not for long, as servers need not end it.
-func (c *groupConnection) flush() {
+// flush sees to it that the server has the last answers before the call is cancelled,
+// which would throw away what is still on its way. Servers need not end a call whose
+// client has nothing more to say; but frames of one connection arrive in order, so
+// that when another call was answered, they have come. What a server that is slower than
+// flushGrace still missed is delivered again.
+func (c *groupConnection) flush(s *session) {
 	c.sending.Lock()
 	_ = c.call.CloseSend()
 	c.sending.Unlock()
-	timeout := time.NewTimer(flushTimeout)
-	defer timeout.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	_, _ = serverfeatures.NewServerFeaturesClient(s.conn).GetSupportedMethods(ctx, &shared.Empty{})
+	grace := time.NewTimer(flushGrace)
+	defer grace.Stop()
 	select {
 	case <-c.received:
-	case <-timeout.C:
+	case <-grace.C:
 		c.cancel()
 		<-c.received
 	}

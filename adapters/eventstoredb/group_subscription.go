@@ -8,9 +8,12 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// flushTimeout bounds the wait for the server to take the last answers of a
-// subscription that ends.
-const flushTimeout = 500 * time.Millisecond
+// Bounds of the wait for the server to take the last answers of a subscription that
+// ends: for its word that they arrived, and for it to act on them.
+const (
+	flushTimeout = 500 * time.Millisecond
+	flushGrace   = 20 * time.Millisecond
+)
 
 // groupSubscription is one Subscribe; it outlives its connections.
 type groupSubscription struct {
@@ -65,7 +68,7 @@ func (g *groupSubscription) run() {
 				return err
 			}
 			g.settle(finish)
-			c.flush()
+			c.flush(s)
 			return nil
 		})
 		if g.stop.Err() == nil {
