@@ -1,0 +1,41 @@
+package saga
+
+import (
+	"context"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// AlertKind says what an alert is about.
+type AlertKind string
+
+// The kinds of alert.
+const (
+	// AlertStuck: a run needs a person.
+	AlertStuck AlertKind = "stuck"
+	// AlertFailed: a run failed and is being undone.
+	AlertFailed AlertKind = "failed"
+	// AlertSlow: a run takes longer than its saga says that it should.
+	AlertSlow AlertKind = "slow"
+)
+
+// Alert tells somebody about a run.
+type Alert struct {
+	// ID is the same whenever the same alert is told again: the incident's id for stuck runs.
+	ID      string          `json:"id"`
+	Kind    AlertKind       `json:"kind"`
+	Run     domain.RunID    `json:"run"`
+	Saga    string          `json:"saga"`
+	Version int             `json:"version"`
+	Step    string          `json:"step,omitempty"`
+	Cause   *domain.Failure `json:"cause,omitempty"`
+	At      time.Time       `json:"at"`
+}
+
+// AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order,
+// again after an error or a crash; a sink drops repeats by Alert.ID.
+type AlertSink interface {
+	// Alert returns nil when the alert was taken. It is not called concurrently.
+	Alert(ctx context.Context, a Alert) error
+}

@@ -1,0 +1,216 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// append makes the decided events durable and performs what they ask for. Every prefix of a
+// run's events is a state from which the run goes on, so a batch that is over an append's limit is
+// written as several.
+func (t *turnState) append(ctx context.Context) error {
+	a := t.a
+	for len(t.events) > 0 {
+		sealed, hash, last, n, err := t.seal()
+		if err != nil {
+			return err
+		}
+		first := a.state.Revision - int64(len(t.events)) + 1
+		if err := a.c.appendRun(ctx, a.id, domain.Expected(first-1), sealed); err != nil {
+			return err
+		}
+		a.hash, a.lastID = hash, last
+		a.sinceSnapshot += n
+		a.progressed = true
+		a.c.stats.Appends.Add(1)
+		a.c.stats.Events.Add(int64(n))
+		a.c.appended.Add(int64(n))
+		done := t.events[:n]
+		t.events = t.events[n:]
+		t.perform(done)
+	}
+	t.events, t.size = nil, 0
+	return nil
+}
+
+// seal writes as many of the decided events as fit one append.
+func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, last uuid.UUID, n int, err error) {
+	a := t.a
+	stream := domain.RunStream(a.id)
+	hash, last = a.hash, a.lastID
+	revision := uint64(a.state.Revision - int64(len(t.events)) + 1)
+	sealed = make([]domain.NewEvent, 0, len(t.events))
+	correlation, trace := a.state.Correlation, a.state.Trace
+	size, whole := 0, 0 // whole is up to where events belong together
+	cause := ""
+	if last != uuid.Nil {
+		cause = last.String()
+	}
+	prev := hash
+	for i, d := range t.events {
+		m := domain.Meta{CorrelationID: correlation, CausationID: orElse(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor}
+		if i == 0 && revision == 0 {
+			m.Trace = trace
+		}
+		if i == len(t.events)-1 {
+			m.Wake = a.state.Wake()
+		}
+		e, h := domain.Seal(stream, revision+uint64(i), prev, d.event, m)
+		if size += e.Size(); size > domain.MaxAppendSize && whole > 0 {
+			return sealed[:whole], hash, last, whole, nil
+		}
+		if size > domain.MaxAppendSize {
+			return nil, hash, last, 0, fmt.Errorf("run %s: a single %s event is %d bytes: %w", a.id, e.Type, e.Size(), domain.ErrTooLarge)
+		}
+		sealed = append(sealed, e)
+		prev = h
+		if i == 0 {
+			cause = e.ID.String() // the rest of the batch follows from its first event
+		}
+		if _, emitted := d.event.(*domain.DomainEvent); !emitted {
+			hash, last, whole = h, e.ID, i+1
+		}
+	}
+	return sealed, hash, last, len(sealed), nil
+}
+
+// appendRun appends to a run's stream. While the log's answer is unknown the identical batch is
+// tried again: the same write twice is one write.
+func (c *Coordinator) appendRun(ctx context.Context, id domain.RunID, expected domain.Expected, events []domain.NewEvent) error {
+	stream := domain.RunStream(id)
+	for delay := 5 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+		_, err := c.log.Append(ctx, stream, expected, events...)
+		if err == nil {
+			return nil
+		}
+		for _, final := range [...]error{domain.ErrConflict, domain.ErrTooLarge, domain.ErrStreamDeleted, domain.ErrAccessDenied, domain.ErrClosed} {
+			if errors.Is(err, final) {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("append to %s: %w", stream, err)
+		}
+		c.logger.Warn("append failed, trying the same again", "stream", stream, "in", delay, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return fmt.Errorf("append to %s: %w", stream, err)
+		}
+	}
+}
+
+// perform does what durable events ask for.
+func (t *turnState) perform(events []decided) {
+	a := t.a
+	for _, d := range events {
+		switch e := d.event.(type) {
+		case *domain.AttemptStarted:
+			a.dispatch(e)
+		case *domain.AttemptSucceeded:
+			a.letGo(e.Step, e.Direction, e.Attempt)
+		case *domain.AttemptFailed:
+			a.letGo(e.Step, e.Direction, e.Attempt)
+			if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
+				a.c.worker.cancel(attemptID{a.id, e.Step, e.Direction, e.Attempt}, context.DeadlineExceeded)
+			}
+		case *domain.StepProbed:
+			a.letGo(e.Step, domain.Probe, e.Attempt)
+		case *domain.RunTurnedBack, *domain.ItemFailed:
+			a.state.InFlight(func(f machine.Attempt) {
+				if f.Cancelled {
+					a.c.worker.cancel(attemptID{a.id, f.Step.Path, f.Direction, f.Number}, ErrRunTurnedBack)
+				}
+			})
+		case *domain.RunAbandoned:
+			for id, s := range a.held {
+				a.c.worker.cancel(id, ErrRunTurnedBack)
+				s.release()
+			}
+			clear(a.held)
+			a.tellParent()
+		case *domain.ChildStarted:
+			a.c.startChild(a.childOf(e.Step))
+		case *domain.ChildTurnedBack:
+			a.c.turnChildBack(a.childOf(e.Step), e.Cause)
+		case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled:
+			a.tellParent()
+		}
+	}
+}
+
+// letGo gives back the slot of an attempt that has an outcome.
+func (a *actor) letGo(step string, dir domain.Direction, n int) {
+	id := attemptID{a.id, step, dir, n}
+	if s := a.held[id]; s != nil {
+		delete(a.held, id)
+		s.release()
+	}
+}
+
+// dispatch sends an attempt to its worker, unless its outcome is known already.
+func (a *actor) dispatch(e *domain.AttemptStarted) {
+	st := a.state.Step(e.Step)
+	if st == nil {
+		return
+	}
+	spec := st.Node.Action
+	t := &task{
+		Run: a.id, Saga: a.state.Start.Saga, Step: e.Step, Action: e.Action, Direction: e.Direction, Attempt: e.Attempt,
+		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Due: e.Due, Beat: spec.HeartbeatTimeout,
+		Details: st.Do.Details, Trace: a.state.Trace,
+	}
+	if e.Direction == domain.Probe {
+		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
+	}
+	if e.Direction == domain.Undo {
+		t.Output, t.InDoubt, t.Cause, t.Details = st.Output, st.InDoubt, a.state.Cause, st.Undo.Details
+		if len(t.Output) == 0 {
+			t.Output = st.Late
+		}
+	}
+	a.c.send(t)
+}
+
+// send publishes a task. If the queue refuses it, it is tried again in the background until it
+// is accepted or the coordinator stops; then the attempt is taken up at the next start.
+func (c *Coordinator) send(t *task) {
+	err := c.publishTask(t)
+	if err == nil || c.life.Err() != nil {
+		return
+	}
+	c.logger.Warn("task not accepted by the queue, trying again", "run", t.Run, "step", t.Step, "error", err)
+	c.goBackground(func(ctx context.Context) {
+		for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+			select {
+			case <-time.After(delay):
+			case <-ctx.Done():
+				return
+			}
+			if !t.Due.IsZero() && c.cfg.Now().After(t.Due) || c.publishTask(t) == nil {
+				return
+			}
+		}
+	})
+}
+
+func (c *Coordinator) publishTask(t *task) error {
+	m, err := newMessage(c.life, uuid.NewString(), t)
+	if err != nil {
+		return err
+	}
+	m.Metadata.Set("atone-run", t.Run.String())
+	m.Metadata.Set("atone-step", t.Step)
+	m.Metadata.Set("Idempotency-Key", t.Key)
+	if t.Trace != "" {
+		m.Metadata.Set("traceparent", t.Trace)
+	}
+	return c.publish.Publish(ActionTopic(t.Action), m)
+}

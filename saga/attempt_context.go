@@ -1,0 +1,158 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Attempt says, inside a handler, what it is called for.
+type Attempt struct {
+	Run       domain.RunID
+	Saga      string
+	Step      string
+	Action    string
+	Direction domain.Direction
+	// Number counts the attempts of the step in this direction, from 1.
+	Number int
+	// Key is the idempotency key: the same for every attempt of the step and direction.
+	// Hand it to whatever the handler calls.
+	Key string
+	// Deadline is when the attempt is given up; zero for never.
+	Deadline time.Time
+	// Trace is the W3C traceparent of the run, if there is one.
+	Trace string
+}
+
+type attemptKey struct{}
+
+// attemptState is what a handler's context carries.
+type attemptState struct {
+	task   *task
+	logger *slog.Logger
+	beat   func(details json.RawMessage) error
+
+	mu      sync.Mutex
+	emitted []emitted
+	size    int
+	lastOut time.Time // when the last heartbeat was sent
+}
+
+// AttemptOf returns what the handler is called for. Outside a handler it returns the zero Attempt.
+func AttemptOf(ctx context.Context) Attempt {
+	a, ok := ctx.Value(attemptKey{}).(*attemptState)
+	if !ok {
+		return Attempt{}
+	}
+	t := a.task
+	return Attempt{Run: t.Run, Saga: t.Saga, Step: t.Step, Action: t.Action, Direction: t.Direction,
+		Number: t.Attempt, Key: t.Key, Deadline: t.Due, Trace: t.Trace}
+}
+
+// Logger returns a logger that carries the run, step and attempt. Outside a handler it is
+// slog's default.
+func Logger(ctx context.Context) *slog.Logger {
+	a, ok := ctx.Value(attemptKey{}).(*attemptState)
+	if !ok {
+		return slog.Default()
+	}
+	t := a.task
+	return a.logger.With("run", t.Run, "saga", t.Saga, "step", t.Step, "direction", t.Direction, "attempt", t.Attempt)
+}
+
+// errOutside is returned by functions that only make sense inside a handler.
+var errOutside = errors.New("not inside an action's handler: pass the context that the handler was called with")
+
+// Heartbeat tells the coordinator that a long attempt is alive, with details of how far it is
+// (any JSON value, or nil). An action with a HeartbeatTimeout that does not beat for that
+// long is taken for lost and retried; the next attempt reads the details with [LastHeartbeat].
+// It is cheap to call often: beats are sent at most three times in a timeout.
+func Heartbeat(ctx context.Context, details any) error {
+	a, ok := ctx.Value(attemptKey{}).(*attemptState)
+	if !ok {
+		return errOutside
+	}
+	raw, err := encode(details)
+	if err != nil {
+		return err
+	}
+	if len(raw) > maxPayload {
+		return fmt.Errorf("heartbeat details are %d bytes; at most %d fit: keep them elsewhere and pass a reference", len(raw), maxPayload)
+	}
+	every := time.Duration(a.task.Beat) / 3
+	now := time.Now()
+	a.mu.Lock()
+	due := every > 0 && now.Sub(a.lastOut) >= every
+	if due {
+		a.lastOut = now
+	}
+	a.mu.Unlock()
+	if !due {
+		return ctx.Err()
+	}
+	if err := a.beat(raw); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// LastHeartbeat reads the details of the latest heartbeat of earlier attempts into v, and
+// reports whether there were any.
+func LastHeartbeat(ctx context.Context, v any) (bool, error) {
+	a, ok := ctx.Value(attemptKey{}).(*attemptState)
+	if !ok {
+		return false, errOutside
+	}
+	if len(a.task.Details) == 0 {
+		return false, nil
+	}
+	return true, json.Unmarshal(a.task.Details, v)
+}
+
+// Emit has a domain event of the given type appended in the same atomic write as the attempt's
+// success, or not at all if it fails. Types that begin like atone's own (run., step.,
+// attempt. …) or with $ are refused.
+func Emit(ctx context.Context, eventType string, payload any) error {
+	a, ok := ctx.Value(attemptKey{}).(*attemptState)
+	if !ok {
+		return errOutside
+	}
+	if domain.ReservedType(eventType) {
+		return fmt.Errorf("event type %q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
+	}
+	raw, err := encode(payload)
+	if err != nil {
+		return fmt.Errorf("emit %s: %w", eventType, err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.size+len(raw) > maxPayload {
+		return fmt.Errorf("emit %s: the attempt's events are over %d bytes: they must fit one append", eventType, maxPayload)
+	}
+	a.size += len(raw)
+	a.emitted = append(a.emitted, emitted{Type: eventType, Payload: raw})
+	return nil
+}
+
+// maxPayload bounds a single payload (an input, an output, an item, a signal), in bytes, so
+// that it fits an append together with its event.
+const maxPayload = 512 << 10
+
+type actorKey struct{}
+
+// WithActor returns a context that names who acts: the name is recorded with every event
+// that follows from a call made with it. Without one the coordinator's own name is.
+func WithActor(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, actorKey{}, name)
+}
+
+func actorOf(ctx context.Context) string {
+	name, _ := ctx.Value(actorKey{}).(string)
+	return name
+}

@@ -1,0 +1,113 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// childRef is what is needed to start, watch and undo a child run.
+type childRef struct {
+	parent      domain.RunID
+	step        string
+	run         domain.RunID
+	saga        string
+	version     int
+	input       json.RawMessage
+	correlation string
+	trace       string
+}
+
+func (a *actor) childOf(path string) childRef {
+	st := a.state.Step(path)
+	return childRef{parent: a.id, step: path, run: st.Child, saga: st.Node.Saga, version: st.Node.Version, input: st.Input,
+		correlation: a.state.Correlation, trace: a.state.Trace}
+}
+
+// startChild sees to it that a child run exists, and that its parent hears of its end if it has
+// ended already. It may be called any number of times.
+func (c *Coordinator) startChild(ch childRef) {
+	c.persist("start child", ch, func(ctx context.Context) error {
+		d, err := c.registry.saga(ch.saga, ch.version)
+		if err != nil {
+			return c.submit(ctx, ch.parent, machine.Block{Reason: err.Error()})
+		}
+		_, err = c.start(ctx, d, ch.input, []StartOption{func(o *startOptions) {
+			o.id, o.parent = ch.run, &domain.ParentRef{Run: ch.parent, Step: ch.step}
+			o.correlation, o.trace = ch.correlation, ch.trace
+		}})
+		if errors.Is(err, ErrBadInput) || errors.Is(err, ErrKeyConflict) {
+			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: err.Error()})
+		}
+		if err != nil {
+			return err
+		}
+		return c.reportChild(ctx, ch)
+	})
+}
+
+// turnChildBack tells a child run to undo itself.
+func (c *Coordinator) turnChildBack(ch childRef, cause domain.Failure) {
+	cause.Kind = domain.FailureParent
+	c.persist("undo child", ch, func(ctx context.Context) error {
+		err := c.submit(ctx, ch.run, machine.TurnBack{Cause: cause})
+		switch {
+		case errors.Is(err, ErrNotFound):
+			// It was never started, and the parent's turning back keeps it from being.
+			return c.submit(ctx, ch.parent, machine.ChildSeen{Step: ch.step, Run: ch.run, State: domain.RunIsCancelled})
+		case errors.Is(err, ErrPastPivot):
+			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: "child run " + ch.run.String() + " can't be undone: " + err.Error()})
+		case err != nil && !errors.Is(err, ErrEnded):
+			return err
+		}
+		return c.reportChild(ctx, ch)
+	})
+}
+
+// reportChild tells the parent how the child ended, if it has.
+func (c *Coordinator) reportChild(ctx context.Context, ch childRef) error {
+	v, err := c.Describe(ctx, ch.run)
+	if err != nil || !v.State.Ended() {
+		return err
+	}
+	return c.submit(ctx, ch.parent, machine.ChildSeen{Step: ch.step, Run: ch.run, State: v.State, Output: v.Output, Cause: v.Cause})
+}
+
+// tellParent reports the end of a run that is somebody's child.
+func (a *actor) tellParent() {
+	p := a.state.Start.Parent
+	if p == nil {
+		return
+	}
+	in := machine.ChildSeen{Step: p.Step, Run: a.id, State: a.state.End, Output: a.state.Output, Cause: a.state.Cause}
+	a.c.persist("report to parent", childRef{parent: p.Run, step: p.Step, run: a.id}, func(ctx context.Context) error {
+		err := a.c.submit(ctx, p.Run, in)
+		if isRefusal(err) || errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// persist calls f in the background until it succeeds or the coordinator stops; what it was to do
+// is derived again at the next start.
+func (c *Coordinator) persist(what string, ch childRef, f func(context.Context) error) {
+	c.goBackground(func(ctx context.Context) {
+		for delay := 20 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+			err := f(ctx)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			c.logger.Warn(what+" failed, trying again", "parent", ch.parent, "step", ch.step, "child", ch.run, "in", delay, "error", err)
+			select {
+			case <-time.After(delay):
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}

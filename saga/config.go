@@ -1,0 +1,109 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Log is what a coordinator needs of an event log; every [domain.Log] has it.
+type Log interface {
+	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
+	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
+	ReadAll(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
+	Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error]
+}
+
+// Config configures a [Coordinator]. Only Log is required.
+type Config struct {
+	// Log holds the runs. The coordinator does not close it.
+	Log Log
+	// Logger receives what people may want to know; nil means slog.Default.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Node names this coordinator among those that share the log, and is the actor of what
+	// it does by itself; empty means "coordinator".
+	Node string
+
+	// Publisher and Subscriber carry attempts to workers and outcomes back. Both nil means
+	// an in-process queue. With a broker, competing consumers must share one group.
+	Publisher  message.Publisher
+	Subscriber message.Subscriber
+	// NoWorker leaves the running of actions to workers in other processes; it needs a broker.
+	NoWorker bool
+	// Middleware is added to every action's Watermill handler.
+	Middleware []message.HandlerMiddleware
+	// Observer is told of every attempt that runs here; may be nil.
+	Observer Observer
+	// Alerts are told of stuck, failed and slow runs.
+	Alerts []AlertSink
+
+	// MaxRuns bounds the runs that are under way at once, not counting those that only
+	// wait for a time, a signal or a person; when it is reached, Start waits. 0 means 10,000.
+	MaxRuns int
+	// ActionConcurrency bounds the attempts of one action at once, where the action sets no
+	// bound itself; 0 means 1,024.
+	ActionConcurrency int
+	// CacheRuns bounds the unfinished runs whose state is kept in memory while they wait; 0
+	// means 10,000. A run that is not in memory is folded from its stream when needed.
+	CacheRuns int
+	// RecoverConcurrency is how many runs are taken up at once after a start; 0 means 8.
+	RecoverConcurrency int
+	// CheckpointEvery is after how many appended events the list of unfinished runs is saved,
+	// which bounds what a start has to read; 0 means 200,000.
+	CheckpointEvery int
+	// SnapshotEvery is after how many events a long run's state is saved; 0 means 2,000,
+	// negative never.
+	SnapshotEvery int
+	// ShutdownTimeout bounds how long Run, once cancelled, waits for handlers (undos are not cut
+	// short) to return; 0 means 30 s.
+	ShutdownTimeout time.Duration
+}
+
+func (c *Config) setDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Node = orElse(c.Node, "coordinator")
+	c.MaxRuns = orElse(c.MaxRuns, 10_000)
+	c.ActionConcurrency = orElse(c.ActionConcurrency, 1_024)
+	c.CacheRuns = orElse(c.CacheRuns, 10_000)
+	c.RecoverConcurrency = orElse(c.RecoverConcurrency, 8)
+	c.CheckpointEvery = orElse(c.CheckpointEvery, 200_000)
+	c.SnapshotEvery = orElse(c.SnapshotEvery, 2_000)
+	c.ShutdownTimeout = orElse(c.ShutdownTimeout, 30*time.Second)
+}
+
+// validate reports everything that is wrong at once.
+func (c *Config) validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(c.Log == nil, "Config.Log is nil: open one, for example with pebblelog.Open")
+	bad((c.Publisher == nil) != (c.Subscriber == nil), "Config.Publisher and Config.Subscriber go together: set both, or neither")
+	bad(c.NoWorker && c.Publisher == nil, "Config.NoWorker needs a broker: set Publisher and Subscriber")
+	bad(c.MaxRuns < 0 || c.ActionConcurrency < 0 || c.CacheRuns < 0 || c.RecoverConcurrency < 0 || c.CheckpointEvery < 0,
+		"Config: MaxRuns, ActionConcurrency, CacheRuns, RecoverConcurrency and CheckpointEvery can't be negative")
+	bad(c.ShutdownTimeout < 0, "Config.ShutdownTimeout is negative")
+	return errors.Join(errs...)
+}
+
+// newIncarnation names one life of a coordinator, so that its successor knows which
+// attempts died with it.
+func newIncarnation(node string) string { return node + "/" + uuid.NewString()[:8] }

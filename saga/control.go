@@ -1,0 +1,121 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// isRefusal reports whether the error says that an intent does not fit the run's state.
+func isRefusal(err error) bool {
+	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
+		if errors.Is(err, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// operate has a person's intent decided.
+func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, in machine.Intent) error {
+	if err := c.awaitReady(ctx); err != nil {
+		return err
+	}
+	req := &request{intent: in, ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node)}}
+	if err := c.do(ctx, id, req); err != nil {
+		return fmt.Errorf("%s run %s: %w", what, id, err)
+	}
+	return nil
+}
+
+// Cancel turns the run back: what was done is undone, and the run ends cancelled. While an
+// irreversible attempt is in flight the cancel waits for its outcome. Errors: [ErrEnded], [ErrPastPivot],
+// [ErrTurnedBack], [ErrNotFound].
+func (c *Coordinator) Cancel(ctx context.Context, id domain.RunID, reason string) error {
+	return c.operate(ctx, "cancel", id, machine.Cancel{Reason: reason})
+}
+
+// Pause stops the run from starting anything new. What is in flight ends as it does.
+func (c *Coordinator) Pause(ctx context.Context, id domain.RunID, reason string) error {
+	return c.operate(ctx, "pause", id, machine.Pause{Reason: reason})
+}
+
+// Resume lets a paused run go on.
+func (c *Coordinator) Resume(ctx context.Context, id domain.RunID, reason string) error {
+	return c.operate(ctx, "resume", id, machine.Resume{Reason: reason})
+}
+
+// Retry gives a stuck step, or with an empty step every stuck one, a new set of attempts. Errors:
+// [ErrNotStuck], [ErrNoStep].
+func (c *Coordinator) Retry(ctx context.Context, id domain.RunID, step, reason string) error {
+	return c.operate(ctx, "retry", id, machine.Retry{Step: step, Reason: reason})
+}
+
+// Skip settles a stuck step, or every stuck one, as having no effect; one that is stuck in its
+// undo as undone. Errors are those of Retry.
+func (c *Coordinator) Skip(ctx context.Context, id domain.RunID, step, reason string) error {
+	return c.operate(ctx, "skip step of", id, machine.Resolve{Step: step, How: domain.ResolveSkip, Reason: reason})
+}
+
+// Substitute settles a stuck step as done with the given output. Errors are those of Retry,
+// and [ErrBadInput] for an output that is not JSON or does not fit the action's type.
+func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step string, output json.RawMessage, reason string) error {
+	if !json.Valid(output) {
+		return fmt.Errorf("%w: the output to substitute is not valid JSON", ErrBadInput)
+	}
+	if err := checkPayload("the output to substitute", output); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	return c.operate(ctx, "substitute output in", id, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
+}
+
+// Abandon closes the run with its effects left, which are listed in its last event. A reason is
+// required. Errors: [ErrEnded].
+func (c *Coordinator) Abandon(ctx context.Context, id domain.RunID, reason string) error {
+	if reason == "" {
+		return fmt.Errorf("%w: abandoning a run needs a reason", ErrBadInput)
+	}
+	return c.operate(ctx, "abandon", id, machine.Abandon{Reason: reason})
+}
+
+// SignalOption adjusts a signal.
+type SignalOption func(*machine.Signal)
+
+// SignalID makes a signal idempotent: a second one with the same id to the same run is nothing.
+func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = id } }
+
+// Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
+// yet, it is kept for the first await that does.
+func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...SignalOption) error {
+	raw, err := encode(payload)
+	if err != nil {
+		return fmt.Errorf("%w: signal %s: %w", ErrBadInput, name, err)
+	}
+	if err := checkPayload("the signal's payload", raw); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	if name == "" {
+		return fmt.Errorf("%w: a signal needs a name", ErrBadInput)
+	}
+	in := machine.Signal{Name: name, ID: uuid.NewString(), Value: raw}
+	for _, o := range opts {
+		o(&in)
+	}
+	return c.operate(ctx, "signal", id, in)
+}
+
+// wake is called when a run's time has come.
+func (c *Coordinator) wake(id domain.RunID) {
+	err := c.do(c.life, id, &request{intent: machine.Tick{}, ctx: requestContext{actor: c.cfg.Node}})
+	if err == nil || c.life.Err() != nil {
+		return
+	}
+	c.logger.Warn("run could not be woken, trying again", "run", id, "in", overdueDelay, "error", err)
+	c.wakeups.set(id, domain.Wake{State: domain.RunRunning, Due: c.cfg.Now().Add(overdueDelay)}, false)
+}

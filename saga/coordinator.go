@@ -1,0 +1,273 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/queue"
+)
+
+// Coordinator runs sagas: it decides, appends and has performed. Make one with [New], register
+// what it knows, and keep [Coordinator.Run] running. All methods are safe to call concurrently.
+type Coordinator struct {
+	cfg         Config
+	log         Log
+	logger      *slog.Logger
+	incarnation string
+
+	registry registry
+	runs     runTable
+	wakeups  wakeups
+	slots    map[string]*slot // by action; fixed once running
+	admitted chan struct{}    // one token for each run under way
+
+	worker  *Worker
+	publish message.Publisher
+
+	state   atomic.Int32 // idle, starting, running, stopped
+	ready   chan struct{}
+	stopped chan struct{}
+	// life ends when the coordinator stops; appends and background work hang on it.
+	life       context.Context
+	endLife    context.CancelFunc
+	background sync.WaitGroup
+	appended   atomic.Int64 // events appended, for the checkpoint
+	stats      Stats
+}
+
+const (
+	stateIdle int32 = iota
+	stateStarting
+	stateRunning
+	stateStopped
+)
+
+// New returns a coordinator. It starts nothing and touches nothing.
+func New(cfg Config) (*Coordinator, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	c := &Coordinator{
+		cfg:         cfg,
+		log:         cfg.Log,
+		logger:      cfg.Logger,
+		incarnation: newIncarnation(cfg.Node),
+		slots:       make(map[string]*slot),
+		admitted:    make(chan struct{}, cfg.MaxRuns),
+		ready:       make(chan struct{}),
+		stopped:     make(chan struct{}),
+	}
+	c.life, c.endLife = context.WithCancel(context.Background())
+	c.registry.init()
+	c.runs.init(cfg.CacheRuns)
+	c.wakeups.init(cfg.Now, c.wake)
+	return c, nil
+}
+
+// Register makes sagas known, with every action and child saga in them. All problems are
+// reported at once. Register before Run.
+func (c *Coordinator) Register(sagas ...AnySaga) error {
+	if c.state.Load() != stateIdle {
+		return errors.New("register before Run: a running coordinator's sagas are fixed")
+	}
+	var errs []error
+	for _, s := range sagas {
+		errs = append(errs, c.registry.addSaga(s))
+	}
+	return errors.Join(errs...)
+}
+
+// RegisterActions makes single actions known, to be invoked by name.
+func (c *Coordinator) RegisterActions(actions ...AnyAction) error {
+	if c.state.Load() != stateIdle {
+		return errors.New("register before Run: a running coordinator's actions are fixed")
+	}
+	var errs []error
+	for _, a := range actions {
+		errs = append(errs, c.registry.addAction(a))
+	}
+	return errors.Join(errs...)
+}
+
+// Run takes up every unfinished run and keeps all of them going until ctx ends. It returns nil
+// after a clean stop, when the last of its goroutines has ended: do handlers are cancelled, undo
+// handlers awaited (see [Config.ShutdownTimeout]). What was in flight goes on at the next
+// start. Run can be called once.
+func (c *Coordinator) Run(ctx context.Context) (err error) {
+	if !c.state.CompareAndSwap(stateIdle, stateStarting) {
+		return errors.New("coordinator runs already, or has run: make a new one")
+	}
+	defer func() {
+		c.state.Store(stateStopped)
+		c.endLife()
+		c.background.Wait()
+		close(c.stopped)
+	}()
+	if err := c.publishPlans(ctx); err != nil {
+		return err
+	}
+	c.makeSlots()
+	stopMessages, err := c.startMessages(ctx)
+	if err != nil {
+		return err
+	}
+	c.goBackground(c.wakeups.run)
+	index, err := c.scan(ctx)
+	if err == nil {
+		c.goBackground(func(context.Context) { c.resume(index) })
+		c.goBackground(c.runCheckpoints(index))
+		c.startAlerts()
+		c.state.Store(stateRunning)
+		close(c.ready)
+		<-ctx.Done()
+	}
+	return errors.Join(err, stopMessages())
+}
+
+// goBackground runs f until the coordinator's life ends.
+func (c *Coordinator) goBackground(f func(ctx context.Context)) {
+	c.background.Add(1)
+	go func() {
+		defer c.background.Done()
+		f(c.life)
+	}()
+}
+
+// startMessages connects the coordinator with its workers.
+func (c *Coordinator) startMessages(context.Context) (stop func() error, err error) {
+	pub, sub := c.cfg.Publisher, c.cfg.Subscriber
+	logger := watermillLogger(c.logger)
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: c.cfg.ShutdownTimeout}, logger)
+	if err != nil {
+		return nil, fmt.Errorf("watermill router: %w", err)
+	}
+	var own *queue.Queue
+	var outcomes message.Publisher
+	if pub == nil {
+		own, err = queue.New(queue.Config{Capacity: 1 << 20, InFlightOf: c.inFlightOf, Logger: c.logger, CloseTimeout: c.cfg.ShutdownTimeout})
+		if err != nil {
+			return nil, err
+		}
+		pub, sub = own.Publisher(), own.Group("")
+		outcomes = directOutcomes{c}
+	} else {
+		outcomes = pub
+		router.AddConsumerHandler("outcomes", OutcomesTopic, sub, c.receive)
+	}
+	c.publish = pub
+	c.worker = newWorker(c.registry.actionTable(), outcomes, c.logger, c.cfg.Observer)
+	if !c.cfg.NoWorker {
+		c.worker.addTo(router, sub, c.cfg.Middleware)
+	}
+	routed := make(chan error, 1)
+	go func() { routed <- router.Run(context.Background()) }()
+	<-router.Running()
+	return func() error {
+		drain, cancel := context.WithTimeout(context.Background(), c.cfg.ShutdownTimeout)
+		defer cancel()
+		c.state.Store(stateStopped)
+		c.worker.drain(drain)
+		c.endLife()
+		errs := []error{router.Close(), <-routed}
+		if own != nil {
+			errs = append(errs, own.Close())
+		}
+		return errors.Join(errs...)
+	}, nil
+}
+
+// inFlightOf lets the queue hand out as many attempts as the slots let through.
+func (c *Coordinator) inFlightOf(topic string) int {
+	for name, s := range c.slots {
+		if ActionTopic(name) == topic {
+			return s.limit
+		}
+	}
+	return c.cfg.ActionConcurrency
+}
+
+// directOutcomes takes outcomes from workers in the same process: publishing one returns
+// when it is durable.
+type directOutcomes struct{ c *Coordinator }
+
+func (d directOutcomes) Publish(_ string, messages ...*message.Message) error {
+	for _, m := range messages {
+		r, err := openMessage[report](m)
+		if err != nil {
+			return err
+		}
+		if err := d.c.accept(m.Context(), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (directOutcomes) Close() error { return nil }
+
+// receive takes an outcome from a broker; it is acknowledged when it is durable.
+func (c *Coordinator) receive(m *message.Message) error {
+	r, err := openMessage[report](m)
+	if err != nil {
+		c.logger.Error("unreadable outcome dropped: its attempt will time out", "message", m.UUID, "error", err)
+		return nil
+	}
+	return c.accept(m.Context(), r)
+}
+
+// accept records an outcome.
+func (c *Coordinator) accept(ctx context.Context, r *report) error {
+	err := c.submit(context.WithoutCancel(ctx), r.Run, r.intent())
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoStep) || isRefusal(err) {
+		c.logger.Warn("outcome refused", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "error", err)
+		return nil
+	}
+	return err
+}
+
+// awaitReady waits until the coordinator runs.
+func (c *Coordinator) awaitReady(ctx context.Context) error {
+	if c.state.Load() == stateRunning {
+		return nil
+	}
+	select {
+	case <-c.ready:
+		if c.state.Load() == stateRunning {
+			return nil
+		}
+		return ErrNotRunning
+	case <-c.life.Done():
+		return ErrNotRunning
+	case <-ctx.Done():
+		return fmt.Errorf("%w: is its Run called? (%w)", ErrNotRunning, ctx.Err())
+	}
+}
+
+// Ready returns a channel that is closed when the coordinator has started.
+func (c *Coordinator) Ready() <-chan struct{} { return c.ready }
+
+// Stats counts what a coordinator did since it was made.
+type Stats struct {
+	// Appends and Events count what was written to run streams; Conflicts how often
+	// somebody else wrote first.
+	Appends, Events, Conflicts atomic.Int64
+}
+
+// Stats returns the coordinator's counters; they go on counting.
+func (c *Coordinator) Stats() *Stats { return &c.stats }
+
+// ActiveRuns returns how many runs are under way, not counting those that only wait.
+func (c *Coordinator) ActiveRuns() int { return len(c.admitted) }
+
+// UnfinishedRuns returns how many runs have not ended.
+func (c *Coordinator) UnfinishedRuns() int { return c.wakeups.len() }
+
+var _ Log = domain.Log(nil)

@@ -1,0 +1,57 @@
+package saga
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// AnySaga is a saga of whatever types. Only *Saga implements it.
+type AnySaga interface {
+	// SagaName returns the name and version.
+	SagaName() (name string, version int)
+	compile() (*definition, error)
+}
+
+// definition is a saga as the coordinator sees it: its plan and its code, without types.
+type definition struct {
+	plan *domain.Plan
+	// code holds the expressions of the nodes by key ([domain.Node.Key]); returnKey is that of
+	// the return expression.
+	code map[string]expression
+	// actions are all that the plan names, with failure handlers; children are the sagas it starts.
+	actions  []*actionCode
+	children []AnySaga
+	// checkInput reports whether an input can be read.
+	checkInput      func(json.RawMessage) error
+	inType, outType string
+}
+
+// returnKey is the key of the expression that computes a run's output.
+const returnKey = "return"
+
+// expression is the code of one node. One field is set, by the node's kind. Expressions are
+// evaluated when the step is reached, and what they return is recorded; a replay does not call
+// them. They may panic: the step then fails for good.
+type expression struct {
+	// value computes the input of a do, child or plan, or the value of a compute.
+	value func(View) (json.RawMessage, error)
+	// choose picks the branch of a switch, -1 for none, and its label.
+	choose func(View) (int, string)
+	// items lists the items of an each.
+	items func(View) ([]json.RawMessage, error)
+	// until says when a sleep ends; now is when it begins.
+	until func(v View, now time.Time) time.Time
+	// correlation names the correlation id of an awaited domain event.
+	correlation func(View) string
+}
+
+// View is what an expression sees of its run: the outputs of earlier steps, read with
+// [Ref.In]. It is only valid during the call.
+type View struct {
+	state *machine.State
+	step  *machine.Step // nil for the return expression
+	probe *viewProbe    // set while a definition is checked
+}

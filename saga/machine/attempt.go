@@ -1,0 +1,181 @@
+package machine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// tries returns the count of attempts of a direction. A handler's attempts count as do.
+func (st *Step) tries(dir domain.Direction) *Tries {
+	switch dir {
+	case domain.Undo:
+		return &st.Undo
+	case domain.Probe:
+		return &st.Probe
+	}
+	return &st.Do
+}
+
+// direction returns the direction of the step's attempts going forward.
+func (st *Step) direction() domain.Direction {
+	if st.Handler {
+		return domain.Handler
+	}
+	return domain.Do
+}
+
+// giveUp forgets the attempts in flight; what they report from now on is late.
+func (st *Step) giveUp() {
+	if st.Do.Running {
+		st.gaveUp = append(st.gaveUp, st.Do.N)
+	}
+	st.Do.Running, st.Undo.Running, st.Probe.Running = false, false, false
+}
+
+func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
+	st := s.steps[e.Step]
+	if st == nil {
+		return
+	}
+	s.Blocked = ""
+	t := st.tries(e.Direction)
+	if t.N == t.Base {
+		t.First = at
+	}
+	t.N, t.Last, t.Due, t.RetryAt, t.Running, t.Node = e.Attempt, at, e.Due, time.Time{}, true, e.Node
+	t.BeatDue = time.Time{}
+	if hb := st.Node.Action.HeartbeatTimeout; hb > 0 && e.Direction != domain.Probe {
+		t.BeatDue = at.Add(time.Duration(hb))
+	}
+	if len(e.Input) > 0 {
+		st.Input = e.Input
+	}
+	switch e.Direction {
+	case domain.Undo:
+		s.set(st, Undoing)
+	case domain.Probe:
+		s.set(st, Probing)
+	default:
+		s.set(st, Running)
+	}
+}
+
+func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
+	st := s.steps[e.Step]
+	if st == nil {
+		return
+	}
+	t := st.tries(e.Direction)
+	t.Running, t.RetryAt = false, time.Time{}
+	if e.Direction == domain.Undo {
+		s.settle(st, Undone)
+		return
+	}
+	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
+	st.Output, st.InDoubt, st.Cause = e.Output, false, nil
+	s.succeed(st)
+}
+
+// succeed marks a do as done and goes on, forward or backward.
+func (s *State) succeed(st *Step) {
+	if st.Turning {
+		st.Phase = Done // afterTurn asks for it; it moves the step on to its list itself
+		s.afterTurn(st)
+		return
+	}
+	if st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == "" && !st.Handler {
+		s.PastPivot, s.Cancel = true, nil
+	}
+	s.complete(st)
+}
+
+func (s *State) attemptFailed(e *domain.AttemptFailed) {
+	st := s.steps[e.Step]
+	if st == nil {
+		return
+	}
+	t := st.tries(e.Direction)
+	t.Running, t.Cause, t.RetryAt = false, &e.Cause, e.RetryAt
+	if e.Direction == domain.Undo {
+		if e.RetryAt.IsZero() {
+			st.Cause = &e.Cause
+			s.set(st, UndoFailed)
+		} else {
+			s.set(st, UndoBackoff)
+		}
+		return
+	}
+	if e.Cause.InDoubt {
+		st.InDoubt = true
+		if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
+			st.gaveUp = append(st.gaveUp, e.Attempt)
+		}
+	}
+	switch {
+	case e.Probe:
+		s.set(st, ProbeDue)
+	case st.Turning:
+		st.Phase = Backoff // not done
+		s.afterTurn(st)
+	case !e.RetryAt.IsZero():
+		s.set(st, Backoff)
+	case st.Handler:
+		st.Cause = &e.Cause
+		s.set(st, Ignored)
+	default:
+		s.fail(st, e.Cause)
+	}
+}
+
+func (s *State) stepProbed(e *domain.StepProbed) {
+	st := s.steps[e.Step]
+	if st == nil || st.Phase != Probing && st.Phase != ProbeDue {
+		return
+	}
+	st.Probe.Running = false
+	switch e.Verdict {
+	case domain.Applied:
+		st.Output, st.InDoubt, st.Cause = e.Output, false, nil
+		s.succeed(st)
+		return
+	case domain.NotApplied:
+		st.InDoubt = false
+		st.gaveUp = nil
+	}
+	switch {
+	case st.Turning:
+		st.Phase = Backoff
+		s.afterTurn(st)
+	case !e.RetryAt.IsZero():
+		st.Do.RetryAt = e.RetryAt
+		s.set(st, Backoff)
+	default:
+		cause := domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: "attempt in doubt, and no attempts left", InDoubt: st.InDoubt}
+		if st.Do.Cause != nil {
+			cause = *st.Do.Cause
+			cause.InDoubt = st.InDoubt
+		}
+		s.fail(st, cause)
+	}
+}
+
+func (s *State) outcomeLate(e *domain.OutcomeLate) {
+	st := s.steps[e.Step]
+	if st == nil {
+		return
+	}
+	if e.Direction == domain.Undo {
+		return // recorded; the attempt in flight decides
+	}
+	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
+	if e.Cause != nil {
+		return
+	}
+	st.Late, st.InDoubt = e.Output, true
+	if (st.Phase == Undone || st.Phase == Untouched) && st.Node.Action != nil && st.Node.Action.Effect == domain.EffectUndo {
+		st.Undo.Base = st.Undo.N // the effect may have come after the undo: undo once more
+		s.set(st, UndoDue)
+	}
+}

@@ -1,0 +1,273 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Cancel turns the run back at a person's word. While an irreversible attempt is in flight, the
+// cancel waits for its outcome: a success makes it moot, a failure lets it proceed.
+type Cancel struct{ Reason string }
+
+func (in Cancel) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	return s.turnBackEvents(domain.Failure{Kind: domain.FailureCancelled, Message: in.Reason})
+}
+
+// TurnBack turns a child run back at its parent's word, even after it completed.
+type TurnBack struct{ Cause domain.Failure }
+
+func (in TurnBack) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.End == domain.RunIsCompleted && !s.PastPivot {
+		return one(&domain.RunTurnedBack{Cause: in.Cause})
+	}
+	if s.Turning && s.End == "" {
+		return nil, nil
+	}
+	return s.turnBackEvents(in.Cause)
+}
+
+func (s *State) turnBackEvents(cause domain.Failure) ([]domain.Event, error) {
+	switch {
+	case s.root == nil:
+		return nil, ErrStale
+	case s.End != "":
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	case s.Turning:
+		return nil, ErrTurnedBack
+	case s.PastPivot:
+		return nil, ErrPastPivot
+	case s.irreversibleInFlight() != nil:
+		if s.Cancel != nil {
+			return nil, nil
+		}
+		return one(&domain.CancelRequested{Cause: cause})
+	}
+	return one(&domain.RunTurnedBack{Cause: cause})
+}
+
+// Proceed carries out a cancel that waited and is now possible.
+type Proceed struct{}
+
+func (Proceed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.Cancel == nil || !s.canTurnBack() {
+		return nil, ErrStale
+	}
+	return one(&domain.RunTurnedBack{Cause: *s.Cancel})
+}
+
+// Pause stops new attempts from being started; those in flight end as they do.
+type Pause struct{ Reason string }
+
+func (in Pause) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.End != "" {
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	}
+	if s.Paused {
+		return nil, nil
+	}
+	return one(&domain.RunPaused{Reason: in.Reason})
+}
+
+// Resume lifts a pause.
+type Resume struct{ Reason string }
+
+func (in Resume) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if !s.Paused {
+		return nil, nil
+	}
+	return one(&domain.RunResumed{Reason: in.Reason})
+}
+
+// Retry gives a stuck step, or with an empty path every stuck step, a new set of attempts.
+type Retry struct{ Step, Reason string }
+
+func (in Retry) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	var events []domain.Event
+	err := s.eachStuck(in.Step, func(st *Step, dir domain.Direction) {
+		events = append(events, &domain.StepRetried{Step: st.Path, Direction: dir, Reason: in.Reason})
+	})
+	return events, err
+}
+
+// Resolve settles a stuck step by a person's word: [domain.ResolveSkip] goes on as if it had no
+// effect (or, going backward, as if it were undone), [domain.ResolveSubstitute] as if it were
+// done with the given output.
+type Resolve struct {
+	Step   string
+	How    domain.Resolution
+	Output json.RawMessage
+	Reason string
+}
+
+func (in Resolve) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if in.How == domain.ResolveSubstitute && !json.Valid(in.Output) {
+		return nil, ErrBadOutput
+	}
+	var events []domain.Event
+	var bad error
+	err := s.eachStuck(in.Step, func(st *Step, dir domain.Direction) {
+		if dir == domain.Undo && in.How == domain.ResolveSubstitute {
+			bad = fmt.Errorf("%s is stuck in its undo, which has no output: resolve it with skip, or retry it", st.Path)
+		}
+		e := &domain.StepResolved{Step: st.Path, Direction: dir, How: in.How, Reason: in.Reason}
+		if in.How == domain.ResolveSubstitute {
+			e.Output = in.Output
+		}
+		events = append(events, e)
+	})
+	if bad != nil {
+		return nil, bad
+	}
+	return events, err
+}
+
+// eachStuck calls f for the stuck step with the path, or for all where the path is empty.
+func (s *State) eachStuck(path string, f func(*Step, domain.Direction)) error {
+	n := 0
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if path != "" && st.Path != path {
+			continue
+		}
+		switch st.Phase {
+		case Stuck:
+			f(st, st.direction())
+		case UndoStuck:
+			f(st, domain.Undo)
+		default:
+			continue
+		}
+		n++
+	}
+	switch {
+	case n > 0:
+		return nil
+	case s.End != "":
+		return fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	case path != "" && s.steps[path] == nil:
+		return fmt.Errorf("%q: %w", path, ErrNoStep)
+	}
+	return ErrNotStuck
+}
+
+// Abandon closes the run with its effects left, at a person's word.
+type Abandon struct{ Reason string }
+
+func (in Abandon) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.End != "" {
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	}
+	return one(&domain.RunAbandoned{Reason: in.Reason, Left: s.effects()})
+}
+
+// effects lists the steps whose effect stands or is in doubt.
+func (s *State) effects() []string {
+	left := append([]string(nil), s.Left...)
+	s.Steps(func(st *Step) {
+		if st.Handler || st.Phase.settled() {
+			return
+		}
+		switch st.Node.Kind {
+		case domain.KindDo:
+			if st.Node.Action.Effect != domain.EffectNone && (st.Phase == Done || st.InDoubt || st.Do.Running || st.undoOpen()) {
+				left = append(left, st.Path)
+			}
+		case domain.KindChild:
+			if st.Phase == Waiting || st.Phase == Done || st.undoOpen() {
+				left = append(left, st.Path)
+			}
+		}
+	})
+	return left
+}
+
+func (st *Step) undoOpen() bool { return st.Phase >= UndoDue && st.Phase <= UndoStuck }
+
+// Block records why no process at hand can go on with the run.
+type Block struct{ Reason string }
+
+func (in Block) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.Blocked == in.Reason {
+		return nil, nil
+	}
+	return one(&domain.RunBlocked{Reason: in.Reason})
+}
+
+// Signal delivers a named signal. One with an id that the run has seen is a repeat; one
+// that nobody awaits is kept.
+type Signal struct {
+	Name, ID string
+	Value    json.RawMessage
+}
+
+func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.seen[in.ID] {
+		return nil, nil
+	}
+	if s.End != "" {
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	}
+	events := []domain.Event{&domain.SignalReceived{Signal: in.Name, ID: in.ID, Value: in.Value}}
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Waiting && st.Node.Kind == domain.KindAwait && st.Signal == in.Name {
+			return append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID}), nil
+		}
+	}
+	return events, nil
+}
+
+// EventSeen delivers a domain event to an await.
+type EventSeen struct {
+	Type, Correlation, ID string
+	Value                 json.RawMessage
+}
+
+func (in EventSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	var events []domain.Event
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Waiting && st.Node.Kind == domain.KindAwait && st.Event == in.Type && st.Correlation == in.Correlation {
+			events = append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID})
+		}
+	}
+	return events, nil
+}
+
+// ChildSeen reports the end of a child run.
+type ChildSeen struct {
+	Step   string
+	Run    domain.RunID
+	State  domain.RunState
+	Output json.RawMessage
+	Cause  *domain.Failure
+}
+
+func (in ChildSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	// A child that completed before it heard that it must turn back has not ended for its parent.
+	if st.Child != in.Run || st.Phase != Waiting && (st.Phase != Undoing || in.State == domain.RunIsCompleted) {
+		return nil, ErrStale
+	}
+	return one(&domain.ChildEnded{Step: in.Step, Run: in.Run, State: in.State, Output: in.Output, Cause: in.Cause})
+}
+
+// ChildRefused reports that a child run can't be started, or can't be undone.
+type ChildRefused struct {
+	Step   string
+	Reason string
+}
+
+func (in ChildRefused) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	if st.Phase != Waiting && st.Phase != Undoing {
+		return nil, ErrStale
+	}
+	return one(&domain.StepFailed{Step: in.Step, Cause: domain.Failure{Kind: domain.FailurePermanent, Step: in.Step, Message: in.Reason}})
+}

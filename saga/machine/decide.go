@@ -1,0 +1,340 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Errors with which [Decide] refuses an intent; nothing changes.
+var (
+	// ErrEnded means that the run has ended.
+	ErrEnded = errors.New("the run has ended")
+	// ErrPastPivot means that the run passed its point of no return: it can only go forward.
+	ErrPastPivot = errors.New("the run is past its pivot and can only go forward")
+	// ErrTurnedBack means that the run is already being undone.
+	ErrTurnedBack = errors.New("the run is already being undone")
+	// ErrNoStep means that the run has no such step (yet).
+	ErrNoStep = errors.New("no such step in the run")
+	// ErrNotStuck means that the step does not wait for a person.
+	ErrNotStuck = errors.New("the step is not stuck")
+	// ErrStale means that the intent was overtaken by what happened meanwhile; it is dropped.
+	ErrStale = errors.New("overtaken by what happened meanwhile")
+	// ErrBadOutput means that a substitute output is no JSON.
+	ErrBadOutput = errors.New("the output is not valid JSON")
+)
+
+// Intent is something that happened to a run or is wanted of it.
+type Intent interface {
+	decide(s *State, now time.Time) ([]domain.Event, error)
+}
+
+// Decide returns the events that follow from an intent, in the order in which they are to be
+// appended in one batch; none where nothing follows. It changes nothing.
+func Decide(s *State, in Intent, now time.Time) ([]domain.Event, error) { return in.decide(s, now) }
+
+func one(e domain.Event) ([]domain.Event, error) { return []domain.Event{e}, nil }
+
+func (s *State) find(path string) (*Step, error) {
+	if st := s.steps[path]; st != nil {
+		return st, nil
+	}
+	return nil, fmt.Errorf("%q: %w", path, ErrNoStep)
+}
+
+// Evaluated answers a step whose expression was owed: the input of a do, child or plan, the
+// value of a compute. A non-nil Failure means that the code failed.
+type Evaluated struct {
+	Step    string
+	Value   json.RawMessage
+	Failure *domain.Failure
+	// Node is the coordinator that will carry the attempt.
+	Node string
+}
+
+func (in Evaluated) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	if st.Phase != Ready {
+		return nil, ErrStale
+	}
+	if in.Failure != nil {
+		return one(&domain.StepFailed{Step: in.Step, Cause: *in.Failure})
+	}
+	switch st.Node.Kind {
+	case domain.KindCompute:
+		return one(&domain.ValueComputed{Step: in.Step, Value: in.Value})
+	case domain.KindChild:
+		name := st.Path
+		if st.Do.N > 0 {
+			name = fmt.Sprintf("%s#%d", name, st.Do.N+1)
+		}
+		return one(&domain.ChildStarted{Step: in.Step, Run: domain.ChildRunID(s.Run, name), Saga: st.Node.Saga, Version: st.Node.Version, Input: in.Value})
+	}
+	return one(s.startEvent(st, domain.Do, in.Value, in.Node, now))
+}
+
+// Begin starts the attempt that a step owes and whose input is known: a retry, an undo, a
+// probe, a failure handler, a planned step.
+type Begin struct {
+	Step string
+	// Node is the coordinator that will carry the attempt.
+	Node string
+}
+
+func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	switch st.Phase {
+	case Ready:
+		var input json.RawMessage
+		if len(st.Input) == 0 {
+			input = s.knownInput(st)
+		}
+		return one(s.startEvent(st, st.direction(), input, in.Node, now))
+	case Backoff:
+		if now.Before(st.Do.RetryAt) {
+			return nil, ErrStale
+		}
+		return one(s.startEvent(st, st.direction(), nil, in.Node, now))
+	case ProbeDue:
+		return one(s.startEvent(st, domain.Probe, nil, in.Node, now))
+	case UndoDue:
+		if st.Node.Kind == domain.KindChild {
+			cause := domain.Failure{Kind: domain.FailureParent, Message: "the parent run turned back"}
+			if s.Cause != nil {
+				cause.Message += ": " + s.Cause.Error()
+			}
+			return one(&domain.ChildTurnedBack{Step: st.Path, Run: st.Child, Cause: cause})
+		}
+		return one(s.startEvent(st, domain.Undo, nil, in.Node, now))
+	case UndoBackoff:
+		if now.Before(st.Undo.RetryAt) {
+			return nil, ErrStale
+		}
+		return one(s.startEvent(st, domain.Undo, nil, in.Node, now))
+	}
+	return nil, ErrStale
+}
+
+// startEvent builds the event that starts the next attempt of a step.
+func (s *State) startEvent(st *Step, dir domain.Direction, input json.RawMessage, node string, now time.Time) *domain.AttemptStarted {
+	spec, t := st.Node.Action, st.tries(dir)
+	timeout, policy := spec.Timeout, spec.Retry
+	if dir == domain.Undo {
+		timeout, policy = spec.UndoTimeout, spec.UndoRetry
+	}
+	e := &domain.AttemptStarted{Step: st.Path, Direction: dir, Attempt: t.N + 1, Action: spec.Name, Input: input, Node: node}
+	if timeout > 0 {
+		e.Due = now.Add(time.Duration(timeout))
+	}
+	if policy.TotalTimeout > 0 && dir != domain.Probe {
+		first := now
+		if t.N > t.Base {
+			first = t.First
+		}
+		if last := first.Add(time.Duration(policy.TotalTimeout)); e.Due.IsZero() || last.Before(e.Due) {
+			e.Due = last
+		}
+	}
+	return e
+}
+
+// Chosen answers a switch: the branch to take, -1 for none.
+type Chosen struct {
+	Step    string
+	Branch  int
+	Case    string
+	Failure *domain.Failure
+}
+
+func (in Chosen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	return s.answer(in.Step, in.Failure, &domain.BranchChosen{Step: in.Step, Branch: in.Branch, Case: in.Case})
+}
+
+// answer records what the definition's code answered for a step, or its failure.
+func (s *State) answer(path string, failure *domain.Failure, e ...domain.Event) ([]domain.Event, error) {
+	st, err := s.find(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case st.Phase != Ready:
+		return nil, ErrStale
+	case failure != nil:
+		return one(&domain.StepFailed{Step: path, Cause: *failure})
+	}
+	return e, nil
+}
+
+// itemsPart is how many bytes of items one ItemsListed carries at the most.
+const itemsPart = 256 << 10
+
+// Listed answers an each with its items.
+type Listed struct {
+	Step    string
+	Items   []json.RawMessage
+	Failure *domain.Failure
+}
+
+func (in Listed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	var events []domain.Event
+	from, size := 0, 0
+	for i, item := range in.Items {
+		if size += len(item) + 1; size > itemsPart && i > from {
+			events = append(events, &domain.ItemsListed{Step: in.Step, Offset: from, Items: in.Items[from:i]})
+			from, size = i, len(item)+1
+		}
+	}
+	events = append(events, &domain.ItemsListed{Step: in.Step, Offset: from, Items: in.Items[from:], Last: true})
+	return s.answer(in.Step, in.Failure, events...)
+}
+
+// Timed answers a sleep with the time of its end.
+type Timed struct {
+	Step    string
+	Due     time.Time
+	Failure *domain.Failure
+}
+
+func (in Timed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	return s.answer(in.Step, in.Failure, &domain.TimerSet{Step: in.Step, Due: in.Due})
+}
+
+// Opened answers an await; for one of a domain event, with the correlation id to wait for.
+type Opened struct {
+	Step        string
+	Correlation string
+	Failure     *domain.Failure
+}
+
+func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	spec := st.Node.Await
+	e := &domain.AwaitOpened{Step: in.Step, Signal: spec.Signal, Event: spec.Event, Correlation: in.Correlation}
+	if spec.Timeout > 0 {
+		e.Due = now.Add(time.Duration(spec.Timeout))
+	}
+	events, err := s.answer(in.Step, in.Failure, e)
+	if err != nil || in.Failure != nil || spec.Signal == "" {
+		return events, err
+	}
+	for _, g := range s.signals {
+		if g.name == spec.Signal {
+			return append(events, &domain.AwaitMet{Step: in.Step, Value: g.value, By: g.id}), nil
+		}
+	}
+	return events, nil
+}
+
+// Passed lets the run past a pivot.
+type Passed struct{ Step string }
+
+func (in Passed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.Turning {
+		return nil, ErrStale
+	}
+	return s.answer(in.Step, nil, &domain.PivotPassed{Step: in.Step})
+}
+
+// Planned answers a plan node whose planner has returned.
+type Planned struct {
+	Step    string
+	Round   int
+	Steps   *domain.Node
+	Inputs  []json.RawMessage
+	Done    bool
+	Output  json.RawMessage
+	Failure *domain.Failure
+}
+
+func (in Planned) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	if limit := st.Node.MaxRounds; in.Failure == nil && !in.Done && limit > 0 && in.Round >= limit {
+		in.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: in.Step,
+			Message: fmt.Sprintf("not done after %d rounds of planning: raise MaxRounds, or let the planner finish", limit)}
+	}
+	return s.answer(in.Step, in.Failure, &domain.StepsPlanned{Step: in.Step, Round: in.Round, Steps: in.Steps, Inputs: in.Inputs, Done: in.Done, Output: in.Output})
+}
+
+// Finish ends a run whose root is done or undone. Output and Failure are those of the
+// definition's return expression, where the plan has one.
+type Finish struct {
+	Output  json.RawMessage
+	Failure *domain.Failure
+}
+
+func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	switch {
+	case !s.finish || s.End != "":
+		return nil, ErrStale
+	case s.Turning && s.Cause != nil && s.Cause.Kind == domain.FailureCancelled:
+		return one(&domain.RunCancelled{Left: s.Left})
+	case s.Turning:
+		return one(&domain.RunCompensated{Left: s.Left})
+	case in.Failure != nil && !s.PastPivot:
+		return one(&domain.RunTurnedBack{Cause: *in.Failure})
+	case in.Failure != nil:
+		return Block{Reason: "the saga's return expression failed: " + in.Failure.Message}.decide(s, time.Time{})
+	case s.Plan.Returns:
+		return one(&domain.RunCompleted{Output: in.Output})
+	}
+	return one(&domain.RunCompleted{Output: s.root.Output})
+}
+
+// Consequence decides what follows from a step that failed for good.
+type Consequence struct{ Step string }
+
+func (in Consequence) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	cause := domain.Failure{Kind: domain.FailurePermanent, Message: "failed"}
+	if st.Cause != nil {
+		cause = *st.Cause
+	}
+	cause.Step = st.Path
+	if st.Phase == UndoFailed {
+		return one(s.stuckEvent(st, domain.Undo, cause))
+	}
+	if st.Phase != Failed {
+		return nil, ErrStale
+	}
+	switch {
+	case st.Node.Rule == domain.RuleIgnore:
+		return one(&domain.StepIgnored{Step: st.Path})
+	case st.Node.Rule == domain.RuleAsk, st.Node.Rule == domain.RuleForward, s.PastPivot:
+		return one(s.stuckEvent(st, domain.Do, cause))
+	}
+	if each, item := st.tolerating(); each != nil {
+		return one(&domain.ItemFailed{Step: each.Path, Item: item, Cause: cause})
+	}
+	return one(&domain.RunTurnedBack{Cause: cause})
+}
+
+func (s *State) stuckEvent(st *Step, dir domain.Direction, cause domain.Failure) *domain.RunStuck {
+	return &domain.RunStuck{Incident: domain.IncidentID(s.Run, s.Incidents+1).String(), Step: st.Path, Direction: dir, Cause: cause}
+}
+
+// tolerating returns the innermost each around the step that may lose another item, and the item.
+func (st *Step) tolerating() (*Step, int) {
+	for k := st; k.parent != nil; k = k.parent {
+		if p := k.parent; p.Node.Kind == domain.KindEach && p.failures < p.Node.Tolerate {
+			return p, k.index
+		}
+	}
+	return nil, 0
+}

@@ -1,0 +1,234 @@
+package machine
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Duty is what a state owes at once.
+type Duty uint8
+
+// The duties.
+const (
+	// Evaluate the step's expression with the definition's code and answer with the
+	// intent for its kind: Evaluated, Chosen, Listed, Timed, Opened.
+	Evaluate Duty = iota
+	// Start the step's attempt with Begin.
+	Start
+	// Pass the pivot with Passed.
+	Pass
+	// Expand the answer of a plan node's planner with Planned.
+	Expand
+	// Conclude from the step's failure with Consequence.
+	Conclude
+	// End the run with Finish, after evaluating the return expression where the plan has one.
+	End
+	// TurnNow carries out the cancel that waited, with Proceed.
+	TurnNow
+)
+
+// Todo calls f for everything that the state owes at the given time, in the order in which
+// it came up, until f returns false. While the run is paused nothing is started. The state must
+// not be changed by f before Todo returns.
+func (s *State) Todo(now time.Time, f func(Duty, *Step) bool) {
+	if s.Cancel != nil && s.canTurnBack() && !f(TurnNow, nil) {
+		return
+	}
+	for st := s.todo.head; st != nil; st = st.nxt {
+		d := st.duty()
+		if s.Paused && d != Conclude && d != Expand {
+			continue
+		}
+		if !f(d, st) {
+			return
+		}
+	}
+	if !s.Paused {
+		for st := s.watch.head; st != nil; st = st.nxt {
+			if (st.Phase == Backoff && !now.Before(st.Do.RetryAt) || st.Phase == UndoBackoff && !now.Before(st.Undo.RetryAt)) && !f(Start, st) {
+				return
+			}
+		}
+	}
+	if s.finish && s.End == "" {
+		f(End, nil)
+	}
+}
+
+func (st *Step) duty() Duty {
+	switch st.Phase {
+	case Failed, UndoFailed:
+		return Conclude
+	case ProbeDue, UndoDue:
+		return Start
+	}
+	switch st.Node.Kind {
+	case domain.KindPivot:
+		return Pass
+	case domain.KindPlan:
+		return Expand
+	case domain.KindDo:
+		if st.Handler || len(st.Input) > 0 || st.given() != nil || st.plannerRound() > 1 {
+			return Start
+		}
+	}
+	return Evaluate
+}
+
+// knownInput returns the input of a step that needs no definition's code: a failure
+// handler's report, a planned step's input, the results so far for a planner.
+func (s *State) knownInput(st *Step) json.RawMessage {
+	if st.Handler {
+		return s.report(st.About)
+	}
+	if in := st.given(); in != nil {
+		return in
+	}
+	return st.results()
+}
+
+// plannerRound returns the round of which the step is the planner, or 0.
+func (st *Step) plannerRound() int {
+	if st.parent != nil && st.parent.Node.Kind == domain.KindPlan && st.index%2 == 0 {
+		return st.index/2 + 1
+	}
+	return 0
+}
+
+// PlannerInput is the JSON shape of a planner's input.
+type PlannerInput struct {
+	// Round counts from 1.
+	Round int `json:"round"`
+	// Input is the plan step's own.
+	Input json.RawMessage `json:"input"`
+	// Results are the steps of all earlier rounds, in order.
+	Results []PlannedResult `json:"results,omitempty"`
+}
+
+// PlannedResult is the end of a planned step, as a planner sees it.
+type PlannedResult struct {
+	Round  int             `json:"round"`
+	Step   string          `json:"step"`
+	Action string          `json:"action"`
+	Output json.RawMessage `json:"output,omitempty"`
+	// Failed is the reason, where the step failed and was ignored.
+	Failed string `json:"failed,omitempty"`
+}
+
+// results builds the input of the planner of round 2 and later.
+func (st *Step) results() json.RawMessage {
+	p := st.parent
+	var first PlannerInput
+	_ = json.Unmarshal(p.kids[0].Input, &first) // the machine wrote it
+	in := PlannerInput{Round: st.plannerRound(), Input: first.Input}
+	for i := 1; i < len(p.kids); i += 2 {
+		for _, k := range p.kids[i].kids {
+			r := PlannedResult{Round: i/2 + 1, Step: k.Node.Name, Action: k.Node.Action.Name, Output: k.Output}
+			if k.Phase == Ignored && k.Cause != nil {
+				r.Failed = k.Cause.Message
+			}
+			in.Results = append(in.Results, r)
+		}
+	}
+	return marshal(in)
+}
+
+func marshal(v any) json.RawMessage {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return json.RawMessage("null") // its payloads were valid JSON when they were recorded
+	}
+	return json.RawMessage(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// Report is the JSON shape of a failure handler's input.
+type Report struct {
+	Run     domain.RunID    `json:"run"`
+	Saga    string          `json:"saga"`
+	Version int             `json:"version"`
+	Input   json.RawMessage `json:"input,omitempty"`
+	// State is the run's state when the handler was started.
+	State domain.RunState `json:"state"`
+	// Step is the step that failed, empty in the report of a run.
+	Step  string          `json:"step,omitempty"`
+	Cause *domain.Failure `json:"cause,omitempty"`
+	// StepInput is the failed step's input.
+	StepInput json.RawMessage `json:"step_input,omitempty"`
+	// Undone lists the steps that were undone, NotUndone those whose effect stands.
+	Undone    []string `json:"undone,omitempty"`
+	NotUndone []string `json:"not_undone,omitempty"`
+}
+
+func (s *State) report(about *Step) json.RawMessage {
+	r := Report{Run: s.Run, Saga: s.Start.Saga, Version: s.Start.Version, Input: s.Start.Input, State: s.Status(), Cause: s.Cause, NotUndone: s.effects()}
+	if about != nil {
+		r.Step, r.Cause, r.StepInput = about.Path, about.Cause, about.Input
+	}
+	s.Steps(func(st *Step) {
+		if st.Phase == Undone && st.Node.Kind == domain.KindDo {
+			r.Undone = append(r.Undone, st.Path)
+		}
+	})
+	return marshal(r)
+}
+
+// Attempt is an attempt in flight, with everything that its worker needs.
+type Attempt struct {
+	Step      *Step
+	Direction domain.Direction
+	Number    int
+	Due       time.Time
+	// Cancelled means that its outcome will be undone: it had better stop.
+	Cancelled bool
+	// Node is the coordinator whose queue carries it.
+	Node string
+}
+
+// InFlight calls f for every attempt without an outcome.
+func (s *State) InFlight(f func(Attempt)) {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase != Running && st.Phase != Undoing && st.Phase != Probing {
+			continue
+		}
+		dir := st.inFlightDirection()
+		if t := st.tries(dir); t.Running {
+			f(Attempt{Step: st, Direction: dir, Number: t.N, Due: t.Due, Cancelled: st.Turning && dir == domain.Do, Node: t.Node})
+		}
+	}
+}
+
+// Children calls f for every child run that is to exist; back means that it is to be undone.
+func (s *State) Children(f func(st *Step, back bool)) {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Node.Kind == domain.KindChild && (st.Phase == Waiting || st.Phase == Undoing) {
+			f(st, st.Phase == Undoing)
+		}
+	}
+}
+
+// Awaits calls f for every open await of a domain event.
+func (s *State) Awaits(f func(st *Step)) {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Waiting && st.Event != "" {
+			f(st)
+		}
+	}
+}
+
+// StuckSteps calls f for every step that needs a person.
+func (s *State) StuckSteps(f func(*Step)) {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Stuck || st.Phase == UndoStuck {
+			f(st)
+		}
+	}
+}
+
+// Quiet reports whether nothing is in flight or owed: the run waits for a time, a signal, a
+// person, or has ended for good.
+func (s *State) Quiet() bool { w := s.Wake(); return !w.Busy }

@@ -1,0 +1,319 @@
+package machine
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Evolve folds one event into the state and returns it. It is total: an event that does not
+// fit the state (which only a corrupted or hand-made history has) changes nothing but the
+// revision. It consumes s: the caller goes on with the result, as with append.
+func Evolve(s *State, f domain.Fact) *State {
+	s.Revision = int64(f.Revision)
+	at := f.Meta.At
+	switch e := f.Event.(type) {
+	case *domain.RunStarted:
+		s.begin(e, f.Meta)
+	case *domain.AttemptStarted:
+		s.attemptStarted(e, at)
+	case *domain.AttemptSucceeded:
+		s.attemptSucceeded(e)
+	case *domain.AttemptFailed:
+		s.attemptFailed(e)
+	case *domain.AttemptHeartbeat:
+		if st := s.steps[e.Step]; st != nil {
+			if t := st.tries(e.Direction); t.Running && t.N == e.Attempt {
+				t.BeatDue = e.Due
+				if len(e.Details) > 0 {
+					t.Details = e.Details
+				}
+			}
+		}
+	case *domain.OutcomeLate:
+		s.outcomeLate(e)
+	case *domain.StepProbed:
+		s.stepProbed(e)
+	default:
+		s.evolveRun(e, at)
+		s.evolveStep(e)
+	}
+	return s
+}
+
+func (s *State) begin(e *domain.RunStarted, m domain.Meta) {
+	if s.root != nil {
+		return
+	}
+	s.Start, s.StartedAt, s.Actor = *e, m.At, m.Actor
+	s.Correlation, s.Trace = m.CorrelationID, m.Trace
+	s.root = s.newStep(s.Plan.Root, nil, &scope{}, 0)
+	s.enter(s.root)
+}
+
+// evolveRun folds the events of the run as a whole.
+func (s *State) evolveRun(e domain.Event, at time.Time) {
+	switch e := e.(type) {
+	case *domain.RunCompleted:
+		s.end(domain.RunIsCompleted, at)
+		s.Output = e.Output
+	case *domain.RunTurnedBack:
+		s.runTurnedBack(e)
+	case *domain.CancelRequested:
+		s.Cancel = &e.Cause
+	case *domain.RunCompensated:
+		s.end(domain.RunIsCompensated, at)
+	case *domain.RunCancelled:
+		s.end(domain.RunIsCancelled, at)
+	case *domain.RunAbandoned:
+		s.Left = e.Left
+		s.end(domain.RunIsAbandoned, at)
+	case *domain.RunStuck:
+		s.Incidents++
+		if st := s.steps[e.Step]; st != nil {
+			if e.Direction == domain.Undo {
+				s.set(st, UndoStuck)
+			} else {
+				s.set(st, Stuck)
+			}
+			st.Incident = e.Incident
+		}
+	case *domain.RunPaused:
+		s.Paused, s.PauseReason = true, e.Reason
+	case *domain.RunResumed:
+		s.Paused, s.PauseReason = false, ""
+	case *domain.RunBlocked:
+		s.Blocked = e.Reason
+	case *domain.SignalReceived:
+		if s.seen == nil {
+			s.seen = make(map[string]bool)
+		}
+		s.seen[e.ID] = true
+		s.signals = append(s.signals, signal{name: e.Signal, id: e.ID, value: e.Value})
+	}
+}
+
+func (s *State) runTurnedBack(e *domain.RunTurnedBack) {
+	if s.root == nil || s.Turning {
+		return
+	}
+	s.Turning, s.Cause, s.Cancel = true, &e.Cause, nil
+	s.End, s.EndedAt, s.Output, s.finish = "", time.Time{}, nil, false // a child's end is reopened by its parent
+	s.turnBack(s.root)
+}
+
+// end closes the run. What was owed is owed no more, save failure handlers and late undos.
+func (s *State) end(state domain.RunState, at time.Time) {
+	if s.root == nil {
+		return
+	}
+	s.End, s.EndedAt, s.finish = state, at, false
+	if state == domain.RunIsAbandoned {
+		for _, l := range []*list{&s.todo, &s.watch} {
+			for st := l.head; st != nil; {
+				next := st.nxt
+				if !st.Handler {
+					st.giveUp()
+					s.set(st, Left)
+				}
+				st = next
+			}
+		}
+	}
+	if s.Plan.OnFailure != nil && (state == domain.RunIsCompensated || state == domain.RunIsAbandoned) {
+		s.addHandler(nil, HandlerStep, s.Plan.OnFailure)
+	}
+}
+
+// evolveStep folds the events of a step other than its attempts.
+func (s *State) evolveStep(e domain.Event) {
+	switch e := e.(type) {
+	case *domain.StepFailed:
+		s.on(e.Step, func(st *Step) { s.stepFailed(st, e.Cause) })
+	case *domain.StepIgnored:
+		s.on(e.Step, func(st *Step) { s.goOn(st, Ignored) })
+	case *domain.ItemFailed:
+		s.on(e.Step, func(st *Step) {
+			if e.Item >= 0 && e.Item < len(st.kids) && st.kids[e.Item] != nil && !st.kids[e.Item].Turning {
+				st.failures++
+				st.kids[e.Item].Cause = &e.Cause
+				s.turnBack(st.kids[e.Item])
+			}
+		})
+	case *domain.StepRetried:
+		s.on(e.Step, func(st *Step) { s.retried(st, e.Direction) })
+	case *domain.StepResolved:
+		s.on(e.Step, func(st *Step) { s.resolved(st, e) })
+	case *domain.BranchChosen:
+		s.on(e.Step, func(st *Step) { s.chosen(st, e.Branch) })
+	case *domain.ItemsListed:
+		s.on(e.Step, func(st *Step) { s.itemsListed(st, e) })
+	case *domain.ValueComputed:
+		s.on(e.Step, func(st *Step) { st.Output = e.Value; s.complete(st) })
+	case *domain.StepsPlanned:
+		s.on(e.Step, func(st *Step) { s.planned(st, e) })
+	case *domain.PivotPassed:
+		s.on(e.Step, func(st *Step) { s.PastPivot = true; s.complete(st) })
+	case *domain.TimerSet:
+		s.on(e.Step, func(st *Step) { st.Due = e.Due; s.set(st, Waiting) })
+	case *domain.TimerFired:
+		s.on(e.Step, func(st *Step) { s.complete(st) })
+	case *domain.AwaitOpened:
+		s.on(e.Step, func(st *Step) {
+			st.Signal, st.Event, st.Correlation, st.Due = e.Signal, e.Event, e.Correlation, e.Due
+			s.set(st, Waiting)
+		})
+	case *domain.AwaitMet:
+		s.on(e.Step, func(st *Step) { s.awaitMet(st, e) })
+	case *domain.ChildStarted:
+		s.on(e.Step, func(st *Step) {
+			st.Input, st.Child, st.ChildState = e.Input, e.Run, domain.RunRunning
+			st.Do.N++
+			s.set(st, Waiting)
+		})
+	case *domain.ChildTurnedBack:
+		s.on(e.Step, func(st *Step) { s.set(st, Undoing) })
+	case *domain.ChildEnded:
+		s.on(e.Step, func(st *Step) { s.childEnded(st, e) })
+	}
+}
+
+// on calls f with the step that an event names, where the run has it.
+func (s *State) on(path string, f func(*Step)) {
+	if st := s.steps[path]; st != nil {
+		f(st)
+	}
+}
+
+func (s *State) stepFailed(st *Step, cause domain.Failure) {
+	if st.Turning && st.Node.Kind == domain.KindChild {
+		st.Cause = &cause // the child can't be undone
+		s.set(st, UndoFailed)
+		return
+	}
+	s.fail(st, cause)
+}
+
+func (s *State) retried(st *Step, dir domain.Direction) {
+	s.Blocked = ""
+	t := st.tries(dir)
+	t.Base = t.N
+	if dir == domain.Undo {
+		s.set(st, UndoDue)
+		return
+	}
+	st.Cause = nil
+	s.set(st, Ready)
+}
+
+func (s *State) resolved(st *Step, e *domain.StepResolved) {
+	if e.Direction == domain.Undo {
+		s.settle(st, Left)
+		return
+	}
+	st.InDoubt, st.Cause = false, nil
+	if e.How == domain.ResolveSubstitute {
+		st.Output = e.Output
+		s.succeed(st)
+		return
+	}
+	s.goOn(st, Skipped)
+}
+
+func (s *State) chosen(st *Step, branch int) {
+	if st.Phase != Ready {
+		return
+	}
+	if branch < 0 || branch >= len(st.Node.Children) {
+		s.complete(st)
+		return
+	}
+	s.set(st, Active)
+	k := s.newStep(st.Node.Children[branch], st, st.scope, branch)
+	st.kids = []*Step{k}
+	s.enter(k)
+}
+
+func (s *State) itemsListed(st *Step, e *domain.ItemsListed) {
+	if st.Phase != Ready {
+		return
+	}
+	if e.Offset == 0 {
+		st.items = nil
+	}
+	if e.Offset != len(st.items) {
+		return
+	}
+	st.items = append(st.items, e.Items...)
+	if !e.Last {
+		return
+	}
+	st.listed = true
+	st.kids = make([]*Step, len(st.items))
+	s.set(st, Active)
+	if len(st.kids) == 0 {
+		s.complete(st)
+		return
+	}
+	s.fillUp(st)
+}
+
+func (s *State) planned(st *Step, e *domain.StepsPlanned) {
+	if st.Phase != Ready || len(st.kids) == 0 {
+		return
+	}
+	if e.Done || e.Steps == nil {
+		st.Output = e.Output
+		s.complete(st)
+		return
+	}
+	s.set(st, Active)
+	planner := st.kids[len(st.kids)-1]
+	e.Steps.IndexUnder(st.Node.Key + "/*/")
+	k := s.newStep(e.Steps, st, planner.scope, len(st.kids))
+	st.kids = append(st.kids, k)
+	k.items = e.Inputs
+	s.enter(k)
+}
+
+func (s *State) awaitMet(st *Step, e *domain.AwaitMet) {
+	if st.Phase != Waiting {
+		return
+	}
+	st.Output = e.Value
+	s.signals = slices.DeleteFunc(s.signals, func(g signal) bool { return g.id == e.By && g.name == st.Signal })
+	s.complete(st)
+}
+
+func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
+	st.ChildState = e.State
+	if st.Turning {
+		if e.State == domain.RunIsAbandoned {
+			s.settle(st, Left)
+		} else {
+			s.settle(st, Undone)
+		}
+		return
+	}
+	if e.State == domain.RunIsCompleted {
+		st.Output = e.Output
+		s.complete(st)
+		return
+	}
+	cause := domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: "child run " + e.Run.String() + " ended " + string(e.State)}
+	if e.Cause != nil {
+		cause.Message += ": " + e.Cause.Error()
+	}
+	s.fail(st, cause)
+}
+
+// given returns the input that a planned step was given, or nil for a step whose input the
+// definition's code computes.
+func (st *Step) given() json.RawMessage {
+	if p := st.parent; p != nil && p.parent != nil && p.parent.Node.Kind == domain.KindPlan && st.index < len(p.items) {
+		return p.items[st.index]
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Outcome reports how an attempt ended.
+type Outcome struct {
+	Step      string
+	Direction domain.Direction
+	Attempt   int
+	// Output is that of a success; for a probe, that of the attempt probed.
+	Output json.RawMessage
+	// Failure is set where the attempt did not succeed.
+	Failure *domain.Failure
+	// Verdict is a probe's answer.
+	Verdict domain.Verdict
+	// Emitted are the domain events that the handler emitted; they stand or fall with its success.
+	Emitted []*domain.DomainEvent
+}
+
+func (in Outcome) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	t := st.tries(in.Direction)
+	if in.Attempt < 1 || in.Attempt > t.N {
+		return nil, fmt.Errorf("%s: outcome of %s attempt %d, but only %d were started", in.Step, in.Direction, in.Attempt, t.N)
+	}
+	if !t.Running || in.Attempt != t.N {
+		return in.late(st)
+	}
+	if in.Direction == domain.Probe {
+		return one(s.probed(st, in.Verdict, in.Output, now))
+	}
+	if in.Failure == nil {
+		return in.success(), nil
+	}
+	return one(s.failed(st, in.Direction, in.Attempt, *in.Failure, now))
+}
+
+func (in Outcome) success() []domain.Event {
+	events := make([]domain.Event, 0, 4+len(in.Emitted))
+	for _, d := range in.Emitted {
+		events = append(events, d)
+	}
+	return append(events, &domain.AttemptSucceeded{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: in.Output})
+}
+
+// late decides on the outcome of an attempt that is no longer in flight. A repeat of
+// an outcome that was recorded is nothing; one of an attempt that had been given up is a fact.
+func (in Outcome) late(st *Step) ([]domain.Event, error) {
+	if in.Direction == domain.Undo {
+		if in.Failure == nil && (st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
+			return in.success(), nil
+		}
+		return nil, nil
+	}
+	if in.Direction == domain.Probe || !slices.Contains(st.gaveUp, in.Attempt) {
+		return nil, nil
+	}
+	if in.Failure != nil {
+		return one(&domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Cause: in.Failure})
+	}
+	if in.Attempt == st.Do.N {
+		switch st.Phase {
+		case Backoff, ProbeDue, Probing, Failed, Stuck:
+			return in.success(), nil
+		}
+	}
+	events := in.success()
+	events[len(events)-1] = &domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: orNull(in.Output)}
+	return events, nil
+}
+
+func orNull(v json.RawMessage) json.RawMessage {
+	if len(v) == 0 {
+		return json.RawMessage("null")
+	}
+	return v
+}
+
+// failed decides what a failure of the attempt in flight leads to: a retry, a probe, or the
+// step's failure for good.
+func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain.Failure, now time.Time) *domain.AttemptFailed {
+	e := &domain.AttemptFailed{Step: st.Path, Direction: dir, Attempt: attempt, Cause: cause}
+	if dir != domain.Undo && cause.InDoubt && st.Node.Action.Probe && !st.Handler {
+		e.Probe = true
+		return e
+	}
+	e.RetryAt = s.retryAt(st, dir, cause, now)
+	return e
+}
+
+// retryAt returns when the next attempt begins, zero for never.
+func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, now time.Time) time.Time {
+	t, policy := st.tries(dir), st.Node.Action.Retry
+	if dir == domain.Undo {
+		policy = st.Node.Action.UndoRetry
+	}
+	used := t.N - t.Base
+	if cause.Kind == domain.FailurePermanent || dir == domain.Do && st.Turning ||
+		policy.MaxAttempts != domain.Unlimited && used >= policy.MaxAttempts {
+		return time.Time{}
+	}
+	delay := time.Duration(cause.RetryAfter)
+	if delay <= 0 {
+		delay = policy.Delay(used, domain.IdempotencyKey(s.Run, st.Path, dir))
+	}
+	at := now.Add(delay)
+	for _, limit := range [...]domain.Duration{policy.MaxElapsed, policy.TotalTimeout} {
+		if limit > 0 && at.After(t.First.Add(time.Duration(limit))) {
+			return time.Time{}
+		}
+	}
+	return at
+}
+
+// probed decides on a probe's answer.
+func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, now time.Time) *domain.StepProbed {
+	e := &domain.StepProbed{Step: st.Path, Attempt: st.Probe.N, Verdict: v}
+	if v == domain.Applied {
+		e.Output = orNull(output)
+		return e
+	}
+	cause := domain.Failure{Kind: domain.FailureTimedOut}
+	if st.Do.Cause != nil {
+		cause = *st.Do.Cause
+	}
+	e.RetryAt = s.retryAt(st, domain.Do, cause, now)
+	return e
+}
+
+// Lost says that the worker of an attempt died, or that its queue was emptied by a crash.
+type Lost struct {
+	Step      string
+	Direction domain.Direction
+	Attempt   int
+	Reason    string
+}
+
+func (in Lost) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	if t := st.tries(in.Direction); !t.Running || t.N != in.Attempt {
+		return nil, ErrStale
+	}
+	return one(s.giveUpEvent(st, in.Direction, domain.FailureLost, in.Reason, now))
+}
+
+// giveUpEvent decides on an attempt whose outcome did not come.
+func (s *State) giveUpEvent(st *Step, dir domain.Direction, kind domain.FailureKind, reason string, now time.Time) domain.Event {
+	if dir == domain.Probe {
+		return s.probed(st, domain.Unknown, nil, now)
+	}
+	return s.failed(st, dir, st.tries(dir).N, domain.Failure{Kind: kind, Message: reason, Step: st.Path, InDoubt: true}, now)
+}
+
+// Beat records that a long attempt is alive.
+type Beat struct {
+	Step      string
+	Direction domain.Direction
+	Attempt   int
+	Details   json.RawMessage
+}
+
+func (in Beat) decide(s *State, now time.Time) ([]domain.Event, error) {
+	st, err := s.find(in.Step)
+	if err != nil {
+		return nil, err
+	}
+	if t := st.tries(in.Direction); !t.Running || t.N != in.Attempt || st.Node.Action == nil {
+		return nil, ErrStale
+	}
+	return one(&domain.AttemptHeartbeat{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Details: in.Details,
+		Due: now.Add(time.Duration(st.Node.Action.HeartbeatTimeout))})
+}

@@ -1,0 +1,123 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Tick says that time has passed. It decides on everything that is due: attempts to give
+// up, sleeps and awaits to end, the run's deadline. Attempts that are due to begin are
+// owed (see [State.Todo]) and are begun by [Begin].
+type Tick struct{}
+
+// Grace is how long after its deadline an attempt is given up, so that a worker that keeps
+// the deadline reports the timeout itself.
+const Grace = time.Second
+
+func (Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
+	if d := s.Start.Deadline; s.canTurnBack() && !d.IsZero() && !now.Before(d) {
+		return one(&domain.RunTurnedBack{Cause: domain.Failure{Kind: domain.FailureDeadline,
+			Message: "the run's deadline passed at " + d.UTC().Format(time.RFC3339)}})
+	}
+	var events []domain.Event
+	for st := s.watch.head; st != nil; st = st.nxt {
+		switch st.Phase {
+		case Waiting:
+			if st.Due.IsZero() || now.Before(st.Due) {
+				continue
+			}
+			events = append(events, st.ranOut())
+		case Running, Undoing, Probing:
+			dir := st.inFlightDirection()
+			t := st.tries(dir)
+			if !t.Running {
+				continue // a child being undone
+			}
+			switch {
+			case !t.Due.IsZero() && !now.Before(t.Due.Add(Grace)):
+				events = append(events, s.giveUpEvent(st, dir, domain.FailureTimedOut, "no outcome by "+t.Due.UTC().Format(time.RFC3339Nano), now))
+			case !t.BeatDue.IsZero() && !now.Before(t.BeatDue):
+				events = append(events, s.giveUpEvent(st, dir, domain.FailureLost, "no heartbeat by "+t.BeatDue.UTC().Format(time.RFC3339Nano), now))
+			}
+		}
+	}
+	return events, nil
+}
+
+// ranOut is what follows when a sleep or an await is due.
+func (st *Step) ranOut() domain.Event {
+	if st.Node.Kind == domain.KindSleep {
+		return &domain.TimerFired{Step: st.Path}
+	}
+	if def := st.Node.Await.Default; len(def) > 0 {
+		return &domain.AwaitMet{Step: st.Path, Value: def, By: "default"}
+	}
+	return &domain.StepFailed{Step: st.Path, Cause: domain.Failure{Kind: domain.FailurePermanent, Step: st.Path,
+		Message: "nothing came by " + st.Due.UTC().Format(time.RFC3339)}}
+}
+
+// canTurnBack reports whether the run may begin backward recovery.
+func (s *State) canTurnBack() bool {
+	return s.root != nil && s.End == "" && !s.Turning && !s.PastPivot && s.irreversibleInFlight() == nil
+}
+
+// irreversibleInFlight returns a step whose irreversible effect may be about to happen.
+func (s *State) irreversibleInFlight() *Step {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == "" &&
+			(st.Phase == Running || st.Phase == Probing || st.Phase == Backoff && st.InDoubt) {
+			return st
+		}
+	}
+	return nil
+}
+
+func (st *Step) inFlightDirection() domain.Direction {
+	switch st.Phase {
+	case Undoing:
+		return domain.Undo
+	case Probing:
+		return domain.Probe
+	}
+	return st.direction()
+}
+
+func (st *Step) backoffDirection() domain.Direction {
+	if st.Phase == UndoBackoff {
+		return domain.Undo
+	}
+	return st.direction()
+}
+
+// Wake says when the run next needs attention, for the metadata of an append.
+func (s *State) Wake() domain.Wake {
+	w := domain.Wake{State: s.Status(), Busy: s.todo.head != nil || s.finish && s.End == ""}
+	due := func(t time.Time) {
+		if !t.IsZero() && (w.Due.IsZero() || t.Before(w.Due)) {
+			w.Due = t
+		}
+	}
+	for st := s.watch.head; st != nil; st = st.nxt {
+		switch st.Phase {
+		case Waiting:
+			due(st.Due)
+			w.Busy = w.Busy || st.Node.Kind == domain.KindChild
+		case Backoff, UndoBackoff:
+			if !s.Paused {
+				due(st.tries(st.backoffDirection()).RetryAt)
+			}
+		case Running, Undoing, Probing:
+			w.Busy = true
+			t := st.tries(st.inFlightDirection())
+			if !t.Due.IsZero() {
+				due(t.Due.Add(Grace))
+			}
+			due(t.BeatDue)
+		}
+	}
+	if s.canTurnBack() {
+		due(s.Start.Deadline)
+	}
+	return w
+}

@@ -1,0 +1,310 @@
+package saga
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// StartOption adjusts a start.
+type StartOption func(*startOptions)
+
+type startOptions struct {
+	key                    string
+	labels                 map[string]string
+	deadline               time.Time
+	trace                  string
+	parent                 *domain.ParentRef
+	trigger                *domain.TriggerRef
+	id                     domain.RunID
+	causation, correlation string
+}
+
+// Key makes the start idempotent: the same key with the same input is the same run, with
+// another input an [ErrKeyConflict]. Keys are per saga.
+func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
+
+// Labels are attached to the run, for people and filters to find it by.
+func Labels(labels map[string]string) StartOption { return func(o *startOptions) { o.labels = labels } }
+
+// RunDeadline turns the run back if it has not ended by then; it overrides the saga's.
+func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.deadline = t } }
+
+// TraceParent makes the run part of a trace, given as a W3C traceparent.
+func TraceParent(traceparent string) StartOption {
+	return func(o *startOptions) { o.trace = traceparent }
+}
+
+// Start starts a run of the saga and returns when its start is durable. While
+// [Config.MaxRuns] runs are under way it waits for ctx.
+//
+// Errors: [ErrKeyConflict], [ErrUnknownSaga], [ErrNotRunning], [ErrBadInput], and ctx's.
+func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
+	name, version := s.SagaName()
+	raw, err := encode(in)
+	if err != nil {
+		return nil, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
+	}
+	id, err := c.StartByName(ctx, name, version, raw, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &Run[Out]{ID: id, c: c}, nil
+}
+
+// Invoke runs a single action as a run of its own and returns its output.
+func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out], in In, opts ...StartOption) (Out, error) {
+	var zero Out
+	raw, err := encode(in)
+	if err != nil {
+		return zero, fmt.Errorf("%w: invoke %s: %w", ErrBadInput, a.Name, err)
+	}
+	id, err := c.InvokeByName(ctx, a.Name, raw, opts...)
+	if err != nil {
+		return zero, err
+	}
+	return (&Run[Out]{ID: id, c: c}).Wait(ctx)
+}
+
+// StartByName starts a run of the saga with that name and version (0 for the latest). The
+// input is JSON that fits the saga's input type. Errors are those of [Start].
+func (c *Coordinator) StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
+	d, err := c.registry.saga(name, version)
+	if err != nil {
+		return domain.RunID{}, err
+	}
+	return c.start(ctx, d, input, opts)
+}
+
+// InvokeByName starts a run of the single action with that name. Errors are those of [Start], with
+// [ErrUnknownAction] for [ErrUnknownSaga].
+func (c *Coordinator) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
+	d, err := c.registry.action(action)
+	if err != nil {
+		return domain.RunID{}, err
+	}
+	return c.start(ctx, d, input, opts)
+}
+
+func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
+	var o startOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	name := d.plan.Saga
+	if len(input) == 0 {
+		input = json.RawMessage("null")
+	}
+	if !json.Valid(input) {
+		return domain.RunID{}, fmt.Errorf("%w: the input of %s is not valid JSON", ErrBadInput, name)
+	}
+	if err := checkPayload("the input of "+name, input); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	if err := d.checkInput(input); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, err)
+	}
+	if err := o.check(); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
+	}
+	id := o.runID(name)
+	started := &domain.RunStarted{Saga: name, Version: d.plan.Version, Plan: d.plan.Hash(), Input: input, Key: o.key,
+		Labels: o.labels, Parent: o.parent, Trigger: o.trigger, Deadline: o.deadline}
+	if started.Deadline.IsZero() && d.plan.Deadline > 0 {
+		started.Deadline = c.cfg.Now().Add(time.Duration(d.plan.Deadline))
+	}
+	if err := c.awaitReady(ctx); err != nil {
+		return domain.RunID{}, err
+	}
+	return id, c.begin(ctx, id, d, started, &o)
+}
+
+// check refuses options that would not fit an event or an index.
+func (o *startOptions) check() error {
+	var errs []error
+	if len(o.key) > 500 {
+		errs = append(errs, fmt.Errorf("the key is %d bytes; at most 500 fit", len(o.key)))
+	}
+	size := 0
+	for k, v := range o.labels {
+		size += len(k) + len(v)
+	}
+	if len(o.labels) > 50 || size > 8<<10 {
+		errs = append(errs, fmt.Errorf("%d labels of %d bytes; at most 50 labels of 8 KiB in all fit", len(o.labels), size))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *startOptions) runID(saga string) domain.RunID {
+	switch {
+	case o.id != domain.RunID{}:
+		return o.id
+	case o.key != "":
+		return domain.RunIDForKey(saga, o.key)
+	}
+	return domain.NewRunID()
+}
+
+// begin admits a run and appends its start.
+func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition, started *domain.RunStarted, o *startOptions) error {
+	admitted := o.parent == nil // a child's place is its parent's: it must not wait for others to end
+	if admitted {
+		select {
+		case c.admitted <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("%d runs are under way, which is the limit: %w", c.cfg.MaxRuns, ctx.Err())
+		case <-c.life.Done():
+			return ErrNotRunning
+		}
+	}
+	req := &request{start: started, plan: d, admitted: admitted,
+		ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
+	err := c.do(context.WithoutCancel(ctx), id, req)
+	if err != nil && admitted {
+		<-c.admitted
+	}
+	if errors.Is(err, domain.ErrConflict) || errors.Is(err, errAlreadyStarted) {
+		return c.sameRun(ctx, id, started)
+	}
+	return err
+}
+
+// sameRun checks that a run that exists is the one that was to be started.
+func (c *Coordinator) sameRun(ctx context.Context, id domain.RunID, want *domain.RunStarted) error {
+	v, err := c.Describe(ctx, id)
+	if err != nil {
+		return err
+	}
+	if v.Saga != want.Saga || !sameJSON(v.Input, want.Input) {
+		return fmt.Errorf("%w: run %s (%s v%d) has it: use another key, or the same input", ErrKeyConflict, id, v.Saga, v.Version)
+	}
+	return nil
+}
+
+// sameJSON compares two JSON texts by value.
+func sameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, err1 := decodeNumbers(a)
+	y, err2 := decodeNumbers(b)
+	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
+}
+
+func decodeNumbers(raw json.RawMessage) (v any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	err = dec.Decode(&v)
+	return v, err
+}
+
+// Run is a handle on a run whose output has the type Out.
+type Run[Out any] struct {
+	// ID identifies the run.
+	ID domain.RunID
+	c  *Coordinator
+}
+
+// RunOf returns a handle on a run that was started before, whose output has the type Out.
+func RunOf[Out any](c *Coordinator, id domain.RunID) *Run[Out] { return &Run[Out]{ID: id, c: c} }
+
+// Wait returns the run's output when it has completed. Other ends are errors: [*Compensated],
+// [*Cancelled], [*Abandoned]; a run that needs a person is [*Stuck] and may be waited for again.
+func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
+	raw, err := r.c.Wait(ctx, r.ID)
+	if err != nil {
+		var zero Out
+		return zero, err
+	}
+	return decode[Out](raw)
+}
+
+// ending is what waiters are told.
+type ending struct {
+	output json.RawMessage
+	err    error
+}
+
+// endingOf returns how the run ended or got stuck, nil if it goes on.
+func endingOf(s *machine.State) *ending {
+	switch s.Status() {
+	case domain.RunIsCompleted:
+		return &ending{output: s.Output}
+	case domain.RunIsCompensated:
+		return &ending{err: &Compensated{Run: s.Run, Cause: s.Cause, Left: s.Left}}
+	case domain.RunIsCancelled:
+		return &ending{err: &Cancelled{Run: s.Run, Cause: s.Cause, Left: s.Left}}
+	case domain.RunIsAbandoned:
+		return &ending{err: &Abandoned{Run: s.Run, Left: s.Left}}
+	case domain.RunIsStuck:
+		var stuck *Stuck
+		s.StuckSteps(func(st *machine.Step) {
+			if stuck == nil {
+				stuck = &Stuck{Run: s.Run, Step: st.Path, Incident: st.Incident, Cause: st.Cause}
+			}
+		})
+		return &ending{err: stuck}
+	}
+	return nil
+}
+
+// Wait returns the run's output as JSON when it has completed; see [Run.Wait] for the errors.
+func (c *Coordinator) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {
+	if err := c.awaitReady(ctx); err != nil {
+		return nil, err
+	}
+	ch := make(chan *ending, 1)
+	for {
+		a := c.runs.get(c, id)
+		a.mu.Lock()
+		if a.gone {
+			a.mu.Unlock()
+			continue
+		}
+		a.waiters = append(a.waiters, ch)
+		idle := !a.busy
+		known := a.state != nil
+		if idle && known {
+			a.tellWaiters()
+			c.runs.rest(a)
+		}
+		a.mu.Unlock()
+		if idle && !known {
+			if err := c.submit(ctx, id, nil); err != nil { // has it loaded, and us told
+				a.forget(ch)
+				return nil, err
+			}
+		}
+		select {
+		case e := <-ch:
+			return e.output, e.err
+		case <-ctx.Done():
+			a.forget(ch)
+			return nil, ctx.Err()
+		case <-c.life.Done():
+			return nil, ErrNotRunning
+		}
+	}
+}
+
+// forget drops a waiter that gave up.
+func (a *actor) forget(ch chan *ending) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, w := range a.waiters {
+		if w == ch {
+			a.waiters = append(a.waiters[:i], a.waiters[i+1:]...)
+			break
+		}
+	}
+	if !a.busy && !a.gone {
+		a.c.runs.rest(a)
+	}
+}

@@ -1,0 +1,182 @@
+package saga
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// wakeups lists the unfinished runs and, in a heap, when each next needs attention. It is a
+// cache of what the log says and is rebuilt from it. It is safe to use concurrently.
+type wakeups struct {
+	now  func() time.Time
+	wake func(domain.RunID)
+
+	mu      sync.Mutex
+	entries map[domain.RunID]*wakeup
+	heap    wakeHeap
+	changed chan struct{} // has an element when the heap's head became earlier
+}
+
+type wakeup struct {
+	run   domain.RunID
+	due   time.Time
+	state domain.RunState
+	index int // in the heap, -1 if not on it
+}
+
+func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
+	w.now, w.wake = now, wake
+	w.entries = make(map[domain.RunID]*wakeup)
+	w.changed = make(chan struct{}, 1)
+}
+
+// overdueDelay is when a run is woken again whose time had passed but that could not act, for
+// example because it waits for a slot (which calls it back by itself).
+const overdueDelay = time.Second
+
+// set records what a run waits for; progressed says whether it has just got on. A timer that now
+// lies later is left as it is: firing early costs one look.
+func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.entries[run]
+	if wake.State.Ended() && !wake.Busy && wake.Due.IsZero() {
+		if e != nil {
+			w.remove(e)
+			delete(w.entries, run)
+		}
+		return
+	}
+	if e == nil {
+		e = &wakeup{run: run, index: -1}
+		w.entries[run] = e
+	}
+	e.state = wake.State
+	if wake.Due.IsZero() {
+		w.remove(e)
+		return
+	}
+	if e.index >= 0 && !wake.Due.Before(e.due) {
+		return
+	}
+	e.due = wake.Due
+	if now := w.now(); !progressed && !e.due.After(now) {
+		e.due = now.Add(overdueDelay)
+	}
+	if e.index < 0 {
+		heap.Push(&w.heap, e)
+	} else {
+		heap.Fix(&w.heap, e.index)
+	}
+	if e.index == 0 {
+		select {
+		case w.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *wakeups) remove(e *wakeup) {
+	if e.index >= 0 {
+		heap.Remove(&w.heap, e.index)
+	}
+}
+
+// wakeWidth is how many runs are woken at once.
+const wakeWidth = 256
+
+// run wakes runs when they are due, until ctx ends.
+func (w *wakeups) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	width := make(chan struct{}, wakeWidth)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		due, next := w.take()
+		for _, run := range due {
+			select {
+			case width <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				w.wake(run)
+				<-width
+			}()
+		}
+		timer.Reset(next)
+		select {
+		case <-timer.C:
+		case <-w.changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take removes what is due from the heap and returns it with the time until the next.
+func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	for len(w.heap) > 0 {
+		e := w.heap[0]
+		if e.due.After(now) {
+			return due, e.due.Sub(now)
+		}
+		heap.Pop(&w.heap)
+		due = append(due, e.run)
+	}
+	return due, time.Hour
+}
+
+func (w *wakeups) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.entries)
+}
+
+// ids returns the unfinished runs, in no order.
+func (w *wakeups) ids() []domain.RunID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ids := make([]domain.RunID, 0, len(w.entries))
+	for id := range w.entries {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// wakeHeap implements heap.Interface over the runs' times.
+type wakeHeap []*wakeup
+
+func (h wakeHeap) Len() int           { return len(h) }
+func (h wakeHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h wakeHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (h *wakeHeap) Push(x any) {
+	e := x.(*wakeup)
+	e.index = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop implements heap.Interface.
+func (h *wakeHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	e.index = -1
+	return e
+}

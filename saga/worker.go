@@ -1,0 +1,267 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Worker runs the handlers of actions: it is one Watermill handler per action. A coordinator
+// has one of its own; more can run in other processes, over a broker.
+type Worker struct {
+	actions map[string]*actionCode
+	// outcomes is where reports are published; publishing returns when they are durable (at
+	// the coordinator, or in the broker).
+	outcomes message.Publisher
+	logger   *slog.Logger
+	// running holds the cancel functions of the do attempts under way, by attempt.
+	mu      sync.Mutex
+	running map[attemptID]context.CancelCauseFunc
+	closing bool
+	undos   sync.WaitGroup
+	// around is called with every finished attempt, for metrics and traces; may be nil.
+	around Observer
+}
+
+// attemptID names an attempt in a worker.
+type attemptID struct {
+	run  domain.RunID
+	step string
+	dir  domain.Direction
+	n    int
+}
+
+// Causes with which a handler's context is cancelled; see context.Cause.
+var (
+	// ErrRunTurnedBack means that the run is being undone.
+	ErrRunTurnedBack = errors.New("the run was turned back")
+	// ErrShutdown means that the worker is stopping.
+	ErrShutdown = errors.New("the worker is stopping")
+)
+
+// Observer is told of attempts. Its methods are called concurrently and must return quickly.
+type Observer interface {
+	// AttemptBegan is called before a handler. The context that it returns is the handler's.
+	AttemptBegan(ctx context.Context, a Attempt) context.Context
+	// AttemptEnded is called after it; failure is nil on success.
+	AttemptEnded(ctx context.Context, a Attempt, took time.Duration, failure *domain.Failure)
+}
+
+func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc)}
+}
+
+// addTo adds the worker's handlers to a router.
+func (w *Worker) addTo(router *message.Router, sub message.Subscriber, middleware []message.HandlerMiddleware) {
+	for name := range w.actions {
+		h := router.AddConsumerHandler("action "+name, ActionTopic(name), sub, w.handle)
+		h.AddMiddleware(middleware...)
+	}
+}
+
+// handle runs one attempt and publishes its outcome. It returns an error, and so has the
+// message redelivered, only if the outcome could not be made durable.
+func (w *Worker) handle(m *message.Message) error {
+	t, err := openMessage[task](m)
+	if err != nil {
+		// No later delivery will read better; dropping it lets the attempt time out, visibly.
+		w.logger.Error("unreadable task dropped", "message", m.UUID, "error", err)
+		return nil
+	}
+	code, ok := w.actions[t.Action]
+	if !ok {
+		return fmt.Errorf("no action %q in this worker", t.Action)
+	}
+	a := &attemptState{task: t, logger: w.logger, lastOut: time.Now()}
+	ctx, stop, ok := w.context(m.Context(), a)
+	if !ok {
+		return ErrShutdown
+	}
+	a.beat = func(details json.RawMessage) error {
+		return w.publish(ctx, &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Beat: true, Details: details})
+	}
+	r := w.run(ctx, code, a)
+	down := errors.Is(context.Cause(ctx), ErrShutdown)
+	stop()
+	if r.Failure != nil && down {
+		return ErrShutdown // cut short by us: the attempt is taken up again after the restart
+	}
+	return w.publish(context.WithoutCancel(m.Context()), r)
+}
+
+// context makes the handler's context. A do ends when its run turns back, or at shutdown; an
+// undo, a probe and a failure handler only at their deadline.
+func (w *Worker) context(parent context.Context, a *attemptState) (context.Context, func(), bool) {
+	t := a.task
+	ctx := context.WithValue(context.WithoutCancel(parent), attemptKey{}, a)
+	ctx, cancel := context.WithCancelCause(ctx)
+	id := attemptID{t.Run, t.Step, t.Direction, t.Attempt}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing {
+		cancel(nil)
+		return nil, nil, false
+	}
+	w.running[id] = cancel
+	w.undos.Add(1)
+	stopTimer := context.CancelFunc(func() {})
+	if !t.Due.IsZero() {
+		ctx, stopTimer = context.WithDeadline(ctx, t.Due)
+	}
+	return ctx, func() {
+		stopTimer()
+		cancel(nil)
+		w.mu.Lock()
+		delete(w.running, id)
+		w.mu.Unlock()
+		w.undos.Done()
+	}, true
+}
+
+// cancel ends the context of an attempt, if it runs here.
+func (w *Worker) cancel(id attemptID, cause error) {
+	w.mu.Lock()
+	c := w.running[id]
+	w.mu.Unlock()
+	if c != nil {
+		c(cause)
+	}
+}
+
+// drain refuses new attempts, ends the contexts of the do attempts and waits for all
+// handlers to return, or for ctx.
+func (w *Worker) drain(ctx context.Context) {
+	w.mu.Lock()
+	w.closing = true
+	for id, c := range w.running {
+		if id.dir == domain.Do {
+			c(ErrShutdown)
+		}
+	}
+	w.mu.Unlock()
+	done := make(chan struct{})
+	go func() { w.undos.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// run calls the handler and turns what it returns, or its panic, into a report.
+func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r *report) {
+	t := a.task
+	r = &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt}
+	if w.around != nil {
+		began, info := time.Now(), AttemptOf(ctx)
+		ctx = w.around.AttemptBegan(ctx, info)
+		defer func() { w.around.AttemptEnded(ctx, info, time.Since(began), r.Failure) }()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			r.Output, r.Emitted = nil, nil
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: fmt.Sprintf("panic: %v", p), Type: "panic", Stack: string(debug.Stack())}
+			if r.Direction == domain.Probe {
+				r.Verdict = domain.Unknown
+			}
+		}
+	}()
+	var err error
+	permanent := code.permanent
+	switch t.Direction {
+	case domain.Undo:
+		if code.undo == nil {
+			err = Permanent(fmt.Errorf("action %s has no Undo in this program, but had one when the run was started: restore it", t.Action))
+		} else {
+			err = code.undo(ctx, t)
+		}
+		permanent = code.undoPermanent
+	case domain.Probe:
+		r.Verdict = domain.Unknown
+		if code.probe != nil {
+			r.Verdict, r.Output, err = code.probe(ctx, t.Input)
+		}
+	default:
+		r.Output, err = code.do(ctx, t.Input)
+	}
+	if err == nil && len(r.Output) > maxPayload {
+		err = Permanent(fmt.Errorf("the output is %d bytes; at most %d fit a run's stream: store it elsewhere and return a reference", len(r.Output), maxPayload))
+	}
+	if err != nil {
+		r.Output = nil
+		r.Failure = failureOf(err, t.Step, permanent(err))
+		return r
+	}
+	a.mu.Lock()
+	r.Emitted = a.emitted
+	a.mu.Unlock()
+	return r
+}
+
+// failureOf describes an error that a handler returned.
+func failureOf(err error, step string, permanent bool) *domain.Failure {
+	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: err.Error(), Type: errorType(err)}
+	var v *verdictError
+	for e := err; errors.As(e, &v); e = v.err {
+		permanent = permanent || v.permanent
+		f.InDoubt = f.InDoubt || v.inDoubt
+		f.RetryAfter = domain.Duration(orElse(time.Duration(f.RetryAfter), v.after))
+	}
+	if permanent {
+		f.Kind = domain.FailurePermanent
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		f.InDoubt = true
+		if !permanent {
+			f.Kind = domain.FailureTimedOut
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		f.InDoubt = true
+	}
+	if len(f.Message) > maxMessage {
+		f.Message = f.Message[:maxMessage] + "…"
+	}
+	return f
+}
+
+// maxMessage bounds the text of an error in an event, in bytes.
+const maxMessage = 16 << 10
+
+// errorType returns the type of the innermost error that says something about itself.
+func errorType(err error) string {
+	for {
+		if v, ok := err.(*verdictError); ok {
+			err = v.err
+			continue
+		}
+		return fmt.Sprintf("%T", err)
+	}
+}
+
+// publish sends a report until it is durable, or ctx ends.
+func (w *Worker) publish(ctx context.Context, r *report) error {
+	m, err := newMessage(ctx, uuid.NewString(), r)
+	if err != nil {
+		return err
+	}
+	if err := w.outcomes.Publish(OutcomesTopic, m); err != nil {
+		return fmt.Errorf("report %s of %s: %w", r.Step, r.Run, err)
+	}
+	return nil
+}
+
+// watermillLogger adapts a slog.Logger for Watermill, whose own messages are for debugging.
+func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(l, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+}
