@@ -48,7 +48,7 @@ func Open(dir string, cfg Config) (*Log, error) {
 		err = l.checkDurable(c.position)
 	}
 	if err == nil {
-		err = l.noteDurable(uint64(c.position))
+		err = errors.Join(l.noteDurable(uint64(c.position)), l.err())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), closeStore(l.db))
@@ -82,13 +82,13 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	if readOnly && !formatted {
 		return nil, fmt.Errorf("%w: it has no file %s", ErrNotALog, formatFile)
 	}
-	if err := checkWAL(cfg.FS, dir); err != nil {
-		return nil, err
+	if formatted {
+		err = checkWAL(cfg.FS, dir)
+	} else {
+		err = l.create(lock)
 	}
-	if !formatted {
-		if err := l.create(lock); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	opts := l.storeOptions()
 	defer opts.Cache.Unref()
@@ -113,7 +113,7 @@ func (l *Log) create(lock *pebble.Lock) error {
 	if err := l.mustBeEmpty(); err != nil {
 		return errors.Join(err, closeStore(l.db))
 	}
-	if err := l.db.Close(); err != nil {
+	if err := errors.Join(l.db.Close(), l.err()); err != nil {
 		return err
 	}
 	// A crash before leaves an empty database, which the next Open marks.
@@ -122,7 +122,7 @@ func (l *Log) create(lock *pebble.Lock) error {
 
 func (l *Log) storeOptions() *pebble.Options {
 	opts := &pebble.Options{
-		FS:                          l.cfg.FS,
+		FS:                          stopFS{FS: l.cfg.FS, log: l},
 		Logger:                      storeLogger{l},
 		EventListener:               l.events(),
 		FormatMajorVersion:          storeFormat,
