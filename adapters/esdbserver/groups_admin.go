@@ -128,11 +128,15 @@ func infoMessage(i groups.Info) *persistent.SubscriptionInfo {
 		NamedConsumerStrategy: i.Strategy(), MaxSubscriberCount: i.MaxSubscriberCount, ParkedMessageCount: i.Parked,
 	}
 	for _, c := range i.Clients {
-		out.Connections = append(out.Connections, &persistent.SubscriptionInfo_ConnectionInfo{
+		connection := &persistent.SubscriptionInfo_ConnectionInfo{
 			From: c.From, Username: c.User, ConnectionName: c.Name,
 			AverageItemsPerSecond: c.AveragePerSecond, TotalItems: c.Total, CountSinceLastMeasurement: c.SinceLast,
 			AvailableSlots: c.AvailableSlots, InFlightMessages: c.InFlightNow,
-		})
+		}
+		for _, m := range c.Measurements {
+			connection.ObservedMeasurements = append(connection.ObservedMeasurements, &persistent.SubscriptionInfo_Measurement{Key: m.Name, Value: m.Value})
+		}
+		out.Connections = append(out.Connections, connection)
 	}
 	return out
 }

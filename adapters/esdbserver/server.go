@@ -12,6 +12,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/projections"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -176,6 +177,7 @@ func (s *Server) newGRPC() *grpc.Server {
 	streams.RegisterStreamsServer(rpc, &streamsService{server: s})
 	serverfeatures.RegisterServerFeaturesServer(rpc, &featuresService{})
 	persistent.RegisterPersistentSubscriptionsServer(rpc, &groupsService{server: s})
+	projections.RegisterProjectionsServer(rpc, &projectionsService{})
 	gossip.RegisterGossipServer(rpc, &gossipService{server: s})
 	return rpc
 }

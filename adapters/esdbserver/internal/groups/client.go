@@ -40,8 +40,10 @@ type Client struct {
 	inFlight             map[uuid.UUID]*message
 	buckets              map[uint32]int
 	reason               error
-	total                int64
-	lastTotal            int64
+	total, lastTotal     int64
+	// latencies are how long the newest messages were with the consumer, oldest first, for a
+	// group with extra statistics.
+	latencies []time.Duration
 }
 
 // Connect adds a consumer that may have size messages in flight. user, from and name are
@@ -157,7 +159,16 @@ func (c *Client) take(m *message, s strategy) {
 	c.Deliveries <- Delivery{m.event, m.retries} // room was asked for: it does not block
 }
 
+// latencyWindow is how many latencies are kept.
+const latencyWindow = 1000
+
 func (c *Client) release(m *message, s strategy) {
+	if c.group.settings.ExtraStatistics {
+		if len(c.latencies) >= latencyWindow {
+			c.latencies = c.latencies[1:]
+		}
+		c.latencies = append(c.latencies, c.group.now().Sub(m.given))
+	}
 	delete(c.inFlight, m.id)
 	if b, ok := bucketOf(s, m); ok {
 		if c.buckets[b]--; c.buckets[b] == 0 {

@@ -56,11 +56,15 @@ type Group struct {
 	lastRead   int64
 	checkpoint checkpointState
 	replays    replayState
-	stats      groupStats
-	live       bool
-	dropped    error // why consumers cannot connect any more
-	deleted    bool
-	closed     bool
+	// parkQueue are the messages whose links are not durable yet; while parkRunning, a
+	// goroutine sees to them.
+	parkQueue   []parking
+	parkRunning bool
+	stats       groupStats
+	live        bool
+	dropped     error // why consumers cannot connect any more
+	deleted     bool
+	closed      bool
 
 	work sync.WaitGroup // the goroutines that park and write
 }
@@ -201,6 +205,7 @@ func (g *Group) give(m *message, c *Client, now time.Time) {
 	m.client, m.expires = c, now.Add(g.settings.timeout())
 	g.outstanding[m.id] = m
 	g.stats.total++
+	m.given = now
 	c.take(m, g.strategy)
 }
 

@@ -2,6 +2,8 @@ package groups
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,6 +29,15 @@ type ClientInfo struct {
 	AveragePerSecond            int32
 	Total, SinceLast            int64
 	AvailableSlots, InFlightNow int32
+	// Measurements are of how long messages were with the consumer, for a group with extra
+	// statistics.
+	Measurements []Measurement
+}
+
+// Measurement is one of the original's extra statistics, in milliseconds.
+type Measurement struct {
+	Name  string
+	Value int64
 }
 
 // Info describes the group at this moment. Averages are since the last call.
@@ -60,6 +71,7 @@ func (g *Group) Info(ctx context.Context) (Info, error) {
 			AvailableSlots: int32(c.size - len(c.inFlight)), InFlightNow: int32(len(c.inFlight)),
 		}
 		info.AveragePerSecond = perSecond(info.SinceLast, since)
+		info.Measurements = measure(c.latencies)
 		c.lastTotal = c.total
 		out.InFlight += info.InFlightNow
 		out.Clients = append(out.Clients, info)
@@ -73,4 +85,30 @@ func perSecond(n int64, d time.Duration) int32 {
 		return 0
 	}
 	return int32(float64(n) / d.Seconds())
+}
+
+// measure computes the statistics under the names that clients look for.
+func measure(latencies []time.Duration) []Measurement {
+	n := len(latencies)
+	if n == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(latencies))
+	var sum time.Duration
+	for _, l := range sorted {
+		sum += l
+	}
+	at := func(percent float64) time.Duration { return sorted[min(int(percent/100*float64(n)), n-1)] }
+	out := []Measurement{
+		{"Mean", (sum / time.Duration(n)).Milliseconds()},
+		{"Median", at(50).Milliseconds()},
+		{"Fastest", sorted[0].Milliseconds()},
+	}
+	for i := range 5 {
+		out = append(out, Measurement{fmt.Sprintf("Quintile %d", i+1), at(float64(20 * i)).Milliseconds()})
+	}
+	for _, p := range []float64{90, 95, 99, 99.5, 99.9} {
+		out = append(out, Measurement{fmt.Sprintf("%g%%", p), at(p).Milliseconds()})
+	}
+	return append(out, Measurement{"Highest", sorted[n-1].Milliseconds()})
 }

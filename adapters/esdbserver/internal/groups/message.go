@@ -30,9 +30,9 @@ type message struct {
 	size   int
 
 	// While it is with a consumer:
-	client  *Client
-	expires time.Time
-	settled bool
+	client         *Client
+	given, expires time.Time
+	settled        bool
 }
 
 func newMessage(event streamdb.Resolved, at int64) *message {

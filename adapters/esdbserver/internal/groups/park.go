@@ -14,30 +14,59 @@ import (
 
 func parkedStream(key string) string { return "$persistentsubscription-" + key + "-parked" }
 
-// park takes the message from its consumer and puts a link to it into the parked stream.
-// Until that is durable the message is not settled. The group is locked.
-func (g *Group) park(m *message, reason string) {
-	g.release(m)
-	link := parkedLink(m, reason, g.now())
-	g.background(func() {
-		err := g.persist(link)
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if err == nil {
-			g.settle(m)
-		}
-		g.advance()
-	})
+// parking is a message on its way to the parked stream.
+type parking struct {
+	message *message
+	link    domain.NewEvent
 }
 
-// persist appends the link, again and again until it is durable or the group stops.
-func (g *Group) persist(link domain.NewEvent) error {
+// parkBatch is how many links are appended to the parked stream at once.
+const parkBatch = 100
+
+// park takes the message from its consumer and puts a link to it into the parked stream.
+// Until that is durable the message is not settled. Links are appended in the order of
+// these calls. The group is locked.
+func (g *Group) park(m *message, reason string) {
+	g.release(m)
+	g.parkQueue = append(g.parkQueue, parking{m, parkedLink(m, reason, g.now())})
+	if !g.parkRunning {
+		g.parkRunning = g.background(g.parkQueued)
+	}
+}
+
+// parkQueued appends what waits to be parked, until nothing does or the group stops.
+func (g *Group) parkQueued() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.parkQueue) > 0 {
+		batch := g.parkQueue[:min(parkBatch, len(g.parkQueue))]
+		links := make([]domain.NewEvent, len(batch))
+		for i, p := range batch {
+			links[i] = p.link
+		}
+		g.mu.Unlock()
+		err := g.persist(links)
+		g.mu.Lock()
+		if err != nil {
+			return // the group stops: the messages will be given out again
+		}
+		for _, p := range batch {
+			g.settle(p.message)
+		}
+		g.parkQueue = g.parkQueue[len(batch):]
+		g.advance()
+	}
+	g.parkRunning = false
+}
+
+// persist appends the links, again and again until they are durable or the group stops.
+func (g *Group) persist(links []domain.NewEvent) error {
 	for {
-		_, err := g.db.Append(g.life, parkedStream(g.settings.Key()), domain.AnyRevision, []domain.NewEvent{link})
+		_, err := g.db.Append(g.life, parkedStream(g.settings.Key()), domain.AnyRevision, links)
 		if err == nil || g.life.Err() != nil {
 			return err
 		}
-		g.logger.Error("a message could not be parked, trying again in a second", "error", err)
+		g.logger.Error("messages could not be parked, trying again in a second", "error", err)
 		select {
 		case <-time.After(time.Second):
 		case <-g.life.Done():
