@@ -39,10 +39,11 @@ func (b *builder) runProbes() {
 // pointers set and one element in each slice.
 func madeUp[T any]() T {
 	var v T
-	fillIn(reflect.ValueOf(&v).Elem(), 4)
+	fillIn(reflect.ValueOf(&v).Elem(), 3)
 	return v
 }
 
+// fillIn follows pointers and slices to the given depth.
 func fillIn(v reflect.Value, depth int) {
 	if depth == 0 || !v.CanSet() {
 		return
@@ -61,7 +62,7 @@ func fillIn(v reflect.Value, depth int) {
 		v.Set(reflect.MakeMap(v.Type()))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fillIn(v.Field(i), depth-1)
+			fillIn(v.Field(i), depth) // a struct that holds itself does so by pointer or slice
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (d *diagram) node(n *domain.Node, from []exit) []exit {
 			exits = append(exits, d.node(k, []exit{{id, caseLabel(n, i)}})...)
 		}
 		if !takesAll(n) {
-			exits = append(exits, exit{id, otherwiseLabel})
+			exits = append(exits, exit{id, elseLabel})
 		}
 		return exits
 	}

@@ -46,8 +46,8 @@ func Await[T any](f *Flow, signal string, opts ...StepOption) Ref[T] {
 // step is named after the type unless [Name] says otherwise.
 func AwaitEvent[T any](f *Flow, eventType string, correlation func(View) string, opts ...StepOption) Ref[T] {
 	st := awaits[T](f, eventType, &domain.AwaitSpec{Event: eventType}, opts)
-	if eventType == "" {
-		f.b.fail(st.key, "it awaits an event without a type")
+	if domain.ReservedType(eventType) {
+		f.b.fail(st.key, "it awaits events of type %q, which no app can emit: the type is empty, or its first word is atone's own", eventType)
 	}
 	f.b.expr(st, expression{correlation: correlation}, correlation == nil, "its correlation function", tryOf(correlation))
 	return Ref[T]{st.source()}

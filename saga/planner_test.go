@@ -1,0 +1,155 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// doubling plans one round of two steps, then one that depends on their results, then ends.
+var doubling = &Action[PlannerIn[int], Steps[int]]{Name: "doubling", Effect: NoEffect,
+	Do: func(_ context.Context, in PlannerIn[int]) (Steps[int], error) {
+		sum := 0
+		for _, r := range in.Results {
+			if r.Failed != "" {
+				continue
+			}
+			var n int
+			if err := r.Decode(&n); err != nil {
+				return Steps[int]{}, err
+			}
+			sum += n
+		}
+		switch in.Round {
+		case 1:
+			b := Next(check, in.Input+1)
+			b.Name = "again"
+			c := NextStep{Name: "doomed", Action: "check", Input: json.RawMessage(`-1`), Rule: Ignore}
+			return Steps[int]{Do: []NextStep{Next(check, in.Input), b, c}, Parallel: true}, nil
+		case 2:
+			return Steps[int]{Do: []NextStep{Next(charge, sum)}}, nil
+		}
+		return Steps[int]{Done: true, Output: sum}, nil
+	}}
+
+func TestAPlannerSeesItsResultsAndIsUndone(t *testing.T) {
+	t.Parallel()
+	s := Define("agent", 1, func(f *Flow, in Ref[[]int]) Ref[[]int] {
+		all := Each(f, "n", in.In, func(f *Flow, n Ref[int]) Ref[int] {
+			return Plan(f, "grow", doubling, n.In, Uses(check, charge))
+		})
+		Do(f, check, func(v View) int { return 1000 - all.In(v)[0] })
+		return all.Ref
+	})
+	r := driveFlow(t, s, []int{1, 2}, nil)
+	require.Equal(t, domain.RunIsCompleted, r.state.End, "%v", r.state.Cause)
+	require.Equal(t, `[60,100]`, string(r.state.Output))
+	require.Equal(t, `1`, string(r.state.Step("n/0/grow/1/check").Input))
+	require.Equal(t, `30`, string(r.state.Step("n/0/grow/2/charge").Output))
+
+	r = driveFlow(t, s, []int{1000}, nil)
+	require.Equal(t, domain.RunIsCompensated, r.state.End)
+	require.Contains(t, r.paths, "undo n/0/grow/2/charge")
+}
+
+func TestAPlannersMistakesAreToldTogether(t *testing.T) {
+	t.Parallel()
+	actions := map[string]*actionCode{}
+	for _, a := range []AnyAction{check, charge, post} {
+		c, err := a.compile()
+		require.NoError(t, err)
+		actions[c.spec.Name] = c
+	}
+	node := func(r Rule) *domain.Node {
+		return &domain.Node{Name: "p", Kind: domain.KindPlan, Rule: r, Action: &domain.ActionSpec{Name: "planner"}}
+	}
+	step := func(name, action string, in any, rule Rule) NextStep {
+		return NextStep{Name: name, Action: action, Input: in, Rule: rule}
+	}
+	for name, c := range map[string]struct {
+		answer any
+		want   []string
+	}{
+		"not an answer":    {"hello", []string{"planner planner: answer: read"}},
+		"nothing":          {Steps[int]{}, []string{"returns no steps and is not Done"}},
+		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"says Done and returns 1 steps"}},
+		"unknown action":   {Steps[int]{Do: []NextStep{step("", "nope", 1, "")}}, []string{`step 1 "nope": unknown action "nope": register it`}},
+		"duplicate":        {Steps[int]{Do: []NextStep{Next(check, 1), Next(check, 2)}}, []string{`step 2 "check": two steps of the round`}},
+		"several":          {Steps[int]{Do: []NextStep{step("plan", "check", 1, ""), step("a b", "check", 1, ""), step("c", "check", "x", "up")}}, []string{`"plan": the name is reserved`, `"a b": bad name`, `rule "up"`, `input: read int`}},
+		"irreversible":     {Steps[int]{Do: []NextStep{Next(post, "a"), Next(check, 1)}}, []string{"post → check: post is irreversible"}},
+		"beside":           {Steps[int]{Do: []NextStep{Next(check, 1), Next(post, "a")}, Parallel: true}, []string{"post → check"}},
+		"nothing to leave": {Steps[int]{Do: []NextStep{{Action: "check", Input: 1, Accept: "why"}}}, []string{"nothing to accept"}},
+	} {
+		raw, err := encode(c.answer)
+		require.NoError(t, err)
+		steps, inputs, done, _, err := expand(actions, node(Backward), raw)
+		require.Error(t, err, name)
+		require.Nil(t, steps, name)
+		require.Nil(t, inputs, name)
+		require.False(t, done, name)
+		for _, w := range c.want {
+			require.ErrorContains(t, err, w, name)
+		}
+		require.Equal(t, name == "unknown action", errors.Is(err, ErrUnknownAction), name)
+	}
+	for name, good := range map[string]Steps[int]{
+		"irreversible last": {Do: []NextStep{Next(check, 1), Next(post, "a")}},
+		"forward after":     {Do: []NextStep{Next(post, "a"), step("", "check", 1, Forward)}},
+		"accepted":          {Do: []NextStep{{Action: "post", Input: "a", Accept: "cheap"}, Next(check, 1)}},
+	} {
+		raw, err := encode(good)
+		require.NoError(t, err)
+		steps, inputs, _, _, err := expand(actions, node(Backward), raw)
+		require.NoError(t, err, name)
+		require.Len(t, inputs, 2, name)
+		require.Len(t, steps.Children, 2, name)
+		require.Equal(t, domain.KindSequence, steps.Kind)
+	}
+	raw, err := encode(Steps[int]{Do: []NextStep{Next(post, "a"), Next(check, 1)}})
+	require.NoError(t, err)
+	steps, _, _, _, err := expand(actions, node(Forward), raw)
+	require.NoError(t, err, "past an explicit pivot, planned steps are forward by default")
+	require.Equal(t, Forward, steps.Children[1].Rule)
+
+	raw, err = encode(Steps[int]{Done: true, Output: 7})
+	require.NoError(t, err)
+	_, _, done, output, err := expand(actions, node(Backward), raw)
+	require.NoError(t, err)
+	require.True(t, done)
+	require.Equal(t, `7`, string(output))
+	require.Error(t, PlannedResult{Step: "a", Round: 1, Output: json.RawMessage(`"x"`)}.Decode(new(int)))
+}
+
+func FuzzExpand(f *testing.F) {
+	f.Add([]byte(`{"do":[{"action":"check","input":1}],"output":null}`))
+	f.Add([]byte(`{"done":true,"output":{"a":1}}`))
+	f.Add([]byte(`{"do":[{"name":"x","action":"post","input":"a","rule":"ask","accept":"b"}],"parallel":true}`))
+	actions := map[string]*actionCode{}
+	for _, a := range []AnyAction{check, post} {
+		c, err := a.compile()
+		require.NoError(f, err)
+		actions[c.spec.Name] = c
+	}
+	node := &domain.Node{Name: "p", Kind: domain.KindPlan, Action: &domain.ActionSpec{Name: "planner"}}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		steps, inputs, done, _, err := expand(actions, node, raw)
+		if err != nil || done {
+			require.Nil(t, steps)
+			return
+		}
+		require.Len(t, steps.Children, len(inputs))
+		names := map[string]bool{}
+		for i, n := range steps.Children {
+			require.False(t, names[n.Name])
+			names[n.Name] = true
+			require.True(t, json.Valid(inputs[i]), fmt.Sprint(i))
+			require.NotEmpty(t, n.Rule)
+		}
+	})
+}
