@@ -1,0 +1,63 @@
+package bench
+
+import (
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Result is what a scenario measured.
+type Result struct {
+	Scenario string `json:"scenario"`
+	Callers  int    `json:"callers"`
+	Runs     int    `json:"runs"`
+	// Seconds is the wall time of the measured part.
+	Seconds       float64 `json:"seconds"`
+	RunsPerSecond float64 `json:"runs_per_second"`
+	// P50, P95 and P99 are latencies of a run from the start's call to the known end.
+	P50 float64 `json:"p50_ms"`
+	P95 float64 `json:"p95_ms"`
+	P99 float64 `json:"p99_ms"`
+	// CPU is user and system time of the whole process, the callers included.
+	CPU     float64 `json:"cpu_seconds_per_1000_runs"`
+	PeakRSS float64 `json:"peak_rss_mb"`
+	Disk    float64 `json:"disk_bytes_per_run"`
+	Ceiling float64 `json:"log_ceiling_runs_per_second"`
+	Ratio   float64 `json:"ratio_to_ceiling"`
+	Appends float64 `json:"appends_per_run"`
+	Events  float64 `json:"events_per_run"`
+	// StepsPerSecond is given where a run has many steps.
+	StepsPerSecond float64 `json:"steps_per_second,omitempty"`
+	// FourAppends is the median of four sequential durable appends, for the scenario of one caller.
+	FourAppends float64 `json:"four_appends_p50_ms,omitempty"`
+	// RecoverySeconds is from the restart's first instruction to the last run's end.
+	RecoverySeconds float64 `json:"recovery_seconds,omitempty"`
+}
+
+// cpuTime returns the process's user and system time.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peakRSS returns the most memory that the process held, in MiB.
+func peakRSS() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / 1024 // Linux counts in KiB
+}
+
+// percentile returns the p-th percentile of latencies in milliseconds; it sorts them.
+func percentile(l []time.Duration, p float64) float64 {
+	if len(l) == 0 {
+		return 0
+	}
+	slices.Sort(l)
+	i := min(int(p/100*float64(len(l))), len(l)-1)
+	return float64(l[i]) / float64(time.Millisecond)
+}

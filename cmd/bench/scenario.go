@@ -1,0 +1,294 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Options says what to measure.
+type Options struct {
+	// Scenario is s1, s2, s3, s4 or s5.
+	Scenario string
+	// Callers start runs and wait for them, each one after the other; Runs is their number in all.
+	// 0 means the scenario's own.
+	Callers, Runs int
+	// Data is the directory for the log; empty means a temporary one, removed at the end.
+	Data string
+}
+
+// runOne starts a run and waits for its end.
+type runOne func(ctx context.Context, c *saga.Coordinator) error
+
+type scenario struct {
+	callers, runs int
+	one           runOne
+	steps         int
+}
+
+var scenarios = map[string]scenario{
+	"s1": {callers: 64, runs: 50_000, one: runSignup},
+	"s2": {callers: 1, runs: 2_000, one: runSignup},
+	"s3": {callers: 64, runs: 15_000, one: runFailing},
+	"s4": {callers: 8, runs: 1_000, one: runFanOut, steps: parallelSteps},
+}
+
+func runSignup(ctx context.Context, c *saga.Coordinator) error {
+	r, err := saga.Start(ctx, c, signup, sampleForm())
+	if err != nil {
+		return err
+	}
+	_, err = r.Wait(ctx)
+	return err
+}
+
+func runFailing(ctx context.Context, c *saga.Coordinator) error {
+	r, err := saga.Start(ctx, c, failing, sampleForm())
+	if err != nil {
+		return err
+	}
+	_, err = r.Wait(ctx)
+	var undone *saga.Compensated
+	if !errors.As(err, &undone) {
+		return fmt.Errorf("want the run compensated, got %v", err)
+	}
+	return nil
+}
+
+func runFanOut(ctx context.Context, c *saga.Coordinator) error {
+	r, err := saga.Start(ctx, c, fanOut, 1)
+	if err != nil {
+		return err
+	}
+	_, err = r.Wait(ctx)
+	return err
+}
+
+// Run measures a scenario.
+func Run(ctx context.Context, o Options) (Result, error) {
+	if o.Scenario == "s5" {
+		return runRecovery(ctx, o)
+	}
+	sc, ok := scenarios[o.Scenario]
+	if !ok {
+		return Result{}, fmt.Errorf("unknown scenario %q: use s1, s2, s3, s4 or s5", o.Scenario)
+	}
+	if o.Callers > 0 {
+		sc.callers = o.Callers
+	}
+	if o.Runs > 0 {
+		sc.runs = o.Runs
+	}
+	dir, remove, err := dataDir(o.Data)
+	if err != nil {
+		return Result{}, err
+	}
+	defer remove()
+	res := Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs}
+	sample, err := measureRuns(ctx, filepath.Join(dir, "runs"), sc, &res)
+	if err != nil {
+		return res, err
+	}
+	return res, measureCeiling(ctx, filepath.Join(dir, "ceiling"), sc, sample, &res)
+}
+
+func dataDir(dir string) (string, func(), error) {
+	if dir != "" {
+		return dir, func() {}, os.MkdirAll(dir, 0o755)
+	}
+	dir, err := os.MkdirTemp("", "atone-bench-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// measureRuns runs the scenario on a coordinator and returns the appends of one of its runs.
+func measureRuns(ctx context.Context, dir string, sc scenario, res *Result) ([][]domain.NewEvent, error) {
+	quiet := slog.New(slog.DiscardHandler)
+	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: quiet})
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	sampler := &sampler{Log: log}
+	c, stop, err := startCoordinator(ctx, sampler, quiet)
+	if err != nil {
+		return nil, err
+	}
+	one := func(ctx context.Context) error { return sc.one(ctx, c) }
+	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil { // warm up
+		return nil, errors.Join(err, stop())
+	}
+	sampler.next.Store(true)
+	if err := one(ctx); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	before, appends, events, disk := cpuTime(), c.Stats().Appends.Load(), c.Stats().Events.Load(), dirSize(dir)
+	began := time.Now()
+	latencies, err := repeat(ctx, sc.callers, sc.runs, one)
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	res.Seconds = time.Since(began).Seconds()
+	n := float64(sc.runs)
+	res.RunsPerSecond = n / res.Seconds
+	res.StepsPerSecond = res.RunsPerSecond * float64(sc.steps)
+	res.CPU = (cpuTime() - before).Seconds() / n * 1000
+	res.Appends = float64(c.Stats().Appends.Load()-appends) / n
+	res.Events = float64(c.Stats().Events.Load()-events) / n
+	res.Disk = float64(dirSize(dir)-disk) / n
+	res.PeakRSS = peakRSS()
+	res.P50, res.P95, res.P99 = percentile(latencies, 50), percentile(latencies, 95), percentile(latencies, 99)
+	return sampler.take(), stop()
+}
+
+func startCoordinator(ctx context.Context, log domain.Log, logger *slog.Logger) (*saga.Coordinator, func() error, error) {
+	c, err := saga.New(saga.Config{Log: log, Logger: logger})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.Register(signup, failing, fanOut, waiting); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	stop := func() error { cancel(); return <-ended }
+	select {
+	case <-c.Ready():
+		return c, stop, nil
+	case err := <-ended:
+		cancel()
+		return nil, nil, err
+	}
+}
+
+// repeat has the callers do the runs and returns how long each took.
+func repeat(ctx context.Context, callers, runs int, one func(context.Context) error) ([]time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	all := make([]time.Duration, runs)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= runs || ctx.Err() != nil {
+					return
+				}
+				began := time.Now()
+				if err := one(ctx); err != nil {
+					cancel(err)
+					return
+				}
+				all[i] = time.Since(began)
+			}
+		}()
+	}
+	wg.Wait()
+	return all, context.Cause(ctx)
+}
+
+// measureCeiling has the log alone do the appends of as many runs at the same concurrency.
+func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]domain.NewEvent, res *Result) error {
+	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	one := func(ctx context.Context) error { return replay(ctx, log, sample) }
+	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil {
+		return err
+	}
+	began := time.Now()
+	latencies, err := repeat(ctx, sc.callers, sc.runs, one)
+	if err != nil {
+		return err
+	}
+	res.Ceiling = float64(sc.runs) / time.Since(began).Seconds()
+	res.Ratio = res.RunsPerSecond / res.Ceiling
+	if sc.callers == 1 {
+		res.FourAppends = percentile(latencies, 50) / float64(len(sample)) * 4
+	}
+	return nil
+}
+
+// replay appends the same batches to a new stream.
+func replay(ctx context.Context, log domain.Log, sample [][]domain.NewEvent) error {
+	stream := domain.RunStream(domain.NewRunID())
+	expected := domain.NoStream
+	for _, batch := range sample {
+		events := make([]domain.NewEvent, len(batch))
+		for i, e := range batch {
+			events[i] = e
+			events[i].ID = uuid.New()
+		}
+		at, err := log.Append(ctx, stream, expected, events...)
+		if err != nil {
+			return err
+		}
+		expected = domain.Expected(at.Revision)
+	}
+	return nil
+}
+
+// sampler notes the appends of one run.
+type sampler struct {
+	domain.Log
+	next   atomic.Bool
+	mu     sync.Mutex
+	stream string
+	sample [][]domain.NewEvent
+}
+
+// Append implements [domain.Log].
+func (s *sampler) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	if expected == domain.NoStream && s.next.CompareAndSwap(true, false) {
+		s.mu.Lock()
+		s.stream = stream
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	if s.stream == stream {
+		s.sample = append(s.sample, events)
+	}
+	s.mu.Unlock()
+	return s.Log.Append(ctx, stream, expected, events...)
+}
+
+func (s *sampler) take() [][]domain.NewEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sample
+}
+
+// dirSize returns the bytes in a directory's files.
+func dirSize(dir string) int64 {
+	var size int64
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // files come and go while the log compacts
+		}
+		if info, err := d.Info(); err == nil {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size
+}
