@@ -30,8 +30,7 @@ func (l *Log) Append(ctx context.Context, stream string, expected domain.Expecte
 	defer unbind()
 	request := appendRequests(stream, expected, events)
 	var success *api.AppendResp_Success
-	at := l.appendLink()
-	err := l.persist(ctx, what, at, func(ctx context.Context, s *session) error {
+	err := l.persist(ctx, what, l.appends, func(ctx context.Context, at *link, s *session) error {
 		timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
 		defer cancel()
 		var err error

@@ -36,6 +36,8 @@ func (p pause) wait(ctx context.Context) {
 // attempt makes one call on the link. The session is released, and left where the
 // call's error says so, when do returns.
 func attempt(ctx context.Context, l *link, do func(context.Context, *session) error) error {
+	l.busy.Add(1)
+	defer l.busy.Add(-1)
 	s, err := l.acquire(ctx)
 	if err != nil {
 		return err
@@ -64,14 +66,18 @@ func (l *Log) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // persist repeats the call while it fails transiently, until ctx ends.
-func (l *Log) persist(ctx context.Context, what string, at *link, do func(context.Context, *session) error) error {
+func (l *Log) persist(ctx context.Context, what string, links *pool, do func(context.Context, *link, *session) error) error {
 	p := l.cfg.newPause()
 	var last error
-	for {
+	for n := 0; ; n++ {
 		if err := ended(ctx, last); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		err := attempt(ctx, at, do)
+		chosen, err := links.pick(n)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		err = attempt(ctx, chosen, func(ctx context.Context, s *session) error { return do(ctx, chosen, s) })
 		if err == nil {
 			return nil
 		}

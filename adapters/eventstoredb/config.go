@@ -30,9 +30,9 @@ type Config struct {
 	// a password from the wire. Required.
 	Connection string
 
-	// AppendConnections is the number of connections that appends are spread over. A server
-	// takes about 100 calls at once on each. Zero means [DefaultAppendConnections]. Reads have
-	// one of their own, and so has each subscription.
+	// AppendConnections is the largest number of connections for appends: the next one is
+	// used while 64 calls are under way on those before it. Zero means [DefaultAppendConnections].
+	// Reads have connections of their own, and each subscription has one.
 	AppendConnections int
 
 	// AttemptTimeout bounds one attempt of an append; after it the same batch is sent again.

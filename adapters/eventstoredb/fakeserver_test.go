@@ -84,7 +84,7 @@ func (f *fakeServer) connection() string { return "esdb://" + f.address + "?tls=
 func (f *fakeServer) start() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxReceive),
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxReceive), grpc.MaxConcurrentStreams(100),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainStreamInterceptor(f.note))
 	api.RegisterStreamsServer(s, fakeStreams{fakeServer: f})

@@ -187,8 +187,8 @@ func (l *Log) group(ctx context.Context, act, stream, group string, call func(co
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
 	what := fmt.Sprintf("%s group %s on %s", act, group, stream)
-	return l.persist(ctx, what, l.appends[0], func(ctx context.Context, s *session) error {
-		timed, cancel := context.WithTimeout(l.appends[0].outgoing(ctx, true), l.cfg.AttemptTimeout)
+	return l.persist(ctx, what, l.appends, func(ctx context.Context, at *link, s *session) error {
+		timed, cancel := context.WithTimeout(at.outgoing(ctx, true), l.cfg.AttemptTimeout)
 		defer cancel()
 		trailer := metadata.MD{}
 		err := call(timed, persistent.NewPersistentSubscriptionsClient(withTrailer{s.conn, &trailer}))

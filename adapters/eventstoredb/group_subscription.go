@@ -53,7 +53,7 @@ func (g *groupSubscription) run() {
 	defer context.AfterFunc(g.sub.life, cancel)()
 	g.stop = stop
 
-	at := newLink(g.sub.log.cluster, g.sub.log.cfg.Logger)
+	at := g.sub.log.newLink()
 	defer at.close()
 	p := g.sub.log.cfg.newPause()
 	for g.stop.Err() == nil {

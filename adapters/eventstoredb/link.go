@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -17,6 +18,7 @@ import (
 type link struct {
 	cluster *cluster
 	logger  *slog.Logger
+	busy    atomic.Int64 // calls under way or waiting for a connection
 
 	// connecting holds one token: whoever has it looks for a node, the others wait for
 	// it or for their context.

@@ -3,7 +3,6 @@ package eventstoredb
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
@@ -22,9 +21,7 @@ type Log struct {
 	cfg     Config
 	cluster *cluster
 
-	appends    []*link
-	nextAppend atomic.Uint64
-	reads      *link
+	appends, reads *pool
 
 	life context.Context // ends, with cause ErrClosed, when the log is closed
 	end  context.CancelCauseFunc
@@ -49,11 +46,10 @@ func Open(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventstoredb: %w", err)
 	}
-	l := &Log{cfg: cfg, cluster: c, reads: newLink(c, cfg.Logger)}
+	l := &Log{cfg: cfg, cluster: c}
 	l.life, l.end = context.WithCancelCause(context.Background())
-	for range cfg.AppendConnections {
-		l.appends = append(l.appends, newLink(c, cfg.Logger))
-	}
+	l.appends = &pool{open: l.newLink, limit: cfg.AppendConnections}
+	l.reads = &pool{open: l.newLink} // readers may read within reading: a limit would lock them up
 	return l, nil
 }
 
@@ -62,11 +58,12 @@ func Open(cfg Config) (*Log, error) {
 func (l *Log) Close() error {
 	l.end(domain.ErrClosed)
 	l.reads.close()
-	for _, a := range l.appends {
-		a.close()
-	}
+	l.appends.close()
 	return nil
 }
+
+// newLink returns a link that is not connected yet.
+func (l *Log) newLink() *link { return newLink(l.cluster, l.cfg.Logger) }
 
 // Health reports whether the cluster answers on a connection that appends use: nil, or
 // what is wrong. It makes one attempt, bounded by ctx and [Config.AttemptTimeout], so that it
@@ -76,8 +73,12 @@ func (l *Log) Health(ctx context.Context) error {
 	defer unbind()
 	timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
 	defer cancel()
-	err := attempt(timed, l.appendLink(), func(ctx context.Context, s *session) error {
-		return readOnce(ctx, s, l.reads.outgoing(ctx, false), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
+	at, err := l.appends.pick(0)
+	if err != nil {
+		return fmt.Errorf("eventstoredb is not ready: %w", err)
+	}
+	err = attempt(timed, at, func(ctx context.Context, s *session) error {
+		return readOnce(ctx, s, at.outgoing(ctx, false), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
 			func(*api.ReadResp) bool { return true })
 	})
 	if err == nil {
@@ -87,9 +88,4 @@ func (l *Log) Health(ctx context.Context) error {
 		err = cause
 	}
 	return fmt.Errorf("eventstoredb is not ready: %w", err)
-}
-
-// appendLink picks the connections for appends in turn.
-func (l *Log) appendLink() *link {
-	return l.appends[l.nextAppend.Add(1)%uint64(len(l.appends))]
 }

@@ -107,12 +107,12 @@ func (l *Log) read(ctx context.Context, r reader) {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
 	stopped := false
-	err := l.persist(ctx, r.what, l.reads, func(ctx context.Context, s *session) error {
+	err := l.persist(ctx, r.what, l.reads, func(ctx context.Context, at *link, s *session) error {
 		request := r.request()
 		if request == nil {
 			return nil
 		}
-		return readOnce(ctx, s, l.reads.outgoing(ctx, false), request, func(m *api.ReadResp) bool {
+		return readOnce(ctx, s, at.outgoing(ctx, false), request, func(m *api.ReadResp) bool {
 			if e := m.GetEvent().GetEvent(); e != nil {
 				recorded := decode(e)
 				stopped = r.accept(recorded) && !r.yield(recorded, nil)

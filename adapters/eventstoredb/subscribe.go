@@ -23,7 +23,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 	return func(yield func(domain.Delivery, error) bool) {
 		ctx, unbind := l.bind(ctx)
 		defer unbind()
-		at := newLink(l.cluster, l.cfg.Logger)
+		at := l.newLink()
 		defer at.close()
 		sub := subscription{last: after, filter: filter, yield: yield, pause: l.cfg.newPause()}
 		for {

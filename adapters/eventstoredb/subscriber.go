@@ -183,11 +183,15 @@ func (s *Subscriber) SubscribeInitialize(topic string) error {
 // prepare creates the group or learns how an existing one is set.
 func (s *Subscriber) prepare(ctx context.Context, topic string) (GroupSettings, error) {
 	stream, settings := s.cfg.Stream(topic), s.cfg.settings()
-	err := s.log.CreateGroup(ctx, stream, s.cfg.Group, settings)
-	if !errors.Is(err, ErrGroupExists) {
-		return settings, err
+	created := s.log.CreateGroup(ctx, stream, s.cfg.Group, settings)
+	// A user who may not manage groups can still be a subscriber of one that exists.
+	if !errors.Is(created, ErrGroupExists) && !errors.Is(created, domain.ErrAccessDenied) {
+		return settings, created
 	}
 	info, err := s.log.Group(ctx, stream, s.cfg.Group)
+	if errors.Is(created, domain.ErrAccessDenied) && err != nil {
+		return settings, created
+	}
 	if err != nil {
 		return settings, err
 	}
@@ -199,7 +203,8 @@ func (s *Subscriber) prepare(ctx context.Context, topic string) (GroupSettings, 
 }
 
 // Subscribe creates the group if it does not exist and returns the channel of its
-// messages. It waits up to [DefaultPublishTimeout] for a server that is down; once it has
+// messages. A user who may not create groups subscribes to one that somebody else created,
+// or gets [domain.ErrAccessDenied]. Subscribe waits up to [DefaultPublishTimeout] for a server that is down; once it has
 // returned, the subscription is made again for ever after a drop. The channel is closed
 // when ctx ends or the subscriber is closed.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {

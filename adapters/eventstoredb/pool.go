@@ -1,0 +1,58 @@
+package eventstoredb
+
+import (
+	"sync"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// fullLink is how many calls one connection gets before the next is used: fewer than the
+// 100 that servers take at once, and as many as can be, because calls that share a connection
+// share its writes to the network.
+const fullLink = 64
+
+// pool is a growing number of links for calls of one kind. It is safe to use concurrently.
+type pool struct {
+	open  func() *link
+	limit int // 0 is none
+
+	mu     sync.Mutex
+	links  []*link
+	next   int
+	closed bool
+}
+
+// pick chooses the link for an attempt (0, 1, 2 …) of a call: the first that is not full,
+// a new one where all are, and in turn where there may be no more. A repeated attempt
+// goes to the next one, as the first may be what is wrong.
+func (p *pool) pick(attempt int) (*link, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, domain.ErrClosed
+	}
+	if attempt == 0 {
+		for _, l := range p.links {
+			if l.busy.Load() < fullLink {
+				return l, nil
+			}
+		}
+	}
+	if len(p.links) == 0 || attempt == 0 && (p.limit == 0 || len(p.links) < p.limit) {
+		l := p.open()
+		p.links = append(p.links, l)
+		return l, nil
+	}
+	p.next++
+	return p.links[p.next%len(p.links)], nil
+}
+
+// close closes the links for good.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, l := range p.links {
+		l.close()
+	}
+}
