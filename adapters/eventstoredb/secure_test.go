@@ -78,6 +78,20 @@ func TestConnectionOverTLSWithUsersAndDiscovery(t *testing.T) {
 	require.ErrorIs(t, append1(app, "run-1"), domain.ErrAccessDenied)
 	require.ErrorIs(t, append1(connect("esdb", address, "app", "wrong"), "orders-1"), domain.ErrAccessDenied)
 
+	// The app may not create a group, but take from one that the coordinator created.
+	worker := eventstoredb.SubscriberConfig{Group: "workers"}
+	asApp, err := eventstoredb.NewSubscriber(app, worker)
+	require.NoError(t, err)
+	defer asApp.Close()
+	_, err = asApp.Subscribe(ctx, "orders-1")
+	require.ErrorIs(t, err, domain.ErrAccessDenied)
+	asCoordinator, err := eventstoredb.NewSubscriber(connect("esdb", address, "atone", "p@ss:word"), worker)
+	require.NoError(t, err)
+	require.NoError(t, asCoordinator.SubscribeInitialize("orders-1"))
+	messages, err := asApp.Subscribe(ctx, "orders-1")
+	require.NoError(t, err)
+	(<-messages).Ack()
+
 	unknown := openLog(t, "esdb://app:secret@"+address) // does not know the authority
 	impatient, giveUp := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer giveUp()
