@@ -60,21 +60,21 @@ func TestOrderOfEveryPath(t *testing.T) {
 		"after such a parallel": {func(f *Flow) { Parallel(f, func(f *Flow) { Pivot(f) }, checkForward); Do(f, charge, seven) }, nil},
 		"deep beside": {func(f *Flow) {
 			Parallel(f, func(f *Flow) { If(f, yes, doPost, nil) }, func(f *Flow) {
-				Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) })
+				Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) })
 			})
 		}, map[string]string{"e/*/check": "post ∥ e/*/check"}},
 		"two beside each other": {func(f *Flow) { Parallel(f, doPost, func(f *Flow) { Do(f, post, text, Name("post2")) }) },
 			map[string]string{"post": "post2 ∥ post", "post2": "post ∥ post2"}},
 		"items are beside each other": {func(f *Flow) {
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { Do(f, check, n.In); doPost(f); return n })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { Do(f, check, n.In); doPost(f); return n })
 		}, map[string]string{"e/*/check": "e/*/post ∥ e/*/check, which another item of e may fail at", "e/*/post": "e/*/post ∥ e/*/post, which another item of e"}},
-		"forward items": {func(f *Flow) { Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { letters(f); return n }) }, nil},
+		"forward items": {func(f *Flow) { Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { letters(f); return n }) }, nil},
 		"after the each": {func(f *Flow) {
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { letters(f); return n })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { letters(f); return n })
 			doCheck(f)
 		}, map[string]string{"check": "e/*/post → check"}},
 		"a pivot in an each may never be passed": {func(f *Flow) {
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { Pivot(f); return n })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { Pivot(f); return n })
 			doCheck(f)
 		}, map[string]string{"check": "e/*/pivot-1 → check"}},
 		"a child that can't be undone": {func(f *Flow) { Child(f, sendsChild, text); doCheck(f) },

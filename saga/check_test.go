@@ -33,7 +33,7 @@ func text(View) string     { return "t" }
 func yes(View) bool        { return true }
 func doCheck(f *Flow)      { Do(f, check, seven) }
 func doPost(f *Flow)       { Do(f, post, text) }
-func list(View) []int      { return nil }
+func noItems(View) []int   { return nil }
 func letters(f *Flow)      { Do(f, post, text, OnFail(Forward)) }
 func checkForward(f *Flow) { Do(f, check, seven, OnFail(Forward)) }
 
@@ -70,7 +70,7 @@ func TestDefinitionErrors(t *testing.T) {
 			[]wrong{{"check", "two steps are named"}}},
 		"duplicate names in an each": {flowOf(func(f *Flow, _ Ref[int]) {
 			doCheck(f)
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { doCheck(f); return Do(f, check, n.In) })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { doCheck(f); return Do(f, check, n.In) })
 		}), []wrong{{"e/*/check", "two steps are named"}}},
 		"reserved names": {flowOf(func(f *Flow, _ Ref[int]) {
 			Do(f, check, seven, Name("plan"))
@@ -180,7 +180,7 @@ func emptyBranches(f *Flow, _ Ref[int]) {
 	Parallel(f, func(*Flow) {}, doCheck)
 	If(f, yes, func(f *Flow) { Compute(f, "x", seven) }, func(*Flow) {})
 	Switch(f, text)
-	Each(f, "e", list, func(*Flow, Ref[int]) Ref[None] { return Ref[None]{} })
+	Each(f, "e", noItems, func(*Flow, Ref[int]) Ref[None] { return Ref[None]{} })
 }
 
 func unreachableCases(f *Flow, _ Ref[int]) {
@@ -189,7 +189,7 @@ func unreachableCases(f *Flow, _ Ref[int]) {
 }
 
 func badOptions(f *Flow, _ Ref[int]) {
-	Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) }, Concurrency(-2), Tolerate(-1))
+	Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) }, Concurrency(-2), Tolerate(-1))
 	Do(f, check, seven, OnFail("sideways"), WithTimeout(-time.Second), WithRetry(Retry{Initial: time.Minute, Max: time.Second}))
 	Await[int](f, "a", Within(0))
 	Plan(f, "loops", loops, seven, MaxRounds(0), Uses(nil))
@@ -201,7 +201,7 @@ func badOptions(f *Flow, _ Ref[int]) {
 
 func otherOptions(f *Flow, _ Ref[int]) {
 	Do(f, check, seven, Tolerate(1), Concurrency(1))
-	Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) }, OnFail(Ignore))
+	Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { return Do(f, check, n.In) }, OnFail(Ignore))
 	ParallelWith(f, []StepOption{OnFail(Ignore)}, func(f *Flow) { Compute(f, "x", seven) })
 	Pivot(f, Within(1))
 	Sleep(f, time.Second, WithRetry(Retry{}))
@@ -255,24 +255,24 @@ func TestRefsAreReadOnlyWhereTheyHaveAValue(t *testing.T) {
 		}, "", ""},
 		"outside its each": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { r = Do(f, charge, n.In); return r })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { r = Do(f, charge, n.In); return r })
 			Do(f, check, func(v View) int { return r.In(v) })
 		}, "check", "reads e/*/charge, which exists only inside e, once for each item"},
 		"an item outside its each": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] { r = n; return Do(f, charge, n.In) })
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { r = n; return Do(f, charge, n.In) })
 			Do(f, check, func(v View) int { return r.In(v) })
 		}, "check", "reads the item of e, which exists only inside e"},
 		"an each inside itself": {func(f *Flow, _ Ref[int]) {
 			var r EachRef[int]
-			r = Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] {
+			r = Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] {
 				return Do(f, charge, func(v View) int { return len(r.Failed(v)) })
 			})
 		}, "e/*/charge", "reads e, which is its own output"},
 		"outer steps inside an each": {func(f *Flow, in Ref[int]) {
 			r := Do(f, charge, in.In)
-			Each(f, "e", list, func(f *Flow, n Ref[int]) Ref[int] {
-				Each(f, "e", list, func(f *Flow, m Ref[int]) Ref[int] {
+			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] {
+				Each(f, "e", noItems, func(f *Flow, m Ref[int]) Ref[int] {
 					return Do(f, check, func(v View) int { return r.In(v) + in.In(v) + n.In(v) + m.In(v) })
 				})
 				return n

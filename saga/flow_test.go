@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // flowRun drives a definition through the machine without a coordinator: every attempt
 // calls its action at once, every wait is over at once.
 type flowRun struct {
-	t       *testing.T
+	t       require.TestingT
 	def     *definition
 	actions map[string]*actionCode
 	state   *machine.State
@@ -25,8 +26,7 @@ type flowRun struct {
 	paths   []string                   // attempts in the order in which they were made
 }
 
-func driveFlow(t *testing.T, s AnySaga, input any, signals map[string]json.RawMessage) *flowRun {
-	t.Helper()
+func driveFlow(t require.TestingT, s AnySaga, input any, signals map[string]json.RawMessage) *flowRun {
 	def, err := s.compile()
 	require.NoError(t, err)
 	raw, err := encode(input)
@@ -37,7 +37,7 @@ func driveFlow(t *testing.T, s AnySaga, input any, signals map[string]json.RawMe
 	}
 	r.state = machine.New(def.plan, domain.RunIDForKey(def.plan.Saga, "test"))
 	r.apply(&domain.RunStarted{Saga: def.plan.Saga, Version: def.plan.Version, Plan: def.plan.Hash(), Input: raw})
-	for range 10_000 {
+	for range 50_000 {
 		if r.state.End != "" || !r.turn() {
 			return r
 		}
@@ -99,7 +99,7 @@ func (r *flowRun) turn() bool {
 	case r.signals[waiting.Signal+waiting.Event] != nil:
 		value := r.signals[waiting.Signal+waiting.Event]
 		if waiting.Signal != "" {
-			r.decide(machine.Signal{Name: waiting.Signal, ID: waiting.Path, Value: value})
+			r.decide(machine.Signal{Name: waiting.Signal, ID: strconv.FormatInt(r.state.Revision, 10), Value: value})
 		} else {
 			r.decide(machine.EventSeen{Type: waiting.Event, Correlation: waiting.Correlation, ID: "e", Value: value})
 		}

@@ -22,7 +22,7 @@ func everyKind() *Saga[int, string] {
 				Sleep(f, time.Hour)
 				If(f, yes, func(f *Flow) { Do(f, echo, text, Name("then")) }, func(f *Flow) { Do(f, echo, text, Name("else")) })
 			})
-		Each(f, "ship", list, func(f *Flow, n Ref[int]) Ref[int] {
+		Each(f, "ship", noItems, func(f *Flow, n Ref[int]) Ref[int] {
 			If(f, yes, func(f *Flow) { Do(f, check, n.In) }, nil)
 			return Do(f, charge, n.In)
 		}, Tolerate(2))

@@ -187,7 +187,7 @@ func TestRandomFlows(t *testing.T) {
 		require.Equal(rt, s.def.plan.Hash(), again.Hash())
 		require.Equal(rt, Mermaid(s.def.plan), Mermaid(again))
 
-		r := driveFlow(t, s, 5, map[string]json.RawMessage{"go": json.RawMessage(`1`), "paid": json.RawMessage(`2`)})
+		r := driveFlow(rt, s, 5, map[string]json.RawMessage{"go": json.RawMessage(`1`), "paid": json.RawMessage(`2`)})
 		require.Equal(rt, domain.RunIsCompleted, r.state.End, "%v", r.state.Cause)
 	})
 }
