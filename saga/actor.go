@@ -37,8 +37,8 @@ type actor struct {
 	admitted bool
 	// progressed means that the latest turn appended something.
 	progressed bool
-	// folded and saved count events since and until the last snapshot.
-	sinceSnapshot, snapshotSize int
+	// sinceSnapshot counts the events since the last snapshot.
+	sinceSnapshot int
 
 	// resting links the actors that only wait, see runTable.
 	resting restLink
@@ -191,7 +191,7 @@ func (a *actor) attemptTurn(batch []*request) error {
 	case first.start != nil: // the append itself finds out whether the run exists
 		a.state, a.def = machine.New(first.plan.plan, a.id), first.plan
 		a.hash, a.lastID = domain.ChainHash{}, uuid.Nil
-		a.sinceSnapshot, a.snapshotSize = 0, 0
+		a.sinceSnapshot = 0
 	default:
 		if err := a.load(ctx); err != nil {
 			return err
@@ -275,7 +275,7 @@ func (a *actor) load(ctx context.Context) error {
 		return err
 	}
 	a.state, a.hash, a.lastID = l.state, l.hash, l.lastID
-	a.sinceSnapshot, a.snapshotSize = l.sinceSnapshot, l.snapshotSize
+	a.sinceSnapshot = l.sinceSnapshot
 	a.def = a.c.registry.definitionFor(l.state.Start.Plan)
 	a.releaseEnded()
 	return nil

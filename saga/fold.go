@@ -12,10 +12,10 @@ import (
 
 // loaded is a run folded from the log, with what the next append needs.
 type loaded struct {
-	state                       *machine.State
-	hash                        domain.ChainHash
-	lastID                      uuid.UUID
-	sinceSnapshot, snapshotSize int
+	state         *machine.State
+	hash          domain.ChainHash
+	lastID        uuid.UUID
+	sinceSnapshot int
 }
 
 // fold reads a run from its latest snapshot, if there is one, and its stream.

@@ -1,7 +1,7 @@
 package saga
 
 import (
-	"container/list"
+	lru "container/list"
 	"sync"
 
 	"github.com/atonehq/atone/domain"
@@ -15,16 +15,16 @@ type runTable struct {
 	mu      sync.Mutex
 	limit   int
 	actors  map[domain.RunID]*actor
-	resting *list.List // of *actor, longest unused first
+	resting *lru.List // of *actor, longest unused first
 }
 
 // restLink is an actor's place among the resting, nil if it does not rest.
-type restLink = *list.Element
+type restLink = *lru.Element
 
 func (t *runTable) init(limit int) {
 	t.limit = limit
 	t.actors = make(map[domain.RunID]*actor)
-	t.resting = list.New()
+	t.resting = lru.New()
 }
 
 // get returns the run's actor, an empty one if it is not in memory.

@@ -80,12 +80,16 @@ func (s *State) fillUp(p *Step) {
 // nextRound enters the planner of a plan node's next round.
 func (s *State) nextRound(p *Step) {
 	round := len(p.kids)/2 + 1
-	node := &domain.Node{Name: PlannerStep, Kind: domain.KindDo, Action: p.Node.Action, Key: p.Node.Key + "/*/" + PlannerStep}
+	node := s.plannerNode(p)
 	sc := &scope{prefix: p.Path + "/" + strconv.Itoa(round) + "/", item: p.scope.item, parent: p.scope,
 		index: append(append(make([]int, 0, len(p.scope.index)+1), p.scope.index...), round)}
 	k := s.newStep(node, p, sc, len(p.kids))
 	p.kids = append(p.kids, k)
 	s.enter(k)
+}
+
+func (s *State) plannerNode(p *Step) *domain.Node {
+	return &domain.Node{Name: PlannerStep, Kind: domain.KindDo, Action: p.Node.Action, Key: p.Node.Key + "/*/" + PlannerStep}
 }
 
 // PlannerStep is the name, in each round of a plan node, of the step that plans it.
@@ -173,9 +177,13 @@ func (s *State) addHandler(about *Step, path string, spec *domain.ActionSpec) {
 	if s.steps[path] != nil {
 		return
 	}
+	s.set(s.newHandler(about, path, spec), Ready)
+}
+
+func (s *State) newHandler(about *Step, path string, spec *domain.ActionSpec) *Step {
 	node := &domain.Node{Name: HandlerStep, Kind: domain.KindDo, Action: spec, Key: path}
 	h := &Step{Path: path, Node: node, Handler: true, About: about, scope: s.root.scope}
 	s.steps[path] = h
 	s.handlers = append(s.handlers, h)
-	s.set(h, Ready)
+	return h
 }
