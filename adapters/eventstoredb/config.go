@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -99,8 +100,11 @@ func (c Config) parse() (*esdb.Configuration, error) {
 		return nil, errors.New("connection is empty: give a connection string such as esdb://localhost:2113?tls=false")
 	}
 	conn, err := esdb.ParseConnectionString(c.Connection)
+	if err != nil && !strings.Contains(err.Error(), "@") {
+		return nil, fmt.Errorf("connection: %w", err)
+	}
 	if err != nil {
-		// The string may hold a password, and the parser's error quotes the string.
+		// The error quotes the string, and with it the password.
 		return nil, errors.New("connection is not a connection string: write it as esdb://[user:password@]host:port[,host:port…][?tls=false]")
 	}
 	if err := conn.Validate(); err != nil {

@@ -20,9 +20,11 @@ func TestConfigReportsEverythingThatIsWrong(t *testing.T) {
 
 func TestConfigErrorsDoNotRepeatThePassword(t *testing.T) {
 	t.Parallel()
-	for _, connection := range []string{"http://admin:changeit@localhost", "esdb://admin:changeit@local host"} {
+	for _, connection := range []string{"http://admin:changeit@localhost", "esdb://admin:changeit@local host",
+		"esdb://admin:changeit@a,b:x,c", "esdb://admin:changeit@localhost?tlsCaFile=/no/such/file"} {
 		require.NotContains(t, Config{Connection: connection}.Validate().Error(), "changeit")
 	}
+	require.ErrorContains(t, Config{Connection: "esdb://admin:changeit@localhost?tlsCaFile=/no/such/file"}.Validate(), "/no/such/file")
 }
 
 func TestConfigTakesTheConnectionStringsDeadline(t *testing.T) {

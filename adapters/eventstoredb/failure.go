@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -73,8 +74,32 @@ func translate(err error, trailer metadata.MD) error {
 		return &transientError{err: err}
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return accessDenied(err)
+	case codes.Internal:
+		if cutOff(err) {
+			return &transientError{err: err, nodeLost: true}
+		}
 	}
 	return err
+}
+
+// cutOff reports whether it was gRPC itself that ended the call, because the server
+// dropped it without an answer, as a server does that is stopped.
+func cutOff(err error) bool {
+	message := status.Convert(err).Message()
+	return strings.HasPrefix(message, "stream terminated by RST_STREAM") ||
+		strings.HasPrefix(message, "server closed the stream without sending trailers")
+}
+
+// permanent reports whether a subscription that failed so would fail so again.
+func permanent(err error) bool {
+	if errors.Is(err, domain.ErrAccessDenied) || errors.Is(err, domain.ErrStreamDeleted) || errors.Is(err, domain.ErrClosed) {
+		return true
+	}
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.Unimplemented, codes.FailedPrecondition, codes.OutOfRange:
+		return true
+	}
+	return false
 }
 
 func accessDenied(err error) error {

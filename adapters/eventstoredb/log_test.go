@@ -209,3 +209,32 @@ func TestHealthTellsWhetherTheClusterAnswers(t *testing.T) {
 	require.NoError(t, log.Close())
 	require.ErrorIs(t, log.Health(ctx), domain.ErrClosed)
 }
+
+func TestCallsThatWereCutOffAreRepeated(t *testing.T) {
+	t.Parallel()
+	for message, repeated := range map[string]bool{
+		"stream terminated by RST_STREAM with error code: INTERNAL_ERROR": true,
+		"server closed the stream without sending trailers":               true,
+		"unexpected exception": false,
+	} {
+		var transient *transientError
+		require.Equal(t, repeated, errors.As(translate(status.Error(codes.Internal, message), nil), &transient), message)
+	}
+}
+
+func TestSubscribeEndsOnlyWhereARepetitionIsOfNoUse(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFakeServer(t), contextFor(t)
+	log := open(t, f.connection())
+	calls := 0
+	f.hook(func(f *fakeServer) {
+		f.onRead = func(*api.ReadReq, api.Streams_ReadServer) (bool, error) {
+			calls++
+			return true, status.Error([]codes.Code{codes.Unknown, codes.Internal, codes.Unavailable, codes.PermissionDenied}[calls-1], "no")
+		}
+	})
+	for _, err := range log.Subscribe(ctx, 0, domain.Filter{}) {
+		require.ErrorIs(t, err, domain.ErrAccessDenied)
+	}
+	require.Equal(t, 4, calls)
+}

@@ -2,7 +2,6 @@ package eventstoredb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -16,7 +15,7 @@ import (
 //
 // A subscription that drops is made again, for ever, from the last position that was
 // delivered or checkpointed, and CaughtUp comes again after it. Only ctx, [Log.Close] and
-// an answer that a repetition can't change (access denied) end it. On a server with
+// an answer that a repetition can't change (access denied, an invalid request) end it. On a server with
 // nothing new to tell, deliveries without an event come after about 1,024 events that the
 // filter left out.
 func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
@@ -37,8 +36,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 			if sub.stopped {
 				return
 			}
-			var transient *transientError
-			if err != nil && ctx.Err() == nil && !errors.As(err, &transient) {
+			if err != nil && ctx.Err() == nil && permanent(err) {
 				yield(domain.Delivery{}, fmt.Errorf("subscribe after position %d: %w", sub.last, err))
 				return
 			}
