@@ -176,6 +176,13 @@ func (q *queue) take(empty []*request) ([]*request, bool) {
 	}
 }
 
+// empty reports whether nothing waits.
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) == 0
+}
+
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true

@@ -2,6 +2,7 @@ package pebblelog
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -31,6 +32,7 @@ type committer struct {
 	batchNumber uint64
 	scratch     []byte
 	batches     chan *batch
+	passed      atomic.Int64 // batches that the finisher has not finished
 }
 
 // batch is some appends that become durable together.
@@ -63,6 +65,7 @@ func (c *committer) run() {
 		defer close(finished)
 		for b := range c.batches {
 			c.log.finish(b)
+			c.passed.Add(-1)
 		}
 	}()
 	var empty []*request
@@ -80,13 +83,24 @@ func (c *committer) run() {
 		for rest := waiting; len(rest) > 0; {
 			var b *batch
 			b, rest = c.build(rest)
-			c.batches <- b
+			c.pass(b, len(rest) == 0)
 		}
 		clear(waiting)
 		empty = waiting[:0]
 	}
 	close(c.batches)
 	<-finished
+}
+
+// pass hands the batch to the finisher. When nothing else is under way or waits, it
+// finishes the batch itself: that saves a lone writer a change of goroutines.
+func (c *committer) pass(b *batch, last bool) {
+	if last && c.passed.Load() == 0 && c.log.queue.empty() {
+		c.log.finish(b)
+		return
+	}
+	c.passed.Add(1)
+	c.batches <- b
 }
 
 // build writes a batch of the first of the requests and returns those that did not fit.
