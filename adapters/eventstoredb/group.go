@@ -92,7 +92,6 @@ func (l *Log) CreateGroup(ctx context.Context, stream, group string, settings Gr
 			at.RevisionOption = &persistent.CreateReq_StreamOptions_End{End: &shared.Empty{}}
 		}
 		options.StreamOption = &persistent.CreateReq_Options_Stream{Stream: at}
-		options.StreamIdentifier = identifier(stream) //nolint:staticcheck // read by servers before 21.6
 	}
 	return l.group(ctx, "create", stream, group, func(ctx context.Context, c persistent.PersistentSubscriptionsClient) error {
 		_, err := c.Create(ctx, &persistent.CreateReq{Options: options})
@@ -120,7 +119,6 @@ func (l *Log) UpdateGroup(ctx context.Context, stream, group string, settings Gr
 			at.RevisionOption = &persistent.UpdateReq_StreamOptions_End{End: &shared.Empty{}}
 		}
 		options.StreamOption = &persistent.UpdateReq_Options_Stream{Stream: at}
-		options.StreamIdentifier = identifier(stream) //nolint:staticcheck // read by servers before 21.6
 	}
 	return l.group(ctx, "update", stream, group, func(ctx context.Context, c persistent.PersistentSubscriptionsClient) error {
 		_, err := c.Update(ctx, &persistent.UpdateReq{Options: options})
@@ -217,20 +215,18 @@ const (
 )
 
 func (g GroupSettings) create() *persistent.CreateReq_Settings {
-	strategy, enum := g.strategy()
-	settings := &persistent.CreateReq_Settings{
+	strategy := g.Strategy
+	if strategy == "" {
+		strategy = RoundRobin
+	}
+	return &persistent.CreateReq_Settings{
 		ResolveLinks: true, MaxRetryCount: int32(min(g.MaxRetries, math.MaxInt32)),
 		MinCheckpointCount: minCheckpoint, MaxCheckpointCount: maxCheckpoint,
 		CheckpointAfter: &persistent.CreateReq_Settings_CheckpointAfterMs{CheckpointAfterMs: checkpointAfter},
 		LiveBufferSize:  liveBuffer, ReadBatchSize: readBatch, HistoryBufferSize: historyBuffer,
-		MessageTimeout:        &persistent.CreateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: g.timeout()},
-		ConsumerStrategy:      string(strategy),
-		NamedConsumerStrategy: persistent.CreateReq_ConsumerStrategy(enum), //nolint:staticcheck // read by servers before 22.6
+		MessageTimeout:   &persistent.CreateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: g.timeout()},
+		ConsumerStrategy: string(strategy),
 	}
-	if g.FromEnd {
-		settings.Revision = math.MaxUint64 //nolint:staticcheck // read by servers before 21.6
-	}
-	return settings
 }
 
 func (g GroupSettings) createAll() *persistent.CreateReq_AllOptions {
@@ -249,31 +245,26 @@ func (g GroupSettings) createAll() *persistent.CreateReq_AllOptions {
 }
 
 func (g GroupSettings) update() *persistent.UpdateReq_Settings {
-	_, enum := g.strategy()
+	strategy := persistent.UpdateReq_RoundRobin
+	switch g.Strategy {
+	case DispatchToSingle:
+		strategy = persistent.UpdateReq_DispatchToSingle
+	case Pinned:
+		strategy = persistent.UpdateReq_Pinned
+	}
 	return &persistent.UpdateReq_Settings{
 		ResolveLinks: true, MaxRetryCount: int32(min(g.MaxRetries, math.MaxInt32)),
 		MinCheckpointCount: minCheckpoint, MaxCheckpointCount: maxCheckpoint,
 		CheckpointAfter: &persistent.UpdateReq_Settings_CheckpointAfterMs{CheckpointAfterMs: checkpointAfter},
 		LiveBufferSize:  liveBuffer, ReadBatchSize: readBatch, HistoryBufferSize: historyBuffer,
 		MessageTimeout:        &persistent.UpdateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: g.timeout()},
-		NamedConsumerStrategy: persistent.UpdateReq_ConsumerStrategy(enum),
+		NamedConsumerStrategy: strategy,
 	}
 }
 
 // timeout is the message timeout in the protocol's unit.
 func (g GroupSettings) timeout() int32 {
 	return int32(min(g.MessageTimeout.Milliseconds(), math.MaxInt32))
-}
-
-// strategy is the strategy's name and its number where it has one.
-func (g GroupSettings) strategy() (Strategy, int32) {
-	switch g.Strategy {
-	case DispatchToSingle:
-		return DispatchToSingle, int32(persistent.CreateReq_DispatchToSingle)
-	case Pinned, PinnedByCorrelation:
-		return g.Strategy, int32(persistent.CreateReq_Pinned)
-	}
-	return RoundRobin, int32(persistent.CreateReq_RoundRobin)
 }
 
 func identifier(stream string) *shared.StreamIdentifier {

@@ -45,7 +45,7 @@ type PublisherConfig struct {
 // Validate reports what is wrong with the settings.
 func (c PublisherConfig) Validate() error {
 	if c.Timeout < 0 {
-		return errors.New("Timeout is negative: give the time a publish may take, or 0 for the default")
+		return errors.New("the Timeout is negative: give the time a publish may take, or 0 for the default")
 	}
 	return nil
 }
