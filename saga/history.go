@@ -1,0 +1,110 @@
+package saga
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// StreamReader is what reading a run's history needs of a log.
+type StreamReader interface {
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
+}
+
+// Latest, as a revision of [FoldAt], means the last event of the run.
+const Latest = int64(-1)
+
+// FoldAt folds a run from its stream up to the revision (inclusive), or to its end with [Latest]. It
+// needs no coordinator: it works offline on any log. The caller owns the state. Errors:
+// [ErrNotFound] where the run, or that revision of it, does not exist, and [*domain.UnknownEventError].
+func FoldAt(ctx context.Context, log StreamReader, id domain.RunID, revision int64) (*machine.State, error) {
+	planOf := func(hash string) (*domain.Plan, error) { return readPlan(ctx, log, hash) }
+	return foldAt(ctx, log, planOf, id, revision)
+}
+
+func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.Plan, error), id domain.RunID, revision int64) (*machine.State, error) {
+	stream := domain.RunStream(id)
+	var s *machine.State
+	for r, err := range log.ReadStream(ctx, stream, 0) {
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", stream, err)
+		}
+		f, err := domain.DecodeFact(&r)
+		if err != nil {
+			return nil, err
+		}
+		if s == nil {
+			started, ok := f.Event.(*domain.RunStarted)
+			if !ok {
+				return nil, fmt.Errorf("%s begins with %s: it is no run", stream, r.Type)
+			}
+			plan, err := planOf(started.Plan)
+			if err != nil {
+				return nil, err
+			}
+			s = machine.New(plan, id)
+		}
+		s = machine.Evolve(s, f)
+		if revision >= 0 && s.Revision >= revision {
+			break
+		}
+	}
+	switch {
+	case s == nil:
+		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
+	case revision >= 0 && s.Revision < revision:
+		return nil, fmt.Errorf("revision %d of run %s: it ends at revision %d: %w", revision, id, s.Revision, ErrNotFound)
+	}
+	return s, nil
+}
+
+// readPlan is [ReadPlan] over the smaller port.
+func readPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, error) {
+	for e, err := range log.ReadStream(ctx, domain.PlanStream(hash), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("read plan %s: %w", hash, err)
+		}
+		return domain.ParsePlan(e.Data)
+	}
+	return nil, fmt.Errorf("plan %s is not in the log: was the log's directory restored without it?", hash)
+}
+
+func (c *Coordinator) foldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {
+	return foldAt(ctx, c.log, func(hash string) (*domain.Plan, error) { return c.planOf(ctx, hash) }, id, revision)
+}
+
+// StateAt returns the run's state as it was after the event with the revision: time travel. [Latest]
+// is the state now. Errors are those of [FoldAt].
+func (c *Coordinator) StateAt(ctx context.Context, id domain.RunID, revision int64) (RunView, error) {
+	s, err := c.foldAt(ctx, id, revision)
+	if err != nil {
+		return RunView{}, err
+	}
+	return ViewOf(s), nil
+}
+
+// Why says in a sentence what the run waits for, see [machine.Why]. Errors: [ErrNotFound].
+func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason, error) {
+	s, err := c.foldAt(ctx, id, Latest)
+	if err != nil {
+		return machine.Reason{}, err
+	}
+	return machine.Why(s, c.cfg.Now()), nil
+}
+
+// PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:
+// [ErrNotFound].
+func (c *Coordinator) PreviewCancel(ctx context.Context, id domain.RunID) (machine.Preview, error) {
+	s, err := c.foldAt(ctx, id, Latest)
+	if err != nil {
+		return machine.Preview{}, err
+	}
+	return machine.PreviewCancel(s, c.cfg.Now()), nil
+}
+
+// Now returns the time by the coordinator's clock.
+func (c *Coordinator) Now() time.Time { return c.cfg.Now() }

@@ -1,0 +1,282 @@
+package machine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Wait says what one step of an unfinished run waits for.
+type Wait struct {
+	// Step is empty where the run as a whole waits.
+	Step      string           `json:"step,omitempty"`
+	Action    string           `json:"action,omitempty"`
+	Direction domain.Direction `json:"direction,omitempty"`
+	Phase     Phase            `json:"phase"`
+	Attempt   int              `json:"attempt,omitempty"`
+	// Since is when it began to wait, where that is known; Until when the wait ends by itself.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// Incident and Cause are those of a stuck or failed step.
+	Incident string          `json:"incident,omitempty"`
+	Cause    *domain.Failure `json:"cause,omitempty"`
+	// Text is the sentence for people.
+	Text string `json:"text"`
+}
+
+// Reason answers "why is it waiting?".
+type Reason struct {
+	State domain.RunState `json:"state"`
+	// Text is one sentence; it is there for ended runs too.
+	Text string `json:"text"`
+	// Waits lists everything that is waited for, the most telling first. It is empty for a run that has ended.
+	Waits []Wait `json:"waits,omitempty"`
+}
+
+// maxWaits bounds the list: a parallel of 10,000 steps is not told one by one.
+const maxWaits = 100
+
+// Why says in a sentence what the run waits for at the given time, and lists the single waits. It
+// changes nothing.
+func Why(s *State, now time.Time) Reason {
+	r := Reason{State: s.Status()}
+	if s.End != "" {
+		r.Text = s.endText()
+		return r
+	}
+	var waits []Wait
+	total := 0
+	for _, l := range [...]*list{&s.watch, &s.todo} {
+		for st := l.head; st != nil; st = st.nxt {
+			if total++; len(waits) < maxWaits || st.Phase == Stuck || st.Phase == UndoStuck {
+				waits = append(waits, s.wait(st, now))
+			}
+		}
+	}
+	best := -1
+	for i := range waits {
+		if best < 0 || urgency[waits[i].Phase] > urgency[waits[best].Phase] {
+			best = i
+		}
+	}
+	if best > 0 {
+		first := waits[best]
+		copy(waits[1:best+1], waits[:best])
+		waits[0] = first
+	}
+	r.Waits = waits
+	r.Text = s.waitText(waits, total)
+	return r
+}
+
+// urgency orders what is worth telling first.
+var urgency = map[Phase]int{
+	UndoStuck: 20, Stuck: 19, UndoFailed: 18, Failed: 17, UndoBackoff: 16, Backoff: 15, ProbeDue: 14, Probing: 13,
+	Undoing: 12, Running: 11, UndoDue: 10, Ready: 9, Waiting: 8,
+}
+
+func (s *State) waitText(waits []Wait, total int) string {
+	stuck := len(waits) > 0 && (waits[0].Phase == Stuck || waits[0].Phase == UndoStuck)
+	var text string
+	switch {
+	case stuck:
+		text = waits[0].Text
+	case s.Paused:
+		return "paused: " + orText(s.PauseReason, "no reason given") + "; resume it to go on"
+	case s.Blocked != "" && (total == 0 || s.todo.head != nil || s.finish):
+		return "blocked: " + s.Blocked
+	case s.Cancel != nil:
+		text = "a cancel waits for the outcome of an irreversible attempt: " + firstText(waits)
+	case total == 0:
+		return "nothing is in flight: the coordinator is to take the next step"
+	default:
+		text = waits[0].Text
+	}
+	if total > 1 {
+		text += fmt.Sprintf(" (and %d more)", total-1)
+	}
+	return text
+}
+
+func firstText(waits []Wait) string {
+	if len(waits) == 0 {
+		return "none is in flight any more"
+	}
+	return waits[0].Text
+}
+
+func (s *State) endText() string {
+	at := s.EndedAt.UTC().Format(time.RFC3339)
+	switch s.End {
+	case domain.RunIsCompleted:
+		return "completed at " + at
+	case domain.RunIsAbandoned:
+		return "abandoned at " + at + leftText(s.Left)
+	}
+	text := string(s.End) + " at " + at + leftText(s.Left)
+	if s.Cause != nil {
+		text += ", because " + s.Cause.Error()
+	}
+	return text
+}
+
+func leftText(left []string) string {
+	if len(left) == 0 {
+		return ""
+	}
+	return " with effects left: " + strings.Join(left, ", ")
+}
+
+// wait describes one step that waits or is owed something.
+func (s *State) wait(st *Step, now time.Time) Wait {
+	w := Wait{Step: st.Path, Phase: st.Phase, Direction: st.inFlightDirection(), Incident: st.Incident, Cause: st.Cause}
+	if st.Node.Action != nil {
+		w.Action = st.Node.Action.Name
+	}
+	switch st.Phase {
+	case UndoDue, UndoBackoff, UndoFailed, UndoStuck:
+		w.Direction = domain.Undo
+	}
+	name := st.Path
+	if w.Direction == domain.Undo {
+		name = "undo of " + name
+	}
+	t := st.tries(w.Direction)
+	w.Attempt = t.N
+	if w.Cause == nil {
+		w.Cause = t.Cause
+	}
+	switch st.Phase {
+	case Stuck, UndoStuck:
+		w.Text = "stuck: " + name + " failed" + times(t.N-t.Base) + ": " + causeText(w.Cause) + "; retry, " + s.ways(st)
+	case Backoff, UndoBackoff:
+		w.Until = t.RetryAt
+		w.Text = fmt.Sprintf("%s: attempt %d%s after %s", name, t.N+1, at(t.RetryAt, now), causeText(t.Cause))
+	case Running, Probing, Undoing:
+		s.inFlightText(&w, st, name, now)
+	case ProbeDue:
+		w.Text = fmt.Sprintf("%s: attempt %d is in doubt and is to be probed, after %s", st.Path, st.Do.N, causeText(st.Do.Cause))
+	case Waiting:
+		waitingText(&w, st, name, now)
+	case Failed, UndoFailed:
+		w.Text = name + " failed for good: " + causeText(w.Cause)
+	default: // Ready, UndoDue
+		w.Text = name + ": is to be started"
+		if w.Action != "" {
+			w.Text += "; waits for a free place of action " + w.Action
+		}
+	}
+	return w
+}
+
+// inFlightText describes an attempt that has no outcome yet, or a child that is being undone.
+func (s *State) inFlightText(w *Wait, st *Step, name string, now time.Time) {
+	if st.Node.Kind == domain.KindChild {
+		w.Attempt = 0
+		w.Text = "undo of " + st.Path + ": waits for child run " + st.Child.String() + " to undo itself"
+		return
+	}
+	t := st.tries(w.Direction)
+	w.Since, w.Until = t.Last, t.Due
+	if !t.BeatDue.IsZero() && (w.Until.IsZero() || t.BeatDue.Before(w.Until)) {
+		w.Until = t.BeatDue
+	}
+	what := "attempt"
+	if w.Direction == domain.Probe {
+		what = "probe"
+	}
+	w.Text = fmt.Sprintf("%s: %s %d runs for %s", name, what, t.N, round(now.Sub(t.Last)))
+	if !w.Until.IsZero() {
+		w.Text += ", at most until" + strings.TrimPrefix(at(w.Until, now), " at")
+	}
+	if st.Turning && w.Direction == domain.Do {
+		w.Text += "; the run turned back, so its outcome is undone"
+	}
+}
+
+// waitingText describes a sleep, an await or a child.
+func waitingText(w *Wait, st *Step, name string, now time.Time) {
+	w.Attempt, w.Until = 0, st.Due
+	switch st.Node.Kind {
+	case domain.KindSleep:
+		w.Text = name + ": sleeps until" + strings.TrimPrefix(at(st.Due, now), " at")
+		return
+	case domain.KindChild:
+		w.Text = name + ": waits for child run " + st.Child.String()
+		return
+	}
+	if st.Signal != "" {
+		w.Text = name + ": waits for signal " + st.Signal
+	} else {
+		w.Text = name + ": waits for event " + st.Event
+		if st.Correlation != "" {
+			w.Text += " of " + st.Correlation
+		}
+	}
+	if !st.Due.IsZero() {
+		w.Text += ", at most until" + strings.TrimPrefix(at(st.Due, now), " at")
+	}
+}
+
+// ways lists what besides a retry gets a stuck step going.
+func (s *State) ways(st *Step) string {
+	if st.Phase == UndoStuck {
+		return "skip the undo, or abandon the run"
+	}
+	if s.PastPivot {
+		return "skip, substitute its output, or abandon the run"
+	}
+	return "skip, substitute its output, cancel or abandon the run"
+}
+
+func times(n int) string {
+	if n > 1 {
+		return fmt.Sprintf(" %d times", n)
+	}
+	return ""
+}
+
+func causeText(f *domain.Failure) string {
+	if f == nil {
+		return "an unknown cause"
+	}
+	return f.Message
+}
+
+func orText(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// at writes a time with its distance from now: " at 14:02:11 (in 38s)".
+func at(t, now time.Time) string {
+	layout := "15:04:05"
+	d := t.Sub(now)
+	if d > 20*time.Hour || d < -20*time.Hour {
+		layout = "2006-01-02 15:04:05"
+	}
+	text := " at " + t.In(now.Location()).Format(layout)
+	if d > 0 {
+		return text + " (in " + round(d) + ")"
+	}
+	return text + " (due)"
+}
+
+// round writes a duration as people say it.
+func round(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
