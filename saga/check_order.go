@@ -63,7 +63,7 @@ func (c *orderCheck) walk(n *domain.Node, in reach) reach {
 		in.pivoted = true
 	case domain.KindPlan:
 		if st.irreversible() && st.failsBackward() {
-			c.tell(st, fmt.Sprintf("%s → %s: its planner is irreversible and runs again in each round", st.key, st.key), st)
+			c.tell(st, fmt.Sprintf("%s → %s: %s, and its planner is called again after each round", st.key, st.key, st.why()), st)
 		}
 	}
 	if st.irreversible() {
@@ -142,7 +142,7 @@ func (c *orderCheck) tell(st *step, text string, point *step) {
 	}
 	switch point.node.Kind {
 	case domain.KindDo, domain.KindPlan:
-		text += fmt.Sprintf(", give %s an Undo, or accept with AcceptIrreversible(reason) on %s that its effect may be left", point.node.Action.Name, point.key)
+		text += fmt.Sprintf(", give %s an Undo, or accept with AcceptIrreversible(reason) on %s that its effect may be left", point.effect(), point.key)
 	case domain.KindChild:
 		text += fmt.Sprintf(", or make %s of saga %s undoable", point.noReturn, point.node.Saga)
 	}
@@ -155,7 +155,7 @@ func (st *step) irreversible() bool {
 	case domain.KindPivot:
 		return true
 	case domain.KindDo, domain.KindPlan:
-		return st.node.Action.Effect == domain.EffectIrreversible && st.node.Accepted == ""
+		return st.effect() != "" && st.node.Accepted == ""
 	case domain.KindChild:
 		return st.noReturn != ""
 	}
@@ -170,7 +170,15 @@ func (st *step) why() string {
 	case domain.KindChild:
 		return fmt.Sprintf("saga %s can't be undone after its step %s", st.node.Saga, st.noReturn)
 	}
-	return st.node.Action.Name + " is irreversible, and a failure would leave its effect behind"
+	return st.effect() + " is irreversible, and a failure would leave its effect behind"
+}
+
+// effect names the irreversible action that the step runs or may plan, or nothing.
+func (st *step) effect() string {
+	if st.node.Action.Effect == domain.EffectIrreversible {
+		return st.node.Action.Name
+	}
+	return st.mayPlan
 }
 
 // failsOnlyByBug reports whether the step can fail only because its own function panics.

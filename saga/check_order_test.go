@@ -80,9 +80,12 @@ func TestOrderOfEveryPath(t *testing.T) {
 		"a child that can't be undone": {func(f *Flow) { Child(f, sendsChild, text); doCheck(f) },
 			map[string]string{"check": "letters → check: saga letters can't be undone after its step post; make check Forward, move it before letters, or make post of saga letters undoable"}},
 		"a child that can":        {func(f *Flow) { Child(f, otherChild, text); doCheck(f) }, nil},
-		"an irreversible planner": {func(f *Flow) { Plan(f, "p", posts, seven) }, map[string]string{"p": "p → p: its planner is irreversible and runs again"}},
-		"a forward planner":       {func(f *Flow) { Plan(f, "p", posts, seven, OnFail(Forward)); checkForward(f) }, nil},
-		"a planner after":         {func(f *Flow) { doPost(f); Plan(f, "p", loops, seven) }, map[string]string{"p": "post → p"}},
+		"an irreversible planner": {func(f *Flow) { Plan(f, "p", posts, seven) }, map[string]string{"p": "p → p: posts is irreversible, and a failure would leave its effect behind, and its planner is called again after each round; make p Forward, give posts an Undo"}},
+		"a planner of irreversible steps": {func(f *Flow) { Plan(f, "p", loops, seven, Uses(check, post), OnFail(Forward)); doCheck(f) },
+			map[string]string{"check": "p → check: post is irreversible"}},
+		"a planner of accepted ones": {func(f *Flow) { Plan(f, "p", loops, seven, Uses(post), AcceptIrreversible("so")); doCheck(f) }, nil},
+		"a forward planner":          {func(f *Flow) { Plan(f, "p", posts, seven, OnFail(Forward)); checkForward(f) }, nil},
+		"a planner after":            {func(f *Flow) { doPost(f); Plan(f, "p", loops, seven) }, map[string]string{"p": "post → p"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

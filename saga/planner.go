@@ -76,7 +76,8 @@ func Next[In, Out any](a *Action[In, Out], in In) NextStep {
 // The actions that it may plan are registered with the coordinator, or named by [Uses].
 //
 // A planned irreversible step is the run's point of no return: what fails after it makes the
-// run stuck.
+// run stuck. With one among [Uses], the Plan and what follows it may not fail backward.
+// [AcceptIrreversible] accepts it for every step that is planned.
 func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Steps[Out]], input func(View) In, opts ...StepOption) Ref[Out] {
 	spec, bad := f.b.specOf(planner)
 	node := &domain.Node{Kind: domain.KindPlan, Action: spec, MaxRounds: defaultRounds}
@@ -87,14 +88,14 @@ func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Step
 			f.b.fail(st.key, "Uses names a nil action")
 			continue
 		}
-		_, bad := f.b.specOf(a)
+		used, bad := f.b.specOf(a)
 		f.b.failAll(st.key, bad)
+		if used.Effect == domain.EffectIrreversible {
+			st.mayPlan = orElse(st.mayPlan, used.Name)
+		}
 	}
 	f.b.uses(st.key, reflect.TypeFor[In]())
 	f.b.uses(st.key, reflect.TypeFor[Out]())
-	if node.Accepted != "" && node.Action.Effect != domain.EffectIrreversible {
-		f.b.fail(st.key, "AcceptIrreversible: the planner's effect is %q, there is nothing to accept", node.Action.Effect)
-	}
 	f.b.expr(st, valueOf(input), input == nil, "its input function", tryOf(input))
 	if input != nil {
 		f.b.code[st.key+"/*/"+machine.PlannerStep] = f.b.code[st.key] // asked for by the planner of round 1
@@ -166,6 +167,9 @@ func plannedStep(actions map[string]*actionCode, planNode *domain.Node, next Nex
 	}
 	spec := code.spec
 	node := &domain.Node{Name: orElse(next.Name, next.Action), Kind: domain.KindDo, Action: &spec, Rule: next.Rule, Accepted: next.Accept}
+	if spec.Effect == domain.EffectIrreversible {
+		node.Accepted = orElse(next.Accept, planNode.Accepted)
+	}
 	var errs []error
 	if why, taken := reserved[node.Name]; taken {
 		errs = append(errs, fmt.Errorf("the name is reserved: %s", why))
@@ -183,7 +187,7 @@ func plannedStep(actions map[string]*actionCode, planNode *domain.Node, next Nex
 		errs = append(errs, fmt.Errorf("rule %q: use backward, forward, ask or ignore", node.Rule))
 	}
 	if node.Accepted != "" && spec.Effect != domain.EffectIrreversible {
-		errs = append(errs, fmt.Errorf("Accept: the action's effect is %q, there is nothing to accept", spec.Effect))
+		errs = append(errs, fmt.Errorf("nothing to accept: the action's effect is %q", spec.Effect))
 	}
 	if len(input) == 0 {
 		input = json.RawMessage("null")

@@ -117,6 +117,13 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 	require.NoError(t, err, "past an explicit pivot, planned steps are forward by default")
 	require.Equal(t, Forward, steps.Children[1].Rule)
 
+	accepting := node(Backward)
+	accepting.Accepted = "cheap"
+	steps, _, _, _, err = expand(actions, accepting, raw)
+	require.NoError(t, err)
+	require.Equal(t, "cheap", steps.Children[0].Accepted)
+	require.Empty(t, steps.Children[1].Accepted)
+
 	raw, err = encode(Steps[int]{Done: true, Output: 7})
 	require.NoError(t, err)
 	_, _, done, output, err := expand(actions, node(Backward), raw)

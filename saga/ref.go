@@ -20,6 +20,9 @@ type Ref[T any] struct{ src *source }
 // skipped by a person, or, with [Choose], not chosen, that is T's zero value; Ok tells. A value
 // that can't be read as T, or a step that was never reached, is a panic, which fails the step
 // that asks for good.
+//
+// Each call decodes the recorded JSON anew. Where the body of an [Each] needs a little of
+// something large, take it out before, with [Compute].
 func (r Ref[T]) In(v View) T {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)

@@ -57,6 +57,8 @@ type step struct {
 	exhaustive bool
 	// noReturn is, for a child, the step after which it can't be undone.
 	noReturn string
+	// mayPlan is, for a plan, an irreversible action among those that it uses.
+	mayPlan string
 }
 
 // builder collects a definition.

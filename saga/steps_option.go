@@ -73,7 +73,8 @@ func OnFail(r Rule) StepOption {
 
 // AcceptIrreversible accepts, and records why, that this step's effect is left behind when the
 // run turns back. It overrides the check that nothing after an irreversible step may fail
-// backward; the run still ends compensated, with the step listed as left.
+// backward; the run still ends compensated, with the step listed as left. On a [Plan] it holds
+// for every irreversible step that is planned.
 func AcceptIrreversible(reason string) StepOption {
 	return StepOption{"AcceptIrreversible", func(c *stepConf) error {
 		if strings.TrimSpace(reason) == "" {

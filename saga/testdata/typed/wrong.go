@@ -1,0 +1,43 @@
+// Package typed uses saga with wrong types: each line marked as wrong must not compile.
+package typed
+
+import (
+	"context"
+	"time"
+
+	"github.com/atonehq/atone/saga"
+)
+
+type user struct{ ID string }
+
+var (
+	create = &saga.Action[string, user]{Name: "create", Effect: saga.NoEffect}
+	child  = saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[user] { return saga.Ref[user]{} })
+	flip   = &saga.Action[saga.PlannerIn[int], saga.Steps[user]]{Name: "flip", Effect: saga.NoEffect}
+	tell   = &saga.Action[saga.Failed, saga.None]{Name: "tell", Effect: saga.NoEffect, OnFailure: create}         // wrong
+	undo   = &saga.Action[string, user]{Undo: func(context.Context, saga.Did[user, string]) error { return nil }} // wrong
+)
+
+var _ = saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[string] {
+	saga.Do(f, create, in.In)                                         // wrong
+	saga.Do(f, create, func(v saga.View) int { return 1 })            // wrong
+	saga.Child(f, child, func(v saga.View) string { return "" })      // wrong
+	saga.Plan(f, "p", flip, func(v saga.View) string { return "" })   // wrong
+	saga.Plan(f, "p", create, func(v saga.View) string { return "" }) // wrong
+	saga.Sleep(f, 5)                                                  // wrong
+	saga.Sleep(f, func(v saga.View) time.Time { return time.Now() })  // wrong
+	saga.If(f, in.In, nil, nil)                                       // wrong
+	saga.Switch(f, in.In)                                             // wrong
+	saga.Next(create, 1)                                              // wrong
+	u := saga.Do(f, create, func(v saga.View) string { return "x" })
+	saga.Choose(f, "c", func(v saga.View) string { return "" },
+		saga.On("a", func(f *saga.Flow) saga.Ref[int] { return in }),
+		saga.On("b", func(f *saga.Flow) saga.Ref[user] { return u })) // wrong
+	saga.Each(f, "e", func(v saga.View) []int { return nil },
+		func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return item }) // wrong
+	saga.Each(f, "e", u.In, // wrong
+		func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return item })
+	var n int = saga.Await[string](f, "a").In(saga.View{}) // wrong
+	_ = n
+	return u // wrong
+}, saga.OnFailure(create)) // wrong
