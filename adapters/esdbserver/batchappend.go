@@ -111,7 +111,11 @@ func (b *batchCall) receive(req *streams.BatchAppendReq) error {
 	if p == nil {
 		return nil
 	}
-	if err := b.collect(p, req.GetProposedMessages()); err != nil {
+	err = b.collect(p, req.GetProposedMessages())
+	if !p.deadline.After(time.Now()) {
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
 		delete(b.pending, id)
 		req.Options = p.option // for the answer
 		return err

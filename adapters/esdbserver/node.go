@@ -92,18 +92,25 @@ func (s *Server) httpHandler() http.Handler {
 	mux := http.NewServeMux()
 	healthy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 	mux.HandleFunc("GET /health/live", healthy)
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"msgTypeId": 0, "text": "Ping request successfully handled"})
+	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		authentication := "basic"
 		if len(s.cfg.Users) == 0 {
 			authentication = "insecure"
 		}
-		// An error here is the client's going away.
-		_ = json.NewEncoder(w).Encode(map[string]any{
+		writeJSON(w, map[string]any{
 			"dbVersion": ServerVersion, "esVersion": ServerVersion, "state": "leader",
 			"features":       map[string]any{"projections": false, "userManagement": false, "atomPub": false},
 			"authentication": map[string]any{"type": authentication, "properties": map[string]any{}},
 		})
 	})
 	return mux
+}
+
+func writeJSON(w http.ResponseWriter, content any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	// An error here is the client's going away.
+	_ = json.NewEncoder(w).Encode(content)
 }
