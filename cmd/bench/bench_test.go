@@ -15,6 +15,11 @@ var callersFlag = flag.Int("callers", 0, "callers")
 var runsFlag = flag.Int("runs", 0, "runs")
 var cpuOut = flag.String("cpuout", "", "cpu profile")
 
+func TestMain(m *testing.M) {
+	MaybeChild()
+	os.Exit(m.Run())
+}
+
 func TestManual(t *testing.T) {
 	if *scenarioFlag == "" {
 		t.Skip("no scenario")

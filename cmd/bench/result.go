@@ -32,6 +32,8 @@ type Result struct {
 	FourAppends float64 `json:"four_appends_p50_ms,omitempty"`
 	// RecoverySeconds is from the restart's first instruction to the last run's end.
 	RecoverySeconds float64 `json:"recovery_seconds,omitempty"`
+	// ReadySeconds is until the restarted coordinator takes orders.
+	ReadySeconds float64 `json:"ready_seconds,omitempty"`
 }
 
 // cpuTime returns the process's user and system time.
