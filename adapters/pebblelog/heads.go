@@ -121,18 +121,20 @@ func (l *Log) streamID(name string) (uint64, error) {
 	return id, nil
 }
 
-// number reads an entry whose value is a number, 0 when there is none.
-func (l *Log) number(key []byte) (uint64, error) {
-	value, closer, err := l.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, nil
-	}
+// number reads an entry whose value is a number, 0 when there is none. Most entries that are
+// looked up do not exist: they are names of new streams and ids of new events. An
+// iterator is used because Get ignores the Bloom filters of the last level, where most of
+// the data is, and would read a block for each of them.
+func (l *Log) number(key []byte) (n uint64, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return 0, l.damaged(err, &CorruptionError{})
 	}
-	defer closer.Close()
-	n, err := parseUint64(value)
-	if err != nil {
+	defer it.Close()
+	if !it.SeekPrefixGE(key) {
+		return 0, l.iterError(it, "")
+	}
+	if n, err = parseUint64(it.Value()); err != nil {
 		return 0, &CorruptionError{Err: err}
 	}
 	return n, nil

@@ -28,6 +28,10 @@ const (
 	storeFormat = pebble.FormatTableFormatV6
 )
 
+// memTables is how many memtables there may be before appends wait. Pebble takes their
+// memory out of its cache's, which would otherwise leave nothing for blocks.
+const memTables = 4
+
 // Open opens the log in the directory, or makes one if the directory is empty or missing,
 // and starts its goroutines; they end with [Log.Close].
 //
@@ -126,9 +130,9 @@ func (l *Log) storeOptions() *pebble.Options {
 		Logger:                      storeLogger{l},
 		EventListener:               l.events(),
 		FormatMajorVersion:          storeFormat,
-		Cache:                       pebble.NewCache(l.cfg.CacheBytes),
+		Cache:                       pebble.NewCache(l.cfg.CacheBytes + memTables*int64(l.cfg.MemTableBytes)),
 		MemTableSize:                uint64(l.cfg.MemTableBytes),
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1000, // appends must not wait for compactions
 		LBaseMaxBytes:               256 << 20,

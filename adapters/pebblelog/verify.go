@@ -25,6 +25,7 @@ type Report struct {
 // reads everything: each record's checksum, that no position and no revision is missing, and
 // that records and streams name each other. Damage is in the report; the error tells why
 // the check could not be made or finished. Damage that prevents opening the log is both.
+// It takes some 50 bytes of memory for each stream.
 func Verify(ctx context.Context, dir string) (Report, error) { return VerifyConfig(ctx, dir, Config{}) }
 
 // VerifyConfig is [Verify] with a file system, a logger and a cache size of the caller's.
