@@ -122,7 +122,7 @@ func TestDefinitionErrors(t *testing.T) {
 		"options of another kind": {flowOf(otherOptions), []wrong{{"check", "Tolerate does not apply to a step of kind do"}, {"check", "Concurrency does not apply"}, {"e", "OnFail does not apply to a step of kind each: say it on the steps inside"}, {"parallel-1", "OnFail does not apply to a step of kind parallel"}, {"pivot-1", "Within does not apply"}, {"sleep-1", "WithRetry does not apply"}}},
 		"accepting what is undoable": {flowOf(func(f *Flow, _ Ref[int]) {
 			Do(f, check, seven, AcceptIrreversible("so"))
-					}), []wrong{{"check", "nothing to accept"}}},
+		}), []wrong{{"check", "nothing to accept"}}},
 		"all at once, with the saga":  {Define("x y", 1, func(f *Flow, in Ref[int]) Ref[int] { doCheck(f); doCheck(f); panic("end") }), []wrong{{"", "bad saga name"}, {"check", "two steps"}, {"", "panicked"}}},
 		"same name as the child's":    {Define("letters", 1, func(f *Flow, in Ref[int]) Ref[string] { return Child(f, sendsChild, text) }), []wrong{{"letters", "this saga's own name and version"}}},
 		"duplicate signal":            {flowOf(func(f *Flow, _ Ref[int]) { Await[int](f, "a"); Await[int](f, "a") }), []wrong{{"a", "two steps are named"}}},
@@ -289,8 +289,19 @@ func TestRefsAreReadOnlyWhereTheyHaveAValue(t *testing.T) {
 		}, "", ""},
 		"another saga's": {func(f *Flow, _ Ref[int]) { Do(f, check, foreign.In) }, "check", "reads check, which belongs to another saga"},
 		"after a panic on made-up values": {func(f *Flow, in Ref[int]) {
-			Do(f, check, func(v View) int { return 1 / in.In(v) })
+			Do(f, check, func(v View) int { return []int{}[in.In(v)] })
 		}, "", ""},
+		"in steps and divisions by what is read": {func(f *Flow, in Ref[int]) {
+			var late Ref[float64]
+			Do(f, check, func(v View) int {
+				n := 0
+				for i := 0; i < 3; i += in.In(v) {
+					n += i/in.In(v) + int(late.In(v))
+				}
+				return n
+			})
+			late = Compute(f, "late", constant(1.5))
+		}, "check", "reads late, which comes after it"},
 		"behind pointers and in loops": {func(f *Flow, _ Ref[int]) {
 			type tree struct {
 				Next *struct{ Kids []*int }
@@ -328,6 +339,17 @@ func TestRefsAreReadOnlyWhereTheyHaveAValue(t *testing.T) {
 		return r
 	})
 	require.ErrorContains(t, hidden.Err(), `returns the output of check, which exists only inside the branch "then" of if-1: use saga.Choose`)
+}
+
+func TestAFunctionThatHangsIsRefused(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	defer close(hang)
+	b := newBuilder("s", 1)
+	b.probes = []probe{{&step{key: "check"}, func(View) { <-hang }}}
+	b.runProbes(time.Millisecond)
+	require.Len(t, b.errs, 1)
+	require.ErrorContains(t, b.errs[0], "check: its function did not return within 1ms")
 }
 
 func TestAFlowUsedAfterDefinePanics(t *testing.T) {

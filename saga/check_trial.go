@@ -1,6 +1,9 @@
 package saga
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
 
 // probe is an expression to be tried during Define.
 type probe struct {
@@ -11,17 +14,21 @@ type probe struct {
 // viewProbe marks the View of such a trial, and notes what is read.
 type viewProbe struct{ read []*source }
 
+// trialLimit is how long an expression may take in a trial; one that takes longer hangs, or does
+// what no expression should.
+const trialLimit = 10 * time.Second
+
 // runProbes tries every expression and checks what it reads. That happens after the whole saga is
 // built, so that a Ref assigned after the closure that reads it is told from one never assigned.
-func (b *builder) runProbes() {
+func (b *builder) runProbes(limit time.Duration) {
 	for _, p := range b.probes {
-		vp := &viewProbe{}
-		func() {
-			defer func() { _ = recover() }() // a zero value may be more than the author's code can take
-			p.run(View{probe: vp})
-		}()
+		read, ended := p.try(limit)
+		if !ended {
+			b.fail(p.at.key, "its function did not return within %v for made-up values (numbers are 1, lists have one element): it must not wait or loop for ever", limit)
+			continue
+		}
 		told := map[*source]bool{}
-		for _, src := range vp.read {
+		for _, src := range read {
 			if told[src] {
 				continue
 			}
@@ -35,8 +42,27 @@ func (b *builder) runProbes() {
 	}
 }
 
-// madeUp returns a value on which an author's code gets as far as it can: the zero value, with
-// pointers set and one element in each slice.
+// try runs the expression and returns what it read, and whether it came to an end.
+func (p probe) try(limit time.Duration) ([]*source, bool) {
+	vp := &viewProbe{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }() // made-up values may be more than the author's code can take
+		p.run(View{probe: vp})
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return vp.read, true
+	case <-timer.C:
+		return nil, false
+	}
+}
+
+// madeUp returns a value on which an author's code gets as far as it can: numbers are 1, so that
+// they divide and step, pointers are set, and slices have one element.
 func madeUp[T any]() T {
 	var v T
 	fillIn(reflect.ValueOf(&v).Elem(), 3)
@@ -49,6 +75,12 @@ func fillIn(v reflect.Value, depth int) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(1)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fillIn(v.Elem(), depth-1)

@@ -29,9 +29,9 @@ type Saga[In, Out any] struct {
 // or started with.
 //
 // The functions that compute a step's input, choose a branch and so on run when a run reaches
-// the step, and once during Define with made-up values (zeros, pointers set, one element in each
-// list), to learn which refs they read. They must have no side effects; a panic during that
-// trial is ignored.
+// the step, and once during Define with made-up values (numbers are 1, pointers set, one element
+// in each list), to learn which refs they read. They must have no side effects; a panic during
+// that trial is ignored.
 //
 // A saga without output has None for Out, and build returns Ref[None]{}.
 func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In]) Ref[Out], opts ...Option) *Saga[In, Out] {

@@ -186,7 +186,7 @@ func (b *builder) finish(out *source, none bool, opts []Option) {
 	if b.root.count == 0 && len(b.errs) == 0 {
 		b.fail("", "it has no steps")
 	}
-	b.runProbes()
+	b.runProbes(trialLimit)
 	b.checkOrder()
 	b.plan.Secret = sortedUnion(b.plan.Secret, b.tags.secret)
 	b.plan.Searchable = sortedUnion(b.plan.Searchable, b.tags.search)
