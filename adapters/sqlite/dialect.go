@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/sqlstore"
+)
+
+type dialect struct{}
+
+var _ sqlstore.Dialect = dialect{}
+
+func (dialect) Arg(n int) string { return "?" + strconv.Itoa(n) }
+
+func (dialect) Type(t projections.Type) string {
+	switch t {
+	case projections.Text:
+		return "TEXT"
+	case projections.Bytes:
+		return "BLOB"
+	}
+	return "INTEGER"
+}
+
+func (dialect) TableOptions(integerKey bool) string {
+	if integerKey {
+		return " STRICT"
+	}
+	return " STRICT, WITHOUT ROWID"
+}
+
+// WordsIndex makes a contentless FTS5 table whose rowids are the rows' keys, kept by triggers. The words
+// are lower case and separated by spaces already, which is all that the ascii tokenizer looks for.
+func (dialect) WordsIndex(physical, key, words string) []string {
+	fts, t := `"`+physical+`_words"`, `"`+physical+`"`
+	k, w := `"`+key+`"`, `"`+words+`"`
+	return []string{
+		`CREATE VIRTUAL TABLE ` + fts + ` USING fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii')`,
+		`CREATE TRIGGER "` + physical + `_put" AFTER INSERT ON ` + t + ` WHEN new.` + w + ` IS NOT NULL BEGIN
+			INSERT INTO ` + fts + `(rowid, words) VALUES (new.` + k + `, new.` + w + `); END`,
+		`CREATE TRIGGER "` + physical + `_change" AFTER UPDATE OF ` + w + ` ON ` + t + ` WHEN old.` + w + ` IS NOT new.` + w + ` BEGIN
+			DELETE FROM ` + fts + ` WHERE rowid = old.` + k + `;
+			INSERT INTO ` + fts + `(rowid, words) SELECT new.` + k + `, new.` + w + ` WHERE new.` + w + ` IS NOT NULL; END`,
+		`CREATE TRIGGER "` + physical + `_delete" AFTER DELETE ON ` + t + ` WHEN old.` + w + ` IS NOT NULL BEGIN
+			DELETE FROM ` + fts + ` WHERE rowid = old.` + k + `; END`,
+	}
+}
+
+func (dialect) DropWords(physical string) []string {
+	return []string{`DROP TABLE IF EXISTS "` + physical + `_words"`}
+}
+
+// MatchWords looks at the row's own words: the index is only asked where it drives the query.
+func (dialect) MatchWords(words string, of []string, arg func(any) string) string {
+	conds := make([]string, len(of))
+	for i, w := range of {
+		conds[i] = "instr(' ' || " + words + ", " + arg(" "+w) + ") > 0"
+	}
+	return strings.Join(conds, " AND ")
+}
+
+func (dialect) WordsFrom(physical string, of []string, arg func(any) string) (from, key string) {
+	pattern := make([]string, len(of))
+	for i, w := range of {
+		pattern[i] = `"` + w + `" *`
+	}
+	return `"` + physical + `_words"(` + arg(strings.Join(pattern, " AND ")) + `) AS f`, "f.rowid"
+}
+
+func (dialect) Rows() int { return 1 }
+
+func (dialect) Driven() bool { return true }

@@ -1,0 +1,32 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/projectiontest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a store in a directory of its own.
+func open(t *testing.T) (projections.Store, func() projections.Store) {
+	t.Helper()
+	dir := t.TempDir()
+	again := func() projections.Store {
+		s, err := sqlite.Open(sqlite.Config{Dir: dir})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}
+	return again(), again
+}
+
+func TestKeepsTheContractOfAStore(t *testing.T) {
+	t.Parallel()
+	projectiontest.Test(t, open)
+}

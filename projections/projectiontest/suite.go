@@ -1,0 +1,181 @@
+package projectiontest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// Opener opens an empty store for one test and closes it at the test's end. Again opens the same
+// data once more, as another process would.
+type Opener func(t *testing.T) (store projections.Store, again func() projections.Store)
+
+// Test runs the suite that every store must pass.
+func Test(t *testing.T, open Opener) {
+	for name, test := range map[string]func(*testing.T, Opener){
+		"RowsAndPositionAreOneTransaction":        rowsAndPosition,
+		"AnotherPositionIsRefused":                anotherPosition,
+		"RowsAreReplacedDeletedAndFound":          rowsReplaced,
+		"RebuildEqualsLive":                       rebuildEqualsLive,
+		"BatchesDoNotMatter":                      batchesDoNotMatter,
+		"QueriesGoOnDuringARebuild":               queriesDuringRebuild,
+		"AChangedVersionRebuildsByItself":         changedVersion,
+		"AnOlderProcessLeavesANewerViewAlone":     olderProcess,
+		"AFailingViewHoldsNobodyBack":             failingView,
+		"ASlowViewHoldsNobodyBack":                slowView,
+		"AFailedBatchIsAppliedAgain":              failedBatch,
+		"OneProjectsAndAnotherTakesOver":          takeOver,
+		"AQueryWaitsForAPosition":                 waitsForPosition,
+		"LagIsReported":                           lagReported,
+		"EveryFilterAgreesWithItsMeaning":         filtersAgree,
+		"AuditAndIncidentFiltersAgree":            auditFiltersAgree,
+		"PagesAreStableWhileRowsArrive":           stablePages,
+		"SecretsAreNotFoundAndSearchableTextsAre": searchable,
+		"StatsAddUp":                              statsAddUp,
+		"WordsAreFoundByTheirBeginning":           wordsFound,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open)
+		})
+	}
+}
+
+// quiet logs to the test.
+func quiet(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("%s", b)
+	return len(b), nil
+}
+
+// running is a runner at work.
+type running struct {
+	*projections.Runner
+	stop func()
+}
+
+// start runs views until the test ends or stop is called.
+func start(t *testing.T, cfg projections.Config) *running {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Backoff == 0 {
+		cfg.Backoff = time.Millisecond
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 20 * time.Millisecond
+	}
+	runner, err := projections.New(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- runner.Run(ctx) }()
+	stopped := false
+	r := &running{Runner: runner, stop: func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-done)
+		}
+	}}
+	t.Cleanup(r.stop)
+	return r
+}
+
+const patience = time.Minute
+
+// reach waits until the views stand at the position.
+func (r *running) reach(t *testing.T, position domain.Position, views ...string) {
+	t.Helper()
+	for _, v := range views {
+		require.NoError(t, r.AtLeast(t.Context(), v, position, patience))
+	}
+}
+
+var builtin = []string{"runs", "audit", "incidents", "stats"}
+
+// written returns a log with made-up runs and the position of its last event.
+func written(t *testing.T, seed uint64, appends int) (*memlog.Log, *Runs, domain.Position) {
+	t.Helper()
+	log, runs := memlog.New(), NewRuns(seed)
+	last, err := runs.Write(t.Context(), log, appends)
+	require.NoError(t, err)
+	return log, runs, last.Position
+}
+
+// dumpAll returns the content of all of this package's views.
+func dumpAll(t *testing.T, store projections.Store) map[string]map[string][]string {
+	t.Helper()
+	out := map[string]map[string][]string{}
+	for _, v := range projections.All() {
+		rows, _, err := Dump(t.Context(), store, &v)
+		require.NoError(t, err)
+		out[v.Name] = rows
+	}
+	return out
+}
+
+// counter is a view that counts events, by stream.
+func counter(version int, fail func(n int64) error) projections.View {
+	return projections.View{
+		Name: "counter", Version: version,
+		Tables: []projections.Table{{Name: "counter", Key: []string{"id"}, Columns: []projections.Column{{Name: "id", Type: projections.Int}, {Name: "n", Type: projections.Int}}}},
+		New: func() projections.Applier {
+			return projections.ApplyFunc(func(ctx context.Context, tx projections.Tx, events []projections.Event) error {
+				n, err := count(ctx, tx)
+				if err != nil {
+					return err
+				}
+				n += int64(len(events))
+				if err := tx.Put(ctx, "counter", projections.Row{1, n}); err != nil {
+					return err
+				}
+				if fail != nil {
+					return fail(n)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func count(ctx context.Context, tx projections.Tx) (int64, error) {
+	rows, err := tx.Select(ctx, projections.Query{Table: "counter", Where: []projections.Cond{projections.Eq("id", 1)}})
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	n, _ := rows[0][1].(int64)
+	return n, nil
+}
+
+// counted reads what the counter view has counted.
+func counted(t *testing.T, store projections.Store, v *projections.View) int64 {
+	t.Helper()
+	page, err := store.Select(t.Context(), v, projections.Query{Table: "counter"})
+	require.NoError(t, err)
+	if len(page.Rows) == 0 {
+		return 0
+	}
+	return page.Rows[0][1].(int64)
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	require.Eventually(t, holds, patience, 2*time.Millisecond, what)
+}
+
+var errBroken = errors.New("this view is broken")

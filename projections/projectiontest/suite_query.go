@@ -1,0 +1,364 @@
+package projectiontest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// projected returns a reader of made-up runs.
+func projected(t *testing.T, open Opener, seed uint64, appends int) (*projections.Reader, *running, *memlog.Log, *Runs, domain.Position) {
+	t.Helper()
+	log, runs, last := written(t, seed, appends)
+	store, _ := open(t)
+	r := start(t, projections.Config{Source: log, Store: store})
+	r.reach(t, last, builtin...)
+	return r.Reader(), r, log, runs, last
+}
+
+// pages reads all pages of a query.
+func pages[T any](t require.TestingT, limit int, page func(cursor string, limit int) ([]T, string, error)) []T {
+	var all []T
+	cursor := ""
+	for {
+		rows, next, err := page(cursor, limit)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(rows), limit)
+		all = append(all, rows...)
+		if next == "" {
+			return all
+		}
+		cursor = next
+	}
+}
+
+func runPages(t require.TestingT, ctx context.Context, reader *projections.Reader, f projections.RunFilter, limit int) []*projections.Run {
+	return pages(t, limit, func(cursor string, limit int) ([]*projections.Run, string, error) {
+		f.Cursor, f.Limit = cursor, limit
+		p, err := reader.Runs(ctx, f)
+		return p.Runs, p.Next, err
+	})
+}
+
+func hasWords(text, wanted string) bool {
+	have := strings.Fields(projections.Words(text))
+	for _, w := range strings.Fields(projections.Words(wanted)) {
+		if !slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func either[T comparable](wanted []T, v T) bool {
+	return len(wanted) == 0 || slices.Contains(wanted, v)
+}
+
+// meant says in plain Go what the filter means.
+func meant(f projections.RunFilter, r *projections.Run) bool {
+	for name, value := range f.Labels {
+		if r.Labels[name] != value {
+			return false
+		}
+	}
+	cause := ""
+	if r.Cause != nil {
+		cause = r.Cause.Message
+	}
+	return either(f.States, r.State) && either(f.Sagas, r.Saga) && either(f.Versions, r.Version) &&
+		(f.From.IsZero() || !r.Started.Before(f.From)) && (f.To.IsZero() || r.Started.Before(f.To)) &&
+		(f.Action == "" || slices.Contains(r.Actions, f.Action)) && (f.Key == "" || r.Key == f.Key) &&
+		(f.Parent == domain.RunID{} || r.Parent != nil && r.Parent.Run == f.Parent) &&
+		hasWords(r.Error+" "+cause+" "+r.Blocked, f.Text) &&
+		(f.Sort != projections.ByEnded || !r.Ended.IsZero()) && (f.Sort != projections.ByWake || !r.Wake.IsZero())
+}
+
+func filtersAgree(t *testing.T, open Opener) {
+	reader, _, _, _, _ := projected(t, open, 21, 1500)
+	all := runPages(t, t.Context(), reader, projections.RunFilter{}, 1000)
+	require.Greater(t, len(all), 100)
+	for _, r := range all {
+		one, err := reader.Run(t.Context(), r.ID, projections.Fresh{})
+		require.NoError(t, err)
+		require.Equal(t, r, one)
+	}
+	_, err := reader.Run(t.Context(), domain.NewRunID(), projections.Fresh{})
+	require.ErrorIs(t, err, projections.ErrNotFound)
+	states := []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsAbandoned}
+	found := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		f := projections.RunFilter{
+			Sort:      rapid.SampledFrom([]projections.RunSort{"", projections.ByStarted, projections.ByEnded, projections.ByWake}).Draw(rt, "sort"),
+			Ascending: rapid.Bool().Draw(rt, "ascending"),
+		}
+		maybe := func(name string) bool { return rapid.IntRange(0, 3).Draw(rt, name) == 0 }
+		if maybe("states") {
+			f.States = rapid.SliceOfNDistinct(rapid.SampledFrom(states), 1, 3, rapid.ID).Draw(rt, "which states")
+		}
+		if maybe("sagas") {
+			f.Sagas = rapid.SliceOfNDistinct(rapid.SampledFrom(sagas), 1, 2, rapid.ID).Draw(rt, "which sagas")
+		}
+		if maybe("versions") {
+			f.Versions = []int{rapid.IntRange(1, 3).Draw(rt, "version")}
+		}
+		if maybe("labels") {
+			f.Labels = map[string]string{"tenant": rapid.SampledFrom([]string{"t0", "t1", "t9"}).Draw(rt, "tenant")}
+			if maybe("tier") {
+				f.Labels["tier"] = "gold"
+			}
+		}
+		if maybe("action") {
+			f.Action = rapid.SampledFrom(actions).Draw(rt, "which action")
+		}
+		if maybe("key") {
+			f.Key = fmt.Sprintf("key-%d", rapid.IntRange(0, 21).Draw(rt, "which key"))
+		}
+		if maybe("text") {
+			f.Text = rapid.SampledFrom([]string{"card", "timeout bank", "überl", "kaputt zürich", "nowhere", "stock"}).Draw(rt, "words")
+		}
+		some := func(name string) *projections.Run { return all[rapid.IntRange(0, len(all)-1).Draw(rt, name)] }
+		if maybe("from") {
+			f.From = some("earliest").Started
+		}
+		if maybe("to") {
+			f.To = some("latest").Started
+		}
+		if r := some("child"); r.Parent != nil && maybe("parent") {
+			f.Parent = r.Parent.Run
+		}
+		var want []*projections.Run
+		for _, r := range all {
+			if meant(f, r) {
+				want = append(want, r)
+			}
+		}
+		slices.SortFunc(want, func(a, b *projections.Run) int {
+			var c int
+			switch f.Sort {
+			case projections.ByEnded:
+				c = a.Ended.Compare(b.Ended)
+			case projections.ByWake:
+				c = a.Wake.Compare(b.Wake)
+			default:
+				if f.Text == "" {
+					c = a.Started.Compare(b.Started)
+				}
+			}
+			if c == 0 {
+				c = cmp.Compare(a.No, b.No)
+			}
+			if !f.Ascending {
+				c = -c
+			}
+			return c
+		})
+		got := runPages(rt, t.Context(), reader, f, rapid.IntRange(1, 60).Draw(rt, "limit"))
+		require.Equal(rt, want, got, "%+v", f)
+		found += len(got)
+	})
+	require.Positive(t, found)
+	_, err = reader.Runs(t.Context(), projections.RunFilter{Sort: "colour"})
+	require.Error(t, err)
+	_, err = reader.Runs(t.Context(), projections.RunFilter{Cursor: "nonsense"})
+	require.ErrorIs(t, err, projections.ErrBadCursor)
+	p, err := reader.Runs(t.Context(), projections.RunFilter{Limit: 1})
+	require.NoError(t, err)
+	_, err = reader.Runs(t.Context(), projections.RunFilter{Ascending: true, Cursor: p.Next})
+	require.ErrorIs(t, err, projections.ErrBadCursor)
+}
+
+func auditFiltersAgree(t *testing.T, open Opener) {
+	reader, r, log, runs, last := projected(t, open, 22, 2500)
+	ctx := t.Context()
+	for runs.Stuck() == 0 {
+		a, err := runs.Write(ctx, log, 1)
+		require.NoError(t, err)
+		last = a.Position
+	}
+	r.reach(t, last, builtin...)
+	read := func(t require.TestingT, f projections.AuditFilter, limit int) []projections.AuditRow {
+		return pages(t, limit, func(cursor string, limit int) ([]projections.AuditRow, string, error) {
+			f.Cursor, f.Limit = cursor, limit
+			p, err := reader.Audit(ctx, f)
+			return p.Rows, p.Next, err
+		})
+	}
+	all := read(t, projections.AuditFilter{Ascending: true}, 1000)
+	require.Greater(t, len(all), runs.Events*9/10, "all but heartbeats")
+	rapid.Check(t, func(rt *rapid.T) {
+		some := all[rapid.IntRange(0, len(all)-1).Draw(rt, "row")]
+		f := projections.AuditFilter{Ascending: true, Failed: rapid.Bool().Draw(rt, "failed")}
+		if rapid.Bool().Draw(rt, "run") {
+			f.Run = some.Run
+		}
+		if rapid.Bool().Draw(rt, "saga") {
+			f.Sagas = []string{some.Saga, "other"}
+		}
+		if rapid.Bool().Draw(rt, "what") {
+			f.Whats = []string{some.What}
+		}
+		if some.Action != "" && rapid.Bool().Draw(rt, "action") {
+			f.Actions = []string{some.Action}
+		}
+		if rapid.Bool().Draw(rt, "from") {
+			f.From = some.At
+		}
+		if rapid.Bool().Draw(rt, "to") {
+			f.To = some.At.Add(time.Minute)
+		}
+		if rapid.Bool().Draw(rt, "text") {
+			f.Text = "card"
+			f.Failed = true // what else matches is in payloads
+		}
+		var want []projections.AuditRow
+		for _, r := range all {
+			if (f.Run == domain.RunID{} || r.Run == f.Run) && either(f.Sagas, r.Saga) && either(f.Whats, r.What) && either(f.Actions, r.Action) &&
+				(f.From.IsZero() || !r.At.Before(f.From)) && (f.To.IsZero() || r.At.Before(f.To)) && (!f.Failed || r.Error != "") && hasWords(r.Error, f.Text) {
+				want = append(want, r)
+			}
+		}
+		require.Equal(rt, want, read(rt, f, rapid.IntRange(1, 100).Draw(rt, "limit")), "%+v", f)
+	})
+
+	incidents := func(f projections.IncidentFilter) []projections.Incident {
+		return pages(t, 7, func(cursor string, limit int) ([]projections.Incident, string, error) {
+			f.Cursor, f.Limit = cursor, limit
+			p, err := reader.Incidents(ctx, f)
+			return p.Incidents, p.Next, err
+		})
+	}
+	every, open1, resolved := incidents(projections.IncidentFilter{}), incidents(projections.IncidentFilter{Open: true}), incidents(projections.IncidentFilter{Resolved: true})
+	require.NotEmpty(t, open1)
+	require.NotEmpty(t, resolved)
+	require.Len(t, every, len(open1)+len(resolved))
+	hows := map[string]bool{}
+	for _, i := range resolved {
+		require.False(t, i.Resolved.IsZero())
+		require.NotEmpty(t, i.How)
+		hows[i.How] = true
+	}
+	require.Equal(t, map[string]bool{projections.IncidentRetried: true, projections.IncidentAbandoned: true, projections.IncidentTurned: true, "skip": true}, hows)
+	stuck := runPages(t, ctx, reader, projections.RunFilter{States: []domain.RunState{domain.RunIsStuck}}, 100)
+	require.Len(t, open1, len(stuck), "each stuck run has its incident")
+	for _, r := range stuck {
+		require.Contains(t, r.Waiting(time.Now()), "retry, skip or resolve")
+	}
+	require.NotEmpty(t, incidents(projections.IncidentFilter{Text: "card", Sagas: sagas, Run: every[0].Run, From: every[0].Opened.Add(-time.Hour), To: every[0].Opened.Add(time.Hour), Actions: actions, Ascending: true, Open: every[0].Resolved.IsZero(), Resolved: !every[0].Resolved.IsZero()}), "%+v", every[0])
+}
+
+func stablePages(t *testing.T, open Opener) {
+	reader, r, log, runs, _ := projected(t, open, 23, 400)
+	ctx := t.Context()
+	before := runPages(t, ctx, reader, projections.RunFilter{}, 1000)
+	var ids []domain.RunID
+	cursor := ""
+	for {
+		page, err := reader.Runs(ctx, projections.RunFilter{Limit: 5, Cursor: cursor})
+		require.NoError(t, err)
+		for _, run := range page.Runs {
+			ids = append(ids, run.ID)
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+		last, err := runs.Write(ctx, log, 15)
+		require.NoError(t, err)
+		r.reach(t, last.Position, "runs")
+		if len(ids) == 25 {
+			require.NoError(t, r.Rebuild(ctx, "runs"), "a cursor survives a rebuild")
+		}
+	}
+	want := make([]domain.RunID, len(before))
+	for i, run := range before {
+		want[i] = run.ID
+	}
+	require.Equal(t, want, ids, "neither missed nor seen twice")
+}
+
+func searchable(t *testing.T, open Opener) {
+	reader, _, _, _, _ := projected(t, open, 24, 300)
+	find := func(text string) int {
+		p, err := reader.Audit(t.Context(), projections.AuditFilter{Text: text, Limit: 1000})
+		require.NoError(t, err)
+		return len(p.Rows)
+	}
+	require.Positive(t, find("san jos"), "a searchable field")
+	require.Positive(t, find("überlauf"), "an error")
+	require.Zero(t, find("4111"), "a secret field")
+	require.Zero(t, find("ok"), "a field that is neither")
+}
+
+func statsAddUp(t *testing.T, open Opener) {
+	reader, _, log, _, _ := projected(t, open, 25, 1500)
+	ctx := t.Context()
+	want := map[string]projections.Counts{}
+	var newest time.Time
+	for rec, err := range log.ReadAll(ctx, 0, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		require.NoError(t, err)
+		f, err := domain.DecodeFact(&rec)
+		require.NoError(t, err)
+		newest = f.Meta.At
+		switch e := f.Event.(type) {
+		case *domain.AttemptStarted:
+			c := want[e.Action+"/"+string(e.Direction)]
+			c.Started++
+			if e.Attempt > 1 {
+				c.Retried++
+			}
+			want[e.Action+"/"+string(e.Direction)] = c
+		case *domain.RunCompleted:
+			c := want["/"]
+			c.Succeeded++
+			want["/"] = c
+		}
+	}
+	stats, err := reader.Stats(ctx, projections.StatsFilter{})
+	require.NoError(t, err)
+	got := map[string]projections.Counts{}
+	for _, s := range stats {
+		k := s.Action + "/" + string(s.Direction)
+		c := got[k]
+		c.Started += s.Started
+		c.Retried += s.Retried
+		c.Succeeded += s.Succeeded
+		got[k] = c
+		require.LessOrEqual(t, s.Latency.Quantile(0.5), s.Latency.Quantile(0.99))
+		if s.Succeeded > 0 {
+			require.Positive(t, s.Latency.Count)
+		}
+	}
+	for k, c := range want {
+		if k == "/" {
+			require.Equal(t, c.Succeeded, got[k].Succeeded)
+			continue
+		}
+		require.Equal(t, c.Started, got[k].Started, k)
+		require.Equal(t, c.Retried, got[k].Retried, k)
+	}
+	// The made-up runs take less than an hour: what the minutes and the hours say is what all time says.
+	for _, since := range []time.Time{newest.Add(-119 * time.Minute), newest.Add(-24 * time.Hour)} {
+		some, err := reader.Stats(ctx, projections.StatsFilter{Since: since})
+		require.NoError(t, err)
+		require.Equal(t, stats, some)
+	}
+	only, err := reader.Stats(ctx, projections.StatsFilter{Saga: "order", Action: "charge-card"})
+	require.NoError(t, err)
+	require.NotEmpty(t, only)
+	points, err := reader.StatsOver(ctx, projections.StatsFilter{Saga: "order", Since: newest.Add(-time.Hour)})
+	require.NoError(t, err)
+	require.Greater(t, len(points), len(only))
+	for _, p := range points {
+		require.Equal(t, time.Minute, p.Width)
+	}
+}

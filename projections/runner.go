@@ -1,0 +1,183 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Config sets up a [Runner].
+type Config struct {
+	// Source is the log; required.
+	Source Source
+	// Store keeps the views; required.
+	Store Store
+	// Views to keep up to date; [All] of this package's when empty. Names are unique.
+	Views []View
+	// Batch is the largest number of events that one transaction applies; 4096 when 0.
+	Batch int
+	// Linger is for how long a live view gathers events before it applies them: larger costs
+	// the machine less, smaller shows things sooner. A query that asks for a position does not
+	// wait for it. 10 ms when 0; negative for none.
+	Linger time.Duration
+	// Backoff is the delay after a view's first failure; it doubles up to 30 s. 250 ms when 0.
+	Backoff time.Duration
+	// Poll is how often a view looks for a rebuild that another process asked for; 2 s when 0.
+	Poll time.Duration
+	// Logger gets what goes wrong; slog.Default when nil.
+	Logger *slog.Logger
+	// Now is the clock for lag; time.Now when nil.
+	Now func() time.Time
+}
+
+const maxBackoff = 30 * time.Second
+
+func (c *Config) setDefaults() {
+	if len(c.Views) == 0 {
+		c.Views = All()
+	}
+	if c.Batch == 0 {
+		c.Batch = 4096
+	}
+	if c.Linger == 0 {
+		c.Linger = 10 * time.Millisecond
+	}
+	if c.Backoff == 0 {
+		c.Backoff = 250 * time.Millisecond
+	}
+	if c.Poll == 0 {
+		c.Poll = 2 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Source == nil {
+		errs = append(errs, errors.New("projections: Source is missing: give the log"))
+	}
+	if c.Store == nil {
+		errs = append(errs, errors.New("projections: Store is missing: open one with adapters/sqlite or adapters/postgres"))
+	}
+	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 {
+		errs = append(errs, fmt.Errorf("projections: Batch (%d), Backoff (%v) and Poll (%v) must not be negative", c.Batch, c.Backoff, c.Poll))
+	}
+	seen := map[string]bool{}
+	for i := range c.Views {
+		errs = append(errs, c.Views[i].Validate())
+		if seen[c.Views[i].Name] {
+			errs = append(errs, fmt.Errorf("projections: two views are called %q", c.Views[i].Name))
+		}
+		seen[c.Views[i].Name] = true
+	}
+	return errors.Join(errs...)
+}
+
+// Runner keeps views up to date with a log. Methods are safe to call concurrently.
+type Runner struct {
+	cfg     Config
+	keepers []*keeper
+}
+
+// New returns a runner; it starts nothing.
+func New(cfg Config) (*Runner, error) {
+	cfg.setDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Runner{cfg: cfg}
+	for i := range cfg.Views {
+		r.keepers = append(r.keepers, newKeeper(&r.cfg, &r.cfg.Views[i]))
+	}
+	return r, nil
+}
+
+// Run projects all views until ctx ends; it returns nil then. A view that fails is logged and tried again
+// from its last position, alone. Run is called once.
+func (r *Runner) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, k := range r.keepers {
+		wg.Go(func() { k.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// ErrUnknownView means that the runner has no view of that name.
+var ErrUnknownView = errors.New("no such view")
+
+func (r *Runner) keeper(view string) (*keeper, error) {
+	for _, k := range r.keepers {
+		if k.view.Name == view {
+			return k, nil
+		}
+	}
+	return nil, fmt.Errorf("%q: %w", view, ErrUnknownView)
+}
+
+// Rebuild has the view projected anew from the log's beginning, into tables beside those that go
+// on to answer queries, and returns when the new ones took their place. Where ctx ends
+// first the rebuild goes on. It may be called in any process that shares the store,
+// as long as some process runs the view.
+func (r *Runner) Rebuild(ctx context.Context, view string) error {
+	k, err := r.keeper(view)
+	if err != nil {
+		return err
+	}
+	number, err := r.cfg.Store.Create(ctx, k.view)
+	if err != nil {
+		return fmt.Errorf("rebuild %s: %w", view, err)
+	}
+	tell(k.nudged)
+	for {
+		moved := k.moved()
+		gens, err := r.cfg.Store.Generations(ctx, view)
+		if err != nil {
+			return fmt.Errorf("rebuild %s: %w", view, err)
+		}
+		if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && g.Number >= number }) {
+			return nil
+		}
+		if err := pause(ctx, moved, r.cfg.Poll); err != nil {
+			return fmt.Errorf("rebuild %s goes on, but was not waited for: %w", view, err)
+		}
+	}
+}
+
+// ErrBehind means that a view did not reach the asked position in time.
+var ErrBehind = errors.New("the view is behind")
+
+// AtLeast waits until the live rows of the view stand at the position or later, for at most the
+// timeout; then the error is [ErrBehind]. The position is one that an append to a run's stream returned.
+func (r *Runner) AtLeast(ctx context.Context, view string, position domain.Position, timeout time.Duration) error {
+	k, err := r.keeper(view)
+	if err != nil {
+		return err
+	}
+	return atLeast(ctx, r.cfg.Store, view, position, timeout, k)
+}
+
+// pause waits for a word, the time or the end of ctx.
+func pause(ctx context.Context, word <-chan struct{}, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-word:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+// Package sqlstore is what the SQL stores of views have in common: the statements, and the
+// choice of the index that a query is driven by. An adapter adds its engine's [Dialect], opens
+// databases and decides where each generation lives.
+package sqlstore
+
+import "github.com/atonehq/atone/projections"
+
+// Dialect is what differs between SQL engines.
+type Dialect interface {
+	// Arg returns the n-th placeholder, from 1.
+	Arg(n int) string
+	// Type returns the SQL type of a column.
+	Type(t projections.Type) string
+	// TableOptions follows the closing parenthesis of a table with that key.
+	TableOptions(integerKey bool) string
+	// WordsIndex returns the statements that index the words of a table (its physical name is
+	// given, quoted without the quotes) whenever rows change.
+	WordsIndex(physical, key, words string) []string
+	// DropWords returns the statements that remove what WordsIndex made, the table being there still.
+	DropWords(physical string) []string
+	// MatchWords returns a condition on row t of a table: its words column has, for each of the
+	// words, one that begins with it. arg adds an argument and returns its placeholder.
+	MatchWords(words string, of []string, arg func(any) string) string
+	// Rows is the largest number of rows in one INSERT.
+	Rows() int
+	// Driven is true where a query names the index that drives it, because the engine's own
+	// choice is a guess.
+	Driven() bool
+	// WordsFrom returns what to read to find the rows with the words, and the column in it that
+	// has their key. Only a Driven dialect is asked.
+	WordsFrom(physical string, of []string, arg func(any) string) (from, key string)
+}
+
+func quote(name string) string { return `"` + name + `"` }

@@ -1,0 +1,274 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/atonehq/atone/projections"
+)
+
+// builder writes one statement. The table that rows are read from is called t in it.
+type builder struct {
+	*Space
+	table *projections.Table
+	strings.Builder
+	args []any
+	// passive columns are kept from choosing the index: SQLite drops a column behind a unary plus from consideration.
+	passive func(column string) bool
+	// driverKey is the column of the words' index that has the row's key.
+	driverKey string
+}
+
+func (b *builder) write(s string) { _, _ = b.WriteString(s) } // it never fails
+
+// arg adds an argument and returns its placeholder.
+func (b *builder) arg(v any) (string, error) {
+	s, err := toSQL(v)
+	if err != nil {
+		return "", err
+	}
+	b.args = append(b.args, s)
+	return b.Dialect.Arg(len(b.args)), nil
+}
+
+func (b *builder) column(name string) (string, error) {
+	if b.table.Column(name) < 0 {
+		return "", fmt.Errorf("table %s has no column %q", b.table.Name, name)
+	}
+	if b.passive != nil && b.passive(name) {
+		return "+t." + quote(name), nil
+	}
+	return "t." + quote(name), nil
+}
+
+var comparisons = map[projections.Op]string{
+	projections.OpEq: " = ", projections.OpLt: " < ", projections.OpLe: " <= ", projections.OpGt: " > ", projections.OpGe: " >= ",
+}
+
+// conditions writes each condition after an AND.
+func (b *builder) conditions(conds []projections.Cond) error {
+	for _, c := range conds {
+		b.write(" AND ")
+		if err := b.condition(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) condition(c projections.Cond) error {
+	switch c.Op {
+	case projections.OpWords:
+		return b.words(c)
+	case projections.OpExists:
+		return b.exists(c)
+	}
+	col, err := b.column(c.Column)
+	if err != nil {
+		return err
+	}
+	switch c.Op {
+	case projections.OpNull:
+		b.write(col + " IS NULL")
+	case projections.OpNotNull:
+		b.write(col + " IS NOT NULL")
+	case projections.OpIn:
+		return b.in(col, c.Values)
+	default:
+		op, ok := comparisons[c.Op]
+		if !ok {
+			return fmt.Errorf("unknown comparison %d", c.Op)
+		}
+		arg, err := b.arg(c.Value)
+		if err != nil {
+			return err
+		}
+		b.write(col + op + arg)
+	}
+	return nil
+}
+
+func (b *builder) in(col string, values []any) error {
+	if len(values) == 0 {
+		b.write("1 = 0")
+		return nil
+	}
+	b.write(col + " IN (")
+	for i, v := range values {
+		if i > 0 {
+			b.write(", ")
+		}
+		arg, err := b.arg(v)
+		if err != nil {
+			return err
+		}
+		b.write(arg)
+	}
+	b.write(")")
+	return nil
+}
+
+// wordsOf returns the words of a condition; without any it matches everything.
+func (b *builder) wordsOf(c projections.Cond) ([]string, error) {
+	if b.table.Words == "" {
+		return nil, fmt.Errorf("table %s has no words to search", b.table.Name)
+	}
+	text, _ := c.Value.(string)
+	return strings.Fields(text), nil
+}
+
+// plain adds an argument that needs no conversion.
+func (b *builder) plain(v any) string {
+	b.args = append(b.args, v)
+	return b.Dialect.Arg(len(b.args))
+}
+
+func (b *builder) words(c projections.Cond) error {
+	words, err := b.wordsOf(c)
+	if err != nil {
+		return err
+	}
+	if len(words) == 0 {
+		b.write("1 = 1")
+		return nil
+	}
+	b.write(b.Dialect.MatchWords("t."+quote(b.table.Words), words, b.plain))
+	return nil
+}
+
+func (b *builder) exists(c projections.Cond) error {
+	other, err := b.Space.table(c.Table)
+	if err != nil {
+		return err
+	}
+	b.write("EXISTS (SELECT 1 FROM " + quote(b.physical(other)) + " AS x WHERE ")
+	for i, on := range c.On {
+		if b.table.Column(on) < 0 || other.Column(on) < 0 {
+			return fmt.Errorf("tables %s and %s don't both have a column %q", b.table.Name, other.Name, on)
+		}
+		if i > 0 {
+			b.write(" AND ")
+		}
+		b.write("x." + quote(on) + " = t." + quote(on))
+	}
+	if err := b.otherConditions(other, c.Where); err != nil {
+		return err
+	}
+	b.write(")")
+	return nil
+}
+
+// otherConditions writes the conditions on the other table, called x, each after an AND.
+func (b *builder) otherConditions(other *projections.Table, conds []projections.Cond) error {
+	for _, c := range conds {
+		op, ok := comparisons[c.Op]
+		if !ok || other.Column(c.Column) < 0 {
+			return fmt.Errorf("a condition on table %s inside Exists must compare one of its columns", other.Name)
+		}
+		arg, err := b.arg(c.Value)
+		if err != nil {
+			return err
+		}
+		b.write(" AND x." + quote(c.Column) + op + arg)
+	}
+	return nil
+}
+
+// run answers a query on the tables of the space.
+func (s *Space) run(ctx context.Context, with Queryer, q projections.Query) ([]projections.Row, error) {
+	t, err := s.table(q.Table)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range q.Order {
+		if t.Column(o) < 0 {
+			return nil, fmt.Errorf("table %s has no column %q to sort by", t.Name, o)
+		}
+	}
+	if len(q.After) > 0 && len(q.After) != len(q.Order) {
+		return nil, fmt.Errorf("After has %d values for %d columns of Order", len(q.After), len(q.Order))
+	}
+	if s.Dialect.Driven() {
+		return s.drive(ctx, with, t, q)
+	}
+	return s.plain(ctx, with, t, q)
+}
+
+// plain leaves the choice of the index to the engine.
+func (s *Space) plain(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
+	b := builder{Space: s, table: t}
+	b.write("SELECT " + columns(t) + " FROM " + quote(s.physical(t)) + " AS t WHERE 1=1")
+	if err := b.rest(q, q.Where, "t."); err != nil {
+		return nil, err
+	}
+	return s.fetch(ctx, with, t, &b)
+}
+
+func columns(t *projections.Table) string {
+	var b strings.Builder
+	for i, c := range t.Columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("t." + quote(c.Name))
+	}
+	return b.String()
+}
+
+// rest writes what follows the FROM: conditions, the place to continue, order and limit. The columns of
+// the order are read with the given prefix.
+func (b *builder) rest(q projections.Query, where []projections.Cond, prefix string) error {
+	if err := b.conditions(where); err != nil {
+		return err
+	}
+	order := make([]string, len(q.Order))
+	for i, o := range q.Order {
+		order[i] = prefix + quote(o)
+	}
+	if len(q.After) > 0 {
+		b.write(" AND (" + strings.Join(order, ", ") + ")")
+		b.write(map[bool]string{false: " > (", true: " < ("}[q.Desc])
+		for i, v := range q.After {
+			arg, err := b.arg(v)
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				b.write(", ")
+			}
+			b.write(arg)
+		}
+		b.write(")")
+	}
+	for i, o := range order {
+		b.write(map[bool]string{true: " ORDER BY ", false: ", "}[i == 0] + o)
+		if q.Desc {
+			b.write(" DESC")
+		}
+	}
+	if q.Limit > 0 {
+		b.write(fmt.Sprintf(" LIMIT %d", q.Limit))
+	}
+	return nil
+}
+
+func (s *Space) fetch(ctx context.Context, with Queryer, t *projections.Table, b *builder) (out []projections.Row, err error) {
+	rows, err := with.QueryContext(ctx, b.String(), b.args...)
+	if err != nil {
+		return nil, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	sc := newScanner(t)
+	for rows.Next() {
+		if err := rows.Scan(sc.into...); err != nil {
+			return nil, fmt.Errorf("read a row of %s.%s: %w", s.View.Name, t.Name, err)
+		}
+		out = append(out, sc.row())
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,177 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/atonehq/atone/projections"
+)
+
+// tx implements [projections.Tx].
+type tx struct {
+	*Space
+	sql *sql.Tx
+}
+
+// Put implements [projections.Tx].
+func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) error {
+	t, err := x.table(table)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if len(r) != len(t.Columns) {
+			return fmt.Errorf("put into %s.%s: a row has %d values, the table %d columns", x.View.Name, table, len(r), len(t.Columns))
+		}
+	}
+	most := x.Dialect.Rows()
+	if most > 1 {
+		rows = latest(t, rows)
+	}
+	args := make([]any, 0, min(most, len(rows))*len(t.Columns))
+	for n := most; len(rows) > 0; {
+		for n > len(rows) {
+			n /= 2
+		}
+		args = args[:0]
+		for _, r := range rows[:n] {
+			if args, err = toSQLs(args, r); err != nil {
+				return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
+			}
+		}
+		if err := x.exec(ctx, x.upsert(t, n), args); err != nil {
+			return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement.
+func latest(t *projections.Table, rows []projections.Row) []projections.Row {
+	if len(rows) < 2 {
+		return rows
+	}
+	last := make(map[string]int, len(rows))
+	keys := make([]string, len(rows))
+	var b strings.Builder
+	for i, r := range rows {
+		b.Reset()
+		for _, k := range t.Key {
+			fmt.Fprintf(&b, "%v\x00", r[t.Column(k)])
+		}
+		keys[i] = b.String()
+		last[keys[i]] = i
+	}
+	if len(last) == len(rows) {
+		return rows
+	}
+	out := make([]projections.Row, 0, len(last))
+	for i, r := range rows {
+		if last[keys[i]] == i {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (x *tx) exec(ctx context.Context, query string, args []any) error {
+	st, err := x.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = x.sql.StmtContext(ctx, st).ExecContext(ctx, args...)
+	return err
+}
+
+// upsert returns the statement that puts n rows.
+func (x *tx) upsert(t *projections.Table, n int) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + quote(x.physical(t)) + " VALUES ")
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(" + x.args(1+i*len(t.Columns), len(t.Columns)) + ")")
+	}
+	b.WriteString(" ON CONFLICT (" + quoted(t.Key) + ") DO ")
+	set := 0
+	for _, c := range t.Columns {
+		if c.Fixed || contains(t.Key, c.Name) {
+			continue
+		}
+		if set == 0 {
+			b.WriteString("UPDATE SET ")
+		} else {
+			b.WriteString(", ")
+		}
+		set++
+		b.WriteString(quote(c.Name) + " = excluded." + quote(c.Name))
+	}
+	if set == 0 {
+		b.WriteString("NOTHING")
+	}
+	return b.String()
+}
+
+// Delete implements [projections.Tx].
+func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) error {
+	t, err := x.table(table)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("DELETE FROM " + quote(x.physical(t)) + " WHERE ")
+	for i, k := range t.Key {
+		if i > 0 {
+			b.WriteString(" AND ")
+		}
+		b.WriteString(quote(k) + " = " + x.Dialect.Arg(i+1))
+	}
+	for _, key := range keys {
+		if len(key) != len(t.Key) {
+			return fmt.Errorf("delete from %s.%s: a key has %d values, not %d", x.View.Name, table, len(key), len(t.Key))
+		}
+		args, err := toSQLs(nil, key)
+		if err == nil {
+			err = x.exec(ctx, b.String(), args)
+		}
+		if err != nil {
+			return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
+		}
+	}
+	return nil
+}
+
+// DeleteWhere implements [projections.Tx].
+func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections.Cond) error {
+	t, err := x.table(table)
+	if err != nil {
+		return err
+	}
+	b := builder{Space: x.Space, table: t}
+	b.write("DELETE FROM " + quote(x.physical(t)) + " AS t WHERE 1=1")
+	if err := b.conditions(where); err != nil {
+		return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
+	}
+	if err := x.exec(ctx, b.String(), b.args); err != nil {
+		return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
+	}
+	return nil
+}
+
+// Select implements [projections.Tx].
+func (x *tx) Select(ctx context.Context, q projections.Query) ([]projections.Row, error) {
+	return x.run(ctx, x, q)
+}
+
+// QueryContext implements [Queryer] with the writing database's prepared statements.
+func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := x.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return x.sql.StmtContext(ctx, st).QueryContext(ctx, args...)
+}

@@ -1,0 +1,121 @@
+package sqlstore
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/projections"
+)
+
+// toSQL turns a value of a row into one that every engine stores alike.
+func toSQL(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, int64:
+		return v, nil
+	case []byte:
+		if v == nil {
+			return nil, nil
+		}
+		return v, nil
+	case string:
+		// PostgreSQL takes neither NUL nor invalid UTF-8 in a text; all stores keep the same.
+		if strings.IndexByte(v, 0) >= 0 {
+			v = strings.ReplaceAll(v, "\x00", "\uFFFD")
+		}
+		return strings.ToValidUTF8(v, "\uFFFD"), nil
+	case int:
+		return int64(v), nil
+	case bool:
+		if v {
+			return int64(1), nil
+		}
+		return int64(0), nil
+	case uuid.UUID:
+		return v[:], nil
+	case time.Time:
+		if v.IsZero() {
+			return nil, nil
+		}
+		return v.UnixNano(), nil
+	}
+	return nil, fmt.Errorf("a row has a value of type %T: use int64, string, []byte, int, bool, time.Time, uuid.UUID or nil", v)
+}
+
+func toSQLs(into []any, values []any) ([]any, error) {
+	for _, v := range values {
+		s, err := toSQL(v)
+		if err != nil {
+			return nil, err
+		}
+		into = append(into, s)
+	}
+	return into, nil
+}
+
+// scanner reads rows of a table.
+type scanner struct {
+	table  *projections.Table
+	values []any
+	into   []any
+}
+
+func newScanner(t *projections.Table) *scanner {
+	s := &scanner{table: t, values: make([]any, len(t.Columns)), into: make([]any, len(t.Columns))}
+	for i := range s.values {
+		s.into[i] = &s.values[i]
+	}
+	return s
+}
+
+// row returns a copy of the scanned row in the columns' own types.
+func (s *scanner) row() projections.Row {
+	row := make(projections.Row, len(s.values))
+	for i, v := range s.values {
+		switch v := v.(type) {
+		case []byte:
+			if s.table.Columns[i].Type == projections.Text {
+				row[i] = string(v)
+			} else {
+				row[i] = bytes.Clone(v)
+			}
+		case string:
+			if s.table.Columns[i].Type == projections.Bytes {
+				row[i] = []byte(v)
+			} else {
+				row[i] = v
+			}
+		default:
+			row[i] = v
+		}
+	}
+	return row
+}
+
+// compare orders two values of one column; nil comes first.
+func compare(a, b any) int {
+	switch a := a.(type) {
+	case int64:
+		if b, ok := b.(int64); ok {
+			return cmp.Compare(a, b)
+		}
+	case string:
+		if b, ok := b.(string); ok {
+			return cmp.Compare(a, b)
+		}
+	case []byte:
+		if b, ok := b.([]byte); ok {
+			return bytes.Compare(a, b)
+		}
+	case nil:
+		if b == nil {
+			return 0
+		}
+		return -1
+	}
+	return 1
+}

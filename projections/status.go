@@ -1,0 +1,130 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Status is how a view fares.
+type Status struct {
+	View    string
+	Version int
+	// Live answers the queries; nil until the view was first built.
+	Live *Generation
+	// Building is a rebuild under way; nil when there is none.
+	Building *Generation
+	// Leading means that this process projects the view; otherwise another one does, or none.
+	Leading bool
+	// LagEvents is how many events the live rows (or, without any, those being built) lack.
+	// Above 10,000 it is an estimate from the log's density so far.
+	LagEvents int64
+	// Lag is the age of the oldest of these; 0 when there are none.
+	Lag time.Duration
+	// Err is why the view stands still, or nil.
+	Err error
+}
+
+// lagCounted is up to which number lagging events are counted one by one.
+const lagCounted = 10_000
+
+// Status tells how each view fares, in the order of Config.Views. It reads a little of the log.
+func (r *Runner) Status(ctx context.Context) ([]Status, error) {
+	out := make([]Status, 0, len(r.keepers))
+	for _, k := range r.keepers {
+		s, err := k.status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (k *keeper) status(ctx context.Context) (Status, error) {
+	s := Status{View: k.view.Name, Version: k.view.Version}
+	k.mu.Lock()
+	s.Leading, s.Err = k.leading, k.err
+	k.mu.Unlock()
+	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
+	if err != nil {
+		return s, fmt.Errorf("status of %s: %w", k.view.Name, err)
+	}
+	for i := range gens {
+		if gens[i].Live {
+			s.Live = &gens[i]
+		} else {
+			s.Building = &gens[i]
+		}
+	}
+	at := Checkpoint{}
+	if s.Live != nil {
+		at = s.Live.Checkpoint
+	} else if s.Building != nil {
+		at = s.Building.Checkpoint
+	}
+	return s, k.lag(ctx, at, &s)
+}
+
+// lag counts what the log has after the checkpoint.
+func (k *keeper) lag(ctx context.Context, at Checkpoint, s *Status) error {
+	for r, err := range k.cfg.Source.ReadAll(ctx, at.Position, k.view.filter()) {
+		if err != nil {
+			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
+		}
+		if s.LagEvents == 0 {
+			s.Lag = max(0, k.cfg.Now().Sub(r.Created))
+		}
+		if s.LagEvents++; s.LagEvents == lagCounted {
+			return k.estimate(ctx, at, r.Position, s)
+		}
+	}
+	return nil
+}
+
+// estimate extrapolates the lag: lagCounted events lie between the checkpoint and counted.
+func (k *keeper) estimate(ctx context.Context, at Checkpoint, counted domain.Position, s *Status) error {
+	for r, err := range k.cfg.Source.ReadAllBackward(ctx, domain.EndPosition, k.view.filter()) {
+		if err != nil {
+			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
+		}
+		density := lagCounted / float64(counted-at.Position)
+		s.LagEvents = lagCounted + int64(float64(r.Position-counted)*density)
+		return nil
+	}
+	return nil
+}
+
+// atLeast waits for a view's live rows to reach a position. The keeper, where there is one, is hurried.
+func atLeast(ctx context.Context, store Store, view string, position domain.Position, timeout time.Duration, k *keeper) error {
+	timed, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		var moved <-chan struct{}
+		if k != nil {
+			moved = k.moved()
+			tell(k.hurried)
+		}
+		gens, err := store.Generations(timed, view)
+		if err != nil && timed.Err() == nil {
+			return fmt.Errorf("position of %s: %w", view, err)
+		}
+		var at domain.Position
+		for _, g := range gens {
+			if g.Live {
+				at = g.Position
+			}
+		}
+		if at >= position && err == nil {
+			return nil
+		}
+		if pause(timed, moved, poll) != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("%s stands at position %d, not yet at %d, after %v: %w", view, at, position, timeout, ErrBehind)
+		}
+	}
+}
