@@ -40,6 +40,10 @@ type Wake struct {
 	Due time.Time `json:"due,omitzero"`
 	// Busy means that something besides a timer is owed: an attempt in flight, a child.
 	Busy bool `json:"busy,omitempty"`
+	// Events means that the run awaits a domain event.
+	Events bool `json:"events,omitempty"`
+	// Node is the coordinator that appended, where several share the log.
+	Node string `json:"node,omitempty"`
 }
 
 // Fact is an event of a run with its place and circumstances: what a run's state is
@@ -114,6 +118,8 @@ func (m *Meta) fields(w *objectWriter) {
 		w.optStr("state", string(m.Wake.State))
 		w.time("due", m.Wake.Due)
 		w.flag("busy", m.Wake.Busy)
+		w.flag("events", m.Wake.Events)
+		w.optStr("node", m.Wake.Node)
 		w.close()
 	}
 }

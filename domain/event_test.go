@@ -124,7 +124,7 @@ func TestChainFindsEveryChange(t *testing.T) {
 func TestMetaRoundTrips(t *testing.T) {
 	t.Parallel()
 	m := Meta{CorrelationID: "c", CausationID: "d", At: time.Unix(7, 5).UTC(), Actor: "a\"b", Trace: "00-x",
-		Wake: Wake{State: RunRunning, Due: time.Unix(9, 0).UTC(), Busy: true}}
+		Wake: Wake{State: RunRunning, Due: time.Unix(9, 0).UTC(), Busy: true, Events: true, Node: "n/1"}}
 	sealed, h := Seal("run-x", 3, ChainHash{}, &RunPaused{Reason: "r"}, m)
 	back, err := DecodeMeta(sealed.Metadata)
 	require.NoError(t, err)

@@ -53,6 +53,9 @@ type request struct {
 	admitted bool
 	// recover takes the run up after its coordinator died.
 	recover bool
+	// refresh is a revision that another coordinator appended; a state that is behind it is
+	// loaded again.
+	refresh int64
 	ctx     requestContext
 	done    chan struct{}
 	err     error
@@ -193,6 +196,11 @@ func (a *actor) attemptTurn(batch []*request) error {
 		a.hash, a.lastID = domain.ChainHash{}, uuid.Nil
 		a.sinceSnapshot = 0
 	default:
+		for _, r := range batch {
+			if a.state != nil && (r.refresh > a.state.Revision || r.recover) {
+				a.unload()
+			}
+		}
 		if err := a.load(ctx); err != nil {
 			return err
 		}
@@ -236,13 +244,29 @@ func (a *actor) settled(batch []*request) {
 			*r.view = a.view()
 		}
 	}
-	w := a.state.Wake()
+	w := a.wake()
 	if a.admitted && (!w.Busy || w.State.Ended()) {
 		a.admitted = false
 		<-a.c.admitted
 	}
 	a.c.wakeups.set(a.id, w, a.progressed)
 	a.c.snapshotIfDue(a)
+}
+
+// wake says when the run next needs attention, and in whose hands it is.
+func (a *actor) wake() domain.Wake {
+	w := a.state.Wake()
+	if a.c.cfg.Shared {
+		w.Node = a.c.incarnation
+	}
+	return w
+}
+
+// waitedFor reports whether somebody waits for the run here.
+func (a *actor) waitedFor() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.waiters) > 0
 }
 
 // tellWaiters tells those who wait for the run that it ended or is stuck. The caller holds

@@ -60,7 +60,7 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 			m.Trace = trace
 		}
 		if i == len(t.events)-1 {
-			m.Wake = a.state.Wake()
+			m.Wake = a.wake()
 		}
 		e, h := domain.Seal(stream, revision+uint64(i), prev, d.event, m)
 		if size += e.Size(); size > domain.MaxAppendSize && whole > 0 {

@@ -20,6 +20,7 @@ type Log interface {
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	ReadAll(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
+	ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
 	Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error]
 }
 
@@ -47,6 +48,15 @@ type Config struct {
 	Observer Observer
 	// Alerts are told of stuck, failed and slow runs.
 	Alerts []AlertSink
+
+	// Shared means that other coordinators use the same log at the same time (EventStoreDB). They
+	// then take over each other's due work and the runs of one that died. Each needs a Node
+	// of its own.
+	Shared bool
+	// NodeTimeout is after how long without a sign of life a node counts as dead; 0 means 10 s.
+	// TakeoverDelay is how much later than the one before it each further node acts on work that is
+	// due; 0 means 1 s. Both are for Shared.
+	NodeTimeout, TakeoverDelay time.Duration
 
 	// MaxRuns bounds the runs that are under way at once, not counting those that only
 	// wait for a time, a signal or a person; when it is reached, Start waits. 0 means 10,000.
@@ -85,6 +95,8 @@ func (c *Config) setDefaults() {
 	c.CheckpointEvery = orElse(c.CheckpointEvery, 200_000)
 	c.SnapshotEvery = orElse(c.SnapshotEvery, 2_000)
 	c.ShutdownTimeout = orElse(c.ShutdownTimeout, 30*time.Second)
+	c.NodeTimeout = orElse(c.NodeTimeout, 10*time.Second)
+	c.TakeoverDelay = orElse(c.TakeoverDelay, time.Second)
 }
 
 // validate reports everything that is wrong at once.
@@ -100,7 +112,8 @@ func (c *Config) validate() error {
 	bad(c.NoWorker && c.Publisher == nil, "Config.NoWorker needs a broker: set Publisher and Subscriber")
 	bad(c.MaxRuns < 0 || c.ActionConcurrency < 0 || c.CacheRuns < 0 || c.RecoverConcurrency < 0 || c.CheckpointEvery < 0,
 		"Config: MaxRuns, ActionConcurrency, CacheRuns, RecoverConcurrency and CheckpointEvery can't be negative")
-	bad(c.ShutdownTimeout < 0, "Config.ShutdownTimeout is negative")
+	bad(c.ShutdownTimeout < 0 || c.NodeTimeout < 0 || c.TakeoverDelay < 0, "Config: ShutdownTimeout, NodeTimeout and TakeoverDelay can't be negative")
+	bad(!namePattern.MatchString(c.Node), "Config.Node is %q: use 1 to 100 letters, digits, '-', '_' or '.'", c.Node)
 	return errors.Join(errs...)
 }
 

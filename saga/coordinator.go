@@ -28,6 +28,9 @@ type Coordinator struct {
 	slots    map[string]*slot // by action; fixed once running
 	admitted chan struct{}    // one token for each run under way
 
+	triggers []AnyTrigger
+	cluster  cluster
+
 	worker  *Worker
 	publish message.Publisher
 
@@ -69,6 +72,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
 	c.wakeups.init(cfg.Now, c.wake)
+	c.cluster.init(c)
 	return c, nil
 }
 
@@ -122,6 +126,10 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 	c.goBackground(c.wakeups.run)
 	index, err := c.scan(ctx)
 	if err == nil {
+		err = c.startFeed(ctx, index)
+	}
+	if err == nil {
+		c.cluster.start()
 		c.goBackground(func(context.Context) { c.resume(index) })
 		c.goBackground(c.runCheckpoints(index))
 		c.startAlerts()

@@ -176,12 +176,17 @@ func (c *Coordinator) runCheckpoints(u *unfinished) func(context.Context) {
 func (c *Coordinator) resume(u *unfinished) {
 	ids := make([]domain.RunID, 0, len(u.runs))
 	for id, w := range u.runs {
-		if w.Busy {
+		if w.Busy && !c.inOtherHands(w.Node) {
 			w.Due = time.Time{}
 			ids = append(ids, id)
 		}
 		c.wakeups.set(id, w, true)
 	}
+	c.takeUpAll(ids)
+}
+
+// takeUpAll goes on with runs, a few at once.
+func (c *Coordinator) takeUpAll(ids []domain.RunID) {
 	next := make(chan domain.RunID)
 	var all sync.WaitGroup
 	for range c.cfg.RecoverConcurrency {
@@ -241,7 +246,3 @@ func (t *turnState) recoverRun() {
 		a.tellParent()
 	}
 }
-
-// alive reports whether the coordinator that started an attempt may still be running it. With an
-// in-process queue there is none but this one; with a broker the attempt's deadline decides.
-func (c *Coordinator) alive(string) bool { return c.cfg.Publisher != nil }

@@ -42,6 +42,13 @@ func (t *runTable) get(c *Coordinator, id domain.RunID) *actor {
 	return a
 }
 
+// peek returns the run's actor if it is in memory.
+func (t *runTable) peek(id domain.RunID) *actor {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.actors[id]
+}
+
 // rest is told that an actor's inbox is empty. The caller holds the actor's lock.
 func (t *runTable) rest(a *actor) {
 	t.mu.Lock()

@@ -14,6 +14,9 @@ import (
 type wakeups struct {
 	now  func() time.Time
 	wake func(domain.RunID)
+	// delay is how long after its time this coordinator acts on a run: 0 where it shares its
+	// log with nobody.
+	delay func(run domain.RunID, owner string) time.Duration
 
 	mu      sync.Mutex
 	entries map[domain.RunID]*wakeup
@@ -24,7 +27,7 @@ type wakeups struct {
 type wakeup struct {
 	run   domain.RunID
 	due   time.Time
-	state domain.RunState
+	wake  domain.Wake
 	index int // in the heap, -1 if not on it
 }
 
@@ -55,10 +58,13 @@ func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
 		e = &wakeup{run: run, index: -1}
 		w.entries[run] = e
 	}
-	e.state = wake.State
+	e.wake = wake
 	if wake.Due.IsZero() {
 		w.remove(e)
 		return
+	}
+	if w.delay != nil {
+		wake.Due = wake.Due.Add(w.delay(run, wake.Node))
 	}
 	if e.index >= 0 && !wake.Due.Before(e.due) {
 		return
@@ -77,6 +83,22 @@ func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
 		case w.changed <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// orphaned has a run looked at by the given time although nothing of its own is due.
+func (w *wakeups) orphaned(run domain.RunID, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.entries[run]
+	if e == nil || e.index >= 0 && e.due.Before(at) {
+		return
+	}
+	e.due = at
+	if e.index < 0 {
+		heap.Push(&w.heap, e)
+	} else {
+		heap.Fix(&w.heap, e.index)
 	}
 }
 
@@ -143,13 +165,15 @@ func (w *wakeups) len() int {
 	return len(w.entries)
 }
 
-// ids returns the unfinished runs, in no order.
-func (w *wakeups) ids() []domain.RunID {
+// choose returns the unfinished runs that f accepts, in no order. f is called under the lock.
+func (w *wakeups) choose(f func(domain.RunID, domain.Wake) bool) []domain.RunID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ids := make([]domain.RunID, 0, len(w.entries))
-	for id := range w.entries {
-		ids = append(ids, id)
+	var ids []domain.RunID
+	for id, e := range w.entries {
+		if f(id, e.wake) {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }

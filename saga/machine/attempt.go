@@ -54,6 +54,7 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 	switch e.Direction {
 	case domain.Undo:
+		st.undoAgain = false
 		s.set(st, Undoing)
 	case domain.Probe:
 		s.set(st, Probing)
@@ -70,11 +71,16 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 	t := st.tries(e.Direction)
 	t.Running, t.RetryAt = false, time.Time{}
 	if e.Direction == domain.Undo {
+		if st.undoAgain {
+			s.undoOnceMore(st)
+			return
+		}
 		s.settle(st, Undone)
 		return
 	}
 	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
 	st.Output, st.InDoubt, st.Cause = e.Output, false, nil
+	st.Probe.Running = false // a success that comes late answers what a probe in flight was to find out
 	s.succeed(st)
 }
 
@@ -170,12 +176,27 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 		return // recorded; the attempt in flight decides
 	}
 	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
-	if e.Cause != nil {
+	if e.Cause != nil && !e.Cause.InDoubt {
 		return
 	}
-	st.Late, st.InDoubt = e.Output, true
-	if (st.Phase == Undone || st.Phase == Untouched) && st.Node.Action != nil && st.Node.Action.Effect == domain.EffectUndo {
-		st.Undo.Base = st.Undo.N // the effect may have come after the undo: undo once more
-		s.set(st, UndoDue)
+	st.InDoubt = true
+	if e.Cause == nil {
+		st.Late = e.Output
 	}
+	if st.Node.Action == nil || st.Node.Action.Effect != domain.EffectUndo {
+		return
+	}
+	switch st.Phase {
+	case Undone, Untouched:
+		s.undoOnceMore(st)
+	case Undoing:
+		st.undoAgain = true
+	}
+}
+
+// undoOnceMore makes an undo owed again, because the effect may have come after the last one.
+func (s *State) undoOnceMore(st *Step) {
+	st.undoAgain = false
+	st.Undo.Base = st.Undo.N
+	s.set(st, UndoDue)
 }

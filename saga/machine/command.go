@@ -20,7 +20,10 @@ func (in Cancel) decide(s *State, _ time.Time) ([]domain.Event, error) {
 type TurnBack struct{ Cause domain.Failure }
 
 func (in TurnBack) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	if s.End == domain.RunIsCompleted && !s.PastPivot {
+	if s.End == domain.RunIsCompleted {
+		if s.PastPivot {
+			return nil, ErrPastPivot
+		}
 		return one(&domain.RunTurnedBack{Cause: in.Cause})
 	}
 	if s.Turning && s.End == "" {
@@ -225,6 +228,9 @@ type EventSeen struct {
 }
 
 func (in EventSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.seen[in.ID] {
+		return nil, nil
+	}
 	var events []domain.Event
 	for st := s.watch.head; st != nil; st = st.nxt {
 		if st.Phase == Waiting && st.Node.Kind == domain.KindAwait && st.Event == in.Type && st.Correlation == in.Correlation {

@@ -87,10 +87,7 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 	case *domain.RunBlocked:
 		s.Blocked = e.Reason
 	case *domain.SignalReceived:
-		if s.seen == nil {
-			s.seen = make(map[string]bool)
-		}
-		s.seen[e.ID] = true
+		s.see(e.ID)
 		s.signals = append(s.signals, signal{name: e.Signal, id: e.ID, value: e.Value})
 	}
 }
@@ -201,6 +198,10 @@ func (s *State) retried(st *Step, dir domain.Direction) {
 	t := st.tries(dir)
 	t.Base = t.N
 	if dir == domain.Undo {
+		if st.Node.Action != nil && st.Node.Action.Effect != domain.EffectUndo {
+			s.set(st, UndoFailed) // there is no undo to retry: only a person's word settles it
+			return
+		}
 		s.set(st, UndoDue)
 		return
 	}
@@ -278,11 +279,22 @@ func (s *State) planned(st *Step, e *domain.StepsPlanned) {
 	s.enter(k)
 }
 
+// see remembers the id of a signal or event, so that it counts once.
+func (s *State) see(id string) {
+	if s.seen == nil {
+		s.seen = make(map[string]bool)
+	}
+	s.seen[id] = true
+}
+
 func (s *State) awaitMet(st *Step, e *domain.AwaitMet) {
 	if st.Phase != Waiting {
 		return
 	}
 	st.Output = e.Value
+	if st.Event != "" {
+		s.see(e.By)
+	}
 	s.signals = slices.DeleteFunc(s.signals, func(g signal) bool { return g.id == e.By && g.name == st.Signal })
 	s.complete(st)
 }

@@ -57,7 +57,7 @@ func (in Outcome) success() []domain.Event {
 // an outcome that was recorded is nothing; one of an attempt that had been given up is a fact.
 func (in Outcome) late(st *Step) ([]domain.Event, error) {
 	if in.Direction == domain.Undo {
-		if in.Failure == nil && (st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
+		if in.Failure == nil && in.Attempt > st.Undo.Base && (st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
 			return in.success(), nil
 		}
 		return nil, nil

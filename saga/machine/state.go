@@ -76,7 +76,7 @@ type Tries struct {
 	// Cause is the latest failure.
 	Cause *domain.Failure
 	// Details are those of the latest heartbeat.
-	Details json.RawMessage
+	Details json.RawMessage `json:",omitempty"`
 	// Node is the coordinator whose queue carries the latest attempt.
 	Node string
 }
@@ -127,6 +127,7 @@ type Step struct {
 	items       []json.RawMessage
 	listed      bool
 	gaveUp      []int // do attempts given up that may still report
+	undoAgain   bool  // a success was reported while the undo ran, which may have missed its effect
 	prev, nxt   *Step // links of the list that the step is on
 	on          *list
 }

@@ -66,7 +66,7 @@ func (s *State) canTurnBack() bool {
 func (s *State) irreversibleInFlight() *Step {
 	for st := s.watch.head; st != nil; st = st.nxt {
 		if st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == "" &&
-			(st.Phase == Running || st.Phase == Probing || st.Phase == Backoff && st.InDoubt) {
+			(st.Phase == Running || st.Phase == ProbeDue || st.Phase == Probing || st.Phase == Backoff && st.InDoubt) {
 			return st
 		}
 	}
@@ -103,6 +103,7 @@ func (s *State) Wake() domain.Wake {
 		case Waiting:
 			due(st.Due)
 			w.Busy = w.Busy || st.Node.Kind == domain.KindChild
+			w.Events = w.Events || st.Event != ""
 		case Backoff, UndoBackoff:
 			if !s.Paused {
 				due(st.tries(st.backoffDirection()).RetryAt)

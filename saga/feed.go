@@ -1,0 +1,355 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// feed follows the whole log: it starts runs for domain events, wakes runs that await them and,
+// where several coordinators share the log, hears of what the others do. It is one
+// goroutine; its position is saved, and what it does may be done again.
+type feed struct {
+	c    *Coordinator
+	from domain.Position // where this life of the feed began
+	// awaited are the event types that registered sagas await.
+	awaited map[string]bool
+	// open are the runs that await an event; entries may be stale.
+	open map[awaitKey]map[domain.RunID]struct{}
+	// early keeps events that nobody awaited yet, for awaits that open later.
+	early      map[awaitKey]earlyEvent
+	earlyOrder []awaitKey
+
+	seen  domain.Position // up to where everything was handled
+	saved domain.Position
+}
+
+type awaitKey struct{ eventType, correlation string }
+
+type earlyEvent struct {
+	id    string
+	value json.RawMessage
+	at    domain.Position
+}
+
+// earlyEvents bounds how many events are kept for awaits that open later; an await that finds none
+// reads the log since its run's start.
+const earlyEvents = 100_000
+
+// feedStream keeps the feed's position and the events whose trigger failed.
+const feedStream = domain.SystemPrefix + "triggers"
+
+const (
+	feedCheckpointType = "atone.trigger_checkpoint.v1"
+	triggerFailedType  = "atone.trigger_failed.v1"
+)
+
+type feedCheckpoint struct {
+	Position domain.Position `json:"position"`
+}
+
+type triggerFailed struct {
+	Stream string    `json:"stream"`
+	Event  uuid.UUID `json:"event"`
+	Type   string    `json:"type"`
+	Saga   string    `json:"saga"`
+	Error  string    `json:"error"`
+}
+
+// startFeed follows the log if anything needs it.
+func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
+	f := &feed{c: c, awaited: c.registry.awaitedTypes(), open: make(map[awaitKey]map[domain.RunID]struct{}), early: make(map[awaitKey]earlyEvent)}
+	if len(c.triggers) == 0 && len(f.awaited) == 0 && !c.cfg.Shared {
+		return nil
+	}
+	if err := f.load(ctx); err != nil {
+		return err
+	}
+	for id, w := range u.runs {
+		if w.Events {
+			if err := f.index(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	c.goBackground(func(ctx context.Context) {
+		for delay := 100 * time.Millisecond; ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
+			if err := f.run(ctx); err != nil && ctx.Err() == nil {
+				c.logger.Error("following the log was interrupted, going on", "in", delay, "error", err)
+			}
+			select {
+			case <-time.After(delay):
+			case <-ctx.Done():
+			}
+		}
+	})
+	return nil
+}
+
+// awaitedTypes returns the event types that the registered sagas await.
+func (r *registry) awaitedTypes() map[string]bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	types := make(map[string]bool)
+	for _, d := range r.byHash {
+		d.plan.Root.Walk(func(n *domain.Node) {
+			if n.Await != nil && n.Await.Event != "" {
+				types[n.Await.Event] = true
+			}
+		})
+	}
+	return types
+}
+
+// load reads where the feed was; a new one begins at the log's end.
+func (f *feed) load(ctx context.Context) error {
+	for e, err := range f.c.log.ReadStreamBackward(ctx, feedStream, domain.End) {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", feedStream, err)
+		}
+		if e.Type != feedCheckpointType {
+			continue
+		}
+		var p feedCheckpoint
+		if err := json.Unmarshal(e.Data, &p); err != nil {
+			return fmt.Errorf("read %s: %w", feedStream, err)
+		}
+		f.from, f.seen, f.saved = p.Position, p.Position, p.Position
+		return nil
+	}
+	for e, err := range f.c.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
+		if err != nil {
+			return fmt.Errorf("find the log's end: %w", err)
+		}
+		f.from, f.seen = e.Position, e.Position
+		break
+	}
+	return f.save(ctx)
+}
+
+func (f *feed) save(ctx context.Context) error {
+	data, err := json.Marshal(feedCheckpoint{Position: f.seen})
+	if err != nil {
+		return err
+	}
+	if _, err := f.c.log.Append(ctx, feedStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: feedCheckpointType, Data: data}); err != nil {
+		return fmt.Errorf("save position: %w", err)
+	}
+	f.saved = f.seen
+	return nil
+}
+
+// index adds the open awaits of a run that was loaded at the start.
+func (f *feed) index(ctx context.Context, id domain.RunID) error {
+	l, err := f.c.fold(ctx, id)
+	if err != nil {
+		return err
+	}
+	l.state.Awaits(func(st *machine.Step) { f.add(awaitKey{st.Event, st.Correlation}, id) })
+	return nil
+}
+
+func (f *feed) add(k awaitKey, id domain.RunID) {
+	if f.open[k] == nil {
+		f.open[k] = make(map[domain.RunID]struct{}, 1)
+	}
+	f.open[k][id] = struct{}{}
+}
+
+// feedSaveEvery is how often the position is saved while events come in.
+const feedSaveEvery = 5 * time.Second
+
+func (f *feed) run(ctx context.Context) error {
+	lastSave := time.Now()
+	for d, err := range f.c.log.Subscribe(ctx, f.seen, domain.Filter{}) {
+		if err != nil {
+			return err
+		}
+		mattered := false
+		if d.Event != nil {
+			if mattered, err = f.take(ctx, d.Event); err != nil {
+				return err
+			}
+		}
+		f.seen = d.Position
+		if now := time.Now(); mattered && now.Sub(lastSave) > feedSaveEvery || f.seen > f.saved+1_000_000 {
+			lastSave = now
+			if err := f.save(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// take handles one event; mattered means that the position is worth saving.
+func (f *feed) take(ctx context.Context, e *domain.Recorded) (mattered bool, err error) {
+	run, isRun := domain.RunOfStream(e.Stream)
+	switch {
+	case isRun && domain.ReservedType(e.Type):
+		if f.c.cfg.Shared {
+			f.c.heard(run, e)
+		}
+		if e.Type == "await.opened.v1" {
+			return true, f.opened(ctx, run, e)
+		}
+		return false, nil
+	case strings.HasPrefix(e.Stream, nodePrefix):
+		f.c.cluster.seen(e)
+		return false, nil
+	case !isRun && domain.ReservedStream(e.Stream), strings.HasPrefix(e.Type, "$"), strings.HasPrefix(e.Stream, "$"):
+		return false, nil
+	}
+	ev := eventOf(e)
+	for _, t := range f.c.triggers {
+		if t.matches(&ev) {
+			mattered = true
+			if err := f.start(ctx, t, &ev); err != nil {
+				return true, err
+			}
+		}
+	}
+	if f.awaited[ev.Type] {
+		return true, f.wake(ctx, &ev)
+	}
+	return mattered, nil
+}
+
+func eventOf(e *domain.Recorded) Event {
+	m, err := domain.DecodeMeta(e.Metadata)
+	if err != nil {
+		m = domain.Meta{} // an app's own metadata need not be atone's
+	}
+	return Event{ID: e.ID, Type: e.Type, Stream: e.Stream, Data: e.Data, CorrelationID: m.CorrelationID,
+		CausationID: m.CausationID, Position: e.Position, Created: e.Created}
+}
+
+// start starts the run that an event asks for. One that can't be started for what the event holds is
+// recorded and passed over.
+func (f *feed) start(ctx context.Context, t AnyTrigger, e *Event) error {
+	name, version := t.sagaOf().SagaName()
+	raw, err := f.inputFor(t, e)
+	if err == nil {
+		_, err = f.c.StartByName(WithActor(ctx, "trigger "+e.Type), name, version, raw, func(o *startOptions) {
+			o.id = domain.RunIDForEvent(name, e.ID)
+			o.trigger = &domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type}
+			o.correlation, o.causation = e.CorrelationID, e.ID.String()
+		})
+	}
+	if errors.Is(err, ErrKeyConflict) {
+		return nil // the run exists; the trigger's code has changed since
+	}
+	if err == nil || !errors.Is(err, ErrBadInput) {
+		return err
+	}
+	f.c.logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", name, "error", err)
+	data, jsonErr := json.Marshal(triggerFailed{Stream: e.Stream, Event: e.ID, Type: e.Type, Saga: name, Error: err.Error()})
+	if jsonErr != nil {
+		return jsonErr
+	}
+	_, err = f.c.log.Append(ctx, feedStream, domain.AnyRevision,
+		domain.NewEvent{ID: uuid.NewSHA1(planSpace, append(e.ID[:], name...)), Type: triggerFailedType, Data: data})
+	return err
+}
+
+func (f *feed) inputFor(t AnyTrigger, e *Event) (raw json.RawMessage, err error) {
+	if failure := guard("", func() error { raw, err = t.input(e); return err }); failure != nil {
+		return nil, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
+	}
+	return raw, nil
+}
+
+// wake delivers an event to the runs that await it, or keeps it for those that will.
+func (f *feed) wake(ctx context.Context, e *Event) error {
+	if e.CorrelationID == "" {
+		return nil
+	}
+	k := awaitKey{e.Type, e.CorrelationID}
+	runs := f.open[k]
+	delete(f.open, k)
+	for id := range runs {
+		if err := f.deliver(ctx, id, k, e.ID.String(), e.Data); err != nil {
+			f.open[k] = runs
+			return err
+		}
+	}
+	if len(f.earlyOrder) >= earlyEvents {
+		delete(f.early, f.earlyOrder[0])
+		f.earlyOrder = f.earlyOrder[1:]
+	}
+	if _, known := f.early[k]; !known {
+		f.earlyOrder = append(f.earlyOrder, k)
+	}
+	f.early[k] = earlyEvent{id: e.ID.String(), value: e.Data, at: e.Position}
+	return nil
+}
+
+func (f *feed) deliver(ctx context.Context, id domain.RunID, k awaitKey, event string, value json.RawMessage) error {
+	if checkPayload("the event", value) != nil {
+		return nil
+	}
+	err := f.c.do(ctx, id, &request{intent: machine.EventSeen{Type: k.eventType, Correlation: k.correlation, ID: event, Value: value},
+		ctx: requestContext{actor: f.c.cfg.Node, causation: event}})
+	if isRefusal(err) || errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// opened handles an await that was opened: the event may have come before, but after the run's
+// start.
+func (f *feed) opened(ctx context.Context, run domain.RunID, e *domain.Recorded) error {
+	fact, err := domain.DecodeFact(e)
+	if err != nil {
+		return err
+	}
+	a, ok := fact.Event.(*domain.AwaitOpened)
+	if !ok || a.Event == "" {
+		return nil
+	}
+	k := awaitKey{a.Event, a.Correlation}
+	f.add(k, run)
+	started, err := f.startOf(ctx, run)
+	if err != nil {
+		return err
+	}
+	if early, ok := f.early[k]; ok {
+		if early.at > started {
+			return f.deliver(ctx, run, k, early.id, early.value)
+		}
+		return nil
+	}
+	if started >= f.from && len(f.earlyOrder) < earlyEvents {
+		return nil // everything since is in memory
+	}
+	for r, err := range f.c.log.ReadAll(ctx, started, domain.Filter{}) {
+		if err != nil {
+			return err
+		}
+		if r.Position >= e.Position {
+			return nil
+		}
+		if r.Type == a.Event {
+			if ev := eventOf(&r); ev.CorrelationID == a.Correlation {
+				return f.deliver(ctx, run, k, ev.ID.String(), ev.Data)
+			}
+		}
+	}
+	return nil
+}
+
+// startOf returns the position of a run's first event.
+func (f *feed) startOf(ctx context.Context, run domain.RunID) (domain.Position, error) {
+	for r, err := range f.c.log.ReadStream(ctx, domain.RunStream(run), 0) {
+		return r.Position, err
+	}
+	return 0, nil
+}

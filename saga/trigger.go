@@ -1,0 +1,95 @@
+package saga
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Event is a domain event as a trigger sees it.
+type Event struct {
+	ID     uuid.UUID
+	Type   string
+	Stream string
+	Data   json.RawMessage
+	// CorrelationID and CausationID are those of the event's metadata, if any.
+	CorrelationID, CausationID string
+	Position                   domain.Position
+	Created                    time.Time
+}
+
+// AnyTrigger is a trigger of whatever types. Only *Trigger implements it.
+type AnyTrigger interface {
+	matches(e *Event) bool
+	sagaOf() AnySaga
+	// input computes the run's input from the event.
+	input(e *Event) (json.RawMessage, error)
+	eventType() string
+}
+
+// Trigger starts a run of a saga for each domain event of a type. The event's id makes the run's
+// id, so an event starts one run however often it is delivered. Its fields are set
+// before it is registered and not changed afterwards.
+type Trigger[In, Out any] struct {
+	// Type is the event's type. Required.
+	Type string
+	// StreamPrefix, if set, is how the names of the event's streams begin.
+	StreamPrefix string
+	// When, if set, selects the events. It must be a pure function.
+	When func(Event) bool
+	// Saga is what is started. Required.
+	Saga *Saga[In, Out]
+	// Input computes the run's input; nil reads the event's data as the input. It must be a
+	// pure function. An event for which it fails starts nothing; that is logged and recorded in
+	// the stream atone-triggers.
+	Input func(Event) (In, error)
+}
+
+func (t *Trigger[In, Out]) eventType() string { return t.Type }
+
+func (t *Trigger[In, Out]) sagaOf() AnySaga { return t.Saga }
+
+func (t *Trigger[In, Out]) matches(e *Event) bool {
+	return e.Type == t.Type && strings.HasPrefix(e.Stream, t.StreamPrefix) && (t.When == nil || t.When(*e))
+}
+
+func (t *Trigger[In, Out]) input(e *Event) (json.RawMessage, error) {
+	if t.Input == nil {
+		return e.Data, nil
+	}
+	in, err := t.Input(*e)
+	if err != nil {
+		return nil, err
+	}
+	return encode(in)
+}
+
+// RegisterTriggers makes triggers, and the sagas that they start, known. A coordinator that has
+// triggers for the first time begins with the events that are appended from then on.
+func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
+	if c.state.Load() != stateIdle {
+		return errors.New("register before Run: a running coordinator's triggers are fixed")
+	}
+	var errs []error
+	for _, t := range triggers {
+		switch {
+		case t == nil:
+			errs = append(errs, errors.New("trigger is nil"))
+		case domain.ReservedType(t.eventType()):
+			errs = append(errs, fmt.Errorf("trigger on event type %q: it is empty or reserved for atone's own events", t.eventType()))
+		default:
+			errs = append(errs, c.registry.addSaga(t.sagaOf()))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	c.triggers = append(c.triggers, triggers...)
+	return nil
+}

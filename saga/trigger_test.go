@@ -1,0 +1,209 @@
+package saga_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// beginWith is begin with triggers.
+func beginWith(t testing.TB, log domain.Log, cfg saga.Config, triggers []saga.AnyTrigger, sagas ...saga.AnySaga) *saga.Coordinator {
+	t.Helper()
+	c, _ := beginStoppable(t, log, cfg, triggers, sagas...)
+	return c
+}
+
+// beginStoppable returns a function that stops the coordinator before the test ends.
+func beginStoppable(t testing.TB, log domain.Log, cfg saga.Config, triggers []saga.AnyTrigger, sagas ...saga.AnySaga) (*saga.Coordinator, func()) {
+	t.Helper()
+	cfg.Log = log
+	c, err := saga.New(cfg)
+	require.NoError(t, err)
+	require.NoError(t, c.Register(sagas...))
+	require.NoError(t, c.RegisterTriggers(triggers...))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	stopped := false
+	stop := func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-ended)
+		}
+	}
+	t.Cleanup(stop)
+	<-c.Ready()
+	return c, stop
+}
+
+func domainEvent(eventType, correlation string, payload any) domain.NewEvent {
+	data, _ := json.Marshal(payload)
+	meta, _ := json.Marshal(map[string]string{"$correlationId": correlation})
+	return domain.NewEvent{ID: uuid.New(), Type: eventType, Data: data, Metadata: meta}
+}
+
+func TestEachEventStartsOneRunHoweverOftenItIsDelivered(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	ship := &saga.Action[order, order]{Name: "ship", Effect: saga.NoEffect, Do: func(_ context.Context, o order) (order, error) {
+		calls.Add(1)
+		return o, nil
+	}}
+	s := saga.Define("ship-order", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[order] { return saga.Do(f, ship, in.In) })
+	trigger := &saga.Trigger[order, order]{Type: "order-placed", StreamPrefix: "shop-", Saga: s,
+		When: func(e saga.Event) bool { return e.Stream != "shop-closed" },
+		Input: func(e saga.Event) (order, error) {
+			var o order
+			if err := json.Unmarshal(e.Data, &o); err != nil {
+				return o, err
+			}
+			if o.ID == "bad" {
+				return o, errors.New("no such order")
+			}
+			return order{o.ID + "!"}, nil
+		}}
+	log := memlog.New()
+	ctx := t.Context()
+	old := domainEvent("order-placed", "", order{"before the first start"})
+	_, err := log.Append(ctx, "shop-1", domain.AnyRevision, old)
+	require.NoError(t, err)
+	c, stop := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+
+	placed := domainEvent("order-placed", "corr-7", order{"7"})
+	_, err = log.Append(ctx, "shop-1", domain.AnyRevision, placed)
+	require.NoError(t, err)
+	for stream, e := range map[string]domain.NewEvent{
+		"other-1": domainEvent("order-placed", "", order{"other stream"}), "shop-closed": domainEvent("order-placed", "", order{"not wanted"}),
+		"shop-2": domainEvent("order-changed", "", order{"other type"}), "shop-3": domainEvent("order-placed", "", order{"bad"}),
+	} {
+		_, err := log.Append(ctx, stream, domain.AnyRevision, e)
+		require.NoError(t, err)
+	}
+	id := domain.RunIDForEvent("ship-order", placed.ID)
+	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
+	out, err := saga.RunOf[order](c, id).Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, order{"7!"}, out)
+	v, err := c.Describe(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, "trigger order-placed", v.Actor)
+	failed := func() (n int) {
+		for e, err := range log.ReadStream(ctx, "atone-triggers", 0) {
+			require.NoError(t, err)
+			if e.Type == "atone.trigger_failed.v1" {
+				n++
+			}
+		}
+		return n
+	}
+	require.Eventually(t, func() bool { return failed() == 1 }, 10*time.Second, time.Millisecond, "the bad event is recorded")
+
+	stop()
+	// A second life delivers the events since the last saved position again.
+	c2, _ := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+	next := domainEvent("order-placed", "", order{"8"})
+	_, err = log.Append(ctx, "shop-1", domain.AnyRevision, next)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := c2.Describe(ctx, domain.RunIDForEvent("ship-order", next.ID))
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	_, err = c2.Wait(ctx, domain.RunIDForEvent("ship-order", next.ID))
+	require.NoError(t, err)
+	require.EqualValues(t, 2, calls.Load())
+	for e, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
+		require.NoError(t, err)
+		m, err := domain.DecodeMeta(e.Metadata)
+		require.NoError(t, err)
+		require.Equal(t, "corr-7", m.CorrelationID)
+		if e.Revision == 0 {
+			require.Equal(t, placed.ID.String(), m.CausationID)
+		}
+	}
+}
+
+func awaiting() *saga.Saga[string, int] {
+	prepare := &saga.Action[string, string]{Name: "prepare", Effect: saga.NoEffect, Do: func(_ context.Context, s string) (string, error) { return s, nil }}
+	return saga.Define("await-payment", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[int] {
+		id := saga.Do(f, prepare, in.In)
+		return saga.AwaitEvent[int](f, "payment-made", id.In)
+	})
+}
+
+func TestAwaitWakesOnItsDomainEventByCorrelation(t *testing.T) {
+	t.Parallel()
+	log, s, ctx := memlog.New(), awaiting(), t.Context()
+	c, stop := beginStoppable(t, log, saga.Config{}, nil, s)
+	early, err := saga.Start(ctx, c, s, "early")
+	require.NoError(t, err)
+	later, err := saga.Start(ctx, c, s, "later")
+	require.NoError(t, err)
+	waits := func(c *saga.Coordinator, id domain.RunID) func() bool {
+		return func() bool {
+			v, err := c.Describe(ctx, id)
+			return err == nil && len(v.Steps) == 2 && v.Steps[1].Phase.String() == "waiting"
+		}
+	}
+	require.Eventually(t, waits(c, early.ID), 10*time.Second, time.Millisecond)
+	require.Eventually(t, waits(c, later.ID), 10*time.Second, time.Millisecond)
+	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "somebody else", 1), domainEvent("payment-made", "early", 2))
+	require.NoError(t, err)
+	n, err := early.Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	stop()
+
+	// The other one is woken after a restart, by an event that came while nobody ran.
+	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "later", 3))
+	require.NoError(t, err)
+	c2 := beginWith(t, log, saga.Config{}, nil, s)
+	n, err = saga.RunOf[int](c2, later.ID).Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+}
+
+func TestEventBetweenTheRunsStartAndItsAwaitIsNotMissed(t *testing.T) {
+	t.Parallel()
+	log, ctx := memlog.New(), t.Context()
+	started, goOn := make(chan struct{}), make(chan struct{})
+	hold := &saga.Action[string, string]{Name: "hold", Effect: saga.NoEffect, Do: func(_ context.Context, s string) (string, error) {
+		close(started)
+		<-goOn
+		return s, nil
+	}}
+	s := saga.Define("await-late", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[int] {
+		id := saga.Do(f, hold, in.In)
+		first := saga.AwaitEvent[int](f, "payment-made", id.In, saga.Name("first"))
+		second := saga.AwaitEvent[int](f, "payment-made", id.In, saga.Name("second"))
+		return saga.Return(f, func(v saga.View) int { return 10*first.In(v) + second.In(v) })
+	})
+	c := beginWith(t, log, saga.Config{}, nil, s)
+	_, err := log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 9))
+	require.NoError(t, err)
+	run, err := saga.Start(ctx, c, s, "x")
+	require.NoError(t, err)
+	<-started
+	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 4))
+	require.NoError(t, err)
+	close(goOn)
+	require.Eventually(t, func() bool {
+		v, err := c.Describe(ctx, run.ID)
+		return err == nil && len(v.Steps) == 3
+	}, 10*time.Second, time.Millisecond, "the first await took the event")
+	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 5))
+	require.NoError(t, err)
+	n, err := run.Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 45, n, "an event from before the start does not count, and none counts twice")
+}
