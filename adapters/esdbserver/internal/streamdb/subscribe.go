@@ -41,6 +41,12 @@ func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *F
 		changed, stop := db.tail.follow("")
 		defer stop()
 		s := &allSubscriber{at: after, filter: filter, yield: yield}
+		// What the log holds now is no news, even if the tail has not got there yet.
+		end, err := db.EndPosition(ctx)
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
 		for {
 			wake := changed()
 			events, live := db.tail.after(s.at, liveBatch)
@@ -50,7 +56,7 @@ func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *F
 				}
 			}
 			switch {
-			case !live:
+			case !live || s.at < end && len(events) == 0:
 				s.caughtUp = false
 				if !s.catchUp(ctx, db) {
 					return
