@@ -84,6 +84,9 @@ type Node struct {
 	// Saga and Version name the child.
 	Saga    string `json:"saga,omitempty"`
 	Version int    `json:"version,omitempty"`
+	// NoReturn marks a child that can't be undone once it completed: it has a pivot or does
+	// something irreversible.
+	NoReturn bool `json:"no_return,omitempty"`
 	// MaxRounds bounds a plan node.
 	MaxRounds int `json:"max_rounds,omitempty"`
 

@@ -87,6 +87,7 @@ func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(View) In, opts ...
 	default:
 		f.b.child(st, s)
 		st.noReturn = s.noReturn
+		node.NoReturn = s.noReturn != ""
 	}
 	f.b.uses(st.key, reflect.TypeFor[In]())
 	f.b.uses(st.key, reflect.TypeFor[Out]())

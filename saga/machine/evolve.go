@@ -311,6 +311,9 @@ func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
 	}
 	if e.State == domain.RunIsCompleted {
 		st.Output = e.Output
+		if st.Node.NoReturn {
+			s.PastPivot, s.Cancel = true, nil
+		}
 		s.complete(st)
 		return
 	}

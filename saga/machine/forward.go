@@ -89,7 +89,8 @@ func (s *State) nextRound(p *Step) {
 }
 
 func (s *State) plannerNode(p *Step) *domain.Node {
-	return &domain.Node{Name: PlannerStep, Kind: domain.KindDo, Action: p.Node.Action, Key: p.Node.Key + "/*/" + PlannerStep}
+	return &domain.Node{Name: PlannerStep, Kind: domain.KindDo, Action: p.Node.Action, Rule: p.Node.Rule, Accepted: p.Node.Accepted,
+		Key: p.Node.Key + "/*/" + PlannerStep}
 }
 
 // PlannerStep is the name, in each round of a plan node, of the step that plans it.
