@@ -3,8 +3,8 @@ package saga
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
