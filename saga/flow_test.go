@@ -102,7 +102,7 @@ func (r *flowRun) turn() bool {
 		if waiting.Signal != "" {
 			r.decide(machine.Signal{Name: waiting.Signal, ID: strconv.FormatInt(r.state.Revision, 10), Value: value})
 		} else {
-			r.decide(machine.EventSeen{ID: fmt.Sprint("event-", r.state.Revision), Type: waiting.Event, Correlation: waiting.Correlation, ID: "e", Value: value})
+			r.decide(machine.EventSeen{ID: fmt.Sprint("event-", r.state.Revision), Type: waiting.Event, Correlation: waiting.Correlation, Value: value})
 		}
 	case !waiting.Due.IsZero():
 		r.now = waiting.Due
