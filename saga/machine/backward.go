@@ -32,7 +32,11 @@ func (s *State) turnBack(st *Step) {
 			s.afterTurn(st) // else its outcome is awaited first
 		}
 	case domain.KindChild:
-		if st.Phase == Waiting || st.Phase == Done || st.Phase == Stuck && !st.ChildState.Ended() {
+		if st.Phase == Done && st.ChildState != domain.RunIsCompleted && (st.Child == domain.RunID{} || st.ChildState.Ended()) {
+			s.settle(st, Left) // a person did the child's work, and no run of ours can undo it
+			return
+		}
+		if st.Phase == Waiting || st.Phase == Done || st.Phase == Stuck && st.ChildState != "" && !st.ChildState.Ended() {
 			s.set(st, UndoDue)
 			return
 		}

@@ -43,8 +43,12 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 	case &s.watch:
 		on = "watch"
 	}
+	output := st.Output
+	if (st.Node.Kind == domain.KindSequence || st.Node.Kind == domain.KindEach) && (st.Turning || st.Phase != Done) {
+		output = nil // that of a composite which is turned back is read by nobody, and not kept in snapshots
+	}
 	d.line("%s%s %q key %q %s in %s out %s doubt %v turning %v late %s cause %s incident %q due %s await %q %q %q child %s %s handler %v about %s",
-		indent, st.Node.Kind, st.Path, st.Node.Key, st.Phase, st.Input, st.Output, st.InDoubt, st.Turning, st.Late, asJSON(st.Cause), st.Incident, when(st.Due),
+		indent, st.Node.Kind, st.Path, st.Node.Key, st.Phase, st.Input, output, st.InDoubt, st.Turning, st.Late, asJSON(st.Cause), st.Incident, when(st.Due),
 		st.Signal, st.Event, st.Correlation, st.Child, st.ChildState, st.Handler, pathOf(st.About))
 	for _, t := range []*Tries{&st.Do, &st.Undo, &st.Probe} {
 		d.line("%s  tries n %d base %d first %s last %s due %s beat %s retry %s running %v cause %s details %s node %q", indent, t.N, t.Base, when(t.First), when(t.Last), when(t.Due),
