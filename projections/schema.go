@@ -101,7 +101,7 @@ func (v *View) filter() domain.Filter {
 	return v.Filter
 }
 
-var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,23}$`)
 
 // Validate reports everything that is wrong with the view's definition.
 func (v *View) Validate() error {

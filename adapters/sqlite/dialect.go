@@ -48,10 +48,6 @@ func (dialect) WordsIndex(physical, key, words string) []string {
 	}
 }
 
-func (dialect) DropWords(physical string) []string {
-	return []string{`DROP TABLE IF EXISTS "` + physical + `_words"`}
-}
-
 // MatchWords looks at the row's own words: the index is only asked where it drives the query.
 func (dialect) MatchWords(words string, of []string, arg func(any) string) string {
 	conds := make([]string, len(of))

@@ -16,8 +16,6 @@ type Dialect interface {
 	// WordsIndex returns the statements that index the words of a table (its physical name is
 	// given, quoted without the quotes) whenever rows change.
 	WordsIndex(physical, key, words string) []string
-	// DropWords returns the statements that remove what WordsIndex made, the table being there still.
-	DropWords(physical string) []string
 	// MatchWords returns a condition on row t of a table: its words column has, for each of the
 	// words, one that begins with it. arg adds an argument and returns its placeholder.
 	MatchWords(words string, of []string, arg func(any) string) string

@@ -260,3 +260,13 @@ func Choose(v *projections.View, n int, at func(int) Listed) int {
 	}
 	return best
 }
+
+// Close lets go of the prepared statements.
+func (s *Space) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.statements {
+		_ = st.Close() // the table that it was for is gone
+	}
+	s.statements = nil
+}

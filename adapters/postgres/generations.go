@@ -1,0 +1,164 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/sqlstore"
+)
+
+// Generations implements [projections.Store].
+func (s *Store) Generations(ctx context.Context, view string) ([]projections.Generation, error) {
+	list, err := sqlstore.Generations(ctx, s.db, dialect{}, view)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: list the generations of %s: %w", view, err)
+	}
+	out := make([]projections.Generation, len(list))
+	for i, g := range list {
+		out[i] = g.Generation
+	}
+	return out, nil
+}
+
+// Create implements [projections.Store].
+func (s *Store) Create(ctx context.Context, v *projections.View) (number int, err error) {
+	err = s.within(ctx, nil, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`, s.cfg.Schema+"/"+v.Name); err != nil {
+			return err
+		}
+		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
+		if err != nil {
+			return err
+		}
+		number = 1
+		if n := len(list); n > 0 {
+			number = list[n-1].Number + 1
+		}
+		return s.space(v, number).Create(ctx, tx)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("postgres: create the tables of %s: %w", v.Name, err)
+	}
+	return number, nil
+}
+
+// Update implements [projections.Store].
+func (s *Store) Update(ctx context.Context, v *projections.View, generation int, from, to projections.Checkpoint, apply func(projections.Tx) error) error {
+	err := s.space(v, generation).Update(ctx, from, to, apply)
+	if isUndefinedTable(err) {
+		return fmt.Errorf("postgres: generation %d of %s was dropped (%w): %w", generation, v.Name, err, projections.ErrSuperseded)
+	}
+	return err
+}
+
+// Promote implements [projections.Store].
+func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
+	var dropped []int
+	err := s.within(ctx, nil, func(tx *sql.Tx) error {
+		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
+		if err != nil {
+			return err
+		}
+		for _, g := range list {
+			if g.Number < generation {
+				dropped = append(dropped, g.Number)
+				if err := dropTables(ctx, tx, v.Name, g.Number); err != nil {
+					return err
+				}
+			}
+		}
+		return s.space(v, generation).Promote(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("postgres: promote generation %d of %s: %w", generation, v.Name, err)
+	}
+	s.forget(v.Name, dropped)
+	return nil
+}
+
+// Drop implements [projections.Store].
+func (s *Store) Drop(ctx context.Context, v *projections.View, generation int) error {
+	err := s.within(ctx, nil, func(tx *sql.Tx) error {
+		if err := dropTables(ctx, tx, v.Name, generation); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM atone_generations WHERE view = $1 AND generation = $2 AND live = 0`, v.Name, generation)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("postgres: drop generation %d of %s: %w", generation, v.Name, err)
+	}
+	s.forget(v.Name, []int{generation})
+	return nil
+}
+
+// dropTables drops whatever tables the generation has: an earlier version of the view had others.
+func dropTables(ctx context.Context, tx *sql.Tx, view string, number int) (err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1)`, prefix(view, number))
+	if err != nil {
+		return err
+	}
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		names = append(names, name)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := tx.ExecContext(ctx, `DROP TABLE "`+name+`"`); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget lets go of the prepared statements of dropped generations.
+func (s *Store) forget(view string, numbers []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, space := range s.spaces {
+		for _, n := range numbers {
+			if k.view.Name == view && k.number == n {
+				delete(s.spaces, k)
+				space.Close()
+			}
+		}
+	}
+}
+
+// Select implements [projections.Store]: catalog and rows are read in one snapshot.
+func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
+	for {
+		page, err = s.selectOnce(ctx, v, q)
+		if isUndefinedTable(err) {
+			continue // a swap came between: ask the new tables
+		}
+		return page, err
+	}
+}
+
+func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
+	err = s.within(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(tx *sql.Tx) error {
+		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
+		if err != nil {
+			return fmt.Errorf("postgres: list the generations of %s: %w", v.Name, err)
+		}
+		best := sqlstore.Choose(v, len(list), func(i int) sqlstore.Listed { return list[i] })
+		if best < 0 {
+			return fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
+		}
+		page.As = list[best].Generation
+		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: page.As.Number, Prefix: prefix(v.Name, page.As.Number)}
+		page.Rows, err = space.Select(ctx, tx, q)
+		return err
+	})
+	return page, err
+}

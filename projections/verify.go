@@ -1,0 +1,205 @@
+package projections
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Finding is something in the log that should not be there, or is there no more.
+type Finding struct {
+	Stream   string `json:"stream"`
+	Revision uint64 `json:"revision"`
+	// Type is the event's wire name; empty for an event that is missing.
+	Type string `json:"type,omitempty"`
+	// Problem says in a sentence what is wrong.
+	Problem string `json:"problem"`
+}
+
+// String returns the finding as a sentence.
+func (f Finding) String() string {
+	if f.Type == "" {
+		return fmt.Sprintf("%s revision %d: %s", f.Stream, f.Revision, f.Problem)
+	}
+	return fmt.Sprintf("%s revision %d (%s): %s", f.Stream, f.Revision, f.Type, f.Problem)
+}
+
+// Verification is what a check of the log found.
+type Verification struct {
+	// Runs and Events count what was checked, Anchored the anchored heads that were compared.
+	Runs, Events, Anchored int
+	// Findings is empty where everything is as it was written. After 1,000 findings no more
+	// are kept; Found counts them all.
+	Findings []Finding
+	Found    int
+	// Heads are the ends of the runs' chains, for an anchor, sorted by run.
+	Heads []Head
+}
+
+// OK reports whether nothing was found.
+func (v *Verification) OK() bool { return v.Found == 0 }
+
+const keptFindings = 1000
+
+func (v *Verification) found(stream string, revision uint64, eventType, problem string) {
+	if v.Found++; v.Found <= keptFindings {
+		v.Findings = append(v.Findings, Finding{Stream: stream, Revision: revision, Type: eventType, Problem: problem})
+	}
+}
+
+// VerifyRun checks the chain of one run, and what the anchors say of it. It finds any event that
+// was changed, removed from between others, inserted or reordered by somebody who did not
+// rewrite all hashes after it; with anchors, also a rewritten chain and a removed end.
+// The error is one of reading the log; what is wrong with the events is in the Verification.
+func VerifyRun(ctx context.Context, source Source, run domain.RunID, anchors ...*Anchor) (*Verification, error) {
+	c := newChecker(anchors)
+	for id := range c.anchored {
+		if id != run {
+			delete(c.anchored, id)
+		}
+	}
+	for r, err := range source.ReadStream(ctx, domain.RunStream(run), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("verify run %s: %w", run, err)
+		}
+		c.check(run, &r)
+	}
+	if len(c.chains) == 0 && len(c.anchored) == 0 {
+		return nil, fmt.Errorf("verify run %s: %w", run, ErrNotFound)
+	}
+	return c.finish(), nil
+}
+
+// VerifyAll checks the chains of all runs, and that each plan is the one that its hash names, in one pass over the log.
+// It keeps about 200 bytes of memory for each run. See [VerifyRun].
+func VerifyAll(ctx context.Context, source Source, anchors ...*Anchor) (*Verification, error) {
+	c := newChecker(anchors)
+	filter := domain.Filter{Prefixes: []string{domain.RunPrefix, domain.PlanPrefix}}
+	for r, err := range source.ReadAll(ctx, 0, filter) {
+		if err != nil {
+			return nil, fmt.Errorf("verify the log: %w", err)
+		}
+		if run, ok := domain.RunOfStream(r.Stream); ok {
+			c.check(run, &r)
+		} else if hash, ok := strings.CutPrefix(r.Stream, domain.PlanPrefix); ok {
+			c.checkPlan(hash, &r)
+		}
+	}
+	return c.finish(), nil
+}
+
+// chain is a run's chain as far as it was followed.
+type chain struct {
+	next uint64
+	hash domain.ChainHash
+}
+
+type checker struct {
+	Verification
+	chains   map[domain.RunID]*chain
+	anchored map[domain.RunID][]Head
+}
+
+func newChecker(anchors []*Anchor) *checker {
+	c := &checker{chains: make(map[domain.RunID]*chain), anchored: make(map[domain.RunID][]Head)}
+	for _, a := range anchors {
+		for _, h := range a.Heads {
+			c.anchored[h.Run] = append(c.anchored[h.Run], h)
+		}
+	}
+	return c
+}
+
+// check follows the run's chain over one more event. After a break it goes on from the hash that the event
+// carries, so that each event that was tampered with is named, and not all those after it.
+func (c *checker) check(run domain.RunID, r *domain.Recorded) {
+	c.Events++
+	ch := c.chains[run]
+	if ch == nil {
+		ch = &chain{}
+		c.chains[run] = ch
+	}
+	switch {
+	case r.Revision > ch.next:
+		c.found(r.Stream, ch.next, "", missing(ch.next, r.Revision))
+	case r.Revision < ch.next:
+		c.found(r.Stream, r.Revision, r.Type, "the event is out of order: it comes after revision "+fmt.Sprint(ch.next-1))
+	}
+	hash, err := domain.Verify(r, ch.hash)
+	if err != nil {
+		c.found(r.Stream, r.Revision, r.Type, broken(err))
+		hash = carried(r)
+	}
+	ch.hash, ch.next = hash, r.Revision+1
+	for _, h := range c.anchored[run] {
+		if h.Revision == r.Revision {
+			c.Anchored++
+			if h.Hash != hash {
+				c.found(r.Stream, r.Revision, r.Type, "the anchor vouches for another chain up to here: the run's history was rewritten")
+			}
+		}
+	}
+}
+
+func missing(from, to uint64) string {
+	if to == from+1 {
+		return "the event is missing"
+	}
+	return fmt.Sprintf("the events up to revision %d are missing", to-1)
+}
+
+// broken says what a failed check of an event means.
+func broken(err error) string {
+	if !errors.Is(err, domain.ErrTampered) {
+		return err.Error()
+	}
+	return "it is not what was written after the event before: it was changed, inserted or moved, or its predecessor was replaced"
+}
+
+// carried returns the hash that the event says it has, or the zero hash.
+func carried(r *domain.Recorded) domain.ChainHash {
+	i := bytes.LastIndex(r.Metadata, []byte(`"hash":"`))
+	if i < 0 {
+		return domain.ChainHash{}
+	}
+	text, _, _ := bytes.Cut(r.Metadata[i+len(`"hash":"`):], []byte(`"`))
+	h, err := domain.ParseChainHash(string(text))
+	if err != nil {
+		return domain.ChainHash{}
+	}
+	return h
+}
+
+func (c *checker) checkPlan(hash string, r *domain.Recorded) {
+	c.Events++
+	plan, err := domain.ParsePlan(r.Data)
+	switch {
+	case err != nil:
+		c.found(r.Stream, r.Revision, r.Type, "the plan can't be read: "+err.Error())
+	case plan.Hash() != hash:
+		c.found(r.Stream, r.Revision, r.Type, "the plan is not the one that its hash names: it was changed")
+	}
+}
+
+// finish lists the heads and looks for anchored events that were not there.
+func (c *checker) finish() *Verification {
+	for run, ch := range c.chains {
+		c.Heads = append(c.Heads, Head{Run: run, Revision: ch.next - 1, Hash: ch.hash})
+	}
+	slices.SortFunc(c.Heads, func(a, b Head) int { return bytes.Compare(a.Run[:], b.Run[:]) })
+	c.Runs = len(c.Heads)
+	for run, heads := range c.anchored {
+		for _, h := range heads {
+			if ch := c.chains[run]; ch == nil || h.Revision >= ch.next {
+				c.found(domain.RunStream(run), h.Revision, "", "the event is missing, and so is all after it: the anchor vouches for it")
+			}
+		}
+	}
+	slices.SortStableFunc(c.Findings, func(a, b Finding) int { return strings.Compare(a.Stream, b.Stream) })
+	return &c.Verification
+}
