@@ -30,9 +30,6 @@ type Filter struct {
 	Interval int
 }
 
-// liveBatch is how many events are taken from the tail at once.
-const liveBatch = 256
-
 // SubscribeAll yields the events after the position, first the stored ones, then each new
 // one, in order, none twice, until ctx ends or reading fails. A reader that is slow
 // blocks nobody; it falls back to reading the log. With a filter it yields checkpoints.
@@ -49,7 +46,7 @@ func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *F
 		}
 		for {
 			wake := changed()
-			events, live := db.tail.after(s.at, liveBatch)
+			events, live := db.tail.after(s.at)
 			for i := range events {
 				if !s.deliver(Present(events[i])) {
 					return
@@ -61,7 +58,7 @@ func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *F
 				if !s.catchUp(ctx, db) {
 					return
 				}
-			case len(events) == liveBatch:
+			case len(events) > 0:
 				// there may be more
 			case !s.caughtUp:
 				if !s.announce() {

@@ -63,16 +63,27 @@ func (t *tail) wake(name string) {
 	}
 }
 
-// after returns up to max events after the position; ok is false when the tail does not
-// reach back that far.
-func (t *tail) after(position domain.Position, max int) (events []domain.Recorded, ok bool) {
+// A reader takes at most so much from the tail at once, so that one that is slow holds on
+// to no more.
+const (
+	batchEvents = 256
+	batchBytes  = 1 << 20
+)
+
+// after returns the next events after the position, none if there are none yet; ok is
+// false when the tail does not reach back that far.
+func (t *tail) after(position domain.Position) (events []domain.Recorded, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if position < t.floor {
 		return nil, false
 	}
 	from := sort.Search(len(t.events), func(i int) bool { return t.events[i].Position > position })
-	to := min(len(t.events), from+max)
+	to, bytes := from, 0
+	for to < min(len(t.events), from+batchEvents) && bytes < batchBytes {
+		bytes += t.events[to].Size()
+		to++
+	}
 	return append([]domain.Recorded(nil), t.events[from:to]...), true
 }
 
