@@ -36,7 +36,7 @@ func (st *Step) giveUp() {
 
 func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	st := s.steps[e.Step]
-	if st == nil {
+	if st == nil || !st.mayStart(e.Direction) {
 		return
 	}
 	s.Blocked = ""
@@ -63,9 +63,39 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 }
 
+// mayStart reports whether the step owes an attempt of that direction.
+func (st *Step) mayStart(dir domain.Direction) bool {
+	if st.Node.Action == nil {
+		return false
+	}
+	switch st.Phase {
+	case Ready, Backoff:
+		return dir == st.direction() && st.Node.Kind == domain.KindDo
+	case ProbeDue:
+		return dir == domain.Probe
+	case UndoDue, UndoBackoff:
+		return dir == domain.Undo
+	}
+	return false
+}
+
+// maySucceed reports whether a success of that direction, in time or late, is still to come.
+func (st *Step) maySucceed(dir domain.Direction) bool {
+	if st.Node.Action == nil {
+		return false
+	}
+	switch st.Phase {
+	case Running, Backoff, ProbeDue, Probing, Failed, Stuck:
+		return dir == st.direction()
+	case Undoing, UndoBackoff, UndoFailed, UndoStuck:
+		return dir == domain.Undo
+	}
+	return false
+}
+
 func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 	st := s.steps[e.Step]
-	if st == nil {
+	if st == nil || !st.maySucceed(e.Direction) {
 		return
 	}
 	t := st.tries(e.Direction)
@@ -99,7 +129,7 @@ func (s *State) succeed(st *Step) {
 
 func (s *State) attemptFailed(e *domain.AttemptFailed) {
 	st := s.steps[e.Step]
-	if st == nil {
+	if st == nil || !(st.Phase == Running && e.Direction == st.direction() || st.Phase == Undoing && e.Direction == domain.Undo) || st.Node.Action == nil {
 		return
 	}
 	t := st.tries(e.Direction)

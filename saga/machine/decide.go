@@ -76,7 +76,10 @@ func (in Evaluated) decide(s *State, now time.Time) ([]domain.Event, error) {
 		}
 		return one(&domain.ChildStarted{Step: in.Step, Run: domain.ChildRunID(s.Run, name), Saga: st.Node.Saga, Version: st.Node.Version, Input: in.Value})
 	}
-	return one(s.startEvent(st, domain.Do, in.Value, in.Node, now))
+	if st.Node.Kind != domain.KindDo {
+		return nil, ErrStale
+	}
+	return one(s.startEvent(st, st.direction(), in.Value, in.Node, now))
 }
 
 // Begin starts the attempt that a step owes and whose input is known: a retry, an undo, a
@@ -91,6 +94,9 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
+	}
+	if st.Node.Action == nil && st.Phase != UndoDue {
+		return nil, ErrStale
 	}
 	switch st.Phase {
 	case Ready:

@@ -72,14 +72,17 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 		s.end(domain.RunIsAbandoned, at)
 	case *domain.RunStuck:
 		s.Incidents++
-		if st := s.steps[e.Step]; st != nil {
-			if e.Direction == domain.Undo {
+		s.on(e.Step, func(st *Step) {
+			switch st.Phase {
+			case UndoFailed:
 				s.set(st, UndoStuck)
-			} else {
+			case Failed:
 				s.set(st, Stuck)
+			default:
+				return
 			}
 			st.Incident = e.Incident
-		}
+		})
 	case *domain.RunPaused:
 		s.Paused, s.PauseReason = true, e.Reason
 	case *domain.RunResumed:
@@ -93,7 +96,7 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 }
 
 func (s *State) runTurnedBack(e *domain.RunTurnedBack) {
-	if s.root == nil || s.Turning {
+	if s.root == nil || s.Turning || s.End != "" && s.End != domain.RunIsCompleted {
 		return
 	}
 	s.Turning, s.Cause, s.Cancel = true, &e.Cause, nil
@@ -103,7 +106,7 @@ func (s *State) runTurnedBack(e *domain.RunTurnedBack) {
 
 // end closes the run. What was owed is owed no more, save failure handlers and late undos.
 func (s *State) end(state domain.RunState, at time.Time) {
-	if s.root == nil {
+	if s.root == nil || s.End != "" || state != domain.RunIsAbandoned && !s.finish {
 		return
 	}
 	s.End, s.EndedAt, s.finish = state, at, false
@@ -130,50 +133,52 @@ func (s *State) evolveStep(e domain.Event) {
 	case *domain.StepFailed:
 		s.on(e.Step, func(st *Step) { s.stepFailed(st, e.Cause) })
 	case *domain.StepIgnored:
-		s.on(e.Step, func(st *Step) { s.goOn(st, Ignored) })
+		s.at(e.Step, "", Failed, func(st *Step) { s.goOn(st, Ignored) })
 	case *domain.ItemFailed:
-		s.on(e.Step, func(st *Step) {
-			if e.Item >= 0 && e.Item < len(st.kids) && st.kids[e.Item] != nil && !st.kids[e.Item].Turning {
-				st.failures++
-				st.kids[e.Item].Cause = &e.Cause
-				s.turnBack(st.kids[e.Item])
-			}
-		})
+		s.at(e.Step, domain.KindEach, Active, func(st *Step) { s.itemFailed(st, e) })
 	case *domain.StepRetried:
 		s.on(e.Step, func(st *Step) { s.retried(st, e.Direction) })
 	case *domain.StepResolved:
 		s.on(e.Step, func(st *Step) { s.resolved(st, e) })
 	case *domain.BranchChosen:
-		s.on(e.Step, func(st *Step) { s.chosen(st, e.Branch) })
+		s.at(e.Step, domain.KindSwitch, Ready, func(st *Step) { s.chosen(st, e.Branch) })
 	case *domain.ItemsListed:
-		s.on(e.Step, func(st *Step) { s.itemsListed(st, e) })
+		s.at(e.Step, domain.KindEach, Ready, func(st *Step) { s.itemsListed(st, e) })
 	case *domain.ValueComputed:
-		s.on(e.Step, func(st *Step) { st.Output = e.Value; s.complete(st) })
+		s.at(e.Step, domain.KindCompute, Ready, func(st *Step) { st.Output = e.Value; s.complete(st) })
 	case *domain.StepsPlanned:
-		s.on(e.Step, func(st *Step) { s.planned(st, e) })
+		s.at(e.Step, domain.KindPlan, Ready, func(st *Step) { s.planned(st, e) })
 	case *domain.PivotPassed:
-		s.on(e.Step, func(st *Step) { s.PastPivot = true; s.complete(st) })
+		s.at(e.Step, domain.KindPivot, Ready, func(st *Step) { s.PastPivot = true; s.complete(st) })
 	case *domain.TimerSet:
-		s.on(e.Step, func(st *Step) { st.Due = e.Due; s.set(st, Waiting) })
+		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) { st.Due = e.Due; s.set(st, Waiting) })
 	case *domain.TimerFired:
-		s.on(e.Step, func(st *Step) { s.complete(st) })
+		s.at(e.Step, domain.KindSleep, Waiting, s.complete)
 	case *domain.AwaitOpened:
-		s.on(e.Step, func(st *Step) {
+		s.at(e.Step, domain.KindAwait, Ready, func(st *Step) {
 			st.Signal, st.Event, st.Correlation, st.Due = e.Signal, e.Event, e.Correlation, e.Due
 			s.set(st, Waiting)
 		})
 	case *domain.AwaitMet:
-		s.on(e.Step, func(st *Step) { s.awaitMet(st, e) })
+		s.at(e.Step, domain.KindAwait, Waiting, func(st *Step) { s.awaitMet(st, e) })
 	case *domain.ChildStarted:
-		s.on(e.Step, func(st *Step) {
+		s.at(e.Step, domain.KindChild, Ready, func(st *Step) {
 			st.Input, st.Child, st.ChildState = e.Input, e.Run, domain.RunRunning
 			st.Do.N++
 			s.set(st, Waiting)
 		})
 	case *domain.ChildTurnedBack:
-		s.on(e.Step, func(st *Step) { s.set(st, Undoing) })
+		s.at(e.Step, domain.KindChild, UndoDue, func(st *Step) { s.set(st, Undoing) })
 	case *domain.ChildEnded:
 		s.on(e.Step, func(st *Step) { s.childEnded(st, e) })
+	}
+}
+
+// at calls f with the step that an event names, where the run has it, of that kind ("" for any)
+// and in that phase: an event that does not fit changes nothing.
+func (s *State) at(path string, kind domain.Kind, phase Phase, f func(*Step)) {
+	if st := s.steps[path]; st != nil && st.Phase == phase && (kind == "" || st.Node.Kind == kind) {
+		f(st)
 	}
 }
 
@@ -185,15 +190,28 @@ func (s *State) on(path string, f func(*Step)) {
 }
 
 func (s *State) stepFailed(st *Step, cause domain.Failure) {
-	if st.Turning && st.Node.Kind == domain.KindChild {
+	switch {
+	case st.Phase == Undoing && st.Node.Kind == domain.KindChild:
 		st.Cause = &cause // the child can't be undone
 		s.set(st, UndoFailed)
+	case st.Phase == Ready || st.Phase == Waiting:
+		s.fail(st, cause)
+	}
+}
+
+func (s *State) itemFailed(st *Step, e *domain.ItemFailed) {
+	if e.Item < 0 || e.Item >= len(st.kids) || st.kids[e.Item] == nil || st.kids[e.Item].Turning || st.Turning {
 		return
 	}
-	s.fail(st, cause)
+	st.failures++
+	st.kids[e.Item].Cause = &e.Cause
+	s.turnBack(st.kids[e.Item])
 }
 
 func (s *State) retried(st *Step, dir domain.Direction) {
+	if !st.stuckIn(dir) {
+		return
+	}
 	s.Blocked = ""
 	t := st.tries(dir)
 	t.Base = t.N
@@ -209,7 +227,15 @@ func (s *State) retried(st *Step, dir domain.Direction) {
 	s.set(st, Ready)
 }
 
+// stuckIn reports whether the step needs a person in that direction.
+func (st *Step) stuckIn(dir domain.Direction) bool {
+	return st.Phase == Stuck && dir == st.direction() || st.Phase == UndoStuck && dir == domain.Undo
+}
+
 func (s *State) resolved(st *Step, e *domain.StepResolved) {
+	if !st.stuckIn(e.Direction) {
+		return
+	}
 	if e.Direction == domain.Undo {
 		s.settle(st, Left)
 		return
@@ -224,9 +250,6 @@ func (s *State) resolved(st *Step, e *domain.StepResolved) {
 }
 
 func (s *State) chosen(st *Step, branch int) {
-	if st.Phase != Ready {
-		return
-	}
 	if branch < 0 || branch >= len(st.Node.Children) {
 		s.complete(st)
 		return
@@ -238,9 +261,6 @@ func (s *State) chosen(st *Step, branch int) {
 }
 
 func (s *State) itemsListed(st *Step, e *domain.ItemsListed) {
-	if st.Phase != Ready {
-		return
-	}
 	if e.Offset == 0 {
 		st.items = nil
 	}
@@ -262,12 +282,12 @@ func (s *State) itemsListed(st *Step, e *domain.ItemsListed) {
 }
 
 func (s *State) planned(st *Step, e *domain.StepsPlanned) {
-	if st.Phase != Ready || len(st.kids) == 0 {
-		return
-	}
 	if e.Done || e.Steps == nil {
 		st.Output = e.Output
 		s.complete(st)
+		return
+	}
+	if !plannable(e.Steps) {
 		return
 	}
 	s.set(st, Active)
@@ -279,6 +299,19 @@ func (s *State) planned(st *Step, e *domain.StepsPlanned) {
 	s.enter(k)
 }
 
+// plannable reports whether a round has the shape that a planner's answer is expanded to.
+func plannable(n *domain.Node) bool {
+	if n.Kind != domain.KindSequence && n.Kind != domain.KindParallel || n.Name != "" {
+		return false
+	}
+	for _, c := range n.Children {
+		if c == nil || c.Kind != domain.KindDo || c.Action == nil || c.Name == "" || c.Name == PlannerStep {
+			return false
+		}
+	}
+	return true
+}
+
 // see remembers the id of a signal or event, so that it counts once.
 func (s *State) see(id string) {
 	if s.seen == nil {
@@ -288,9 +321,6 @@ func (s *State) see(id string) {
 }
 
 func (s *State) awaitMet(st *Step, e *domain.AwaitMet) {
-	if st.Phase != Waiting {
-		return
-	}
 	st.Output = e.Value
 	if st.Event != "" {
 		s.see(e.By)
@@ -300,8 +330,11 @@ func (s *State) awaitMet(st *Step, e *domain.AwaitMet) {
 }
 
 func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
+	if st.Node.Kind != domain.KindChild || st.Phase != Waiting && st.Phase != Undoing {
+		return
+	}
 	st.ChildState = e.State
-	if st.Turning {
+	if st.Phase == Undoing {
 		if e.State == domain.RunIsAbandoned {
 			s.settle(st, Left)
 		} else {

@@ -164,6 +164,10 @@ func (s *State) fail(st *Step, cause domain.Failure) {
 		s.afterTurn(st)
 		return
 	}
+	if st.Handler {
+		s.set(st, Ignored)
+		return
+	}
 	s.set(st, Failed)
 	if st.Node.Action != nil && st.Node.Action.OnFailure != nil {
 		s.addHandler(st, st.Path+"/"+HandlerStep, st.Node.Action.OnFailure)
