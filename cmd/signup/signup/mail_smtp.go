@@ -1,0 +1,93 @@
+package signup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"mime"
+	"net"
+	"net/smtp"
+	"strings"
+	"time"
+)
+
+// SMTPMailer sends mail through a mail server without authentication, such as one on the same machine.
+type SMTPMailer struct {
+	// Addr is the server's host and port.
+	Addr string
+	// From is the sender's address.
+	From string
+}
+
+// messageID derives the Message-ID (RFC 5322) from the attempt's key: a mail that is sent again after
+// a crash carries the same one, and mail systems deliver it once.
+func messageID(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return "<" + hex.EncodeToString(sum[:16]) + "@signup.example>"
+}
+
+// Send implements [Mailer].
+func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
+	if strings.ContainsAny(m.To+m.ID+m.InReplyTo, "\r\n") {
+		return fmt.Errorf("mail to %q: a line break in an address", m.To)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return fmt.Errorf("reach mail server: %w", err)
+	}
+	// net/smtp knows no contexts: the connection is cut when ctx ends.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	host, _, _ := net.SplitHostPort(s.Addr)
+	client, err := smtp.NewClient(conn, host)
+	if err != nil {
+		return fmt.Errorf("greet mail server: %w", err)
+	}
+	defer client.Close()
+	if err := s.deliver(client, m); err != nil {
+		return fmt.Errorf("send mail to %s: %w", m.To, err)
+	}
+	return nil
+}
+
+func (s *SMTPMailer) deliver(client *smtp.Client, m Mail) error {
+	if err := client.Mail(s.From); err != nil {
+		return err
+	}
+	if err := client.Rcpt(m.To); err != nil {
+		return err
+	}
+	w, err := client.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(m.message(s.From, time.Now())); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil { // the server has taken the message when this returns nil
+		return err
+	}
+	_ = client.Quit() // it is sent: a bad goodbye must not make us send it again
+	return nil
+}
+
+// message writes the mail as RFC 5322 has it.
+func (m Mail) message(from string, at time.Time) []byte {
+	var b strings.Builder
+	header := func(name, value string) {
+		if value != "" {
+			b.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	header("Message-ID", m.ID)
+	header("In-Reply-To", m.InReplyTo)
+	header("Date", at.Format(time.RFC1123Z))
+	header("From", from)
+	header("To", m.To)
+	header("Subject", mime.QEncoding.Encode("utf-8", m.Subject))
+	header("MIME-Version", "1.0")
+	header("Content-Type", `text/plain; charset="utf-8"`)
+	b.WriteString("\r\n" + strings.ReplaceAll(m.Body, "\n", "\r\n"))
+	return []byte(b.String())
+}

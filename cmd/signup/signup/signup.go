@@ -1,0 +1,175 @@
+// Package signup is an example of a program that uses atone: three actions over small
+// interfaces, and one saga that does all three or none.
+//
+// What it is worth reading for:
+//
+//   - Handlers may be called again after a crash, with the same idempotency key. Each hands the key on
+//     to the system that it changes, so that the effect happens once.
+//   - Each undo takes back exactly what its action did, and does not mind if there is nothing to
+//     take back.
+//   - Errors that no retry mends are marked with [saga.Permanent]; all others are retried.
+package signup
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// Form is what a person fills in.
+type Form struct {
+	Name  string `json:"name"`
+	Email string `json:"email" atone:"search"`
+}
+
+// User is a person with an account.
+type User struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Sent says which message went out.
+type Sent struct {
+	MessageID string `json:"message_id"`
+}
+
+// Contact is what the CRM knows of a user.
+type Contact struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Receipt is what a sign-up ends with.
+type Receipt struct {
+	UserID  string `json:"user_id"`
+	Welcome string `json:"welcome"`
+}
+
+// Errors that the systems return and that no retry mends.
+var (
+	ErrEmailTaken = errors.New("there is an account with this e-mail address already")
+	ErrRejected   = errors.New("rejected for good")
+)
+
+// Users keeps the accounts.
+type Users interface {
+	// Create makes an account, once for each key: a repeat returns the account that it made before. It
+	// fails with [ErrEmailTaken] where the address belongs to another key's account.
+	Create(ctx context.Context, key string, f Form) (User, error)
+	// Delete removes the account that the key made, if there is one.
+	Delete(ctx context.Context, key string) error
+}
+
+// Mailer sends mail. Messages of one id are one message to whoever receives them.
+type Mailer interface {
+	Send(ctx context.Context, m Mail) error
+}
+
+// Mail is a message to one person.
+type Mail struct {
+	ID, To, Subject, Body string
+	// InReplyTo is the id of the message that this one is about, or empty.
+	InReplyTo string
+}
+
+// CRM keeps contacts for the sales department. It is another company's, and not always well.
+type CRM interface {
+	// Put stores the contact under its ID. It fails with [ErrRejected] where it never will.
+	Put(ctx context.Context, key string, c Contact) error
+	// Delete removes the contact, if there is one.
+	Delete(ctx context.Context, key, id string) error
+}
+
+// Service has the actions and the saga over some systems.
+type Service struct {
+	CreateUser  *saga.Action[Form, User]
+	SendWelcome *saga.Action[User, Sent]
+	UpdateCRM   *saga.Action[Contact, saga.None]
+	// Signup does all three, or undoes what it did.
+	Signup *saga.Saga[Form, Receipt]
+}
+
+// New returns the service over the systems.
+func New(users Users, mailer Mailer, crm CRM) *Service {
+	s := &Service{
+		CreateUser:  createUser(users),
+		SendWelcome: sendWelcome(mailer),
+		UpdateCRM:   updateCRM(crm),
+	}
+	s.Signup = saga.Define("signup", 1, func(f *saga.Flow, form saga.Ref[Form]) saga.Ref[Receipt] {
+		user := saga.Do(f, s.CreateUser, form.In)
+		mail := saga.Do(f, s.SendWelcome, user.In)
+		saga.Do(f, s.UpdateCRM, func(v saga.View) Contact { return Contact(user.In(v)) })
+		return saga.Return(f, func(v saga.View) Receipt {
+			return Receipt{UserID: user.In(v).ID, Welcome: mail.In(v).MessageID}
+		})
+	}, saga.Description("Make an account, welcome its owner, tell the CRM; or none of it."))
+	return s
+}
+
+func createUser(users Users) *saga.Action[Form, User] {
+	return &saga.Action[Form, User]{
+		Name:        "create-user",
+		Description: "insert the account into the users table",
+		Timeout:     5 * time.Second,
+		Do: func(ctx context.Context, f Form) (User, error) {
+			u, err := users.Create(ctx, saga.AttemptOf(ctx).Key, f)
+			if errors.Is(err, ErrEmailTaken) {
+				return u, saga.Permanent(err)
+			}
+			return u, err
+		},
+		Undo: func(ctx context.Context, _ saga.Did[Form, User]) error {
+			return users.Delete(ctx, doKey(ctx))
+		},
+	}
+}
+
+func sendWelcome(mailer Mailer) *saga.Action[User, Sent] {
+	return &saga.Action[User, Sent]{
+		Name:        "send-welcome-email",
+		Description: "welcome the new user; undone by a mail that says to ignore it",
+		Timeout:     5 * time.Second,
+		Do: func(ctx context.Context, u User) (Sent, error) {
+			id := messageID(saga.AttemptOf(ctx).Key)
+			return Sent{MessageID: id}, mailer.Send(ctx, Mail{ID: id, To: u.Email,
+				Subject: "Welcome, " + u.Name, Body: "Your account is ready.\n"})
+		},
+		Undo: func(ctx context.Context, did saga.Did[User, Sent]) error {
+			return mailer.Send(ctx, Mail{ID: messageID(saga.AttemptOf(ctx).Key), InReplyTo: messageID(doKey(ctx)), To: did.Input.Email,
+				Subject: "Please ignore our welcome", Body: "Your account could not be made after all. Please ignore our last mail.\n"})
+		},
+	}
+}
+
+func updateCRM(crm CRM) *saga.Action[Contact, saga.None] {
+	return &saga.Action[Contact, saga.None]{
+		Name:        "update-crm",
+		Description: "tell the CRM of the new contact",
+		Timeout:     600 * time.Millisecond,
+		Retry:       saga.Retry{MaxAttempts: 4, Initial: 150 * time.Millisecond, Max: 2 * time.Second},
+		UndoRetry:   saga.Retry{MaxAttempts: 20, Initial: 100 * time.Millisecond, Max: 5 * time.Second},
+		Do: func(ctx context.Context, c Contact) (saga.None, error) {
+			err := crm.Put(ctx, saga.AttemptOf(ctx).Key, c)
+			if errors.Is(err, ErrRejected) {
+				return saga.None{}, saga.Permanent(err)
+			}
+			return saga.None{}, err
+		},
+		Undo: func(ctx context.Context, did saga.Did[Contact, saga.None]) error {
+			return crm.Delete(ctx, saga.AttemptOf(ctx).Key, did.Input.ID)
+		},
+	}
+}
+
+// doKey returns, in an undo, the key that the work to be undone was done with. The output would
+// tell as well, but an attempt in doubt has none.
+func doKey(ctx context.Context) string {
+	a := saga.AttemptOf(ctx)
+	return domain.IdempotencyKey(a.Run, a.Step, domain.Do)
+}
