@@ -32,6 +32,9 @@ func (dialect) WordsIndex(physical, _, words string) []string {
 	return []string{`CREATE INDEX "` + physical + `_words" ON "` + physical + `" USING gin (` + vector(`"`+words+`"`) + `) WHERE "` + words + `" IS NOT NULL`}
 }
 
+// PutWords has nothing to do: an index is kept by the database.
+func (dialect) PutWords(string) (remove, insert string) { return "", "" }
+
 func vector(words string) string { return `array_to_tsvector(string_to_array(` + words + `, ' '))` }
 
 // MatchWords names the index's own condition, which the planner does not infer.

@@ -31,21 +31,22 @@ func (dialect) TableOptions(integerKey bool) string {
 	return " STRICT, WITHOUT ROWID"
 }
 
-// WordsIndex makes a contentless FTS5 table whose rowids are the rows' keys, kept by triggers. The words
-// are lower case and separated by spaces already, which is all that the ascii tokenizer looks for.
+// WordsIndex makes a contentless FTS5 table whose rowids are the rows' keys. The words are lower case and
+// separated by spaces already, which is all that the ascii tokenizer looks for. Triggers could keep
+// it whole, but FTS5 writes out what it gathered at each savepoint, and a trigger makes one of every row.
 func (dialect) WordsIndex(physical, key, words string) []string {
 	fts, t := `"`+physical+`_words"`, `"`+physical+`"`
 	k, w := `"`+key+`"`, `"`+words+`"`
 	return []string{
 		`CREATE VIRTUAL TABLE ` + fts + ` USING fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii')`,
-		`CREATE TRIGGER "` + physical + `_put" AFTER INSERT ON ` + t + ` WHEN new.` + w + ` IS NOT NULL BEGIN
-			INSERT INTO ` + fts + `(rowid, words) VALUES (new.` + k + `, new.` + w + `); END`,
-		`CREATE TRIGGER "` + physical + `_change" AFTER UPDATE OF ` + w + ` ON ` + t + ` WHEN old.` + w + ` IS NOT new.` + w + ` BEGIN
-			DELETE FROM ` + fts + ` WHERE rowid = old.` + k + `;
-			INSERT INTO ` + fts + `(rowid, words) SELECT new.` + k + `, new.` + w + ` WHERE new.` + w + ` IS NOT NULL; END`,
 		`CREATE TRIGGER "` + physical + `_delete" AFTER DELETE ON ` + t + ` WHEN old.` + w + ` IS NOT NULL BEGIN
 			DELETE FROM ` + fts + ` WHERE rowid = old.` + k + `; END`,
 	}
+}
+
+func (dialect) PutWords(physical string) (remove, insert string) {
+	fts := `"` + physical + `_words"`
+	return `DELETE FROM ` + fts + ` WHERE rowid = ?1`, `INSERT OR REPLACE INTO ` + fts + `(rowid, words) VALUES (?1, ?2)`
 }
 
 // MatchWords looks at the row's own words: the index is only asked where it drives the query.

@@ -157,7 +157,7 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	f := &file{path: path, view: view, number: number}
 	var err error
 	// Only Create makes a file: opening one that was just removed must not bring it back.
-	if f.write, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB)+"&_txlock=immediate&mode="+mode); err != nil {
+	if f.write, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB)+writing+"&mode="+mode); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	// One connection writes; the second is what database/sql prepares a statement on while that one is in a transaction.
@@ -171,10 +171,13 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	return f, nil
 }
 
+// writing is what only the writer sets: the journal's mode stays with the file, and setting it takes a lock
+// that no timeout waits for.
+const writing = "&_txlock=immediate&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)"
+
 func (s *Store) dsn(path string, cacheKiB int) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	return u.String() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)" +
-		"&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)&_pragma=temp_store(memory)&_pragma=cache_size(-" + strconv.Itoa(cacheKiB) + ")"
+	return u.String() + "?_pragma=busy_timeout(10000)&_pragma=temp_store(memory)&_pragma=cache_size(-" + strconv.Itoa(cacheKiB) + ")"
 }
 
 // spaceOf returns the tables of a generation as the view describes them.

@@ -13,9 +13,13 @@ type Dialect interface {
 	Type(t projections.Type) string
 	// TableOptions follows the closing parenthesis of a table with that key.
 	TableOptions(integerKey bool) string
-	// WordsIndex returns the statements that index the words of a table (its physical name is
-	// given, quoted without the quotes) whenever rows change.
+	// WordsIndex returns the statements that make the index of a table's words; its physical
+	// name is given without quotes.
 	WordsIndex(physical, key, words string) []string
+	// PutWords returns the statements that take the words of a row (arguments: key) out of the index and put
+	// them in (arguments: key, words), or "" where the engine does so by itself. Rows that are
+	// deleted leave the index by themselves.
+	PutWords(physical string) (remove, insert string)
 	// MatchWords returns a condition on row t of a table: its words column has, for each of the
 	// words, one that begins with it. arg adds an argument and returns its placeholder.
 	MatchWords(words string, of []string, arg func(any) string) string

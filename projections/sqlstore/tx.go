@@ -30,6 +30,9 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 	if most > 1 {
 		rows = latest(t, rows)
 	}
+	if err := x.putWords(ctx, t, rows); err != nil {
+		return fmt.Errorf("put into %s.%s: index its words: %w", x.View.Name, table, err)
+	}
 	args := make([]any, 0, min(most, len(rows))*len(t.Columns))
 	for n := most; len(rows) > 0; {
 		for n > len(rows) {
@@ -47,6 +50,62 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// putWords brings the index of words up to what the rows, not put yet, will say.
+func (x *tx) putWords(ctx context.Context, t *projections.Table, rows []projections.Row) error {
+	if t.Words == "" {
+		return nil
+	}
+	remove, insert := x.Dialect.PutWords(x.physical(t))
+	if insert == "" {
+		return nil
+	}
+	k, w := t.Column(t.Key[0]), t.Column(t.Words)
+	known := map[any]any{} // of rows that come more than once, the words that they have by then
+	for _, r := range rows {
+		words, err := toSQL(r[w])
+		if err != nil {
+			return err
+		}
+		if t.Columns[w].Fixed {
+			if words != nil {
+				if err := x.exec(ctx, insert, []any{r[k], words}); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		old, seen := known[r[k]]
+		if !seen {
+			if old, err = x.oldWords(ctx, t, r[k], w); err != nil {
+				return err
+			}
+		}
+		if known[r[k]] = words; old == words {
+			continue
+		}
+		if old != nil {
+			if err := x.exec(ctx, remove, []any{r[k]}); err != nil {
+				return err
+			}
+		}
+		if words != nil {
+			if err := x.exec(ctx, insert, []any{r[k], words}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// oldWords returns the words that the row has now, or nil.
+func (x *tx) oldWords(ctx context.Context, t *projections.Table, key any, words int) (any, error) {
+	rows, err := x.plain(ctx, x, t, projections.Query{Where: []projections.Cond{projections.Eq(t.Key[0], key)}})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0][words], nil
 }
 
 // latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement.

@@ -1,0 +1,58 @@
+package sqlite_test
+
+import (
+	"context"
+	"log/slog"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/projectiontest"
+)
+
+// BenchmarkRebuild builds views from a log in memory. One operation is one event; the figure to look
+// at is events/s.
+func BenchmarkRebuild(b *testing.B) {
+	const appends = 150_000
+	log, runs := memlog.New(), projectiontest.NewRuns(1)
+	last, err := runs.Write(b.Context(), log, appends)
+	require.NoError(b, err)
+	for name, views := range map[string][]projections.View{
+		"all": projections.All(), "runs": {projections.Runs()}, "audit": {projections.Audit()}, "stats": {projections.Stats()}, "incidents": {projections.Incidents()},
+	} {
+		b.Run(name, func(b *testing.B) {
+			before := cpu(b)
+			for b.Loop() {
+				store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
+				require.NoError(b, err)
+				r, err := projections.New(projections.Config{Source: log, Store: store, Views: views, Logger: slog.New(slog.DiscardHandler)})
+				require.NoError(b, err)
+				ctx, cancel := context.WithCancel(b.Context())
+				done := make(chan error, 1)
+				go func() { done <- r.Run(ctx) }()
+				for _, v := range views {
+					require.NoError(b, r.AtLeast(ctx, v.Name, last.Position, time.Minute))
+				}
+				cancel()
+				require.NoError(b, <-done)
+				require.NoError(b, store.Close())
+			}
+			b.ReportMetric(float64(runs.Events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric((cpu(b)-before).Seconds()*1e6/float64(runs.Events)/float64(b.N), "cpu-µs/event")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// cpu is the processor time that this process has used: on a busy machine it tells more than the clock.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
