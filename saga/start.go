@@ -164,14 +164,23 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 			return ErrNotRunning
 		}
 	}
-	req := &request{start: started, plan: d, admitted: admitted,
-		ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
-	err := c.do(context.WithoutCancel(ctx), id, req)
-	if err != nil && admitted {
-		<-c.admitted
+	var err error
+	for range turnTries {
+		req := &request{start: started, plan: d, admitted: admitted,
+			ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
+		err = c.do(context.WithoutCancel(ctx), id, req)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, domain.ErrConflict) && !errors.Is(err, errAlreadyStarted) {
+			break
+		}
+		if err = c.sameRun(ctx, id, started); !errors.Is(err, ErrNotFound) {
+			break // else nobody's run was in the way: the log refused for reasons of its own
+		}
 	}
-	if errors.Is(err, domain.ErrConflict) || errors.Is(err, errAlreadyStarted) {
-		return c.sameRun(ctx, id, started)
+	if admitted {
+		<-c.admitted
 	}
 	return err
 }
