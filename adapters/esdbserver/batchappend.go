@@ -23,10 +23,12 @@ import (
 )
 
 const (
-	// maxPendingBatches is how many batches of one call may be begun and not finished, and
-	// maxBatchesInFlight how many finished ones may wait for the log. Beyond the former a
-	// batch is refused; beyond the latter the client has to wait.
+	// maxPendingBatches is how many batches of one call may be begun and not finished,
+	// maxPendingBytes how large they may be together, and maxBatchesInFlight how many
+	// finished ones may wait for the log. Beyond the first two a batch is refused; beyond
+	// the last the client has to wait.
 	maxPendingBatches  = 1024
+	maxPendingBytes    = 64 << 20
 	maxBatchesInFlight = 64
 )
 
@@ -37,6 +39,7 @@ type batchCall struct {
 	service *streamsService
 	call    streams.Streams_BatchAppendServer
 	pending map[uuid.UUID]*pendingBatch
+	size    int // of all that is pending
 	slots   chan struct{}
 	running sync.WaitGroup
 
@@ -116,15 +119,21 @@ func (b *batchCall) receive(req *streams.BatchAppendReq) error {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
-		delete(b.pending, id)
+		b.forget(id, p)
 		req.Options = p.option // for the answer
 		return err
 	}
 	if !req.GetIsFinal() {
 		return nil
 	}
-	delete(b.pending, id)
+	b.forget(id, p)
 	return b.submit(req.GetCorrelationId(), p)
+}
+
+// forget takes a batch out of those that are not finished.
+func (b *batchCall) forget(id uuid.UUID, p *pendingBatch) {
+	delete(b.pending, id)
+	b.size -= p.size
 }
 
 func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, error) {
@@ -180,8 +189,12 @@ func (b *batchCall) collect(p *pendingBatch, messages []*streams.BatchAppendReq_
 		if err != nil {
 			return err
 		}
-		if p.size += event.Size(); p.size > limit {
+		p.size += event.Size()
+		if b.size += event.Size(); p.size > limit {
 			return maximumAppendSize(limit)
+		}
+		if b.size > maxPendingBytes {
+			return invalidArgument("batches of %d bytes are begun and not finished", b.size)
 		}
 		p.events = append(p.events, event)
 	}

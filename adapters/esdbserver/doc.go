@@ -1,4 +1,47 @@
 // Package esdbserver serves any [domain.Log] over the EventStoreDB gRPC protocol, so that
-// every EventStoreDB client, in any language, can append events to it, read it and
-// subscribe to it.
+// every EventStoreDB or KurrentDB client, in any language, can append events to it, read
+// it and subscribe to it: a single binary with an embedded log needs no database beside it.
+//
+// # What is served
+//
+// Streams (reading both ways, $all, filters by prefix or pattern, catch-up subscriptions,
+// single and batched appends, deletion and tombstones), persistent subscriptions (all
+// eight calls, the strategies RoundRobin, DispatchToSingle, Pinned and
+// PinnedByCorrelation), server features, gossip with one leader, and over HTTP/1 on the
+// same port /health/live, /info and /ping. Projections, users and operations are not.
+//
+// Appends follow the original's table of expected revisions and event ids to the letter: a
+// repeated append is one append. Stream metadata ($maxCount, $maxAge, $tb, $acl) is
+// honoured. $ce-CATEGORY and $et-TYPE are computed while they are read, as links; nothing is
+// stored for them, they are always complete, and nobody can append to them.
+//
+// # What is kept, and where
+//
+// Everything is events in the log. A soft deletion is a metadata event in $$STREAM, a
+// tombstone an event of type $streamDeleted at the stream's end, and persistent
+// subscriptions live in the same system streams as the original's. The log is never asked
+// to remove anything: truncated and deleted events are hidden, not freed.
+//
+// Others may append to the same log in the process, as a coordinator does to the streams of
+// its runs; subscribers see their events too. They should not append to metastreams or to
+// deleted streams. Two servers must not serve one log at the same time.
+//
+// # Who may do what
+//
+// Each user has a [Role]. Streams whose names begin as Config.Reserved says belong to the
+// coordinator: an append to them is refused with access denied to everybody but
+// [RoleCoordinator], whatever else the user may do. Plaintext, which carries no
+// credentials, is served on loopback only; beyond it, TLS and users are required.
+//
+// # Guarantees and limits
+//
+// A subscription, of either kind, has no gap. A catch-up subscription has no duplicates. A
+// slow subscriber delays nobody and is given no buffer: it falls back to reading the log. A
+// persistent subscription delivers at least once, and goes on behind its checkpoint after a
+// crash. Appends over the limit are refused with the exception that clients know, after
+// their request was read to its end, so that the reason arrives. A request that makes the
+// server panic is answered with an internal error and logged.
+//
+// Positions are the log's own; commit and prepare position are the same. Event numbers are
+// revisions, except a tombstone's, which is the highest number there is.
 package esdbserver

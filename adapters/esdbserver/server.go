@@ -88,6 +88,9 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 		return errors.Join(err, lis.Close())
 	}
 	if err := s.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return lis.Close()
+		}
 		return errors.Join(fmt.Errorf("esdbserver: %w", err), lis.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -168,6 +171,7 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.Creds(handshaken{}),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageSize),
 		grpc.MaxSendMsgSize(32<<20),
+		grpc.MaxConcurrentStreams(uint32(s.cfg.MaxSubscriptions)+1000),
 		// The clients ping every 10 s; the library's own minimum of 5 min would cut them off.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
