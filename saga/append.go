@@ -85,9 +85,12 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 // tried again: the same write twice is one write.
 func (c *Coordinator) appendRun(ctx context.Context, id domain.RunID, expected domain.Expected, events []domain.NewEvent) error {
 	stream := domain.RunStream(id)
-	for delay := 5 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+	for delay, tries := 5*time.Millisecond, 1; ; delay, tries = min(2*delay, 2*time.Second), tries+1 {
 		_, err := c.log.Append(ctx, stream, expected, events...)
 		if err == nil {
+			return nil
+		}
+		if tries > 1 && errors.Is(err, domain.ErrConflict) && c.written(ctx, stream, expected, events) {
 			return nil
 		}
 		for _, final := range [...]error{domain.ErrConflict, domain.ErrTooLarge, domain.ErrStreamDeleted, domain.ErrAccessDenied, domain.ErrClosed} {
@@ -105,6 +108,20 @@ func (c *Coordinator) appendRun(ctx context.Context, id domain.RunID, expected d
 			return fmt.Errorf("append to %s: %w", stream, err)
 		}
 	}
+}
+
+// written reports whether the events stand in the stream where they were to be appended: whether a
+// conflict is with our own write, whose answer was lost. What they ask for is then ours to perform,
+// and nobody else would.
+func (c *Coordinator) written(ctx context.Context, stream string, expected domain.Expected, events []domain.NewEvent) bool {
+	n := 0
+	for r, err := range c.log.ReadStream(ctx, stream, uint64(expected+1)) {
+		if err != nil || n == len(events) || r.ID != events[n].ID {
+			break
+		}
+		n++
+	}
+	return n == len(events)
 }
 
 // perform does what durable events ask for.
