@@ -111,7 +111,8 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 		return res, err
 	}
 	defer log.Close()
-	sampler := &sampler{Log: log}
+	sampler := &sampler{Log: log, late: true}
+	sampler.next.Store(true)
 	c, stop, err := startCoordinator(ctx, sampler, quiet)
 	if err != nil {
 		return res, err
@@ -135,7 +136,10 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 	res.CPU = (cpuTime() - before).Seconds() / float64(res.Runs) * 1000
 	res.PeakRSS = peakRSS()
 	res.P50, res.P95, res.P99 = percentile(latencies, 50), percentile(latencies, 95), percentile(latencies, 99)
-	return res, errors.Join(err, stop())
+	if err := errors.Join(err, stop()); err != nil {
+		return res, err
+	}
+	return res, measureCeiling(ctx, filepath.Join(dir, "ceiling"), scenario{callers: res.Callers, runs: res.Runs}, sampler.take(), &res)
 }
 
 // killedChild starts the child, waits until its runs wait, and kills it with SIGKILL.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -252,6 +253,7 @@ func replay(ctx context.Context, log domain.Log, sample [][]domain.NewEvent) err
 type sampler struct {
 	domain.Log
 	next   atomic.Bool
+	late   bool // take a run that exists
 	mu     sync.Mutex
 	stream string
 	sample [][]domain.NewEvent
@@ -259,7 +261,7 @@ type sampler struct {
 
 // Append implements [domain.Log].
 func (s *sampler) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
-	if expected == domain.NoStream && s.next.CompareAndSwap(true, false) {
+	if (expected == domain.NoStream || s.late && strings.HasPrefix(stream, domain.RunPrefix)) && s.next.CompareAndSwap(true, false) {
 		s.mu.Lock()
 		s.stream = stream
 		s.mu.Unlock()
