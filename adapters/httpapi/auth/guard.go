@@ -1,0 +1,200 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Config configures a [Guard]. The zero value asks nobody for a token and only serves loopback.
+type Config struct {
+	// Tokens, if set, are required of every request. Without them every caller may do everything,
+	// and only requests to a loopback host name are served, so that no web site can reach
+	// the server through its visitors' browsers (DNS rebinding).
+	Tokens *Tokens
+	// Actor names the caller in the audit where no token does; empty means "local".
+	Actor string
+	// SessionTTL is how long a login lasts; 0 means 12 hours.
+	SessionTTL time.Duration
+	// FailureEvery and FailureBurst bound failed logins of one address: that many at once,
+	// one more in that time. 0 means 10 and 6 s.
+	FailureEvery time.Duration
+	FailureBurst int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Logger is told of failures, without secrets; nil means slog.Default.
+	Logger *slog.Logger
+}
+
+func (c *Config) setDefaults() {
+	if c.Actor == "" {
+		c.Actor = "local"
+	}
+	if c.SessionTTL == 0 {
+		c.SessionTTL = 12 * time.Hour
+	}
+	if c.FailureEvery == 0 {
+		c.FailureEvery = 6 * time.Second
+	}
+	if c.FailureBurst == 0 {
+		c.FailureBurst = 10
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+}
+
+// Guard finds out who makes a request. It is safe for concurrent use.
+type Guard struct {
+	cfg      Config
+	failures *failures
+	sessions *sessions
+	origins  *http.CrossOriginProtection
+}
+
+// NewGuard returns a guard; it starts nothing.
+func NewGuard(cfg Config) *Guard {
+	cfg.setDefaults()
+	return &Guard{cfg: cfg, failures: newFailures(cfg.Now, cfg.FailureEvery, cfg.FailureBurst),
+		sessions: newSessions(cfg.Now, cfg.SessionTTL), origins: http.NewCrossOriginProtection()}
+}
+
+// Open reports whether the guard asks for no token.
+func (g *Guard) Open() bool { return g.cfg.Tokens == nil }
+
+// Errors of a guard besides [ErrDenied].
+var (
+	// ErrNoCredentials means that the request has neither a token nor a session.
+	ErrNoCredentials = errors.New("no token: send Authorization: Bearer TOKEN")
+	// ErrTooMany means that the address failed too often; wait a little.
+	ErrTooMany = errors.New("too many failed attempts: wait a minute")
+	// ErrCrossOrigin means that another web site's page made the request.
+	ErrCrossOrigin = errors.New("request from another origin refused")
+	// ErrForeignHost means that an open server was asked for under a name that is not loopback's.
+	ErrForeignHost = errors.New("without tokens only localhost is served: create a token and start with authentication")
+)
+
+// Authenticate returns who makes the request. A token is taken from the Authorization header, else
+// the session from its cookie. Errors: [ErrNoCredentials], [ErrDenied], [ErrTooMany], [ErrCrossOrigin],
+// [ErrForeignHost], and those of reading the log.
+//
+// A good token is always let in, whatever its address did before: tokens are 256 random bits, so that the
+// limit on failures is not what protects them, and one forgotten client behind a shared
+// address must not lock out the others.
+func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
+	if g.Open() {
+		if !loopbackHost(r.Host) {
+			return Identity{}, ErrForeignHost
+		}
+		if err := g.origins.Check(r); err != nil {
+			return Identity{}, ErrCrossOrigin
+		}
+		return Identity{Name: g.cfg.Actor, Scopes: []Scope{Admin}, Open: true}, nil
+	}
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, secret, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return Identity{}, g.fail(r, ErrDenied)
+		}
+		tok, err := g.cfg.Tokens.Verify(r.Context(), strings.TrimSpace(secret))
+		if err != nil {
+			return Identity{}, g.fail(r, err)
+		}
+		return tok.Identity(), nil
+	}
+	id, ok := g.sessions.tokenOf(r)
+	if !ok {
+		return Identity{}, ErrNoCredentials
+	}
+	if err := g.origins.Check(r); err != nil {
+		return Identity{}, ErrCrossOrigin
+	}
+	tok, good := g.cfg.Tokens.Good(id)
+	if !good {
+		g.sessions.close(r)
+		return Identity{}, g.fail(r, ErrDenied)
+	}
+	return tok.Identity(), nil
+}
+
+// fail counts a failure and says whether there were too many.
+func (g *Guard) fail(r *http.Request, err error) error {
+	if !errors.Is(err, ErrDenied) {
+		return err
+	}
+	ip := addressOf(r)
+	if g.failures.failed(ip) {
+		return ErrTooMany
+	}
+	g.cfg.Logger.Warn("authentication failed", "address", ip, "path", r.URL.Path)
+	return err
+}
+
+// Login opens a session for a token's secret and sets its cookie: HttpOnly, SameSite=Strict, and Secure
+// where the request came over TLS. Errors: [ErrDenied], [ErrTooMany], [ErrCrossOrigin].
+func (g *Guard) Login(w http.ResponseWriter, r *http.Request, secret string) (Identity, error) {
+	if err := g.origins.Check(r); err != nil {
+		return Identity{}, ErrCrossOrigin
+	}
+	if g.Open() {
+		return g.Authenticate(r)
+	}
+	tok, err := g.cfg.Tokens.Verify(r.Context(), strings.TrimSpace(secret))
+	if err != nil {
+		return Identity{}, g.fail(r, err)
+	}
+	g.sessions.open(w, r, tok.ID)
+	return tok.Identity(), nil
+}
+
+// Logout ends the request's session, if it has one, and removes its cookie.
+func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
+	g.sessions.close(r)
+	http.SetCookie(w, cookie(r, "", -1))
+}
+
+// Middleware puts the identity of each request, where it has one, into its context ([IdentityOf]). A request
+// with bad credentials, or from another origin, goes to denied with the reason; one without
+// credentials goes on without an identity.
+func (g *Guard) Middleware(next http.Handler, denied func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := g.Authenticate(r)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(WithIdentity(r.Context(), id)))
+		case errors.Is(err, ErrNoCredentials):
+			next.ServeHTTP(w, r)
+		default:
+			denied(w, r, err)
+		}
+	})
+}
+
+// Run follows the tokens until ctx ends.
+func (g *Guard) Run(ctx context.Context) error {
+	if g.Open() {
+		<-ctx.Done()
+		return nil
+	}
+	return g.cfg.Tokens.Run(ctx)
+}
+
+// loopbackHost reports whether a Host header names this machine's loopback interface.
+func loopbackHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(name)
+	return ip != nil && ip.IsLoopback()
+}

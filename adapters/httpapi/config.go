@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// Views answers the questions across runs; a [projections.Reader] does.
+type Views interface {
+	Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error)
+	Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error)
+	Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+	Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
+	StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error)
+}
+
+// Projections keeps the views up to date; a [projections.Runner] does.
+type Projections interface {
+	Status(ctx context.Context) ([]projections.Status, error)
+	Rebuild(ctx context.Context, view string) error
+}
+
+// Config configures a [Server]. Coordinator, Views, Projections and Log are required.
+type Config struct {
+	// Coordinator runs the sagas.
+	Coordinator *saga.Coordinator
+	// Views and Projections are the read side.
+	Views       Views
+	Projections Projections
+	// Log is read for events and their live stream.
+	Log projections.Source
+
+	// Addr is where [Server.Run] listens; empty means 127.0.0.1:7070.
+	Addr string
+	// Tokens, if set, are asked of every caller. They are required unless Addr is a loopback address.
+	Tokens *auth.Tokens
+	// TLSCert and TLSKey name PEM files; both or neither.
+	TLSCert, TLSKey string
+	// SessionTTL is how long a login of the web page lasts; 0 means 12 hours.
+	SessionTTL time.Duration
+	// Origins lists web origins (https://host) whose pages may call the API with a token; none by default.
+	Origins []string
+	// Actor names the callers of a server without tokens in the audit; empty means "local".
+	Actor string
+
+	// Page serves every path that the API has none for, such as the web page; it gets the caller's identity in the
+	// request's context, if there is one ([auth.IdentityOf]). Nil means 404.
+	Page http.Handler
+	// Metrics serves /metrics; nil means 404. It needs the scope read.
+	Metrics http.Handler
+	// Middleware wraps everything, for traces; may be nil.
+	Middleware func(http.Handler) http.Handler
+
+	// MaxBody bounds the body of a request, in bytes; 0 means 1 MiB.
+	MaxBody int64
+	// MaxWait bounds how long a request may wait for a run; 0 means one minute.
+	MaxWait time.Duration
+	// MaxStreams bounds the live streams that are open at once; 0 means 256.
+	MaxStreams int
+	// RequestTimeout bounds what is not waiting or streaming; 0 means 30 s.
+	RequestTimeout time.Duration
+	// BodyTimeout bounds the reading of a body; 0 means 10 s.
+	BodyTimeout time.Duration
+	// ShutdownTimeout bounds how long Run, once cancelled, lets requests end; 0 means 15 s.
+	ShutdownTimeout time.Duration
+	// KeepAlive is how often a silent stream sends a comment, so that proxies keep it; 0 means 15 s.
+	KeepAlive time.Duration
+
+	// Version is told in the OpenAPI document; empty means "dev".
+	Version string
+	// Logger receives what people may want to know; nil means slog.Default.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (c *Config) setDefaults() {
+	c.Addr = orElse(c.Addr, "127.0.0.1:7070")
+	c.MaxBody = orElse(c.MaxBody, 1<<20)
+	c.MaxWait = orElse(c.MaxWait, time.Minute)
+	c.MaxStreams = orElse(c.MaxStreams, 256)
+	c.RequestTimeout = orElse(c.RequestTimeout, 30*time.Second)
+	c.BodyTimeout = orElse(c.BodyTimeout, 10*time.Second)
+	c.ShutdownTimeout = orElse(c.ShutdownTimeout, 15*time.Second)
+	c.KeepAlive = orElse(c.KeepAlive, 15*time.Second)
+	c.Version = orElse(c.Version, "dev")
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// Validate reports everything that is wrong with the configuration at once.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf("httpapi: "+format, args...))
+		}
+	}
+	bad(c.Coordinator == nil, "Coordinator is missing: make one with saga.New")
+	bad(c.Views == nil, "Views is missing: give a projections.Reader")
+	bad(c.Projections == nil, "Projections is missing: give a projections.Runner")
+	bad(c.Log == nil, "Log is missing: give the log that the coordinator runs on")
+	bad((c.TLSCert == "") != (c.TLSKey == ""), "TLSCert and TLSKey go together: set both, or neither")
+	bad(c.MaxBody < 0 || c.MaxWait < 0 || c.MaxStreams < 0 || c.RequestTimeout < 0 || c.BodyTimeout < 0 || c.ShutdownTimeout < 0 || c.KeepAlive < 0 || c.SessionTTL < 0,
+		"limits and timeouts can't be negative")
+	host, _, err := net.SplitHostPort(c.Addr)
+	bad(err != nil, "Addr %q is no host:port", c.Addr)
+	bad(err == nil && c.Tokens == nil && !loopback(host),
+		"%s can be reached from other machines, but there is no authentication: create a token and set Tokens, or listen on 127.0.0.1", c.Addr)
+	return errors.Join(errs...)
+}
+
+// loopback reports whether only this machine can reach the host.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func orElse[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/saga"
+)
+
+// definitionOperations tell which sagas and actions are registered here.
+func (s *Server) definitionOperations() {
+	read := []auth.Scope{auth.Read}
+	type sagasOutput struct{ Body []wire.Saga }
+	register(s, operation{id: "list-sagas", method: http.MethodGet, path: "/sagas", tag: "definitions", summary: "The registered sagas, with plans and diagrams", scopes: read},
+		func(ctx context.Context, _ *struct{}) (*sagasOutput, error) {
+			out := &sagasOutput{Body: []wire.Saga{}}
+			for _, info := range s.cfg.Coordinator.Sagas() {
+				if caller(ctx).Covers(info.Name) {
+					out.Body = append(out.Body, sagaOf(info))
+				}
+			}
+			return out, nil
+		})
+
+	type sagaInput struct {
+		Name    string `path:"name" maxLength:"100" doc:"The saga's name."`
+		Version int    `query:"version" minimum:"0" maximum:"1000000" doc:"The saga's version; the latest when absent."`
+	}
+	type sagaOutput struct{ Body wire.Saga }
+	register(s, operation{id: "get-saga", method: http.MethodGet, path: "/sagas/{name}", tag: "definitions", summary: "One registered saga", scopes: read,
+		errors: [][]int{{http.StatusNotFound, http.StatusUnprocessableEntity}}},
+		func(ctx context.Context, in *sagaInput) (*sagaOutput, error) {
+			if err := allow(ctx, in.Name); err != nil {
+				return nil, err
+			}
+			info, err := s.cfg.Coordinator.Saga(in.Name, in.Version)
+			if err != nil {
+				return nil, err
+			}
+			return &sagaOutput{sagaOf(info)}, nil
+		})
+
+	type actionsOutput struct{ Body []saga.ActionInfo }
+	register(s, operation{id: "list-actions", method: http.MethodGet, path: "/actions", tag: "definitions", summary: "The registered actions", scopes: read},
+		func(context.Context, *struct{}) (*actionsOutput, error) {
+			return &actionsOutput{s.cfg.Coordinator.Actions()}, nil
+		})
+}
+
+func sagaOf(info saga.SagaInfo) wire.Saga {
+	return wire.Saga{SagaInfo: info, Mermaid: saga.Mermaid(info.Plan)}
+}

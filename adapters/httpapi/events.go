@@ -1,0 +1,313 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// streamType is the content type of server-sent events.
+const streamType = "text/event-stream"
+
+type bodyOutput struct{ Body func(huma.Context) }
+
+func (s *Server) eventOperations() {
+	type eventsInput struct {
+		params.Run
+		From   uint64 `query:"from" doc:"The revision of the first event wanted."`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"At most that many events; a stream has no limit."`
+		Last   string `header:"Last-Event-ID" maxLength:"20" doc:"For a stream: the revision of the last event seen; the stream goes on after it."`
+		Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
+	}
+	o := readRun("get-events", "/runs/{id}/events", "A run's events, as a page or as a live stream (Accept: text/event-stream)")
+	o.long = true
+	o.adjust = answers(s, map[string]typeOf{"application/json": typeOfEvents, streamType: nil})
+	register(s, o, func(ctx context.Context, in *eventsInput) (*bodyOutput, error) {
+		if err := s.allowRun(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		secret, err := s.secretsOfRun(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !strings.Contains(in.Accept, streamType) {
+			return s.eventPage(ctx, in.ID, in.From, in.Limit, secret)
+		}
+		from := in.From
+		if in.Last != "" {
+			last, err := strconv.ParseUint(in.Last, 10, 63)
+			if err != nil {
+				return nil, fmt.Errorf("%w: Last-Event-ID %q is no revision", errBadQuery, in.Last)
+			}
+			from = last + 1
+		}
+		release, err := s.openStream()
+		if err != nil {
+			return nil, err
+		}
+		return &bodyOutput{func(hc huma.Context) {
+			defer release()
+			s.streamRun(hc, in.ID, from, secret)
+		}}, nil
+	})
+
+	type emitInput struct{ Body wire.Emit }
+	type emitOutput struct{ Body saga.Emitted }
+	register(s, operation{id: "emit-event", method: http.MethodPost, path: "/events", tag: "events", summary: "Append a domain event to a stream",
+		scopes: []auth.Scope{auth.Start}, errors: [][]int{bodyErrors, {http.StatusConflict}, unavailable}, status: http.StatusCreated},
+		func(ctx context.Context, in *emitInput) (*emitOutput, error) {
+			if err := allowAll(ctx, "an event"); err != nil {
+				return nil, err
+			}
+			if err := s.ready(); err != nil {
+				return nil, err
+			}
+			e := in.Body
+			at, err := s.cfg.Coordinator.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+			return &emitOutput{at}, err
+		})
+
+	type browseInput struct {
+		Before uint64   `query:"before" doc:"The position before which to look; the end of the log when absent."`
+		Types  []string `query:"type,explode" maxItems:"50" doc:"Only events of these types."`
+		Stream string   `query:"stream" maxLength:"250" doc:"Only events of streams whose name begins so."`
+		Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"At most that many events."`
+	}
+	type browseOutput struct{ Body wire.Page[wire.Event] }
+	register(s, operation{id: "list-events", method: http.MethodGet, path: "/events", tag: "events", summary: "Domain events, newest first",
+		scopes: []auth.Scope{auth.Read}, errors: [][]int{{http.StatusUnprocessableEntity}, unavailable}},
+		func(ctx context.Context, in *browseInput) (*browseOutput, error) {
+			if err := allowAll(ctx, "the list of events"); err != nil {
+				return nil, err
+			}
+			page, err := s.browse(ctx, in.Before, in.Types, in.Stream, in.Limit)
+			return &browseOutput{page}, err
+		})
+}
+
+// secretsOfRun returns the secret fields of the run's plan.
+func (s *Server) secretsOfRun(ctx context.Context, id domain.RunID) (projections.Fields, error) {
+	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
+		if err != nil {
+			return nil, err
+		}
+		var started domain.RunStarted
+		if err := json.Unmarshal(r.Data, &started); err != nil {
+			return nil, fmt.Errorf("read run %s: %w", id, err)
+		}
+		return s.secrets(ctx, started.Plan)
+	}
+	return nil, fmt.Errorf("%s: %w", id, saga.ErrNotFound)
+}
+
+// eventPage returns a page of a run's events, oldest first.
+func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, limit int, secret projections.Fields) (*bodyOutput, error) {
+	page := wire.Page[wire.Event]{Items: []wire.Event{}}
+	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), from) {
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Items) == limit {
+			page.Next = strconv.FormatUint(r.Revision, 10)
+			break
+		}
+		page.Items = append(page.Items, eventOf(&r, secret))
+		page.Position = r.Position
+	}
+	return &bodyOutput{jsonBody(page)}, nil
+}
+
+// openStream takes one of the places for streams.
+func (s *Server) openStream() (release func(), err error) {
+	select {
+	case s.streams <- struct{}{}:
+		return func() { <-s.streams }, nil
+	default:
+		return nil, errStreams
+	}
+}
+
+// streamRun sends a run's events as they come, until the run has ended, the client leaves or the server
+// stops. A client that reconnects after the end gets 204, which tells browsers to stop.
+func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret projections.Fields) {
+	r, w := humago.Unwrap(hc)
+	ctx, cancel := s.untilDrain(r.Context())
+	defer cancel()
+	stream := newSSE(w, s.cfg.KeepAlive)
+	name := domain.RunStream(id)
+	var after domain.Position
+	begin := from
+	if begin > 0 {
+		begin-- // the event before tells the position to subscribe after
+	}
+	ended := false
+	for e, err := range s.cfg.Log.ReadStream(ctx, name, begin) {
+		if err != nil {
+			s.streamFailed(ctx, id, err)
+			return
+		}
+		after, ended = e.Position, endsRun(&e, ended)
+		if e.Revision >= from && stream.event(eventOf(&e, secret)) != nil {
+			return
+		}
+	}
+	if ended {
+		if !stream.begun() {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return
+	}
+	stream.begin()
+	defer stream.keepAlive()()
+	for d, err := range s.cfg.Log.Subscribe(ctx, after, domain.Filter{Prefixes: []string{name}}) {
+		if err != nil {
+			s.streamFailed(ctx, id, err)
+			return
+		}
+		if d.Event == nil || d.Event.Stream != name {
+			continue
+		}
+		if stream.event(eventOf(d.Event, secret)) != nil || endsRun(d.Event, false) {
+			return
+		}
+	}
+}
+
+func (s *Server) streamFailed(ctx context.Context, id domain.RunID, err error) {
+	if ctx.Err() == nil {
+		s.cfg.Logger.Warn("live stream ended early: the client will come back", "run", id, "error", err)
+	}
+}
+
+// endsRun reports whether the run has ended with the event; ended is what was so before.
+func endsRun(e *domain.Recorded, ended bool) bool {
+	switch e.Type {
+	case "run.completed.v1", "run.compensated.v1", "run.cancelled.v1", "run.abandoned.v1":
+		return true
+	case "run.turned_back.v1": // a child's end is reopened by its parent
+		return false
+	}
+	return ended
+}
+
+// scanned bounds how many events one page of domain events looks at.
+const scanned = 20_000
+
+// browse returns domain events, newest first, passing over atone's own.
+func (s *Server) browse(ctx context.Context, before uint64, types []string, prefix string, limit int) (wire.Page[wire.Event], error) {
+	page := wire.Page[wire.Event]{Items: []wire.Event{}}
+	at := domain.EndPosition
+	if before > 0 {
+		at = domain.Position(before)
+	}
+	var filter domain.Filter
+	if prefix != "" {
+		filter.Prefixes = []string{prefix}
+	}
+	n := 0
+	for r, err := range s.cfg.Log.ReadAllBackward(ctx, at, filter) {
+		if err != nil {
+			return page, err
+		}
+		if page.Position == 0 {
+			page.Position = r.Position
+		}
+		if len(page.Items) == limit || n == scanned {
+			page.Next = strconv.FormatUint(uint64(at), 10)
+			break
+		}
+		n++
+		at = r.Position
+		_, ofRun := domain.RunOfStream(r.Stream)
+		if domain.ReservedType(r.Type) || !ofRun && domain.ReservedStream(r.Stream) || len(types) > 0 && !contains(types, r.Type) {
+			continue
+		}
+		var secret projections.Fields
+		if id, ok := domain.RunOfStream(r.Stream); ok {
+			if secret, err = s.secretsOfRun(ctx, id); err != nil {
+				return page, err
+			}
+		}
+		page.Items = append(page.Items, eventOf(&r, secret))
+	}
+	return page, nil
+}
+
+func contains(list []string, v string) bool {
+	for _, l := range list {
+		if l == v {
+			return true
+		}
+	}
+	return false
+}
+
+// eventOf turns a recorded event into one for the wire, without its secrets.
+func eventOf(r *domain.Recorded, secret projections.Fields) wire.Event {
+	e := wire.Event{Stream: r.Stream, Revision: r.Revision, Position: r.Position, ID: r.ID, Type: r.Type, Created: r.Created}
+	if m, err := domain.DecodeMeta(r.Metadata); err == nil {
+		e.At, e.Actor, e.Correlation, e.Causation = m.At, m.Actor, m.CorrelationID, m.CausationID
+	}
+	switch {
+	case r.Binary || !json.Valid(r.Data):
+		e.Binary = r.Data
+	case domain.ReservedType(r.Type):
+		e.Data = redactMembers(r.Data, secret)
+	default:
+		e.Data = projections.Redact(r.Data, secret)
+	}
+	return e
+}
+
+// payloadMembers are the members of atone's own events that carry payloads.
+var payloadMembers = []string{"input", "output", "value", "details", "items", "inputs"}
+
+// redactMembers redacts the payloads in an event of a run, each from its own root.
+func redactMembers(data []byte, secret projections.Fields) json.RawMessage {
+	if len(secret) == 0 {
+		return data
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return json.RawMessage(`"` + projections.Redacted + `"`)
+	}
+	for _, name := range payloadMembers {
+		raw, ok := members[name]
+		if !ok {
+			continue
+		}
+		var list []json.RawMessage
+		if name != "items" && name != "inputs" || json.Unmarshal(raw, &list) != nil {
+			members[name] = projections.Redact(raw, secret)
+			continue
+		}
+		for i := range list {
+			list[i] = projections.Redact(list[i], secret)
+		}
+		if b, err := json.Marshal(list); err == nil {
+			members[name] = b
+		}
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return json.RawMessage(`"` + projections.Redacted + `"`)
+	}
+	return out
+}
+
+// writeTimeout bounds the sending of one message of a stream.
+const writeTimeout = 30 * time.Second

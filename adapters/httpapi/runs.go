@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// readRun is what operations that look at one run have in common.
+func readRun(id, path, summary string) operation {
+	return operation{id: id, method: http.MethodGet, path: path, tag: "runs", summary: summary,
+		scopes: []auth.Scope{auth.Read}, errors: [][]int{runErrors, unavailable}}
+}
+
+type runOutput struct{ Body wire.Run }
+
+func (s *Server) runOperations() {
+	register(s, readRun("get-run", "/runs/{id}", "Look at a run as it stands now"),
+		func(ctx context.Context, in *params.Run) (*runOutput, error) {
+			if err := s.ready(); err != nil {
+				return nil, err
+			}
+			if err := s.allowRun(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			v, err := s.cfg.Coordinator.Describe(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			out := &runOutput{Body: wire.Run{RunView: v}}
+			if !v.State.Ended() {
+				why, err := s.cfg.Coordinator.Why(ctx, in.ID)
+				if err != nil {
+					return nil, err
+				}
+				out.Body.Waiting = why.Text
+			}
+			return out, s.redact(ctx, &out.Body.RunView)
+		})
+}
+
+// redact replaces what the run's saga marks as secret.
+func (s *Server) redact(ctx context.Context, v *saga.RunView) error {
+	secret, err := s.secrets(ctx, v.Plan)
+	if err != nil || len(secret) == 0 {
+		return err
+	}
+	v.Input, v.Output = projections.Redact(v.Input, secret), projections.Redact(v.Output, secret)
+	steps := make([]saga.StepView, len(v.Steps))
+	copy(steps, v.Steps)
+	for i := range steps {
+		steps[i].Input, steps[i].Output = projections.Redact(steps[i].Input, secret), projections.Redact(steps[i].Output, secret)
+	}
+	v.Steps = steps
+	return nil
+}
+
+// secrets returns the secret fields of a plan.
+func (s *Server) secrets(ctx context.Context, plan string) (projections.Fields, error) {
+	p, err := s.cfg.Coordinator.Plan(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	return p.Secret, nil
+}

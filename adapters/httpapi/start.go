@@ -1,0 +1,202 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// optionsOf reads what a caller asks of a start.
+func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error) {
+	var opts []saga.StartOption
+	if in.Key != "" {
+		opts = append(opts, saga.Key(in.Key))
+	}
+	labels, err := labelsOf(in.Labels)
+	if err != nil {
+		return nil, err
+	}
+	if len(labels) > 0 {
+		opts = append(opts, saga.Labels(labels))
+	}
+	if !in.Deadline.IsZero() {
+		opts = append(opts, saga.RunDeadline(in.Deadline))
+	}
+	if tp := traceParent(ctx, in.TraceParent); tp != "" {
+		opts = append(opts, saga.TraceParent(tp))
+	}
+	return opts, nil
+}
+
+// labelsOf reads labels given as name=value.
+func labelsOf(list []string) (map[string]string, error) {
+	labels := make(map[string]string, len(list))
+	for _, l := range list {
+		name, value, ok := strings.Cut(l, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("%w: label %q: write it as name=value", errBadQuery, l)
+		}
+		labels[name] = value
+	}
+	return labels, nil
+}
+
+// traceParent returns the trace that a run is to be part of: the span that the server's own
+// middleware opened, or else what the caller sent. What is malformed is passed over, as W3C asks.
+func traceParent(ctx context.Context, header string) string {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		return fmt.Sprintf("00-%s-%s-%s", sc.TraceID(), sc.SpanID(), sc.TraceFlags())
+	}
+	p := strings.Split(header, "-")
+	if len(p) != 4 || len(p[0]) != 2 || len(p[1]) != 32 || len(p[2]) != 16 || len(p[3]) != 2 || p[0] == "ff" {
+		return ""
+	}
+	if _, err := trace.TraceIDFromHex(p[1]); err != nil {
+		return ""
+	}
+	if _, err := trace.SpanIDFromHex(p[2]); err != nil {
+		return ""
+	}
+	return header
+}
+
+// resultOutput is a run's standing: 200 when it has ended or needs a person, 202 while it is under way.
+type resultOutput struct {
+	Status   int
+	Location string `header:"Location" doc:"Where the run is looked at."`
+	Body     wire.Result
+}
+
+func (s *Server) startOperations() {
+	type sagaInput struct {
+		Name    string `path:"name" maxLength:"100" doc:"The saga's name."`
+		Version int    `query:"version" minimum:"0" maximum:"1000000" doc:"The saga's version; the latest when absent."`
+		params.Start
+	}
+	type actionInput struct {
+		Name string `path:"name" maxLength:"100" doc:"The action's name."`
+		params.Start
+	}
+	starts := [][]int{bodyErrors, {http.StatusNotFound, http.StatusConflict}, unavailable}
+	register(s, operation{id: "start-run", method: http.MethodPost, path: "/sagas/{name}/runs", tag: "runs", summary: "Start a run of a saga",
+		scopes: []auth.Scope{auth.Start}, errors: starts, status: http.StatusAccepted, adjust: alsoOK("start-run"), long: true},
+		func(ctx context.Context, in *sagaInput) (*resultOutput, error) {
+			return s.start(ctx, in.Name, &in.Start, func(ctx context.Context, opts []saga.StartOption) (domain.RunID, error) {
+				return s.cfg.Coordinator.StartByName(ctx, in.Name, in.Version, in.Body, opts...)
+			})
+		})
+	register(s, operation{id: "invoke-action", method: http.MethodPost, path: "/actions/{name}/invoke", tag: "runs", summary: "Run a single action as a run of its own",
+		scopes: []auth.Scope{auth.Start}, errors: starts, status: http.StatusAccepted, adjust: alsoOK("invoke-action"), long: true},
+		func(ctx context.Context, in *actionInput) (*resultOutput, error) {
+			return s.start(ctx, in.Name, &in.Start, func(ctx context.Context, opts []saga.StartOption) (domain.RunID, error) {
+				return s.cfg.Coordinator.InvokeByName(ctx, in.Name, in.Body, opts...)
+			})
+		})
+	type resultInput struct {
+		params.Run
+		Wait params.Duration `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
+	}
+	register(s, operation{id: "get-result", method: http.MethodGet, path: "/runs/{id}/result", tag: "runs", summary: "Wait for a run's end and get its output",
+		scopes: []auth.Scope{auth.Start}, errors: [][]int{runErrors, unavailable}, status: http.StatusAccepted, adjust: alsoOK("get-result"), long: true},
+		func(ctx context.Context, in *resultInput) (*resultOutput, error) {
+			if err := s.ready(); err != nil {
+				return nil, err
+			}
+			if err := s.allowRun(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return s.await(ctx, in.ID, s.wait(in.Wait))
+		})
+}
+
+// start starts a run and waits for it as asked.
+func (s *Server) start(ctx context.Context, name string, in *params.Start, begin func(context.Context, []saga.StartOption) (domain.RunID, error)) (*resultOutput, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	if err := allow(ctx, name); err != nil {
+		return nil, err
+	}
+	opts, err := optionsOf(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	id, err := begin(bounded, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.await(ctx, id, s.wait(in.Wait))
+}
+
+// await waits for a run's end, for at most the duration, and returns how it stands.
+func (s *Server) await(ctx context.Context, id domain.RunID, wait time.Duration) (*resultOutput, error) {
+	out := &resultOutput{Status: http.StatusOK, Location: "/runs/" + id.String()}
+	if wait > 0 {
+		waiting, cancel := s.untilDrain(ctx)
+		defer cancel()
+		waiting, stop := context.WithTimeout(waiting, wait)
+		defer stop()
+		output, err := s.cfg.Coordinator.Wait(waiting, id)
+		if r, over := resultOf(id, output, err); over {
+			out.Body = r
+			return out, nil
+		}
+		if waiting.Err() == nil {
+			return nil, err
+		}
+	}
+	v, err := s.cfg.Coordinator.Describe(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out.Body = wire.Result{Run: id, State: v.State, Output: v.Output, Cause: v.Cause, Left: v.Left}
+	for _, st := range v.Steps {
+		if v.State == domain.RunIsStuck && st.Incident != "" {
+			out.Body.Step, out.Body.Incident, out.Body.Cause = st.Path, st.Incident, st.Cause
+			break
+		}
+	}
+	if !v.State.Ended() && v.State != domain.RunIsStuck {
+		out.Status = http.StatusAccepted
+	}
+	return out, nil
+}
+
+// resultOf turns what Wait returned into a result; over is false where the run is under way or
+// nothing is known of it.
+func resultOf(id domain.RunID, output json.RawMessage, err error) (r wire.Result, over bool) {
+	r.Run = id
+	var compensated *saga.Compensated
+	var cancelled *saga.Cancelled
+	var abandoned *saga.Abandoned
+	var stuck *saga.Stuck
+	switch {
+	case err == nil:
+		r.State, r.Output = domain.RunIsCompleted, output
+	case errors.As(err, &compensated):
+		r.State, r.Cause, r.Left = domain.RunIsCompensated, compensated.Cause, compensated.Left
+	case errors.As(err, &cancelled):
+		r.State, r.Cause, r.Left = domain.RunIsCancelled, cancelled.Cause, cancelled.Left
+	case errors.As(err, &abandoned):
+		r.State, r.Left = domain.RunIsAbandoned, abandoned.Left
+	case errors.As(err, &stuck):
+		r.State, r.Step, r.Incident, r.Cause = domain.RunIsStuck, stuck.Step, stuck.Incident, stuck.Cause
+	default:
+		return r, false
+	}
+	return r, true
+}

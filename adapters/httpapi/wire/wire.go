@@ -1,0 +1,263 @@
+// Package wire holds the bodies of the HTTP API as Go types, for the server and for clients.
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// ProblemPrefix begins the type member of atone's own problems (RFC 9457); what follows is one of
+// the Problem constants.
+const ProblemPrefix = "urn:atone:problem:"
+
+// The kinds of problem, behind [ProblemPrefix].
+const (
+	ProblemNotFound      = "not-found"
+	ProblemUnknownSaga   = "unknown-saga"
+	ProblemUnknownAction = "unknown-action"
+	ProblemKeyConflict   = "key-conflict"
+	ProblemEnded         = "run-ended"
+	ProblemPastPivot     = "past-pivot"
+	ProblemTurnedBack    = "turned-back"
+	ProblemNoStep        = "no-such-step"
+	ProblemNotStuck      = "not-stuck"
+	ProblemBadInput      = "bad-input"
+	ProblemTooLarge      = "too-large"
+	ProblemNotRunning    = "not-running"
+	ProblemBusy          = "busy"
+	ProblemBehind        = "view-behind"
+	ProblemNoView        = "view-not-built"
+	ProblemUnauthorized  = "unauthorized"
+	ProblemForbidden     = "forbidden"
+	ProblemTooMany       = "too-many-failures"
+	ProblemInternal      = "internal"
+)
+
+// Result is how a run stands: its end with everything that belongs to it, or that it is under way.
+type Result struct {
+	Run   domain.RunID    `json:"run" format:"uuid" doc:"The run's id."`
+	State domain.RunState `json:"state" enum:"running,compensating,stuck,completed,compensated,cancelled,abandoned" doc:"The run's state."`
+	// Output is that of a completed run.
+	Output json.RawMessage `json:"output,omitempty" doc:"The output of a completed run."`
+	// Cause is why the run turned back or is stuck.
+	Cause *domain.Failure `json:"cause,omitempty" doc:"Why the run turned back, or is stuck."`
+	// Left lists the steps whose effect was left behind.
+	Left []string `json:"left,omitempty" doc:"The steps whose effect was left behind."`
+	// Step and Incident are those of the first stuck step.
+	Step     string `json:"step,omitempty" doc:"The first stuck step."`
+	Incident string `json:"incident,omitempty" doc:"The incident of the first stuck step."`
+}
+
+// Run is a run in full.
+type Run struct {
+	saga.RunView
+	// Waiting says what an unfinished run waits for.
+	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+}
+
+// RunItem is a run in a list.
+type RunItem struct {
+	projections.Run
+	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T `json:"items" doc:"The rows of this page."`
+	// Next is the cursor of the following page, empty on the last one.
+	Next string `json:"next,omitempty" doc:"The cursor of the following page; absent on the last one."`
+	// Position is how far in the log the rows stand.
+	Position domain.Position `json:"position" doc:"The log position that the rows stand for."`
+}
+
+// Event is a recorded event. Its payloads are redacted as the run's saga says.
+type Event struct {
+	Stream   string          `json:"stream"`
+	Revision uint64          `json:"revision"`
+	Position domain.Position `json:"position"`
+	ID       uuid.UUID       `json:"id" format:"uuid"`
+	Type     string          `json:"type" doc:"The event's wire name."`
+	// At is when it was decided, Created when the log accepted it.
+	At          time.Time       `json:"at,omitzero"`
+	Created     time.Time       `json:"created"`
+	Actor       string          `json:"actor,omitempty"`
+	Correlation string          `json:"correlation,omitempty"`
+	Causation   string          `json:"causation,omitempty"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	// Binary is set instead of Data for data that is not JSON; it is base64.
+	Binary []byte `json:"binary,omitempty"`
+}
+
+// GivenReason is the body of the operations that want only a reason.
+type GivenReason struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit."`
+}
+
+// RequiredReason is the body of the operations that want a reason.
+type RequiredReason struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, for the audit."`
+}
+
+// Retry asks for new attempts of a stuck step.
+type Retry struct {
+	Step   string `json:"step,omitempty" maxLength:"1000" doc:"The stuck step; all stuck steps when empty."`
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit."`
+}
+
+// Resolve settles a stuck step.
+type Resolve struct {
+	Step   string            `json:"step,omitempty" maxLength:"1000" doc:"The stuck step; all stuck steps when empty."`
+	How    domain.Resolution `json:"how" enum:"skip,substitute" doc:"skip goes on as if the step had no effect (or, going backward, were undone); substitute as if it were done with the output."`
+	Output json.RawMessage   `json:"output,omitempty" doc:"The output to substitute."`
+	Reason string            `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit."`
+}
+
+// Signal is a signal to a run.
+type Signal struct {
+	Name    string          `json:"name" minLength:"1" maxLength:"250" doc:"The signal's name."`
+	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value."`
+	// ID makes the signal idempotent.
+	ID string `json:"id,omitempty" maxLength:"250" doc:"Makes the signal idempotent: a second one with the id is nothing."`
+}
+
+// BulkFilter selects unfinished runs; all conditions that are set must hold.
+type BulkFilter struct {
+	Runs      []domain.RunID    `json:"runs,omitempty" maxItems:"1000" doc:"Only these runs."`
+	Sagas     []string          `json:"sagas,omitempty" maxItems:"100" doc:"Runs of one of these sagas."`
+	Version   int               `json:"version,omitempty" minimum:"0" maximum:"1000000" doc:"Runs of that version."`
+	States    []domain.RunState `json:"states,omitempty" maxItems:"7" doc:"Runs in one of these states."`
+	Labels    map[string]string `json:"labels,omitempty" doc:"Runs that have all of these labels."`
+	KeyPrefix string            `json:"key_prefix,omitempty" maxLength:"500" doc:"Runs whose key begins so."`
+	OlderThan domain.Duration   `json:"older_than,omitzero" doc:"Runs that were started at least that long ago, such as 1h30m."`
+	Action    string            `json:"action,omitempty" maxLength:"100" doc:"Runs that are stuck at a step of the action."`
+}
+
+// Bulk does one thing to many runs.
+type Bulk struct {
+	Act    saga.BulkAct    `json:"act" enum:"cancel,pause,resume,retry,skip,substitute,abandon" doc:"What to do to each run."`
+	Filter BulkFilter      `json:"filter" doc:"Which unfinished runs."`
+	All    bool            `json:"all,omitempty" doc:"Must be set where the filter has no condition."`
+	Reason string          `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit; abandon requires it."`
+	Output json.RawMessage `json:"output,omitempty" doc:"The output to substitute."`
+	DryRun bool            `json:"dry_run,omitempty" doc:"Only tell which runs it would be done to."`
+	Limit  int             `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most that many runs in this call, oldest first; 1,000 when 0."`
+}
+
+// Emit is a domain event to be appended.
+type Emit struct {
+	Stream      string          `json:"stream" minLength:"1" maxLength:"250" doc:"The stream to append to; atone's own are refused."`
+	Type        string          `json:"type" minLength:"1" maxLength:"250" doc:"The event's type; atone's own are refused."`
+	Payload     json.RawMessage `json:"payload,omitempty" doc:"Any JSON value."`
+	ID          string          `json:"id,omitempty" maxLength:"250" doc:"Makes the event idempotent in its stream; a UUID is taken as the event's id."`
+	Correlation string          `json:"correlation,omitempty" maxLength:"250" doc:"The correlation id that awaits select the event by."`
+}
+
+// Saga describes a registered saga.
+type Saga struct {
+	saga.SagaInfo
+	Mermaid string `json:"mermaid" doc:"The plan as a Mermaid flowchart."`
+}
+
+// Stat is a statistic with its latencies as numbers.
+type Stat struct {
+	projections.Stat
+	FailureRate float64 `json:"failure_rate" doc:"The share of failures among the outcomes, from 0 to 1."`
+	RetryRate   float64 `json:"retry_rate" doc:"The share of retries among the attempts, from 0 to 1."`
+	// Latencies are in seconds.
+	Mean float64 `json:"mean_seconds"`
+	P50  float64 `json:"p50_seconds"`
+	P95  float64 `json:"p95_seconds"`
+	P99  float64 `json:"p99_seconds"`
+	Max  float64 `json:"max_seconds"`
+}
+
+// StatPoint is a [Stat] over one bucket of time.
+type StatPoint struct {
+	Stat
+	From  time.Time       `json:"from,omitzero" doc:"When the bucket begins; absent for all time."`
+	Width domain.Duration `json:"width,omitzero" doc:"How long the bucket is; absent for all time."`
+}
+
+// Stats is the answer to a question for statistics.
+type Stats struct {
+	Stats []Stat `json:"stats"`
+	// Points are the same over time, where asked for.
+	Points []StatPoint `json:"points,omitempty"`
+}
+
+// View tells how a projected view fares.
+type View struct {
+	View      string          `json:"view"`
+	Version   int             `json:"version"`
+	Built     bool            `json:"built" doc:"Whether there are rows to ask."`
+	Building  bool            `json:"building,omitempty" doc:"Whether a rebuild is under way."`
+	Leading   bool            `json:"leading" doc:"Whether this process projects the view."`
+	Position  domain.Position `json:"position"`
+	Events    int64           `json:"events" doc:"The events applied."`
+	LagEvents int64           `json:"lag_events"`
+	Lag       domain.Duration `json:"lag,omitzero" doc:"The age of the oldest event that is not applied."`
+	Error     string          `json:"error,omitempty" doc:"Why the view stands still."`
+}
+
+// Incident is a row of the incidents view with its age.
+type Incident struct {
+	projections.Incident
+	Age domain.Duration `json:"age" doc:"How long it has been open, or was."`
+}
+
+// Why answers "why is it waiting?".
+type Why = machine.Reason
+
+// Token is an API token without its secret.
+type Token struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Scopes  []string  `json:"scopes"`
+	Sagas   []string  `json:"sagas,omitempty" doc:"The sagas and single actions that it is good for; all when absent."`
+	Created time.Time `json:"created"`
+	By      string    `json:"by,omitempty"`
+	Expires time.Time `json:"expires,omitzero"`
+	// Revoked is zero while the token is good.
+	Revoked time.Time `json:"revoked,omitzero"`
+}
+
+// NewToken asks for a token.
+type NewToken struct {
+	Name    string    `json:"name" pattern:"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$" doc:"The actor in the audit."`
+	Scopes  []string  `json:"scopes" minItems:"1" maxItems:"4" doc:"Of read, start, operate and admin."`
+	Sagas   []string  `json:"sagas,omitempty" maxItems:"1000" doc:"The sagas and single actions that it is good for; all when absent."`
+	Expires time.Time `json:"expires,omitzero" doc:"When it ends by itself; never when absent."`
+}
+
+// CreatedToken is a new token. The secret is shown this once and stored nowhere.
+type CreatedToken struct {
+	Token  Token  `json:"token"`
+	Secret string `json:"secret" doc:"Shown once: only its hash is kept."`
+}
+
+// Login opens a session for the web page.
+type Login struct {
+	Token string `json:"token" minLength:"1" maxLength:"200" doc:"An API token's secret."`
+}
+
+// Me says who the caller is.
+type Me struct {
+	Name   string   `json:"name"`
+	Scopes []string `json:"scopes"`
+	Sagas  []string `json:"sagas,omitempty"`
+	// Open means that the server asks for no token.
+	Open bool `json:"open,omitempty"`
+}
+
+// Health is the answer of the health checks.
+type Health struct {
+	Status string   `json:"status" enum:"ok,unavailable"`
+	Reason []string `json:"reasons,omitempty"`
+}
