@@ -252,3 +252,6 @@ func start[In, Out any](t testing.TB, c *saga.Coordinator, s *saga.Saga[In, Out]
 	require.NoError(t, err)
 	return run
 }
+
+// sleepABit lets a minute of the bubble's time pass: whatever is to happen soon has happened then.
+func sleepABit() { time.Sleep(time.Minute) }
