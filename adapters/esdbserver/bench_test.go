@@ -17,6 +17,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/esdbserver"
 	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -89,6 +90,12 @@ func BenchmarkAppend(b *testing.B) {
 		appendFrom16(b, lis.Addr().String())
 	})
 	b.Run("log in memory", func(b *testing.B) { appendFrom16(b, benchServer(b, memlog.New())) })
+	b.Run("log on disk", func(b *testing.B) {
+		log, err := pebblelog.Open(b.TempDir(), pebblelog.Config{})
+		require.NoError(b, err)
+		b.Cleanup(func() { _ = log.Close() })
+		appendFrom16(b, benchServer(b, log))
+	})
 }
 
 // A catch-up subscription over everything, b.N events.

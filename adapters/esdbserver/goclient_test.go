@@ -17,6 +17,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/esdbserver"
 	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -171,7 +172,29 @@ func TestGoClientDiscoversTheNodeByGossip(t *testing.T) {
 // What must outlive the process is in the log: deletions, metadata, groups and their places.
 func TestEverythingIsThereAfterARestart(t *testing.T) {
 	t.Parallel()
-	log := memlog.New()
+	t.Run("log in memory", func(t *testing.T) {
+		t.Parallel()
+		restarted(t, memlog.New(), func(log domain.Log) domain.Log { return log })
+	})
+	t.Run("log on disk", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		open := func() *pebblelog.Log {
+			log, err := pebblelog.Open(dir, pebblelog.Config{NoSync: true, MemTableBytes: 1 << 20})
+			require.NoError(t, err)
+			return log
+		}
+		first := open()
+		restarted(t, first, func(domain.Log) domain.Log {
+			require.NoError(t, first.Close())
+			second := open()
+			t.Cleanup(func() { _ = second.Close() })
+			return second
+		})
+	})
+}
+
+func restarted(t *testing.T, log domain.Log, reopen func(domain.Log) domain.Log) {
 	on := func(c *esdbserver.Config) { c.Log = log }
 	n := start(t, on)
 	client, ctx := n.client(), within(t)
@@ -194,6 +217,7 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	}
 	_ = client.Close()
 
+	log = reopen(log)
 	n = start(t, on)
 	client = n.client()
 	sub, err = client.SubscribeToPersistentSubscription(ctx, "s", "g", esdb.SubscribeToPersistentSubscriptionOptions{})
