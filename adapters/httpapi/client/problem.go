@@ -1,0 +1,79 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// Problem is what the server says went wrong (RFC 9457). errors.Is finds in it the error that the
+// library itself would have returned, such as [saga.ErrKeyConflict].
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Errors say where a request is wrong.
+	Errors []ProblemDetail `json:"errors"`
+}
+
+// ProblemDetail says what is wrong in one place of a request.
+type ProblemDetail struct {
+	Message  string          `json:"message"`
+	Location string          `json:"location"`
+	Value    json.RawMessage `json:"value"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	text := p.Detail
+	if text == "" {
+		text = p.Title
+	}
+	for _, e := range p.Errors {
+		text += "; " + strings.TrimSpace(e.Location+" "+e.Message)
+	}
+	return fmt.Sprintf("%s (HTTP %d)", text, p.Status)
+}
+
+// Kind returns one of the Problem constants of package wire, or an empty text.
+func (p *Problem) Kind() string {
+	kind, ok := strings.CutPrefix(p.Type, wire.ProblemPrefix)
+	if !ok {
+		return ""
+	}
+	return kind
+}
+
+// sentinels are the library's errors behind the kinds of problem.
+var sentinels = map[string]error{
+	wire.ProblemNotFound:      saga.ErrNotFound,
+	wire.ProblemUnknownSaga:   saga.ErrUnknownSaga,
+	wire.ProblemUnknownAction: saga.ErrUnknownAction,
+	wire.ProblemKeyConflict:   saga.ErrKeyConflict,
+	wire.ProblemEnded:         saga.ErrEnded,
+	wire.ProblemPastPivot:     saga.ErrPastPivot,
+	wire.ProblemTurnedBack:    saga.ErrTurnedBack,
+	wire.ProblemNoStep:        saga.ErrNoStep,
+	wire.ProblemNotStuck:      saga.ErrNotStuck,
+	wire.ProblemBadInput:      saga.ErrBadInput,
+	wire.ProblemNotRunning:    saga.ErrNotRunning,
+	wire.ProblemBehind:        projections.ErrBehind,
+	wire.ProblemNoView:        projections.ErrNoView,
+	wire.ProblemUnauthorized:  auth.ErrDenied,
+	wire.ProblemTooMany:       auth.ErrTooMany,
+}
+
+// Is reports whether the problem is the library's error target.
+func (p *Problem) Is(target error) bool {
+	if s := sentinels[p.Kind()]; s != nil && s == target {
+		return true
+	}
+	return target == saga.ErrBadInput && p.Kind() == "" && (p.Status == 400 || p.Status == 422) || target == machine.ErrBadOutput && p.Kind() == wire.ProblemBadInput
+}

@@ -1,0 +1,197 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// StartOption adjusts a start.
+type StartOption func(*startOptions)
+
+type startOptions struct {
+	key, trace string
+	version    int
+	labels     map[string]string
+	deadline   time.Time
+}
+
+// Key makes the start idempotent: the same key with the same input is the same run, with another
+// input an [saga.ErrKeyConflict]. Without one the client makes up a random key for each call, so that it can
+// repeat a request whose answer was lost.
+func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
+
+// Labels are attached to the run.
+func Labels(labels map[string]string) StartOption { return func(o *startOptions) { o.labels = labels } }
+
+// RunDeadline turns the run back if it has not ended by then.
+func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.deadline = t } }
+
+// TraceParent makes the run part of a trace, given as a W3C traceparent.
+func TraceParent(traceparent string) StartOption {
+	return func(o *startOptions) { o.trace = traceparent }
+}
+
+func (o *startOptions) request(path string, input json.RawMessage, out any) request {
+	r := request{method: http.MethodPost, path: path, query: url.Values{}, header: http.Header{}, body: input, out: out, again: true}
+	if o.key == "" {
+		o.key = uuid.NewString()
+	}
+	r.header.Set("Idempotency-Key", o.key)
+	if o.trace != "" {
+		r.header.Set("Traceparent", o.trace)
+	}
+	addInt(r.query, "version", int64(o.version))
+	for k, v := range o.labels {
+		r.query.Add("label", k+"="+v)
+	}
+	addTime(r.query, "deadline", o.deadline)
+	return r
+}
+
+// Start starts a run of the saga and returns when its start is durable. Errors are those of
+// [saga.Start].
+func Start[In, Out any](ctx context.Context, c *Client, s *saga.Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
+	name, version := s.SagaName()
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("%w: start %s: %w", saga.ErrBadInput, name, err)
+	}
+	res, err := c.StartByName(ctx, name, version, raw, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &Run[Out]{ID: res.Run, c: c}, nil
+}
+
+// Invoke runs a single action as a run of its own and returns its output.
+func Invoke[In, Out any](ctx context.Context, c *Client, a *saga.Action[In, Out], in In, opts ...StartOption) (Out, error) {
+	var zero Out
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return zero, fmt.Errorf("%w: invoke %s: %w", saga.ErrBadInput, a.Name, err)
+	}
+	res, err := c.InvokeByName(ctx, a.Name, raw, opts...)
+	if err != nil {
+		return zero, err
+	}
+	return (&Run[Out]{ID: res.Run, c: c}).Wait(ctx)
+}
+
+// StartByName starts a run of the saga with that name and version (0 for the latest). The
+// result tells the run's id and how it stands.
+func (c *Client) StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...StartOption) (wire.Result, error) {
+	var o startOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.version = version
+	var res wire.Result
+	_, err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", orNull(input), &res))
+	return res, err
+}
+
+// InvokeByName starts a run of the single action with that name.
+func (c *Client) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (wire.Result, error) {
+	var o startOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	var res wire.Result
+	_, err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", orNull(input), &res))
+	return res, err
+}
+
+func orNull(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("null")
+	}
+	return raw
+}
+
+// Run is a handle on a run whose output has the type Out.
+type Run[Out any] struct {
+	// ID identifies the run.
+	ID domain.RunID
+	c  *Client
+}
+
+// RunOf returns a handle on a run that was started before, whose output has the type Out.
+func RunOf[Out any](c *Client, id domain.RunID) *Run[Out] { return &Run[Out]{ID: id, c: c} }
+
+// Wait returns the run's output when it has completed. Other ends are the library's errors:
+// [*saga.Compensated], [*saga.Cancelled], [*saga.Abandoned]; a run that needs a person is [*saga.Stuck] and may be
+// waited for again.
+func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
+	var out Out
+	raw, err := r.c.Wait(ctx, r.ID)
+	if err != nil || len(raw) == 0 {
+		return out, err
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return out, fmt.Errorf("read the output of run %s: %w", r.ID, err)
+	}
+	return out, nil
+}
+
+// Wait returns the run's output as JSON when it has completed; see [Run.Wait] for the errors. It
+// goes on over restarts of the server for as long as ctx allows.
+func (c *Client) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {
+	for {
+		res, err := c.Result(ctx, id, c.cfg.Poll)
+		if err != nil {
+			if ctx.Err() == nil && passing(err) {
+				select {
+				case <-time.After(time.Second):
+					continue
+				case <-ctx.Done():
+				}
+			}
+			return nil, errors.Join(ctx.Err(), err)
+		}
+		if over, err := endOf(&res); over {
+			return res.Output, err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Result returns how the run stands when it has ended, is stuck, or the wait is over.
+func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration) (wire.Result, error) {
+	var res wire.Result
+	q := url.Values{}
+	if wait > 0 {
+		q.Set("wait", wait.String())
+	}
+	_, err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true})
+	return res, err
+}
+
+// endOf turns a result into what the library's Wait returns; over is false while the run is under way.
+func endOf(r *wire.Result) (over bool, err error) {
+	switch r.State {
+	case domain.RunIsCompleted:
+		return true, nil
+	case domain.RunIsCompensated:
+		return true, &saga.Compensated{Run: r.Run, Cause: r.Cause, Left: r.Left}
+	case domain.RunIsCancelled:
+		return true, &saga.Cancelled{Run: r.Run, Cause: r.Cause, Left: r.Left}
+	case domain.RunIsAbandoned:
+		return true, &saga.Abandoned{Run: r.Run, Left: r.Left}
+	case domain.RunIsStuck:
+		return true, &saga.Stuck{Run: r.Run, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
+	}
+	return false, nil
+}
