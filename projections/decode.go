@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -97,8 +98,11 @@ func scanMeta(b []byte, m *domain.Meta) bool {
 				case "due":
 					return v.time(&m.Wake.Due)
 				case "busy":
-					m.Wake.Busy = string(v) == "true"
-					return m.Wake.Busy
+					return v.flag(&m.Wake.Busy)
+				case "events":
+					return v.flag(&m.Wake.Events)
+				case "node":
+					return v.text(&m.Wake.Node)
 				}
 				return false
 			})
@@ -112,11 +116,16 @@ type value []byte
 
 // text reads a string without escapes.
 func (v value) text(into *string) bool {
-	if len(v) < 2 || v[0] != '"' || bytes.IndexByte(v, '\\') >= 0 {
+	if len(v) < 2 || v[0] != '"' || bytes.IndexByte(v, '\\') >= 0 || !utf8.Valid(v) {
 		return false
 	}
 	*into = string(v[1 : len(v)-1])
 	return true
+}
+
+func (v value) flag(into *bool) bool {
+	*into = string(v) == "true"
+	return *into
 }
 
 func (v value) int(into *int) (ok bool) {
