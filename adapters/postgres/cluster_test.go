@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/postgres"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/projectiontest"
 )
 
 // envURL names a database to test with instead of a cluster that the tests start themselves.
@@ -29,6 +31,14 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if name, child := projectiontest.ChildOf(); child {
+		url, schema, _ := strings.Cut(name, " ")
+		store, err := postgres.Open(context.Background(), postgres.Config{URL: url, Schema: schema})
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(projectiontest.Child(store))
+	}
 	stop := func() {}
 	if clusterURL = os.Getenv(envURL); clusterURL == "" {
 		clusterURL, stop, noCluster = startCluster()

@@ -142,7 +142,9 @@ func (s *Store) remove(view string, number int) error {
 	}
 	err = f.remove()
 	s.mu.Lock() // only now: until the file is gone nobody shall open it again
-	delete(s.files, f.path)
+	if s.files[f.path] == f {
+		delete(s.files, f.path)
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("sqlite: remove %s: %w", f.path, err)

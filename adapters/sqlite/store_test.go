@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +12,28 @@ import (
 	"github.com/atonehq/atone/projections/projectiontest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir, child := projectiontest.ChildOf(); child {
+		store, err := sqlite.Open(sqlite.Config{Dir: dir})
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(projectiontest.Child(store))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestAKilledProjectionEqualsARebuild(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	calm, _ := open(t)
+	projectiontest.Killed(t, dir, func() projections.Store {
+		s, err := sqlite.Open(sqlite.Config{Dir: dir})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}, calm)
+}
 
 // open opens a store in a directory of its own.
 func open(t *testing.T) (projections.Store, func() projections.Store) {

@@ -1,0 +1,125 @@
+package projectiontest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// envChild tells a test binary that it is the process to be killed; its value names the store.
+const envChild = "ATONE_TEST_PROJECT_INTO"
+
+// ChildOf reports whether this process was started by [Killed], and the store that it is to project into. TestMain asks first.
+func ChildOf() (store string, child bool) { return os.LookupEnv(envChild) }
+
+// The runs that both processes make up: the log is a function of these.
+const (
+	killedSeed    = 77
+	killedAppends = 4000
+	killedStep    = 200 // after so many events the child says that it is alive
+)
+
+func killedLog(ctx context.Context) (*memlog.Log, domain.Position, error) {
+	log := memlog.New()
+	last, err := NewRuns(killedSeed).Write(ctx, log, killedAppends)
+	return log, last.Position, err
+}
+
+func killedConfig(log *memlog.Log, store projections.Store) projections.Config {
+	return projections.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond}
+}
+
+// Child projects until it is killed, saying how far it came. It returns the exit code.
+func Child(store projections.Store) int {
+	ctx := context.Background()
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	log, last, err := killedLog(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	r, err := projections.New(killedConfig(log, store))
+	if err != nil {
+		return fail(err)
+	}
+	go func() { _ = r.Run(ctx) }() // it ends with the process
+	for p := domain.Position(killedStep); p <= last; p += killedStep {
+		for {
+			gens, err := store.Generations(ctx, "audit")
+			if err != nil {
+				return fail(err)
+			}
+			if len(gens) > 0 && gens[len(gens)-1].Position >= p {
+				break
+			}
+			time.Sleep(time.Millisecond) // this process has nobody to wait for but a database
+		}
+		fmt.Println(p)
+	}
+	select {} // the parent kills it in any case
+}
+
+// Killed has a process project into the named store and kills it (SIGKILL) at random, again and again; then it
+// finishes the work itself and compares with views that nobody disturbed. The test binary's TestMain must call
+// [Child] when [ChildOf] says so.
+func Killed(t *testing.T, name string, open func() projections.Store, undisturbed projections.Store) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	midway := 0
+	for range 6 {
+		if killOnce(t, name, 1+random.IntN(8)) {
+			midway++
+		}
+	}
+	require.Positive(t, midway, "no kill fell into the work")
+
+	log, last, err := killedLog(t.Context())
+	require.NoError(t, err)
+	store := open()
+	after := start(t, killedConfig(log, store))
+	after.reach(t, last, builtin...)
+	calm := start(t, projections.Config{Source: log, Store: undisturbed})
+	calm.reach(t, last, builtin...)
+	require.Equal(t, dumpAll(t, undisturbed), dumpAll(t, store))
+}
+
+// killOnce starts the child, kills it after it said so many words, and reports whether it had more to do.
+func killOnce(t *testing.T, name string, words int) (midway bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), envChild+"="+name)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	said := ""
+	for range words {
+		if !lines.Scan() {
+			break
+		}
+		said = lines.Text()
+	}
+	require.NotEmpty(t, said, "the child did not get to work")
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it says "killed", as it should
+	var p int
+	_, err = fmt.Sscan(said, &p)
+	require.NoError(t, err)
+	return p < killedAppends
+}
