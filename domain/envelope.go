@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,7 +83,7 @@ var ErrTampered = errors.New("chain hash does not match")
 // The chain hash is SHA-256 over previous hash, stream, revision, type, data and the
 // metadata without its last member, "hash", each preceded by its length.
 func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash) {
-	w := objectWriter{buf: make([]byte, 0, 512)}
+	w := objectWriter{buf: make([]byte, 0, 640)}
 	if d, ok := e.(*DomainEvent); ok {
 		w.buf = append(w.buf, orNull(d.Payload)...)
 	} else {
@@ -125,16 +126,22 @@ func (m *Meta) fields(w *objectWriter) {
 }
 
 func linkHash(prev ChainHash, stream string, revision uint64, wireName string, data, meta []byte) ChainHash {
-	b := make([]byte, 0, len(prev)+len(stream)+len(wireName)+len(data)+len(meta)+48)
-	b = append(b, prev[:]...)
+	pooled := hashBuffers.Get().(*[]byte)
+	b := append((*pooled)[:0], prev[:]...)
 	b = appendSized(b, []byte(stream))
 	b = strconv.AppendUint(b, revision, 10)
 	b = append(b, ':')
 	b = appendSized(b, []byte(wireName))
 	b = appendSized(b, data)
 	b = appendSized(b, meta)
-	return sha256.Sum256(b)
+	h := ChainHash(sha256.Sum256(b))
+	*pooled = b
+	hashBuffers.Put(pooled)
+	return h
 }
+
+// hashBuffers holds the buffers in which [linkHash] collects what is hashed.
+var hashBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 func appendSized(b, part []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(part)), 10)

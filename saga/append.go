@@ -219,7 +219,7 @@ func (c *Coordinator) send(t *task) {
 }
 
 func (c *Coordinator) publishTask(t *task) error {
-	m, err := newMessage(c.life, uuid.NewString(), t)
+	m, err := newMessage(c.life, messageID(t.Key, t.Attempt, ""), t)
 	if err != nil {
 		return err
 	}

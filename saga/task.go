@@ -3,6 +3,7 @@ package saga
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -69,6 +70,11 @@ func (r *report) intent() machine.Intent {
 		o.Emitted = append(o.Emitted, &domain.DomainEvent{Type: e.Type, Payload: e.Payload})
 	}
 	return o
+}
+
+// messageID names a message: the same attempt sent twice is the same message.
+func messageID(key string, attempt int, suffix string) string {
+	return key + "#" + strconv.Itoa(attempt) + suffix
 }
 
 type sidecarKey struct{}

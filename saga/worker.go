@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -251,7 +251,11 @@ func errorType(err error) string {
 
 // publish sends a report until it is durable, or ctx ends.
 func (w *Worker) publish(ctx context.Context, r *report) error {
-	m, err := newMessage(ctx, uuid.NewString(), r)
+	suffix := "/outcome"
+	if r.Beat { // each is its own message, for brokers that drop repeats
+		suffix = "/beat-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	}
+	m, err := newMessage(ctx, messageID(domain.IdempotencyKey(r.Run, r.Step, r.Direction), r.Attempt, suffix), r)
 	if err != nil {
 		return err
 	}
