@@ -178,7 +178,6 @@ func (s *State) stepProbed(e *domain.StepProbed) {
 		return
 	case domain.NotApplied:
 		st.InDoubt = false
-		st.gaveUp = nil
 	}
 	switch {
 	case st.Turning:

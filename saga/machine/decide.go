@@ -209,7 +209,10 @@ type Timed struct {
 	Failure *domain.Failure
 }
 
-func (in Timed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Timed) decide(s *State, now time.Time) ([]domain.Event, error) {
+	if in.Due.IsZero() {
+		in.Due = now // long past, and the zero time would mean never
+	}
 	return s.answer(in.Step, in.Failure, &domain.TimerSet{Step: in.Step, Due: in.Due})
 }
 
