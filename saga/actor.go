@@ -227,6 +227,7 @@ func (a *actor) attemptTurn(batch []*request) error {
 	for {
 		more := t.settle()
 		if err := t.append(ctx); err != nil {
+			t.giveBack()
 			return err
 		}
 		if !more {
@@ -316,6 +317,15 @@ func (a *actor) releaseEnded() {
 		if !flying[id] {
 			delete(a.held, id)
 			s.release()
+		}
+	}
+}
+
+// giveBack gives back the slots of attempts whose start was not appended.
+func (t *turnState) giveBack() {
+	for _, d := range t.events {
+		if e, ok := d.event.(*domain.AttemptStarted); ok {
+			t.a.letGo(e.Step, e.Direction, e.Attempt)
 		}
 	}
 }
