@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -133,26 +134,15 @@ func (b *board) failed(r *row, e *domain.AttemptFailed, at time.Time) string {
 	}
 	undo := e.Direction == domain.Undo
 	var what strings.Builder
-	fmt.Fprintf(&what, "%s%s: attempt %d %s", pick(undo, "undo of ", ""), e.Step, e.Attempt, failureWord(e.Cause))
+	fmt.Fprintf(&what, "%s%s: attempt %d %s", pick(undo, "undo of ", ""), e.Step, e.Attempt, failureText(e.Cause))
 	if e.RetryAt.IsZero() {
 		r.set(e.Step, cellFailed, e.Attempt)
 		return what.String() + "; for good"
 	}
 	b.retries++
 	r.set(e.Step, pick(undo, cellUndoing, cellWaiting), e.Attempt)
-	fmt.Fprintf(&what, "; again in %s", short(e.RetryAt.Sub(at)))
+	fmt.Fprintf(&what, "; again in %s", story.Short(e.RetryAt.Sub(at)))
 	return what.String()
-}
-
-// failureWord says in a few words what became of an attempt.
-func failureWord(f domain.Failure) string {
-	switch f.Kind {
-	case domain.FailureTimedOut:
-		return "timed out: in doubt"
-	case domain.FailureLost:
-		return "was lost with its process: in doubt"
-	}
-	return "failed: " + f.Message
 }
 
 func (b *board) end(r *row, s domain.RunState) {
@@ -178,13 +168,13 @@ func pick[T any](cond bool, yes, no T) T {
 	return no
 }
 
-// short writes a duration in three digits or so.
-func short(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Round(time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
+// failureText says in a few words what became of an attempt.
+func failureText(f domain.Failure) string {
+	switch f.Kind {
+	case domain.FailureTimedOut:
+		return "timed out: in doubt"
+	case domain.FailureLost:
+		return "was lost with its process: in doubt"
 	}
-	return d.Round(10 * time.Millisecond).String()
+	return "failed: " + f.Message
 }

@@ -112,8 +112,14 @@ func (s *mailSession) Data(r io.Reader) error {
 	if id == "" {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "the message has no Message-ID"}
 	}
-	return s.server.deliver(id, raw)
+	// Delivered first and acknowledged later: a client that is killed in between has to send again.
+	err = s.server.deliver(id, raw)
+	time.Sleep(mailLatency)
+	return err
 }
+
+// mailLatency is how long the server takes to acknowledge a message.
+const mailLatency = 40 * time.Millisecond
 
 // deliver writes the message under a name made from its id. A link either makes the name or fails: of two
 // deliveries of one message one stays, also when they race.

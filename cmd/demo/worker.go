@@ -160,4 +160,3 @@ func (w *worker) tell(ctx context.Context) error {
 	}
 	return nil
 }
-

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,7 +47,11 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("crm: %w", err)
+		var long *url.Error // its text repeats the URL, which tells an audit nothing
+		if errors.As(err, &long) {
+			err = long.Err
+		}
+		return fmt.Errorf("crm: no answer: %w", err)
 	}
 	defer res.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
