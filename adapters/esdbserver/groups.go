@@ -83,6 +83,7 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 	set := commonSettings(o.GetGroupName(), o.GetSettings())
 	set.ConsumerStrategy = o.GetSettings().GetConsumerStrategy()
 	if set.ConsumerStrategy == "" {
+		//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
 		set.ConsumerStrategy = o.GetSettings().GetNamedConsumerStrategy().String()
 	}
 	var err error
@@ -108,9 +109,11 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 		}
 		return set, err
 	}
+	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
 	if set.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
 		return set, err
 	}
+	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
 	set.StartFrom, err = startFrom(o.GetSettings().GetRevision())
 	return set, err
 }
@@ -253,9 +256,11 @@ func updateSettings(o *persistent.UpdateReq_Options) (groups.Settings, error) {
 		}
 		return set, err
 	}
+	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
 	if set.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
 		return set, err
 	}
+	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
 	set.StartFrom, err = startFrom(o.GetSettings().GetRevision())
 	return set, err
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -276,4 +277,29 @@ func TestConcurrentAppendersToManyStreams(t *testing.T) {
 	require.NoError(t, <-failed)
 	stream, err := client.ReadStream(ctx, "$ce-w", esdb.ReadStreamOptions{ResolveLinkTos: true}, 10_000)
 	require.Len(t, drainRead(t, stream, err), 800)
+}
+
+// brokenLog panics when it is asked for one stream.
+type brokenLog struct{ domain.Log }
+
+func (l brokenLog) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	if stream == "broken" {
+		panic("broken")
+	}
+	return l.Log.Append(ctx, stream, expected, events...)
+}
+
+func TestPanicIsAnInternalErrorOfItsRequestOnly(t *testing.T) {
+	t.Parallel()
+	n := start(t, func(c *esdbserver.Config) { c.Log = brokenLog{memlog.New()} })
+	client, ctx := n.client(), within(t)
+	events := batch(1, "T")
+	for range 2 { // the repeat does not wait for what will never end
+		_, err := client.AppendToStream(ctx, "broken", esdb.AppendToStreamOptions{}, events...)
+		require.ErrorContains(t, err, "code = Internal")
+	}
+	b := n.batches()
+	b.send(request("broken", nil))
+	require.NotNil(t, b.answer().GetError())
+	n.appended(client, "whole", batch(1, "T")...)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -236,14 +238,13 @@ type authenticatedStream struct {
 
 func (s *authenticatedStream) Context() context.Context { return s.ctx }
 
-// operationOf is the last part of a method's name.
+// operationOf is the last part of a method's name; the original calls both kinds of
+// deletion by one name in its messages, which some clients read.
 func operationOf(method string) string {
-	for i := len(method) - 1; i >= 0; i-- {
-		if method[i] == '/' {
-			return method[i+1:]
-		}
+	if strings.HasSuffix(method, "/Tombstone") {
+		return "Delete"
 	}
-	return method
+	return path.Base(method)
 }
 
 // subscribe counts a subscription. Its context ends with the call or the server, and done

@@ -19,7 +19,8 @@ type Delivery struct {
 // Verdict is what a consumer says of an event that it did not handle.
 type Verdict int
 
-// The verdicts of the protocol.
+// The verdicts of the protocol. Stop says that the consumer is about to give up; the original
+// forgets the event then, here it is parked.
 const (
 	Retry Verdict = iota
 	Park
@@ -108,16 +109,15 @@ func (c *Client) Nack(ids []uuid.UUID, verdict Verdict, reason string) {
 			continue // not with this consumer any more
 		}
 		switch verdict {
-		case Park:
-			g.park(m, "Client explicitly NAK'ed message.\n"+reason)
 		case Skip:
 			g.settle(m)
+		case Retry:
+			g.giveBack(m, true)
+		case Stop:
+			g.park(m, "Client stopped at the message.\n"+reason)
 		default:
-			g.giveBack(m, verdict == Retry)
+			g.park(m, "Client explicitly NAK'ed message.\n"+reason)
 		}
-	}
-	if verdict == Stop {
-		g.remove(c, ErrDropped)
 	}
 	g.advance()
 }

@@ -10,8 +10,8 @@
 //
 // Delivery is at least once: after a crash a group goes on behind its checkpoint, which is
 // never beyond the first event that was neither acknowledged, skipped nor durably
-// parked. In three places the original may lose a message and this package does not: an
+// parked. In four places the original may lose a message and this package does not: an
 // event whose id equals that of one in flight waits instead of being skipped, a parked
-// message stays outstanding until its link is durable, and a replayed one stays parked
-// until it is settled.
+// message stays outstanding until its link is durable, a replayed one stays parked until
+// it is settled, and one nacked with the action Stop is parked instead of forgotten.
 package groups

@@ -216,16 +216,16 @@ func TestLostConsumersMessagesGoToTheNextInOrder(t *testing.T) {
 	})
 }
 
-func TestStoppedConsumerIsDroppedAndItsMessagesAreKept(t *testing.T) {
+func TestConsumerThatStopsLosesNothing(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.write("s", 1, 2)
 		g := w.create(settings())
 		c := w.connect(g, 2)
 		require.Equal(t, []int{1, 2}, got(c))
 		c.Nack(ids(1), groups.Stop, "")
-		<-c.Gone
-		require.ErrorIs(t, c.Err(), groups.ErrDropped)
-		require.Equal(t, []int{1, 2}, got(w.connect(g, 2)))
+		require.Equal(t, []string{"0@s"}, w.parked())
+		c.Close()
+		require.Equal(t, []int{2}, got(w.connect(g, 2)))
 	})
 }
 

@@ -76,7 +76,7 @@ func (s Settings) Validate() error {
 		errs = append(errs, errors.New("the group's name must not be empty"))
 	}
 	if !slices.Contains([]string{RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation}, s.Strategy()) {
-		errs = append(errs, fmt.Errorf("Consumer strategy %s does not exist.", s.Strategy()))
+		errs = append(errs, fmt.Errorf("consumer strategy %q does not exist", s.Strategy()))
 	}
 	if s.ReadBatchSize < 0 || s.ReadBatchSize >= s.HistoryBufferSize {
 		errs = append(errs, errors.New("the read batch size may not be greater than or equal to the history buffer size"))

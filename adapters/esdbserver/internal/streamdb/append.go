@@ -140,14 +140,24 @@ func (db *DB) appendAny(ctx context.Context, stream string, expected domain.Expe
 			}
 			return Appended{}, &domain.ConflictError{Stream: stream, Expected: expected, Actual: domain.Expected(current)}
 		}
-		result, err := db.appendNew(ctx, stream, expected, events)
-		if err != nil {
-			db.ids.release(stream, events, done)
-			return Appended{}, err
-		}
-		db.appended(stream, events, result.Number, done)
-		return result, nil
+		return db.appendReserved(ctx, stream, expected, events, done)
 	}
+}
+
+// appendReserved appends events whose ids are reserved, and ends the reservation, come what may.
+func (db *DB) appendReserved(ctx context.Context, stream string, expected domain.Expected, events []domain.NewEvent, done chan struct{}) (Appended, error) {
+	settled := false
+	defer func() {
+		if !settled {
+			db.ids.release(stream, events, done)
+		}
+	}()
+	result, err := db.appendNew(ctx, stream, expected, events)
+	if err == nil {
+		settled = true
+		db.appended(stream, events, result.Number, done)
+	}
+	return result, err
 }
 
 func (db *DB) appendNew(ctx context.Context, stream string, expected domain.Expected, events []domain.NewEvent) (Appended, error) {

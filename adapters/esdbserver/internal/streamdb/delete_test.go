@@ -95,6 +95,9 @@ func TestAStreamThatNeverWasCanBeTombstoned(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.Append(d.ctx, "s", domain.AnyRevision, eventsOf(1))
 	require.ErrorIs(t, err, domain.ErrStreamDeleted)
+	d.metadata("s", `{}`) // can be written still, and not read
+	_, err = d.View(d.ctx, "$$s")
+	require.ErrorIs(t, err, domain.ErrStreamDeleted)
 }
 
 func TestTombstoneHasTheHighestNumberInAll(t *testing.T) {

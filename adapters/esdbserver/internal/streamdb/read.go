@@ -34,7 +34,15 @@ func (db *DB) View(ctx context.Context, stream string) (View, error) {
 	if err != nil {
 		return v, err
 	}
-	if i.tombstoned {
+	gone := i.tombstoned
+	if IsMetastream(stream) { // a tombstone hides the stream's metadata, too
+		original, err := db.info(ctx, OriginalOf(stream))
+		if err != nil {
+			return v, err
+		}
+		gone = gone || original.tombstoned
+	}
+	if gone {
 		return v, &DeletedError{stream}
 	}
 	if v.Last, err = db.current(ctx, stream); err != nil {
