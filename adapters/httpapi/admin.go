@@ -34,7 +34,7 @@ func (s *Server) adminOperations() {
 	}
 	type rebuildOutput struct{ Body wire.View }
 	register(s, operation{id: "rebuild-projection", method: http.MethodPost, path: "/projections/{view}/rebuild", tag: "projections", summary: "Build a view anew beside the old one",
-		scopes: []auth.Scope{auth.Admin}, errors: [][]int{{http.StatusNotFound, http.StatusUnprocessableEntity}}, status: http.StatusAccepted, long: true},
+		scopes: []auth.Scope{auth.Admin}, errors: [][]int{notFound}, status: http.StatusAccepted, long: true},
 		func(ctx context.Context, in *rebuildInput) (*rebuildOutput, error) {
 			ctx, cancel := s.untilDrain(ctx)
 			defer cancel()
@@ -91,7 +91,7 @@ func (s *Server) tokenOperations() {
 	type createInput struct{ Body wire.NewToken }
 	type createOutput struct{ Body wire.CreatedToken }
 	register(s, operation{id: "create-token", method: http.MethodPost, path: "/tokens", tag: "tokens", summary: "Make a token",
-		scopes: admin, errors: [][]int{bodyErrors, {http.StatusConflict}}, status: http.StatusCreated},
+		scopes: admin, errors: [][]int{bodyErrors, conflict}, status: http.StatusCreated},
 		func(ctx context.Context, in *createInput) (*createOutput, error) {
 			if err := allowAll(ctx, "making tokens"); err != nil {
 				return nil, err
@@ -110,7 +110,7 @@ func (s *Server) tokenOperations() {
 		Name string `path:"name" maxLength:"100" doc:"The token's name."`
 	}
 	register(s, operation{id: "revoke-token", method: http.MethodDelete, path: "/tokens/{name}", tag: "tokens", summary: "End a token at once",
-		scopes: admin, errors: [][]int{{http.StatusNotFound, http.StatusUnprocessableEntity}}},
+		scopes: admin, errors: [][]int{notFound}},
 		func(ctx context.Context, in *revokeInput) (*struct{}, error) {
 			if err := allowAll(ctx, "revoking tokens"); err != nil {
 				return nil, err
@@ -150,7 +150,7 @@ func (s *Server) sessionOperations() {
 		return &loginOutput{jsonBody(meOf(id))}, nil
 	})
 	type logoutInput struct{ params.Request }
-	register(s, operation{id: "logout", method: http.MethodDelete, path: "/session", tag: "session", summary: "Log out", errors: [][]int{authErrors}},
+	register(s, operation{id: "logout", method: http.MethodDelete, path: "/session", tag: "session", summary: "Log out"},
 		func(_ context.Context, in *logoutInput) (*struct{}, error) {
 			r, w := humago.Unwrap(in.Context)
 			s.guard.Logout(w, r)

@@ -49,10 +49,7 @@ func (s *Server) routes() http.Handler {
 			writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, "nothing is at "+r.URL.Path+": see /openapi.json"))
 		})
 	}
-	h := s.guard.Middleware(mux, func(w http.ResponseWriter, _ *http.Request, err error) {
-		p, _ := problemOf(err)
-		writeProblem(w, p)
-	})
+	h := s.guard.Middleware(mux)
 	h = s.cors(h)
 	h = s.outer(h)
 	if s.cfg.Middleware != nil {
@@ -106,12 +103,15 @@ func (s *Server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// The errors that several kinds of operation can have. [register] adds those of authentication.
+// The errors that several kinds of operation can have.
 var (
-	bodyErrors  = []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}
-	runErrors   = []int{http.StatusNotFound, http.StatusUnprocessableEntity}
-	authErrors  = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
-	unavailable = []int{http.StatusServiceUnavailable}
+	// anyErrors is what every operation can answer: its parameters may be wrong.
+	anyErrors = []int{http.StatusUnprocessableEntity}
+	// authErrors are those of all that need a scope; 503 where the tokens can't be read.
+	authErrors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+	bodyErrors = []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+	notFound   = []int{http.StatusNotFound}
+	conflict   = []int{http.StatusConflict}
 )
 
 // operation describes an operation.
@@ -119,7 +119,7 @@ type operation struct {
 	id, method, path, summary, tag string
 	// scopes lists scopes of which the caller needs one; none means that everybody may.
 	scopes []auth.Scope
-	// errors lists the statuses of its problems, without those of authentication.
+	// errors lists the statuses of its problems, besides anyErrors and authErrors.
 	errors [][]int
 	// status is that of success; 0 means 200, or 204 without a body.
 	status int
@@ -131,7 +131,7 @@ type operation struct {
 
 // register adds an operation to the API and its document, which names exactly the statuses given.
 func register[I, O any](s *Server, o operation, handle func(context.Context, *I) (*O, error)) {
-	statuses := slices.Concat(o.errors...)
+	statuses := slices.Concat(append(o.errors, anyErrors)...)
 	op := huma.Operation{OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag}, DefaultStatus: o.status,
 		MaxBodyBytes: s.cfg.MaxBody, BodyReadTimeout: s.cfg.BodyTimeout}
 	if len(o.scopes) > 0 {
@@ -144,10 +144,16 @@ func register[I, O any](s *Server, o operation, handle func(context.Context, *I)
 		op.Description = "Needs the scope " + strings.Join(names, " or ") + "."
 	}
 	slices.Sort(statuses)
-	op.Errors = slices.Compact(statuses)
+	statuses = slices.Compact(statuses)
+	op.Errors = slices.Clone(statuses)
 	op.Middlewares = huma.Middlewares{s.admit(o)}
 	if o.adjust != nil {
 		o.adjust(&op)
+	}
+	for code := range op.Responses { // documented by the operation itself
+		if n, err := strconv.Atoi(code); err == nil {
+			statuses = append(statuses, n)
+		}
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		if !o.long {
@@ -186,7 +192,7 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 			_, w := humago.Unwrap(ctx)
 			id, ok := auth.IdentityOf(ctx.Context())
 			if !ok {
-				p, _ := problemOf(auth.ErrNoCredentials)
+				p, _ := problemOf(auth.ReasonOf(ctx.Context()))
 				writeProblem(w, p)
 				return
 			}

@@ -19,9 +19,9 @@ type controlInput[B any] struct {
 
 // control adds an operation on one run that answers 204.
 func control[B any](s *Server, name, summary string, conflicts bool, scopes []auth.Scope, act func(ctx context.Context, id domain.RunID, b B) error) {
-	errs := [][]int{bodyErrors, runErrors, unavailable}
+	errs := [][]int{bodyErrors, notFound}
 	if conflicts {
-		errs = append(errs, []int{http.StatusConflict})
+		errs = append(errs, conflict)
 	}
 	register(s, operation{id: name + "-run", method: http.MethodPost, path: "/runs/{id}/" + name, tag: "control", summary: summary, scopes: scopes, errors: errs},
 		func(ctx context.Context, in *controlInput[B]) (*struct{}, error) {
@@ -70,7 +70,7 @@ func (s *Server) controlOperations() {
 	type bulkInput struct{ Body wire.Bulk }
 	type bulkOutput struct{ Body saga.BulkReport }
 	register(s, operation{id: "bulk", method: http.MethodPost, path: "/bulk", tag: "control", summary: "Do one thing to many unfinished runs, or tell to which it would be done",
-		scopes: operate, errors: [][]int{bodyErrors, unavailable}, long: true},
+		scopes: operate, errors: [][]int{bodyErrors}, long: true},
 		func(ctx context.Context, in *bulkInput) (*bulkOutput, error) {
 			if err := s.ready(); err != nil {
 				return nil, err

@@ -30,7 +30,7 @@ func (s *Server) definitionOperations() {
 	}
 	type sagaOutput struct{ Body wire.Saga }
 	register(s, operation{id: "get-saga", method: http.MethodGet, path: "/sagas/{name}", tag: "definitions", summary: "One registered saga", scopes: read,
-		errors: [][]int{{http.StatusNotFound, http.StatusUnprocessableEntity}}},
+		errors: [][]int{notFound}},
 		func(ctx context.Context, in *sagaInput) (*sagaOutput, error) {
 			if err := allow(ctx, in.Name); err != nil {
 				return nil, err

@@ -35,7 +35,11 @@ func (s *Server) eventOperations() {
 	}
 	o := readRun("get-events", "/runs/{id}/events", "A run's events, as a page or as a live stream (Accept: text/event-stream)")
 	o.long = true
-	o.adjust = answers(s, map[string]typeOf{"application/json": typeOfEvents, streamType: nil})
+	documented := answers(s, map[string]typeOf{"application/json": typeOfEvents, streamType: nil})
+	o.adjust = func(op *huma.Operation) {
+		documented(op)
+		op.Responses["204"] = &huma.Response{Description: "A stream that has nothing more to tell: the run has ended and the client saw its end."}
+	}
 	register(s, o, func(ctx context.Context, in *eventsInput) (*bodyOutput, error) {
 		if err := s.allowRun(ctx, in.ID); err != nil {
 			return nil, err
@@ -68,7 +72,7 @@ func (s *Server) eventOperations() {
 	type emitInput struct{ Body wire.Emit }
 	type emitOutput struct{ Body saga.Emitted }
 	register(s, operation{id: "emit-event", method: http.MethodPost, path: "/events", tag: "events", summary: "Append a domain event to a stream",
-		scopes: []auth.Scope{auth.Start}, errors: [][]int{bodyErrors, {http.StatusConflict}, unavailable}, status: http.StatusCreated},
+		scopes: []auth.Scope{auth.Start}, errors: [][]int{bodyErrors, conflict}, status: http.StatusCreated},
 		func(ctx context.Context, in *emitInput) (*emitOutput, error) {
 			if err := allowAll(ctx, "an event"); err != nil {
 				return nil, err
@@ -89,7 +93,7 @@ func (s *Server) eventOperations() {
 	}
 	type browseOutput struct{ Body wire.Page[wire.Event] }
 	register(s, operation{id: "list-events", method: http.MethodGet, path: "/events", tag: "events", summary: "Domain events, newest first",
-		scopes: []auth.Scope{auth.Read}, errors: [][]int{{http.StatusUnprocessableEntity}, unavailable}},
+		scopes: []auth.Scope{auth.Read}},
 		func(ctx context.Context, in *browseInput) (*browseOutput, error) {
 			if err := allowAll(ctx, "the list of events"); err != nil {
 				return nil, err
@@ -155,15 +159,21 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 		begin-- // the event before tells the position to subscribe after
 	}
 	ended := false
-	for e, err := range s.cfg.Log.ReadStream(ctx, name, begin) {
-		if err != nil {
-			s.streamFailed(ctx, id, err)
-			return
+	for { // once, or again from the beginning if the client asks for what lies past the end
+		for e, err := range s.cfg.Log.ReadStream(ctx, name, begin) {
+			if err != nil {
+				s.streamFailed(ctx, id, err)
+				return
+			}
+			after, ended = e.Position, endsRun(&e, ended)
+			if e.Revision >= from && stream.event(eventOf(&e, secret)) != nil {
+				return
+			}
 		}
-		after, ended = e.Position, endsRun(&e, ended)
-		if e.Revision >= from && stream.event(eventOf(&e, secret)) != nil {
-			return
+		if after > 0 || begin == 0 {
+			break
 		}
+		begin = 0
 	}
 	if ended {
 		if !stream.begun() {
@@ -178,7 +188,7 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 			s.streamFailed(ctx, id, err)
 			return
 		}
-		if d.Event == nil || d.Event.Stream != name {
+		if d.Event == nil || d.Event.Stream != name || d.Event.Revision < from {
 			continue
 		}
 		if stream.event(eventOf(d.Event, secret)) != nil || endsRun(d.Event, false) {

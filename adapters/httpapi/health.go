@@ -54,7 +54,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	case s.cfg.Metrics == nil:
 		writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, "this server keeps no metrics"))
 	case !ok:
-		p, _ := problemOf(auth.ErrNoCredentials)
+		p, _ := problemOf(auth.ReasonOf(r.Context()))
 		writeProblem(w, p)
 	case !id.Has(auth.Read):
 		p, _ := problemOf(errForbidden)

@@ -22,7 +22,7 @@ func (s *Server) fresh(in params.Fresh) projections.Fresh {
 // list is what operations that list rows have in common.
 func list(id, path, tag, summary string) operation {
 	return operation{id: id, method: http.MethodGet, path: path, tag: tag, summary: summary,
-		scopes: []auth.Scope{auth.Read}, errors: [][]int{{http.StatusUnprocessableEntity}, unavailable}, long: true}
+		scopes: []auth.Scope{auth.Read}, long: true}
 }
 
 func (s *Server) listOperations() {

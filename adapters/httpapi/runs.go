@@ -14,7 +14,7 @@ import (
 // readRun is what operations that look at one run have in common.
 func readRun(id, path, summary string) operation {
 	return operation{id: id, method: http.MethodGet, path: path, tag: "runs", summary: summary,
-		scopes: []auth.Scope{auth.Read}, errors: [][]int{runErrors, unavailable}}
+		scopes: []auth.Scope{auth.Read}, errors: [][]int{notFound}}
 }
 
 type runOutput struct{ Body wire.Run }

@@ -89,7 +89,7 @@ func (s *Server) startOperations() {
 		Name string `path:"name" maxLength:"100" doc:"The action's name."`
 		params.Start
 	}
-	starts := [][]int{bodyErrors, {http.StatusNotFound, http.StatusConflict}, unavailable}
+	starts := [][]int{bodyErrors, notFound, conflict}
 	register(s, operation{id: "start-run", method: http.MethodPost, path: "/sagas/{name}/runs", tag: "runs", summary: "Start a run of a saga",
 		scopes: []auth.Scope{auth.Start}, errors: starts, status: http.StatusAccepted, adjust: alsoOK("start-run"), long: true},
 		func(ctx context.Context, in *sagaInput) (*resultOutput, error) {
@@ -109,7 +109,7 @@ func (s *Server) startOperations() {
 		Wait params.Duration `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
 	}
 	register(s, operation{id: "get-result", method: http.MethodGet, path: "/runs/{id}/result", tag: "runs", summary: "Wait for a run's end and get its output",
-		scopes: []auth.Scope{auth.Start}, errors: [][]int{runErrors, unavailable}, status: http.StatusAccepted, adjust: alsoOK("get-result"), long: true},
+		scopes: []auth.Scope{auth.Start}, errors: [][]int{notFound}, status: http.StatusAccepted, adjust: alsoOK("get-result"), long: true},
 		func(ctx context.Context, in *resultInput) (*resultOutput, error) {
 			if err := s.ready(); err != nil {
 				return nil, err

@@ -119,7 +119,7 @@ func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
 	tok, good := g.cfg.Tokens.Good(id)
 	if !good {
 		g.sessions.close(r)
-		return Identity{}, g.fail(r, ErrDenied)
+		return Identity{}, ErrNoCredentials // the token has ended since the login: log in again
 	}
 	return tok.Identity(), nil
 }
@@ -160,21 +160,28 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, cookie(r, "", -1))
 }
 
-// Middleware puts the identity of each request, where it has one, into its context ([IdentityOf]). A request
-// with bad credentials, or from another origin, goes to denied with the reason; one without
-// credentials goes on without an identity.
-func (g *Guard) Middleware(next http.Handler, denied func(http.ResponseWriter, *http.Request, error)) http.Handler {
+// Middleware puts the identity of each request into its context ([IdentityOf]) or, where it has none, the
+// reason ([ReasonOf]). It refuses nothing itself: what is served decides whether it needs an identity.
+func (g *Guard) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := g.Authenticate(r)
-		switch {
-		case err == nil:
-			next.ServeHTTP(w, r.WithContext(WithIdentity(r.Context(), id)))
-		case errors.Is(err, ErrNoCredentials):
-			next.ServeHTTP(w, r)
-		default:
-			denied(w, r, err)
+		ctx := context.WithValue(r.Context(), reasonKey{}, err)
+		if err == nil {
+			ctx = WithIdentity(r.Context(), id)
 		}
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+type reasonKey struct{}
+
+// ReasonOf returns why the context of a request carries no identity: one of the errors of
+// [Guard.Authenticate].
+func ReasonOf(ctx context.Context) error {
+	if err, ok := ctx.Value(reasonKey{}).(error); ok {
+		return err
+	}
+	return ErrNoCredentials
 }
 
 // Run follows the tokens until ctx ends.
