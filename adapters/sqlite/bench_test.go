@@ -56,3 +56,22 @@ func cpu(b *testing.B) time.Duration {
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep inside.
+func BenchmarkPageOfMillion(b *testing.B) {
+	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
+	require.NoError(b, err)
+	many := projectiontest.Many{Runs: 1_000_000}
+	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{projections.Runs()}, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	began := time.Now()
+	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 10*time.Minute))
+	b.Logf("%d events in %v", many.Last(), time.Since(began))
+	projectiontest.BenchPages(b, projections.NewReader(store), many)
+	cancel()
+	require.NoError(b, <-done)
+	require.NoError(b, store.Close())
+}

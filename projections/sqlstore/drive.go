@@ -50,7 +50,12 @@ func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Tabl
 	if len(candidates) == 1 && s.ordered(t, q.Where[candidates[0]], q.Order) && q.Where[candidates[0]].Op != projections.OpIn {
 		return candidates[0], few, nil // there is nothing to choose
 	}
+	words := -1
 	for _, i := range candidates {
+		if q.Where[i].Op == projections.OpWords && s.ordered(t, q.Where[i], q.Order) {
+			words = i // found in the asked order: it is never sorted, so that its number doesn't matter
+			continue
+		}
 		n, err := s.count(ctx, with, t, q.Where[i])
 		if err != nil {
 			return -1, 0, err
@@ -61,6 +66,9 @@ func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Tabl
 		if n == 0 {
 			break
 		}
+	}
+	if words >= 0 && (best < 0 || count >= few) {
+		return words, few, nil
 	}
 	return best, count, nil
 }

@@ -1,0 +1,155 @@
+package projectiontest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// Many is a source of a great number of runs that needs no memory for them: it makes each event when
+// it is read, which is once and in order. Most runs completed; 5% were compensated, 1% are stuck, 3% run.
+type Many struct {
+	Runs int
+	// From is the number of the first run.
+	From int
+}
+
+var _ projections.Source = Many{}
+
+// ManyEvents is how many events each of the runs has.
+const ManyEvents = 4
+
+// Last returns the position of the last event.
+func (m Many) Last() domain.Position { return domain.Position((m.From + m.Runs) * ManyEvents) }
+
+// ID returns the id of the n-th run.
+func (m Many) ID(n int) domain.RunID { return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "many %d", n)) }
+
+var manyStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Started returns when the n-th run was started.
+func (m Many) Started(n int) time.Time { return manyStart.Add(time.Duration(n) * time.Second) }
+
+func (m Many) events(n int) (events [ManyEvents]domain.Event, end domain.RunState) {
+	action := fmt.Sprintf("action-%d", n%30)
+	started := &domain.RunStarted{Saga: fmt.Sprintf("saga-%d", n%20), Version: 1 + n%3, Plan: "none", Input: json.RawMessage(`{"n":1}`), Key: fmt.Sprintf("key-%d", n),
+		Labels: map[string]string{"tenant": fmt.Sprintf("t%d", n%1000), "region": fmt.Sprintf("r%d", n%3)}}
+	if n%100 == 7 && n > 0 {
+		started.Parent = &domain.ParentRef{Run: m.ID(n - n%10), Step: "child"}
+	}
+	attempt := &domain.AttemptStarted{Step: "s1", Direction: domain.Do, Attempt: 1, Action: action}
+	done := &domain.AttemptSucceeded{Step: "s1", Direction: domain.Do, Attempt: 1}
+	cause := domain.Failure{Kind: domain.FailureRetryable, Message: fmt.Sprintf("timeout talking to bank %d", n%7), Step: "s1"}
+	failed := &domain.AttemptFailed{Step: "s1", Direction: domain.Do, Attempt: 1, Cause: cause}
+	switch {
+	case n%100 < 5:
+		return [...]domain.Event{started, attempt, failed, &domain.RunCompensated{}}, domain.RunIsCompensated
+	case n%100 == 50:
+		cause.Message = "card_gone"
+		failed.Cause = cause
+		return [...]domain.Event{started, attempt, failed, &domain.RunStuck{Incident: fmt.Sprint(n), Step: "s1", Direction: domain.Do, Cause: cause}}, domain.RunIsStuck
+	case n%100 > 96:
+		return [...]domain.Event{started, attempt, done, &domain.TimerSet{Step: "s2", Due: m.Started(n).Add(time.Hour)}}, domain.RunRunning
+	}
+	return [...]domain.Event{started, attempt, done, &domain.RunCompleted{}}, domain.RunIsCompleted
+}
+
+// all yields the events after a position.
+func (m Many) all(after domain.Position) iter.Seq[domain.Recorded] {
+	return func(yield func(domain.Recorded) bool) {
+		for n := max(m.From, int(after)/ManyEvents); n < m.From+m.Runs; n++ {
+			events, end := m.events(n)
+			stream := domain.RunStream(m.ID(n))
+			for i, e := range events {
+				meta := domain.Meta{At: m.Started(n).Add(time.Duration(i) * 100 * time.Millisecond), Actor: "coordinator"}
+				if i == ManyEvents-1 {
+					meta.Wake.State = end
+				}
+				sealed, _ := domain.Seal(stream, uint64(i), domain.ChainHash{}, e, meta) // nobody verifies this chain
+				r := domain.Recorded{NewEvent: sealed, Stream: stream, Revision: uint64(i), Position: domain.Position(n*ManyEvents + i + 1), Created: meta.At}
+				if r.Position > after && !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Subscribe implements [projections.Source].
+func (m Many) Subscribe(ctx context.Context, after domain.Position, _ domain.Filter) iter.Seq2[domain.Delivery, error] {
+	return func(yield func(domain.Delivery, error) bool) {
+		for r := range m.all(after) {
+			if ctx.Err() != nil || !yield(domain.Delivery{Event: &r, Position: r.Position}, nil) {
+				return
+			}
+		}
+		if yield(domain.Delivery{Position: m.Last(), CaughtUp: true}, nil) {
+			<-ctx.Done()
+			yield(domain.Delivery{}, ctx.Err())
+		}
+	}
+}
+
+// ReadAll implements [projections.Source].
+func (m Many) ReadAll(_ context.Context, after domain.Position, _ domain.Filter) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		for r := range m.all(after) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ReadAllBackward implements [projections.Source]; it is not needed, and fails.
+func (m Many) ReadAllBackward(context.Context, domain.Position, domain.Filter) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		yield(domain.Recorded{}, errors.New("many runs are not read backward"))
+	}
+}
+
+// ReadStream implements [projections.Source]; it has no plans.
+func (m Many) ReadStream(context.Context, string, uint64) iter.Seq2[domain.Recorded, error] {
+	return func(func(domain.Recorded, error) bool) {}
+}
+
+// ManyQueries are pages of runs as people ask for them, by name.
+func ManyQueries(m Many) map[string]projections.RunFilter {
+	states := func(s ...domain.RunState) []domain.RunState { return s }
+	middle := m.From + m.Runs/2
+	return map[string]projections.RunFilter{
+		"newest":            {},
+		"oldest":            {Ascending: true},
+		"stuck":             {States: states(domain.RunIsStuck)},
+		"completed":         {States: states(domain.RunIsCompleted)},
+		"unfinished":        {States: states(domain.RunRunning, domain.RunCompensating, domain.RunIsStuck)},
+		"cancelled":         {States: states(domain.RunIsCancelled)},
+		"saga":              {Sagas: []string{"saga-7"}},
+		"saga+state":        {Sagas: []string{"saga-3"}, States: states(domain.RunIsCompensated)},
+		"saga+version":      {Sagas: []string{"saga-3"}, Versions: []int{2}},
+		"rare label":        {Labels: map[string]string{"tenant": "t77"}},
+		"common label":      {Labels: map[string]string{"region": "r1"}},
+		"labels+state":      {Labels: map[string]string{"region": "r1", "tenant": "t450"}, States: states(domain.RunIsStuck)},
+		"common label+saga": {Labels: map[string]string{"region": "r2"}, Sagas: []string{"saga-11"}},
+		"label+no match":    {Labels: map[string]string{"tenant": "t1"}, States: states(domain.RunIsStuck)},
+		"time":              {From: m.Started(middle), To: m.Started(middle + 5000)},
+		"time+state":        {From: m.Started(middle), To: m.Started(middle + 50000), States: states(domain.RunIsStuck)},
+		"action":            {Action: "action-4"},
+		"action+state":      {Action: "action-20", States: states(domain.RunIsStuck)},
+		"rare text":         {Text: "card gone"},
+		"common text":       {Text: "timeout"},
+		"text+saga":         {Text: "timeout bank", Sagas: []string{"saga-3"}},
+		"key":               {Key: fmt.Sprintf("key-%d", middle)},
+		"parent":            {Parent: m.ID(middle - middle%100)},
+		"by end":            {Sort: projections.ByEnded},
+		"by end+saga":       {Sort: projections.ByEnded, Sagas: []string{"saga-5"}},
+	}
+}
