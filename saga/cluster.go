@@ -1,11 +1,9 @@
 package saga
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"hash/fnv"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,8 +37,8 @@ type cluster struct {
 	mu sync.Mutex
 	// lives holds when each incarnation was last heard of, by this node's clock.
 	lives map[string]time.Time
-	// dead holds since when an incarnation counts as dead.
-	dead map[string]time.Time
+	// left holds the incarnations that said goodbye.
+	left map[string]bool
 	// began is when this node started to listen: what it has not heard of by the timeout is dead.
 	began time.Time
 }
@@ -48,7 +46,7 @@ type cluster struct {
 func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
 	cl.lives = make(map[string]time.Time)
-	cl.dead = make(map[string]time.Time)
+	cl.left = make(map[string]bool)
 	if c.cfg.Shared {
 		c.wakeups.delay = cl.delay
 	}
@@ -100,8 +98,7 @@ func (cl *cluster) seen(e *domain.Recorded) {
 	}
 	if e.Type == nodeLeftType {
 		cl.mu.Lock()
-		delete(cl.lives, n.Incarnation)
-		cl.dead[n.Incarnation] = time.Now()
+		cl.left[n.Incarnation] = true
 		cl.mu.Unlock()
 		return
 	}
@@ -114,9 +111,6 @@ func (cl *cluster) heard(incarnation string) {
 	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	if _, gone := cl.dead[incarnation]; gone {
-		return
-	}
 	cl.lives[incarnation] = time.Now()
 }
 
@@ -135,7 +129,7 @@ func (cl *cluster) alive(incarnation string) bool {
 }
 
 func (cl *cluster) aliveLocked(incarnation string) bool {
-	if _, gone := cl.dead[incarnation]; gone {
+	if cl.left[incarnation] {
 		return false
 	}
 	last := cl.lives[incarnation]
@@ -196,27 +190,13 @@ func (cl *cluster) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		cl.bury()
-		type orphan struct {
-			id   domain.RunID
-			rank int
-		}
-		var orphans []orphan
-		runs := cl.c.wakeups.choose(func(_ domain.RunID, w domain.Wake) bool {
-			return w.Busy && w.Node != "" && w.Node != cl.c.incarnation && !cl.alive(w.Node)
-		})
-		for _, id := range runs {
-			orphans = append(orphans, orphan{id, cl.rank(id, "")})
-		}
-		slices.SortFunc(orphans, func(a, b orphan) int { return cmp.Compare(a.rank, b.rank) })
-		ids := make([]domain.RunID, 0, len(orphans))
-		for _, o := range orphans {
-			if o.rank == 0 {
-				ids = append(ids, o.id)
-			} else {
-				cl.c.wakeups.orphaned(o.id, time.Now().Add(time.Duration(o.rank)*cl.c.cfg.TakeoverDelay))
+		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake) bool {
+			if !w.Busy || w.Node == "" || w.Node == cl.c.incarnation {
+				return false
 			}
-		}
+			silent, dead := cl.silent(w.Node)
+			return dead && silent >= cl.c.cfg.NodeTimeout+cl.delay(run, "")
+		})
 		if len(ids) > 0 {
 			cl.c.logger.Info("taking up the runs of a node that is gone", "runs", len(ids))
 			cl.c.takeUpAll(ids)
@@ -224,16 +204,18 @@ func (cl *cluster) sweep(ctx context.Context) {
 	}
 }
 
-// bury marks as dead what was silent for too long.
-func (cl *cluster) bury() {
+// silent returns for how long an incarnation was not heard of, and whether it counts as dead.
+func (cl *cluster) silent(incarnation string) (time.Duration, bool) {
+	if cl.alive(incarnation) {
+		return 0, false
+	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	for node, last := range cl.lives {
-		if time.Since(last) >= cl.c.cfg.NodeTimeout {
-			delete(cl.lives, node)
-			cl.dead[node] = time.Now()
-		}
+	last, known := cl.lives[incarnation]
+	if !known {
+		last = cl.began
 	}
+	return time.Since(last), true
 }
 
 // alive reports whether the coordinator that started an attempt may still be running it. With

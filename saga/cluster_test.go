@@ -79,6 +79,11 @@ func TestNodesTakeOverFromOneThatDied(t *testing.T) {
 		wait, cancel := context.WithTimeout(ctx, 30*time.Second)
 		n, err := saga.RunOf[int](c, r.ID).Wait(wait)
 		cancel()
+		if err != nil {
+			for e := range log.ReadStream(ctx, domain.RunStream(r.ID), 0) {
+				t.Logf("%d %s %s %s %s", e.Revision, e.Created.Format("05.000"), e.Type, e.Data, e.Metadata)
+			}
+		}
 		require.NoError(t, err)
 		require.Equal(t, i+2, n)
 	}

@@ -86,22 +86,6 @@ func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
 	}
 }
 
-// orphaned has a run looked at by the given time although nothing of its own is due.
-func (w *wakeups) orphaned(run domain.RunID, at time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e := w.entries[run]
-	if e == nil || e.index >= 0 && e.due.Before(at) {
-		return
-	}
-	e.due = at
-	if e.index < 0 {
-		heap.Push(&w.heap, e)
-	} else {
-		heap.Fix(&w.heap, e.index)
-	}
-}
-
 func (w *wakeups) remove(e *wakeup) {
 	if e.index >= 0 {
 		heap.Remove(&w.heap, e.index)
