@@ -66,20 +66,61 @@ func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) err
 		slots: make(chan struct{}, maxBatchesInFlight), tails: map[string]chan struct{}{},
 	}
 	defer b.running.Wait()
+	received := b.receiver()
 	for {
-		req, err := call.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := b.receive(req); err != nil {
-			if err := b.refuse(req.GetCorrelationId(), b.identifier(req), err); err != nil {
+		select {
+		case r := <-received:
+			if r.err != nil {
+				return ignoreEOF(r.err)
+			}
+			if err := b.handle(r.req); err != nil {
 				return err
 			}
+		case <-s.server.closing.Done():
+			return s.server.subscriptionEnded(context.Canceled)
 		}
 	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// received is a message of the call, or its end.
+type received struct {
+	req *streams.BatchAppendReq
+	err error
+}
+
+// receiver passes on what arrives, so that the call, which may stay open for as long as its client
+// lives, can end with the server. Its goroutine ends with the call.
+func (b *batchCall) receiver() <-chan received {
+	out := make(chan received)
+	go func() {
+		for {
+			req, err := b.call.Recv()
+			select {
+			case out <- received{req, err}:
+			case <-b.call.Context().Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// handle takes one message; what is wrong with it is told to the client.
+func (b *batchCall) handle(req *streams.BatchAppendReq) error {
+	if err := b.receive(req); err != nil {
+		return b.refuse(req.GetCorrelationId(), b.identifier(req), err)
+	}
+	return nil
 }
 
 // identifier is the stream to be named in the answer to the request.

@@ -10,6 +10,8 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -186,4 +188,22 @@ func TestBatchThatTheLogDoesNotTakeTimesOut(t *testing.T) {
 	m, err := resp.GetError().GetDetails()[0].UnmarshalNew()
 	require.NoError(t, err)
 	require.IsType(t, &shared.Timeout{}, m)
+}
+
+func TestOpenCallsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	n := start(t)
+	b := n.batches()
+	b.send(request("s", nil))
+	require.NotNil(t, b.answer().GetSuccess())
+	sub := subscribeRaw(within(t), t, n.raw(), allFromStart())
+	n.stop()
+	_, err := b.call.Recv()
+	require.Equal(t, codes.Unavailable, status.Code(err))
+	for {
+		if _, err = sub.Recv(); err != nil {
+			break
+		}
+	}
+	require.Equal(t, codes.Unavailable, status.Code(err))
 }
