@@ -62,7 +62,7 @@ type Config struct {
 }
 
 // DefaultReserved are the beginnings of the names of the streams that a coordinator keeps.
-var DefaultReserved = []string{"run-", "plan-", "saga-", "atone-"}
+var DefaultReserved = []string{domain.RunPrefix, domain.PlanPrefix, domain.SagaPrefix, domain.SystemPrefix}
 
 func (c *Config) setDefaults() {
 	set(&c.Addr, "127.0.0.1:2113")
@@ -115,6 +115,9 @@ func (c Config) Validate() error {
 	}
 	if !c.Anonymous.known() {
 		fail("Config.Anonymous is %q: choose one of the roles", c.Anonymous)
+	}
+	if _, _, ok := splitAddress(c.Advertised); c.Advertised != "" && !ok {
+		fail("Config.Advertised is %q: give a host and a port", c.Advertised)
 	}
 	names := map[string]bool{}
 	for _, u := range c.Users {

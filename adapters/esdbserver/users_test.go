@@ -186,10 +186,10 @@ func TestPlaintextBeyondLoopbackIsRefused(t *testing.T) {
 func TestConfigurationErrorsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	_, err := esdbserver.New(esdbserver.Config{
-		MaxAppendSize: domain.MaxAppendSize + 1, Anonymous: "king", TailEvents: -1,
+		MaxAppendSize: domain.MaxAppendSize + 1, Anonymous: "king", TailEvents: -1, Advertised: "here",
 		Users: []esdbserver.User{{Name: "a", Password: "b", Role: "king"}, {Name: "a", Password: "b", Role: esdbserver.RoleApp}, {}},
 	})
-	for _, part := range []string{"Config.Log", "MaxAppendSize", "Anonymous", "limit below", "has the role", "given twice", "must not be empty"} {
+	for _, part := range []string{"Config.Log", "MaxAppendSize", "Anonymous", "Advertised", "limit below", "has the role", "given twice", "must not be empty"} {
 		require.ErrorContains(t, err, part)
 	}
 }

@@ -171,3 +171,38 @@ func TestConcurrentAppendsAtOneRevisionHaveOneWinner(t *testing.T) {
 	}
 	require.Equal(t, 1, won)
 }
+
+// forgetfulLog never looks at the ids of events: telling repeats is the database's part.
+type forgetfulLog struct{ domain.Log }
+
+func (l forgetfulLog) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	if expected != domain.AnyRevision {
+		return l.Log.Append(ctx, stream, expected, events...)
+	}
+	head := domain.NoStream
+	for e, err := range l.ReadStreamBackward(ctx, stream, domain.End) {
+		if err != nil {
+			return domain.Appended{}, err
+		}
+		head = domain.Expected(e.Revision)
+		break
+	}
+	return l.Log.Append(ctx, stream, head, events...)
+}
+
+func TestRecentIDsTellARepeatWhereTheLogDoesNot(t *testing.T) {
+	t.Parallel()
+	d := openOn(t, forgetfulLog{memlog.New()}, nil) // remembers 100 ids
+	first := d.append("s", domain.AnyRevision, 1, 2)
+	require.Equal(t, first, d.append("s", domain.AnyRevision, 1, 2))
+	require.EqualValues(t, 0, d.append("s", domain.AnyRevision, 1).Number)
+	_, err := d.Append(d.ctx, "s", domain.AnyRevision, eventsOf(2, 3))
+	require.ErrorIs(t, err, domain.ErrConflict)
+	require.EqualValues(t, 0, d.append("other", domain.AnyRevision, 1).Number, "known in another stream only")
+	d.append("t", domain.NoStream, 7)
+	require.EqualValues(t, 0, d.append("t", domain.AnyRevision, 7).Number, "appended at a revision, repeated without")
+	for id := byte(10); id < 210; id++ {
+		d.append("filler", domain.AnyRevision, id)
+	}
+	require.EqualValues(t, 2, d.append("s", domain.AnyRevision, 1).Number, "pushed out long ago, so it counts as new")
+}
