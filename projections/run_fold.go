@@ -43,9 +43,6 @@ func (r *Run) fold(e *Event) {
 	default:
 		r.foldStep(e, at)
 	}
-	if _, blocked := e.Event.(*domain.RunBlocked); !blocked && r.Blocked != "" {
-		r.Blocked = ""
-	}
 	if w := e.Meta.Wake; w.State != "" {
 		r.State, r.Wake = w.State, w.Due
 	}
@@ -62,7 +59,7 @@ func (r *Run) foldEnd(e domain.Event, at time.Time) {
 	case *domain.RunAbandoned:
 		r.State, r.Left, r.Reason = domain.RunIsAbandoned, d.Left, d.Reason
 	}
-	r.Ended, r.Wake, r.Paused, r.More = at, time.Time{}, "", 0
+	r.Ended, r.Wake, r.Paused, r.Blocked, r.More = at, time.Time{}, "", "", 0
 	r.drop(func(s *RunStep) bool { return s.Direction != domain.Handler })
 }
 
@@ -70,6 +67,7 @@ func (r *Run) foldAttempt(e *Event, at time.Time) {
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted:
 		r.Attempts++
+		r.Blocked = ""
 		if !slices.Contains(r.Actions, d.Action) && len(r.Actions) < listedSteps {
 			r.Actions = append(r.Actions, d.Action)
 		}

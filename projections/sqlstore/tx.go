@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 // tx implements [projections.Tx].
 type tx struct {
 	*Space
-	sql *sql.Tx
+	sql   *sql.Tx
+	bound map[string]*sql.Stmt // the space's statements, bound to this transaction
 }
 
 // Put implements [projections.Tx].
@@ -34,6 +36,7 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 		return fmt.Errorf("put into %s.%s: index its words: %w", x.View.Name, table, err)
 	}
 	args := make([]any, 0, min(most, len(rows))*len(t.Columns))
+	size, text := 0, ""
 	for n := most; len(rows) > 0; {
 		for n > len(rows) {
 			n /= 2
@@ -44,7 +47,10 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 				return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
 			}
 		}
-		if err := x.exec(ctx, x.upsert(t, n), args); err != nil {
+		if n != size {
+			size, text = n, x.upsert(t, n)
+		}
+		if err := x.exec(ctx, text, args); err != nil {
 			return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
 		}
 		rows = rows[n:]
@@ -78,7 +84,7 @@ func (x *tx) putWords(ctx context.Context, t *projections.Table, rows []projecti
 		}
 		old, seen := known[r[k]]
 		if !seen {
-			if old, err = x.oldWords(ctx, t, r[k], w); err != nil {
+			if old, err = x.oldWords(ctx, t, r[k]); err != nil {
 				return err
 			}
 		}
@@ -100,12 +106,18 @@ func (x *tx) putWords(ctx context.Context, t *projections.Table, rows []projecti
 }
 
 // oldWords returns the words that the row has now, or nil.
-func (x *tx) oldWords(ctx context.Context, t *projections.Table, key any, words int) (any, error) {
-	rows, err := x.plain(ctx, x, t, projections.Query{Where: []projections.Cond{projections.Eq(t.Key[0], key)}})
-	if err != nil || len(rows) == 0 {
+func (x *tx) oldWords(ctx context.Context, t *projections.Table, key any) (words any, err error) {
+	st, err := x.bind(ctx, "SELECT "+quote(t.Words)+" FROM "+quote(x.physical(t))+" WHERE "+quote(t.Key[0])+" = "+x.Dialect.Arg(1))
+	if err != nil {
 		return nil, err
 	}
-	return rows[0][words], nil
+	if err := st.QueryRowContext(ctx, key).Scan(&words); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	if b, ok := words.([]byte); ok {
+		return string(b), nil
+	}
+	return words, nil
 }
 
 // latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement.
@@ -137,12 +149,28 @@ func latest(t *projections.Table, rows []projections.Row) []projections.Row {
 }
 
 func (x *tx) exec(ctx context.Context, query string, args []any) error {
-	st, err := x.statement(ctx, query)
+	st, err := x.bind(ctx, query)
 	if err != nil {
 		return err
 	}
-	_, err = x.sql.StmtContext(ctx, st).ExecContext(ctx, args...)
+	_, err = st.ExecContext(ctx, args...)
 	return err
+}
+
+// bind returns the prepared statement for a query in this transaction.
+func (x *tx) bind(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := x.bound[query]; st != nil {
+		return st, nil
+	}
+	st, err := x.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if x.bound == nil {
+		x.bound = make(map[string]*sql.Stmt)
+	}
+	x.bound[query] = x.sql.StmtContext(ctx, st)
+	return x.bound[query], nil
 }
 
 // upsert returns the statement that puts n rows.
@@ -228,9 +256,9 @@ func (x *tx) Select(ctx context.Context, q projections.Query) ([]projections.Row
 
 // QueryContext implements [Queryer] with the writing database's prepared statements.
 func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := x.statement(ctx, query)
+	st, err := x.bind(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	return x.sql.StmtContext(ctx, st).QueryContext(ctx, args...)
+	return st.QueryContext(ctx, args...)
 }
