@@ -42,6 +42,7 @@ var problems = []struct {
 	{auth.ErrNameTaken, http.StatusConflict, wire.ProblemKeyConflict},
 	{domain.ErrTooLarge, http.StatusRequestEntityTooLarge, wire.ProblemTooLarge},
 	{saga.ErrBadInput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
+	{machine.ErrNoOutput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{machine.ErrBadOutput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{projections.ErrBadCursor, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{auth.ErrBadToken, http.StatusUnprocessableEntity, wire.ProblemBadInput},

@@ -113,7 +113,7 @@ func (in Resolve) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	var bad error
 	err := s.eachStuck(in.Step, func(st *Step, dir domain.Direction) {
 		if dir == domain.Undo && in.How == domain.ResolveSubstitute {
-			bad = fmt.Errorf("%s is stuck in its undo, which has no output: resolve it with skip, or retry it", st.Path)
+			bad = fmt.Errorf("%s: %w: resolve it with skip, or retry it", st.Path, ErrNoOutput)
 		}
 		e := &domain.StepResolved{Step: st.Path, Direction: dir, How: in.How, Reason: in.Reason}
 		if in.How == domain.ResolveSubstitute {
