@@ -279,7 +279,7 @@ func (c *Coordinator) Wait(ctx context.Context, id domain.RunID) (json.RawMessag
 		}
 		a.waiters = append(a.waiters, ch)
 		idle := !a.busy
-		known := a.state != nil
+		known := idle && a.state != nil // while somebody works on the run, its state is theirs
 		if idle && known {
 			a.tellWaiters()
 			c.runs.rest(a)
