@@ -16,6 +16,9 @@ var (
 	ErrStreamDeleted = errors.New("stream deleted")
 	// ErrAccessDenied means that the caller may not do this; nothing was written.
 	ErrAccessDenied = errors.New("access denied")
+	// ErrFailed means that an earlier write failed and the log takes no more appends until it is
+	// opened again.
+	ErrFailed = errors.New("log failed and takes no more appends")
 	// ErrClosed means that the log was closed.
 	ErrClosed = errors.New("log closed")
 )

@@ -93,8 +93,11 @@ func (c *Coordinator) appendRun(ctx context.Context, id domain.RunID, expected d
 		if tries > 1 && errors.Is(err, domain.ErrConflict) && c.written(ctx, stream, expected, events) {
 			return nil
 		}
-		for _, final := range [...]error{domain.ErrConflict, domain.ErrTooLarge, domain.ErrStreamDeleted, domain.ErrAccessDenied, domain.ErrClosed} {
+		for _, final := range [...]error{domain.ErrConflict, domain.ErrTooLarge, domain.ErrStreamDeleted, domain.ErrAccessDenied, domain.ErrClosed, domain.ErrFailed} {
 			if errors.Is(err, final) {
+				if final == domain.ErrFailed || final == domain.ErrClosed {
+					c.fail(fmt.Errorf("append to %s: %w", stream, err))
+				}
 				return err
 			}
 		}

@@ -40,6 +40,7 @@ type Coordinator struct {
 	// life ends when the coordinator stops; appends and background work hang on it.
 	life       context.Context
 	endLife    context.CancelFunc
+	failed     chan error // has an element when the log can't be written any more
 	background sync.WaitGroup
 	appended   atomic.Int64 // events appended, for the checkpoint
 	stats      Stats
@@ -67,6 +68,7 @@ func New(cfg Config) (*Coordinator, error) {
 		admitted:    make(chan struct{}, cfg.MaxRuns),
 		ready:       make(chan struct{}),
 		stopped:     make(chan struct{}),
+		failed:      make(chan error, 1),
 	}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.registry.init()
@@ -104,7 +106,8 @@ func (c *Coordinator) RegisterActions(actions ...AnyAction) error {
 // Run takes up every unfinished run and keeps all of them going until ctx ends. It returns nil
 // after a clean stop, when the last of its goroutines has ended: do handlers are cancelled, undo
 // handlers awaited (see [Config.ShutdownTimeout]). What was in flight goes on at the next
-// start. Run can be called once.
+// start. Run can be called once. It returns an error, and has then stopped as well, if the plans can't be
+// stored ([ErrPlanChanged]), if the log can't be read, or if it takes no more appends (a full disk).
 func (c *Coordinator) Run(ctx context.Context) (err error) {
 	if !c.state.CompareAndSwap(stateIdle, stateStarting) {
 		return errors.New("coordinator runs already, or has run: make a new one")
@@ -135,9 +138,21 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		c.startAlerts()
 		c.state.Store(stateRunning)
 		close(c.ready)
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case err = <-c.failed:
+		}
 	}
 	return errors.Join(err, stopMessages())
+}
+
+// fail makes Run stop with an error: the log takes no more appends. What was not appended goes on
+// when the log was opened again.
+func (c *Coordinator) fail(err error) {
+	select {
+	case c.failed <- err:
+	default:
+	}
 }
 
 // goBackground runs f until the coordinator's life ends.

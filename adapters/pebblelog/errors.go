@@ -16,7 +16,7 @@ var (
 	ErrNotALog = errors.New("directory does not hold a log")
 	// ErrFailed means that a write failed earlier and that the log takes no more appends until
 	// it is opened again. What was acknowledged is safe.
-	ErrFailed = errors.New("log failed and takes no more appends")
+	ErrFailed = domain.ErrFailed
 	// ErrCorrupt means that the log is damaged. The error is a [*CorruptionError].
 	ErrCorrupt = errors.New("log is damaged")
 )
