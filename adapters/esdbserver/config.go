@@ -62,7 +62,7 @@ type Config struct {
 }
 
 // DefaultReserved are the beginnings of the names of the streams that a coordinator keeps.
-var DefaultReserved = []string{domain.RunPrefix, domain.PlanPrefix, domain.SagaPrefix, domain.SystemPrefix}
+var DefaultReserved = []string{domain.RunPrefix, domain.PlanPrefix, domain.SagaPrefix, domain.SnapshotPrefix, domain.SystemPrefix}
 
 func (c *Config) setDefaults() {
 	set(&c.Addr, "127.0.0.1:2113")

@@ -111,7 +111,7 @@ func TestEachRoleMayDoWhatItSays(t *testing.T) {
 		{"reader", "read", "$ce-order", ok}, {"reader", "read", "$users", denied},
 		{"reader", "append", "order-1", denied}, {"reader", "delete", "order-1", denied}, {"reader", "create group", "order-1", denied},
 		{"app", "read", "order-1", ok}, {"app", "append", "order-1", ok}, {"app", "append", "order-new", ok},
-		{"app", "append", "run-1", denied}, {"app", "append", "plan-1", denied}, {"app", "append", "saga-1", denied},
+		{"app", "append", "run-1", denied}, {"app", "append", "plan-1", denied}, {"app", "append", "saga-1", denied}, {"app", "append", "snapshot-1", denied},
 		{"app", "append", "atone-1", denied}, {"app", "append", "$system", denied}, {"app", "append", "$ce-order", denied},
 		{"app", "delete", "order-1", denied}, {"app", "metadata", "order-1", denied}, {"app", "metadata", "run-1", denied},
 		{"app", "create group", "order-1", denied},

@@ -10,7 +10,7 @@ after(() => node.stop());
 test("an app appends domain events, but never to the coordinator's streams", async () => {
   const app = node.connect("app");
   await app.appendToStream(newStream(), events(1));
-  for (const name of ["run-1", "plan-1", "saga-1", "atone-1", "$system", "$$run-1"]) {
+  for (const name of ["run-1", "plan-1", "saga-1", "snapshot-1", "atone-1", "$system", "$$run-1"]) {
     await assert.rejects(app.appendToStream(name, events(1)), AccessDeniedError, name);
     await assert.rejects(app.appendToStream(name, events(1), { credentials: { username: "app", password: "changeit" } }), AccessDeniedError, name);
   }
