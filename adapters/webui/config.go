@@ -1,0 +1,152 @@
+package webui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// Coordinator is what the page asks of the coordinator; a [saga.Coordinator] has it.
+type Coordinator interface {
+	Plan(ctx context.Context, hash string) (*domain.Plan, error)
+	Sagas() []saga.SagaInfo
+	Actions() []saga.ActionInfo
+	RunStates() map[domain.RunState]int
+
+	Cancel(ctx context.Context, id domain.RunID, reason string) error
+	Pause(ctx context.Context, id domain.RunID, reason string) error
+	Resume(ctx context.Context, id domain.RunID, reason string) error
+	Retry(ctx context.Context, id domain.RunID, step, reason string) error
+	Skip(ctx context.Context, id domain.RunID, step, reason string) error
+	Substitute(ctx context.Context, id domain.RunID, step string, output json.RawMessage, reason string) error
+	Abandon(ctx context.Context, id domain.RunID, reason string) error
+	Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...saga.SignalOption) error
+}
+
+// Views answers the questions across runs; a [projections.Reader] does.
+type Views interface {
+	Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error)
+	Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+	Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
+	StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error)
+}
+
+// Log is what the page reads of the event log; every [domain.Log] has it.
+type Log interface {
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
+	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
+	ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
+}
+
+// Person is who makes a request, and what they may do.
+type Person struct {
+	// Name is the actor in the audit.
+	Name string
+	// Operate allows the levers; Signal allows to signal runs.
+	Operate, Signal bool
+	// Sagas are those that the person may see and steer; empty means all.
+	Sagas []string
+	// Open means that nobody has to log in here: there is nothing to log out of.
+	Open bool
+}
+
+// sees reports whether the person may see runs of the saga.
+func (p Person) sees(saga string) bool {
+	return len(p.Sagas) == 0 || slices.Contains(p.Sagas, saga)
+}
+
+// Sessions tells who makes a request. Methods are called concurrently.
+type Sessions interface {
+	// Who returns the person behind a request, and whether there is one. A person who may not read is none.
+	Who(r *http.Request) (Person, bool)
+	// Login opens a session for an API token and sets its cookie. The error's text is shown.
+	Login(w http.ResponseWriter, r *http.Request, token string) error
+	// Logout ends the request's session, if it has one.
+	Logout(w http.ResponseWriter, r *http.Request)
+}
+
+// Config configures the page. Coordinator, Views and Log are required.
+type Config struct {
+	Coordinator Coordinator
+	Views       Views
+	Log         Log
+	// Sessions tells who makes a request. Nil asks nobody for a token: everybody is "local" and may do
+	// everything, which is for loopback only.
+	Sessions Sessions
+	// Base is the path below which everything is served; empty means "/ui". It begins with a slash
+	// and does not end with one. The path / redirects there.
+	Base string
+	// Refresh is how often a visible page asks for news; 0 means 2 s.
+	Refresh time.Duration
+	// PageSize is the number of rows on a page of a list; 0 means 50, at most 1000.
+	PageSize int
+	// ScanLimit bounds how many events of the log one page of the events browser looks at; 0 means 20,000.
+	ScanLimit int
+	// Version is shown at the foot; may be empty.
+	Version string
+	// Logger is told of failures; nil means slog.Default.
+	Logger *slog.Logger
+	// Now is the clock; nil means time.Now. Times in sentences are in its location.
+	Now func() time.Time
+}
+
+func (c *Config) setDefaults() {
+	if c.Sessions == nil {
+		c.Sessions = open{}
+	}
+	if c.Base == "" {
+		c.Base = "/ui"
+	}
+	if c.Refresh == 0 {
+		c.Refresh = 2 * time.Second
+	}
+	if c.PageSize == 0 {
+		c.PageSize = 50
+	}
+	if c.ScanLimit == 0 {
+		c.ScanLimit = 20_000
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// Validate reports everything that is wrong with the configuration at once.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(cond bool, format string, args ...any) {
+		if cond {
+			errs = append(errs, fmt.Errorf("webui: "+format, args...))
+		}
+	}
+	bad(c.Coordinator == nil, "Coordinator is missing: make one with saga.New")
+	bad(c.Views == nil, "Views is missing: give a projections.Reader")
+	bad(c.Log == nil, "Log is missing: give the log that the coordinator runs on")
+	bad(!strings.HasPrefix(c.Base, "/") || strings.HasSuffix(c.Base, "/"), "Base is %q: begin it with a slash and end it without one", c.Base)
+	bad(c.Refresh < 0 || c.ScanLimit < 0, "Refresh and ScanLimit can't be negative")
+	bad(c.PageSize < 0 || c.PageSize > 1000, "PageSize is %d: use 1 to 1000", c.PageSize)
+	return errors.Join(errs...)
+}
+
+// open is the [Sessions] of a page that asks nobody for a token.
+type open struct{}
+
+func (open) Who(*http.Request) (Person, bool) {
+	return Person{Name: "local", Operate: true, Signal: true, Open: true}, true
+}
+func (open) Login(http.ResponseWriter, *http.Request, string) error { return nil }
+func (open) Logout(http.ResponseWriter, *http.Request)              {}

@@ -1,0 +1,149 @@
+package webui
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// eventsPage is the browser of domain events.
+type eventsPage struct {
+	Type, Stream, Correlation string
+	Rows                      []eventRow
+	Next                      string
+	First                     bool
+	// Partly means that the search stopped before it had found a whole page, having looked at many events.
+	Partly  bool
+	Scanned int
+}
+
+type eventRow struct {
+	Position    domain.Position
+	Stream      string
+	Revision    uint64
+	ID          uuid.UUID
+	Type        string
+	At          time.Time
+	Actor       string
+	Correlation string
+	// Run is set for an event that an action emitted.
+	Run  *domain.RunID
+	Data json.RawMessage
+	// Binary is the size of data that isn't JSON.
+	Binary int
+}
+
+// events lists domain events, newest first. A person bound to some sagas sees those that
+// actions of these emitted.
+func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
+	q := r.URL.Query()
+	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}
+	before := domain.EndPosition
+	if n, err := strconv.ParseUint(q.Get("before"), 10, 64); err == nil {
+		before = domain.Position(n)
+	}
+	filter := domain.Filter{}
+	if d.Stream != "" {
+		filter.Prefixes = []string{d.Stream}
+	}
+	runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
+	for e, err := range h.cfg.Log.ReadAllBackward(r.Context(), before, filter) {
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		d.Scanned++
+		if d.matches(&e) {
+			row, ok := runs.row(r.Context(), who, &e)
+			if ok && (d.Correlation == "" || row.Correlation == d.Correlation) {
+				d.Rows = append(d.Rows, row)
+			}
+		}
+		if d.Partly = d.Scanned >= h.cfg.ScanLimit; d.Partly || len(d.Rows) >= h.cfg.PageSize {
+			d.Next = strconv.FormatUint(uint64(e.Position), 10)
+			break
+		}
+	}
+	v := h.view(r, who, "events", "Domain events")
+	if !d.First {
+		v.Refresh = 0
+	}
+	v.D = d
+	h.render(w, r, http.StatusOK, "events", v)
+	return nil
+}
+
+// matches reports whether it is a domain event of the type asked for.
+func (d *eventsPage) matches(e *domain.Recorded) bool {
+	if domain.ReservedType(e.Type) || strings.HasPrefix(e.Stream, "$") {
+		return false
+	}
+	if domain.ReservedStream(e.Stream) && !strings.HasPrefix(e.Stream, domain.RunPrefix) {
+		return false
+	}
+	return strings.HasPrefix(e.Type, d.Type)
+}
+
+// runLookup finds what runs are of, each once.
+type runLookup struct {
+	h     *handler
+	known map[domain.RunID]lookedUp
+}
+
+type lookedUp struct {
+	saga   string
+	secret projections.Fields
+}
+
+func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
+	row := eventRow{Position: e.Position, Stream: e.Stream, Revision: e.Revision, ID: e.ID, Type: e.Type, At: e.Created}
+	if m, err := domain.DecodeMeta(e.Metadata); err == nil { // events of other programs have metadata of their own
+		row.Actor, row.Correlation = m.Actor, m.CorrelationID
+		if !m.At.IsZero() {
+			row.At = m.At
+		}
+	}
+	row.Data = json.RawMessage(e.Data)
+	if e.Binary {
+		row.Data, row.Binary = nil, len(e.Data)
+	}
+	id, err := uuid.Parse(strings.TrimPrefix(e.Stream, domain.RunPrefix))
+	if err != nil || !strings.HasPrefix(e.Stream, domain.RunPrefix) {
+		return row, len(who.Sagas) == 0
+	}
+	of := l.of(ctx, id)
+	row.Run, row.Data = &id, projections.Redact(row.Data, of.secret)
+	return row, who.sees(of.saga)
+}
+
+// of reads a run's first event. Where that fails everything is secret.
+func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
+	if u, ok := l.known[id]; ok {
+		return u
+	}
+	u := lookedUp{secret: projections.Fields{"*"}}
+	for e, err := range l.h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
+		if err != nil {
+			break
+		}
+		if f, err := domain.DecodeFact(&e); err == nil {
+			if s, ok := f.Event.(*domain.RunStarted); ok {
+				u.saga = s.Saga
+				if plan, err := l.h.cfg.Coordinator.Plan(ctx, s.Plan); err == nil {
+					u.secret = plan.Secret
+				}
+			}
+		}
+		break
+	}
+	l.known[id] = u
+	return u
+}

@@ -1,0 +1,279 @@
+package webui_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/adapters/webui"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// hostile is text that breaks out of HTML, attributes, scripts and JSON where it is not escaped.
+const hostile = `"><script>window.hacked=1</script><img src=x onerror="window.hacked=1">'</pre>{{.}}</details><svg onload=window.hacked=1>` + "\u202e"
+
+type (
+	order struct {
+		ID    string   `json:"id"`
+		Email string   `json:"email" atone:"secret"`
+		Items []string `json:"items"`
+		Total int      `json:"total"`
+		Note  string   `json:"note,omitempty"`
+	}
+	charge struct {
+		Card   string `json:"card"`
+		Amount int    `json:"amount"`
+		Note   string `json:"note,omitempty"`
+	}
+	receipt struct {
+		ID   string `json:"id"`
+		Note string `json:"note,omitempty"`
+	}
+	letter struct {
+		To string `json:"to" atone:"secret"`
+	}
+	approval struct {
+		By string `json:"by"`
+	}
+)
+
+// world is a coordinator with sample sagas, its views and the page over them.
+type world struct {
+	t    *testing.T
+	ctx  context.Context
+	log  *memlog.Log
+	c    *saga.Coordinator
+	run  *projections.Runner
+	read *projections.Reader
+	url  string
+
+	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
+	cardGone atomic.Bool
+	pace     time.Duration
+
+	orders   *saga.Saga[order, receipt]
+	approved *saga.Saga[order, receipt]
+	bulk     *saga.Saga[int, int]
+}
+
+var quick = saga.Retry{MaxAttempts: 3, Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond, Jitter: domain.JitterNone}
+
+// newWorld starts everything and ends it with the test.
+func newWorld(t *testing.T, adjust ...func(*webui.Config)) *world {
+	t.Helper()
+	return newWorldAt(t, time.Millisecond, adjust...)
+}
+
+func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config)) *world {
+	t.Helper()
+	w := &world{t: t, log: memlog.New(), pace: pace}
+	w.cardGone.Store(true)
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	w.c, err = saga.New(saga.Config{Log: w.log, Logger: quiet})
+	require.NoError(t, err)
+	w.define()
+	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	w.run, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet})
+	require.NoError(t, err)
+	w.read = w.run.Reader()
+	cfg := webui.Config{Coordinator: w.c, Views: w.read, Log: w.log, Refresh: 200 * time.Millisecond, Version: "test", Logger: quiet}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	page, err := webui.New(cfg)
+	require.NoError(t, err)
+	server := httptest.NewServer(page)
+	w.url = server.URL
+	ctx, cancel := context.WithCancel(context.Background())
+	w.ctx = saga.WithActor(ctx, "shop")
+	ended := make(chan error, 2)
+	go func() { ended <- w.c.Run(ctx) }()
+	go func() { ended <- w.run.Run(ctx) }()
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		for range 2 {
+			require.NoError(t, <-ended)
+		}
+		require.NoError(t, store.Close())
+		require.NoError(t, w.log.Close())
+	})
+	<-w.c.Ready()
+	return w
+}
+
+// work takes n paces, as a remote system would.
+func (w *world) work(ctx context.Context, n int) {
+	select {
+	case <-time.After(time.Duration(n) * w.pace):
+	case <-ctx.Done():
+	}
+}
+
+func (w *world) define() {
+	reserve := &saga.Action[order, string]{Name: "reserve-stock", Retry: quick, Timeout: 5 * time.Second,
+		Do: func(ctx context.Context, o order) (string, error) { w.work(ctx, 2); return "rsv-" + o.ID, nil },
+		Undo: func(ctx context.Context, did saga.Did[order, string]) error { w.work(ctx, 2); return nil }}
+	pay := &saga.Action[charge, receipt]{Name: "charge-card", Retry: quick, Timeout: 5 * time.Second, UndoRetry: quick,
+		Do: func(ctx context.Context, in charge) (receipt, error) {
+			w.work(ctx, 5)
+			if saga.AttemptOf(ctx).Number == 1 {
+				return receipt{}, errors.New("gateway answered 503")
+			}
+			return receipt{ID: "ch-" + in.Card, Note: in.Note}, nil
+		},
+		Undo: func(ctx context.Context, did saga.Did[charge, receipt]) error {
+			w.work(ctx, 3)
+			if did.Input.Card == "gone" && w.cardGone.Load() {
+				return errors.New("card_gone: the card was closed after it was charged")
+			}
+			return nil
+		}}
+	pack := &saga.Action[string, string]{Name: "pack-item", Retry: quick, Timeout: 5 * time.Second,
+		Do: func(ctx context.Context, sku string) (string, error) { w.work(ctx, 2+len(sku)); return "box-" + sku, nil },
+		Undo: func(ctx context.Context, did saga.Did[string, string]) error { w.work(ctx, 1); return nil }}
+	book := &saga.Action[int, string]{Name: "book-courier", Retry: quick, Timeout: 5 * time.Second,
+		Do: func(ctx context.Context, total int) (string, error) {
+			w.work(ctx, 4)
+			if total > 1000 {
+				return "", saga.Permanent(fmt.Errorf("no courier insures %d", total))
+			}
+			return "DHL-4471", nil
+		},
+		Undo: func(ctx context.Context, did saga.Did[int, string]) error { w.work(ctx, 1); return nil }}
+	mail := &saga.Action[letter, saga.None]{Name: "send-mail", Effect: saga.Irreversible, Retry: quick, Timeout: 5 * time.Second,
+		Do: func(ctx context.Context, to letter) (saga.None, error) { w.work(ctx, 1); return saga.None{}, nil }}
+	each := &saga.Action[int, int]{Name: "double", Effect: saga.NoEffect, Do: func(ctx context.Context, n int) (int, error) { return 2 * n, nil }}
+
+	body := func(approve bool) func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
+		return func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
+			saga.Do(f, reserve, func(v saga.View) order { return in.In(v) })
+			paid := saga.Do(f, pay, func(v saga.View) charge {
+				o := in.In(v)
+				card := "42"
+				if o.Total == 6666 {
+					card = "gone"
+				}
+				return charge{Card: card, Amount: o.Total, Note: o.Note}
+			})
+			saga.Parallel(f,
+				func(f *saga.Flow) {
+					saga.Each(f, "pack", func(v saga.View) []string { return in.In(v).Items }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+						return saga.Do(f, pack, item.In)
+					}, saga.Concurrency(2))
+				},
+				func(f *saga.Flow) { saga.Do(f, book, func(v saga.View) int { return in.In(v).Total }) },
+			)
+			if approve {
+				saga.Await[approval](f, "approved", saga.Within(time.Hour))
+			}
+			saga.Do(f, mail, func(v saga.View) letter { return letter{To: in.In(v).Email} })
+			return paid
+		}
+	}
+	w.orders = saga.Define("order", 3, body(false), saga.Description("Takes an order from the shop: pays it, packs it, ships it."), saga.Deadline(24*time.Hour))
+	w.approved = saga.Define("big-order", 1, body(true), saga.Description("An order that a person has to approve."))
+	w.bulk = saga.Define("recalculate", 1, func(f *saga.Flow, n saga.Ref[int]) saga.Ref[int] {
+		saga.Each(f, "row", func(v saga.View) []int {
+			out := make([]int, n.In(v))
+			for i := range out {
+				out[i] = i
+			}
+			return out
+		}, func(f *saga.Flow, item saga.Ref[int]) saga.Ref[int] { return saga.Do(f, each, item.In) }, saga.Concurrency(16))
+		return saga.Return(f, func(v saga.View) int { return n.In(v) })
+	})
+	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk))
+}
+
+func sample(id string, total int) order {
+	return order{ID: id, Email: "ada@example.org", Items: []string{"lamp", "desk", "chair", "rug"}, Total: total}
+}
+
+// The samples: one run of each fate, each named by its key.
+
+func (w *world) completed(key string) domain.RunID {
+	r, err := saga.Start(w.ctx, w.c, w.orders, sample(key, 120), saga.Key(key), saga.Labels(map[string]string{"tenant": "acme"}))
+	require.NoError(w.t, err)
+	_, err = r.Wait(w.ctx)
+	require.NoError(w.t, err)
+	return r.ID
+}
+
+func (w *world) compensated(key string) domain.RunID {
+	r, err := saga.Start(w.ctx, w.c, w.orders, sample(key, 2400), saga.Key(key), saga.Labels(map[string]string{"tenant": "globex"}))
+	require.NoError(w.t, err)
+	_, err = r.Wait(w.ctx)
+	var back *saga.Compensated
+	require.ErrorAs(w.t, err, &back)
+	return r.ID
+}
+
+func (w *world) stuck(key string) domain.RunID {
+	r, err := saga.Start(w.ctx, w.c, w.orders, sample(key, 6666), saga.Key(key), saga.Labels(map[string]string{"tenant": "globex"}))
+	require.NoError(w.t, err)
+	_, err = r.Wait(w.ctx)
+	var stuck *saga.Stuck
+	require.ErrorAs(w.t, err, &stuck)
+	return r.ID
+}
+
+// waiting starts a run and returns when it awaits its approval.
+func (w *world) waiting(key string) domain.RunID {
+	r, err := saga.Start(w.ctx, w.c, w.approved, sample(key, 480), saga.Key(key))
+	require.NoError(w.t, err)
+	w.until(r.ID, "await.opened.v1")
+	return r.ID
+}
+
+// until waits for an event of the run.
+func (w *world) until(id domain.RunID, wireName string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	defer cancel()
+	for d, err := range w.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
+		require.NoError(w.t, err, "waiting for %s", wireName)
+		if d.Event != nil && d.Event.Type == wireName {
+			return
+		}
+	}
+}
+
+// settled waits until the views have everything that the log has.
+func (w *world) settled() {
+	w.t.Helper()
+	var last domain.Position
+	for e, err := range w.log.ReadAllBackward(w.ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		require.NoError(w.t, err)
+		last = e.Position
+		break
+	}
+	for _, v := range []string{"runs", "incidents", "stats", "audit"} {
+		require.NoError(w.t, w.run.AtLeast(w.ctx, v, last, 10*time.Second))
+	}
+}
+
+// get fetches a page.
+func (w *world) get(path string, header ...string) (int, string, http.Header) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.url+path, nil)
+	require.NoError(w.t, err)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return w.send(req)
+}

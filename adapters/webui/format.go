@@ -1,0 +1,236 @@
+package webui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// functions are what templates may call.
+var functions = template.FuncMap{
+	"took":   took,
+	"clock":  clock,
+	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+	"short":  func(id domain.RunID) string { return id.String()[len("00000000-0000-0000-0000-"):] },
+	"json":   pretty,
+	"size":   size,
+	"tone":   tone,
+	"tint":   tint,
+	"isZero": func(t time.Time) bool { return t.IsZero() },
+	"dur":    func(d domain.Duration) string { return took(time.Duration(d)) },
+	"policy": policyText,
+	"plural": plural,
+	"pct":    func(f float64) string { return strconv.FormatFloat(f*100, 'f', 1, 64) + "%" },
+	"whole":  grouped,
+	"join":   strings.Join,
+	"has":    slices.Contains[[]string],
+	"add":    func(a, b int) int { return a + b },
+	"list":   func(v ...string) []string { return v },
+}
+
+// took writes a duration in at most two units.
+func took(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Millisecond:
+		return strconv.FormatInt(d.Microseconds(), 10) + "µs"
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+	case d < 10*time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + "s"
+	case d < time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
+	case d < time.Hour:
+		return two(int64(d/time.Minute), "m", int64(d%time.Minute/time.Second), "s")
+	case d < 48*time.Hour:
+		return two(int64(d/time.Hour), "h", int64(d%time.Hour/time.Minute), "m")
+	}
+	return two(int64(d/(24*time.Hour)), "d", int64(d%(24*time.Hour)/time.Hour), "h")
+}
+
+func two(a int64, unit string, b int64, small string) string {
+	if b == 0 {
+		return strconv.FormatInt(a, 10) + unit
+	}
+	return fmt.Sprintf("%d%s%02d%s", a, unit, b, small)
+}
+
+// clock writes a time for readers without scripts; scripts turn it into local time.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+// size writes a number of bytes.
+func size(b []byte) string {
+	switch n := len(b); {
+	case n < 1<<10:
+		return strconv.Itoa(n) + " B"
+	case n < 1<<20:
+		return strconv.FormatFloat(float64(n)/(1<<10), 'f', 1, 64) + " KiB"
+	default:
+		return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB"
+	}
+}
+
+// grouped writes a number with thin spaces between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "\u2009" + s[i:]
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(int64(n)) + " " + many
+}
+
+// tone is the colour of a run's state.
+func tone(s domain.RunState) string {
+	switch s {
+	case domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsCancelled, domain.RunIsAbandoned:
+		return "t-" + string(s)
+	}
+	return "t-none"
+}
+
+// tint is the colour of a step's phase.
+func tint(p machine.Phase) string {
+	switch p {
+	case machine.Ready, machine.Running, machine.ProbeDue, machine.Probing, machine.Active:
+		return "p-active"
+	case machine.Backoff:
+		return "p-retry"
+	case machine.Waiting:
+		return "p-wait"
+	case machine.Done:
+		return "p-done"
+	case machine.Failed, machine.Ignored:
+		return "p-failed"
+	case machine.Stuck, machine.UndoStuck, machine.UndoFailed:
+		return "p-stuck"
+	case machine.UndoDue, machine.Undoing, machine.UndoBackoff:
+		return "p-undoing"
+	case machine.Undone:
+		return "p-undone"
+	case machine.Untouched, machine.Skipped:
+		return "p-skipped"
+	case machine.Left:
+		return "p-left"
+	}
+	return "p-idle"
+}
+
+func policyText(p domain.RetryPolicy) string {
+	if p.MaxAttempts == 1 {
+		return "one attempt"
+	}
+	text := fmt.Sprintf("%d attempts", p.MaxAttempts)
+	if p.MaxAttempts == domain.Unlimited {
+		text = "no limit"
+	}
+	text += ", " + took(time.Duration(p.Initial))
+	if p.Max > p.Initial {
+		text += " to " + took(time.Duration(p.Max))
+	}
+	if p.MaxElapsed > 0 {
+		text += ", within " + took(time.Duration(p.MaxElapsed))
+	}
+	return text
+}
+
+// maxShown bounds how much of a payload a page shows, in bytes.
+const maxShown = 64 << 10
+
+// pretty writes a payload as indented JSON with its parts marked for colouring. Whatever the
+// payload holds is escaped.
+func pretty(payload json.RawMessage) template.HTML {
+	var b bytes.Buffer
+	if json.Indent(&b, payload, "", "  ") != nil {
+		b.Reset()
+		b.Write(payload)
+		return template.HTML(template.HTMLEscapeString(cut(visible(b.String())))) //nolint:gosec // escaped right here
+	}
+	text := cut(visible(b.String()))
+	var out strings.Builder
+	for text != "" {
+		n, class := token(text)
+		part := template.HTMLEscapeString(text[:n])
+		if class == "" {
+			out.WriteString(part)
+		} else {
+			out.WriteString(`<i class="` + class + `">` + part + `</i>`)
+		}
+		text = text[n:]
+	}
+	return template.HTML(out.String()) //nolint:gosec // every part is escaped above
+}
+
+func cut(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + fmt.Sprintf("\n… %d more bytes", len(s)-maxShown)
+}
+
+// visible replaces characters that would reorder or hide text.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x061c, r == utf8.RuneError:
+			return '\ufffd'
+		case r < 0x20 && r != '\n' && r != '\t':
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+// token returns the length of the JSON token that the text begins with, and its class.
+func token(s string) (n int, class string) {
+	switch c := s[0]; {
+	case c == '"':
+		n = 1
+		for n < len(s) && s[n] != '"' {
+			if s[n] == '\\' {
+				n++
+			}
+			n++
+		}
+		n = min(n+1, len(s))
+		if strings.HasPrefix(s[n:], ":") {
+			return n, "jk"
+		}
+		return n, "js"
+	case c == '-' || c >= '0' && c <= '9':
+		for n < len(s) && strings.IndexByte("+-.eE0123456789", s[n]) >= 0 {
+			n++
+		}
+		return n, "jn"
+	case c >= 'a' && c <= 'z':
+		for n < len(s) && s[n] >= 'a' && s[n] <= 'z' {
+			n++
+		}
+		return n, "jl"
+	}
+	if n = strings.IndexAny(s[1:], "\"-0123456789abcdefghijklmnopqrstuvwxyz"); n < 0 {
+		return len(s), ""
+	}
+	return n + 1, ""
+}

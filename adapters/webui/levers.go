@@ -1,0 +1,329 @@
+package webui
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// lever is something that a person can do to a run.
+type lever struct {
+	Act, Label string
+	// Off says why it can't be done now; empty means that it can.
+	Off string
+	// Danger marks what can't be taken back.
+	Danger bool
+}
+
+// acts describes the levers for their forms.
+var acts = map[string]struct {
+	title, button, about string
+	danger, stuckOnly    bool
+}{
+	"cancel":     {"Cancel the run", "Cancel the run", "What was done is undone, in reverse order. The run ends cancelled.", true, false},
+	"pause":      {"Pause the run", "Pause", "Nothing new is started. What is in flight ends as it does.", false, false},
+	"resume":     {"Resume the run", "Resume", "The run goes on where it stands.", false, false},
+	"retry":      {"Retry the step", "Retry", "The step gets a new set of attempts.", false, true},
+	"skip":       {"Skip the step", "Skip", "The step counts as having no effect; one that is stuck in its undo counts as undone. Its effect, if there is any, stays.", true, true},
+	"substitute": {"Substitute the step's output", "Substitute", "The step counts as done with the output that you give.", false, true},
+	"abandon":    {"Abandon the run", "Abandon", "The run is closed as it stands. What it did stays done, and nobody undoes it.", true, false},
+	"signal":     {"Send a signal", "Send", "The signal is delivered to the step that awaits it, or kept for one that will.", false, false},
+}
+
+// leversOf lists what the person can do to the run as a whole.
+func leversOf(t *told, who Person) []lever {
+	if t.view.State.Ended() {
+		return nil
+	}
+	s := t.state
+	denied := ""
+	if !who.Operate {
+		denied = "your token lacks the scope operate"
+	}
+	cancel := denied
+	switch {
+	case cancel != "":
+	case s.PastPivot:
+		cancel = "the run has passed its pivot: it only goes forward"
+	case s.Turning:
+		cancel = "the run has turned back already"
+	case s.Cancel != nil:
+		cancel = "a cancel waits already"
+	}
+	out := []lever{}
+	signal := ""
+	if !who.Signal {
+		signal = "your token lacks the scopes start and operate"
+	}
+	if s.Paused {
+		out = append(out, lever{Act: "resume", Label: "Resume", Off: denied})
+	} else {
+		out = append(out, lever{Act: "pause", Label: "Pause", Off: denied})
+	}
+	return append(out, lever{Act: "signal", Label: "Signal", Off: signal}, lever{Act: "cancel", Label: "Cancel run", Off: cancel, Danger: true},
+		lever{Act: "abandon", Label: "Abandon", Off: denied, Danger: true})
+}
+
+// leverPage is the form of a lever.
+type leverPage struct {
+	Run                  saga.RunView
+	Act                  string
+	Title, Button, About string
+	Danger               bool
+	Step, Reason         string
+	Output, Signal       string
+	// Steps are the stuck ones to choose from.
+	Steps   []machine.Wait
+	Signals []string
+	Undo    *machine.Preview
+	Error   string
+}
+
+// leverForm shows the form of a lever.
+func (h *handler) leverForm(w http.ResponseWriter, r *http.Request, who Person) error {
+	t, d, err := h.readLever(r, who)
+	if err != nil {
+		return err
+	}
+	d.Step = r.URL.Query().Get("step")
+	h.showLever(w, r, who, t, d, http.StatusOK)
+	return nil
+}
+
+func (h *handler) readLever(r *http.Request, who Person) (*told, *leverPage, error) {
+	id, err := runParam(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	act, ok := acts[r.PathValue("act")]
+	if !ok {
+		return nil, nil, errNoPage
+	}
+	t, err := h.tell(r.Context(), who, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, &leverPage{Run: t.view, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}, nil
+}
+
+func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, t *told, d *leverPage, status int) {
+	v := h.view(r, who, "runs", d.Title)
+	v.Refresh = 0
+	if acts[d.Act].stuckOnly {
+		for _, wait := range machine.Why(t.state, v.Now).Waits {
+			if wait.Incident != "" {
+				d.Steps = append(d.Steps, wait)
+			}
+		}
+	}
+	switch d.Act {
+	case "cancel":
+		p := machine.PreviewCancel(t.fold(), v.Now)
+		d.Undo = &p
+	case "signal":
+		t.state.Steps(func(st *machine.Step) {
+			if st.Phase == machine.Waiting && st.Signal != "" && !slices.Contains(d.Signals, st.Signal) {
+				d.Signals = append(d.Signals, st.Signal)
+			}
+		})
+		if d.Signal == "" && len(d.Signals) > 0 {
+			d.Signal = d.Signals[0]
+		}
+	}
+	v.D = d
+	h.render(w, r, status, "lever", v)
+}
+
+// lever pulls a lever. A reason is required of everything but a signal.
+func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) error {
+	t, d, err := h.readLever(r, who)
+	if err != nil {
+		return err
+	}
+	d.Step, d.Reason, d.Output, d.Signal = r.PostFormValue("step"), strings.TrimSpace(r.PostFormValue("reason")), r.PostFormValue("output"), strings.TrimSpace(r.PostFormValue("signal"))
+	if d.Act == "signal" && !who.Signal || d.Act != "signal" && !who.Operate {
+		return errDenied
+	}
+	if err := h.pull(r, who, t.id, d); err != nil {
+		status := statusOf(err)
+		if status == http.StatusInternalServerError {
+			return err
+		}
+		d.Error = err.Error()
+		h.showLever(w, r, who, t, d, status)
+		return nil
+	}
+	h.cfg.Logger.Info("lever pulled", "run", t.id, "act", d.Act, "step", d.Step, "actor", who.Name)
+	h.goTo(w, r, h.cfg.Base+"/runs/"+t.id.String(), done[d.Act])
+	return nil
+}
+
+// done says what a lever did.
+var done = map[string]string{"cancel": "Cancelled: what was done is being undone.", "pause": "Paused.", "resume": "Resumed.", "retry": "Retried: the step has new attempts.",
+	"skip": "Skipped.", "substitute": "Output substituted.", "abandon": "Abandoned.", "signal": "Signal sent."}
+
+func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPage) error {
+	if d.Reason == "" && d.Act != "signal" {
+		return fmt.Errorf("%w: say why, for the audit", errBadForm)
+	}
+	ctx := saga.WithActor(r.Context(), who.Name)
+	c := h.cfg.Coordinator
+	switch d.Act {
+	case "cancel":
+		return c.Cancel(ctx, id, d.Reason)
+	case "pause":
+		return c.Pause(ctx, id, d.Reason)
+	case "resume":
+		return c.Resume(ctx, id, d.Reason)
+	case "retry":
+		return c.Retry(ctx, id, d.Step, d.Reason)
+	case "skip":
+		return c.Skip(ctx, id, d.Step, d.Reason)
+	case "substitute":
+		return c.Substitute(ctx, id, d.Step, json.RawMessage(d.Output), d.Reason)
+	case "abandon":
+		return c.Abandon(ctx, id, d.Reason)
+	case "signal":
+		payload := strings.TrimSpace(d.Output)
+		if payload == "" {
+			payload = "null"
+		}
+		if !json.Valid([]byte(payload)) {
+			return fmt.Errorf("%w: the payload is not valid JSON", errBadForm)
+		}
+		return c.Signal(ctx, id, d.Signal, json.RawMessage(payload))
+	}
+	return errNoPage
+}
+
+// head returns the position of the run's last event, so that the next page can wait for the views to have it.
+func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
+	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(id), domain.End) {
+		if err != nil {
+			break // the next page is then as fresh as the views are
+		}
+		return e.Position
+	}
+	return 0
+}
+
+// incidentsPage is the incidents desk.
+type incidentsPage struct {
+	Query, State, Saga string
+	Sagas              []string
+	Rows               []projections.Incident
+	Next               string
+	First              bool
+	Open               bool
+	Failed             []refusal
+}
+
+// refusal is an incident that a bulk operation could not settle, and why.
+type refusal struct{ Name, Why string }
+
+// incidents lists incidents, the open ones first of all.
+func (h *handler) incidents(w http.ResponseWriter, r *http.Request, who Person) error {
+	return h.showIncidents(w, r, who, nil, "", http.StatusOK)
+}
+
+func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, failed []refusal, note string, status int) error {
+	q := r.URL.Query()
+	v := h.view(r, who, "incidents", "Incidents")
+	if note != "" {
+		v.Note = note
+	}
+	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), First: q.Get("cursor") == "", Failed: failed, Sagas: h.sagaNames(who)}
+	d.Open = d.State == ""
+	f := projections.IncidentFilter{Open: d.Open, Resolved: d.State == "resolved", Cursor: q.Get("cursor"), Limit: h.cfg.PageSize, Fresh: position(q), Ascending: d.Open}
+	var words []string
+	for _, word := range fields(d.Query) {
+		if a, ok := strings.CutPrefix(word, "action:"); ok && a != "" {
+			f.Actions = append(f.Actions, a)
+		} else {
+			words = append(words, word)
+		}
+	}
+	f.Text = strings.Join(words, " ")
+	if d.Saga != "" {
+		f.Sagas = []string{d.Saga}
+	}
+	if who.narrow(&f.Sagas) {
+		page, err := h.cfg.Views.Incidents(r.Context(), f)
+		if err != nil {
+			return err
+		}
+		d.Rows, d.Next = page.Incidents, page.Next
+	}
+	v.D = d
+	h.render(w, r, status, "incidents", v)
+	return nil
+}
+
+// settle retries, skips, or abandons the chosen incidents. Each stands on its own.
+func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) error {
+	if !who.Operate {
+		return errDenied
+	}
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	act, reason, chosen := r.PostForm.Get("act"), strings.TrimSpace(r.PostForm.Get("reason")), r.PostForm["incident"]
+	switch {
+	case len(chosen) == 0:
+		return h.showIncidents(w, r, who, nil, "Choose at least one incident.", http.StatusUnprocessableEntity)
+	case reason == "":
+		return h.showIncidents(w, r, who, nil, "Say why, for the audit.", http.StatusUnprocessableEntity)
+	}
+	var refused []refusal
+	var at domain.Position
+	good := 0
+	for _, c := range chosen {
+		name, err := h.settleOne(r, who, act, reason, r.PostForm.Get("output"), c, &at)
+		if errors.Is(err, errNoPage) {
+			return err
+		}
+		if err != nil {
+			refused = append(refused, refusal{name, err.Error()})
+			continue
+		}
+		good++
+	}
+	h.cfg.Logger.Info("incidents settled", "act", act, "done", good, "refused", len(refused), "actor", who.Name)
+	note := fmt.Sprintf("%s: %s done", act, plural(good, "incident", "incidents"))
+	if len(refused) > 0 {
+		return h.showIncidents(w, r, who, refused, note+fmt.Sprintf(", %d refused.", len(refused)), http.StatusConflict)
+	}
+	q := r.URL.Query()
+	q.Del("note")
+	q.Set("at", fmt.Sprint(uint64(at)))
+	h.goTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
+	return nil
+}
+
+// settleOne settles one incident, given as RUN STEP.
+func (h *handler) settleOne(r *http.Request, who Person, act, reason, output, chosen string, at *domain.Position) (name string, err error) {
+	run, step, _ := strings.Cut(chosen, " ")
+	id, err := parseRun(run)
+	if err != nil {
+		return chosen, errNoPage
+	}
+	t, err := h.tell(r.Context(), who, id)
+	if err != nil {
+		return chosen, err
+	}
+	name = t.view.Saga + " " + step
+	if act != "retry" && act != "skip" && act != "substitute" && act != "abandon" && act != "cancel" {
+		return name, errNoPage
+	}
+	err = h.pull(r, who, id, &leverPage{Act: act, Step: step, Reason: reason, Output: output})
+	*at = max(*at, h.head(r, id))
+	return name, err
+}

@@ -1,0 +1,62 @@
+package webui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// loginPage is the form for a token.
+type loginData struct {
+	Next, Error string
+}
+
+// askLogin sends somebody without a session to the login, and back afterwards.
+func (h *handler) askLogin(w http.ResponseWriter, r *http.Request) {
+	next := h.cfg.Base + "/login"
+	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
+		next += "?next=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	h.goTo(w, r, next, "")
+}
+
+func (h *handler) loginPage(w http.ResponseWriter, r *http.Request) {
+	h.showLogin(w, r, http.StatusOK, loginData{Next: h.safeNext(r.URL.Query().Get("next"))})
+}
+
+func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, d loginData) {
+	v := h.view(r, Person{}, "", "Log in")
+	v.Refresh = 0
+	v.D = d
+	h.render(w, r, status, "login", v)
+}
+
+// login opens a session. The token is neither logged nor shown again.
+func (h *handler) login(w http.ResponseWriter, r *http.Request) {
+	next := h.safeNext(r.PostFormValue("next"))
+	if err := h.cfg.Sessions.Login(w, r, strings.TrimSpace(r.PostFormValue("token"))); err != nil {
+		h.showLogin(w, r, http.StatusForbidden, loginData{Next: next, Error: err.Error()})
+		return
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
+	h.cfg.Sessions.Logout(w, r)
+	http.Redirect(w, r, h.cfg.Base+"/login", http.StatusSeeOther)
+}
+
+// safeNext lets a login lead to pages of this server only.
+func (h *handler) safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, h.cfg.Base+"/") || strings.ContainsAny(next, "\\\r\n") {
+		return h.cfg.Base + "/runs"
+	}
+	return next
+}
+
+func parseRun(s string) (domain.RunID, error) { return uuid.Parse(s) }

@@ -1,0 +1,207 @@
+package webui
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// told is a run read from its stream: one consistent moment for everything that a page shows of it.
+type told struct {
+	id    domain.RunID
+	plan  *domain.Plan
+	facts []domain.Fact
+	state *machine.State
+	view  saga.RunView
+}
+
+// tell reads a run. A run of a saga that the person may not see is not found.
+func (h *handler) tell(ctx context.Context, who Person, id domain.RunID) (*told, error) {
+	t := &told{id: id}
+	for r, err := range h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("read run %s: %w", id, err)
+		}
+		f, err := domain.DecodeFact(&r)
+		if err != nil {
+			return nil, err
+		}
+		if len(t.facts) == 0 {
+			started, ok := f.Event.(*domain.RunStarted)
+			if !ok || !who.sees(started.Saga) {
+				break
+			}
+			if t.plan, err = h.cfg.Coordinator.Plan(ctx, started.Plan); err != nil {
+				return nil, err
+			}
+		}
+		t.facts = append(t.facts, f)
+	}
+	if len(t.facts) == 0 {
+		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
+	}
+	t.state = t.fold()
+	t.view = saga.ViewOf(t.state)
+	return t, nil
+}
+
+// fold returns a state of the caller's own.
+func (t *told) fold() *machine.State {
+	s := machine.New(t.plan, t.id)
+	for i := range t.facts {
+		s = machine.Evolve(s, t.facts[i])
+	}
+	return s
+}
+
+// hide replaces what the saga's author keeps secret.
+func (t *told) hide(payload json.RawMessage) json.RawMessage {
+	return projections.Redact(payload, t.plan.Secret)
+}
+
+// runPage is what the page of a run shows.
+type runPage struct {
+	saga.RunView
+	Why machine.Reason
+	// Headline is the sentence without what the page says otherwise.
+	Stuck    []machine.Wait
+	Ended    bool
+	Turning  bool
+	Pivot    bool
+	Tab      string
+	Show     string
+	Linear   bool
+	Levers   []lever
+	Tabs     []tab
+	Timeline timeline
+	Graph    *graph
+	Story    *projections.Story
+	Undo     machine.Preview
+	Steps    []stepRow
+	Lasted   time.Duration
+	Done     int
+	Mermaid  string
+}
+
+type tab struct{ Name, Label string }
+
+var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo preview"}}
+
+// stepRow is a step with its payloads, redacted.
+type stepRow struct {
+	saga.StepView
+	Took time.Duration
+}
+
+// run shows one run.
+func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
+	id, err := runParam(r)
+	if err != nil {
+		return err
+	}
+	t, err := h.tell(r.Context(), who, id)
+	if err != nil {
+		return err
+	}
+	v := h.view(r, who, "runs", t.view.Saga+" · "+string(t.view.State))
+	q := r.URL.Query()
+	d := &runPage{RunView: t.view, Why: machine.Why(t.state, v.Now), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
+		Ended: t.view.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
+	d.Levers = leversOf(t, who)
+	for _, wait := range d.Why.Waits {
+		if wait.Phase == machine.Stuck || wait.Phase == machine.UndoStuck {
+			d.Stuck = append(d.Stuck, wait)
+		}
+	}
+	end := v.Now
+	if d.Ended {
+		end = d.RunView.Ended
+	}
+	d.Lasted = end.Sub(d.Started)
+	for i := range d.RunView.Steps {
+		if d.RunView.Steps[i].Phase == machine.Done {
+			d.Done++
+		}
+	}
+	switch d.Tab {
+	case "":
+		d.Timeline = readHistory(t.facts, v.Now).draw(t.state, d.Show, d.Linear)
+	case "plan":
+		d.Graph = drawPlan(t.plan, phasesOf(t.state))
+	case "audit":
+		d.Story = projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret))
+	case "undo":
+		d.Undo = machine.PreviewCancel(t.fold(), v.Now)
+		for i := range d.Undo.Steps {
+			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
+		}
+	case "data":
+		d.Steps = t.steps(v.Now)
+	default:
+		return errNoPage
+	}
+	d.RunView.Input, d.RunView.Output = t.hide(d.RunView.Input), t.hide(d.RunView.Output)
+	if d.Ended {
+		v.Refresh = 0
+	}
+	v.D = d
+	h.render(w, r, http.StatusOK, "run", v)
+	return nil
+}
+
+// steps lists the steps with their payloads.
+func (t *told) steps(now time.Time) []stepRow {
+	hist := readHistory(t.facts, now)
+	out := make([]stepRow, len(t.view.Steps))
+	for i, s := range t.view.Steps {
+		s.Input, s.Output = t.hide(s.Input), t.hide(s.Output)
+		out[i] = stepRow{StepView: s, Took: hist.took[s.Path]}
+	}
+	return out
+}
+
+// stepPage is what unfolds below a row of the timeline.
+type stepPage struct {
+	Run  domain.RunID
+	Step stepRow
+	Rows []projections.StoryRow
+}
+
+// step shows what happened to one step, and its payloads.
+func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error {
+	id, err := runParam(r)
+	if err != nil {
+		return err
+	}
+	t, err := h.tell(r.Context(), who, id)
+	if err != nil {
+		return err
+	}
+	path := r.URL.Query().Get("path")
+	d := &stepPage{Run: id}
+	found := false
+	v := h.view(r, who, "runs", path)
+	for _, s := range t.steps(v.Now) {
+		if s.Path == path {
+			d.Step, found = s, true
+		}
+	}
+	if !found {
+		return fmt.Errorf("step %s of run %s: %w", path, id, errNoPage)
+	}
+	for _, row := range projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret)).Rows {
+		if row.Step == path {
+			d.Rows = append(d.Rows, row)
+		}
+	}
+	v.D = d
+	h.render(w, r, http.StatusOK, "step", v)
+	return nil
+}
