@@ -111,7 +111,8 @@ func (s *groupsService) RestartSubsystem(ctx context.Context, _ *shared.Empty) (
 		return nil, err
 	}
 	// A caller that leaves in the middle must not leave the groups stopped.
-	return &shared.Empty{}, s.server.groups.Restart(context.WithoutCancel(ctx))
+	err := s.server.groups.Restart(context.WithoutCancel(ctx))
+	return &shared.Empty{}, groupFailure(err, groups.All, "")
 }
 
 func infoMessage(i groups.Info) *persistent.SubscriptionInfo {

@@ -114,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 
 	<-ctx.Done()
 	s.close()
-	s.groups.Stop()
+	s.groups.Close()
 	stopWithin(rpc, 5*time.Second)
 	front.close()
 	running.Wait()

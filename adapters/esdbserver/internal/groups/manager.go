@@ -55,6 +55,7 @@ type Manager struct {
 	change sync.Mutex
 	mu     sync.RWMutex
 	life   context.Context // nil until started
+	closed bool
 	groups map[string]*Group
 	conf   config
 }
@@ -64,10 +65,14 @@ func NewManager(db *streamdb.DB, now func() time.Time, logger *slog.Logger, filt
 	return &Manager{db: db, now: now, logger: logger, filter: filter, groups: map[string]*Group{}}
 }
 
-// Start loads the groups and starts each one. They live until [Manager.Stop].
+// Start loads the groups and starts each one. They live until [Manager.Stop]. After
+// [Manager.Close] it returns [ErrNotReady].
 func (m *Manager) Start(ctx context.Context) error {
 	m.change.Lock()
 	defer m.change.Unlock()
+	if m.closed {
+		return ErrNotReady
+	}
 	conf, err := m.load(ctx)
 	if err != nil {
 		return fmt.Errorf("load the persistent subscriptions: %w", err)
@@ -129,6 +134,14 @@ func (m *Manager) launch(ctx context.Context, s Settings) error {
 func (m *Manager) Stop() {
 	m.change.Lock()
 	defer m.change.Unlock()
+	m.stopAll()
+}
+
+// Close ends every group for good: a restart that somebody asks for meanwhile fails.
+func (m *Manager) Close() {
+	m.change.Lock()
+	defer m.change.Unlock()
+	m.closed = true
 	m.stopAll()
 }
 

@@ -1,7 +1,6 @@
 package groups_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 
@@ -116,14 +115,4 @@ func TestPinnedBusyConsumerDoesNotHoldTheOthersUp(t *testing.T) {
 		c := w.connect(w.group("s"), 100)
 		require.Len(t, got(c), 40)
 	})
-}
-
-func TestManagerBeforeItsStartIsNotReady(t *testing.T) {
-	t.Parallel()
-	m := groups.NewManager(nil, nil, nil, nil)
-	_, err := m.Get("s", "g")
-	require.ErrorIs(t, err, groups.ErrNotReady)
-	_, err = m.List("")
-	require.ErrorIs(t, err, groups.ErrNotReady)
-	require.ErrorIs(t, m.Create(context.Background(), settings(), ""), groups.ErrNotReady)
 }
