@@ -20,8 +20,6 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// The vendor's client never ends the goroutine of a connection that it closed.
-		goleak.IgnoreAnyFunction("github.com/EventStore/EventStore-Client-Go/v4/esdb.connectionStateMachine"),
 		// The clock by which the pattern engine judges its time limit: one for the process, which
 		// ends by itself when no pattern has been matched for a while.
 		goleak.IgnoreAnyFunction("github.com/dlclark/regexp2.runClock"),
