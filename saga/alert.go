@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -38,4 +39,32 @@ type Alert struct {
 type AlertSink interface {
 	// Alert returns nil when the alert was taken. It is not called concurrently.
 	Alert(ctx context.Context, a Alert) error
+}
+
+// LogAlerts is an [AlertSink] that writes alerts to a logger: stuck runs as errors, the
+// others as warnings.
+type LogAlerts struct {
+	// Logger takes the alerts; nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Alert implements [AlertSink].
+func (l LogAlerts) Alert(ctx context.Context, a Alert) error {
+	level := slog.LevelWarn
+	if a.Kind == AlertStuck {
+		level = slog.LevelError
+	}
+	logger := l.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	attrs := []slog.Attr{slog.String("alert", a.ID), slog.String("run", a.Run.String()), slog.String("saga", a.Saga), slog.Int("version", a.Version)}
+	if a.Step != "" {
+		attrs = append(attrs, slog.String("step", a.Step))
+	}
+	if a.Cause != nil {
+		attrs = append(attrs, slog.String("cause", a.Cause.Message))
+	}
+	logger.LogAttrs(ctx, level, "run is "+string(a.Kind), attrs...)
+	return nil
 }

@@ -1,0 +1,82 @@
+// Package webhook tells alerts to an HTTP endpoint as JSON.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/atonehq/atone/saga"
+)
+
+// Config configures a [Sink].
+type Config struct {
+	// URL takes the alerts by POST. Required: http or https.
+	URL string
+	// Header is added to every request, for example Authorization. Its values are not logged.
+	Header http.Header
+	// Timeout bounds one request; 0 means 10 s.
+	Timeout time.Duration
+	// Client sends the requests; nil means one of its own.
+	Client *http.Client
+}
+
+// Sink is a [saga.AlertSink] that posts each alert as the JSON of [saga.Alert]. The alert's id travels as
+// Idempotency-Key: the same alert may be posted again, and the endpoint drops it by that key. Any 2xx answer
+// means that the alert was taken; after anything else the coordinator tries again.
+type Sink struct {
+	cfg Config
+}
+
+// New returns a sink. It sends nothing by itself.
+func New(cfg Config) (*Sink, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("webhook: URL %q: give an absolute http or https address", cfg.URL)
+	}
+	if cfg.Timeout < 0 {
+		return nil, errors.New("webhook: Timeout is negative")
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.Client == nil {
+		cfg.Client = &http.Client{}
+	}
+	return &Sink{cfg: cfg}, nil
+}
+
+// Alert implements [saga.AlertSink].
+func (s *Sink) Alert(ctx context.Context, a saga.Alert) error {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("webhook: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("webhook: %w", err)
+	}
+	for name, values := range s.cfg.Header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", a.ID)
+	resp, err := s.cfg.Client.Do(req)
+	if err != nil {
+		return fmt.Errorf("webhook: %w", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("webhook: %s answered %s", s.cfg.URL, resp.Status)
+	}
+	return nil
+}
