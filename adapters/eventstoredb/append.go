@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -88,18 +91,13 @@ func checkAppend(stream string, expected domain.Expected, events []domain.NewEve
 
 // appendOnce sends the batch once and reads the answer.
 func appendOnce(ctx context.Context, at *link, s *session, requests []*api.AppendReq, stream string, expected domain.Expected) (*api.AppendResp_Success, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	call, err := api.NewStreamsClient(s.conn).Append(at.outgoing(ctx, false))
 	if err != nil {
 		return nil, translate(err, nil)
 	}
-	for _, request := range requests {
-		if err := call.Send(request); errors.Is(err, io.EOF) {
-			break // the server answered early: what it said is in the answer
-		} else if err != nil {
-			return nil, translate(err, call.Trailer())
-		}
-	}
-	answer, err := call.CloseAndRecv()
+	answer, err := sendAll(call, requests, cancel)
 	if err != nil {
 		if conflict := conflictFrom(call.Trailer(), stream, expected); conflict != nil {
 			return nil, conflict
@@ -109,10 +107,45 @@ func appendOnce(ctx context.Context, at *link, s *session, requests []*api.Appen
 	if wrong := answer.GetWrongExpectedVersion(); wrong != nil {
 		return nil, &domain.ConflictError{Stream: stream, Expected: expected, Actual: actualRevision(wrong)}
 	}
-	if answer.GetSuccess() == nil {
+	success := answer.GetSuccess()
+	if success == nil {
 		return nil, errors.New("the server's answer has neither a result nor an error")
 	}
-	return answer.GetSuccess(), nil
+	events := len(requests) - 1
+	if expected >= 0 && success.GetCurrentRevision() != uint64(expected)+uint64(events) {
+		return nil, fmt.Errorf("the server acknowledged revision %d for %d events after revision %d: read the stream", success.GetCurrentRevision(), events, expected)
+	}
+	return success, nil
+}
+
+// earlyAnswer is how long to wait for the answer to a call that can't be sent to its
+// end. Where there is one, it is here already.
+const earlyAnswer = 100 * time.Millisecond
+
+// sendAll sends the batch and returns the answer. Where a part can't be sent, gRPC may
+// silently begin the call again on another connection, with the parts that it had taken: to
+// end the call then would append a batch that lacks events. So a call that was not sent
+// whole is never ended, only cancelled, and no success of it is believed.
+func sendAll(call api.Streams_AppendClient, requests []*api.AppendReq, cancel context.CancelFunc) (*api.AppendResp, error) {
+	for _, request := range requests {
+		err := call.Send(request)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		defer time.AfterFunc(earlyAnswer, cancel).Stop()
+		answer := new(api.AppendResp)
+		if err := call.RecvMsg(answer); err != nil {
+			return nil, err
+		}
+		if answer.GetSuccess() != nil {
+			return nil, status.Error(codes.Unavailable, "the connection broke while the batch was sent")
+		}
+		return answer, nil
+	}
+	return call.CloseAndRecv()
 }
 
 // actualRevision reads where the stream stands; old servers fill only the first pair of fields.

@@ -3,6 +3,7 @@ package eventstoredb
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"net"
 	"strconv"
@@ -145,8 +146,11 @@ func (f fakeStreams) Append(call api.Streams_AppendServer) error {
 	var events []domain.NewEvent
 	for {
 		m, err := call.Recv()
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		p := m.GetProposedMessage()
 		events = append(events, domain.NewEvent{ID: readID(p.GetId()), Type: p.GetMetadata()[metaType],

@@ -64,8 +64,10 @@ func (c *groupConnection) open(s *session) error {
 	if c.stream == AllStreams {
 		options.StreamOption = &persistent.ReadReq_Options_All{All: &shared.Empty{}}
 	}
-	// Where Send fails because the server answered early, what it said comes from Recv.
-	_ = call.Send(&persistent.ReadReq{Content: &persistent.ReadReq_Options_{Options: options}})
+	if call.Send(&persistent.ReadReq{Content: &persistent.ReadReq_Options_{Options: options}}) != nil {
+		// What the server said, if it did, comes from Recv; there is nothing else to wait for.
+		defer time.AfterFunc(earlyAnswer, c.cancel).Stop()
+	}
 	answer, err := call.Recv()
 	if err != nil {
 		return translate(err, call.Trailer())

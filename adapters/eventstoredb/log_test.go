@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -237,4 +239,54 @@ func TestSubscribeEndsOnlyWhereARepetitionIsOfNoUse(t *testing.T) {
 		require.ErrorIs(t, err, domain.ErrAccessDenied)
 	}
 	require.Equal(t, 4, calls)
+}
+
+// brokenSend lets the second message of a log's first append fail as gRPC does whose connection breaks:
+// with EOF, after which it may begin the call anew with what it had taken, unseen.
+type brokenSend struct {
+	grpc.ClientStream
+	sent int
+}
+
+func (b *brokenSend) SendMsg(m any) error {
+	if b.sent++; b.sent == 2 {
+		return io.EOF
+	}
+	return b.ClientStream.SendMsg(m)
+}
+
+func TestAnAppendThatCouldNotBeSentWholeIsNotTakenForDone(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFakeServer(t), contextFor(t)
+	broken := false
+	log := open(t, f.connection(), func(c *Config) {
+		c.DialOptions = []grpc.DialOption{grpc.WithStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			s, err := streamer(ctx, d, cc, method, opts...)
+			if err != nil || broken || !strings.HasSuffix(method, "/Append") {
+				return s, err
+			}
+			broken = true
+			return &brokenSend{ClientStream: s}, nil
+		})}
+	})
+	at, err := log.Append(ctx, "s", domain.AnyRevision, event(`1`), event(`2`))
+	require.NoError(t, err)
+	require.True(t, broken)
+	require.Equal(t, uint64(1), at.Revision)
+	require.Len(t, collect(t, log.ReadStream(ctx, "s", 0)), 2)
+}
+
+func TestAnAcknowledgementOfAnotherRevisionIsAnError(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFakeServer(t), contextFor(t)
+	log := open(t, f.connection())
+	f.hook(func(f *fakeServer) {
+		f.onAppend = func(call api.Streams_AppendServer) error {
+			_ = call.SendMsg(&api.AppendResp{Result: &api.AppendResp_Success_{Success: &api.AppendResp_Success{
+				CurrentRevisionOption: &api.AppendResp_Success_CurrentRevision{CurrentRevision: 4}}}})
+			return errAnswered
+		}
+	})
+	_, err := log.Append(ctx, "s", 4, event(`1`))
+	require.ErrorContains(t, err, "acknowledged revision 4")
 }

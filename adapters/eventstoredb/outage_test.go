@@ -12,6 +12,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -68,6 +69,9 @@ func TestAnOutageOfAMinuteThenAllGoesOn(t *testing.T) {
 		_, err := log.Append(ctx, "run-1", domain.NoStream, event(`0`))
 		require.NoError(t, err)
 		require.Equal(t, uint64(0), <-seen)
+		pub, sub := newPubSub(t, log, SubscriberConfig{})
+		messages, err := sub.Subscribe(ctx, "work")
+		require.NoError(t, err)
 
 		f.stop()
 		began := time.Now()
@@ -98,10 +102,11 @@ func TestAnOutageOfAMinuteThenAllGoesOn(t *testing.T) {
 		require.Positive(t, <-read)
 		require.Equal(t, uint64(1), <-seen)
 		require.NoError(t, log.Health(ctx))
+		require.NoError(t, pub.Publish("work", message.NewMessage("m", nil)))
+		(<-messages).Ack()
 		cancel()
 		<-subscribed
-		require.NoError(t, log.Close())
-		f.stop()
+		closeAll(t, f, log, pub, sub)
 		require.NoError(t, f.log.Close())
 	})
 }
@@ -129,7 +134,11 @@ func TestAHundredReconnectsLeakNothing(t *testing.T) { // not parallel: it count
 	for i := range drops {
 		_, err := log.Append(ctx, "run-1", domain.Expected(i-1), event(fmt.Sprint(i)))
 		require.NoError(t, err)
-		<-next
+		select {
+		case <-next:
+		case err := <-ended:
+			require.NoError(t, err, "the subscription ended")
+		}
 		want = append(want, uint64(i))
 		f.stop() // breaks the subscription and every other connection
 		f.start()
@@ -252,4 +261,54 @@ func TestASingleAddressFollowsTheLeaderToo(t *testing.T) {
 	_, err = log.Append(ctx, "s", domain.NoStream, event(`2`))
 	require.NoError(t, err)
 	require.Len(t, collect(t, a.log.ReadStream(ctx, "s", 0)), 1, "back at the configured address")
+}
+
+func TestSubscriptionsMoveToTheNewLeader(t *testing.T) {
+	t.Parallel()
+	a, b, ctx := newFakeServer(t), newFakeServer(t), contextFor(t)
+	b.log = a.log // two nodes of one cluster
+	leads := func(leader *fakeServer) {
+		for _, f := range []*fakeServer{a, b} {
+			f.hook(func(f *fakeServer) {
+				f.members = []*gossip.MemberInfo{member(gossip.MemberInfo_Leader, leader.address)}
+			})
+		}
+	}
+	leads(a)
+	log := open(t, "esdb://"+a.address+","+b.address+"?tls=false")
+	pub, sub := newPubSub(t, log, SubscriberConfig{})
+	messages, err := sub.Subscribe(ctx, "work")
+	require.NoError(t, err)
+	seen := make(chan uint64, 10)
+	subscription, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for d, err := range log.Subscribe(subscription, 0, domain.Filter{Prefixes: []string{"run-"}}) {
+			if err == nil && d.Event != nil {
+				seen <- d.Event.Revision
+			}
+		}
+	}()
+	for i, step := range []func(){
+		func() {},
+		func() { // b is elected and a is gone
+			b.hook(func(b *fakeServer) { b.groups = a.groups })
+			leads(b)
+			a.stop()
+		},
+	} {
+		step()
+		_, err := log.Append(ctx, "run-1", domain.Expected(i-1), event(`1`))
+		require.NoError(t, err)
+		require.Equal(t, uint64(i), <-seen)
+		require.NoError(t, pub.Publish("work", message.NewMessage(fmt.Sprint(i), nil)))
+		m := next(ctx, t, messages)
+		require.Equal(t, fmt.Sprint(i), m.UUID)
+		m.Ack()
+		g := a.groupOf("work", "g")
+		require.NoError(t, g.when(ctx, func() bool { return g.acks == i+1 }), "or it comes again")
+	}
+	cancel()
+	<-ended
 }
