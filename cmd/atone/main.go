@@ -1,18 +1,17 @@
+// Command atone is the command line of atone: the coordinator as a server, and levers for runs.
 package main
 
 import (
-	"context"
-	"os"
-
-	"github.com/spf13/cobra"
-
+	"github.com/atonehq/atone/cmd/bench"
+	"github.com/atonehq/atone/cmd/cli"
 	"github.com/atonehq/atone/cmd/demo"
 )
 
 func main() {
-	root := &cobra.Command{Use: "atone"}
-	root.AddCommand(demo.Commands()...)
-	if root.ExecuteContext(context.Background()) != nil {
-		os.Exit(1)
-	}
+	bench.MaybeChild()
+	cli.Main(cli.App{
+		Name:     "atone",
+		Short:    "Sagas that end in one of two ways: everything done, or everything undone",
+		Commands: append(demo.Commands(), bench.Command()),
+	})
 }

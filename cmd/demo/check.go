@@ -32,8 +32,8 @@ type world struct {
 
 // survey asks the systems.
 func survey(ctx context.Context, s systems) (w world, err error) {
-	users, err := signup.OpenUsers(ctx, s.users)
-	if err != nil {
+	users := new(signup.SQLiteUsers)
+	if err := users.Open(ctx, s.users); err != nil {
 		return w, err
 	}
 	defer func() { err = errors.Join(err, users.Close()) }()

@@ -64,8 +64,8 @@ func runWorker(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	users, err := signup.OpenUsers(ctx, usersFile(cfg.Data))
-	if err != nil {
+	users := new(signup.SQLiteUsers)
+	if err := users.Open(ctx, usersFile(cfg.Data)); err != nil {
 		return errors.Join(err, events.Close())
 	}
 	w := &worker{cfg: cfg, log: events, out: json.NewEncoder(out)}

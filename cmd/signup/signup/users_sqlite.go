@@ -11,7 +11,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// SQLiteUsers is a users table in a SQLite file. It is safe for concurrent use, also by several processes.
+// SQLiteUsers is a users table in a SQLite file. Open it before anything else; it is then safe for concurrent
+// use, also by several processes.
 type SQLiteUsers struct{ db *sql.DB }
 
 const usersSchema = `CREATE TABLE IF NOT EXISTS users (
@@ -21,22 +22,28 @@ const usersSchema = `CREATE TABLE IF NOT EXISTS users (
 	email TEXT NOT NULL UNIQUE
 ) STRICT`
 
-// OpenUsers opens the table in the file, and makes what is missing of both.
-func OpenUsers(ctx context.Context, file string) (*SQLiteUsers, error) {
+// Open opens the table in the file, and makes what is missing of both.
+func (u *SQLiteUsers) Open(ctx context.Context, file string) error {
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_txlock=immediate"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
-		return nil, fmt.Errorf("open users table %s: %w", file, err)
+		return fmt.Errorf("open users table %s: %w", file, err)
 	}
 	db.SetMaxOpenConns(1) // SQLite has one writer; more connections would only wait for each other
 	if _, err := db.ExecContext(ctx, usersSchema); err != nil {
-		return nil, errors.Join(fmt.Errorf("open users table %s: %w", file, err), db.Close())
+		return errors.Join(fmt.Errorf("open users table %s: %w", file, err), db.Close())
 	}
-	return &SQLiteUsers{db}, nil
+	u.db = db
+	return nil
 }
 
-// Close closes the file.
-func (u *SQLiteUsers) Close() error { return u.db.Close() }
+// Close closes the file, if it is open.
+func (u *SQLiteUsers) Close() error {
+	if u.db == nil {
+		return nil
+	}
+	return u.db.Close()
+}
 
 // userSpace is the name space of user ids: the same key always names the same user.
 var userSpace = uuid.MustParse("2c9a1f4e-7d54-5b0e-9f5c-51c0a9e2b7d1")

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// newActCommands returns the commands by which people steer runs.
+func newActCommands(env *environment) []*cobra.Command {
+	return []*cobra.Command{
+		newPlainActCommand(env, verbCancel, "Turn a run back: undo what it did", "cancelled"),
+		newPlainActCommand(env, verbPause, "Keep a run from starting anything new", "paused"),
+		newPlainActCommand(env, verbResume, "Let a paused run go on", "resumed"),
+		newRetryCommand(env),
+		newResolveCommand(env),
+		newAbandonCommand(env),
+		newSignalCommand(env),
+	}
+}
+
+// acting builds a command that does something to the run in its first argument.
+type acting struct {
+	waiting
+	env *environment
+	cmd *cobra.Command
+}
+
+// newActing returns a command to be completed. prepare turns the other arguments and the flags into the act.
+func newActing(env *environment, use, short, done string, args cobra.PositionalArgs, prepare func(args []string) (act, error)) *acting {
+	a := &acting{env: env}
+	a.cmd = &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  usage(args),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseRun(args[0])
+			if err != nil {
+				return err
+			}
+			what, err := prepare(args[1:])
+			if err != nil {
+				return err
+			}
+			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+				if err := b.Act(ctx, id, what); err != nil {
+					return err
+				}
+				if a.wait {
+					return env.await(ctx, b, id, a.waiting)
+				}
+				if env.json() {
+					run, err := b.Show(ctx, id)
+					if err != nil {
+						return err
+					}
+					return env.printJSON(run)
+				}
+				_, err := fmt.Fprintf(env.Out, "%s: %s\n", id, done)
+				return err
+			})
+		},
+	}
+	a.addFlags(a.cmd.Flags(), false)
+	return a
+}
+
+func newPlainActCommand(env *environment, v verb, short, done string) *cobra.Command {
+	var reason string
+	a := newActing(env, string(v)+" RUN", short, done, cobra.ExactArgs(1), func([]string) (act, error) {
+		return act{verb: v, reason: reason}, nil
+	})
+	a.reasonFlag(&reason)
+	return a.cmd
+}
+
+func (a *acting) reasonFlag(reason *string) {
+	a.cmd.Flags().StringVarP(reason, "reason", "r", "", "why, for the audit trail")
+}
+
+// stepOf returns the optional step argument.
+func stepOf(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func newRetryCommand(env *environment) *cobra.Command {
+	var reason string
+	a := newActing(env, "retry RUN [STEP]", "Give a stuck step, or all of them, new attempts", "retried", cobra.RangeArgs(1, 2), func(args []string) (act, error) {
+		return act{verb: verbRetry, step: stepOf(args), reason: reason}, nil
+	})
+	a.reasonFlag(&reason)
+	return a.cmd
+}
+
+func newResolveCommand(env *environment) *cobra.Command {
+	var reason, output string
+	var skip bool
+	a := newActing(env, "resolve RUN [STEP]", "Settle a stuck step by hand", "resolved", cobra.RangeArgs(1, 2), func(args []string) (act, error) {
+		step := stepOf(args)
+		switch {
+		case skip == (output != ""):
+			return act{}, usageError{errors.New("say how: --skip, or --substitute with the output that the step should have had")}
+		case skip:
+			return act{verb: verbSkip, step: step, reason: reason}, nil
+		case step == "":
+			return act{}, usageError{errors.New("an output is substituted in one step: name it")}
+		}
+		payload, err := env.readPayload(output)
+		return act{verb: verbSubstitute, step: step, reason: reason, payload: payload}, err
+	})
+	a.cmd.Long = `Settle a stuck step, or with --skip all of them, by hand.
+
+--skip goes on as if the step had no effect; where its undo is stuck, as if it were undone.
+--substitute goes on as if the step were done with that output.`
+	a.reasonFlag(&reason)
+	a.cmd.Flags().BoolVar(&skip, "skip", false, "go on without the step")
+	a.cmd.Flags().StringVar(&output, "substitute", "", "the step's output: JSON, @FILE, or - for standard input")
+	return a.cmd
+}
+
+func newAbandonCommand(env *environment) *cobra.Command {
+	var reason string
+	a := newActing(env, "abandon RUN", "Close a run with its effects left as they are", "abandoned", cobra.ExactArgs(1), func([]string) (act, error) {
+		if reason == "" {
+			return act{}, usageError{errors.New("abandoning a run needs a --reason: it is recorded for good")}
+		}
+		return act{verb: verbAbandon, reason: reason}, nil
+	})
+	a.reasonFlag(&reason)
+	return a.cmd
+}
+
+func newSignalCommand(env *environment) *cobra.Command {
+	var payload, id string
+	a := newActing(env, "signal RUN NAME", "Send a run a signal that it waits for, or will", "signalled", cobra.ExactArgs(2), func(args []string) (act, error) {
+		raw, err := env.readPayload(payload)
+		return act{verb: verbSignal, signal: args[0], payload: raw, id: id}, err
+	})
+	a.cmd.Flags().StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")
+	a.cmd.Flags().StringVar(&id, "id", "", "makes it idempotent: a second signal with the id is nothing")
+	return a.cmd
+}

@@ -1,0 +1,276 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// logDir is where a data directory has its log.
+func logDir(data string) string { return filepath.Join(data, "log") }
+
+// openLog opens the embedded log in the data directory. Where it must exist, a directory without one is an error.
+func (env *environment) openLog(logger *slog.Logger, mustExist bool) (*pebblelog.Log, error) {
+	data, err := env.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(logDir(data)); mustExist && errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no log: check --data, or start a run in it first", data)
+	}
+	return pebblelog.Open(logDir(data), pebblelog.Config{Logger: logger})
+}
+
+// newCoordinator makes a coordinator with the program's sagas.
+func (env *environment) newCoordinator(cfg saga.Config) (*saga.Coordinator, error) {
+	c, err := saga.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, errors.Join(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...))
+}
+
+// catalogue returns a coordinator that knows what is registered, and never runs.
+func (env *environment) catalogue() (*saga.Coordinator, error) {
+	return env.newCoordinator(saga.Config{Log: memlog.New(), Logger: env.logger(slog.LevelWarn)})
+}
+
+func (s *Setup) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// node is a coordinator at work on a data directory, in this process.
+type node struct {
+	log         *pebblelog.Log
+	coordinator *saga.Coordinator
+	logger      *slog.Logger
+	setup       *Setup
+	stop        context.CancelFunc
+	ended       chan error // gets Run's result, once
+}
+
+// openNode opens the data directory and starts a coordinator on it. It returns when the coordinator is ready.
+func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, error) {
+	logger := env.logger(level)
+	log, err := env.openLog(logger, false)
+	if err != nil {
+		return nil, err
+	}
+	setup := &Setup{Data: env.data, Config: saga.Config{Logger: logger}}
+	if env.app.Setup != nil {
+		if err := env.app.Setup(ctx, setup); err != nil {
+			return nil, errors.Join(fmt.Errorf("set up %s: %w", env.app.Name, err), setup.close(), log.Close())
+		}
+	}
+	setup.Config.Log = log
+	c, err := env.newCoordinator(setup.Config)
+	if err != nil {
+		return nil, errors.Join(err, setup.close(), log.Close())
+	}
+	// The coordinator ends by close, not by the command's interrupt: what it answers to has to end first.
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n := &node{log: log, coordinator: c, logger: logger, setup: setup, stop: stop, ended: make(chan error, 1)}
+	go func() { n.ended <- c.Run(life) }()
+	select {
+	case <-c.Ready():
+		return n, nil
+	case err := <-n.ended:
+		n.ended <- nil
+		return nil, errors.Join(err, n.close())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), n.close())
+	}
+}
+
+// close stops the coordinator, waits for its end and closes the log.
+func (n *node) close() error {
+	n.stop()
+	return errors.Join(<-n.ended, n.setup.close(), n.log.Close())
+}
+
+// localBackend works on a data directory that no server has open. Reading needs only its log; for
+// anything else a coordinator is started, which then also goes on with the directory's other runs.
+type localBackend struct {
+	env  *environment
+	log  *pebblelog.Log // while there is no node
+	node *node
+}
+
+func openLocal(_ context.Context, env *environment) (backend, error) {
+	if _, err := env.dataDir(); err != nil {
+		return nil, err
+	}
+	return &localBackend{env: env}, nil
+}
+
+// reader returns the log to read from.
+func (b *localBackend) reader() (*pebblelog.Log, error) {
+	if b.node != nil {
+		return b.node.log, nil
+	}
+	if b.log == nil {
+		log, err := b.env.openLog(b.env.logger(slog.LevelWarn), true)
+		if err != nil {
+			return nil, err
+		}
+		b.log = log
+	}
+	return b.log, nil
+}
+
+// coordinator returns the coordinator, started when it is first needed.
+func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, error) {
+	if b.node != nil {
+		return b.node.coordinator, nil
+	}
+	if b.log != nil {
+		if err := b.log.Close(); err != nil {
+			return nil, err
+		}
+		b.log = nil
+	}
+	n, err := b.env.openNode(ctx, slog.LevelError)
+	if err != nil {
+		return nil, err
+	}
+	b.node = n
+	return n.coordinator, nil
+}
+
+func (b *localBackend) Close() error {
+	var errs []error
+	if b.node != nil {
+		errs = append(errs, b.node.close())
+	}
+	if b.log != nil {
+		errs = append(errs, b.log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (b *localBackend) Start(ctx context.Context, r startRequest) (domain.RunID, error) {
+	c, err := b.coordinator(ctx)
+	if err != nil {
+		return domain.RunID{}, err
+	}
+	if r.Action != "" {
+		return c.InvokeByName(ctx, r.Action, r.Input, r.options()...)
+	}
+	return c.StartByName(ctx, r.Saga, r.Version, r.Input, r.options()...)
+}
+
+func (b *localBackend) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {
+	c, err := b.coordinator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.Wait(ctx, id)
+}
+
+func (b *localBackend) Show(ctx context.Context, id domain.RunID) (wire.Run, error) {
+	log, err := b.reader()
+	if err != nil {
+		return wire.Run{}, err
+	}
+	s, err := saga.FoldAt(ctx, log, id, saga.Latest)
+	if err != nil {
+		return wire.Run{}, err
+	}
+	run := wire.Run{RunView: saga.ViewOf(s)}
+	if !run.State.Ended() {
+		run.Waiting = machine.Why(s, time.Now()).Text
+	}
+	secret := projections.Fields(s.Plan.Secret)
+	run.Input, run.Output = projections.Redact(run.Input, secret), projections.Redact(run.Output, secret)
+	for i := range run.Steps {
+		st := &run.Steps[i]
+		st.Input, st.Output = projections.Redact(st.Input, secret), projections.Redact(st.Output, secret)
+	}
+	return run, nil
+}
+
+func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[projections.StoryRow, error] {
+	return func(yield func(projections.StoryRow, error) bool) {
+		log, err := b.reader()
+		if err != nil {
+			yield(projections.StoryRow{}, err)
+			return
+		}
+		t := projections.NewTeller(id, nil)
+		for d, err := range log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
+			if err != nil {
+				yield(projections.StoryRow{}, err)
+				return
+			}
+			if d.Event == nil {
+				continue
+			}
+			row, err := tell(ctx, log, t, d.Event)
+			if !yield(row, err) || err != nil || t.Story.State.Ended() {
+				return
+			}
+		}
+	}
+}
+
+// tell adds a recorded event to a story.
+func tell(ctx context.Context, log *pebblelog.Log, t *projections.Teller, r *domain.Recorded) (projections.StoryRow, error) {
+	f, err := domain.DecodeFact(r)
+	if err != nil {
+		return projections.StoryRow{}, err
+	}
+	if s, ok := f.Event.(*domain.RunStarted); ok {
+		if t.Secret, err = projections.SecretFields(ctx, log, s.Plan); err != nil {
+			return projections.StoryRow{}, err
+		}
+	}
+	return t.Tell(f), nil
+}
+
+func (b *localBackend) Act(ctx context.Context, id domain.RunID, a act) error {
+	c, err := b.coordinator(ctx)
+	if err != nil {
+		return err
+	}
+	switch a.verb {
+	case verbCancel:
+		return c.Cancel(ctx, id, a.reason)
+	case verbPause:
+		return c.Pause(ctx, id, a.reason)
+	case verbResume:
+		return c.Resume(ctx, id, a.reason)
+	case verbRetry:
+		return c.Retry(ctx, id, a.step, a.reason)
+	case verbSkip:
+		return c.Skip(ctx, id, a.step, a.reason)
+	case verbSubstitute:
+		return c.Substitute(ctx, id, a.step, a.payload, a.reason)
+	case verbAbandon:
+		return c.Abandon(ctx, id, a.reason)
+	case verbSignal:
+		var opts []saga.SignalOption
+		if a.id != "" {
+			opts = append(opts, saga.SignalID(a.id))
+		}
+		return c.Signal(ctx, id, a.signal, a.payload, opts...)
+	}
+	return fmt.Errorf("no such act: %q", a.verb)
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// starting are the flags of commands that start a run.
+type starting struct {
+	waiting
+	payload string
+	key     string
+	labels  []string
+}
+
+func (s *starting) addFlags(cmd *cobra.Command, alwaysWait bool) {
+	f := cmd.Flags()
+	s.waiting.addFlags(f, alwaysWait)
+	f.StringVarP(&s.payload, "data-json", "d", "", "the input: JSON, @FILE, or - for standard input")
+	f.StringVar(&s.key, "key", "", "makes it idempotent: the same key and input is the same run")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "a label of the run, NAME=VALUE; may be repeated")
+}
+
+// request turns the flags into a request.
+func (s *starting) request(env *environment) (startRequest, error) {
+	r := startRequest{Key: s.key}
+	for _, l := range s.labels {
+		name, value, ok := strings.Cut(l, "=")
+		if !ok || name == "" {
+			return r, usageError{fmt.Errorf("label %q: write NAME=VALUE", l)}
+		}
+		if r.Labels == nil {
+			r.Labels = make(map[string]string)
+		}
+		r.Labels[name] = value
+	}
+	var err error
+	r.Input, err = env.readPayload(s.payload)
+	return r, err
+}
+
+func newStartCommand(env *environment) *cobra.Command {
+	var s starting
+	var version int
+	cmd := &cobra.Command{
+		Use:     "start SAGA",
+		Short:   "Start a run of a saga",
+		Long:    "Start a run of a saga. Its id is printed when the start is durable; with --wait, its output when it has ended.",
+		Example: fmt.Sprintf("  %s start signup -d '{\"name\": \"Ada\"}' --key ada --wait --data DIR", env.app.Name),
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := s.request(env)
+			if err != nil {
+				return err
+			}
+			r.Saga, r.Version = args[0], version
+			return env.start(cmd.Context(), r, s.waiting)
+		},
+	}
+	s.addFlags(cmd, false)
+	cmd.Flags().IntVar(&version, "version", 0, "the saga's version; 0 is the latest")
+	return cmd
+}
+
+func newInvokeCommand(env *environment) *cobra.Command {
+	var s starting
+	cmd := &cobra.Command{
+		Use:     "invoke ACTION",
+		Short:   "Run a single action, as a run of its own, and print its output",
+		Example: fmt.Sprintf("  %s invoke create-user -d @user.json --data DIR", env.app.Name),
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := s.request(env)
+			if err != nil {
+				return err
+			}
+			r.Action = args[0]
+			return env.start(cmd.Context(), r, s.waiting)
+		},
+	}
+	s.addFlags(cmd, true)
+	return cmd
+}
+
+// start starts a run, and waits for it if asked to.
+func (env *environment) start(ctx context.Context, r startRequest, w waiting) error {
+	return env.with(ctx, func(ctx context.Context, b backend) error {
+		id, err := b.Start(ctx, r)
+		if err != nil {
+			return err
+		}
+		if w.wait {
+			return env.await(ctx, b, id, w)
+		}
+		if env.json() {
+			return env.printJSON(result{Run: id, State: domain.RunRunning})
+		}
+		_, err = fmt.Fprintln(env.Out, id)
+		_, hint := fmt.Fprintf(env.Err, "started; it goes on while `%s serve` runs on %s, or with --wait\n", env.app.Name, env.data)
+		return errors.Join(err, hint)
+	})
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/atonehq/atone/cmd/internal/story"
+	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
+)
+
+// waiting are the flags of commands that can wait for a run.
+type waiting struct {
+	wait    bool
+	timeout time.Duration
+	quiet   bool
+}
+
+func (w *waiting) addFlags(f *pflag.FlagSet, always bool) {
+	if !always {
+		f.BoolVarP(&w.wait, "wait", "w", false, "wait until the run has ended or is stuck, and show what happens")
+	}
+	w.wait = always
+	f.DurationVar(&w.timeout, "timeout", 0, "how long to wait; 0 is for ever")
+	f.BoolVarP(&w.quiet, "quiet", "q", false, "don't show what happens while waiting")
+}
+
+// result is what commands that start a run or wait for one print as JSON.
+type result struct {
+	Run    domain.RunID    `json:"run"`
+	State  domain.RunState `json:"state"`
+	Output json.RawMessage `json:"output,omitempty"`
+	Cause  *domain.Failure `json:"cause,omitempty"`
+	Left   []string        `json:"left,omitempty"`
+}
+
+// await waits for the run, showing what happens on standard error, and prints how it ended. Every end but
+// completed is an error.
+func (env *environment) await(ctx context.Context, b backend, id domain.RunID, w waiting) error {
+	waitCtx := ctx
+	if w.timeout > 0 {
+		var cancel context.CancelFunc
+		waitCtx, cancel = context.WithTimeout(ctx, w.timeout)
+		defer cancel()
+	}
+	follow, stopFollowing := context.WithCancel(waitCtx)
+	defer stopFollowing()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		if !w.quiet && !env.json() {
+			env.showProgress(follow, b, id)
+		}
+	}()
+	output, err := b.Wait(waitCtx, id)
+	if err != nil && exitOf(err) != ExitCompensated && exitOf(err) != ExitCancelled && exitOf(err) != ExitAbandoned {
+		stopFollowing() // the run has not ended, so neither does its story
+	}
+	<-followed
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("run %s: %w after %v", id, errUnfinished, w.timeout)
+	}
+	return errors.Join(env.printEnd(ctx, b, id, output, err), err)
+}
+
+// showProgress writes the run's story as it happens.
+func (env *environment) showProgress(ctx context.Context, b backend, id domain.RunID) {
+	p := tty.PaletteFor(env.Err)
+	for row, err := range b.Follow(ctx, id) {
+		if err != nil || story.Print(env.Err, p, &row) != nil {
+			return // only the show is over: the wait tells what matters
+		}
+	}
+}
+
+// printEnd writes what a wait led to.
+func (env *environment) printEnd(ctx context.Context, b backend, id domain.RunID, output json.RawMessage, waited error) error {
+	if !env.json() {
+		if waited != nil {
+			return nil // the error tells
+		}
+		_, err := fmt.Fprintln(env.Out, string(output))
+		return err
+	}
+	r := result{Run: id, State: domain.RunIsCompleted, Output: output}
+	if waited != nil {
+		run, err := b.Show(context.WithoutCancel(ctx), id)
+		if err != nil {
+			return err
+		}
+		r.State, r.Output, r.Cause, r.Left = run.State, run.Output, run.Cause, run.Left
+	}
+	return env.printJSON(r)
+}

@@ -1,0 +1,33 @@
+// Command signup is an example of a program of one's own: its saga, and atone's command line.
+//
+//	signup start signup -d '{"name": "Ada", "email": "ada@example.org"}' --key ada --data DIR --wait
+//	signup serve --data DIR
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/atonehq/atone/cmd/cli"
+	"github.com/atonehq/atone/cmd/signup/signup"
+	"github.com/atonehq/atone/saga"
+)
+
+func main() {
+	users, mail, crm := new(signup.SQLiteUsers), &signup.SMTPMailer{From: "hello@signup.example"}, new(signup.HTTPCRM)
+	cli.Main(cli.App{
+		Name:  "signup",
+		Short: "Sign people up: an account, a welcome mail and a contact in the CRM, or none of it",
+		Sagas: []saga.AnySaga{signup.New(users, mail, crm).Signup},
+		Flags: func(f *pflag.FlagSet) {
+			f.StringVar(&mail.Addr, "smtp", "127.0.0.1:25", "the mail server")
+			f.StringVar(&crm.URL, "crm", "http://127.0.0.1:8080", "the CRM")
+		},
+		Setup: func(ctx context.Context, s *cli.Setup) error {
+			s.OnClose(users.Close)
+			return users.Open(ctx, filepath.Join(s.Data, "users.db"))
+		},
+	})
+}
