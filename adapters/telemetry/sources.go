@@ -1,0 +1,224 @@
+package telemetry
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// Sources are what [Metrics.Watch] reads at each scrape; nil ones are left out.
+type Sources struct {
+	Coordinator *saga.Coordinator
+	// Log returns the numbers of the embedded log, such as pebblelog's.
+	Log func() LogStats
+	// Projections tells how views fare; a [projections.Runner] does.
+	Projections interface {
+		Status(ctx context.Context) ([]projections.Status, error)
+	}
+	// Views gives counts by saga, which all processes share; a [projections.Reader] does.
+	Views interface {
+		Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
+		Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+	}
+}
+
+// LogStats are numbers about a log since it was opened.
+type LogStats struct {
+	Appends, Events, Bytes, Conflicts, Repeats, SlowDisk uint64
+	// SyncWaits counts the batches by how long they took to become durable: up to SyncBounds[i], and
+	// in the last place the rest; SyncWait is the sum.
+	SyncWaits  []uint64
+	SyncBounds []time.Duration
+	SyncWait   time.Duration
+	// BatchSizes counts the batches by their number of appends, up to BatchBounds[i].
+	BatchSizes  []uint64
+	BatchBounds []uint64
+	Subscribers int64
+	DiskBytes   uint64
+	// Failed means that the log takes no more appends.
+	Failed bool
+}
+
+// scrape bounds what one source may take.
+const scrape = 10 * time.Second
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
+
+func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+// runsCollector tells of the coordinator's runs.
+type runsCollector struct{ c *saga.Coordinator }
+
+var (
+	runsDesc      = desc("atone_runs", "Unfinished runs by state.", "state")
+	activeDesc    = desc("atone_runs_active", "Runs under way in this process, without those that only wait.")
+	appendsDesc   = desc("atone_run_appends_total", "Appends to runs' streams.")
+	eventsDesc    = desc("atone_run_events_total", "Events appended to runs' streams.")
+	conflictsDesc = desc("atone_run_append_conflicts_total", "Appends that somebody else came before; they are decided again.")
+	waitingDesc   = desc("atone_queue_waiting", "Runs that wait for a free place of an action.", "action")
+	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that are handed out and have no outcome.", "action")
+	limitDesc     = desc("atone_queue_limit", "How many attempts of an action may be in flight at once.", "action")
+	readyDesc     = desc("atone_ready", "1 when the coordinator has started.")
+)
+
+// Describe implements [prometheus.Collector].
+func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runsDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, readyDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
+	select {
+	case <-r.c.Ready():
+		gauge(ch, readyDesc, 1)
+	default:
+		gauge(ch, readyDesc, 0)
+		return
+	}
+	states := r.c.RunStates()
+	for _, s := range []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck} {
+		gauge(ch, runsDesc, float64(states[s]), string(s))
+	}
+	gauge(ch, activeDesc, float64(r.c.ActiveRuns()))
+	st := r.c.Stats()
+	counter(ch, appendsDesc, float64(st.Appends.Load()))
+	counter(ch, eventsDesc, float64(st.Events.Load()))
+	counter(ch, conflictsDesc, float64(st.Conflicts.Load()))
+	for action, d := range r.c.QueueDepths() {
+		gauge(ch, waitingDesc, float64(d.Waiting), action)
+		gauge(ch, placesDesc, float64(d.InFlight), action)
+		gauge(ch, limitDesc, float64(d.Limit), action)
+	}
+}
+
+// logCollector tells of the log.
+type logCollector struct{ stats func() LogStats }
+
+var (
+	logAppendsDesc     = desc("atone_log_appends_total", "Appends that were written.")
+	logEventsDesc      = desc("atone_log_events_total", "Events that were written.")
+	logBytesDesc       = desc("atone_log_bytes_total", "Bytes of events that were written.")
+	logConflictsDesc   = desc("atone_log_conflicts_total", "Appends refused for their expected revision.")
+	logRepeatsDesc     = desc("atone_log_repeats_total", "Appends recognised as repeats.")
+	logSlowDesc        = desc("atone_log_slow_disk_total", "Disk operations that took seconds.")
+	logSyncDesc        = desc("atone_log_append_seconds", "How long batches of appends took to become durable.")
+	logBatchDesc       = desc("atone_log_batch_appends", "How many appends shared a batch.")
+	logSubscribersDesc = desc("atone_log_subscribers", "Live subscriptions.")
+	logDiskDesc        = desc("atone_log_disk_bytes", "The space that the log takes on disk.")
+	logFailedDesc      = desc("atone_log_failed", "1 when the log takes no more appends.")
+)
+
+// Describe implements [prometheus.Collector].
+func (logCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{logAppendsDesc, logEventsDesc, logBytesDesc, logConflictsDesc, logRepeatsDesc, logSlowDesc, logSyncDesc, logBatchDesc,
+		logSubscribersDesc, logDiskDesc, logFailedDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (l logCollector) Collect(ch chan<- prometheus.Metric) {
+	s := l.stats()
+	counter(ch, logAppendsDesc, float64(s.Appends))
+	counter(ch, logEventsDesc, float64(s.Events))
+	counter(ch, logBytesDesc, float64(s.Bytes))
+	counter(ch, logConflictsDesc, float64(s.Conflicts))
+	counter(ch, logRepeatsDesc, float64(s.Repeats))
+	counter(ch, logSlowDesc, float64(s.SlowDisk))
+	bounds := make([]float64, len(s.SyncBounds))
+	for i, b := range s.SyncBounds {
+		bounds[i] = b.Seconds()
+	}
+	histogram(ch, logSyncDesc, s.SyncWaits, bounds, s.SyncWait.Seconds())
+	bounds = make([]float64, len(s.BatchBounds))
+	for i, b := range s.BatchBounds {
+		bounds[i] = float64(b)
+	}
+	histogram(ch, logBatchDesc, s.BatchSizes, bounds, float64(s.Appends))
+	gauge(ch, logSubscribersDesc, float64(s.Subscribers))
+	gauge(ch, logDiskDesc, float64(s.DiskBytes))
+	failed := 0.0
+	if s.Failed {
+		failed = 1
+	}
+	gauge(ch, logFailedDesc, failed)
+}
+
+// histogram turns counts by bucket, the last one open, into a histogram.
+func histogram(ch chan<- prometheus.Metric, d *prometheus.Desc, counts []uint64, bounds []float64, sum float64, labels ...string) {
+	buckets := make(map[float64]uint64, len(bounds))
+	total := uint64(0)
+	for i, n := range counts {
+		total += n
+		if i < len(bounds) {
+			buckets[bounds[i]] = total
+		}
+	}
+	ch <- prometheus.MustNewConstHistogram(d, total, sum, buckets, labels...)
+}
+
+// viewsCollector tells how projections fare.
+type viewsCollector struct {
+	p interface {
+		Status(ctx context.Context) ([]projections.Status, error)
+	}
+}
+
+var (
+	lagEventsDesc   = desc("atone_projection_lag_events", "Events that a view lacks.", "view")
+	lagSecondsDesc  = desc("atone_projection_lag_seconds", "The age of the oldest event that a view lacks.", "view")
+	positionDesc    = desc("atone_projection_position", "The log position that a view's rows stand for.", "view")
+	viewUpDesc      = desc("atone_projection_up", "1 when a view is built and goes on.", "view")
+	viewBuildDesc   = desc("atone_projection_rebuilding", "1 while a view is rebuilt.", "view")
+	viewLeadingDesc = desc("atone_projection_leading", "1 when this process projects the view.", "view")
+)
+
+// Describe implements [prometheus.Collector].
+func (viewsCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{lagEventsDesc, lagSecondsDesc, positionDesc, viewUpDesc, viewBuildDesc, viewLeadingDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (v viewsCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrape)
+	defer cancel()
+	all, err := v.p.Status(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(viewUpDesc, err)
+		return
+	}
+	flag := func(d *prometheus.Desc, b bool, view string) {
+		if b {
+			gauge(ch, d, 1, view)
+		} else {
+			gauge(ch, d, 0, view)
+		}
+	}
+	for _, s := range all {
+		gauge(ch, lagEventsDesc, float64(s.LagEvents), s.View)
+		gauge(ch, lagSecondsDesc, s.Lag.Seconds(), s.View)
+		if s.Live != nil {
+			gauge(ch, positionDesc, float64(s.Live.Position), s.View)
+		}
+		flag(viewUpDesc, s.Live != nil && s.Err == nil, s.View)
+		flag(viewBuildDesc, s.Building != nil, s.View)
+		flag(viewLeadingDesc, s.Leading, s.View)
+	}
+}
