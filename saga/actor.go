@@ -207,6 +207,7 @@ func (a *actor) attemptTurn(batch []*request) error {
 	}
 	t := turnState{a: a, now: a.c.cfg.Now(), ctx: first.ctx}
 	if first.start != nil {
+		t.now = a.c.startTime(t.now)
 		t.add(first.start)
 		a.admitted = first.admitted
 	}
@@ -250,7 +251,7 @@ func (a *actor) settled(batch []*request) {
 		a.admitted = false
 		<-a.c.admitted
 	}
-	a.c.wakeups.set(a.id, w, a.progressed)
+	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.progressed)
 	a.c.snapshotIfDue(a)
 }
 
@@ -261,13 +262,6 @@ func (a *actor) wake() domain.Wake {
 		w.Node = a.c.incarnation
 	}
 	return w
-}
-
-// waitedFor reports whether somebody waits for the run here.
-func (a *actor) waitedFor() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.waiters) > 0
 }
 
 // tellWaiters tells those who wait for the run that it ended or is stuck. The caller holds
@@ -306,20 +300,33 @@ func (a *actor) load(ctx context.Context) error {
 	return nil
 }
 
-// releaseEnded gives back the slots of attempts that are no longer in flight.
+// releaseEnded gives back the slots of attempts that are no longer in flight, and cancels those that
+// somebody else gave up. An undo is not cancelled (rule 12).
 func (a *actor) releaseEnded() {
 	if len(a.held) == 0 {
 		return
 	}
 	flying := make(map[attemptID]bool)
-	a.state.InFlight(func(f machine.Attempt) { flying[attemptID{a.id, f.Step.Path, f.Direction, f.Number}] = true })
+	a.state.InFlight(func(f machine.Attempt) {
+		id := attemptID{a.id, f.Step.Path, f.Direction, f.Number}
+		flying[id] = true
+		if f.Cancelled {
+			a.c.worker.cancel(id, ErrRunTurnedBack)
+		}
+	})
 	for id, s := range a.held {
 		if !flying[id] {
 			delete(a.held, id)
 			s.release()
+			if id.dir == domain.Do {
+				a.c.worker.cancel(id, errGivenUp)
+			}
 		}
 	}
 }
+
+// errGivenUp is why an attempt is cancelled whose run another coordinator took over.
+var errGivenUp = errors.New("another coordinator gave this attempt up")
 
 // giveBack gives back the slots of attempts whose start was not appended.
 func (t *turnState) giveBack() {

@@ -36,10 +36,7 @@ func (c *Coordinator) startChild(ch childRef) {
 		if err != nil {
 			return c.submit(ctx, ch.parent, machine.Block{Reason: err.Error()})
 		}
-		_, err = c.start(ctx, d, ch.input, []StartOption{func(o *startOptions) {
-			o.id, o.parent = ch.run, &domain.ParentRef{Run: ch.parent, Step: ch.step}
-			o.correlation, o.trace = ch.correlation, ch.trace
-		}})
+		_, err = c.start(ctx, d, ch.input, []StartOption{ch.options})
 		if errors.Is(err, ErrBadInput) || errors.Is(err, ErrKeyConflict) {
 			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: err.Error()})
 		}
@@ -55,10 +52,15 @@ func (c *Coordinator) turnChildBack(ch childRef, cause domain.Failure) {
 	cause.Kind = domain.FailureParent
 	c.persist("undo child", ch, func(ctx context.Context) error {
 		err := c.submit(ctx, ch.run, machine.TurnBack{Cause: cause})
+		if errors.Is(err, ErrNotFound) {
+			// Its start may still be on the way: it is started turned back, so that no later start runs it.
+			if err = c.startTurnedBack(ctx, ch, cause); err == nil {
+				err = c.submit(ctx, ch.run, machine.TurnBack{Cause: cause})
+			}
+		}
 		switch {
-		case errors.Is(err, ErrNotFound):
-			// It was never started, and the parent's turning back keeps it from being.
-			return c.submit(ctx, ch.parent, machine.ChildSeen{Step: ch.step, Run: ch.run, State: domain.RunIsCancelled})
+		case errors.Is(err, ErrBadInput):
+			return c.submit(ctx, ch.parent, machine.ChildSeen{Step: ch.step, Run: ch.run, State: domain.RunIsCancelled}) // it never can be started
 		case errors.Is(err, ErrPastPivot):
 			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: "child run " + ch.run.String() + " can't be undone: " + err.Error()})
 		case err != nil && !errors.Is(err, ErrEnded):
@@ -66,6 +68,23 @@ func (c *Coordinator) turnChildBack(ch childRef, cause domain.Failure) {
 		}
 		return c.reportChild(ctx, ch)
 	})
+}
+
+// startTurnedBack starts a child run and turns it back in the same append. If it has started
+// meanwhile, nothing changes.
+func (c *Coordinator) startTurnedBack(ctx context.Context, ch childRef, cause domain.Failure) error {
+	d, err := c.registry.saga(ch.saga, ch.version)
+	if err != nil {
+		return err
+	}
+	_, err = c.start(ctx, d, ch.input, []StartOption{ch.options, func(o *startOptions) { o.then = machine.TurnBack{Cause: cause} }})
+	return err
+}
+
+// options are those with which the child is started.
+func (ch childRef) options(o *startOptions) {
+	o.id, o.parent = ch.run, &domain.ParentRef{Run: ch.parent, Step: ch.step}
+	o.correlation, o.trace = ch.correlation, ch.trace
 }
 
 // reportChild tells the parent how the child ended, if it has.

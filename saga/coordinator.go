@@ -43,6 +43,7 @@ type Coordinator struct {
 	failed     chan error // has an element when the log can't be written any more
 	background sync.WaitGroup
 	appended   atomic.Int64 // events appended, for the checkpoint
+	lastStart  atomic.Int64 // see startTime
 	stats      Stats
 }
 

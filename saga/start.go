@@ -25,6 +25,8 @@ type startOptions struct {
 	trigger                *domain.TriggerRef
 	id                     domain.RunID
 	causation, correlation string
+	// then is decided in the same append as the start.
+	then machine.Intent
 }
 
 // Key makes the start idempotent: the same key with the same input is the same run, with
@@ -166,7 +168,7 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 	}
 	var err error
 	for range turnTries {
-		req := &request{start: started, plan: d, admitted: admitted,
+		req := &request{start: started, intent: o.then, plan: d, admitted: admitted,
 			ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
 		err = c.do(context.WithoutCancel(ctx), id, req)
 		if err == nil {
@@ -183,6 +185,21 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 		<-c.admitted
 	}
 	return err
+}
+
+// startTime returns the time for a start: now, or a little later, and never the same twice. Two
+// starts of one run at one instant would be the same bytes, so that the log would take the second
+// for a repeat of the first, and both would perform what they ask for.
+func (c *Coordinator) startTime(now time.Time) time.Time {
+	for {
+		last, n := c.lastStart.Load(), now.UnixNano()
+		if n <= last {
+			now, n = now.Add(time.Duration(last+1-n)), last+1
+		}
+		if c.lastStart.CompareAndSwap(last, n) {
+			return now
+		}
+	}
 }
 
 // sameRun checks that a run that exists is the one that was to be started.

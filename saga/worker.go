@@ -203,10 +203,19 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 		return r
 	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(r.Output) + a.size; n > maxTogether {
+		r.Output = nil
+		r.Failure = failureOf(fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether), t.Step, true)
+		return r
+	}
 	r.Emitted = a.emitted
-	a.mu.Unlock()
 	return r
 }
+
+// maxTogether bounds what is appended with an attempt's success, in bytes: its output and the events
+// that it emitted. The rest of the append is for their envelopes.
+const maxTogether = domain.MaxAppendSize - 64<<10
 
 // failureOf describes an error that a handler returned.
 func failureOf(err error, step string, permanent bool) *domain.Failure {
