@@ -11,5 +11,5 @@
 // neither the log nor the others.
 //
 // The views of this package are [Runs], [Audit], [Incidents] and [Stats]; a [Reader] asks them.
-// [Verify], [VerifyAll] and [TellStory] need no view: they read a log directly, offline.
+// [VerifyRun], [VerifyAll] and [TellStory] need no view: they read a log directly, offline.
 package projections

@@ -50,6 +50,8 @@ func (dialect) Rows() int { return 128 }
 
 func (dialect) Driven() bool { return false }
 
-func (dialect) WordsFrom(string, []string, func(any) string) (from, key string) {
+func (dialect) Vocabulary(string, int) string { panic("only a driven dialect is asked for this") }
+
+func (dialect) WordsFrom(string, []sqlstore.Wanted, func(any) string) (from, key string) {
 	panic("only a driven dialect is asked for this")
 }

@@ -56,6 +56,12 @@ func (s *Store) Update(ctx context.Context, v *projections.View, generation int,
 
 // Promote implements [projections.Store].
 func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
+	// The planner knows nothing yet of tables that were just filled; autovacuum would tell it in a minute or so.
+	for i := range v.Tables {
+		if _, err := s.db.ExecContext(ctx, `ANALYZE "`+prefix(v.Name, generation)+v.Tables[i].Name+`"`); err != nil {
+			return fmt.Errorf("postgres: promote generation %d of %s: %w", generation, v.Name, err)
+		}
+	}
 	var dropped []int
 	err := s.within(ctx, nil, func(tx *sql.Tx) error {
 		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)

@@ -39,6 +39,7 @@ func (dialect) WordsIndex(physical, key, words string) []string {
 	k, w := `"`+key+`"`, `"`+words+`"`
 	return []string{
 		`CREATE VIRTUAL TABLE ` + fts + ` USING fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii')`,
+		`CREATE VIRTUAL TABLE "` + physical + `_vocabulary" USING fts5vocab('` + physical + `_words', 'row')`,
 		`CREATE TRIGGER "` + physical + `_delete" AFTER DELETE ON ` + t + ` WHEN old.` + w + ` IS NOT NULL BEGIN
 			DELETE FROM ` + fts + ` WHERE rowid = old.` + k + `; END`,
 	}
@@ -58,10 +59,16 @@ func (dialect) MatchWords(words string, of []string, arg func(any) string) strin
 	return strings.Join(conds, " AND ")
 }
 
-func (dialect) WordsFrom(physical string, of []string, arg func(any) string) (from, key string) {
+func (dialect) Vocabulary(physical string, limit int) string {
+	return `SELECT term FROM "` + physical + `_vocabulary" WHERE term >= ?1 AND term < ?2 LIMIT ` + strconv.Itoa(limit)
+}
+
+func (dialect) WordsFrom(physical string, of []sqlstore.Wanted, arg func(any) string) (from, key string) {
 	pattern := make([]string, len(of))
 	for i, w := range of {
-		pattern[i] = `"` + w + `" *`
+		if pattern[i] = `"` + w.Prefix + `" *`; len(w.Words) > 0 {
+			pattern[i] = `("` + strings.Join(w.Words, `" OR "`) + `")`
+		}
 	}
 	return `"` + physical + `_words"(` + arg(strings.Join(pattern, " AND ")) + `) AS f`, "f.rowid"
 }

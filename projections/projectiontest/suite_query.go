@@ -85,7 +85,13 @@ func meant(f projections.RunFilter, r *projections.Run) bool {
 }
 
 func filtersAgree(t *testing.T, open Opener) {
-	reader, _, _, _, _ := projected(t, open, 21, 1500)
+	reader, r, log, runs, last := projected(t, open, 21, 1500)
+	for runs.Stuck() == 0 {
+		a, err := runs.Write(t.Context(), log, 1)
+		require.NoError(t, err)
+		last = a.Position
+	}
+	r.reach(t, last, builtin...)
 	all := runPages(t, t.Context(), reader, projections.RunFilter{}, 1000)
 	require.Greater(t, len(all), 100)
 	for _, r := range all {
@@ -96,7 +102,9 @@ func filtersAgree(t *testing.T, open Opener) {
 	_, err := reader.Run(t.Context(), domain.NewRunID(), projections.Fresh{})
 	require.ErrorIs(t, err, projections.ErrNotFound)
 	states := []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsAbandoned}
-	found := 0
+	for _, s := range []domain.RunState{domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated} {
+		require.NotEmpty(t, runPages(t, t.Context(), reader, projections.RunFilter{States: []domain.RunState{s}}, 100), s)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		f := projections.RunFilter{
 			Sort:      rapid.SampledFrom([]projections.RunSort{"", projections.ByStarted, projections.ByEnded, projections.ByWake}).Draw(rt, "sort"),
@@ -165,9 +173,7 @@ func filtersAgree(t *testing.T, open Opener) {
 		})
 		got := runPages(rt, t.Context(), reader, f, rapid.IntRange(1, 60).Draw(rt, "limit"))
 		require.Equal(rt, want, got, "%+v", f)
-		found += len(got)
 	})
-	require.Positive(t, found)
 	_, err = reader.Runs(t.Context(), projections.RunFilter{Sort: "colour"})
 	require.Error(t, err)
 	_, err = reader.Runs(t.Context(), projections.RunFilter{Cursor: "nonsense"})

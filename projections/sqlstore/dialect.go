@@ -28,9 +28,19 @@ type Dialect interface {
 	// Driven is true where a query names the index that drives it, because the engine's own
 	// choice is a guess.
 	Driven() bool
+	// Vocabulary returns a query for the indexed words from the first argument (inclusive) to the second
+	// (exclusive), at most limit of them. Only a Driven dialect is asked.
+	Vocabulary(physical string, limit int) string
 	// WordsFrom returns what to read to find the rows with the words, and the column in it that
 	// has their key. Only a Driven dialect is asked.
-	WordsFrom(physical string, of []string, arg func(any) string) (from, key string)
+	WordsFrom(physical string, of []Wanted, arg func(any) string) (from, key string)
+}
+
+// Wanted is a word to be found: any of the indexed words that begin with Prefix. Where these are few
+// they are listed, because finding a whole word is a walk along its rows, while finding a prefix gathers all rows first.
+type Wanted struct {
+	Prefix string
+	Words  []string
 }
 
 func quote(name string) string { return `"` + name + `"` }

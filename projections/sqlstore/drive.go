@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -149,7 +150,11 @@ func (b *builder) from(c projections.Cond, alone bool) error {
 		if err != nil {
 			return err
 		}
-		from, key := b.Dialect.WordsFrom(b.physical(b.table), words, b.plain)
+		wanted := make([]Wanted, len(words))
+		for i, w := range words {
+			wanted[i] = Wanted{Prefix: w, Words: b.vocabulary[w]}
+		}
+		from, key := b.Dialect.WordsFrom(b.physical(b.table), wanted, b.plain)
 		b.driverKey = key
 		if alone {
 			b.write(" FROM " + from)
@@ -216,6 +221,10 @@ func (s *Space) walk(ctx context.Context, with Queryer, t *projections.Table, q 
 // walkWords reads the rows that match words in the order of the key, which is that of the words' index.
 func (s *Space) walkWords(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, c projections.Cond, rest []projections.Cond) ([]projections.Row, error) {
 	b := builder{Space: s, table: t, passive: func(string) bool { return true }}
+	var err error
+	if b.vocabulary, err = s.vocabulary(ctx, with, t, c); err != nil {
+		return nil, err
+	}
 	b.write("SELECT " + columns(t))
 	if err := b.from(c, false); err != nil {
 		return nil, err
@@ -241,6 +250,46 @@ func (s *Space) walkWords(ctx context.Context, with Queryer, t *projections.Tabl
 		b.write(fmt.Sprintf(" LIMIT %d", q.Limit))
 	}
 	return s.fetch(ctx, with, t, &b)
+}
+
+// fewWords is how many words with one beginning are looked for one by one.
+const fewWords = 8
+
+// vocabulary returns, for each word of the condition that is the beginning of few indexed words, these.
+func (s *Space) vocabulary(ctx context.Context, with Queryer, t *projections.Table, c projections.Cond) (map[string][]string, error) {
+	words, err := (&builder{Space: s, table: t}).wordsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string][]string, len(words))
+	for _, w := range words {
+		// U+10FFFF sorts behind every letter.
+		found, err := s.strings(ctx, with, s.Dialect.Vocabulary(s.physical(t), fewWords+1), w, w+"\U0010FFFF")
+		if err != nil {
+			return nil, fmt.Errorf("query the words of %s.%s: %w", s.View.Name, t.Name, err)
+		}
+		if len(found) <= fewWords {
+			out[w] = found
+		}
+	}
+	return out, nil
+}
+
+// strings reads a query's only column.
+func (s *Space) strings(ctx context.Context, with Queryer, query string, args ...any) (out []string, err error) {
+	rows, err := with.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
 }
 
 // merge answers a query for several values of a column as one walk for each value.

@@ -19,6 +19,8 @@ type builder struct {
 	passive func(column string) bool
 	// driverKey is the column of the words' index that has the row's key.
 	driverKey string
+	// vocabulary has the indexed words that wanted ones stand for.
+	vocabulary map[string][]string
 }
 
 func (b *builder) write(s string) { _, _ = b.WriteString(s) } // it never fails
