@@ -31,22 +31,39 @@ type nodeSeen struct {
 // The order in which nodes act on a run's due work is: the node that appended to it last, then the
 // others by rendezvous hashing over the run (Thaler and Ravishankar, 1998). The k-th acts k
 // times the takeover delay after the time, if nobody has.
+//
+// A node counts as dead when this one has read [signsOfDeath] signs of its own life in the log since
+// the other's last. Clocks play no part, and neither a log that was down nor a reader that lags
+// makes anybody look dead: own signs are then missing as well.
 type cluster struct {
 	c *Coordinator
 
 	mu sync.Mutex
-	// lives holds when each incarnation was last heard of, by this node's clock.
-	lives map[string]time.Time
-	// left holds the incarnations that said goodbye.
-	left map[string]bool
-	// began is when this node started to listen: what it has not heard of by the timeout is dead.
-	began time.Time
+	// signs counts this node's own signs of life, as read from the log.
+	signs int
+	// lives is what is known of each incarnation of other nodes; of one that is missing nothing
+	// was heard since this node began to listen.
+	lives map[string]life
 }
+
+// life is what is known of another incarnation.
+type life struct {
+	at     int  // how many own signs had been read when it was last heard of
+	left   bool // it said goodbye
+	buried bool // its death was dealt with
+}
+
+// Own signs are a quarter of the node timeout apart: five of them span it.
+const (
+	signsPerTimeout = 4
+	signsOfDeath    = signsPerTimeout + 1
+	// signsKept is for how many own signs a dead incarnation is remembered.
+	signsKept = 1000
+)
 
 func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
-	cl.lives = make(map[string]time.Time)
-	cl.left = make(map[string]bool)
+	cl.lives = make(map[string]life)
 	if c.cfg.Shared {
 		c.wakeups.delay = cl.delay
 	}
@@ -57,15 +74,15 @@ func (cl *cluster) start() {
 	if !cl.c.cfg.Shared {
 		return
 	}
-	cl.mu.Lock()
-	cl.began = time.Now()
-	cl.mu.Unlock()
 	cl.c.goBackground(cl.show)
 	cl.c.goBackground(cl.sweep)
 }
 
+// interval is the time between two signs of life.
+func (cl *cluster) interval() time.Duration { return cl.c.cfg.NodeTimeout / signsPerTimeout }
+
 func (cl *cluster) show(ctx context.Context) {
-	tick := time.NewTicker(cl.c.cfg.NodeTimeout / 4)
+	tick := time.NewTicker(cl.interval())
 	defer tick.Stop()
 	for {
 		cl.announce(ctx, nodeSeenType)
@@ -93,29 +110,39 @@ func (cl *cluster) announce(ctx context.Context, eventType string) {
 // seen notes a sign of life, or a node's leaving.
 func (cl *cluster) seen(e *domain.Recorded) {
 	var n nodeSeen
-	if json.Unmarshal(e.Data, &n) != nil || time.Since(e.Created) > cl.c.cfg.NodeTimeout {
-		return
-	}
-	if e.Type == nodeLeftType {
-		cl.mu.Lock()
-		cl.left[n.Incarnation] = true
-		cl.mu.Unlock()
-		return
-	}
-	cl.heard(n.Incarnation)
-}
-
-func (cl *cluster) heard(incarnation string) {
-	if incarnation == "" {
+	if json.Unmarshal(e.Data, &n) != nil || n.Incarnation == "" {
 		return
 	}
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.lives[incarnation] = time.Now()
+	switch {
+	case n.Incarnation == cl.c.incarnation:
+		cl.signs++
+		for other, l := range cl.lives {
+			if cl.signs-l.at > signsKept {
+				delete(cl.lives, other) // what is missing here is dead
+			}
+		}
+	default:
+		cl.lives[n.Incarnation] = life{at: cl.signs, left: e.Type == nodeLeftType}
+	}
+}
+
+// heard notes that an incarnation wrote to a run.
+func (cl *cluster) heard(incarnation string) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.lives[incarnation] = life{at: cl.signs, left: cl.lives[incarnation].left}
 }
 
 // alive reports whether the coordinator of that incarnation may still be running.
 func (cl *cluster) alive(incarnation string) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.aliveLocked(incarnation)
+}
+
+func (cl *cluster) aliveLocked(incarnation string) bool {
 	own := cl.c.incarnation
 	if incarnation == own {
 		return true
@@ -123,20 +150,8 @@ func (cl *cluster) alive(incarnation string) bool {
 	if nodeOf(incarnation) == nodeOf(own) {
 		return false // an earlier life of this node
 	}
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	return cl.aliveLocked(incarnation)
-}
-
-func (cl *cluster) aliveLocked(incarnation string) bool {
-	if cl.left[incarnation] {
-		return false
-	}
-	last := cl.lives[incarnation]
-	if last.IsZero() {
-		last = cl.began
-	}
-	return last.IsZero() || time.Since(last) < cl.c.cfg.NodeTimeout
+	l := cl.lives[incarnation]
+	return !l.left && cl.signs-l.at < signsOfDeath
 }
 
 func nodeOf(incarnation string) string {
@@ -147,19 +162,18 @@ func nodeOf(incarnation string) string {
 // rank returns this node's place in the order for a run, 0 being the first.
 func (cl *cluster) rank(run domain.RunID, owner string) int {
 	own := cl.c.incarnation
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	ownerLives := owner != "" && owner != own && nodeOf(owner) != nodeOf(own) && cl.aliveLocked(owner)
 	if owner == own {
 		return 0
 	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
 	mine, rank := weight(run, own), 0
 	for node := range cl.lives {
-		if node != own && node != owner && nodeOf(node) != nodeOf(own) && cl.aliveLocked(node) && weight(run, node) > mine {
+		if node != owner && cl.aliveLocked(node) && weight(run, node) > mine {
 			rank++
 		}
 	}
-	if ownerLives {
+	if owner != "" && cl.aliveLocked(owner) {
 		rank++
 	}
 	return rank
@@ -182,7 +196,7 @@ func (cl *cluster) delay(run domain.RunID, owner string) time.Duration {
 
 // sweep takes up the runs that were in the hands of nodes that died.
 func (cl *cluster) sweep(ctx context.Context) {
-	tick := time.NewTicker(cl.c.cfg.NodeTimeout / 4)
+	tick := time.NewTicker(cl.interval())
 	defer tick.Stop()
 	for {
 		select {
@@ -190,32 +204,50 @@ func (cl *cluster) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		died := cl.bury()
 		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake) bool {
-			if !w.Busy || w.Node == "" || w.Node == cl.c.incarnation {
+			switch {
+			case !w.Busy || w.Node == "":
 				return false
+			case w.Node == cl.c.incarnation:
+				return died // the dead may have ended a child run and told nobody
 			}
-			silent, dead := cl.silent(w.Node)
-			return dead && silent >= cl.c.cfg.NodeTimeout+cl.delay(run, "")
+			since, dead := cl.deadFor(w.Node)
+			return dead && since >= cl.delay(run, "")
 		})
 		if len(ids) > 0 {
-			cl.c.logger.Info("taking up the runs of a node that is gone", "runs", len(ids))
+			cl.c.logger.Info("looking after the runs of a node that is gone", "runs", len(ids))
 			cl.c.takeUpAll(ids)
 		}
 	}
 }
 
-// silent returns for how long an incarnation was not heard of, and whether it counts as dead.
-func (cl *cluster) silent(incarnation string) (time.Duration, bool) {
-	if cl.alive(incarnation) {
-		return 0, false
-	}
+// bury reports whether a node is dead whose death was not dealt with.
+func (cl *cluster) bury() (died bool) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	last, known := cl.lives[incarnation]
-	if !known {
-		last = cl.began
+	for node, l := range cl.lives {
+		if !l.buried && !cl.aliveLocked(node) {
+			l.buried, died = true, true
+			cl.lives[node] = l
+		}
 	}
-	return time.Since(last), true
+	return died
+}
+
+// deadFor returns whether an incarnation counts as dead, and about for how long.
+func (cl *cluster) deadFor(incarnation string) (time.Duration, bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.aliveLocked(incarnation) {
+		return 0, false
+	}
+	l := cl.lives[incarnation]
+	signs := cl.signs - l.at
+	if !l.left {
+		signs -= signsOfDeath
+	}
+	return time.Duration(max(signs, 0)) * cl.interval(), true
 }
 
 // alive reports whether the coordinator that started an attempt may still be running it. With
@@ -233,16 +265,23 @@ func (c *Coordinator) inOtherHands(owner string) bool {
 	return c.cfg.Shared && owner != "" && owner != c.incarnation && c.cluster.alive(owner)
 }
 
-// heard is told of every event in runs' streams, where the log is shared. What this node has of
-// the run in memory is brought up to date, and those who wait for its end are told.
+// heard is told of the events in runs' streams that are newer than this coordinator's start, where
+// the log is shared. What this node has of the run in memory is brought up to date, so that those who
+// wait for its end are told and attempts that are no longer wanted are cancelled.
 func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	w := wakeOf(e.Metadata)
-	if w.Node == "" || w.Node == c.incarnation {
+	if w.Node == "" {
+		return // in the middle of an append
+	}
+	if w.Node == c.incarnation {
+		if over(w) { // an older event of another node's may have come in between
+			c.wakeups.setAt(run, int64(e.Revision), w, true)
+		}
 		return
 	}
 	c.cluster.heard(w.Node)
-	c.wakeups.set(run, w, true)
-	if a := c.runs.peek(run); a != nil && (w.State.Ended() || w.State == domain.RunIsStuck || a.waitedFor()) {
+	c.wakeups.setAt(run, int64(e.Revision), w, true)
+	if a, active := c.runs.peek(run); a != nil && (active || w.State.Ended() || w.State == domain.RunIsStuck) {
 		c.goBackground(func(ctx context.Context) {
 			_ = c.do(ctx, run, &request{refresh: int64(e.Revision), ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well
 		})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,14 @@ import (
 type feed struct {
 	c    *Coordinator
 	from domain.Position // where this life of the feed began
+	// since is, for each interest, up to where events were handled before this life.
+	since map[string]domain.Position
+	// scanned is up to where the list of unfinished runs was read at the start.
+	scanned domain.Position
 	// awaited are the event types that registered sagas await.
 	awaited map[string]bool
-	// open are the runs that await an event; entries may be stale.
-	open map[awaitKey]map[domain.RunID]struct{}
+	// open are the runs that await an event, with the positions of their starts; entries may be stale.
+	open map[awaitKey]map[domain.RunID]domain.Position
 	// early keeps events that nobody awaited yet, for awaits that open later.
 	early      map[awaitKey]earlyEvent
 	earlyOrder []awaitKey
@@ -52,9 +57,33 @@ const (
 	triggerFailedType  = "atone.trigger_failed.v1"
 )
 
+// feedCheckpoint says that everything up to the position was handled that is one of the interests.
+// Coordinators that share a log share the checkpoints; in the middle of a deployment one may know
+// triggers that the other does not.
 type feedCheckpoint struct {
-	Position domain.Position `json:"position"`
+	Position  domain.Position `json:"position"`
+	Interests []string        `json:"interests"`
 }
+
+// interests are the triggers and awaits that this coordinator handles.
+func (f *feed) interests() []string {
+	var all []string
+	for _, t := range f.c.triggers {
+		all = append(all, triggerInterest(t))
+	}
+	for eventType := range f.awaited {
+		all = append(all, awaitInterest(eventType))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func triggerInterest(t AnyTrigger) string {
+	name, _ := t.sagaOf().SagaName()
+	return "trigger " + name + " " + t.eventType()
+}
+
+func awaitInterest(eventType string) string { return "await " + eventType }
 
 type triggerFailed struct {
 	Stream string    `json:"stream"`
@@ -66,7 +95,8 @@ type triggerFailed struct {
 
 // startFeed follows the log if anything needs it.
 func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
-	f := &feed{c: c, awaited: c.registry.awaitedTypes(), open: make(map[awaitKey]map[domain.RunID]struct{}), early: make(map[awaitKey]earlyEvent)}
+	f := &feed{c: c, awaited: c.registry.awaitedTypes(), open: make(map[awaitKey]map[domain.RunID]domain.Position),
+		early: make(map[awaitKey]earlyEvent), since: make(map[string]domain.Position), scanned: u.position}
 	if len(c.triggers) == 0 && len(f.awaited) == 0 && !c.cfg.Shared {
 		return nil
 	}
@@ -109,8 +139,19 @@ func (r *registry) awaitedTypes() map[string]bool {
 	return types
 }
 
-// load reads where the feed was; a new one begins at the log's end.
+// checkpointsSearched bounds how far back an interest is looked for; at one every five seconds of
+// activity, the longest absence is half a day of it.
+const checkpointsSearched = 10_000
+
+// load reads where the feed was, for each interest; a new one begins at the log's end.
 func (f *feed) load(ctx context.Context) error {
+	interests := f.interests()
+	f.from = f.scanned
+	if len(interests) == 0 {
+		f.seen, f.saved = f.from, f.from
+		return nil
+	}
+	missing, searched := len(interests), 0
 	for e, err := range f.c.log.ReadStreamBackward(ctx, feedStream, domain.End) {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", feedStream, err)
@@ -122,29 +163,75 @@ func (f *feed) load(ctx context.Context) error {
 		if err := json.Unmarshal(e.Data, &p); err != nil {
 			return fmt.Errorf("read %s: %w", feedStream, err)
 		}
-		f.from, f.seen, f.saved = p.Position, p.Position, p.Position
+		for _, i := range p.Interests {
+			if _, known := f.since[i]; !known && slices.Contains(interests, i) {
+				f.since[i] = p.Position
+				f.from = min(f.from, p.Position)
+				missing--
+			}
+		}
+		if searched++; missing == 0 || searched == checkpointsSearched {
+			break
+		}
+	}
+	f.seen, f.saved = f.from, f.from
+	if missing == 0 {
 		return nil
 	}
-	for e, err := range f.c.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
-		if err != nil {
-			return fmt.Errorf("find the log's end: %w", err)
-		}
-		f.from, f.seen = e.Position, e.Position
-		break
+	end, err := f.end(ctx)
+	if err != nil {
+		return err
 	}
-	return f.save(ctx)
+	if missing == len(interests) {
+		f.from, f.seen, f.saved = end, end, end
+	}
+	var begins []string
+	for _, i := range interests {
+		if _, known := f.since[i]; !known {
+			f.since[i] = end
+			begins = append(begins, i)
+		}
+	}
+	return f.checkpoint(ctx, feedCheckpoint{Position: end, Interests: begins})
 }
 
+// save notes how far the feed came. An interest that began later than that is left as it is noted.
 func (f *feed) save(ctx context.Context) error {
-	data, err := json.Marshal(feedCheckpoint{Position: f.seen})
+	p := feedCheckpoint{Position: f.seen}
+	for _, i := range f.interests() {
+		if f.since[i] <= f.seen {
+			p.Interests = append(p.Interests, i)
+		}
+	}
+	if len(p.Interests) > 0 {
+		if err := f.checkpoint(ctx, p); err != nil {
+			return err
+		}
+	}
+	f.saved = f.seen
+	return nil
+}
+
+func (f *feed) checkpoint(ctx context.Context, p feedCheckpoint) error {
+	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	if _, err := f.c.log.Append(ctx, feedStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: feedCheckpointType, Data: data}); err != nil {
 		return fmt.Errorf("save position: %w", err)
 	}
-	f.saved = f.seen
 	return nil
+}
+
+// end returns the position of the log's last event.
+func (f *feed) end(ctx context.Context) (domain.Position, error) {
+	for e, err := range f.c.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
+		if err != nil {
+			return 0, fmt.Errorf("find the log's end: %w", err)
+		}
+		return e.Position, nil
+	}
+	return 0, nil
 }
 
 // index adds the open awaits of a run that was loaded at the start.
@@ -153,15 +240,19 @@ func (f *feed) index(ctx context.Context, id domain.RunID) error {
 	if err != nil {
 		return err
 	}
-	l.state.Awaits(func(st *machine.Step) { f.add(awaitKey{st.Event, st.Correlation}, id) })
+	started, err := f.startOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	l.state.Awaits(func(st *machine.Step) { f.add(awaitKey{st.Event, st.Correlation}, id, started) })
 	return nil
 }
 
-func (f *feed) add(k awaitKey, id domain.RunID) {
+func (f *feed) add(k awaitKey, id domain.RunID, started domain.Position) {
 	if f.open[k] == nil {
-		f.open[k] = make(map[domain.RunID]struct{}, 1)
+		f.open[k] = make(map[domain.RunID]domain.Position, 1)
 	}
-	f.open[k][id] = struct{}{}
+	f.open[k][id] = started
 }
 
 // feedSaveEvery is how often the position is saved while events come in.
@@ -195,7 +286,7 @@ func (f *feed) take(ctx context.Context, e *domain.Recorded) (mattered bool, err
 	run, isRun := domain.RunOfStream(e.Stream)
 	switch {
 	case isRun && domain.ReservedType(e.Type):
-		if f.c.cfg.Shared {
+		if f.c.cfg.Shared && e.Position > f.scanned {
 			f.c.heard(run, e)
 		}
 		if e.Type == "await.opened.v1" {
@@ -210,7 +301,7 @@ func (f *feed) take(ctx context.Context, e *domain.Recorded) (mattered bool, err
 	}
 	ev := eventOf(e)
 	for _, t := range f.c.triggers {
-		if t.matches(&ev) {
+		if t.matches(&ev) && ev.Position > f.since[triggerInterest(t)] {
 			mattered = true
 			if err := f.start(ctx, t, &ev); err != nil {
 				return true, err
@@ -273,13 +364,17 @@ func (f *feed) wake(ctx context.Context, e *Event) error {
 		return nil
 	}
 	k := awaitKey{e.Type, e.CorrelationID}
-	runs := f.open[k]
-	delete(f.open, k)
-	for id := range runs {
+	for id, started := range f.open[k] {
+		if started >= e.Position {
+			continue // what was before the run does not concern it
+		}
 		if err := f.deliver(ctx, id, k, e.ID.String(), e.Data); err != nil {
-			f.open[k] = runs
 			return err
 		}
+		delete(f.open[k], id)
+	}
+	if len(f.open[k]) == 0 {
+		delete(f.open, k)
 	}
 	if len(f.earlyOrder) >= earlyEvents {
 		delete(f.early, f.earlyOrder[0])
@@ -316,11 +411,11 @@ func (f *feed) opened(ctx context.Context, run domain.RunID, e *domain.Recorded)
 		return nil
 	}
 	k := awaitKey{a.Event, a.Correlation}
-	f.add(k, run)
 	started, err := f.startOf(ctx, run)
 	if err != nil {
 		return err
 	}
+	f.add(k, run, started)
 	if early, ok := f.early[k]; ok {
 		if early.at > started {
 			return f.deliver(ctx, run, k, early.id, early.value)

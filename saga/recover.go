@@ -100,7 +100,7 @@ func (u *unfinished) advance(ctx context.Context, log Log) (n int, err error) {
 			continue
 		}
 		w := wakeOf(e.Metadata)
-		if w.State.Ended() && !w.Busy && w.Due.IsZero() {
+		if over(w) {
 			delete(u.runs, id)
 		} else {
 			u.runs[id] = w
@@ -208,15 +208,24 @@ func (c *Coordinator) takeUpAll(ids []domain.RunID) {
 	all.Wait()
 }
 
-// takeUp goes on with a run that was under way when its coordinator died.
+// takeUp goes on with a run that was under way when its coordinator died. If it can't, it is tried again
+// later: nobody else would find out that its attempts are lost.
 func (c *Coordinator) takeUp(id domain.RunID) {
 	err := c.do(c.life, id, &request{recover: true, ctx: requestContext{actor: c.cfg.Node}})
-	if err != nil && c.life.Err() == nil {
-		c.logger.Error("run can't be taken up: it waits until it can", "run", id, "error", err)
-		if !errors.Is(err, ErrNotFound) {
-			c.wakeups.set(id, domain.Wake{State: domain.RunRunning, Due: c.cfg.Now().Add(10 * overdueDelay)}, false)
-		}
+	if err == nil || c.life.Err() != nil {
+		return
 	}
+	c.logger.Error("run can't be taken up: it waits until it can", "run", id, "in", 10*overdueDelay, "error", err)
+	if errors.Is(err, ErrNotFound) {
+		return
+	}
+	c.goBackground(func(ctx context.Context) {
+		select {
+		case <-time.After(10 * overdueDelay):
+			c.takeUp(id)
+		case <-ctx.Done():
+		}
+	})
 }
 
 // recoverRun marks the attempts that died with another coordinator as lost, and takes care of the

@@ -42,11 +42,13 @@ func (t *runTable) get(c *Coordinator, id domain.RunID) *actor {
 	return a
 }
 
-// peek returns the run's actor if it is in memory.
-func (t *runTable) peek(id domain.RunID) *actor {
+// peek returns the run's actor if it is in memory; active means that it does not only rest there:
+// somebody waits for the run, or attempts of it are in flight here.
+func (t *runTable) peek(id domain.RunID) (a *actor, active bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.actors[id]
+	a = t.actors[id]
+	return a, a != nil && a.resting == nil
 }
 
 // rest is told that an actor's inbox is empty. The caller holds the actor's lock.

@@ -28,7 +28,8 @@ type wakeup struct {
 	run   domain.RunID
 	due   time.Time
 	wake  domain.Wake
-	index int // in the heap, -1 if not on it
+	at    int64 // the revision that says so
+	index int   // in the heap, -1 if not on it
 }
 
 func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
@@ -42,12 +43,27 @@ func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
 const overdueDelay = time.Second
 
 // set records what a run waits for; progressed says whether it has just got on. A timer that now
-// lies later is left as it is: firing early costs one look.
+// lies later is left as it is, unless it is another coordinator's: firing early costs one look.
 func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
+	w.setAt(run, anyRevision, wake, progressed)
+}
+
+// anyRevision, for [wakeups.setAt], is newer than what is known.
+const anyRevision = -1
+
+// over reports whether a run needs no attention any more.
+func over(w domain.Wake) bool { return w.State.Ended() && !w.Busy && w.Due.IsZero() }
+
+// setAt is set for what the run's event of that revision says: what is older than what is
+// known is passed over.
+func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.entries[run]
-	if wake.State.Ended() && !wake.Busy && wake.Due.IsZero() {
+	if e != nil && at != anyRevision && at < e.at {
+		return
+	}
+	if over(wake) {
 		if e != nil {
 			w.remove(e)
 			delete(w.entries, run)
@@ -58,13 +74,20 @@ func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
 		e = &wakeup{run: run, index: -1}
 		w.entries[run] = e
 	}
-	e.wake = wake
+	if !progressed {
+		wake.Node = orElse(e.wake.Node, wake.Node) // a look does not change in whose hands the run is
+	}
+	e.wake, e.at = wake, max(e.at, at)
 	if wake.Due.IsZero() {
 		w.remove(e)
 		return
 	}
 	if w.delay != nil {
-		wake.Due = wake.Due.Add(w.delay(run, wake.Node))
+		delay := w.delay(run, wake.Node)
+		wake.Due = wake.Due.Add(delay)
+		if delay > 0 { // a look at another's run reads its stream: have it only when due
+			w.remove(e)
+		}
 	}
 	if e.index >= 0 && !wake.Due.Before(e.due) {
 		return
