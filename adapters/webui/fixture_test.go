@@ -126,7 +126,7 @@ func (w *world) work(ctx context.Context, n int) {
 
 func (w *world) define() {
 	reserve := &saga.Action[order, string]{Name: "reserve-stock", Retry: quick, Timeout: 5 * time.Second,
-		Do: func(ctx context.Context, o order) (string, error) { w.work(ctx, 2); return "rsv-" + o.ID, nil },
+		Do:   func(ctx context.Context, o order) (string, error) { w.work(ctx, 2); return "rsv-" + o.ID, nil },
 		Undo: func(ctx context.Context, did saga.Did[order, string]) error { w.work(ctx, 2); return nil }}
 	pay := &saga.Action[charge, receipt]{Name: "charge-card", Retry: quick, Timeout: 5 * time.Second, UndoRetry: quick,
 		Do: func(ctx context.Context, in charge) (receipt, error) {
@@ -144,7 +144,10 @@ func (w *world) define() {
 			return nil
 		}}
 	pack := &saga.Action[string, string]{Name: "pack-item", Retry: quick, Timeout: 5 * time.Second,
-		Do: func(ctx context.Context, sku string) (string, error) { w.work(ctx, 2+len(sku)); return "box-" + sku, nil },
+		Do: func(ctx context.Context, sku string) (string, error) {
+			w.work(ctx, 2+len(sku))
+			return "box-" + sku, nil
+		},
 		Undo: func(ctx context.Context, did saga.Did[string, string]) error { w.work(ctx, 1); return nil }}
 	book := &saga.Action[int, string]{Name: "book-courier", Retry: quick, Timeout: 5 * time.Second,
 		Do: func(ctx context.Context, total int) (string, error) {

@@ -26,7 +26,9 @@ var functions = template.FuncMap{
 	"tone":   tone,
 	"tint":   tint,
 	"isZero": func(t time.Time) bool { return t.IsZero() },
-	"dur":    func(d domain.Duration) string { return took(time.Duration(d)) },
+	"dur":    func(d domain.Duration) string { return label(time.Duration(d)) },
+	"lat":    latency,
+	"ends":   strings.HasSuffix,
 	"policy": policyText,
 	"plural": plural,
 	"pct":    func(f float64) string { return strconv.FormatFloat(f*100, 'f', 1, 64) + "%" },
@@ -63,6 +65,14 @@ func two(a int64, unit string, b int64, small string) string {
 		return strconv.FormatInt(a, 10) + unit
 	}
 	return fmt.Sprintf("%d%s%02d%s", a, unit, b, small)
+}
+
+// latency writes a duration of which 0 means that there is none.
+func latency(d time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
+	return took(d)
 }
 
 // clock writes a time for readers without scripts; scripts turn it into local time.
@@ -145,12 +155,12 @@ func policyText(p domain.RetryPolicy) string {
 	if p.MaxAttempts == domain.Unlimited {
 		text = "no limit"
 	}
-	text += ", " + took(time.Duration(p.Initial))
+	text += ", " + label(time.Duration(p.Initial))
 	if p.Max > p.Initial {
-		text += " to " + took(time.Duration(p.Max))
+		text += " to " + label(time.Duration(p.Max))
 	}
 	if p.MaxElapsed > 0 {
-		text += ", within " + took(time.Duration(p.MaxElapsed))
+		text += ", within " + label(time.Duration(p.MaxElapsed))
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -70,7 +71,8 @@ func (t *told) hide(payload json.RawMessage) json.RawMessage {
 type runPage struct {
 	saga.RunView
 	Why machine.Reason
-	// Headline is the sentence without what the page says otherwise.
+	// Say is the sentence at the top: what it waits for, or how it ended.
+	Say      string
 	Stuck    []machine.Wait
 	Ended    bool
 	Turning  bool
@@ -130,6 +132,10 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 			d.Done++
 		}
 	}
+	d.Say = d.Why.Text
+	if d.Ended {
+		d.Say = t.ending(d.Lasted)
+	}
 	switch d.Tab {
 	case "":
 		d.Timeline = readHistory(t.facts, v.Now).draw(t.state, d.Show, d.Linear)
@@ -154,6 +160,23 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	v.D = d
 	h.render(w, r, http.StatusOK, "run", v)
 	return nil
+}
+
+// ending says how the run ended.
+func (t *told) ending(lasted time.Duration) string {
+	text := string(t.view.State) + " after " + took(lasted)
+	for i := range t.facts {
+		if a, ok := t.facts[i].Event.(*domain.RunAbandoned); ok {
+			text += " by " + t.facts[i].Meta.Actor + ": " + a.Reason
+		}
+	}
+	if t.view.Cause != nil {
+		text += ", because " + t.view.Cause.Error()
+	}
+	if len(t.view.Left) > 0 {
+		text += "; effects left at " + strings.Join(t.view.Left, ", ")
+	}
+	return text
 }
 
 // steps lists the steps with their payloads.

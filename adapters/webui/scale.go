@@ -113,6 +113,8 @@ func (sc *scale) at(t time.Time) float64 {
 type tick struct {
 	X, W, Text string
 	Squeezed   bool
+	// Odd ticks are left out where there is little room.
+	Odd bool
 }
 
 // nice are the steps of the axis.
@@ -144,8 +146,8 @@ func (sc *scale) ticks() []tick {
 		}
 	}
 	var out []tick
-	free := 0.0
-	for _, p := range sc.pieces {
+	free, shownTicks := 0.0, 0
+	for n, p := range sc.pieces {
 		if p.squeezed {
 			out = append(out, tick{X: percent(p.x), W: percent(p.w), Text: took(p.to.Sub(p.from)), Squeezed: true})
 			free = p.x + p.w
@@ -154,14 +156,19 @@ func (sc *scale) ticks() []tick {
 		first := (p.from.Sub(sc.from) + step - 1) / step * step
 		for off := first; !sc.from.Add(off).After(p.to) && len(out) < 100; off += step {
 			x := sc.at(sc.from.Add(off))
-			if x < free || x > 1-tickRoom/2 {
+			end := p.x + p.w
+			if n == len(sc.pieces)-1 {
+				end += tickRoom / 2 // a little more than the label's half may stand out
+			}
+			if x < free || x+tickRoom > end {
 				continue
 			}
 			text := "+" + label(off)
 			if off == 0 {
 				text = "0"
 			}
-			out = append(out, tick{X: percent(x), Text: text})
+			out = append(out, tick{X: percent(x), Text: text, Odd: shownTicks%2 == 1})
+			shownTicks++
 			free = x + tickRoom
 		}
 	}

@@ -215,18 +215,18 @@ type bar struct{ X, W, Class, Title string }
 
 // lane is a row of the timeline.
 type lane struct {
-	Step, Name  string
-	Depth       int
-	Kind        domain.Kind
-	Action      string
-	Phase       machine.Phase
-	Attempts    int
-	Took        time.Duration
-	Error       string
-	Handler     bool
-	Composite   bool
-	Items, Open int
-	Bars        []bar
+	Step, Name string
+	Depth      int
+	Kind       domain.Kind
+	Action     string
+	Phase      machine.Phase
+	Attempts   int
+	Took       time.Duration
+	Error      string
+	Composite  bool
+	// About tells what the row is of: an item, the number of items, a handler.
+	About string
+	Bars  []bar
 }
 
 // timeline is what the template draws.
@@ -261,7 +261,7 @@ func (h *history) draw(s *machine.State, show string, linear bool) timeline {
 	s.Steps(func(st *machine.Step) {
 		settle(st, depth[st], st.Path, depth, prefix)
 		l := lane{Step: st.Path, Name: name(st.Path, prefix[st]), Depth: min(depth[st], maxDepth), Kind: st.Node.Kind, Phase: st.Phase, Attempts: st.Do.N + st.Undo.N,
-			Took: h.took[st.Path], Handler: st.Handler, Composite: len(st.Kids()) > 0}
+			Took: h.took[st.Path], Composite: len(st.Kids()) > 0, About: about(st, prefix[st])}
 		if st.Node.Action != nil {
 			l.Action = st.Node.Action.Name
 		}
@@ -307,6 +307,21 @@ func settle(st *machine.Step, at int, path string, depth map[*machine.Step]int, 
 		}
 		depth[k], prefix[k] = at+1, path+"/"
 	}
+}
+
+// about names the item that a step works on, where that is short enough.
+func about(st *machine.Step, prefix string) string {
+	if st.Handler {
+		return "handler"
+	}
+	if st.Node.Kind == domain.KindEach {
+		return plural(len(st.Kids()), "item", "items")
+	}
+	item, _ := st.Item()
+	if item == nil || !strings.HasSuffix(prefix, "/") || len(item) > 24 || strings.ContainsAny(string(item), "{[\\") {
+		return ""
+	}
+	return strings.Trim(string(item), `"`)
 }
 
 // name leaves out of a path what the row above says.

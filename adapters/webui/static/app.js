@@ -34,7 +34,7 @@
       if (!el.title) el.title = `${at.toLocaleString()} (${iso})`;
       if (el.dataset.since) write(el, took(now - at));
       else if ("ago" in el.dataset) write(el, ago(now - at));
-      else write(el, (now - at > 72e6 ? day.format(at) + " " : "") + time.format(at));
+      else write(el, (Math.abs(now - at) > 72e6 ? day.format(at) + " " : "") + time.format(at));
     }
   };
 
