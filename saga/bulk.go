@@ -320,7 +320,7 @@ func (w *wakeups) states() map[domain.RunID]domain.RunState {
 	defer w.mu.Unlock()
 	out := make(map[domain.RunID]domain.RunState, len(w.entries))
 	for id, e := range w.entries {
-		out[id] = e.state
+		out[id] = e.wake.State
 	}
 	return out
 }
