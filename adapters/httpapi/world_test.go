@@ -143,6 +143,9 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 		run(w.srv.Follow)
 	}
 	w.http = httptest.NewServer(w.srv)
+	if !wc.idle {
+		require.Eventually(t, func() bool { return w.do("GET", "/health/ready", nil).status == http.StatusOK }, 10*time.Second, time.Millisecond, "views are built")
+	}
 	t.Cleanup(func() {
 		w.http.Close()
 		cancel()
