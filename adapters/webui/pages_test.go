@@ -1,14 +1,22 @@
 package webui_test
 
 import (
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/atonehq/atone/adapters/webui"
+	"github.com/atonehq/atone/saga"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,5 +70,153 @@ func TestEveryPageIsServed(t *testing.T) {
 		require.NotContains(t, head.Get("Content-Security-Policy"), "unsafe", p)
 		require.NotContains(t, body, " style=", "%s: the policy forbids inline styles", p)
 		require.NotContains(t, body, "ada@example.org", "%s: secrets stay hidden", p)
+	}
+}
+
+// rowsOf returns the ids of the runs that a list shows, in order.
+func rowsOf(body string) []string {
+	var ids []string
+	for _, part := range strings.Split(body, `<tr id="r-`)[1:] {
+		ids = append(ids, part[:36])
+	}
+	return ids
+}
+
+func TestSearchAndFiltersAreInTheAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	done, back, stuck, waiting := w.completed("c-1").String(), w.compensated("b-1").String(), w.stuck("s-1").String(), w.waiting("w-1").String()
+	w.settled()
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"", []string{waiting, stuck, back, done}},
+		{"sort=oldest", []string{done, back, stuck, waiting}},
+		{"state=stuck", []string{stuck}},
+		{"state=unfinished", []string{waiting, stuck}},
+		{"state=completed", []string{done}},
+		{"q=saga:order", []string{stuck, back, done}},
+		{"q=saga:order+label:tenant%3Dglobex", []string{stuck, back}},
+		{"q=label:tenant%3Dacme&state=stuck", nil},
+		{"q=c-1", []string{done}}, // a key that somebody pasted
+		{"q=key:w-1", []string{waiting}},
+		{"q=courier+insures", []string{stuck, back}},
+		{"q=action:send-mail", []string{done}},
+		{"q=version:1", []string{waiting}},
+		{"q=since:1h", []string{waiting, stuck, back, done}},
+		{"q=until:1h", nil},
+	} {
+		status, body, _ := w.get("/ui/runs?" + c.query)
+		require.Equal(t, http.StatusOK, status, c.query)
+		require.Equal(t, c.want, rowsOf(body), c.query)
+	}
+	_, _, head := w.get("/ui/runs?q=" + done)
+	require.Equal(t, "/ui/runs/"+done, head.Get("Location"), "the id of a run leads to it")
+	_, body, _ := w.get("/ui/runs?q=version:x+since:yesterday")
+	require.Contains(t, body, "“version:x” is not understood")
+	require.Contains(t, body, "“since:yesterday” is not understood")
+	_, body, _ = w.get("/ui/runs?cursor=nonsense")
+	require.Len(t, rowsOf(body), 4, "a cursor that fits no more begins again")
+}
+
+var nextLink = regexp.MustCompile(`rel="next" href="([^"]+)"`)
+
+func TestPagesOfAListMissNothingAndRepeatNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.PageSize = 3 })
+	var want []string
+	for i := range 8 {
+		want = append(want, w.completed(fmt.Sprintf("c-%d", i)).String())
+	}
+	w.settled()
+	slices.Reverse(want)
+	var got []string
+	path := "/ui/runs?state=completed"
+	for range 4 {
+		_, body, _ := w.get(path)
+		got = append(got, rowsOf(body)...)
+		next := nextLink.FindStringSubmatch(body)
+		if next == nil {
+			break
+		}
+		path = html.UnescapeString(next[1])
+		w.completed("newer-" + path) // what arrives meanwhile moves nothing
+		w.settled()
+	}
+	require.Equal(t, want, got)
+}
+
+func TestUnchangedPartIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.completed("c-1")
+	w.settled()
+	part := []string{"HX-Request", "true", "HX-Target", "live"}
+	status, body, head := w.get("/ui/runs", part...)
+	require.Equal(t, http.StatusOK, status)
+	require.NotContains(t, body, "<html", "only the part that changes")
+	key := head.Get("X-Live-Key")
+	require.NotEmpty(t, key)
+	status, body, _ = w.get("/ui/runs", append(part, "X-Live-Key", key)...)
+	require.Equal(t, http.StatusNoContent, status)
+	require.Empty(t, body)
+	w.completed("c-2")
+	w.settled()
+	status, body, _ = w.get("/ui/runs", append(part, "X-Live-Key", key)...)
+	require.Equal(t, http.StatusOK, status)
+	require.Len(t, rowsOf(body), 2)
+	_, body, _ = w.get("/ui/runs/" + id.String())
+	require.NotContains(t, body, "data-refresh", "a run that has ended changes no more")
+}
+
+func TestEventsBrowserFindsDomainEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.PageSize = 2; c.ScanLimit = 50 })
+	emit := func(stream, eventType, correlation string) {
+		_, err := w.c.EmitEvent(w.ctx, stream, eventType, []byte(`{"n":1}`), saga.EmitOptions{Correlation: correlation})
+		require.NoError(t, err)
+	}
+	emit("orders-1", "order.placed", "o-1")
+	emit("orders-1", "order.paid", "o-1")
+	emit("stock", "shelf.emptied", "sku-9")
+	w.completed("c-1") // events of runs are no domain events
+	types := func(body string) (out []string) {
+		for _, m := range regexp.MustCompile(`href="/ui/events\?type=([^"]+)"`).FindAllStringSubmatch(body, -1) {
+			out = append(out, m[1])
+		}
+		return out
+	}
+	_, body, _ := w.get("/ui/events")
+	require.Equal(t, []string{"shelf.emptied", "order.paid"}, types(body))
+	_, body, _ = w.get(html.UnescapeString(nextLink.FindStringSubmatch(body)[1]))
+	require.Equal(t, []string{"order.placed"}, types(body))
+	_, body, _ = w.get("/ui/events?type=order.")
+	require.Equal(t, []string{"order.paid", "order.placed"}, types(body))
+	_, body, _ = w.get("/ui/events?stream=stock")
+	require.Equal(t, []string{"shelf.emptied"}, types(body))
+	_, body, _ = w.get("/ui/events?correlation=o-1")
+	require.Equal(t, []string{"order.paid", "order.placed"}, types(body))
+}
+
+func TestUnknownPlacesAreNotFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.completed("c-1").String()
+	for _, path := range []string{"/nothing", "/ui/nothing", "/ui/runs/nonsense", "/ui/runs/" + uuid.NewString(), "/ui/runs/" + id + "?tab=nothing",
+		"/ui/runs/" + id + "/step?path=nothing", "/ui/runs/" + id + "/lever/explode", "/ui/sagas/nothing", "/ui/sagas/order?version=99", "/ui/static/old/app.css"} {
+		status, _, _ := w.get(path)
+		require.Equal(t, http.StatusNotFound, status, path)
+	}
+	status, _, head := w.get("/")
+	require.Equal(t, http.StatusFound, status)
+	require.Equal(t, "/ui/runs", head.Get("Location"))
+}
+
+func TestConfigTellsEverythingThatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := webui.New(webui.Config{Base: "ui/", PageSize: 5000})
+	for _, text := range []string{"Coordinator is missing", "Views is missing", "Log is missing", "Base is", "PageSize is 5000"} {
+		require.ErrorContains(t, err, text)
 	}
 }

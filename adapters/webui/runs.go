@@ -30,7 +30,6 @@ type stateGroup struct {
 type runRow struct {
 	*projections.Run
 	Waiting string
-	Steps   string
 }
 
 // runs lists runs.
@@ -64,7 +63,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 		}
 		d.Next = page.Next
 		for _, run := range page.Runs {
-			d.Rows = append(d.Rows, runRow{Run: run, Waiting: run.Waiting(v.Now), Steps: under(run)})
+			d.Rows = append(d.Rows, runRow{Run: run, Waiting: inShort(run.Waiting(v.Now))})
 		}
 	}
 	v.D = d
@@ -86,16 +85,9 @@ func (h *handler) findRuns(r *http.Request, f projections.RunFilter) (projection
 	return h.cfg.Views.Runs(r.Context(), f)
 }
 
-// under names the steps that are under way.
-func under(r *projections.Run) string {
-	if len(r.Steps) == 0 {
-		return ""
-	}
-	text := r.Steps[0].Step
-	if n := len(r.Steps) + r.More - 1; n > 0 {
-		text += " +" + grouped(int64(n))
-	}
-	return text
+// inShort leaves out of the sentence what the list shows by colour and what the run's page offers.
+func inShort(waiting string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(waiting, "stuck: "), "; retry, skip or resolve")
 }
 
 // groups are the choices of state with the numbers of unfinished runs.

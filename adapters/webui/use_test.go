@@ -1,0 +1,207 @@
+package webui_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/saga"
+)
+
+// TestOnCall does what a person on call does: looks, filters, opens, cancels.
+func TestOnCall(t *testing.T) {
+	w := newWorld(t)
+	w.completed("web-1")
+	w.stuck("web-2")
+	w.settled()
+	b := newBrowser(t, w)
+	b.open("/ui/runs")
+	b.sees(".runs tr.t-stuck", "card_gone")
+	b.holds(`document.title.startsWith("(1) Runs")`)
+
+	// A run that begins now shows up by itself.
+	b.do(chromedp.Evaluate[chromedp.Void](`window.sameDocument = true; undefined`))
+	waiting := w.waiting("web-3")
+	b.sees(".runs", "web-3")
+	b.holds(`window.sameDocument === true`)
+
+	b.click(`a.chip.t-stuck`)
+	b.holds(`location.search === "?state=stuck" && document.querySelectorAll(".runs tbody tr").length === 1`)
+	b.open("/ui/runs")
+	b.typeInto("#search", "saga:big-order"+kb.Enter)
+	b.holds(`new URLSearchParams(location.search).get("q") === "saga:big-order" && document.querySelectorAll(".runs tbody tr").length === 1`)
+	b.click(".runs tbody tr .c-run a")
+	b.sees("#why", "waits for signal approved")
+
+	// The lever shows what it would do, wants a reason, and does it.
+	b.click(`[data-act="cancel"]`)
+	b.sees("dialog[open] .waves", "reserve-stock")
+	b.click("dialog[open] form.lever button")
+	b.holds(`document.querySelector("#lever-reason:invalid") !== null && document.querySelector("dialog[open]") !== null`)
+	require.Equal(t, "running", string(w.state(waiting)))
+	b.typeInto("#lever-reason", "the customer called")
+	b.click("dialog[open] form.lever button")
+	b.sees("#note", "Cancelled")
+	b.sees("h1 .pill", "cancelled")
+	b.sees("#why", "the customer called")
+	b.holds(`!location.search.includes("note")`)
+	actor, _ := w.acted(waiting, "run.turned_back")
+	require.Equal(t, "local", actor)
+	b.clean()
+}
+
+// TestDeskInTheBrowser settles incidents together.
+func TestDeskInTheBrowser(t *testing.T) {
+	w := newWorld(t)
+	w.stuck("web-1")
+	w.stuck("web-2")
+	w.settled()
+	w.cardGone.Store(false)
+	b := newBrowser(t, w)
+	b.open("/ui/incidents")
+	b.sees("#stuck-badge", "2")
+	b.keys("j")
+	b.keys("x")
+	b.sees("#picked", "1 chosen")
+	b.click("#pick-all")
+	b.sees("#picked", "2 chosen")
+
+	// An incident that comes meanwhile takes nobody's choice away.
+	w.cardGone.Store(true)
+	w.stuck("web-3")
+	w.cardGone.Store(false)
+	b.holds(`document.querySelectorAll(".inc tbody tr").length === 3`)
+	b.holds(`document.querySelectorAll("input[name=incident]:checked").length === 2`)
+	b.shoot("desk-chosen")
+
+	b.typeInto(`.bulk input[name="reason"]`, "the bank is back")
+	b.click(`.bulk button[value="retry"]`)
+	b.sees("#note", "retry: 2 incidents done")
+	b.holds(`document.querySelectorAll(".inc tbody tr").length === 1`)
+	b.sees("#stuck-badge", "1")
+
+	b.open("/ui/incidents?state=resolved")
+	b.sees(".inc", "the bank is back")
+	b.open("/ui/incidents")
+	b.click(`.inc tbody .c-run a`)
+	b.click(`[data-act="skip"]`)
+	b.typeInto("#lever-reason", "refunded by hand")
+	b.click("dialog[open] form.lever button")
+	b.sees("h1 .pill", "compensated")
+	b.clean()
+}
+
+// TestLookOfTheReadersChoice toggles the theme, which outlives the page.
+func TestLookOfTheReadersChoice(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser(t, w)
+	dark := `getComputedStyle(document.body).backgroundColor === "rgb(16, 18, 22)"`
+	b.screen(1280, 860, "dark")
+	b.open("/ui/runs")
+	b.holds(dark)
+	b.screen(1280, 860, "light")
+	b.holds("!(" + dark + ")")
+	b.click("#theme")
+	b.holds(dark)
+	b.open("/ui/sagas")
+	b.holds(dark)
+	b.click("#theme")
+	b.holds("!(" + dark + ")")
+	b.clean()
+}
+
+// TestKeyboardIsEnough goes through the page without a mouse.
+func TestKeyboardIsEnough(t *testing.T) {
+	w := newWorld(t)
+	w.completed("web-1")
+	id := w.waiting("web-2")
+	w.settled()
+	b := newBrowser(t, w)
+	b.open("/ui/runs")
+	b.keys(kb.Tab)
+	b.holds(`document.activeElement.matches(".skip")`)
+	b.keys("/")
+	b.holds(`document.activeElement.id === "search"`)
+	b.keys(kb.Escape)
+	b.keys("j")
+	b.keys("j")
+	b.keys("k")
+	b.holds(`document.activeElement.id === "r-` + id.String() + `"`)
+	b.keys(kb.Enter)
+	b.holds(`location.pathname === "/ui/runs/` + id.String() + `"`)
+	b.keys("+")
+	b.holds(`document.querySelector("#timeline").className === "tl z1" && document.querySelector("#zoom-now").textContent === "2×"`)
+	b.keys("-")
+	b.holds(`document.querySelector("#timeline").className === "tl z0"`)
+	b.keys("3")
+	b.holds(`location.search === "?tab=audit" && document.querySelector(".audit") !== null`)
+	b.keys("?")
+	b.holds(`document.querySelector("#help").open`)
+	b.keys(kb.Escape)
+	b.holds(`!document.querySelector("#help").open`)
+	b.keys("g")
+	b.keys("i")
+	b.holds(`location.pathname === "/ui/incidents"`)
+	b.clean()
+}
+
+// TestWhatIsOpenStaysOpen unfolds a step of a run that goes on.
+func TestWhatIsOpenStaysOpen(t *testing.T) {
+	w := newWorld(t)
+	id := w.waiting("web-1")
+	b := newBrowser(t, w)
+	b.open("/ui/runs/" + id.String())
+	b.click(`[data-step="charge-card"] summary`)
+	b.sees(`[data-step="charge-card"] .tl-open`, "gateway answered 503")
+	b.sees(`[data-step="charge-card"] .tl-open pre`, `"amount": 480`)
+	b.keys("+")
+	b.shoot("step-open")
+	require.NoError(t, w.c.Signal(w.ctx, id, "approved", map[string]string{"by": "ada"}))
+	b.sees("h1 .pill", "completed")
+	b.holds(`document.querySelector('[data-step="send-mail"]') !== null`)
+	b.holds(`document.querySelector('[data-step="charge-card"]').open && document.querySelector("#timeline").className === "tl z1"`)
+	b.sees(`[data-step="charge-card"] .tl-open`, "gateway answered 503")
+	b.clean()
+}
+
+// TestHostilePayloadsStayText shows payloads, errors, keys, labels, reasons, signals and events that try to break out.
+func TestHostilePayloadsStayText(t *testing.T) {
+	w := newWorld(t)
+	bad := &saga.Action[string, string]{Name: "explode", Effect: saga.NoEffect, Timeout: 5 * time.Second, Retry: saga.Retry{MaxAttempts: 1},
+		Do: func(context.Context, string) (string, error) { return "", saga.Permanent(fmt.Errorf("failed with %s", hostile)) }}
+	s := saga.Define("hostile", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+		return saga.Do(f, bad, in.In, saga.OnFail(saga.Ask))
+	}, saga.Description(hostile))
+	require.NoError(t, w.c.Register(s))
+	ctx := saga.WithActor(w.ctx, `<b onmouseover="hacked=1">mallory`)
+	r, err := saga.Start(ctx, w.c, s, hostile, saga.Key(`<svg/onload=hacked=1>`), saga.Labels(map[string]string{`<i>`: `"><script>hacked=1</script>`}))
+	require.NoError(t, err)
+	w.until(r.ID, "run.stuck.v1")
+	require.NoError(t, w.c.Pause(ctx, r.ID, hostile))
+	_, err = w.c.EmitEvent(ctx, `<img src=x onerror=hacked=1>`, `"><script>hacked=1</script>`, []byte(fmt.Sprintf("%q", "<script>hacked=1</script>")), saga.EmitOptions{Correlation: `'"><svg onload=hacked=1>`})
+	require.NoError(t, err)
+	w.settled()
+	b := newBrowser(t, w)
+	run := "/ui/runs/" + r.ID.String()
+	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo",
+		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
+		"/ui/events", "/ui/events?type=%22%3E%3Cscript%3E", run + "?note=%3Cscript%3Ehacked%3D1%3C/script%3E", "/ui/login?next=javascript:hacked%3D1"} {
+		status, body, _ := w.get(path)
+		require.Equal(t, http.StatusOK, status, path)
+		require.NotContains(t, body, "<script>window.hacked", path)
+		require.NotContains(t, body, "<script>hacked", path)
+		b.open(path)
+		b.holds(`window.hacked === undefined && document.querySelector("img, main script, main [onload], main [onerror], main [onmouseover]") === null`)
+	}
+	b.open(run)
+	b.click(`[data-step="explode"] summary`)
+	b.sees(`[data-step="explode"] .tl-open`, `onerror=`)
+	b.holds(`window.hacked === undefined && document.querySelector("img, main script") === null`)
+	b.clean()
+}
