@@ -27,8 +27,8 @@ func ChildOf() (store string, child bool) { return os.LookupEnv(envChild) }
 // The runs that both processes make up: the log is a function of these.
 const (
 	killedSeed    = 77
-	killedAppends = 4000
-	killedStep    = 200 // after so many events the child says that it is alive
+	killedAppends = 1500
+	killedStep    = 100 // after so many events the child says that it is alive
 )
 
 func killedLog(ctx context.Context) (*memlog.Log, domain.Position, error) {
@@ -91,7 +91,9 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 	log, last, err := killedLog(t.Context())
 	require.NoError(t, err)
 	store := open()
-	after := start(t, killedConfig(log, store))
+	cfg := killedConfig(log, store)
+	cfg.Logger = quiet(t)
+	after := start(t, cfg)
 	after.reach(t, last, builtin...)
 	calm := start(t, projections.Config{Source: log, Store: undisturbed})
 	calm.reach(t, last, builtin...)

@@ -96,7 +96,7 @@ func start(t *testing.T, cfg projections.Config) *running {
 	return r
 }
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // reach waits until the views stand at the position.
 func (r *running) reach(t *testing.T, position domain.Position, views ...string) {
