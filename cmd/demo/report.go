@@ -71,6 +71,9 @@ func (s *show) introduce() {
 func (s *show) sayKilled() {
 	k := s.report.Kill
 	s.display.say(s.board, fmt.Sprintf("kill -9 %d: %d runs ended, %d in the middle of it, %d attempts in flight", k.Pid, k.Ended, k.Unfinished, k.InFlight))
+	if _, watched := s.display.(*screen); watched {
+		time.Sleep(time.Second) // nobody works now, and who watches should see that
+	}
 	s.display.say(s.board, "starting again on the same directory")
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
@@ -44,13 +45,29 @@ func Print(w io.Writer, p tty.Palette, r *projections.StoryRow) error {
 	if len(about) > 0 {
 		what += ": " + strings.Join(about, "; ")
 	}
+	what = clean(what)
+	rest := cut(w, what, clean(payloads(r)))
 	if strings.HasPrefix(r.What, "run.") {
-		what = look.colour(p, clean(what))
-	} else {
-		what = clean(what)
+		what = look.colour(p, what)
 	}
-	_, err := fmt.Fprintf(w, "  %9s  %s  %s%s\n", fmt.Sprintf("+%.3fs", r.Offset.Seconds()), look.colour(p, look.mark), what, p.Dim(clean(payloads(r))))
+	_, err := fmt.Fprintf(w, "  %9s  %s  %s%s\n", fmt.Sprintf("+%.3fs", r.Offset.Seconds()), look.colour(p, look.mark), what, p.Dim(rest))
 	return err
+}
+
+// beforeText is how many characters stand before a line's text.
+const beforeText = 16
+
+// cut shortens the end of a line so that the whole fits the terminal that w is, if it is one.
+func cut(w io.Writer, what, rest string) string {
+	width, _, ok := tty.Size(w)
+	room := width - beforeText - utf8.RuneCountInString(what)
+	if r := []rune(rest); ok && len(r) > room {
+		if room < 8 {
+			return ""
+		}
+		return string(r[:room-1]) + "…"
+	}
+	return rest
 }
 
 // style is how one kind of event is shown.
