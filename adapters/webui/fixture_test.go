@@ -66,6 +66,7 @@ type world struct {
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
 	bulk     *saga.Saga[int, int]
+	hostile  *saga.Saga[string, string]
 }
 
 var quick = saga.Retry{MaxAttempts: 3, Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond, Jitter: domain.JitterNone}
@@ -126,7 +127,10 @@ func (w *world) work(ctx context.Context, n int) {
 
 func (w *world) define() {
 	reserve := &saga.Action[order, string]{Name: "reserve-stock", Retry: quick, Timeout: 5 * time.Second,
-		Do:   func(ctx context.Context, o order) (string, error) { w.work(ctx, 2); return "rsv-" + o.ID, nil },
+		Do:   func(ctx context.Context, o order) (string, error) {
+			w.work(ctx, 2)
+			return "rsv-" + o.ID, saga.Emit(ctx, "stock.reserved", map[string]string{"order": o.ID, "email": o.Email})
+		},
 		Undo: func(ctx context.Context, did saga.Did[order, string]) error { w.work(ctx, 2); return nil }}
 	pay := &saga.Action[charge, receipt]{Name: "charge-card", Retry: quick, Timeout: 5 * time.Second, UndoRetry: quick,
 		Do: func(ctx context.Context, in charge) (receipt, error) {
@@ -200,7 +204,14 @@ func (w *world) define() {
 		}, func(f *saga.Flow, item saga.Ref[int]) saga.Ref[int] { return saga.Do(f, each, item.In) }, saga.Concurrency(16))
 		return saga.Return(f, func(v saga.View) int { return n.In(v) })
 	})
-	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk))
+	bad := &saga.Action[string, string]{Name: "explode", Effect: saga.NoEffect, Timeout: 5 * time.Second, Retry: saga.Retry{MaxAttempts: 1},
+		Do: func(ctx context.Context, _ string) (string, error) {
+			return "", saga.Permanent(fmt.Errorf("failed with %s", hostile))
+		}}
+	w.hostile = saga.Define("hostile", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+		return saga.Do(f, bad, in.In, saga.OnFail(saga.Ask))
+	}, saga.Description(hostile))
+	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile))
 }
 
 func sample(id string, total int) order {

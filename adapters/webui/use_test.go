@@ -1,11 +1,9 @@
 package webui_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -173,14 +171,8 @@ func TestWhatIsOpenStaysOpen(t *testing.T) {
 // TestHostilePayloadsStayText shows payloads, errors, keys, labels, reasons, signals and events that try to break out.
 func TestHostilePayloadsStayText(t *testing.T) {
 	w := newWorld(t)
-	bad := &saga.Action[string, string]{Name: "explode", Effect: saga.NoEffect, Timeout: 5 * time.Second, Retry: saga.Retry{MaxAttempts: 1},
-		Do: func(context.Context, string) (string, error) { return "", saga.Permanent(fmt.Errorf("failed with %s", hostile)) }}
-	s := saga.Define("hostile", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
-		return saga.Do(f, bad, in.In, saga.OnFail(saga.Ask))
-	}, saga.Description(hostile))
-	require.NoError(t, w.c.Register(s))
 	ctx := saga.WithActor(w.ctx, `<b onmouseover="hacked=1">mallory`)
-	r, err := saga.Start(ctx, w.c, s, hostile, saga.Key(`<svg/onload=hacked=1>`), saga.Labels(map[string]string{`<i>`: `"><script>hacked=1</script>`}))
+	r, err := saga.Start(ctx, w.c, w.hostile, hostile, saga.Key(`<svg/onload=hacked=1>`), saga.Labels(map[string]string{`<i>`: `"><script>hacked=1</script>`}))
 	require.NoError(t, err)
 	w.until(r.ID, "run.stuck.v1")
 	require.NoError(t, w.c.Pause(ctx, r.ID, hostile))
