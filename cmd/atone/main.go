@@ -5,6 +5,7 @@ import (
 	"github.com/atonehq/atone/cmd/bench"
 	"github.com/atonehq/atone/cmd/cli"
 	"github.com/atonehq/atone/cmd/demo"
+	"github.com/atonehq/atone/saga"
 )
 
 func main() {
@@ -12,6 +13,8 @@ func main() {
 	cli.Main(cli.App{
 		Name:     "atone",
 		Short:    "Sagas that end in one of two ways: everything done, or everything undone",
+		Sagas:    []saga.AnySaga{order, approval},
+		Actions:  []saga.AnyAction{hello},
 		Commands: append(demo.Commands(), bench.Command()),
 	})
 }

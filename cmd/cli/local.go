@@ -57,9 +57,15 @@ func (s *Setup) close() error {
 	return errors.Join(errs...)
 }
 
+// eventLog is a log that this process has open.
+type eventLog interface {
+	domain.Log
+	Close() error
+}
+
 // node is a coordinator at work on a data directory, in this process.
 type node struct {
-	log         *pebblelog.Log
+	log         eventLog
 	coordinator *saga.Coordinator
 	logger      *slog.Logger
 	setup       *Setup
@@ -74,6 +80,12 @@ func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, 
 	if err != nil {
 		return nil, err
 	}
+	return env.startNode(ctx, log, logger, nil)
+}
+
+// startNode starts a coordinator on an open log, which it closes if that fails. prepare, which may
+// be nil, adjusts the coordinator after the program has.
+func (env *environment) startNode(ctx context.Context, log eventLog, logger *slog.Logger, prepare func(*Setup) error) (*node, error) {
 	setup := &Setup{Data: env.data, Config: saga.Config{Logger: logger}}
 	if env.app.Setup != nil {
 		if err := env.app.Setup(ctx, setup); err != nil {
@@ -81,6 +93,11 @@ func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, 
 		}
 	}
 	setup.Config.Log = log
+	if prepare != nil {
+		if err := prepare(setup); err != nil {
+			return nil, errors.Join(err, setup.close(), log.Close())
+		}
+	}
 	c, err := env.newCoordinator(setup.Config)
 	if err != nil {
 		return nil, errors.Join(err, setup.close(), log.Close())
@@ -122,7 +139,7 @@ func openLocal(_ context.Context, env *environment) (backend, error) {
 }
 
 // reader returns the log to read from.
-func (b *localBackend) reader() (*pebblelog.Log, error) {
+func (b *localBackend) reader() (eventLog, error) {
 	if b.node != nil {
 		return b.node.log, nil
 	}
@@ -232,7 +249,7 @@ func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[pr
 }
 
 // tell adds a recorded event to a story.
-func tell(ctx context.Context, log *pebblelog.Log, t *projections.Teller, r *domain.Recorded) (projections.StoryRow, error) {
+func tell(ctx context.Context, log domain.Log, t *projections.Teller, r *domain.Recorded) (projections.StoryRow, error) {
 	f, err := domain.DecodeFact(r)
 	if err != nil {
 		return projections.StoryRow{}, err

@@ -16,13 +16,7 @@ func newVersionCommand(env *environment) *cobra.Command {
 		Short: "Print the version",
 		Args:  usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			v := env.app.Version
-			if info, ok := debug.ReadBuildInfo(); ok && v == "" {
-				v = info.Main.Version
-			}
-			if v == "" {
-				v = "(devel)"
-			}
+			v := env.version()
 			if env.json() {
 				return env.printJSON(map[string]any{"name": env.app.Name, "version": v, "go": runtime.Version(), "log_format": pebblelog.Format})
 			}
@@ -30,4 +24,16 @@ func newVersionCommand(env *environment) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// version returns the program's version.
+func (env *environment) version() string {
+	v := env.app.Version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
+		v = info.Main.Version
+	}
+	if v == "" {
+		v = "(devel)"
+	}
+	return v
 }

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atonehq/atone/adapters/httpapi"
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/adapters/postgres"
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/adapters/telemetry"
+	"github.com/atonehq/atone/adapters/webui"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+)
+
+// site keeps the views up to date and serves the HTTP API, the web page and the metrics over them.
+type site struct {
+	env                    *environment
+	addr, views, cert, key string
+	requireToken           bool
+
+	metrics *telemetry.Metrics
+	tracing *telemetry.Tracing
+}
+
+func (s *site) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&s.addr, "http", "127.0.0.1:7070", "address of the HTTP API and the web page; empty serves neither")
+	f.StringVar(&s.views, "views", s.env.getenv("ATONE_VIEWS"), "where the views are kept: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
+	f.StringVar(&s.cert, "tls-cert", "", "PEM certificate for HTTPS")
+	f.StringVar(&s.key, "tls-key", "", "PEM key for HTTPS")
+	f.BoolVar(&s.requireToken, "require-token", false, "ask for a token on loopback too")
+}
+
+func (s *site) prepare(ctx context.Context, log eventLog, setup *Setup) error {
+	s.metrics = telemetry.NewMetrics()
+	tracing, err := telemetry.NewTracing(ctx, telemetry.TracingConfig{Getenv: s.env.getenv, Service: s.env.app.Name, Log: log, Logger: setup.Config.Logger})
+	if err != nil {
+		return fmt.Errorf("tracing: %w: check the OTEL_ variables", err)
+	}
+	s.tracing = tracing
+	list := []saga.Observer{s.metrics}
+	if tracing != nil {
+		list = append(list, tracing)
+	}
+	if setup.Config.Observer != nil {
+		list = append(list, setup.Config.Observer)
+	}
+	setup.Config.Observer = telemetry.Observers(list...)
+	return nil
+}
+
+func (s *site) run(ctx context.Context, n *node) error {
+	store, closeStore, err := s.openViews(ctx, n)
+	if err != nil {
+		return err
+	}
+	runner, err := projections.New(projections.Config{Source: n.log, Store: store, Logger: n.logger})
+	if err != nil {
+		return errors.Join(err, closeStore())
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return ended(ctx, runner.Run(ctx)) })
+	all.Go(func() error { return ended(ctx, s.tracing.Run(ctx)) })
+	if s.addr != "" {
+		server, err := s.server(ctx, n, runner)
+		if err != nil {
+			all.Go(func() error { return err })
+		} else {
+			n.logger.Info("HTTP API and web page", "address", s.url())
+			all.Go(func() error { return ended(ctx, server.Run(ctx)) })
+		}
+	}
+	return errors.Join(all.Wait(), closeStore())
+}
+
+// ended drops the error with which something says that it was told to stop.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+func (s *site) url() string {
+	scheme := "http"
+	if s.cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.addr + "/"
+}
+
+// openViews opens the store of the views.
+func (s *site) openViews(ctx context.Context, n *node) (projections.Store, func() error, error) {
+	if s.views != "" {
+		if !strings.HasPrefix(s.views, "postgres://") && !strings.HasPrefix(s.views, "postgresql://") {
+			return nil, nil, usageError{fmt.Errorf("--views %q: give a postgres:// address, or nothing for SQLite", s.views)}
+		}
+		store, err := postgres.Open(ctx, postgres.Config{URL: s.views})
+		if err != nil {
+			return nil, nil, fmt.Errorf("--views: %w", err)
+		}
+		return store, store.Close, nil
+	}
+	if n.setup.Data == "" {
+		return nil, nil, usageError{errors.New("the views need a place: give --data DIR, or --views postgres://…")}
+	}
+	store, err := sqlite.Open(sqlite.Config{Dir: viewsDir(n.setup.Data)})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, store.Close, nil
+}
+
+// viewsDir is where a data directory has its views.
+func viewsDir(data string) string { return filepath.Join(data, "views") }
+
+// server makes the HTTP API with the page and the metrics in it.
+func (s *site) server(ctx context.Context, n *node, runner *projections.Runner) (*httpapi.Server, error) {
+	tokens, err := s.tokens(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.coordinator, Log: logStats(n.log), Projections: runner, Views: runner.Reader()}); err != nil {
+		return nil, err
+	}
+	page := &later{}
+	server, err := httpapi.New(httpapi.Config{
+		Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log, Addr: s.addr, Tokens: tokens,
+		TLSCert: s.cert, TLSKey: s.key, Page: page, Metrics: s.metrics.Handler(n.logger), Middleware: s.around,
+		Version: s.env.version(), Logger: n.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Handler, err = webui.New(webui.Config{Coordinator: n.coordinator, Views: runner.Reader(), Log: n.log,
+		Sessions: sessions{server.Guard()}, Version: s.env.version(), Logger: n.logger})
+	return server, err
+}
+
+func (s *site) around(next http.Handler) http.Handler {
+	return s.metrics.Middleware(s.tracing.Middleware(next))
+}
+
+// tokens returns the tokens to ask for, or nil where nobody is asked.
+func (s *site) tokens(ctx context.Context, n *node) (*auth.Tokens, error) {
+	tokens := auth.NewTokens(n.log, nil)
+	if err := tokens.Load(ctx); err != nil {
+		return nil, err
+	}
+	if tokens.Any() {
+		return tokens, nil
+	}
+	if s.requireToken || !loopback(s.addr) {
+		return nil, usageError{fmt.Errorf("--http %s: nobody could log in, because there is no token: make one with \"token create\", or listen on 127.0.0.1", s.addr)}
+	}
+	return nil, nil
+}
+
+// loopback reports whether only this machine reaches the address.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// later is a handler that is set before the first request.
+type later struct{ http.Handler }
+
+// logStats returns the numbers of the embedded log, or nil for another one.
+func logStats(log eventLog) func() telemetry.LogStats {
+	embedded, ok := log.(*pebblelog.Log)
+	if !ok {
+		return nil
+	}
+	return func() telemetry.LogStats {
+		l := embedded.Stats()
+		return telemetry.LogStats{
+			Appends: l.Appends, Events: l.Events, Bytes: l.Bytes, Conflicts: l.Conflicts, Repeats: l.Repeats, SlowDisk: l.SlowDisk,
+			SyncWaits: l.SyncWaits[:], SyncBounds: pebblelog.SyncWaitBounds(), SyncWait: l.SyncWait,
+			BatchSizes: l.BatchSizes[:], BatchBounds: pebblelog.BatchSizeBounds(),
+			Subscribers: l.Subscribers, DiskBytes: l.DiskBytes, Failed: l.Failed,
+		}
+	}
+}
+
+// sessions tells the page who makes a request, by the API's guard.
+type sessions struct{ guard *auth.Guard }
+
+// Who implements [webui.Sessions].
+func (s sessions) Who(r *http.Request) (webui.Person, bool) {
+	id, ok := auth.IdentityOf(r.Context())
+	if !ok {
+		var err error
+		if id, err = s.guard.Authenticate(r); err != nil {
+			return webui.Person{}, false
+		}
+	}
+	if !id.Has(auth.Read) {
+		return webui.Person{}, false
+	}
+	return webui.Person{Name: id.Name, Operate: id.Has(auth.Operate), Signal: id.Has(auth.Operate), Sagas: id.Sagas, Open: id.Open}, true
+}
+
+// Login implements [webui.Sessions].
+func (s sessions) Login(w http.ResponseWriter, r *http.Request, token string) error {
+	_, err := s.guard.Login(w, r, token)
+	return err
+}
+
+// Logout implements [webui.Sessions].
+func (s sessions) Logout(w http.ResponseWriter, r *http.Request) { s.guard.Logout(w, r) }
