@@ -111,11 +111,11 @@ type actionCode struct {
 	inType, outType string
 	// identity tells two actions of one name apart.
 	identity any
-	// check reports whether an input can be read.
-	check func(in json.RawMessage) error
-	do    func(ctx context.Context, in json.RawMessage) (json.RawMessage, error)
-	undo  func(ctx context.Context, t *task) error
-	probe func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
+	// check and checkOutput report whether an input, or an output, fits the type.
+	check, checkOutput func(json.RawMessage) error
+	do                 func(ctx context.Context, in json.RawMessage) (json.RawMessage, error)
+	undo               func(ctx context.Context, t *task) error
+	probe              func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
 	// permanent reports whether the author named the error as one not to retry.
 	permanent     func(error) bool
 	undoPermanent func(error) bool
@@ -196,7 +196,7 @@ func (a *Action[In, Out]) validate() []error {
 
 // bind wraps the typed functions.
 func (a *Action[In, Out]) bind(c *actionCode) {
-	c.check = func(raw json.RawMessage) error { _, err := decode[In](raw); return err }
+	c.check, c.checkOutput = fits[In], fits[Out]
 	c.do = func(ctx context.Context, raw json.RawMessage) (json.RawMessage, error) {
 		in, err := decode[In](raw)
 		if err != nil {
@@ -283,4 +283,19 @@ func decode[T any](raw json.RawMessage) (T, error) {
 		return v, fmt.Errorf("read %T: %w", v, err)
 	}
 	return v, nil
+}
+
+// fits reports whether JSON that a person or another program wrote is a T. Unlike decode it refuses members that T does
+// not have: they are mistakes of whoever wrote it.
+func fits[T any](raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var v T
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return fmt.Errorf("read %T: %w", v, err)
+	}
+	return nil
 }

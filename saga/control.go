@@ -72,6 +72,19 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 	if err := checkPayload("the output to substitute", output); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
+	v, err := c.Describe(ctx, id)
+	if err != nil {
+		return fmt.Errorf("substitute output in run %s: %w", id, err)
+	}
+	for _, st := range v.Steps {
+		code := c.registry.actionTable()[st.Action]
+		if st.Path != step && step != "" || code == nil || st.Incident == "" {
+			continue
+		}
+		if err := code.checkOutput(output); err != nil {
+			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.outType, err)
+		}
+	}
 	return c.operate(ctx, "substitute output in", id, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
 }
 

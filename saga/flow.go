@@ -1,7 +1,6 @@
 package saga
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -56,7 +55,7 @@ func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In
 		code:       b.code,
 		actions:    b.actions,
 		children:   b.children,
-		checkInput: func(raw json.RawMessage) error { _, err := decode[In](raw); return err },
+		checkInput: fits[In],
 		inType:     reflect.TypeFor[In]().String(),
 		outType:    reflect.TypeFor[Out]().String(),
 	}

@@ -60,10 +60,11 @@ func (t *Trigger[In, Out]) matches(e *Event) bool {
 }
 
 func (t *Trigger[In, Out]) input(e *Event) (json.RawMessage, error) {
-	if t.Input == nil {
-		return e.Data, nil
+	read := t.Input
+	if read == nil { // members that the input does not have are the event's own business
+		read = func(e Event) (In, error) { return decode[In](e.Data) }
 	}
-	in, err := t.Input(*e)
+	in, err := read(*e)
 	if err != nil {
 		return nil, err
 	}
