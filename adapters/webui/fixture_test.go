@@ -127,7 +127,7 @@ func (w *world) work(ctx context.Context, n int) {
 
 func (w *world) define() {
 	reserve := &saga.Action[order, string]{Name: "reserve-stock", Retry: quick, Timeout: 5 * time.Second,
-		Do:   func(ctx context.Context, o order) (string, error) {
+		Do: func(ctx context.Context, o order) (string, error) {
 			w.work(ctx, 2)
 			return "rsv-" + o.ID, saga.Emit(ctx, "stock.reserved", map[string]string{"order": o.ID, "email": o.Email})
 		},

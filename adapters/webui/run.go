@@ -108,10 +108,16 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if err != nil {
 		return err
 	}
+	fresh := h.freshness(r, id)
+	if fresh != "" && fresh == r.Header.Get(freshKey) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	t, err := h.tell(r.Context(), who, id)
 	if err != nil {
 		return err
 	}
+	w.Header().Set(freshKey, fresh)
 	v := h.view(r, who, "runs", t.view.Saga+" · "+string(t.view.State))
 	q := r.URL.Query()
 	d := &runPage{RunView: t.view, Why: machine.Why(t.state, v.Now), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
@@ -160,6 +166,25 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	v.D = d
 	h.render(w, r, http.StatusOK, "run", v)
 	return nil
+}
+
+// Long runs are not folded anew for each reader who asks for news and gets none: for longRun events and more, the page is made
+// again only after a new event, or after longFresh for the times in it.
+const (
+	longRun   = 500
+	longFresh = 10 * time.Second
+	freshKey  = "X-Fresh-Key"
+)
+
+// freshness stands for what the page of a long run shows; it is empty for the other runs.
+func (h *handler) freshness(r *http.Request, id domain.RunID) string {
+	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(id), domain.End) {
+		if err != nil || e.Revision < longRun {
+			break
+		}
+		return fmt.Sprintf("%d-%d", e.Revision, h.cfg.Now().UnixNano()/int64(longFresh))
+	}
+	return ""
 }
 
 // ending says how the run ended.

@@ -49,19 +49,23 @@
     const typing = at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.type !== "checkbox" && live()?.contains(at);
     return typing || dialog.open || !!$(".more[open]") || String(getSelection()) !== "";
   };
-  let due = 0;
+  let due = 0, asked = 0;
   setInterval(() => {
     const el = live();
     if (!el || document.hidden) return;
     if (busy()) { pulse("held", "held"); return; }
     if (Date.now() < due) return;
-    due = Date.now() + Number(el.dataset.refresh);
+    asked = Date.now();
+    due = asked + Number(el.dataset.refresh);
     htmx.trigger(el, "live");
   }, 250);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) due = 0; });
 
   document.addEventListener("htmx:configRequest", (e) => {
-    if (e.detail.elt.id === "live" && e.detail.elt.dataset.key) e.detail.headers["X-Live-Key"] = e.detail.elt.dataset.key;
+    const { key, fresh } = e.detail.elt.dataset;
+    if (e.detail.elt.id !== "live") return;
+    if (key) e.detail.headers["X-Live-Key"] = key;
+    if (fresh) e.detail.headers["X-Fresh-Key"] = fresh;
   });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr, target } = e.detail;
@@ -69,6 +73,7 @@
       if (busy()) { e.detail.shouldSwap = false; return; }
       const key = xhr.getResponseHeader("X-Live-Key");
       if (key) target.dataset.key = key;
+      target.dataset.fresh = xhr.getResponseHeader("X-Fresh-Key") || "";
     }
     // A lever that was refused comes back as its form, with the reason.
     if (target.id === "sheet" && xhr.status >= 400 && xhr.status < 500) e.detail.shouldSwap = true;
@@ -107,7 +112,13 @@
     };
     Idiomorph.defaults.ignoreActiveValue = true;
   }
-  document.addEventListener("htmx:afterSettle", () => { tell(); zoom(0); count(); });
+  document.addEventListener("htmx:afterSettle", (e) => {
+    tell();
+    zoom(0);
+    count();
+    // What takes long is asked for less often, so that news never fills the day of page or server.
+    if (e.detail.target?.id === "live") due = Math.max(due, Date.now() + 5 * (Date.now() - asked));
+  });
 
   // --- a step unfolds ----------------------------------------------------------------------
   document.addEventListener("toggle", (e) => {

@@ -1,0 +1,165 @@
+package webui
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+)
+
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func at(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
+
+// spans makes a history of attempts, given as beginning and end in turn, in seconds.
+func spans(end float64, times ...float64) *history {
+	h := &history{from: noon, to: at(end), lanes: map[string][]span{}}
+	for i := 0; i+1 < len(times); i += 2 {
+		h.lanes["step"] = append(h.lanes["step"], span{from: at(times[i]), to: at(times[i+1]), work: true})
+	}
+	return h
+}
+
+func TestLongWaitsAreSqueezed(t *testing.T) {
+	t.Parallel()
+	sc := spans(6*3600, 0, 4, 5, 9).scale(false)
+	require.True(t, sc.squeezed)
+	require.InDelta(t, 0.84, sc.at(at(9)), 0.02, "nine seconds of work keep most of the width of six hours")
+	require.InDelta(t, 1, sc.at(at(6*3600)), 1e-9)
+	require.False(t, spans(6*3600, 0, 4).scale(true).squeezed, "the true scale squeezes nothing")
+	require.False(t, spans(10, 0, 4, 5, 9).scale(false).squeezed, "short waits stay as they are")
+	require.False(t, spans(3600).scale(false).squeezed, "where no handler worked, waiting is all there is")
+}
+
+func TestScaleNeverTurnsTimeRound(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 200 {
+		var times []float64
+		clock := 0.0
+		for range r.IntN(12) {
+			clock += r.ExpFloat64() * []float64{0.01, 1, 500}[r.IntN(3)]
+			times = append(times, clock)
+		}
+		h := spans(clock+r.ExpFloat64()*100, times...)
+		for _, linear := range []bool{true, false} {
+			sc := h.scale(linear)
+			last := -1.0
+			for i := range 101 {
+				x := sc.at(h.from.Add(h.to.Sub(h.from) / 100 * time.Duration(i)))
+				require.GreaterOrEqual(t, x, last)
+				require.LessOrEqual(t, x, 1+1e-9)
+				last = x
+			}
+			right := -1.0
+			for _, k := range sc.ticks() {
+				x, err := strconv.ParseFloat(strings.TrimSuffix(k.X, "%"), 64)
+				require.NoError(t, err)
+				require.Greater(t, x, right, "ticks keep apart")
+				right = x
+			}
+		}
+	}
+}
+
+// shape draws a random plan.
+func shape(r *rand.Rand, depth int, n *int) *domain.Node {
+	*n++
+	name := fmt.Sprintf("n%d", *n)
+	kids := func() (out []*domain.Node) {
+		for range r.IntN(4) {
+			out = append(out, shape(r, depth-1, n))
+		}
+		return out
+	}
+	if depth > 0 {
+		switch r.IntN(5) {
+		case 0:
+			return &domain.Node{Kind: domain.KindSequence, Children: kids()}
+		case 1:
+			return &domain.Node{Name: name, Kind: domain.KindParallel, Children: kids()}
+		case 2:
+			k := kids()
+			return &domain.Node{Name: name, Kind: domain.KindSwitch, Children: k, Cases: []string{"a", "b", "c", "otherwise"}[:len(k)]}
+		case 3:
+			return &domain.Node{Name: name, Kind: domain.KindEach, Children: kids()}
+		}
+	}
+	return &domain.Node{Name: name, Kind: domain.KindDo, Action: &domain.ActionSpec{Name: name, Effect: domain.EffectUndo}}
+}
+
+func TestNodesOfAPlanNeverOverlap(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		n := 0
+		plan := &domain.Plan{Saga: "s", Version: 1, Root: &domain.Node{Kind: domain.KindSequence, Children: []*domain.Node{shape(r, 4, &n), shape(r, 4, &n)}}}
+		require.NoError(t, plan.Index())
+		g := drawPlan(plan, nil)
+		for i, a := range g.Nodes {
+			require.True(t, a.X >= 0 && a.Y >= 0 && a.X+a.W <= g.W && a.Y+a.H <= g.H, "%+v is outside of %dx%d", a, g.W, g.H)
+			for _, b := range g.Nodes[i+1:] {
+				apart := a.X+a.W <= b.X || b.X+b.W <= a.X || a.Y+a.H <= b.Y || b.Y+b.H <= a.Y
+				require.True(t, apart, "%+v overlaps %+v", a, b)
+			}
+		}
+		for _, e := range g.Edges {
+			require.NotContains(t, e.D, "V-", "an arrow leads out of the drawing")
+		}
+	}
+}
+
+var tags = regexp.MustCompile(`</?i[^>]*>`)
+
+func TestPrettyShowsThePayloadAndNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{`{"a":1,"b":[true,null,-1.5e9],"c":"<b>\"x\"</b>","d":{}}`, `"<script>"`, `[]`, `12`, `null`, `{"<i class=\"js\">":"</i>"}`, `not json <b>`, ``, `{"a":"\\"}`} {
+		shown := string(pretty(json.RawMessage(payload)))
+		require.NotRegexp(t, `<(?:b|script)`, shown)
+		text := html.UnescapeString(tags.ReplaceAllString(shown, ""))
+		if json.Valid([]byte(payload)) {
+			require.JSONEq(t, payload, text)
+		} else {
+			require.Equal(t, payload, text)
+		}
+	}
+	long := pretty(json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`))
+	require.Less(t, len(long), 70<<10)
+	require.Contains(t, string(long), "more bytes")
+	require.NotContains(t, string(pretty(json.RawMessage("\"a\u202eb\""))), "\u202e", "nothing turns the text round")
+}
+
+func TestDurationsAreShort(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{-1: "0s", 0: "0µs", 350 * time.Microsecond: "350µs", 42 * time.Millisecond: "42ms", 1500 * time.Millisecond: "1.50s",
+		42 * time.Second: "42.0s", 90 * time.Second: "1m30s", time.Hour: "1h", 26*time.Hour + 5*time.Minute: "26h05m", 75 * time.Hour: "3d03h"} {
+		require.Equal(t, want, took(d))
+	}
+	require.Equal(t, "-12\u2009345", grouped(-12345))
+	require.Equal(t, "-123", grouped(-123))
+	require.Equal(t, "1\u2009000", grouped(1000))
+}
+
+func TestSearchTakesConditionsApart(t *testing.T) {
+	t.Parallel()
+	s := parseSearch(`saga:order "card gone" label:tenant="big co" note:x 12:30`, noon)
+	require.Equal(t, []string{"order"}, s.filter.Sagas)
+	require.Equal(t, map[string]string{"tenant": "big co"}, s.filter.Labels)
+	require.Equal(t, "card gone note:x 12:30", s.filter.Text, "what is no condition is searched for")
+	require.Equal(t, noon.Add(-90*time.Minute), parseSearch("since:90m", noon).filter.From)
+	require.Equal(t, noon.AddDate(0, 0, -2), parseSearch("since:2d", noon).filter.From)
+	require.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), parseSearch("until:2026-01-02", noon).filter.To)
+}
