@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +29,9 @@ type actor struct {
 	// waiters are told the run's end, or that it is stuck.
 	waiters []chan *ending
 	gone    bool // evicted from the table: look it up again
+	// written is the latest revision that the feed saw, where the log is shared; a state that is
+	// behind it is folded again before anything is decided on it.
+	written atomic.Int64
 
 	// The rest belongs to the goroutine that set busy.
 	state  *machine.State // nil until loaded
@@ -53,9 +59,6 @@ type request struct {
 	admitted bool
 	// recover takes the run up after its coordinator died.
 	recover bool
-	// refresh is a revision that another coordinator appended; a state that is behind it is
-	// loaded again.
-	refresh int64
 	ctx     requestContext
 	done    chan struct{}
 	err     error
@@ -186,7 +189,7 @@ func (a *actor) turn(batch []*request) {
 // is a conflict, or that nothing could be read or written.
 func (a *actor) attemptTurn(batch []*request) error {
 	ctx := a.c.life
-	first := batch[0]
+	first, cached := batch[0], false
 	a.progressed = false
 	switch {
 	case first.start != nil && a.state != nil:
@@ -197,10 +200,11 @@ func (a *actor) attemptTurn(batch []*request) error {
 		a.sinceSnapshot = 0
 	default:
 		for _, r := range batch {
-			if a.state != nil && (r.refresh > a.state.Revision || r.recover) {
+			if a.state != nil && (r.recover || a.written.Load() > a.state.Revision) {
 				a.unload()
 			}
 		}
+		cached = a.state != nil
 		if err := a.load(ctx); err != nil {
 			return err
 		}
@@ -225,6 +229,10 @@ func (a *actor) attemptTurn(batch []*request) error {
 			r.err = nil
 		}
 	}
+	if cached && a.c.cfg.Shared && len(t.events) == 0 && refused(batch) {
+		a.unload() // what is known may be old, and no append would find out
+		return a.attemptTurn(batch)
+	}
 	for {
 		more := t.settle()
 		if err := t.append(ctx); err != nil {
@@ -235,6 +243,10 @@ func (a *actor) attemptTurn(batch []*request) error {
 			return nil
 		}
 	}
+}
+
+func refused(batch []*request) bool {
+	return slices.ContainsFunc(batch, func(r *request) bool { return r.err != nil })
 }
 
 var errAlreadyStarted = errors.New("the run exists")
@@ -344,6 +356,8 @@ type turnState struct {
 	ctx    requestContext
 	events []decided
 	size   int
+	// blocked is why what is owed can't be done here.
+	blocked []string
 }
 
 // decided is an event with the circumstances of its decision.
@@ -411,7 +425,7 @@ func (t *turnState) settle() (more bool) {
 	}
 	var list []owed
 	for {
-		list = list[:0]
+		list, t.blocked = list[:0], nil
 		a.state.Todo(t.now, func(d machine.Duty, st *machine.Step) bool {
 			list = append(list, owed{d, st})
 			return true
@@ -425,10 +439,24 @@ func (t *turnState) settle() (more bool) {
 			t.answer(o.duty, o.step)
 			progress = progress || len(t.events) > before
 		}
-		if !progress {
-			return false
+		if progress {
+			continue
 		}
+		if len(t.blocked) > 0 {
+			slices.Sort(t.blocked)
+			if err := t.decide(machine.Block{Reason: strings.Join(slices.Compact(t.blocked), "; ")}); err != nil {
+				a.c.logger.Error("blocked run not recorded as such", "run", a.id, "error", err)
+			}
+		}
+		return false
 	}
+}
+
+// block notes why something that is owed can't be done here. All reasons are recorded together,
+// so that two of them do not take turns.
+func (t *turnState) block(reason string) error {
+	t.blocked = append(t.blocked, reason)
+	return nil
 }
 
 // answer performs one duty.
@@ -463,7 +491,7 @@ func (t *turnState) begin(st *machine.Step, intent func() machine.Intent) error 
 	}
 	s := a.c.slots[st.Node.Action.Name]
 	if s == nil {
-		return t.decide(machine.Block{Reason: fmt.Sprintf("no worker here has the action %q: deploy a program that does", st.Node.Action.Name)})
+		return t.block(fmt.Sprintf("no worker here has the action %q: deploy a program that does", st.Node.Action.Name))
 	}
 	if !s.acquire(a.id) {
 		return nil

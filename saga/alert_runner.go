@@ -51,8 +51,9 @@ type alertRunner struct {
 }
 
 type slowRun struct {
-	run domain.RunID
-	at  time.Time
+	run     domain.RunID
+	at      time.Time
+	started domain.Position
 }
 
 func (r *alertRunner) run(ctx context.Context) error {
@@ -113,7 +114,14 @@ func (r *alertRunner) load(ctx context.Context) (domain.Position, error) {
 	return 0, nil
 }
 
+// save remembers that everything up to the position was told, save the runs that may yet turn out
+// slow: a successor reads from the oldest of them.
 func (r *alertRunner) save(ctx context.Context, p domain.Position) error {
+	for _, s := range r.slow {
+		if r.starts[s.run] != nil && s.started <= p {
+			p = s.started - 1
+		}
+	}
 	data, err := json.Marshal(alertCheckpoint{Position: p})
 	if err != nil {
 		return err
@@ -182,7 +190,7 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 	r.starts[run] = started
 	plan, err := r.c.planOf(ctx, started.Plan)
 	if err == nil && plan.Slow > 0 {
-		r.slow = append(r.slow, slowRun{run, f.Meta.At.Add(time.Duration(plan.Slow))})
+		r.slow = append(r.slow, slowRun{run, f.Meta.At.Add(time.Duration(plan.Slow)), e.Position})
 	}
 	return nil
 }
@@ -190,8 +198,7 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 // tellSlow tells of the runs whose time has come and that have not ended.
 func (r *alertRunner) tellSlow(ctx context.Context) error {
 	now := r.c.cfg.Now()
-	rest := r.slow[:0]
-	var due []slowRun
+	var rest, due []slowRun
 	for _, s := range r.slow {
 		switch {
 		case r.starts[s.run] == nil:
@@ -201,13 +208,16 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 			due = append(due, s)
 		}
 	}
-	r.slow = rest
 	for _, s := range due {
 		if err := r.tell(ctx, Alert{ID: s.run.String() + "/slow", Kind: AlertSlow, Run: s.run, At: s.at}); err != nil {
 			return err
 		}
 	}
-	return nil
+	r.slow = rest
+	if len(due) == 0 {
+		return nil
+	}
+	return r.save(ctx, r.told)
 }
 
 // tell gives an alert to every sink, again and again until each has taken it.

@@ -17,8 +17,7 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	}
 	kind, path := st.Node.Kind, st.Path
 	if a.def == nil {
-		s := a.state.Start
-		return t.decide(machine.Block{Reason: fmt.Sprintf("no program here has saga %s v%d with plan %.12s: deploy one that registers it", s.Saga, s.Version, s.Plan)})
+		return t.blockForPlan()
 	}
 	code, v := a.def.code[st.Node.Key], View{state: a.state, step: st}
 	switch kind {
@@ -124,10 +123,14 @@ func (t *turnState) end() error {
 	var in machine.Finish
 	if a.state.Plan.Returns && !a.state.Turning {
 		if a.def == nil {
-			s := a.state.Start
-			return t.decide(machine.Block{Reason: fmt.Sprintf("no program here has saga %s v%d with plan %.12s: deploy one that registers it", s.Saga, s.Version, s.Plan)})
+			return t.blockForPlan()
 		}
 		in.Output, in.Failure = evalValue(a.def.code[returnKey], View{state: a.state}, "")
 	}
 	return t.decide(in)
+}
+
+func (t *turnState) blockForPlan() error {
+	s := t.a.state.Start
+	return t.block(fmt.Sprintf("no program here has saga %s v%d with plan %.12s: deploy one that registers it", s.Saga, s.Version, s.Plan))
 }

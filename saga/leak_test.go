@@ -100,7 +100,10 @@ func launch(t testing.TB, ctx context.Context, log domain.Log, cfg saga.Config, 
 	require.NoError(t, err)
 	require.NoError(t, c.Register(sagas...))
 	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
+	ctx, stop := context.WithCancel(ctx)
+	gone := make(chan struct{})
+	go func() { ended <- c.Run(ctx); close(gone) }()
+	t.Cleanup(func() { stop(); <-gone })
 	select {
 	case <-c.Ready():
 	case err := <-ended:
