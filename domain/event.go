@@ -74,6 +74,9 @@ type TriggerRef struct {
 	Stream string `json:"stream"`
 	Event  string `json:"event"`
 	Type   string `json:"type"`
+	// Position is the event's place in the log: what came after it may wake the run, even if it came
+	// before the run's start.
+	Position Position `json:"position,omitempty"`
 }
 
 // The events of a run as a whole.

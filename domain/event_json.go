@@ -28,6 +28,9 @@ func (e *RunStarted) fields(w *objectWriter) {
 		w.str("stream", t.Stream)
 		w.str("event", t.Event)
 		w.str("type", t.Type)
+		if t.Position > 0 {
+			w.num("position", int(t.Position))
+		}
 		w.close()
 	}
 	w.time("deadline", e.Deadline)

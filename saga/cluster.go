@@ -269,6 +269,10 @@ func (c *Coordinator) inOtherHands(owner string) bool {
 // the log is shared. What this node has of the run in memory is brought up to date, so that those who
 // wait for its end are told and attempts that are no longer wanted are cancelled.
 func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
+	a, active := c.runs.peek(run)
+	if a != nil {
+		a.written.Store(int64(e.Revision)) // one feed, in the stream's order
+	}
 	w := wakeOf(e.Metadata)
 	if w.Node == "" {
 		return // in the middle of an append
@@ -281,9 +285,9 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	}
 	c.cluster.heard(w.Node)
 	c.wakeups.setAt(run, int64(e.Revision), w, true)
-	if a, active := c.runs.peek(run); a != nil && (active || w.State.Ended() || w.State == domain.RunIsStuck) {
+	if a != nil && (active || w.State.Ended() || w.State == domain.RunIsStuck) {
 		c.goBackground(func(ctx context.Context) {
-			_ = c.do(ctx, run, &request{refresh: int64(e.Revision), ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well
+			_ = c.do(ctx, run, &request{ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well
 		})
 	}
 }

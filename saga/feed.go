@@ -27,7 +27,7 @@ type feed struct {
 	scanned domain.Position
 	// awaited are the event types that registered sagas await.
 	awaited map[string]bool
-	// open are the runs that await an event, with the positions of their starts; entries may be stale.
+	// open are the runs that await an event, and from where on; entries may be stale.
 	open map[awaitKey]map[domain.RunID]domain.Position
 	// early keeps events that nobody awaited yet, for awaits that open later.
 	early      map[awaitKey]earlyEvent
@@ -331,7 +331,7 @@ func (f *feed) start(ctx context.Context, t AnyTrigger, e *Event) error {
 	if err == nil {
 		_, err = f.c.StartByName(WithActor(ctx, "trigger "+e.Type), name, version, raw, func(o *startOptions) {
 			o.id = domain.RunIDForEvent(name, e.ID)
-			o.trigger = &domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type}
+			o.trigger = &domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type, Position: e.Position}
 			o.correlation, o.causation = e.CorrelationID, e.ID.String()
 		})
 	}
@@ -441,10 +441,21 @@ func (f *feed) opened(ctx context.Context, run domain.RunID, e *domain.Recorded)
 	return nil
 }
 
-// startOf returns the position of a run's first event.
+// startOf returns from where on a run is interested in events: its start, or the event that
+// triggered it.
 func (f *feed) startOf(ctx context.Context, run domain.RunID) (domain.Position, error) {
 	for r, err := range f.c.log.ReadStream(ctx, domain.RunStream(run), 0) {
-		return r.Position, err
+		if err != nil {
+			return 0, err
+		}
+		fact, err := domain.DecodeFact(&r)
+		if err != nil {
+			return 0, err
+		}
+		if e, ok := fact.Event.(*domain.RunStarted); ok && e.Trigger != nil && e.Trigger.Position > 0 {
+			return e.Trigger.Position, nil
+		}
+		return r.Position, nil
 	}
 	return 0, nil
 }
