@@ -151,10 +151,7 @@ func (s *show) act(ctx context.Context, kill bool) (killed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		_ = p.cmd.Process.Kill() // it has ended already where all is well
-		_ = p.stdin.Close()
-	}()
+	defer p.end()
 	redraw := time.NewTicker(80 * time.Millisecond)
 	defer redraw.Stop()
 	first := true
@@ -199,7 +196,7 @@ func (s *show) midFlight() bool {
 
 // workerEnded tells how the process went.
 func (s *show) workerEnded(p *workerProcess, killed bool) error {
-	err := p.cmd.Wait()
+	err := p.wait()
 	if p.readErr != nil && !killed {
 		return fmt.Errorf("read the worker's events: %w", p.readErr)
 	}
@@ -222,6 +219,26 @@ type workerProcess struct {
 	// readErr is set when events is closed.
 	readErr error
 	stderr  *tail
+	stop    chan struct{} // closed when nobody takes events any more
+	waited  bool
+}
+
+// wait waits for the end of the process, once.
+func (p *workerProcess) wait() error {
+	p.waited = true
+	return p.cmd.Wait()
+}
+
+// end kills the process, unless it has ended, and returns when its goroutines have ended too.
+func (p *workerProcess) end() {
+	close(p.stop)
+	_ = p.stdin.Close()
+	if !p.waited {
+		_ = p.cmd.Process.Kill()
+		for range p.events { // the output has to be read to its end before Wait
+		}
+		_ = p.wait() // that it was killed is no news
+	}
 }
 
 func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
@@ -230,7 +247,8 @@ func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &workerProcess{cmd: exec.CommandContext(ctx, s.Worker[0], s.Worker[1:]...), events: make(chan *domain.Recorded), stderr: &tail{limit: 4 << 10}}
+	p := &workerProcess{cmd: exec.CommandContext(ctx, s.Worker[0], s.Worker[1:]...), events: make(chan *domain.Recorded),
+		stderr: &tail{limit: 4 << 10}, stop: make(chan struct{})}
 	p.cmd.Stderr = p.stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -245,12 +263,12 @@ func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
 	if _, err := p.stdin.Write(append(orders, '\n')); err != nil {
 		return nil, errors.Join(fmt.Errorf("give the worker its orders: %w", err), p.cmd.Process.Kill(), p.cmd.Wait())
 	}
-	go p.read(ctx, out)
+	go p.read(out)
 	return p, nil
 }
 
 // read hands on the process's events until it ends. The last line of a process that was killed may be cut.
-func (p *workerProcess) read(ctx context.Context, out io.Reader) {
+func (p *workerProcess) read(out io.Reader) {
 	defer close(p.events)
 	dec := json.NewDecoder(bufio.NewReader(out))
 	for {
@@ -263,7 +281,7 @@ func (p *workerProcess) read(ctx context.Context, out io.Reader) {
 		}
 		select {
 		case p.events <- e:
-		case <-ctx.Done():
+		case <-p.stop:
 			return
 		}
 	}

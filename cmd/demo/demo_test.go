@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/cmd/signup/signup"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
@@ -89,6 +90,28 @@ func TestWorkerThatFailsIsReported(t *testing.T) {
 	_, err = Run(t.Context(), Options{Runs: 2, Worker: []string{filepath.Join(t.TempDir(), "nothing")}})
 	require.ErrorContains(t, err, "start the coordinating process")
 }
+
+// TestInterruptedShowLeavesNothingRunning relies on goleak, in TestMain, for its goroutines.
+func TestInterruptedShowLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	dir := t.TempDir()
+	_, err := Run(ctx, Options{Runs: 5, Seed: 1, Data: dir, Out: writerFunc(func(b []byte) (int, error) {
+		if bytes.Contains(b, []byte("completed")) {
+			interrupt()
+		}
+		return len(b), nil
+	})})
+	require.ErrorIs(t, err, context.Canceled)
+	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{Logger: quiet})
+	require.NoError(t, err, "the process that had the log open is gone")
+	require.NoError(t, log.Close())
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestSameSeedSameShow(t *testing.T) {
 	t.Parallel()

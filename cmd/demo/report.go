@@ -27,7 +27,7 @@ type Report struct {
 	Events  int `json:"events"`
 	// Kill is what was going on when the process was killed.
 	Kill *Kill `json:"kill"`
-	// RecoveryMS is how long after its start, in milliseconds, the second process went on with the first run.
+	// RecoveryMS is the time from the start of the second process to its first event, in milliseconds.
 	RecoveryMS float64 `json:"recovery_ms"`
 	// Systems is what the systems themselves hold.
 	Systems Holdings `json:"systems"`
@@ -162,11 +162,11 @@ func (r *Report) print(w io.Writer) {
 	line("runs", "%d: %s, %s", r.Runs, p.Good(fmt.Sprintf("%d completed", r.Completed)), p.Undo(fmt.Sprintf("%d compensated", r.Compensated)))
 	line("on the way", "%d events, %d retries, %d undos", r.Events, r.Retries, r.Undos)
 	if r.Kill != nil {
-		line("kill -9", "%d runs in the middle, %d attempts lost; going on %.0f ms after the new process was started", r.Kill.Unfinished, r.Lost, r.RecoveryMS)
+		line("kill -9", "%d runs in the middle, %d attempts lost; the new process wrote its first event after %.0f ms", r.Kill.Unfinished, r.Lost, r.RecoveryMS)
 	}
 	line("crm", "%d calls: %d answered 503, %d refused for good, %d answered too late", r.CRM.Calls, r.CRM.Failed, r.CRM.Rejected, r.CRM.TooLate)
 	line("users table", "%d rows", r.Systems.Users)
-	line("mailbox", "%d welcome mails, %d to ignore them (%d came twice and were dropped)", r.Systems.Welcomes, r.Systems.Ignores, r.Systems.RepeatedMails)
+	line("mailbox", "%d welcome mails, %d to ignore them (%d more came twice and were dropped)", r.Systems.Welcomes, r.Systems.Ignores, r.Systems.RepeatedMails)
 	line("crm contacts", "%d", r.Systems.Contacts)
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Checked with the systems themselves"))
 	if r.OK {
