@@ -1,5 +1,7 @@
 package saga
 
+// This file is long because one turn of a run (load, decide, settle, append) is best read in one piece.
+
 import (
 	"context"
 	"errors"

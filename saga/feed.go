@@ -1,5 +1,7 @@
 package saga
 
+// This file is long because what a feed reads, remembers, saves and delivers is one protocol.
+
 import (
 	"context"
 	"encoding/json"
