@@ -74,6 +74,10 @@ func readPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan,
 }
 
 func (c *Coordinator) foldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {
+	if revision < 0 { // a snapshot saves reading the whole of a long run
+		l, err := c.fold(ctx, id)
+		return l.state, err
+	}
 	return foldAt(ctx, c.log, func(hash string) (*domain.Plan, error) { return c.planOf(ctx, hash) }, id, revision)
 }
 

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
@@ -153,6 +155,9 @@ func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Respo
 	for k, v := range r.header {
 		req.Header[k] = v
 	}
+	if req.Header.Get("Traceparent") == "" {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header)) // nothing without a span
+	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -183,7 +188,6 @@ func (c *Client) failure(r *request, res *http.Response) error {
 // segment escapes a name for a path.
 func segment(name string) string { return url.PathEscape(name) }
 
-// page is what lists share.
 func addTime(q url.Values, name string, t time.Time) {
 	if !t.IsZero() {
 		q.Set(name, t.UTC().Format(time.RFC3339Nano))

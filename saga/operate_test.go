@@ -1,0 +1,206 @@
+package saga_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// waitsForGo does a thing and waits for a signal; its thing can fail for good, and a person is asked.
+func waitsForGo() *saga.Saga[order, string] {
+	book := &saga.Action[order, order]{Name: "book", Retry: saga.Retry{MaxAttempts: 1},
+		Do: func(_ context.Context, o order) (order, error) {
+			if strings.HasPrefix(o.ID, "bad") {
+				return o, saga.Permanent(errors.New("full"))
+			}
+			return o, nil
+		},
+		Undo: func(context.Context, saga.Did[order, order]) error { return nil }}
+	return saga.Define("trip", 2, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[string] {
+		saga.Do(f, book, in.In, saga.OnFail(saga.Ask))
+		return saga.Await[string](f, "go")
+	})
+}
+
+// settled waits until the run's stream has an event of the type.
+func settled(t *testing.T, log domain.Log, id domain.RunID, eventType string) {
+	t.Helper()
+	for d, err := range log.Subscribe(t.Context(), 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
+		require.NoError(t, err)
+		if d.Event != nil && d.Event.Type == eventType {
+			return
+		}
+	}
+}
+
+func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
+	t.Parallel()
+	ctx, log, s := saga.WithActor(t.Context(), "ann"), memlog.New(), waitsForGo()
+	now := time.Now()
+	c := begin(t, log, saga.Config{Now: func() time.Time { return now }}, s)
+	ids := map[string]domain.RunID{}
+	for i, name := range []string{"one", "two", "three", "bad1", "bad2"} {
+		run, err := saga.Start(ctx, c, s, order{name}, saga.Key("trip-"+name), saga.Labels(map[string]string{"n": fmt.Sprint(i % 2)}))
+		require.NoError(t, err)
+		ids[name] = run.ID
+		want := "await.opened.v1"
+		if strings.HasPrefix(name, "bad") {
+			want = "run.stuck.v1"
+		}
+		settled(t, log, run.ID, want)
+	}
+	names := func(f saga.RunFilter, act saga.BulkAct) (out []string) {
+		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: f, All: true, DryRun: true})
+		require.NoError(t, err)
+		require.Equal(t, report.Matched, len(report.Results))
+		require.Zero(t, report.Done)
+		for _, r := range report.Results {
+			for n, id := range ids {
+				if id == r.Run {
+					out = append(out, n)
+				}
+			}
+		}
+		return out
+	}
+	require.ElementsMatch(t, []string{"one", "two", "three", "bad1", "bad2"}, names(saga.RunFilter{}, saga.BulkPause))
+	require.ElementsMatch(t, []string{"two", "bad1"}, names(saga.RunFilter{Labels: map[string]string{"n": "1"}}, saga.BulkPause))
+	require.ElementsMatch(t, []string{"two", "three"}, names(saga.RunFilter{KeyPrefix: "trip-t"}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{States: []domain.RunState{domain.RunIsStuck}}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{Action: "book"}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{}, saga.BulkRetry), "only what is stuck can be retried")
+	require.ElementsMatch(t, []string{"one"}, names(saga.RunFilter{Runs: []domain.RunID{ids["one"], domain.NewRunID()}}, saga.BulkCancel))
+	require.Empty(t, names(saga.RunFilter{Sagas: []string{"other"}}, saga.BulkCancel))
+	require.Empty(t, names(saga.RunFilter{Version: 1}, saga.BulkCancel))
+	require.Empty(t, names(saga.RunFilter{OlderThan: time.Minute}, saga.BulkCancel))
+
+	report, err := c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkSubstitute, Filter: saga.RunFilter{Action: "book"}, Output: json.RawMessage(`{"ID":"by hand"}`), Reason: "phoned"})
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Done)
+	settled(t, log, ids["bad1"], "await.opened.v1")
+	report, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel, Filter: saga.RunFilter{Sagas: []string{"trip"}}, Limit: 3, Reason: "strike"})
+	require.NoError(t, err)
+	require.True(t, report.More)
+	require.Equal(t, 3, report.Done)
+	require.Equal(t, 5, report.Matched)
+	for _, r := range report.Results {
+		_, err := saga.RunOf[string](c, r.Run).Wait(ctx)
+		var cancelled *saga.Cancelled
+		require.ErrorAs(t, err, &cancelled)
+		require.Equal(t, "strike", cancelled.Cause.Message)
+	}
+	_, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel})
+	require.ErrorIs(t, err, saga.ErrBadInput, "everything is not selected by mistake")
+	_, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkAbandon, All: true})
+	require.ErrorIs(t, err, saga.ErrBadInput, "abandoning needs a reason")
+	_, err = c.Bulk(ctx, saga.BulkRequest{Act: "explode", All: true})
+	require.ErrorIs(t, err, saga.ErrBadInput)
+}
+
+func TestAnEmittedEventIsOneByItsID(t *testing.T) {
+	t.Parallel()
+	ctx, log := saga.WithActor(t.Context(), "shop"), memlog.New()
+	c := begin(t, log, saga.Config{}, waitsForGo())
+	emit := func(id, payload string) (saga.Emitted, error) {
+		return c.EmitEvent(ctx, "orders", "order.placed", json.RawMessage(payload), saga.EmitOptions{ID: id, Correlation: "7"})
+	}
+	first, err := emit("a", `{"n":1}`)
+	require.NoError(t, err)
+	again, err := emit("a", `{"n": 1}`)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	_, err = emit("a", `{"n":2}`)
+	require.ErrorIs(t, err, saga.ErrKeyConflict)
+	own := "3f2c5a0e-5c0a-4d55-9a60-0a70e0a70e01"
+	second, err := emit(own, `null`)
+	require.NoError(t, err)
+	require.Equal(t, own, second.ID.String())
+	_, err = emit("", "")
+	require.NoError(t, err)
+	n := 0
+	for r, err := range log.ReadStream(ctx, "orders", 0) {
+		require.NoError(t, err)
+		m, err := domain.DecodeMeta(r.Metadata)
+		require.NoError(t, err)
+		require.Equal(t, "shop", m.Actor)
+		require.Equal(t, "7", m.CorrelationID)
+		n++
+	}
+	require.Equal(t, 3, n)
+	for _, bad := range [][2]string{{"", "a.b"}, {"run-1", "a.b"}, {"$ce-run", "a.b"}, {"atone-x", "a.b"}, {"orders", ""}, {"orders", "run.started.v1"}, {"orders", "$x"}, {"or\nders", "a.b"}} {
+		_, err := c.EmitEvent(ctx, bad[0], bad[1], nil, saga.EmitOptions{})
+		require.ErrorIs(t, err, saga.ErrBadInput, "%q", bad)
+	}
+	_, err = c.EmitEvent(ctx, "orders", "a.b", json.RawMessage("{"), saga.EmitOptions{})
+	require.ErrorIs(t, err, saga.ErrBadInput)
+}
+
+func TestARunIsSeenAsItWasAtEveryRevision(t *testing.T) {
+	t.Parallel()
+	ctx, log, s := t.Context(), memlog.New(), waitsForGo()
+	c := begin(t, log, saga.Config{}, s)
+	run, err := saga.Start(ctx, c, s, order{"one"})
+	require.NoError(t, err)
+	settled(t, log, run.ID, "await.opened.v1")
+	preview, err := c.PreviewCancel(ctx, run.ID)
+	require.NoError(t, err)
+	require.Equal(t, "book", preview.Steps[0].Step)
+	why, err := c.Why(ctx, run.ID)
+	require.NoError(t, err)
+	require.Equal(t, "go: waits for signal go", why.Text)
+	require.NoError(t, c.Signal(ctx, run.ID, "go", "x"))
+	_, err = run.Wait(ctx)
+	require.NoError(t, err)
+	phases := []machine.Phase{machine.Ready, machine.Running, machine.Done}
+	for revision, phase := range phases {
+		v, err := c.StateAt(ctx, run.ID, int64(revision))
+		require.NoError(t, err)
+		require.Equal(t, int64(revision), v.Revision)
+		require.Equal(t, phase, v.Steps[0].Phase, "revision %d", revision)
+	}
+	latest, err := c.StateAt(ctx, run.ID, saga.Latest)
+	require.NoError(t, err)
+	require.Equal(t, domain.RunIsCompleted, latest.State)
+	offline, err := saga.FoldAt(ctx, log, run.ID, saga.Latest)
+	require.NoError(t, err)
+	require.Equal(t, latest, saga.ViewOf(offline), "it needs no coordinator")
+	_, err = c.StateAt(ctx, run.ID, 1000)
+	require.ErrorIs(t, err, saga.ErrNotFound)
+	_, err = c.StateAt(ctx, domain.NewRunID(), saga.Latest)
+	require.ErrorIs(t, err, saga.ErrNotFound)
+}
+
+func TestTheCatalogueListsWhatIsRegistered(t *testing.T) {
+	t.Parallel()
+	c := begin(t, memlog.New(), saga.Config{ActionConcurrency: 7}, waitsForGo())
+	sagas := c.Sagas()
+	require.Len(t, sagas, 1)
+	require.Equal(t, "trip", sagas[0].Name)
+	require.True(t, sagas[0].Latest)
+	require.Equal(t, []string{"book"}, sagas[0].Actions)
+	require.Equal(t, "saga_test.order", sagas[0].Input)
+	one, err := c.Saga("trip", 2)
+	require.NoError(t, err)
+	require.Equal(t, sagas[0], one)
+	_, err = c.Saga("trip", 1)
+	require.ErrorIs(t, err, saga.ErrUnknownSaga)
+	actions := c.Actions()
+	require.Len(t, actions, 1)
+	require.Equal(t, []string{"trip"}, actions[0].Sagas)
+	require.Equal(t, 7, actions[0].Concurrency)
+	require.Equal(t, saga.QueueDepth{Limit: 7}, c.QueueDepths()["book"])
+	p, err := c.Plan(t.Context(), one.Hash)
+	require.NoError(t, err)
+	require.Equal(t, one.Plan, p)
+}
