@@ -3,7 +3,6 @@ package demo
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 )
@@ -46,10 +45,7 @@ Nothing is needed besides this program: no network, no configuration.`,
 					return err
 				}
 			}
-			if !report.OK {
-				return fmt.Errorf("%d %w (seed %d): run it again with --data DIR to keep everything for a look", len(report.Violations), ErrViolated, report.Seed)
-			}
-			return nil
+			return report.Err()
 		},
 	}
 	f := cmd.Flags()

@@ -41,7 +41,7 @@ func TestEverySignUpEndsTrulyDespiteAKill(t *testing.T) {
 	report, err := Run(t.Context(), Options{Runs: 10, Seed: 7, Data: dir, Out: &out})
 	require.NoError(t, err, out.String())
 	require.Empty(t, report.Violations, out.String())
-	require.True(t, report.OK)
+	require.NoError(t, report.Err())
 	require.NotNil(t, report.Kill)
 	require.Positive(t, report.Kill.InFlight, "the process was killed with attempts in flight")
 	require.Positive(t, report.Lost, "and these attempts are recorded as lost")
@@ -71,6 +71,7 @@ func TestRowRemovedBehindItsBackIsFound(t *testing.T) {
 	require.False(t, report.OK)
 	require.Len(t, report.Violations, 1)
 	require.Contains(t, report.Violations[0], "completed, but with 0 rows in the users table")
+	require.ErrorIs(t, report.Err(), ErrViolated, "which makes the program exit with 1")
 }
 
 func TestDirectoryInUseIsRefused(t *testing.T) {

@@ -37,6 +37,14 @@ type Report struct {
 	Ends []End `json:"ends"`
 }
 
+// Err returns nil where every invariant holds, and otherwise an error that wraps [ErrViolated].
+func (r *Report) Err() error {
+	if r.OK {
+		return nil
+	}
+	return fmt.Errorf("%d %w (seed %d): run it again with --data DIR to keep everything for a look", len(r.Violations), ErrViolated, r.Seed)
+}
+
 // Kill tells of the moment of the kill -9.
 type Kill struct {
 	Pid        int `json:"pid"`
