@@ -18,8 +18,9 @@ import (
 )
 
 // Worker runs the handlers of actions: it is one Watermill handler per action. A coordinator
-// has one of its own; more can run in other processes, over a broker.
+// has one of its own; more can run in other processes, over a broker: make those with [NewWorker].
 type Worker struct {
+	cfg     WorkerConfig
 	actions map[string]*actionCode
 	// outcomes is where reports are published; publishing returns when they are durable (at
 	// the coordinator, or in the broker).
@@ -29,6 +30,8 @@ type Worker struct {
 	mu      sync.Mutex
 	running map[attemptID]context.CancelCauseFunc
 	closing bool
+	// stopping is closed when the worker stops.
+	stopping chan struct{}
 	undos   sync.WaitGroup
 	// around is called with every finished attempt, for metrics and traces; may be nil.
 	around Observer
@@ -59,7 +62,7 @@ type Observer interface {
 }
 
 func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc)}
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), stopping: make(chan struct{})}
 }
 
 // addTo adds the worker's handlers to a router.
@@ -97,8 +100,27 @@ func (w *Worker) handle(m *message.Message) error {
 	if r.Failure != nil && down {
 		return ErrShutdown // cut short by us: the attempt is taken up again after the restart
 	}
-	return w.publish(context.WithoutCancel(m.Context()), r)
+	return w.deliver(context.WithoutCancel(m.Context()), r)
 }
+
+// deliver publishes an outcome, again and again for a while: giving it up means that the handler is called again.
+func (w *Worker) deliver(ctx context.Context, r *report) error {
+	for delay, tries := 50*time.Millisecond, 1; ; delay, tries = min(2*delay, 5*time.Second), tries+1 {
+		err := w.publish(ctx, r)
+		if err == nil || errors.Is(err, ErrNotRunning) || tries == deliverTries {
+			return err
+		}
+		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "in", delay, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-w.stopping:
+			return err
+		}
+	}
+}
+
+// deliverTries bounds how often an outcome is published, over about a minute.
+const deliverTries = 18
 
 // context makes the handler's context. A do ends when its run turns back, or at shutdown; an
 // undo, a probe and a failure handler only at their deadline.
@@ -143,7 +165,10 @@ func (w *Worker) cancel(id attemptID, cause error) {
 // handlers to return, or for ctx.
 func (w *Worker) drain(ctx context.Context) {
 	w.mu.Lock()
-	w.closing = true
+	if !w.closing {
+		w.closing = true
+		close(w.stopping)
+	}
 	for id, c := range w.running {
 		if id.dir == domain.Do {
 			c(ErrShutdown)
@@ -170,7 +195,8 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 	defer func() {
 		if p := recover(); p != nil {
 			r.Output, r.Emitted = nil, nil
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: fmt.Sprintf("panic: %v", p), Type: "panic", Stack: string(debug.Stack())}
+			// Unlike an error, a panic does not say that nothing was done: the effect is in doubt.
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: fmt.Sprintf("panic: %v", p), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
 			}
@@ -258,7 +284,7 @@ func errorType(err error) string {
 	}
 }
 
-// publish sends a report until it is durable, or ctx ends.
+// publish sends a report; it returns when that is durable.
 func (w *Worker) publish(ctx context.Context, r *report) error {
 	suffix := "/outcome"
 	if r.Beat { // each is its own message, for brokers that drop repeats

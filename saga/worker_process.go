@@ -1,0 +1,87 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// WorkerConfig configures a [Worker] in a process of its own. Publisher, Subscriber and at least one saga or
+// action are required.
+type WorkerConfig struct {
+	// Sagas and Actions are those whose actions the worker runs.
+	Sagas   []AnySaga
+	Actions []AnyAction
+	// Subscriber delivers attempts, on a topic per action ([ActionTopic]); the workers of an action compete for
+	// them in one group. Publisher takes outcomes, on [OutcomesTopic], and returns when the broker has them
+	// for good. The coordinator is given the same broker. Neither is closed.
+	Publisher  message.Publisher
+	Subscriber message.Subscriber
+	// Middleware is added to every action's Watermill handler.
+	Middleware []message.HandlerMiddleware
+	// Observer is told of every attempt that runs here; may be nil.
+	Observer Observer
+	// Logger receives what people may want to know; nil means slog.Default.
+	Logger *slog.Logger
+	// ShutdownTimeout bounds how long Run, once cancelled, waits for handlers to return; 0 means 30 s.
+	ShutdownTimeout time.Duration
+}
+
+// NewWorker returns a worker for a process that has no coordinator. It starts nothing. An attempt whose worker
+// dies is given up at its deadline, or when its heartbeat stops: set timeouts with that in mind.
+// The context of a handler here does not end when its run is turned back; its outcome is then undone.
+func NewWorker(cfg WorkerConfig) (*Worker, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	cfg.ShutdownTimeout = orElse(cfg.ShutdownTimeout, 30*time.Second)
+	var r registry
+	r.init()
+	var errs []error
+	if cfg.Publisher == nil || cfg.Subscriber == nil {
+		errs = append(errs, errors.New("WorkerConfig needs a Publisher and a Subscriber: the broker that the coordinator uses"))
+	}
+	if len(cfg.Sagas)+len(cfg.Actions) == 0 {
+		errs = append(errs, errors.New("WorkerConfig has no Sagas and no Actions: there is nothing to run"))
+	}
+	if cfg.ShutdownTimeout < 0 {
+		errs = append(errs, errors.New("WorkerConfig.ShutdownTimeout is negative"))
+	}
+	for _, s := range cfg.Sagas {
+		errs = append(errs, r.addSaga(s))
+	}
+	for _, a := range cfg.Actions {
+		errs = append(errs, r.addAction(a))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	w := newWorker(r.actionTable(), cfg.Publisher, cfg.Logger, cfg.Observer)
+	w.cfg = cfg
+	return w, nil
+}
+
+// Run runs attempts until ctx ends, and returns after the last handler has: do handlers are then cancelled, undo
+// handlers awaited. It can be called once.
+func (w *Worker) Run(ctx context.Context) error {
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: w.cfg.ShutdownTimeout}, watermillLogger(w.logger))
+	if err != nil {
+		return fmt.Errorf("watermill router: %w", err)
+	}
+	w.addTo(router, w.cfg.Subscriber, w.cfg.Middleware)
+	routed := make(chan error, 1)
+	go func() { routed <- router.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case <-ctx.Done():
+	case err := <-routed:
+		return fmt.Errorf("watermill router: %w", err)
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ShutdownTimeout)
+	defer cancel()
+	w.drain(drain)
+	return errors.Join(router.Close(), <-routed)
+}
