@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/projections"
 )
 
 func TestMain(m *testing.M) {
@@ -35,11 +37,58 @@ func TestEveryScenarioMeasures(t *testing.T) {
 	}
 }
 
+// benched runs the command and returns its JSON.
+func benched(t *testing.T, args ...string) map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := Command()
+	cmd.SetOut(&out)
+	cmd.SetArgs(append(args, "--data", t.TempDir(), "--json"))
+	require.NoError(t, cmd.ExecuteContext(t.Context()))
+	var r map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+	return r
+}
+
+func TestEventStoreDBsClientIsMeasuredAgainstItself(t *testing.T) {
+	t.Parallel()
+	for scenario, runs := range map[string]string{"e1": "200", "e2": "3000"} {
+		r := benched(t, "--scenario", scenario, "--runs", runs)
+		for _, key := range []string{"events_per_second", "client_ceiling_per_second", "ratio_to_ceiling", "peak_rss_mb"} {
+			require.Positive(t, r[key], "%s of %s", key, scenario)
+		}
+	}
+}
+
+func TestViewsAreMeasured(t *testing.T) {
+	t.Parallel()
+	r := benched(t, "--scenario", "p1", "--runs", "60")
+	require.Positive(t, r["events_per_second"])
+	require.Len(t, r["view_events_per_second"], len(projections.All()))
+	r = benched(t, "--scenario", "s1", "--projections", "--runs", "90", "--callers", "4")
+	for _, key := range []string{"runs_per_second", "runs_per_second_without_projections", "ratio_with_projections", "ratio_to_ceiling"} {
+		require.Positive(t, r[key], key)
+	}
+}
+
+func TestRunsAreMeasuredOnEventStoreDB(t *testing.T) {
+	t.Parallel()
+	r := benched(t, "--scenario", "s1", "--log", "esdb", "--runs", "60", "--callers", "4")
+	require.Positive(t, r["runs_per_second"])
+	require.Positive(t, r["ratio_to_ceiling"])
+}
+
+func TestLogIsForRunsOnly(t *testing.T) {
+	t.Parallel()
+	_, err := Run(t.Context(), Options{Scenario: "e1", Log: "esdb"})
+	require.ErrorContains(t, err, "leave them out")
+}
+
 func TestUnknownScenarioIsRefused(t *testing.T) {
 	t.Parallel()
 	cmd := Command()
 	cmd.SetOut(&bytes.Buffer{})
 	cmd.SetErr(&bytes.Buffer{})
 	cmd.SetArgs([]string{"--scenario", "s9"})
-	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4 or s5")
+	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, e1, e2 or p1")
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -25,10 +27,18 @@ Scenarios:
   s3  the third step fails for good after three attempts, then two undos
   s4  a hundred parallel steps in one run (8 callers)
   s5  runs that wait for a signal, kill -9, restart, time until all are completed
+  e1  single-event appends of 16 callers through EventStoreDB's Go client to atone's server
+  e2  1,000,000 events read by a catch-up subscription of that client
+  p1  the views are built in SQLite from the log of 30,000 runs
 
-Each is set against the log alone, with the same appends, at the same concurrency, in the same process.`,
-		Example: "  atone bench --scenario s1 --callers 64\n  atone bench --scenario s5 --runs 2000 --json",
-		Args:    cobra.NoArgs,
+s1 to s5 are set against the log alone, with the same appends, at the same concurrency, in the same process; e1 and
+e2 against the same client and a server that does nothing. With --projections, s1 to s4 run with views beside them
+and without, in turns. With --log they run on EventStoreDB.`,
+		Example: `  atone bench --scenario s1 --callers 64
+  atone bench --scenario s5 --runs 2000 --json
+  atone bench --scenario s1 --projections
+  atone bench --scenario s1 --log 'esdb://localhost:2113?tls=false'`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
 			r, err := Run(cmd.Context(), o)
@@ -43,9 +53,11 @@ Each is set against the log alone, with the same appends, at the same concurrenc
 			return r.print(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1, s2, s3, s4 or s5")
-	cmd.Flags().IntVar(&o.Callers, "callers", 0, "callers that each do one run after the other (default: the scenario's)")
-	cmd.Flags().IntVar(&o.Runs, "runs", 0, "runs in all (default: the scenario's)")
+	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1 to s5, e1, e2 or p1")
+	cmd.Flags().IntVar(&o.Callers, "callers", 0, "callers that each do one run, or append, after the other (default: the scenario's)")
+	cmd.Flags().IntVar(&o.Runs, "runs", 0, "runs, or events, in all (default: the scenario's)")
+	cmd.Flags().StringVar(&o.Log, "log", "", "log of s1 to s4: esdb://… for EventStoreDB, esdb for atone's own server in this process (default: the embedded log)")
+	cmd.Flags().BoolVar(&o.Projections, "projections", false, "measure s1 to s4 with and without views running beside")
 	cmd.Flags().StringVar(&o.Data, "data", "", "directory for the log (default: a temporary one)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
@@ -59,14 +71,22 @@ func (r Result) print(out io.Writer) error {
 			fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{what}, args...)...)
 		}
 	}
-	row(true, "scenario", "%s, %d callers, %d runs in %.1f s", r.Scenario, r.Callers, r.Runs, r.Seconds)
-	row(true, "throughput", "%.0f runs/s", r.RunsPerSecond)
+	row(true, "scenario", "%s, %d callers, %d in %.1f s", r.Scenario, r.Callers, r.Runs, r.Seconds)
+	row(r.Log != "", "log", "%s", r.Log)
+	row(r.RunsPerSecond > 0, "throughput", "%.0f runs/s", r.RunsPerSecond)
 	row(r.StepsPerSecond > 0, "", "%.0f steps/s", r.StepsPerSecond)
-	row(true, "latency", "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms", r.P50, r.P95, r.P99)
+	row(r.EventsPerSecond > 0, "throughput", "%.0f events/s", r.EventsPerSecond)
+	for _, view := range slices.Sorted(maps.Keys(r.ViewEvents)) {
+		row(true, "", "%.0f events/s for the view %s alone", r.ViewEvents[view], view)
+	}
+	row(r.WithoutViews > 0, "without views", "%.0f runs/s; the ratio is %.2f", r.WithoutViews, r.ViewsRatio)
+	row(r.WithoutViews > 0, "views showed all", "%.2f s after the last run", r.ViewsBehindSeconds)
+	row(r.P50 > 0, "latency", "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms", r.P50, r.P95, r.P99)
 	row(r.FourAppends > 0, "four appends alone", "p50 %.2f ms", r.FourAppends)
 	row(r.RecoverySeconds > 0, "after the kill", "%.2f s until it took orders, %.2f s until all had ended", r.ReadySeconds, r.RecoverySeconds)
 	row(r.Ceiling > 0, "the log alone", "%.0f runs/s; the ratio is %.2f", r.Ceiling, r.Ratio)
-	row(true, "cost", "%.2f CPU seconds and %.0f KiB of disk for 1,000 runs, %.0f MiB of memory at the most", r.CPU, r.Disk*1000/1024, r.PeakRSS)
+	row(r.ClientCeiling > 0, "the client alone", "%.0f events/s; the ratio is %.2f", r.ClientCeiling, r.Ratio)
+	row(true, "cost", "%.2f CPU seconds and %.0f KiB of disk for 1,000, %.0f MiB of memory at the most", r.CPU, r.Disk*1000/1024, r.PeakRSS)
 	row(r.Appends > 0, "written", "%.1f appends and %.1f events for a run", r.Appends, r.Events)
 	return w.Flush()
 }

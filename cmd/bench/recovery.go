@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,12 +43,11 @@ func child(dir string) error {
 		return err
 	}
 	ctx := context.Background()
-	quiet := slog.New(slog.DiscardHandler)
 	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: quiet})
 	if err != nil {
 		return err
 	}
-	c, _, err := startCoordinator(ctx, log, quiet)
+	c, _, err := startCoordinator(ctx, log, embedded.config())
 	if err != nil {
 		return err
 	}
@@ -105,7 +103,6 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 	res.Disk = float64(dirSize(logDir)) / float64(res.Runs)
 
 	before, began := cpuTime(), time.Now()
-	quiet := slog.New(slog.DiscardHandler)
 	log, err := pebblelog.Open(logDir, pebblelog.Config{Logger: quiet})
 	if err != nil {
 		return res, err
@@ -113,7 +110,7 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 	defer log.Close()
 	sampler := &sampler{Log: log, late: true}
 	sampler.next.Store(true)
-	c, stop, err := startCoordinator(ctx, sampler, quiet)
+	c, stop, err := startCoordinator(ctx, sampler, embedded.config())
 	if err != nil {
 		return res, err
 	}

@@ -10,22 +10,25 @@ import (
 type Result struct {
 	Scenario string `json:"scenario"`
 	Callers  int    `json:"callers"`
-	Runs     int    `json:"runs"`
+	// Runs counts what was done in all: runs, or for e1 and e2 events.
+	Runs int `json:"runs"`
+	// Log says what the runs were kept in.
+	Log string `json:"log,omitempty"`
 	// Seconds is the wall time of the measured part.
 	Seconds       float64 `json:"seconds"`
-	RunsPerSecond float64 `json:"runs_per_second"`
+	RunsPerSecond float64 `json:"runs_per_second,omitempty"`
 	// P50, P95 and P99 are latencies of a run from the start's call to the known end.
-	P50 float64 `json:"p50_ms"`
-	P95 float64 `json:"p95_ms"`
-	P99 float64 `json:"p99_ms"`
+	P50 float64 `json:"p50_ms,omitempty"`
+	P95 float64 `json:"p95_ms,omitempty"`
+	P99 float64 `json:"p99_ms,omitempty"`
 	// CPU is user and system time of the whole process, the callers included.
 	CPU     float64 `json:"cpu_seconds_per_1000_runs"`
 	PeakRSS float64 `json:"peak_rss_mb"`
-	Disk    float64 `json:"disk_bytes_per_run"`
-	Ceiling float64 `json:"log_ceiling_runs_per_second"`
-	Ratio   float64 `json:"ratio_to_ceiling"`
-	Appends float64 `json:"appends_per_run"`
-	Events  float64 `json:"events_per_run"`
+	Disk    float64 `json:"disk_bytes_per_run,omitempty"`
+	Ceiling float64 `json:"log_ceiling_runs_per_second,omitempty"`
+	Ratio   float64 `json:"ratio_to_ceiling,omitempty"`
+	Appends float64 `json:"appends_per_run,omitempty"`
+	Events  float64 `json:"events_per_run,omitempty"`
 	// StepsPerSecond is given where a run has many steps.
 	StepsPerSecond float64 `json:"steps_per_second,omitempty"`
 	// FourAppends is the median of four sequential durable appends, for the scenario of one caller.
@@ -34,6 +37,18 @@ type Result struct {
 	RecoverySeconds float64 `json:"recovery_seconds,omitempty"`
 	// ReadySeconds is until the restarted coordinator takes orders.
 	ReadySeconds float64 `json:"ready_seconds,omitempty"`
+
+	// EventsPerSecond is how fast events were appended (e1), read (e2) or projected (p1).
+	EventsPerSecond float64 `json:"events_per_second,omitempty"`
+	// ClientCeiling is what the same client does against a server that does nothing; Ratio is to it.
+	ClientCeiling float64 `json:"client_ceiling_per_second,omitempty"`
+	// ViewEvents is EventsPerSecond of each view alone.
+	ViewEvents map[string]float64 `json:"view_events_per_second,omitempty"`
+	// WithoutViews is the throughput without views beside, ViewsRatio that with them to it.
+	WithoutViews float64 `json:"runs_per_second_without_projections,omitempty"`
+	ViewsRatio   float64 `json:"ratio_with_projections,omitempty"`
+	// ViewsBehindSeconds is how long after the last run the views showed all of them.
+	ViewsBehindSeconds float64 `json:"projections_behind_seconds,omitempty"`
 }
 
 // cpuTime returns the process's user and system time.
@@ -52,6 +67,12 @@ func peakRSS() float64 {
 		return 0
 	}
 	return float64(u.Maxrss) / 1024 // Linux counts in KiB
+}
+
+// median returns the middle value; it sorts them.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 // percentile returns the p-th percentile of latencies in milliseconds; it sorts them.

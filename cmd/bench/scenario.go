@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -24,12 +23,17 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // Options says what to measure.
 type Options struct {
-	// Scenario is s1, s2, s3, s4 or s5.
+	// Scenario is s1 to s5, e1, e2 or p1.
 	Scenario string
+	// Log is the log of s1 to s4: empty for the embedded one, a connection string (esdb://…) for
+	// EventStoreDB, "esdb" for atone's own EventStoreDB server over the embedded log, in this process.
+	Log string
+	// Projections measures s1 to s4 with and without views running beside them.
+	Projections bool
 	// Callers start runs and wait for them, each one after the other; Runs is their number in all.
 	// 0 means the scenario's own.
 	Callers, Runs int
-	// Data is the directory for the log; empty means a temporary one, removed at the end.
+	// Data is the directory for logs and views; empty means a temporary one, removed at the end.
 	Data string
 }
 
@@ -40,6 +44,8 @@ type scenario struct {
 	callers, runs int
 	one           runOne
 	steps         int
+	engine        engine
+	views         bool // run views beside
 }
 
 var scenarios = map[string]scenario{
@@ -82,30 +88,44 @@ func runFanOut(ctx context.Context, c *saga.Coordinator) error {
 
 // Run measures a scenario.
 func Run(ctx context.Context, o Options) (Result, error) {
-	if o.Scenario == "s5" {
-		return runRecovery(ctx, o)
-	}
 	sc, ok := scenarios[o.Scenario]
-	if !ok {
-		return Result{}, fmt.Errorf("unknown scenario %q: use s1, s2, s3, s4 or s5", o.Scenario)
+	if !ok && (o.Log != "" || o.Projections) {
+		return Result{}, errors.New("--log and --projections are for s1, s2, s3 and s4: leave them out")
 	}
-	if o.Callers > 0 {
-		sc.callers = o.Callers
+	if client, is := clientScenarios[o.Scenario]; is {
+		return runClient(ctx, o, client)
 	}
-	if o.Runs > 0 {
-		sc.runs = o.Runs
+	switch {
+	case o.Scenario == "s5":
+		return runRecovery(ctx, o)
+	case o.Scenario == "p1":
+		return runRebuild(ctx, o)
+	case !ok:
+		return Result{}, fmt.Errorf("unknown scenario %q: use s1, s2, s3, s4, s5, e1, e2 or p1", o.Scenario)
+	}
+	sc.callers, sc.runs, sc.engine = orElse(o.Callers, sc.callers), orElse(o.Runs, sc.runs), engine(o.Log)
+	if o.Projections {
+		return runWithViews(ctx, o, sc)
 	}
 	dir, remove, err := dataDir(o.Data)
 	if err != nil {
 		return Result{}, err
 	}
 	defer remove()
-	res := Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs}
+	res := Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs, Log: sc.engine.name()}
 	sample, err := measureRuns(ctx, filepath.Join(dir, "runs"), sc, &res)
 	if err != nil {
 		return res, err
 	}
 	return res, measureCeiling(ctx, filepath.Join(dir, "ceiling"), sc, sample, &res)
+}
+
+// orElse returns n, or the other where n is 0.
+func orElse(n, other int) int {
+	if n > 0 {
+		return n
+	}
+	return other
 }
 
 func dataDir(dir string) (string, func(), error) {
@@ -117,47 +137,72 @@ func dataDir(dir string) (string, func(), error) {
 }
 
 // measureRuns runs the scenario on a coordinator and returns the appends of one of its runs.
-func measureRuns(ctx context.Context, dir string, sc scenario, res *Result) ([][]domain.NewEvent, error) {
-	quiet := slog.New(slog.DiscardHandler)
-	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: quiet})
+func measureRuns(ctx context.Context, dir string, sc scenario, res *Result) (sample [][]domain.NewEvent, err error) {
+	log, closeLog, err := sc.engine.open(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { err = errors.Join(err, closeLog()) }()
 	sampler := &sampler{Log: log}
-	c, stop, err := startCoordinator(ctx, sampler, quiet)
+	c, stop, err := startCoordinator(ctx, sampler, sc.engine.config())
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if !sc.views {
+		err := res.measure(ctx, dir, sc, c, sampler)
+		return sampler.take(), err
+	}
+	views, err := startViews(ctx, filepath.Join(dir, "views"), log, projections.All()...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, views.stop()) }()
+	if err := res.measure(ctx, dir, sc, c, sampler); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	last, err := lastOfRuns(ctx, log)
+	if err == nil {
+		err = views.reach(ctx, last)
+	}
+	res.ViewsBehindSeconds = time.Since(began).Seconds()
+	return sampler.take(), err
+}
+
+// measure warms up, has one run sampled, and fills in the result.
+func (r *Result) measure(ctx context.Context, dir string, sc scenario, c *saga.Coordinator, sampler *sampler) error {
 	one := func(ctx context.Context) error { return sc.one(ctx, c) }
-	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil { // warm up
-		return nil, errors.Join(err, stop())
+	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil {
+		return err
 	}
 	sampler.next.Store(true)
 	if err := one(ctx); err != nil {
-		return nil, errors.Join(err, stop())
+		return err
 	}
-	before, appends, events, disk := cpuTime(), c.Stats().Appends.Load(), c.Stats().Events.Load(), dirSize(dir)
+	logDir := filepath.Join(dir, "log")
+	before, appends, events, disk := cpuTime(), c.Stats().Appends.Load(), c.Stats().Events.Load(), dirSize(logDir)
 	began := time.Now()
 	latencies, err := repeat(ctx, sc.callers, sc.runs, one)
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return err
 	}
-	res.Seconds = time.Since(began).Seconds()
+	r.Seconds = time.Since(began).Seconds()
 	n := float64(sc.runs)
-	res.RunsPerSecond = n / res.Seconds
-	res.StepsPerSecond = res.RunsPerSecond * float64(sc.steps)
-	res.CPU = (cpuTime() - before).Seconds() / n * 1000
-	res.Appends = float64(c.Stats().Appends.Load()-appends) / n
-	res.Events = float64(c.Stats().Events.Load()-events) / n
-	res.Disk = float64(dirSize(dir)-disk) / n
-	res.PeakRSS = peakRSS()
-	res.P50, res.P95, res.P99 = percentile(latencies, 50), percentile(latencies, 95), percentile(latencies, 99)
-	return sampler.take(), stop()
+	r.RunsPerSecond = n / r.Seconds
+	r.StepsPerSecond = r.RunsPerSecond * float64(sc.steps)
+	r.CPU = (cpuTime() - before).Seconds() / n * 1000
+	r.Appends = float64(c.Stats().Appends.Load()-appends) / n
+	r.Events = float64(c.Stats().Events.Load()-events) / n
+	r.Disk = float64(dirSize(logDir)-disk) / n
+	r.PeakRSS = peakRSS()
+	r.P50, r.P95, r.P99 = percentile(latencies, 50), percentile(latencies, 95), percentile(latencies, 99)
+	return nil
 }
 
-func startCoordinator(ctx context.Context, log domain.Log, logger *slog.Logger) (*saga.Coordinator, func() error, error) {
-	c, err := saga.New(saga.Config{Log: log, Logger: logger})
+func startCoordinator(ctx context.Context, log domain.Log, cfg saga.Config) (*saga.Coordinator, func() error, error) {
+	cfg.Log = log
+	c, err := saga.New(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -207,12 +252,12 @@ func repeat(ctx context.Context, callers, runs int, one func(context.Context) er
 }
 
 // measureCeiling has the log alone do the appends of as many runs at the same concurrency.
-func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]domain.NewEvent, res *Result) error {
-	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: slog.New(slog.DiscardHandler)})
+func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]domain.NewEvent, res *Result) (err error) {
+	log, closeLog, err := sc.engine.open(dir)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { err = errors.Join(err, closeLog()) }()
 	one := func(ctx context.Context) error { return replay(ctx, log, sample) }
 	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil {
 		return err

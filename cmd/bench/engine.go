@@ -1,0 +1,81 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// engine is the log that a scenario runs on: the embedded one where it is empty, atone's own
+// EventStoreDB server over the embedded one where it is "esdb", else the cluster of a connection string.
+type engine string
+
+const (
+	embedded engine = ""
+	served   engine = "esdb"
+)
+
+func (e engine) name() string {
+	switch e {
+	case embedded:
+		return "embedded"
+	case served:
+		return "atone's EventStoreDB server over the embedded log, same process"
+	}
+	return "EventStoreDB"
+}
+
+// open returns the log and what closes it and all behind it.
+func (e engine) open(dir string) (domain.Log, func() error, error) {
+	connection := string(e)
+	closeAll := func() error { return nil }
+	if e == embedded || e == served {
+		log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
+		if err != nil || e == embedded {
+			return log, log.Close, err
+		}
+		address, stop, err := serve(log)
+		if err != nil {
+			return nil, nil, errors.Join(err, log.Close())
+		}
+		connection = "esdb://" + address + "?tls=false"
+		closeAll = func() error { return errors.Join(stop(), log.Close()) }
+	}
+	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: quiet})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("--log: %w", err), closeAll())
+	}
+	return log, func() error { return errors.Join(log.Close(), closeAll()) }, nil
+}
+
+// serve serves a log to EventStoreDB clients on a free port of this machine.
+func serve(log domain.Log) (address string, stop func() error, err error) {
+	server, err := esdbserver.New(esdbserver.Config{Log: log, Reserved: []string{}, Logger: quiet})
+	if err != nil {
+		return "", nil, err
+	}
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listen for EventStoreDB clients: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, lis) }()
+	return lis.Addr().String(), func() error { cancel(); return <-ended }, nil
+}
+
+// config is how a coordinator runs on the log: on a cluster it shares the runs with others.
+func (e engine) config() saga.Config {
+	return saga.Config{Logger: quiet, Shared: e != embedded, Node: "bench"}
+}
