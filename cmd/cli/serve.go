@@ -118,7 +118,11 @@ func (n *node) serve(ctx context.Context, all []service) error {
 	var running sync.WaitGroup
 	for i, s := range all {
 		running.Go(func() {
-			if errs[i] = s.run(ctx, n); errs[i] != nil {
+			err := s.run(ctx, n)
+			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				return // it was interrupted while it started, which is no failure
+			}
+			if errs[i] = err; err != nil {
 				stop()
 			}
 		})
