@@ -1,5 +1,7 @@
 package webui
 
+// This file is long because the layout of every kind of node shares the same few coordinates.
+
 import (
 	"fmt"
 	"slices"
@@ -12,6 +14,8 @@ import (
 
 // graph is a plan laid out as a drawing. Lengths are in pixels.
 type graph struct {
+	// Run is the run that the drawing is of, if it is of one.
+	Run   string
 	W, H  int
 	Boxes []box
 	Nodes []node

@@ -75,8 +75,9 @@ func TestThousandSteps(t *testing.T) {
 	b.keys("+")
 	b.holds(`document.querySelector("#timeline").className === "tl z1"`)
 	t.Logf("zoom: %v", time.Since(begun))
-	frame := run(b, chromedp.Evaluate[float64](`(() => { const a = performance.now(); scrollTo(0, document.body.scrollHeight); document.body.offsetHeight; return performance.now() - a })()`))
+	frame := run(b, chromedp.Evaluate[float64](`(() => { const a = performance.now(); const tl = document.querySelector("#timeline"); tl.scrollTo(0, tl.scrollHeight); tl.offsetHeight; return performance.now() - a })()`))
 	t.Logf("scroll to the end: %.1f ms", frame)
-	b.holds(`scrollY > 5000`)
+	b.holds(`document.querySelector("#timeline").scrollTop > 5000`)
+	b.shoot("thousand-steps-end")
 	b.clean()
 }

@@ -88,7 +88,7 @@ type runPage struct {
 	Undo     machine.Preview
 	Steps    []stepRow
 	Lasted   time.Duration
-	Done     int
+	Done     int64
 	Mermaid  string
 }
 
@@ -147,6 +147,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		d.Timeline = readHistory(t.facts, v.Now).draw(t.state, d.Show, d.Linear)
 	case "plan":
 		d.Graph = drawPlan(t.plan, phasesOf(t.state))
+		d.Graph.Run = id.String()
 	case "audit":
 		d.Story = projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret))
 	case "undo":
@@ -238,6 +239,9 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 	v := h.view(r, who, "runs", path)
 	for _, s := range t.steps(v.Now) {
 		if s.Path == path {
+			if settledWell(s.Phase) {
+				s.Cause = nil // the failures on the way are told among its events
+			}
 			d.Step, found = s, true
 		}
 	}
@@ -252,4 +256,9 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 	v.D = d
 	h.render(w, r, http.StatusOK, "step", v)
 	return nil
+}
+
+// settledWell reports whether nothing is left to be worried about.
+func settledWell(p machine.Phase) bool {
+	return p == machine.Done || p == machine.Undone || p == machine.Skipped
 }

@@ -321,7 +321,11 @@ func about(st *machine.Step, prefix string) string {
 	if item == nil || !strings.HasSuffix(prefix, "/") || len(item) > 24 || strings.ContainsAny(string(item), "{[\\") {
 		return ""
 	}
-	return strings.Trim(string(item), `"`)
+	text := strings.Trim(string(item), `"`)
+	if strings.HasPrefix(st.Path, prefix+text+"/") {
+		return "" // the item is its own number
+	}
+	return text
 }
 
 // name leaves out of a path what the row above says.

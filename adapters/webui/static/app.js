@@ -220,6 +220,10 @@
     history.replaceState(null, "", url);
   }
 
+  // A step that the address names is unfolded.
+  const named = location.hash.startsWith("#s-") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named) addEventListener("load", () => { named.open = true; named.scrollIntoView({ block: "center" }); });
+
   tell();
   count();
   setInterval(() => { if (!document.hidden) tell(); }, 1000);
