@@ -139,8 +139,9 @@ func (a *actor) work(own *request) {
 		more := len(a.inbox) > 0
 		a.mu.Unlock()
 		if own == nil && more {
-			go a.work(nil)
-			return
+			if a.c.goBackground(func(context.Context) { a.work(nil) }) {
+				return
+			}
 		}
 	}
 }

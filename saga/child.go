@@ -102,7 +102,7 @@ func (a *actor) tellParent() {
 	if p == nil {
 		return
 	}
-	in := machine.ChildSeen{Step: p.Step, Run: a.id, State: a.state.End, Output: a.state.Output, Cause: a.state.Cause}
+	in := machine.ChildSeen{Step: p.Step, Run: a.id, State: a.state.End, Output: a.state.Output, Cause: a.state.Cause, PastPivot: a.state.PastPivot}
 	a.c.persist("report to parent", childRef{parent: p.Run, step: p.Step, run: a.id}, func(ctx context.Context) error {
 		err := a.c.submit(ctx, p.Run, in)
 		if isRefusal(err) || errors.Is(err, ErrNotFound) {

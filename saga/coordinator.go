@@ -42,9 +42,12 @@ type Coordinator struct {
 	endLife    context.CancelFunc
 	failed     chan error // has an element when the log can't be written any more
 	background sync.WaitGroup
-	appended   atomic.Int64 // events appended, for the checkpoint
-	lastStart  atomic.Int64 // see startTime
-	stats      Stats
+	// backgroundMu guards backgroundEnds, which is set when nothing more may join the background.
+	backgroundMu   sync.Mutex
+	backgroundEnds bool
+	appended       atomic.Int64 // events appended, for the checkpoint
+	lastStart      atomic.Int64 // see startTime
+	stats          Stats
 }
 
 const (
@@ -116,7 +119,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 	defer func() {
 		c.state.Store(stateStopped)
 		c.endLife()
-		c.background.Wait()
+		c.endBackground()
 		close(c.stopped)
 	}()
 	if err := c.publishPlans(ctx); err != nil {
@@ -156,13 +159,24 @@ func (c *Coordinator) fail(err error) {
 	}
 }
 
-// goBackground runs f until the coordinator's life ends.
-func (c *Coordinator) goBackground(f func(ctx context.Context)) {
-	c.background.Add(1)
-	go func() {
-		defer c.background.Done()
-		f(c.life)
-	}()
+// goBackground runs f until the coordinator's life ends. It returns false, and does not run f, once
+// Run waits for what is in the background: what f was to do is derived again at the next start.
+func (c *Coordinator) goBackground(f func(ctx context.Context)) bool {
+	c.backgroundMu.Lock()
+	defer c.backgroundMu.Unlock()
+	if c.backgroundEnds {
+		return false
+	}
+	c.background.Go(func() { f(c.life) })
+	return true
+}
+
+// endBackground waits for everything in the background.
+func (c *Coordinator) endBackground() {
+	c.backgroundMu.Lock()
+	c.backgroundEnds = true
+	c.backgroundMu.Unlock()
+	c.background.Wait()
 }
 
 // startMessages connects the coordinator with its workers.

@@ -202,6 +202,7 @@ func TestChildPastItsPivotKeepsItsParentFromTurningBack(t *testing.T) {
 		<-running
 		cancelled := c.Cancel(r.t.Context(), run.ID, "too late?")
 		close(goOn)
+		time.Sleep(10 * time.Minute)
 		out, err := finished(r.t, run)
 		var stuck *saga.Stuck
 		if errors.As(err, &stuck) {

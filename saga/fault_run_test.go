@@ -87,5 +87,6 @@ func TestPanicIsAFailureWithItsStack(t *testing.T) {
 		require.ErrorAs(r.t, err, &comp)
 		require.Contains(r.t, comp.Cause.Message, "boom")
 		require.Contains(r.t, comp.Cause.Stack, "fault_run_test.go")
+		require.Equal(r.t, []string{"a", "a", "a", "undo a"}, r.called(), "a panic does not say that nothing was done")
 	})
 }

@@ -247,12 +247,17 @@ type ChildSeen struct {
 	State  domain.RunState
 	Output json.RawMessage
 	Cause  *domain.Failure
+	// PastPivot means that the child completed and can't be undone.
+	PastPivot bool
 }
 
 func (in ChildSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
+	}
+	if in.PastPivot && in.State == domain.RunIsCompleted && st.Child == in.Run && st.Phase == Undoing {
+		return ChildRefused{Step: in.Step, Reason: "child run " + in.Run.String() + " can't be undone: " + ErrPastPivot.Error()}.decide(s, time.Time{})
 	}
 	// A child that completed before it heard that it must turn back has not ended for its parent.
 	if st.Child != in.Run || st.Phase != Waiting && (st.Phase != Undoing || in.State == domain.RunIsCompleted) {
