@@ -117,6 +117,18 @@ func commands(env *environment) []*cobra.Command {
 		newSagasCommand(env),
 		newActionsCommand(env),
 		newVersionCommand(env),
+
+		newRunsCommand(env),
+		newAuditCommand(env),
+		newWhyCommand(env),
+		newUndoPreviewCommand(env),
+		newIncidentsCommand(env),
+		newStatsCommand(env),
+		newBulkCommand(env),
+		newEmitCommand(env),
+		newExportCommand(env),
+		newTokenCommand(env),
+		newProjectionsCommand(env),
 	}
 	return append(list, newActCommands(env)...)
 }

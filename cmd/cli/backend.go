@@ -28,6 +28,7 @@ type backend interface {
 	Follow(ctx context.Context, id domain.RunID) iter.Seq2[projections.StoryRow, error]
 	// Act does what a person wants done to a run.
 	Act(ctx context.Context, id domain.RunID, a act) error
+	questions
 	// Close ends the work; what was begun is recorded and goes on later.
 	Close() error
 }
@@ -83,6 +84,13 @@ type act struct {
 
 // open opens the backend. The caller closes it.
 func (env *environment) open(ctx context.Context) (backend, error) {
+	c, err := env.client()
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		return &remoteBackend{c}, nil
+	}
 	return openLocal(ctx, env)
 }
 

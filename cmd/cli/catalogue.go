@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,20 +16,18 @@ func newSagasCommand(env *environment) *cobra.Command {
 	var mermaid bool
 	cmd := &cobra.Command{
 		Use:   "sagas [SAGA]",
-		Short: "List the sagas that this program can run",
+		Short: "List the sagas that this program, or the server, can run",
 		Args:  usage(cobra.MaximumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := env.catalogue()
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := env.sagas(cmd.Context())
 			if err != nil {
 				return err
 			}
-			list := c.Sagas()
 			if len(args) == 1 {
-				one, err := c.Saga(args[0], 0)
-				if err != nil {
-					return err
+				list = slices.DeleteFunc(list, func(s saga.SagaInfo) bool { return s.Name != args[0] || !s.Latest })
+				if len(list) == 0 {
+					return fmt.Errorf("%q: %w", args[0], saga.ErrUnknownSaga)
 				}
-				list = []saga.SagaInfo{one}
 			}
 			return env.printSagas(list, mermaid)
 		},
@@ -62,14 +61,14 @@ func (env *environment) printSagas(list []saga.SagaInfo, mermaid bool) error {
 func newActionsCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "actions",
-		Short: "List the actions that this program can run",
+		Short: "List the actions that this program, or the server, can run",
 		Args:  usage(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			c, err := env.catalogue()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := env.actions(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return env.printActions(c.Actions())
+			return env.printActions(list)
 		},
 	}
 }

@@ -190,7 +190,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitError, "read the payload"},
 		{[]string{"start", "calc", "-l", "green"}, ExitUsage, "NAME=VALUE"},
 		{[]string{"start", "clac"}, ExitNotFound, "`prog sagas`"},
-		{[]string{"start", "calc", "-d", `"text"`}, ExitError, "bad input"},
+		{[]string{"start", "calc", "-d", `"text"`}, ExitUsage, "bad input"},
 		{[]string{"show", "17"}, ExitUsage, "give its id, or SAGA:KEY"},
 		{[]string{"cancel", "calc:none"}, ExitNotFound, "check the run's id"},
 		{[]string{"resolve", "calc:none"}, ExitUsage, "--skip"},
@@ -220,7 +220,7 @@ func TestDirectoryInUseHasItsOwnCode(t *testing.T) {
 	defer log.Close()
 	_, errs, code := prog(t, testApp(), dir, "show", "calc:x")
 	require.Equal(t, ExitInUse, code)
-	require.Contains(t, errs, "next: stop the process that has it open")
+	require.Contains(t, errs, "next: a server runs on it: talk to that with --server URL")
 }
 
 func TestCatalogueNeedsNoDirectory(t *testing.T) {

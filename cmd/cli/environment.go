@@ -24,6 +24,7 @@ type environment struct {
 	app App
 	Streams
 	getenv func(string) string
+	connection
 
 	data    string
 	output  string
@@ -33,6 +34,7 @@ type environment struct {
 
 func (env *environment) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&env.data, "data", env.getenv("ATONE_DATA"), "the data directory (ATONE_DATA)")
+	env.connection.addFlags(f)
 	f.VarP((*outputFlag)(&env.output), "output", "o", "how to print: table or json")
 	f.StringVar(&env.actor, "actor", env.getenv("ATONE_ACTOR"), "who acts, for the audit trail (ATONE_ACTOR; default: you)")
 	f.BoolVarP(&env.verbose, "verbose", "v", false, "log what goes on to standard error")
@@ -63,16 +65,18 @@ func (env *environment) json() bool { return env.output == "json" }
 
 // withActor names the person who acts.
 func (env *environment) withActor(ctx context.Context) context.Context {
-	name := env.actor
-	if name == "" {
-		if u, err := user.Current(); err == nil {
-			name = u.Username
-		}
+	return saga.WithActor(ctx, env.who())
+}
+
+// who is the person who acts.
+func (env *environment) who() string {
+	if env.actor != "" {
+		return env.actor
 	}
-	if name == "" {
-		name = "cli"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
 	}
-	return saga.WithActor(ctx, name)
+	return "cli"
 }
 
 // logger returns what a command logs to: warnings, or everything with --verbose.

@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -28,6 +30,9 @@ const (
 	ExitNotFound    Exit = 8  // no such run, saga or action
 	ExitRefused     Exit = 9  // the run's state, or its key, does not allow it
 	ExitInUse       Exit = 10 // another process has the data directory
+	ExitDenied      Exit = 11 // the server wants another token
+	ExitTampered    Exit = 12 // the log is not as it was written
+	ExitUnreachable Exit = 13 // the server does not answer, or is not ready
 	ExitInterrupted Exit = 130
 )
 
@@ -46,6 +51,9 @@ var exitTexts = []struct {
 	{ExitNotFound, "no such run, saga or action"},
 	{ExitRefused, "the state of the run, or its key, does not allow it"},
 	{ExitInUse, "another process has the data directory open"},
+	{ExitDenied, "the server wants a token, or one that allows more"},
+	{ExitTampered, "audit verify: the log is not as it was written"},
+	{ExitUnreachable, "the server does not answer, or is not ready"},
 	{ExitInterrupted, "interrupted"},
 }
 
@@ -94,7 +102,7 @@ func exitOf(err error) Exit {
 		return false
 	}
 	switch {
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), is(saga.ErrBadInput, projections.ErrBadCursor, auth.ErrBadToken):
 		return ExitUsage
 	case errors.As(err, &compensated):
 		return ExitCompensated
@@ -106,16 +114,18 @@ func exitOf(err error) Exit {
 		return ExitAbandoned
 	case is(errUnfinished):
 		return ExitUnfinished
-	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep):
+	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, projections.ErrUnknownView, auth.ErrNoToken):
 		return ExitNotFound
-	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrKeyConflict):
+	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrKeyConflict, auth.ErrNameTaken):
 		return ExitRefused
 	case is(pebblelog.ErrLocked):
 		return ExitInUse
+	case is(errTampered):
+		return ExitTampered
 	case is(context.Canceled):
 		return ExitInterrupted
 	}
-	return ExitError
+	return exitOfServer(err)
 }
 
 // advice says what to do next about an error, or nothing where the error says it itself.
@@ -127,6 +137,8 @@ func (env *environment) advice(err error) string {
 	switch {
 	case errors.As(err, &wrong):
 		return fmt.Sprintf("see `%s help`", name)
+	case errors.Is(err, auth.ErrNameTaken):
+		return "revoke the token of that name, or choose another"
 	case errors.As(err, &stuck):
 		return fmt.Sprintf("`%[1]s show %[2]s` tells more; mend the cause and `%[1]s retry %[2]s`, or use resolve or abandon", name, stuck.Run)
 	case errors.As(err, &compensated):
@@ -134,7 +146,7 @@ func (env *environment) advice(err error) string {
 	case errors.Is(err, errUnfinished):
 		return "it goes on while a server runs; wait longer with --timeout"
 	case errors.Is(err, saga.ErrNotFound):
-		return "check the run's id and --data; a run that was started with a key can be named SAGA:KEY"
+		return "check the run's id and --data or --server; a run that was started with a key can be named SAGA:KEY"
 	case errors.Is(err, saga.ErrUnknownSaga):
 		return fmt.Sprintf("`%s sagas` lists what this program can run", name)
 	case errors.Is(err, saga.ErrUnknownAction):
@@ -146,7 +158,7 @@ func (env *environment) advice(err error) string {
 	case errors.Is(err, saga.ErrPastPivot):
 		return "let it go on, or abandon it"
 	case errors.Is(err, pebblelog.ErrLocked):
-		return "stop the process that has it open, or name another directory with --data"
+		return "a server runs on it: talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070; or stop it"
 	}
-	return ""
+	return adviceOfServer(err)
 }

@@ -129,6 +129,8 @@ type localBackend struct {
 	env  *environment
 	log  *pebblelog.Log // while there is no node
 	node *node
+	// views are those that a question has opened, by name; they read the log.
+	views map[string]*localViews
 }
 
 func openLocal(_ context.Context, env *environment) (backend, error) {
@@ -159,7 +161,7 @@ func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, erro
 		return b.node.coordinator, nil
 	}
 	if b.log != nil {
-		if err := b.log.Close(); err != nil {
+		if err := errors.Join(b.closeViews(), b.log.Close()); err != nil {
 			return nil, err
 		}
 		b.log = nil
@@ -173,7 +175,7 @@ func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, erro
 }
 
 func (b *localBackend) Close() error {
-	var errs []error
+	errs := []error{b.closeViews()}
 	if b.node != nil {
 		errs = append(errs, b.node.close())
 	}

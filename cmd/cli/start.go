@@ -102,6 +102,9 @@ func (env *environment) start(ctx context.Context, r startRequest, w waiting) er
 			return env.printJSON(result{Run: id, State: domain.RunRunning})
 		}
 		_, err = fmt.Fprintln(env.Out, id)
+		if env.remote() {
+			return err
+		}
 		_, hint := fmt.Fprintf(env.Err, "started; it goes on while `%s serve` runs on %s, or with --wait\n", env.app.Name, env.data)
 		return errors.Join(err, hint)
 	})

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/atonehq/atone/adapters/httpapi"
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// quiet is the logger for what runs beside a command: its errors are returned as well.
+func (env *environment) quiet() *slog.Logger {
+	if env.verbose {
+		return env.logger(slog.LevelDebug)
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (b *localBackend) Story(ctx context.Context, id domain.RunID) (*projections.Story, error) {
+	log, err := b.reader()
+	if err != nil {
+		return nil, err
+	}
+	return projections.TellStory(ctx, log, id)
+}
+
+func (b *localBackend) Events(ctx context.Context, id domain.RunID) iter.Seq2[wire.Event, error] {
+	return func(yield func(wire.Event, error) bool) {
+		log, err := b.reader()
+		if err != nil {
+			yield(wire.Event{}, err)
+			return
+		}
+		var secret projections.Fields
+		any := false
+		for r, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
+			if err == nil && !any {
+				any = true
+				secret, err = secretsOf(ctx, log, &r)
+			}
+			if err != nil {
+				yield(wire.Event{}, err)
+				return
+			}
+			if !yield(httpapi.EventOf(&r, secret), nil) {
+				return
+			}
+		}
+		if !any {
+			yield(wire.Event{}, fmt.Errorf("%s: %w", id, saga.ErrNotFound))
+		}
+	}
+}
+
+// secretsOf returns the secret fields of the run that begins with the event.
+func secretsOf(ctx context.Context, log projections.Source, first *domain.Recorded) (projections.Fields, error) {
+	f, err := domain.DecodeFact(first)
+	if err != nil {
+		return nil, err
+	}
+	started, ok := f.Event.(*domain.RunStarted)
+	if !ok {
+		return nil, fmt.Errorf("%s begins with %s: it is no run", first.Stream, first.Type)
+	}
+	return projections.SecretFields(ctx, log, started.Plan)
+}
+
+// fold reads how a run stands.
+func (b *localBackend) fold(ctx context.Context, id domain.RunID) (*machine.State, error) {
+	log, err := b.reader()
+	if err != nil {
+		return nil, err
+	}
+	return saga.FoldAt(ctx, log, id, saga.Latest)
+}
+
+func (b *localBackend) Why(ctx context.Context, id domain.RunID) (machine.Reason, error) {
+	s, err := b.fold(ctx, id)
+	if err != nil {
+		return machine.Reason{}, err
+	}
+	return machine.Why(s, time.Now()), nil
+}
+
+func (b *localBackend) PreviewCancel(ctx context.Context, id domain.RunID) (machine.Preview, error) {
+	s, err := b.fold(ctx, id)
+	if err != nil {
+		return machine.Preview{}, err
+	}
+	secret := projections.Fields(s.Plan.Secret)
+	p := machine.PreviewCancel(s, time.Now())
+	for i := range p.Steps {
+		p.Steps[i].Input, p.Steps[i].Output = projections.Redact(p.Steps[i].Input, secret), projections.Redact(p.Steps[i].Output, secret)
+	}
+	return p, nil
+}
+
+func (b *localBackend) Bulk(ctx context.Context, r saga.BulkRequest) (saga.BulkReport, error) {
+	c, err := b.coordinator(ctx)
+	if err != nil {
+		return saga.BulkReport{}, err
+	}
+	return c.Bulk(ctx, r)
+}
+
+func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error) {
+	c, err := b.coordinator(ctx)
+	if err != nil {
+		return saga.Emitted{}, err
+	}
+	return c.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+}
+
+// tokens returns the tokens of the log. The directory need not have one yet: the first token is
+// made before a server that asks for it starts.
+func (b *localBackend) tokens(ctx context.Context) (*auth.Tokens, error) {
+	if b.node == nil && b.log == nil {
+		log, err := b.env.openLog(b.env.logger(slog.LevelWarn), false)
+		if err != nil {
+			return nil, err
+		}
+		b.log = log
+	}
+	log, err := b.reader()
+	if err != nil {
+		return nil, err
+	}
+	t := auth.NewTokens(log, nil)
+	return t, t.Load(ctx)
+}
+
+func (b *localBackend) Tokens(ctx context.Context) ([]wire.Token, error) {
+	t, err := b.tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []wire.Token{}
+	for _, tok := range t.List() {
+		out = append(out, tokenOf(&tok))
+	}
+	return out, nil
+}
+
+func tokenOf(t *auth.Token) wire.Token {
+	id := t.Identity()
+	return wire.Token{ID: t.ID, Name: t.Name, Scopes: id.ScopeNames(), Sagas: t.Sagas, Created: t.Created, By: t.By, Expires: t.Expires, Revoked: t.Revoked}
+}
+
+func (b *localBackend) CreateToken(ctx context.Context, n wire.NewToken) (wire.CreatedToken, error) {
+	scopes, err := auth.ParseScopes(n.Scopes)
+	if err != nil {
+		return wire.CreatedToken{}, usageError{err}
+	}
+	t, err := b.tokens(ctx)
+	if err != nil {
+		return wire.CreatedToken{}, err
+	}
+	tok, secret, err := t.Create(ctx, auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: b.env.who()})
+	if err != nil {
+		return wire.CreatedToken{}, err
+	}
+	return wire.CreatedToken{Token: tokenOf(&tok), Secret: secret}, nil
+}
+
+func (b *localBackend) RevokeToken(ctx context.Context, name string) error {
+	t, err := b.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	return t.Revoke(ctx, name, b.env.who())
+}

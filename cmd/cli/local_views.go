@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// localViews keeps views of a data directory up to date while a command asks them.
+type localViews struct {
+	store  *sqlite.Store
+	runner *projections.Runner
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+// openViews opens the views, and only these, over the log.
+func (b *localBackend) openViews(list ...projections.View) (*localViews, error) {
+	log, err := b.reader()
+	if err != nil {
+		return nil, err
+	}
+	data, err := b.env.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(sqlite.Config{Dir: viewsDir(data)})
+	if err != nil {
+		return nil, err
+	}
+	runner, err := projections.New(projections.Config{Source: log, Store: store, Views: list, Linger: -1, Logger: b.env.quiet()})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	v := &localViews{store: store, runner: runner, stop: stop, ended: make(chan error, 1)}
+	go func() { v.ended <- runner.Run(ctx) }()
+	return v, nil
+}
+
+func (v *localViews) close() error {
+	v.stop()
+	return errors.Join(<-v.ended, v.store.Close())
+}
+
+// ask calls f with a view that has caught up with the log.
+func (b *localBackend) ask(ctx context.Context, view projections.View, f func(r *projections.Reader) error) error {
+	v := b.views[view.Name]
+	if v == nil {
+		var err error
+		if v, err = b.openViews(view); err != nil {
+			return err
+		}
+		if b.views == nil {
+			b.views = make(map[string]*localViews)
+		}
+		b.views[view.Name] = v
+	}
+	if err := b.catchUp(ctx, v, view.Name); err != nil {
+		return err
+	}
+	return f(v.runner.Reader())
+}
+
+// closeViews closes what ask has opened. It is called before the log is closed.
+func (b *localBackend) closeViews() error {
+	var errs []error
+	for _, v := range b.views {
+		errs = append(errs, v.close())
+	}
+	b.views = nil
+	return errors.Join(errs...)
+}
+
+// patience is how long a view may take before people are told how far it is.
+const patience = time.Second
+
+// catchUp waits until the view has come to the end of the log. The first question that is asked of a data
+// directory builds the view; people see how far that is.
+func (b *localBackend) catchUp(ctx context.Context, v *localViews, view string) error {
+	log, err := b.reader()
+	if err != nil {
+		return err
+	}
+	var end domain.Position
+	for r, err := range log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		if err != nil {
+			return err
+		}
+		end = r.Position
+		break
+	}
+	for {
+		err := v.runner.AtLeast(ctx, view, end, patience)
+		if !errors.Is(err, projections.ErrBehind) {
+			return errors.Join(err, b.built(ctx, v, view))
+		}
+		all, err := v.runner.Status(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if all[i].View != view {
+				continue
+			}
+			if all[i].Err != nil {
+				return fmt.Errorf("build the view %s: %w: free what is missing, or remove %s: it is built anew from the log", view, all[i].Err, viewsDir(b.env.data))
+			}
+			if _, _, terminal := tty.Size(b.env.Err); terminal {
+				_, _ = fmt.Fprintf(b.env.Err, "building the view %s: %d events to go\n", view, all[i].LagEvents) // only a show
+			}
+		}
+	}
+}
+
+// built waits until a view without events is there to be asked.
+func (b *localBackend) built(ctx context.Context, v *localViews, view string) error {
+	for {
+		gens, err := v.store.Generations(ctx, view)
+		if err != nil || len(gens) > 0 {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *localBackend) Runs(ctx context.Context, f projections.RunFilter) (page wire.Page[wire.RunItem], err error) {
+	err = b.ask(ctx, projections.Runs(), func(r *projections.Reader) error {
+		found, err := r.Runs(ctx, f)
+		page.Items, page.Next, page.Position = make([]wire.RunItem, len(found.Runs)), found.Next, found.As.Position
+		now := time.Now()
+		for i, run := range found.Runs {
+			page.Items[i] = wire.RunItem{Run: *run, Waiting: run.Waiting(now)}
+		}
+		return err
+	})
+	return page, err
+}
+
+func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (page wire.Page[projections.AuditRow], err error) {
+	err = b.ask(ctx, projections.Audit(), func(r *projections.Reader) error {
+		found, err := r.Audit(ctx, f)
+		page = wire.Page[projections.AuditRow]{Items: found.Rows, Next: found.Next, Position: found.As.Position}
+		return err
+	})
+	return page, err
+}
+
+func (b *localBackend) Incidents(ctx context.Context, f projections.IncidentFilter) (page wire.Page[wire.Incident], err error) {
+	err = b.ask(ctx, projections.Incidents(), func(r *projections.Reader) error {
+		found, err := r.Incidents(ctx, f)
+		page.Items, page.Next, page.Position = make([]wire.Incident, len(found.Incidents)), found.Next, found.As.Position
+		now := time.Now()
+		for i, inc := range found.Incidents {
+			page.Items[i] = wire.Incident{Incident: inc, Age: domain.Duration(inc.Age(now).Round(time.Millisecond))}
+		}
+		return err
+	})
+	return page, err
+}
+
+func (b *localBackend) Stats(ctx context.Context, q client.StatsQuery) (stats wire.Stats, err error) {
+	err = b.ask(ctx, projections.Stats(), func(r *projections.Reader) error {
+		f := projections.StatsFilter{Saga: q.Saga, Action: q.Action}
+		if q.Last > 0 {
+			f.Since = time.Now().Add(-q.Last)
+		}
+		found, err := r.Stats(ctx, f)
+		stats.Stats = make([]wire.Stat, len(found))
+		for i := range found {
+			stats.Stats[i] = statOf(&found[i])
+		}
+		return err
+	})
+	return stats, err
+}
+
+func statOf(st *projections.Stat) wire.Stat {
+	l := &st.Latency
+	return wire.Stat{Stat: *st, FailureRate: st.FailureRate(), RetryRate: st.RetryRate(), Mean: l.Mean().Seconds(),
+		P50: l.Quantile(0.5).Seconds(), P95: l.Quantile(0.95).Seconds(), P99: l.Quantile(0.99).Seconds(), Max: l.Max.Seconds()}
+}
+
+func (b *localBackend) Projections(ctx context.Context) ([]wire.View, error) {
+	v, err := b.openViews()
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.runner.Status(ctx)
+	out := make([]wire.View, len(all))
+	for i := range all {
+		out[i] = viewOf(&all[i])
+	}
+	return out, errors.Join(err, v.close())
+}
+
+func viewOf(st *projections.Status) wire.View {
+	v := wire.View{View: st.View, Version: st.Version, Built: st.Live != nil, Building: st.Building != nil, Leading: st.Leading,
+		LagEvents: st.LagEvents, Lag: domain.Duration(st.Lag)}
+	if st.Live != nil {
+		v.Position, v.Events = st.Live.Position, st.Live.Events
+	}
+	if st.Err != nil {
+		v.Error = st.Err.Error()
+	}
+	return v
+}
+
+func (b *localBackend) Rebuild(ctx context.Context, view string) (out wire.View, err error) {
+	v, err := b.openViews()
+	if err != nil {
+		return out, err
+	}
+	err = v.runner.Rebuild(ctx, view)
+	if err == nil {
+		var all []projections.Status
+		all, err = v.runner.Status(ctx)
+		for i := range all {
+			if all[i].View == view {
+				out = viewOf(&all[i])
+			}
+		}
+	}
+	return out, errors.Join(err, v.close())
+}

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+func newWhyCommand(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:     "why RUN",
+		Short:   "Say why a run is waiting, and for what",
+		Long:    "Say in a sentence what an unfinished run waits for, and then each of its waits: the next attempt and its time, a signal, a child, a person.",
+		Example: fmt.Sprintf("  %[1]s why signup:ada\n  %[1]s why signup:ada -o json", env.app.Name),
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseRun(args[0])
+			if err != nil {
+				return err
+			}
+			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+				why, err := b.Why(ctx, id)
+				if err != nil {
+					return err
+				}
+				if env.json() {
+					return env.printJSON(why)
+				}
+				if _, err := fmt.Fprintln(env.Out, plain(why.Text)); err != nil || len(why.Waits) < 2 {
+					return err
+				}
+				w := tabwriter.NewWriter(env.Out, 0, 0, 2, ' ', 0)
+				for _, wait := range why.Waits {
+					since := ""
+					if !wait.Since.IsZero() {
+						since = "since " + clock(wait.Since)
+					}
+					fmt.Fprintf(w, "  %s\t%s\n", plain(wait.Text), since)
+				}
+				return w.Flush()
+			})
+		},
+	}
+}
