@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,31 @@ type Metrics struct {
 	running  *prometheus.GaugeVec
 	requests *prometheus.CounterVec
 	answers  *prometheus.HistogramVec
+	// known caches what the labels of an attempt lead to: it is on the path of every attempt.
+	known sync.Map // attemptKey to *attemptMetrics
+}
+
+type attemptKey struct {
+	action    string
+	direction domain.Direction
+}
+
+// attemptMetrics are the metrics of an action in one direction.
+type attemptMetrics struct {
+	running   prometheus.Gauge
+	duration  prometheus.Observer
+	succeeded prometheus.Counter
+}
+
+func (m *Metrics) of(a *saga.Attempt) *attemptMetrics {
+	key := attemptKey{a.Action, a.Direction}
+	if known, ok := m.known.Load(key); ok {
+		return known.(*attemptMetrics)
+	}
+	dir := string(a.Direction)
+	known, _ := m.known.LoadOrStore(key, &attemptMetrics{running: m.running.WithLabelValues(a.Action, dir),
+		duration: m.duration.WithLabelValues(a.Action, dir), succeeded: m.attempts.WithLabelValues(a.Action, dir, "succeeded")})
+	return known.(*attemptMetrics)
 }
 
 // seconds are the bounds of the histograms of durations: from 0.1 ms to 100 s.
@@ -51,19 +77,20 @@ func NewMetrics() *Metrics {
 
 // AttemptBegan implements [saga.Observer].
 func (m *Metrics) AttemptBegan(ctx context.Context, a saga.Attempt) context.Context {
-	m.running.WithLabelValues(a.Action, string(a.Direction)).Inc()
+	m.of(&a).running.Inc()
 	return ctx
 }
 
 // AttemptEnded implements [saga.Observer].
 func (m *Metrics) AttemptEnded(_ context.Context, a saga.Attempt, took time.Duration, failure *domain.Failure) {
-	dir, outcome := string(a.Direction), "succeeded"
-	if failure != nil {
-		outcome = string(failure.Kind)
+	known := m.of(&a)
+	known.running.Dec()
+	known.duration.Observe(took.Seconds())
+	if failure == nil {
+		known.succeeded.Inc()
+		return
 	}
-	m.running.WithLabelValues(a.Action, dir).Dec()
-	m.attempts.WithLabelValues(a.Action, dir, outcome).Inc()
-	m.duration.WithLabelValues(a.Action, dir).Observe(took.Seconds())
+	m.attempts.WithLabelValues(a.Action, string(a.Direction), string(failure.Kind)).Inc()
 }
 
 // Middleware counts and times HTTP requests.
