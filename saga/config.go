@@ -49,6 +49,11 @@ type Config struct {
 	// Alerts are told of stuck, failed and slow runs.
 	Alerts []AlertSink
 
+	// OnDemand leaves the log's unfinished runs, triggers and alerts alone and only moves runs that are started,
+	// waited for or operated on here: for a tool that does one thing and ends. What it leaves undone goes on
+	// with the next coordinator.
+	OnDemand bool
+
 	// Shared means that other coordinators use the same log at the same time (EventStoreDB). They
 	// then take over each other's due work and the runs of one that died. Each needs a Node
 	// of its own.

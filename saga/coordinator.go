@@ -131,15 +131,10 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		return err
 	}
 	c.goBackground(c.wakeups.run)
-	index, err := c.scan(ctx)
-	if err == nil {
-		err = c.startFeed(ctx, index)
+	if !c.cfg.OnDemand {
+		err = c.takeUpLog(ctx)
 	}
 	if err == nil {
-		c.cluster.start()
-		c.goBackground(func(context.Context) { c.resume(index) })
-		c.goBackground(c.runCheckpoints(index))
-		c.startAlerts()
 		c.state.Store(stateRunning)
 		close(c.ready)
 		select {
@@ -148,6 +143,22 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		}
 	}
 	return errors.Join(err, stopMessages())
+}
+
+// takeUpLog goes on with what the log holds: unfinished runs, domain events, alerts.
+func (c *Coordinator) takeUpLog(ctx context.Context) error {
+	index, err := c.scan(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.startFeed(ctx, index); err != nil {
+		return err
+	}
+	c.cluster.start()
+	c.goBackground(func(context.Context) { c.resume(index) })
+	c.goBackground(c.runCheckpoints(index))
+	c.startAlerts()
+	return nil
 }
 
 // fail makes Run stop with an error: the log takes no more appends. What was not appended goes on

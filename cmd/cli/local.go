@@ -80,7 +80,10 @@ func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, 
 	if err != nil {
 		return nil, err
 	}
-	return env.startNode(ctx, log, logger, nil)
+	return env.startNode(ctx, log, logger, func(s *Setup) error {
+		s.Config.OnDemand = true // one command is no reason to go on with everybody else's runs
+		return nil
+	})
 }
 
 // startNode starts a coordinator on an open log, which it closes if that fails. prepare, which may
@@ -124,7 +127,7 @@ func (n *node) close() error {
 }
 
 // localBackend works on a data directory that no server has open. Reading needs only its log; for
-// anything else a coordinator is started, which then also goes on with the directory's other runs.
+// anything else a coordinator is started, which moves only the runs that it is asked to.
 type localBackend struct {
 	env  *environment
 	log  *pebblelog.Log // while there is no node
