@@ -118,6 +118,12 @@ func (b *browser) open(path string) {
 	b.do(chromedp.Navigate(b.w.url+path), chromedp.WaitReady(chromedp.CSS("main")))
 }
 
+// arrives waits until a page is there, script and all.
+func (b *browser) arrives(path string) {
+	b.t.Helper()
+	b.holds(fmt.Sprintf(`location.pathname + location.search === %q && document.readyState === "complete"`, path))
+}
+
 // sees waits until an element that the selector finds has the text.
 func (b *browser) sees(selector, text string) {
 	b.t.Helper()

@@ -35,6 +35,7 @@ func TestOnCall(t *testing.T) {
 	b.typeInto("#search", "saga:big-order"+kb.Enter)
 	b.holds(`new URLSearchParams(location.search).get("q") === "saga:big-order" && document.querySelectorAll(".runs tbody tr").length === 1`)
 	b.click(".runs tbody tr .c-run a")
+	b.arrives("/ui/runs/" + waiting.String())
 	b.sees("#why", "waits for signal approved")
 
 	// The lever shows what it would do, wants a reason, and does it.
@@ -72,7 +73,7 @@ func TestDeskInTheBrowser(t *testing.T) {
 
 	// An incident that comes meanwhile takes nobody's choice away.
 	w.cardGone.Store(true)
-	w.stuck("web-3")
+	last := w.stuck("web-3")
 	w.cardGone.Store(false)
 	b.holds(`document.querySelectorAll(".inc tbody tr").length === 3`)
 	b.holds(`document.querySelectorAll("input[name=incident]:checked").length === 2`)
@@ -88,6 +89,7 @@ func TestDeskInTheBrowser(t *testing.T) {
 	b.sees(".inc", "the bank is back")
 	b.open("/ui/incidents")
 	b.click(`.inc tbody .c-run a`)
+	b.arrives("/ui/runs/" + last.String())
 	b.click(`[data-act="skip"]`)
 	b.typeInto("#lever-reason", "refunded by hand")
 	b.click("dialog[open] form.lever button")
@@ -132,20 +134,21 @@ func TestKeyboardIsEnough(t *testing.T) {
 	b.keys("k")
 	b.holds(`document.activeElement.id === "r-` + id.String() + `"`)
 	b.keys(kb.Enter)
-	b.holds(`location.pathname === "/ui/runs/` + id.String() + `"`)
+	b.arrives("/ui/runs/" + id.String())
 	b.keys("+")
 	b.holds(`document.querySelector("#timeline").className === "tl z1" && document.querySelector("#zoom-now").textContent === "2×"`)
 	b.keys("-")
 	b.holds(`document.querySelector("#timeline").className === "tl z0"`)
 	b.keys("3")
-	b.holds(`location.search === "?tab=audit" && document.querySelector(".audit") !== null`)
+	b.arrives("/ui/runs/" + id.String() + "?tab=audit")
+	b.holds(`document.querySelector(".audit") !== null`)
 	b.keys("?")
 	b.holds(`document.querySelector("#help").open`)
 	b.keys(kb.Escape)
 	b.holds(`!document.querySelector("#help").open`)
 	b.keys("g")
 	b.keys("i")
-	b.holds(`location.pathname === "/ui/incidents"`)
+	b.arrives("/ui/incidents")
 	b.clean()
 }
 
