@@ -96,7 +96,9 @@ func (c *Coordinator) do(ctx context.Context, id domain.RunID, req *request) err
 		mine := !a.busy
 		a.busy = true
 		a.mu.Unlock()
-		if mine {
+		// A caller who may give up must not do the work: the log may be down for longer than that.
+		held := ctx.Done() == nil || ctx == c.life
+		if mine && (held || !c.goBackground(func(context.Context) { a.work(req) })) {
 			a.work(req)
 		}
 		break

@@ -170,9 +170,15 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 	for range turnTries {
 		req := &request{start: started, intent: o.then, plan: d, admitted: admitted,
 			ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
-		err = c.do(context.WithoutCancel(ctx), id, req)
+		err = c.do(ctx, id, req)
 		if err == nil {
 			return nil
+		}
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			if admitted {
+				c.goBackground(func(context.Context) { c.leaveIfFailed(req) })
+			}
+			return fmt.Errorf("start %s: it may yet become durable: start it again with its key to find out: %w", started.Saga, err)
 		}
 		if !errors.Is(err, domain.ErrConflict) && !errors.Is(err, errAlreadyStarted) {
 			break
@@ -185,6 +191,14 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 		<-c.admitted
 	}
 	return err
+}
+
+// leaveIfFailed gives a run's place back if its start, for which its caller no longer waits, fails.
+func (c *Coordinator) leaveIfFailed(req *request) {
+	<-req.done
+	if req.err != nil {
+		<-c.admitted
+	}
 }
 
 // startTime returns the time for a start: now, or a little later, and never the same twice. Two

@@ -104,6 +104,12 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 		if len(st.Input) == 0 {
 			input = s.knownInput(st)
 		}
+		if len(input) > maxInput && st.Handler {
+			input = s.shortReport(st.About)
+		} else if len(input) > maxInput {
+			return one(&domain.StepFailed{Step: st.Path, Cause: domain.Failure{Kind: domain.FailurePermanent, Step: st.Path,
+				Message: fmt.Sprintf("its input, with the results so far, is %d bytes; at most %d fit: have the steps return references", len(input), maxInput)}})
+		}
 		return one(s.startEvent(st, st.direction(), input, in.Node, now))
 	case Backoff:
 		if now.Before(st.Do.RetryAt) {
@@ -129,6 +135,9 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 	}
 	return nil, ErrStale
 }
+
+// maxInput bounds an input that the machine puts together, in bytes, so that it fits an append.
+const maxInput = 768 << 10
 
 // startEvent builds the event that starts the next attempt of a step.
 func (s *State) startEvent(st *Step, dir domain.Direction, input json.RawMessage, node string, now time.Time) *domain.AttemptStarted {

@@ -164,6 +164,15 @@ type Report struct {
 	NotUndone []string `json:"not_undone,omitempty"`
 }
 
+// shortReport is the report without what may be large: the handler finds it in the run.
+func (s *State) shortReport(about *Step) json.RawMessage {
+	r := Report{Run: s.Run, Saga: s.Start.Saga, Version: s.Start.Version, State: s.Status(), Cause: s.Cause}
+	if about != nil {
+		r.Step, r.Cause = about.Path, about.Cause
+	}
+	return marshal(r)
+}
+
 func (s *State) report(about *Step) json.RawMessage {
 	r := Report{Run: s.Run, Saga: s.Start.Saga, Version: s.Start.Version, Input: s.Start.Input, State: s.Status(), Cause: s.Cause, NotUndone: s.effects()}
 	if about != nil {
