@@ -69,16 +69,16 @@ func setDefault[T comparable](field *T, value T) {
 func (c Config) Validate() error {
 	var errs []error
 	if c.CacheBytes < 0 {
-		errs = append(errs, fmt.Errorf("CacheBytes is %d: use 0 for the default, or at least 1", c.CacheBytes))
+		errs = append(errs, fmt.Errorf("config: CacheBytes is %d: use 0 for the default, or at least 1", c.CacheBytes))
 	}
 	if c.MemTableBytes != 0 && (c.MemTableBytes < 1<<20 || c.MemTableBytes > 1<<30) {
-		errs = append(errs, fmt.Errorf("MemTableBytes is %d: use 0 for the default, or 1 MiB to 1 GiB", c.MemTableBytes))
+		errs = append(errs, fmt.Errorf("config: MemTableBytes is %d: use 0 for the default, or 1 MiB to 1 GiB", c.MemTableBytes))
 	}
 	if c.TailBytes < 0 {
-		errs = append(errs, fmt.Errorf("TailBytes is %d: use 0 for the default, or at least 1", c.TailBytes))
+		errs = append(errs, fmt.Errorf("config: TailBytes is %d: use 0 for the default, or at least 1", c.TailBytes))
 	}
 	if c.Heads < 0 {
-		errs = append(errs, fmt.Errorf("Heads is %d: use 0 for the default, or at least 1", c.Heads))
+		errs = append(errs, fmt.Errorf("config: Heads is %d: use 0 for the default, or at least 1", c.Heads))
 	}
 	return errors.Join(errs...)
 }

@@ -80,9 +80,6 @@ func appendPart(body, part []byte) (longer, copied []byte) {
 	return body, body[len(body)-len(part) : len(body) : len(body)]
 }
 
-// maxHeaderLen bounds what appendHeader appends for a stream of this name.
-func maxHeaderLen(name string) int { return crcLen + 1 + 8 + 4*binary.MaxVarintLen64 + len(name) }
-
 // appendHeader appends the record's value up to the encoded events, with a crc still to be
 // set by seal.
 func appendHeader(dst []byte, r *record) []byte {
