@@ -81,6 +81,8 @@ type Config struct {
 	Coordinator Coordinator
 	Views       Views
 	Log         Log
+	// Projections, if set, lets the lists say so when they are behind the log.
+	Projections Projections
 	// Sessions tells who makes a request. Nil asks nobody for a token: everybody is "local" and may do
 	// everything, which is for loopback only.
 	Sessions Sessions

@@ -67,6 +67,7 @@ type world struct {
 	approved *saga.Saga[order, receipt]
 	bulk     *saga.Saga[int, int]
 	hostile  *saga.Saga[string, string]
+	tour     *saga.Saga[order, receipt]
 }
 
 var quick = saga.Retry{MaxAttempts: 3, Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond, Jitter: domain.JitterNone}
@@ -91,7 +92,7 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 	w.run, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet})
 	require.NoError(t, err)
 	w.read = w.run.Reader()
-	cfg := webui.Config{Coordinator: w.c, Views: w.read, Log: w.log, Refresh: 200 * time.Millisecond, Version: "test", Logger: quiet}
+	cfg := webui.Config{Coordinator: w.c, Views: w.read, Projections: w.run, Log: w.log, Refresh: 200 * time.Millisecond, Version: "test", Logger: quiet}
 	for _, f := range adjust {
 		f(&cfg)
 	}
@@ -211,7 +212,35 @@ func (w *world) define() {
 	w.hostile = saga.Define("hostile", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 		return saga.Do(f, bad, in.In, saga.OnFail(saga.Ask))
 	}, saga.Description(hostile))
-	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile))
+	slow := &saga.Action[string, string]{Name: "ask-carrier", Effect: saga.NoEffect, Retry: quick, Timeout: 12*w.pace + 20*time.Millisecond,
+		Do: func(ctx context.Context, in string) (string, error) {
+			if saga.AttemptOf(ctx).Number == 1 {
+				<-ctx.Done() // answers too late
+				return "", ctx.Err()
+			}
+			w.work(ctx, 3)
+			return in, nil
+		}}
+	w.tour = saga.Define("tour", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
+		big := saga.Compute(f, "big", func(v saga.View) bool { return in.In(v).Total > 100 })
+		saga.If(f, func(v saga.View) bool { return big.In(v) }, func(f *saga.Flow) { saga.Do(f, reserve, func(v saga.View) order { return in.In(v) }) }, nil)
+		saga.Switch(f, func(v saga.View) string { return in.In(v).Items[0] },
+			saga.When("lamp", func(f *saga.Flow) {
+				saga.Do(f, pack, func(v saga.View) string { return "glass" })
+				saga.Do(f, book, func(v saga.View) int { return 10 })
+			}),
+			saga.When("desk", func(f *saga.Flow) {
+				saga.Do(f, pack, func(v saga.View) string { return "wood" }, saga.Name("pack-desk"))
+			}),
+			saga.Otherwise(func(f *saga.Flow) { saga.Sleep(f, time.Hour) }))
+		saga.Child(f, w.bulk, func(v saga.View) int { return 3 })
+		saga.Sleep(f, 10*w.pace)
+		saga.Do(f, slow, func(v saga.View) string { return in.In(v).ID })
+		saga.Pivot(f)
+		saga.Do(f, mail, func(v saga.View) letter { return letter{To: in.In(v).Email} })
+		return saga.Await[receipt](f, "delivered", saga.Within(48*time.Hour))
+	}, saga.Description("Has a step of every kind."))
+	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile, w.tour))
 }
 
 func sample(id string, total int) order {
@@ -249,6 +278,14 @@ func (w *world) stuck(key string) domain.RunID {
 // waiting starts a run and returns when it awaits its approval.
 func (w *world) waiting(key string) domain.RunID {
 	r, err := saga.Start(w.ctx, w.c, w.approved, sample(key, 480), saga.Key(key))
+	require.NoError(w.t, err)
+	w.until(r.ID, "await.opened.v1")
+	return r.ID
+}
+
+// toured starts a run with a step of every kind and returns when it awaits the last one.
+func (w *world) toured(key string) domain.RunID {
+	r, err := saga.Start(w.ctx, w.c, w.tour, sample(key, 480), saga.Key(key))
 	require.NoError(w.t, err)
 	w.until(r.ID, "await.opened.v1")
 	return r.ID

@@ -42,6 +42,8 @@ type node struct {
 type edge struct {
 	D, Label string
 	X, Y     int
+	// Bare edges have no head: they go on as another one.
+	Bare bool
 }
 
 // Sizes of the drawing.
@@ -52,6 +54,7 @@ const (
 	boxHead      = 26
 	graphMargin  = 8
 	maxTitle     = 24
+	bypassH      = 1
 )
 
 // block is a laid out part of a plan: its size, where it is entered and left, relative to its
@@ -245,6 +248,7 @@ func (g *painter) fork(n *domain.Node) *block {
 		g.links = append(g.links, func() edge {
 			e := line(head.outs[0].x, head.outs[0].y, arm.in, g.topOf(arm), "")
 			e.Label, e.X, e.Y = clip(label, maxTitle), arm.in+6, g.topOf(arm)-5
+			e.Bare = arm.h == bypassH
 			return e
 		})
 		arms = append(arms, arm)
@@ -290,7 +294,7 @@ func (g *painter) fork(n *domain.Node) *block {
 
 // bypass is a way past the branches, on which nothing is done.
 func bypass() *block {
-	b := &block{w: nodeW / 4, h: 1, in: nodeW / 8, outs: []exit{{x: nodeW / 8, y: 1}}, content: true}
+	b := &block{w: nodeW / 4, h: bypassH, in: nodeW / 8, outs: []exit{{x: nodeW / 8, y: bypassH}}, content: true}
 	b.shift = b.moveOuts
 	return b
 }
@@ -307,7 +311,7 @@ func tail(arm *block, dx int, fork *block) func() edge {
 		if fork.outs[0].y <= o.y {
 			return edge{}
 		}
-		return edge{D: fmt.Sprintf("M%d %dV%d", o.x+dx, o.y, fork.outs[0].y), X: -1}
+		return edge{D: fmt.Sprintf("M%d %dV%d", o.x+dx, o.y, fork.outs[0].y), Bare: true}
 	}
 }
 
@@ -370,7 +374,7 @@ func (g *painter) add(n *domain.Node) int {
 		d.Detail = "computed value"
 	}
 	if n.Rule != "" && n.Rule != domain.RuleBackward {
-		d.Detail += " · on failure " + string(n.Rule)
+		d.Detail += rules[n.Rule]
 	}
 	d.Tip += "\n" + d.Detail
 	d.Detail = clip(d.Detail, 30)
@@ -378,6 +382,9 @@ func (g *painter) add(n *domain.Node) int {
 	g.graph.Nodes = append(g.graph.Nodes, d)
 	return len(g.graph.Nodes) - 1
 }
+
+// rules say what a step's failure leads to, where it isn't the undoing of the run.
+var rules = map[domain.Rule]string{domain.RuleForward: " · must succeed", domain.RuleAsk: " · asks a person", domain.RuleIgnore: " · may fail"}
 
 var (
 	effects = map[domain.Effect]string{domain.EffectUndo: "↩ can be undone", domain.EffectNone: "no effect", domain.EffectIrreversible: "⚠ irreversible"}

@@ -32,6 +32,7 @@ type handler struct {
 	views   *templates
 	assets  string // the version of the embedded files, part of their address
 	origins *http.CrossOriginProtection
+	watch   watch
 }
 
 // New returns the page. It starts nothing and is safe for concurrent use.

@@ -257,11 +257,12 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 	}
 	if who.narrow(&f.Sagas) {
 		page, err := h.cfg.Views.Incidents(r.Context(), f)
-		if err != nil {
+		if err = built(v, err); err != nil {
 			return err
 		}
 		d.Rows, d.Next = page.Incidents, page.Next
 	}
+	h.warn(r, v)
 	v.D = d
 	h.render(w, r, status, "incidents", v)
 	return nil

@@ -30,6 +30,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	stuck := w.stuck("web-2003")
 	w.stuck("web-2004")
 	done := w.completed("web-2005")
+	tour := w.toured("web-2006")
 	_, err := w.c.EmitEvent(w.ctx, "orders-2005", "order.placed", []byte(`{"order":"web-2005","total":120}`), saga.EmitOptions{Correlation: "web-2005"})
 	require.NoError(t, err)
 	w.settled()
@@ -37,7 +38,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	of := func(id domain.RunID) string { return "/ui/runs/" + id.String() }
 	for _, page := range []struct{ name, path string }{
 		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
-		{"plan", of(stuck) + "?tab=plan"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
+		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
 		{"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
 		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"login", "/ui/login"}, {"missing", "/ui/nothing"},
 	} {

@@ -1,6 +1,7 @@
 package webui_test
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"io"
@@ -10,12 +11,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/atonehq/atone/adapters/webui"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -48,15 +51,15 @@ func (w *world) post(path string, form url.Values, header ...string) (int, strin
 func TestEveryPageIsServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ids := []string{w.completed("c-1").String(), w.compensated("b-1").String(), w.stuck("s-1").String(), w.waiting("w-1").String()}
+	ids := []string{w.completed("c-1").String(), w.compensated("b-1").String(), w.stuck("s-1").String(), w.waiting("w-1").String(), w.toured("t-1").String()}
 	w.settled()
-	paths := []string{"/ui/runs", "/ui/runs?state=stuck", "/ui/incidents", "/ui/incidents?state=resolved", "/ui/sagas", "/ui/sagas/order", "/ui/sagas/big-order?version=1",
+	paths := []string{"/ui/runs", "/ui/runs?state=stuck", "/ui/incidents", "/ui/incidents?state=resolved", "/ui/sagas", "/ui/sagas/order", "/ui/sagas/tour", "/ui/sagas/hostile", "/ui/sagas/big-order?version=1",
 		"/ui/stats", "/ui/stats?range=", "/ui/stats?range=1h", "/ui/events", "/ui/login"}
 	for _, id := range ids {
 		for _, tab := range []string{"", "plan", "audit", "data", "undo"} {
 			paths = append(paths, "/ui/runs/"+id+"?tab="+tab)
 		}
-		paths = append(paths, "/ui/runs/"+id+"?show=open", "/ui/runs/"+id+"?scale=linear", "/ui/runs/"+id+"/step?path=charge-card")
+		paths = append(paths, "/ui/runs/"+id+"?show=open", "/ui/runs/"+id+"?scale=linear")
 		for _, act := range []string{"cancel", "pause", "resume", "retry", "skip", "substitute", "abandon", "signal"} {
 			paths = append(paths, "/ui/runs/"+id+"/lever/"+act)
 		}
@@ -221,4 +224,43 @@ func TestConfigTellsEverythingThatIsMissing(t *testing.T) {
 	for _, text := range []string{"Coordinator is missing", "Views is missing", "Log is missing", "Base is", "PageSize is 5000"} {
 		require.ErrorContains(t, err, text)
 	}
+}
+
+// slowViews is a [webui.Projections] that is behind.
+type slowViews struct{}
+
+func (slowViews) Status(context.Context) ([]projections.Status, error) {
+	return []projections.Status{{View: "runs"}, {View: "stats", Lag: 90 * time.Second, LagEvents: 1200}}, nil
+}
+
+func TestListsSayWhenTheyAreBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.Projections = slowViews{} })
+	w.completed("c-1")
+	w.settled()
+	for _, path := range []string{"/ui/runs", "/ui/incidents", "/ui/stats"} {
+		_, body, _ := w.get(path)
+		require.Contains(t, body, "The lists are 1m30s behind (1\u2009200 events)", path)
+	}
+	fine := newWorld(t)
+	fine.completed("c-1")
+	fine.settled()
+	_, body, _ := fine.get("/ui/runs")
+	require.NotContains(t, body, "behind (")
+}
+
+// noViews has not made its views yet.
+type noViews struct{ webui.Views }
+
+func (noViews) Runs(context.Context, projections.RunFilter) (projections.RunPage, error) {
+	return projections.RunPage{}, fmt.Errorf("runs: %w", projections.ErrNoView)
+}
+
+func TestListsThatAreNotMadeYetSaySo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.Views = noViews{c.Views} })
+	status, body, _ := w.get("/ui/runs")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "being made from the log")
+	require.Contains(t, body, "data-refresh")
 }

@@ -42,6 +42,8 @@ type view struct {
 	Refresh int64
 	// Stuck counts the runs that are stuck, for the badge; 0 for people who may not see all.
 	Stuck int
+	// Behind says that the lists lack what is newest.
+	Behind string
 	// Note tells what came of a form.
 	Note string
 	// D is the page's own data.

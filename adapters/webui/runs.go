@@ -58,7 +58,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	d.Sagas = h.sagaNames(who)
 	if who.narrow(&f.Sagas) {
 		page, err := h.findRuns(r, f)
-		if err != nil {
+		if err = built(v, err); err != nil {
 			return err
 		}
 		d.Next = page.Next
@@ -66,6 +66,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 			d.Rows = append(d.Rows, runRow{Run: run, Waiting: inShort(run.Waiting(v.Now))})
 		}
 	}
+	h.warn(r, v)
 	v.D = d
 	h.render(w, r, http.StatusOK, "runs", v)
 	return nil

@@ -73,7 +73,7 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 		f.Since = v.Now.Add(-span)
 	}
 	points, err := h.cfg.Views.StatsOver(r.Context(), f)
-	if err != nil {
+	if err = built(v, err); err != nil {
 		return err
 	}
 	points = slices.DeleteFunc(points, func(p projections.StatPoint) bool { return !who.sees(p.Saga) })
@@ -82,6 +82,7 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 		d.Chart = chart(points, f.Since, v.Now)
 	}
 	v.Refresh *= 5 // statistics move slowly
+	h.warn(r, v)
 	v.D = d
 	h.render(w, r, http.StatusOK, "stats", v)
 	return nil

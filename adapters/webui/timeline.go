@@ -95,6 +95,11 @@ func (h *history) end(k laneKey, at time.Time, class, more string) {
 	h.lanes[k.step] = append(h.lanes[k.step], s)
 }
 
+// instant draws something that took no time.
+func (h *history) instant(step string, at time.Time, title string) {
+	h.lanes[step] = append(h.lanes[step], span{from: at, to: at, class: "b-tick", title: title})
+}
+
 // classes of attempts that are under way, or succeeded, by direction.
 var (
 	goingClass = map[domain.Direction]string{domain.Do: "b-go", domain.Undo: "b-undo-go", domain.Probe: "b-probe", domain.Handler: "b-go"}
@@ -177,6 +182,10 @@ func (h *history) waits(e domain.Event, at time.Time) {
 			class = "b-undo"
 		}
 		h.end(laneKey{e.Step, "wait"}, at, class, string(e.State))
+	case *domain.ValueComputed:
+		h.instant(e.Step, at, "computed")
+	case *domain.PivotPassed:
+		h.instant(e.Step, at, "passed")
 	case *domain.StepFailed:
 		h.end(laneKey{e.Step, "wait"}, at, "b-fail", e.Cause.Message)
 		h.end(laneKey{e.Step, "retry"}, at, "", "")

@@ -1,0 +1,79 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/projections"
+)
+
+// Projections tells how the views fare; a [projections.Runner] does.
+type Projections interface {
+	Status(ctx context.Context) ([]projections.Status, error)
+}
+
+// A list is called behind where it lacks events older than behindAfter. The views are asked at most once
+// in behindEvery, because that reads a little of the log.
+const (
+	behindAfter = 5 * time.Second
+	behindEvery = 3 * time.Second
+)
+
+// built passes errors of views on, save that a view is not there yet: the page then says so and fills by itself.
+func built(v *view, err error) error {
+	if errors.Is(err, projections.ErrNoView) {
+		v.Behind = "The lists are being made from the log. This page fills by itself."
+		return nil
+	}
+	return err
+}
+
+// watch remembers how far the views are behind.
+type watch struct {
+	mu    sync.Mutex
+	asked time.Time
+	text  string
+}
+
+// warn has the page say that its list is behind.
+func (h *handler) warn(r *http.Request, v *view) {
+	if v.Behind == "" {
+		v.Behind = h.behind(r.Context())
+	}
+}
+
+// behind says that the lists lack what is newest, or "". A person must not take an old list for the truth.
+func (h *handler) behind(ctx context.Context) string {
+	if h.cfg.Projections == nil {
+		return ""
+	}
+	w := &h.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := h.cfg.Now()
+	if !w.asked.IsZero() && now.Sub(w.asked) < behindEvery {
+		return w.text
+	}
+	all, err := h.cfg.Projections.Status(ctx)
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			h.cfg.Logger.Warn("how far the views are behind is not known", "error", err)
+		}
+		return w.text
+	}
+	w.asked, w.text = now, ""
+	var lag time.Duration
+	var events int64
+	for _, s := range all {
+		if s.Lag > lag {
+			lag, events = s.Lag, s.LagEvents
+		}
+	}
+	if lag > behindAfter {
+		w.text = "The lists are " + took(lag) + " behind (" + plural(int(events), "event", "events") + "). A run's own page is always up to date."
+	}
+	return w.text
+}
