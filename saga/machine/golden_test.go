@@ -49,6 +49,7 @@ func TestGoldenTranscripts(t *testing.T) {
 		"in doubt and not applied":              {seq(probed, b), "timeout a; probe a not_applied; tick; ok a; ok b"},
 		"late success before the next attempt":  {seq(a), "timeout a; late a 1"},
 		"late success after the undo":           {seq(a), "timeout a; cancel; undone a; late a 1; undone a"},
+		"late success while the undo runs":      {seq(a), "timeout a; cancel; late a 1; undone a; undone a"},
 		"lost and undone in doubt":              {seq(a), "lost a; cancel; undone a"},
 		"undo stuck and retried":                {seq(a, b), "ok a; permanent b; undofail a; tick; undofail a; tick; undofail a; retry a; undone a"},
 		"undo stuck and skipped":                {seq(a, b), "ok a; permanent b; undofail a; tick; undofail a; tick; undofail a; skip a"},

@@ -209,7 +209,10 @@ func (x *sim) report(a *try) {
 	fail := func(kind domain.FailureKind, doubt bool) {
 		o.Failure = &domain.Failure{Kind: kind, Step: a.step, Message: "model failure", InDoubt: doubt}
 	}
-	takes := func() { // the attempt's work is done
+	takes := func() { // the attempt's work is done, once
+		if a.applied {
+			return
+		}
 		if lasting && a.dir == domain.Do {
 			x.w.effect[a.step] = true
 		} else if a.dir == domain.Undo {
