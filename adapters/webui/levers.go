@@ -2,14 +2,12 @@ package webui
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -202,129 +200,4 @@ func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPag
 		return c.Signal(ctx, id, d.Signal, json.RawMessage(payload))
 	}
 	return errNoPage
-}
-
-// head returns the position of the run's last event, so that the next page can wait for the views to have it.
-func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
-	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(id), domain.End) {
-		if err != nil {
-			break // the next page is then as fresh as the views are
-		}
-		return e.Position
-	}
-	return 0
-}
-
-// incidentsPage is the incidents desk.
-type incidentsPage struct {
-	Query, State, Saga string
-	Sagas              []string
-	Rows               []projections.Incident
-	Next               string
-	First              bool
-	Open               bool
-	Failed             []refusal
-}
-
-// refusal is an incident that a bulk operation could not settle, and why.
-type refusal struct{ Name, Why string }
-
-// incidents lists incidents, the open ones first of all.
-func (h *handler) incidents(w http.ResponseWriter, r *http.Request, who Person) error {
-	return h.showIncidents(w, r, who, nil, "", http.StatusOK)
-}
-
-func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, failed []refusal, note string, status int) error {
-	q := r.URL.Query()
-	v := h.view(r, who, "incidents", "Incidents")
-	if note != "" {
-		v.Note = note
-	}
-	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), First: q.Get("cursor") == "", Failed: failed, Sagas: h.sagaNames(who)}
-	d.Open = d.State == ""
-	f := projections.IncidentFilter{Open: d.Open, Resolved: d.State == "resolved", Cursor: q.Get("cursor"), Limit: h.cfg.PageSize, Fresh: position(q), Ascending: d.Open}
-	var words []string
-	for _, word := range fields(d.Query) {
-		if a, ok := strings.CutPrefix(word, "action:"); ok && a != "" {
-			f.Actions = append(f.Actions, a)
-		} else {
-			words = append(words, word)
-		}
-	}
-	f.Text = strings.Join(words, " ")
-	if d.Saga != "" {
-		f.Sagas = []string{d.Saga}
-	}
-	if who.narrow(&f.Sagas) {
-		page, err := h.cfg.Views.Incidents(r.Context(), f)
-		if err = built(v, err); err != nil {
-			return err
-		}
-		d.Rows, d.Next = page.Incidents, page.Next
-	}
-	h.warn(r, v)
-	v.D = d
-	h.render(w, r, status, "incidents", v)
-	return nil
-}
-
-// settle retries, skips, or abandons the chosen incidents. Each stands on its own.
-func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) error {
-	if !who.Operate {
-		return errDenied
-	}
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
-	act, reason, chosen := r.PostForm.Get("act"), strings.TrimSpace(r.PostForm.Get("reason")), r.PostForm["incident"]
-	switch {
-	case len(chosen) == 0:
-		return h.showIncidents(w, r, who, nil, "Choose at least one incident.", http.StatusUnprocessableEntity)
-	case reason == "":
-		return h.showIncidents(w, r, who, nil, "Say why, for the audit.", http.StatusUnprocessableEntity)
-	}
-	var refused []refusal
-	var at domain.Position
-	good := 0
-	for _, c := range chosen {
-		name, err := h.settleOne(r, who, act, reason, r.PostForm.Get("output"), c, &at)
-		if errors.Is(err, errNoPage) {
-			return err
-		}
-		if err != nil {
-			refused = append(refused, refusal{name, err.Error()})
-			continue
-		}
-		good++
-	}
-	h.cfg.Logger.Info("incidents settled", "act", act, "done", good, "refused", len(refused), "actor", who.Name)
-	note := fmt.Sprintf("%s: %s done", act, plural(good, "incident", "incidents"))
-	if len(refused) > 0 {
-		return h.showIncidents(w, r, who, refused, note+fmt.Sprintf(", %d refused.", len(refused)), http.StatusConflict)
-	}
-	q := r.URL.Query()
-	q.Del("note")
-	q.Set("at", fmt.Sprint(uint64(at)))
-	h.goTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
-	return nil
-}
-
-// settleOne settles one incident, given as RUN STEP.
-func (h *handler) settleOne(r *http.Request, who Person, act, reason, output, chosen string, at *domain.Position) (name string, err error) {
-	run, step, _ := strings.Cut(chosen, " ")
-	id, err := parseRun(run)
-	if err != nil {
-		return chosen, errNoPage
-	}
-	t, err := h.tell(r.Context(), who, id)
-	if err != nil {
-		return chosen, err
-	}
-	name = t.view.Saga + " " + step
-	if act != "retry" && act != "skip" && act != "substitute" && act != "abandon" && act != "cancel" {
-		return name, errNoPage
-	}
-	err = h.pull(r, who, id, &leverPage{Act: act, Step: step, Reason: reason, Output: output})
-	*at = max(*at, h.head(r, id))
-	return name, err
 }
