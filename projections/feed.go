@@ -19,49 +19,51 @@ type batch struct {
 	caughtUp bool // nothing more was stored in the log when the batch was cut
 }
 
-// feed reads the log ahead of one view: it decodes the next batch while the view applies
-// the one before, and stops reading while one is full.
+// feed has the next batch of one view ready while the view applies the one before. Where it can it
+// listens to the tap that the views share; else it reads the log by itself.
 type feed struct {
 	source  Source
 	filter  domain.Filter
 	limit   int           // events in a batch
 	linger  time.Duration // how long a live batch is kept open for more
+	live    bool          // it feeds tables that answer queries, and so is paced
 	hurried <-chan struct{}
+	hub     *hub // nil where the view has a filter of its own
+	pace    *pacer
 
 	filled, taken chan struct{} // hold at most one word each
+	left          chan error    // the tap let go of the feed: nil where that was too slow
 
 	mu    sync.Mutex
+	at    domain.Position // up to where everything was put
 	next  batch
 	bytes int
 	err   error
 }
 
-func newFeed(source Source, filter domain.Filter, limit int, linger time.Duration, hurried <-chan struct{}) *feed {
-	return &feed{source: source, filter: filter, limit: limit, linger: linger, hurried: hurried,
-		filled: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+// newFeed returns the feed of a pass over the log for the keeper's view.
+func newFeed(k *keeper, live bool) *feed {
+	f := &feed{source: k.cfg.Source, filter: k.view.filter(), limit: k.cfg.Batch, linger: k.cfg.Linger, live: live, hurried: k.hurried, pace: k.pace,
+		filled: make(chan struct{}, 1), taken: make(chan struct{}, 1), left: make(chan error, 1)}
+	if k.hub.serves(f.filter) {
+		f.hub = k.hub
+	}
+	return f
 }
 
 // errFeedEnded stands for a subscription that ended without saying why.
 var errFeedEnded = errors.New("the log's subscription ended")
 
-// run reads the log until ctx ends or reading fails.
+// run feeds until ctx ends or reading fails.
 func (f *feed) run(ctx context.Context, after domain.Position) {
-	tracker := newTracker(f.source)
-	err := errFeedEnded
-	for d, derr := range f.source.Subscribe(ctx, after, f.filter) {
-		if err = derr; err != nil {
-			break
+	f.at = after
+	var err error
+	for err == nil {
+		if f.hub != nil && f.hub.join(f) {
+			err = f.listen(ctx)
+		} else {
+			err = f.read(ctx)
 		}
-		var e Event
-		if d.Event != nil {
-			if e, err = tracker.read(ctx, d.Event); err != nil {
-				break
-			}
-		}
-		if err = f.put(ctx, d, e); err != nil {
-			break
-		}
-		err = errFeedEnded
 	}
 	f.mu.Lock()
 	f.err = err
@@ -69,23 +71,70 @@ func (f *feed) run(ctx context.Context, after domain.Position) {
 	tell(f.filled)
 }
 
-// put adds a delivery to the batch, waiting while that is full.
-func (f *feed) put(ctx context.Context, d domain.Delivery, e Event) error {
+// listen waits while the tap feeds; nil means that the tap went on without this feed.
+func (f *feed) listen(ctx context.Context) error {
+	select {
+	case err := <-f.left:
+		return err
+	case <-ctx.Done():
+		f.hub.leave(f)
+		f.cut() // the tap may be waiting for room
+		return ctx.Err()
+	}
+}
+
+// read reads the log by itself until it has come to where the tap is; then it returns nil.
+func (f *feed) read(ctx context.Context) error {
+	tracker := newTracker(f.source)
+	for d, err := range f.source.Subscribe(ctx, f.at, f.filter) {
+		if err != nil {
+			return err
+		}
+		var e Event
+		if d.Event != nil {
+			if e, err = tracker.read(ctx, d.Event); err != nil {
+				return err
+			}
+		}
+		if err := f.put(ctx, d, e, nil); err != nil {
+			return err
+		}
+		if f.live {
+			if err := f.pace.rest(ctx); err != nil {
+				return err
+			}
+		}
+		if f.hub != nil && f.hub.joinable(d.Position) {
+			return nil
+		}
+	}
+	return errFeedEnded
+}
+
+// errSlow means that a view was still busy with what it had.
+var errSlow = errors.New("the view is slow")
+
+// put adds a delivery to the batch, waiting while that is full until patience, where it isn't nil, ends.
+func (f *feed) put(ctx context.Context, d domain.Delivery, e Event, patience <-chan time.Time) error {
 	f.mu.Lock()
 	for f.full() {
 		f.mu.Unlock()
 		select {
 		case <-f.taken:
+		case <-patience:
+			return errSlow
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		f.mu.Lock()
 	}
-	if d.Event != nil {
-		f.next.events = append(f.next.events, e)
-		f.bytes += len(d.Event.Data) + len(d.Event.Metadata)
+	if d.Position > f.at {
+		f.at, f.next.to = d.Position, d.Position
+		if d.Event != nil {
+			f.next.events = append(f.next.events, e)
+			f.bytes += len(d.Event.Data) + len(d.Event.Metadata)
+		}
 	}
-	f.next.to = d.Position
 	f.next.caughtUp = f.next.caughtUp || d.CaughtUp
 	wake := len(f.next.events) == 1 || f.full() || d.CaughtUp
 	f.mu.Unlock()
@@ -93,6 +142,28 @@ func (f *feed) put(ctx context.Context, d domain.Delivery, e Event) error {
 		tell(f.filled)
 	}
 	return nil
+}
+
+// position is up to where everything was put.
+func (f *feed) position() domain.Position {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at
+}
+
+// busy reports whether nothing more can be put at the moment.
+func (f *feed) busy() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.full()
+}
+
+// reached tells the view that it has come to the end of the log.
+func (f *feed) reached() {
+	f.mu.Lock()
+	f.next.caughtUp = true
+	f.mu.Unlock()
+	tell(f.filled)
 }
 
 func (f *feed) full() bool { return len(f.next.events) >= f.limit || f.bytes >= maxBatchBytes }

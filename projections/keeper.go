@@ -16,6 +16,8 @@ type keeper struct {
 	view    *View
 	nudged  chan struct{} // a rebuild was asked for in this process
 	hurried chan struct{} // a query waits
+	hub     *hub
+	pace    *pacer
 
 	committed atomic.Int64
 
@@ -26,8 +28,8 @@ type keeper struct {
 	err      error
 }
 
-func newKeeper(cfg *Config, view *View) *keeper {
-	return &keeper{cfg: cfg, view: view, nudged: make(chan struct{}, 1), hurried: make(chan struct{}, 1), commits: make(chan struct{})}
+func newKeeper(cfg *Config, view *View, hub *hub, pace *pacer) *keeper {
+	return &keeper{cfg: cfg, view: view, hub: hub, pace: pace, nudged: make(chan struct{}, 1), hurried: make(chan struct{}, 1), commits: make(chan struct{})}
 }
 
 // run projects until ctx ends, starting over after each failure.
@@ -161,7 +163,7 @@ func (k *keeper) awaitRebuild(ctx context.Context) error {
 
 // pass projects into one generation. It returns nil when that one, not live at first, became so.
 func (k *keeper) pass(ctx context.Context, g Generation) error {
-	f := newFeed(k.cfg.Source, k.view.filter(), k.cfg.Batch, k.cfg.Linger, k.hurried)
+	f := newFeed(k, g.Live)
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	reading.Go(func() { f.run(ctx, g.Position) })
@@ -183,9 +185,13 @@ func (k *keeper) pass(ctx context.Context, g Generation) error {
 			to.At = b.events[n-1].Created
 		}
 		if to.Position > at.Position {
+			began := time.Now()
 			err := k.cfg.Store.Update(ctx, k.view, g.Number, at, to, func(tx Tx) error { return apply(ctx, applier, tx, b.events) })
 			if err != nil {
 				return fmt.Errorf("apply %d events after position %d to %s: %w", len(b.events), at.Position, k.view.Name, err)
+			}
+			if g.Live {
+				k.pace.spent(time.Since(began))
 			}
 			at = to
 			k.committed.Add(1)

@@ -26,6 +26,12 @@ type Config struct {
 	// the machine less, smaller shows things sooner. A query that asks for a position does not
 	// wait for it. 10 ms when 0; negative for none.
 	Linger time.Duration
+	// Share is how much of one core all live views together may take, by the clock (waits for the disk and for a free core
+	// count), as long as no query waits for a position: between batches they rest, gather more and
+	// apply it in fewer, larger transactions. Work that the log does comes first: under sustained overload
+	// views lag more and more, which Status tells, and catch up when the log has little to do. First builds and
+	// rebuilds are not paced. 0.3 when 0; 1 or more for no rest.
+	Share float64
 	// Backoff is the delay after a view's first failure; it doubles up to 30 s. 250 ms when 0.
 	Backoff time.Duration
 	// Poll is how often a view looks for a rebuild that another process asked for; 2 s when 0.
@@ -47,6 +53,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Linger == 0 {
 		c.Linger = 10 * time.Millisecond
+	}
+	if c.Share == 0 {
+		c.Share = 0.3
 	}
 	if c.Backoff == 0 {
 		c.Backoff = 250 * time.Millisecond
@@ -71,8 +80,8 @@ func (c *Config) Validate() error {
 	if c.Store == nil {
 		errs = append(errs, errors.New("projections: Store is missing: open one with adapters/sqlite or adapters/postgres"))
 	}
-	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 {
-		errs = append(errs, fmt.Errorf("projections: Batch (%d), Backoff (%v) and Poll (%v) must not be negative", c.Batch, c.Backoff, c.Poll))
+	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 || c.Share < 0 {
+		errs = append(errs, fmt.Errorf("projections: Batch (%d), Backoff (%v), Poll (%v) and Share (%v) must not be negative", c.Batch, c.Backoff, c.Poll, c.Share))
 	}
 	seen := map[string]bool{}
 	for i := range c.Views {
@@ -88,6 +97,7 @@ func (c *Config) Validate() error {
 // Runner keeps views up to date with a log. Methods are safe to call concurrently.
 type Runner struct {
 	cfg     Config
+	hub     *hub
 	keepers []*keeper
 }
 
@@ -97,9 +107,14 @@ func New(cfg Config) (*Runner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg}
+	all := (&View{}).filter()
+	pace := newPacer(cfg.Source, all, cfg.Share)
+	r := &Runner{cfg: cfg, hub: &hub{source: cfg.Source, filter: all, pace: pace}}
 	for i := range cfg.Views {
-		r.keepers = append(r.keepers, newKeeper(&r.cfg, &r.cfg.Views[i]))
+		if r.hub.serves(cfg.Views[i].filter()) {
+			r.hub.views++
+		}
+		r.keepers = append(r.keepers, newKeeper(&r.cfg, &r.cfg.Views[i], r.hub, pace))
 	}
 	return r, nil
 }
@@ -112,6 +127,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		wg.Go(func() { k.run(ctx) })
 	}
 	wg.Wait()
+	r.hub.taps.Wait()
 	return nil
 }
 

@@ -101,6 +101,9 @@ func (k *keeper) estimate(ctx context.Context, at Checkpoint, counted domain.Pos
 func atLeast(ctx context.Context, store Store, view string, position domain.Position, timeout time.Duration, k *keeper) error {
 	timed, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if k != nil {
+		defer k.pace.hurry()()
+	}
 	for {
 		var moved <-chan struct{}
 		if k != nil {

@@ -48,6 +48,8 @@ func (dialect) MatchWords(words string, of []string, arg func(any) string) strin
 
 func (dialect) Rows() int { return 128 }
 
+func (dialect) Local() bool { return false }
+
 func (dialect) Driven() bool { return false }
 
 func (dialect) Vocabulary(string, int) string { panic("only a driven dialect is asked for this") }

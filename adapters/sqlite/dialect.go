@@ -75,4 +75,6 @@ func (dialect) WordsFrom(physical string, of []sqlstore.Wanted, arg func(any) st
 
 func (dialect) Rows() int { return 1 }
 
+func (dialect) Local() bool { return true }
+
 func (dialect) Driven() bool { return true }

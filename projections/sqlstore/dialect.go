@@ -25,6 +25,9 @@ type Dialect interface {
 	MatchWords(words string, of []string, arg func(any) string) string
 	// Rows is the largest number of rows in one INSERT.
 	Rows() int
+	// Local is true where the engine runs in this process and a statement that writes is over in no time: it is
+	// not interrupted by the end of a context, which would cost more than the statement.
+	Local() bool
 	// Driven is true where a query names the index that drives it, because the engine's own
 	// choice is a guess.
 	Driven() bool

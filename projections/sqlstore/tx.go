@@ -149,6 +149,12 @@ func latest(t *projections.Table, rows []projections.Row) []projections.Row {
 }
 
 func (x *tx) exec(ctx context.Context, query string, args []any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if x.Dialect.Local() {
+		ctx = context.WithoutCancel(ctx)
+	}
 	st, err := x.bind(ctx, query)
 	if err != nil {
 		return err

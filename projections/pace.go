@@ -1,0 +1,119 @@
+package projections
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+const (
+	// leastRest is the shortest pause that is worth making.
+	leastRest = 5 * time.Millisecond
+	// restSlice is how often a pause looks whether it is still needed.
+	restSlice = 100 * time.Millisecond
+	// quiet is how many events in a slice of rest mean that the log has little to do.
+	quiet = 32
+)
+
+// pacer keeps live projecting to a share of one core: what was spent is a debt that time pays off at
+// the rate of the share, and reading goes on when it is paid. It is shared by all views of a runner.
+type pacer struct {
+	source Source
+	filter domain.Filter
+	share  float64 // 1 or more: never rest
+
+	debt    atomic.Int64 // nanoseconds
+	waiting atomic.Int64 // callers that wait for a position
+
+	mu      sync.Mutex
+	paid    time.Time     // up to when time has paid
+	hurried chan struct{} // closed when a caller begins to wait
+}
+
+func newPacer(source Source, filter domain.Filter, share float64) *pacer {
+	return &pacer{source: source, filter: filter, share: share, paid: time.Now(), hurried: make(chan struct{})}
+}
+
+// spent adds to the debt.
+func (p *pacer) spent(d time.Duration) {
+	if p.share < 1 {
+		p.debt.Add(int64(d))
+	}
+}
+
+// hurry ends all rest until the returned function is called.
+func (p *pacer) hurry() (done func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting.Add(1)
+	close(p.hurried)
+	p.hurried = make(chan struct{})
+	return func() { p.waiting.Add(-1) }
+}
+
+// due returns how long to rest, having let time pay, and what ends the rest early.
+func (p *pacer) due() (time.Duration, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	payment := int64(float64(now.Sub(p.paid)) * p.share)
+	p.paid = now
+	if p.debt.Add(-payment) < 0 {
+		p.debt.Store(0)
+	}
+	if p.waiting.Load() > 0 {
+		p.debt.Store(0)
+	}
+	return time.Duration(float64(p.debt.Load()) / p.share), p.hurried
+}
+
+// rest waits until the debt is paid, somebody waits for a position, or the log has little to do: then the
+// core is free, and what is behind catches up.
+func (p *pacer) rest(ctx context.Context) error {
+	if p.share >= 1 || float64(p.debt.Load()) < float64(leastRest)*p.share {
+		return nil
+	}
+	var tail domain.Position
+	for slices := 0; ; slices++ {
+		rest, hurried := p.due()
+		if rest < leastRest {
+			return nil
+		}
+		if err := pause(ctx, hurried, min(rest, restSlice)); err != nil {
+			return err
+		}
+		if rest <= restSlice {
+			continue
+		}
+		newest, calm, err := p.calm(ctx, tail)
+		if err != nil {
+			return err
+		}
+		if calm && slices > 0 {
+			p.debt.Store(0)
+			return nil
+		}
+		tail = newest
+	}
+}
+
+// calm returns the log's newest position, and whether few events are newer than the given one.
+func (p *pacer) calm(ctx context.Context, than domain.Position) (newest domain.Position, calm bool, err error) {
+	n := 0
+	for r, err := range p.source.ReadAllBackward(ctx, domain.EndPosition, p.filter) {
+		if err != nil {
+			return 0, false, err
+		}
+		newest = max(newest, r.Position)
+		if r.Position <= than {
+			return newest, true, nil
+		}
+		if n++; n >= quiet {
+			return newest, false, nil
+		}
+	}
+	return newest, true, nil
+}
