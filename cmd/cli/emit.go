@@ -19,7 +19,8 @@ func newEmitCommand(env *environment) *cobra.Command {
 		Use:   "emit TYPE",
 		Short: "Append a domain event: it may start runs and wake waiting ones",
 		Long: `Append a domain event to a stream, and return when it is durable. Sagas with a trigger on its type are started, once for
-each event; runs that await the type with its correlation id go on.`,
+each event; runs that await the type with its correlation id go on. On a data directory this happens when a server
+next runs on it.`,
 		Example: fmt.Sprintf(`  %[1]s emit order-placed -d '{"order": 42}' --stream orders --id order-42
   %[1]s emit payment-settled -d @settled.json --correlation 0198c0de-0000-7000-8000-000000000001`, env.app.Name),
 		Args: usage(cobra.ExactArgs(1)),

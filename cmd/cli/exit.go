@@ -132,10 +132,9 @@ func exitOf(err error) Exit {
 func (env *environment) advice(err error) string {
 	var stuck *saga.Stuck
 	var compensated *saga.Compensated
-	var wrong usageError
 	name := env.app.Name
 	switch {
-	case errors.As(err, &wrong):
+	case exitOf(err) == ExitUsage:
 		return fmt.Sprintf("see `%s help`", name)
 	case errors.Is(err, auth.ErrNameTaken):
 		return "revoke the token of that name, or choose another"
@@ -145,7 +144,7 @@ func (env *environment) advice(err error) string {
 		return fmt.Sprintf("`%s show %s` tells more; mend the cause and start it again, with another key", name, compensated.Run)
 	case errors.Is(err, errUnfinished):
 		return "it goes on while a server runs; wait longer with --timeout"
-	case errors.Is(err, saga.ErrNotFound):
+	case errors.Is(err, saga.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return "check the run's id and --data or --server; a run that was started with a key can be named SAGA:KEY"
 	case errors.Is(err, saga.ErrUnknownSaga):
 		return fmt.Sprintf("`%s sagas` lists what this program can run", name)

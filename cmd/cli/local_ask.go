@@ -103,14 +103,6 @@ func (b *localBackend) PreviewCancel(ctx context.Context, id domain.RunID) (mach
 	return p, nil
 }
 
-func (b *localBackend) Bulk(ctx context.Context, r saga.BulkRequest) (saga.BulkReport, error) {
-	c, err := b.coordinator(ctx)
-	if err != nil {
-		return saga.BulkReport{}, err
-	}
-	return c.Bulk(ctx, r)
-}
-
 func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error) {
 	c, err := b.coordinator(ctx)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 )
 
 // questions is what commands ask, and the levers that concern more than one run. Answers come
-// redacted. Views have caught up with everything that was recorded before the question.
+// redacted. A directory's views have caught up with the log when they answer; a server's may be behind by some
+// milliseconds (see projections status).
 type questions interface {
 	Runs(ctx context.Context, f projections.RunFilter) (wire.Page[wire.RunItem], error)
 	Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[projections.AuditRow], error)

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"iter"
 	"strconv"
 
@@ -14,7 +16,24 @@ import (
 )
 
 func (b *remoteBackend) Story(ctx context.Context, id domain.RunID) (*projections.Story, error) {
-	return b.c.Story(ctx, id)
+	s, err := b.c.Story(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Rows { // the answer was indented, and so are the payloads in it
+		r := &s.Rows[i]
+		r.Input, r.Output = compact(r.Input), compact(r.Output)
+	}
+	return s, nil
+}
+
+// compact drops the white space of a JSON value.
+func compact(raw json.RawMessage) json.RawMessage {
+	var out bytes.Buffer
+	if json.Compact(&out, raw) != nil {
+		return raw
+	}
+	return out.Bytes()
 }
 
 // eventsAtOnce is how many events one request asks for.
