@@ -72,6 +72,7 @@ func newPlainActCommand(env *environment, v verb, short, done string) *cobra.Com
 	a := newActing(env, string(v)+" RUN", short, done, cobra.ExactArgs(1), func([]string) (act, error) {
 		return act{verb: v, reason: reason}, nil
 	})
+	a.cmd.Example = fmt.Sprintf("  %s %s order:4711 --reason 'the customer rang'", env.app.Name, v)
 	a.reasonFlag(&reason)
 	return a.cmd
 }
@@ -93,6 +94,7 @@ func newRetryCommand(env *environment) *cobra.Command {
 	a := newActing(env, "retry RUN [STEP]", "Give a stuck step, or all of them, new attempts", "retried", cobra.RangeArgs(1, 2), func(args []string) (act, error) {
 		return act{verb: verbRetry, step: stepOf(args), reason: reason}, nil
 	})
+	a.cmd.Example = fmt.Sprintf("  %[1]s retry order:4711 --reason 'the card service is back' --wait\n  %[1]s retry order:4711 ship/3/label", env.app.Name)
 	a.reasonFlag(&reason)
 	return a.cmd
 }
@@ -117,6 +119,7 @@ func newResolveCommand(env *environment) *cobra.Command {
 
 --skip goes on as if the step had no effect; where its undo is stuck, as if it were undone.
 --substitute goes on as if the step were done with that output.`
+	a.cmd.Example = fmt.Sprintf("  %[1]s resolve order:4711 --skip --reason 'refunded by hand'\n  %[1]s resolve order:4711 charge --substitute '{\"id\": \"ch_42\"}'", env.app.Name)
 	a.reasonFlag(&reason)
 	a.cmd.Flags().BoolVar(&skip, "skip", false, "go on without the step")
 	a.cmd.Flags().StringVar(&output, "substitute", "", "the step's output: JSON, @FILE, or - for standard input")
@@ -131,6 +134,7 @@ func newAbandonCommand(env *environment) *cobra.Command {
 		}
 		return act{verb: verbAbandon, reason: reason}, nil
 	})
+	a.cmd.Example = fmt.Sprintf("  %s abandon order:4711 --reason 'the warehouse burnt down; ticket 17'", env.app.Name)
 	a.reasonFlag(&reason)
 	return a.cmd
 }
@@ -141,6 +145,7 @@ func newSignalCommand(env *environment) *cobra.Command {
 		raw, err := env.readPayload(payload)
 		return act{verb: verbSignal, signal: args[0], payload: raw, id: id}, err
 	})
+	a.cmd.Example = fmt.Sprintf("  %s signal order:4711 approved -d '{\"by\": \"kim\"}' --id approval-4711", env.app.Name)
 	a.cmd.Flags().StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")
 	a.cmd.Flags().StringVar(&id, "id", "", "makes it idempotent: a second signal with the id is nothing")
 	return a.cmd

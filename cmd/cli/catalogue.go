@@ -15,9 +15,10 @@ import (
 func newSagasCommand(env *environment) *cobra.Command {
 	var mermaid bool
 	cmd := &cobra.Command{
-		Use:   "sagas [SAGA]",
-		Short: "List the sagas that this program, or the server, can run",
-		Args:  usage(cobra.MaximumNArgs(1)),
+		Use:     "sagas [SAGA]",
+		Short:   "List the sagas that this program, or the server, can run",
+		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas signup --mermaid", env.app.Name),
+		Args:    usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := env.sagas(cmd.Context())
 			if err != nil {
@@ -60,9 +61,10 @@ func (env *environment) printSagas(list []saga.SagaInfo, mermaid bool) error {
 
 func newActionsCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
-		Use:   "actions",
-		Short: "List the actions that this program, or the server, can run",
-		Args:  usage(cobra.NoArgs),
+		Use:     "actions",
+		Short:   "List the actions that this program, or the server, can run",
+		Example: fmt.Sprintf("  %s actions -o json", env.app.Name),
+		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := env.actions(cmd.Context())
 			if err != nil {

@@ -12,9 +12,10 @@ import (
 
 func newVersionCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  usage(cobra.NoArgs),
+		Use:     "version",
+		Short:   "Print the version",
+		Example: fmt.Sprintf("  %s version -o json", env.app.Name),
+		Args:    usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			v := env.version()
 			if env.json() {
