@@ -152,7 +152,10 @@ func (b *browser) holds(expression string) {
 
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.ScrollIntoView(chromedp.CSS(selector)))
+	// What was out of sight is drawn, and can be hit, only in the frame after it came into sight.
+	run(b, chromedp.Evaluate[bool](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`, chromedp.EvalAwaitPromise))
+	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
 func (b *browser) typeInto(selector, text string) {

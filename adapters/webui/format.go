@@ -199,14 +199,12 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxShown], "") + fmt.Sprintf("\n… %d more bytes", len(s)-maxShown)
 }
 
-// visible replaces characters that would reorder or hide text.
+// visible replaces characters that would turn or hide text.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x061c, r == utf8.RuneError:
-			return '\ufffd'
-		case r < 0x20 && r != '\n' && r != '\t':
-			return '\ufffd'
+		case turnsText(r), r < 0x20 && r != '\n' && r != '\t':
+			return utf8.RuneError
 		}
 		return r
 	}, s)

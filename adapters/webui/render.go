@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -97,6 +98,7 @@ func (h *handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	var buf bytes.Buffer
 	err := h.views.ExecuteTemplate(&buf, name, v)
+	upright(&buf)
 	if err == nil {
 		key := keyOf(buf.Bytes())
 		if part {
@@ -121,6 +123,27 @@ func (h *handler) render(w http.ResponseWriter, r *http.Request, status int, nam
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(buf.Bytes()) // a reader who left has no use for the error
+}
+
+// upright replaces the characters that turn text round (Unicode's bidirectional controls) in a page: an error's
+// text must not be able to rewrite the sentence that it stands in.
+func upright(page *bytes.Buffer) {
+	if !bytes.ContainsFunc(page.Bytes(), turnsText) {
+		return
+	}
+	b := bytes.Map(func(r rune) rune {
+		if turnsText(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, page.Bytes())
+	page.Reset()
+	page.Write(b)
+}
+
+// turnsText reports whether a character changes the direction of the text around it.
+func turnsText(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }
 
 // keyOf stands for the content of a part of a page.

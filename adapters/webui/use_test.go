@@ -183,6 +183,7 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	require.NoError(t, err)
 	w.settled()
 	b := newBrowser(t, w)
+	b.screen(390, 860, "dark")
 	run := "/ui/runs/" + r.ID.String()
 	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo",
 		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
@@ -191,9 +192,12 @@ func TestHostilePayloadsStayText(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, path)
 		require.NotContains(t, body, "<script>window.hacked", path)
 		require.NotContains(t, body, "<script>hacked", path)
+		require.NotContains(t, body, "\u202e", "%s: text that turns round what follows", path)
 		b.open(path)
 		b.holds(`window.hacked === undefined && document.querySelector("img, main script, main [onload], main [onerror], main [onmouseover]") === null`)
+		b.holds(`document.documentElement.scrollWidth <= innerWidth`)
 	}
+	b.shoot("hostile-390-dark")
 	b.open(run)
 	b.click(`[data-step="explode"] summary`)
 	b.sees(`[data-step="explode"] .tl-open`, `onerror=`)
