@@ -142,7 +142,7 @@ func (s *site) server(ctx context.Context, n *node, runner *projections.Runner) 
 	if err != nil {
 		return nil, err
 	}
-	page.Handler, err = webui.New(webui.Config{Coordinator: n.coordinator, Views: runner.Reader(), Log: n.log,
+	page.Handler, err = webui.New(webui.Config{Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log,
 		Sessions: sessions{server.Guard()}, Version: s.env.version(), Logger: n.logger})
 	return server, err
 }
@@ -211,7 +211,7 @@ func (s sessions) Who(r *http.Request) (webui.Person, bool) {
 	if !id.Has(auth.Read) {
 		return webui.Person{}, false
 	}
-	return webui.Person{Name: id.Name, Operate: id.Has(auth.Operate), Signal: id.Has(auth.Operate), Sagas: id.Sagas, Open: id.Open}, true
+	return webui.Person{Name: id.Name, Operate: id.Has(auth.Operate), Signal: id.Has(auth.Operate, auth.Start), Sagas: id.Sagas, Open: id.Open}, true
 }
 
 // Login implements [webui.Sessions].
