@@ -1,0 +1,148 @@
+package projections
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+)
+
+// watchedLog counts the subscriptions.
+type watchedLog struct {
+	*memlog.Log
+	subscribed atomic.Int64
+}
+
+func (l *watchedLog) Subscribe(ctx context.Context, after domain.Position, f domain.Filter) iter.Seq2[domain.Delivery, error] {
+	l.subscribed.Add(1)
+	return l.Log.Subscribe(ctx, after, f)
+}
+
+// grow appends n runs of one event.
+func (l *watchedLog) grow(t *testing.T, n int) (last domain.Position) {
+	for range n {
+		stream := domain.RunStream(uuid.New())
+		e, _ := domain.Seal(stream, 0, domain.ChainHash{}, &domain.RunPaused{Reason: "x"}, domain.Meta{At: time.Now()})
+		at, err := l.Append(t.Context(), stream, domain.NoStream, e)
+		require.NoError(t, err)
+		last = at.Position
+	}
+	return last
+}
+
+// listening is a feed and what was taken from it.
+type listening struct {
+	*feed
+	taken  []domain.Position
+	caught bool
+}
+
+// reach takes batches until one goes up to the position.
+func (l *listening) reach(t *testing.T, p domain.Position) {
+	for {
+		b, err := l.take(t.Context(), l.caught)
+		require.NoError(t, err)
+		for _, e := range b.events {
+			l.taken = append(l.taken, e.Position)
+		}
+		l.caught = l.caught || b.caughtUp
+		if b.to >= p {
+			return
+		}
+	}
+}
+
+// world is a log and a hub for two views.
+func world(t *testing.T) (log *watchedLog, listen func(from domain.Position) *listening, h *hub) {
+	log = &watchedLog{Log: memlog.New()}
+	cfg := Config{Source: log, Batch: 2, Linger: -1}
+	cfg.setDefaults()
+	all := (&View{}).filter()
+	pace := newPacer(log, all, 1)
+	h = &hub{source: log, filter: all, pace: pace, views: 2}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); h.taps.Wait() })
+	return log, func(from domain.Position) *listening {
+		l := &listening{feed: newFeed(newKeeper(&cfg, &View{Name: "v"}, h, pace), true)}
+		go l.run(ctx, from)
+		return l
+	}, h
+}
+
+func TestViewsThatStandTogetherReadTheLogOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, listen, _ := world(t)
+		last := log.grow(t, 9)
+		a, b := listen(0), listen(0)
+		done := make(chan struct{})
+		go func() { defer close(done); a.reach(t, last) }()
+		b.reach(t, last)
+		<-done
+		require.Len(t, a.taken, 9)
+		require.Equal(t, a.taken, b.taken)
+		require.EqualValues(t, 1, log.subscribed.Load())
+	})
+}
+
+func TestABusyViewIsLeftBehindAndComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, listen, h := world(t)
+		last := log.grow(t, 9)
+		quick, busy := listen(0), listen(0)
+		quick.reach(t, last)
+		require.Len(t, quick.taken, 9, "the busy view took nothing yet")
+		busy.reach(t, last)
+		require.Equal(t, quick.taken, busy.taken, "nothing is missing or comes twice")
+		require.EqualValues(t, 2, log.subscribed.Load(), "it read by itself")
+
+		synctest.Wait()
+		h.mu.Lock()
+		require.Len(t, h.tap.feeds, 2, "it came back")
+		h.mu.Unlock()
+		last = log.grow(t, 1)
+		quick.reach(t, last)
+		busy.reach(t, last)
+		require.Equal(t, quick.taken, busy.taken)
+		require.EqualValues(t, 2, log.subscribed.Load())
+	})
+}
+
+func TestAViewThatIsBehindDoesNotHoldUpOneThatIsAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, listen, _ := world(t)
+		middle := log.grow(t, 9)
+		ahead, behind := listen(middle), listen(0)
+		began := time.Now()
+		last := log.grow(t, 1)
+		ahead.reach(t, last)
+		require.Equal(t, []domain.Position{last}, ahead.taken)
+		require.Less(t, time.Since(began), patience, "by the test's own clock: it was not waited for")
+		behind.reach(t, last)
+		require.Len(t, behind.taken, 10)
+	})
+}
+
+func TestAFeedFailsWithTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, listen, _ := world(t)
+		a, b := listen(0), listen(0)
+		require.NoError(t, log.Close())
+		for _, f := range []*listening{a, b} {
+			for err := error(nil); err == nil; {
+				_, err = f.take(t.Context(), true)
+			}
+		}
+	})
+}
