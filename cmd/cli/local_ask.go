@@ -147,15 +147,20 @@ func tokenOf(t *auth.Token) wire.Token {
 }
 
 func (b *localBackend) CreateToken(ctx context.Context, n wire.NewToken) (wire.CreatedToken, error) {
-	scopes, err := auth.ParseScopes(n.Scopes)
-	if err != nil {
-		return wire.CreatedToken{}, usageError{err}
-	}
 	t, err := b.tokens(ctx)
 	if err != nil {
 		return wire.CreatedToken{}, err
 	}
-	tok, secret, err := t.Create(ctx, auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: b.env.who()})
+	return b.env.createToken(ctx, t, n)
+}
+
+// createToken makes a token among those that were loaded from a log.
+func (env *environment) createToken(ctx context.Context, t *auth.Tokens, n wire.NewToken) (wire.CreatedToken, error) {
+	scopes, err := auth.ParseScopes(n.Scopes)
+	if err != nil {
+		return wire.CreatedToken{}, usageError{err}
+	}
+	tok, secret, err := t.Create(ctx, auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: env.who()})
 	if err != nil {
 		return wire.CreatedToken{}, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
@@ -18,8 +21,8 @@ func newTokenCommand(env *environment) *cobra.Command {
 		Short: "Make, list and revoke the API's tokens",
 		Long: `Make, list and revoke the tokens of the HTTP API and the web page. The token's name is the actor in the audit trail.
 
-Tokens are kept in the log, as hashes. The first one is made on the data directory before a server that asks for tokens
-starts; later ones through the server, with an admin token.`,
+Tokens are kept in the log, as hashes. The first one is made on the data directory, or with --log in the cluster, before
+a server that asks for tokens starts; later ones through the server, with an admin token.`,
 		Example: fmt.Sprintf("  %[1]s token create kim --scope admin --data DIR\n  %[1]s token list", env.app.Name),
 		Args:    usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -31,6 +34,7 @@ starts; later ones through the server, with an admin token.`,
 func newTokenCreateCommand(env *environment) *cobra.Command {
 	var t wire.NewToken
 	var expires ageFlag
+	var log string
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make a token and print it, this once",
@@ -49,24 +53,51 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 			if expires > 0 {
 				t.Expires = time.Now().Add(time.Duration(expires)).UTC().Truncate(time.Second)
 			}
+			if log != "" && !env.remote() && !env.flags.Changed("data") {
+				made, err := env.createTokenIn(env.withActor(cmd.Context()), log, t)
+				if err != nil {
+					return err
+				}
+				return env.printCreated(made)
+			}
 			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
 				made, err := b.CreateToken(ctx, t)
 				if err != nil {
 					return err
 				}
-				if env.json() {
-					return env.printJSON(made)
-				}
-				_, err = fmt.Fprintln(env.Out, made.Secret)
-				_, hint := fmt.Fprintf(env.Err, "the token of %s, shown this once: keep it, for example in ATONE_TOKEN\n", made.Token.Name)
-				return errors.Join(err, hint)
+				return env.printCreated(made)
 			})
 		},
 	}
 	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "what it allows: read, start, operate or admin; may be repeated")
 	cmd.Flags().StringSliceVar(&t.Sagas, "saga", nil, "only for that saga or single action; may be repeated")
+	cmd.Flags().StringVar(&log, "log", env.getenv("ATONE_LOG"), "make it in the log at an esdb:// connection string: the first token of coordinators that share one (ATONE_LOG)")
 	cmd.Flags().Var(&expires, "expires-in", "when it ends by itself, such as 12h or 90d; never without it")
 	return cmd
+}
+
+// createTokenIn makes a token in an EventStoreDB cluster, which no server has to run on yet.
+func (env *environment) createTokenIn(ctx context.Context, connection string, n wire.NewToken) (_ wire.CreatedToken, err error) {
+	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: env.logger(slog.LevelWarn)})
+	if err != nil {
+		return wire.CreatedToken{}, usageError{fmt.Errorf("--log: %w", err)}
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	tokens := auth.NewTokens(log, nil)
+	if err := tokens.Load(ctx); err != nil {
+		return wire.CreatedToken{}, err
+	}
+	return env.createToken(ctx, tokens, n)
+}
+
+// printCreated shows a token's secret, this once.
+func (env *environment) printCreated(made wire.CreatedToken) error {
+	if env.json() {
+		return env.printJSON(made)
+	}
+	_, err := fmt.Fprintln(env.Out, made.Secret)
+	_, hint := fmt.Fprintf(env.Err, "the token of %s, shown this once: keep it, for example in ATONE_TOKEN\n", made.Token.Name)
+	return errors.Join(err, hint)
 }
 
 func newTokenListCommand(env *environment) *cobra.Command {
