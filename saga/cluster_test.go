@@ -2,6 +2,7 @@ package saga_test
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -111,4 +112,124 @@ func TestWaiterOnOneNodeHearsOfTheEndOnAnother(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the waiter was not told")
 	}
+}
+
+// laggingLog is a log whose subscriptions can be held up.
+type laggingLog struct {
+	domain.Log
+	held chan struct{} // while it holds a word, deliveries wait
+}
+
+func (l *laggingLog) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
+	return func(yield func(domain.Delivery, error) bool) {
+		for d, err := range l.Log.Subscribe(ctx, after, filter) {
+			select {
+			case l.held <- struct{}{}:
+				<-l.held
+			case <-ctx.Done():
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+// signsOf counts a node's signs of life on the log.
+func signsOf(t *testing.T, log domain.Log, name string) (n int) {
+	for _, err := range log.ReadStream(t.Context(), "atone-node-"+name, 0) {
+		require.NoError(t, err)
+		n++
+	}
+	return n
+}
+
+// TestNodeThatLagsTakesNobodyForDead holds up what a node hears for longer than the node timeout: it must
+// not take over a run whose handler is at work on the other.
+func TestNodeThatLagsTakesNobodyForDead(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var attempts atomic.Int64
+	entered, goOn := make(chan struct{}, 10), make(chan struct{})
+	work := &saga.Action[int, int]{Name: "work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) {
+		attempts.Add(1)
+		entered <- struct{}{}
+		<-goOn
+		return n + 1, nil
+	}}
+	s := saga.Define("long", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, work, in.In) })
+	log := memlog.New()
+	lagging := &laggingLog{Log: log, held: make(chan struct{}, 1)}
+	busy := begin(t, log, node("busy"), s)
+	begin(t, lagging, node("lagging"), s)
+	run, err := saga.Start(ctx, busy, s, 1)
+	require.NoError(t, err)
+	<-entered
+	more := func(n int) {
+		was := signsOf(t, log, "busy")
+		require.Eventually(t, func() bool { return signsOf(t, log, "busy") >= was+n }, 30*time.Second, time.Millisecond)
+	}
+	more(5)
+	lagging.held <- struct{}{}
+	more(10) // two and a half node timeouts
+	<-lagging.held
+	more(10)
+	close(goOn)
+	n, err := run.Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.EqualValues(t, 1, attempts.Load())
+}
+
+// TestParentHearsOfTheChildThatADeadNodeEnded has a node die between a child's end and the report to
+// the parent, which another node has in hand.
+func TestParentHearsOfTheChildThatADeadNodeEnded(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Await[int](f, "go") })
+	parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Child(f, child, in.In) })
+	log := memlog.New()
+	victimLog := &muteLog{Log: log, once: "child.ended.v1"}
+	holder := begin(t, log, node("holder"), parent, child)
+	victim := begin(t, victimLog, node("victim"), parent, child)
+	run, err := saga.Start(ctx, holder, parent, 1)
+	require.NoError(t, err)
+	var id domain.RunID
+	require.Eventually(t, func() bool {
+		v, err := holder.Describe(ctx, run.ID)
+		if err != nil || len(v.Steps) != 1 {
+			return false
+		}
+		if v.Steps[0].Child == nil {
+			return false
+		}
+		id = *v.Steps[0].Child
+		return victim.Signal(ctx, id, "go", 7) == nil
+	}, 10*time.Second, time.Millisecond)
+	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	n, err := run.Wait(wait)
+	require.NoError(t, err)
+	require.Equal(t, 7, n)
+}
+
+// muteLog is a log whose coordinator dies as it appends an event of a type: that and all later appends do not
+// arrive.
+type muteLog struct {
+	domain.Log
+	once string
+	dead atomic.Bool
+}
+
+func (l *muteLog) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	for _, e := range events {
+		if e.Type == l.once {
+			l.dead.Store(true)
+		}
+	}
+	if l.dead.Load() {
+		<-ctx.Done()
+		return domain.Appended{}, ctx.Err()
+	}
+	return l.Log.Append(ctx, stream, expected, events...)
 }

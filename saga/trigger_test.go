@@ -207,3 +207,49 @@ func TestEventBetweenTheRunsStartAndItsAwaitIsNotMissed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 45, n, "an event from before the start does not count, and none counts twice")
 }
+
+// TestEventBetweenATriggersEventAndTheRunsStartIsNotMissed has the event that a run will await come
+// before the run has even started, but after the one that triggers it.
+func TestEventBetweenATriggersEventAndTheRunsStartIsNotMissed(t *testing.T) {
+	t.Parallel()
+	log, s, ctx := memlog.New(), awaiting(), t.Context()
+	trigger := &saga.Trigger[string, int]{Type: "order-placed", Saga: s}
+	_, stop := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+	stop() // so that both events are there when the next life sees the first
+	before, placed, paid := domainEvent("payment-made", "o1", 1), domainEvent("order-placed", "o1", "o1"), domainEvent("payment-made", "o1", 2)
+	_, err := log.Append(ctx, "shop", domain.AnyRevision, before, placed, paid)
+	require.NoError(t, err)
+	c, _ := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+	id := domain.RunIDForEvent("await-payment", placed.ID)
+	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
+	n, err := saga.RunOf[int](c, id).Wait(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+}
+
+// TestNodeWithoutATriggerDoesNotMoveItPastItsEvents is a deployment in progress: the old program, which does
+// not know a trigger, saves its own position while the new one is down.
+func TestNodeWithoutATriggerDoesNotMoveItPastItsEvents(t *testing.T) {
+	t.Parallel()
+	log, ctx := memlog.New(), t.Context()
+	noop := &saga.Action[string, string]{Name: "noop", Effect: saga.NoEffect, Do: func(_ context.Context, s string) (string, error) { return s, nil }}
+	define := func(name string) *saga.Saga[string, string] {
+		return saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Do(f, noop, in.In) })
+	}
+	older := &saga.Trigger[string, string]{Type: "old-event", Saga: define("older")}
+	newer := &saga.Trigger[string, string]{Type: "new-event", Saga: define("newer")}
+	_, stopNew := beginStoppable(t, log, node("new"), []saga.AnyTrigger{older, newer})
+	stopNew()
+	missed := domainEvent("new-event", "", "x")
+	_, err := log.Append(ctx, "shop", domain.AnyRevision, missed)
+	require.NoError(t, err)
+	// The old program has another trigger for the first time, and saves a position behind the event for it.
+	other := &saga.Trigger[string, string]{Type: "other-event", Saga: define("other")}
+	_, stopOld := beginStoppable(t, log, node("old"), []saga.AnyTrigger{older, other})
+	stopOld()
+	c, _ := beginStoppable(t, log, node("new"), []saga.AnyTrigger{older, newer})
+	id := domain.RunIDForEvent("newer", missed.ID)
+	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
+	_, err = c.Wait(ctx, id)
+	require.NoError(t, err)
+}
