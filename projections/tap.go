@@ -61,7 +61,11 @@ func (h *hub) join(f *feed) bool {
 	}
 	t.feeds = append(slices.Clip(t.feeds), f)
 	if !t.begun && len(t.feeds) == h.views {
-		close(t.full)
+		select {
+		case <-t.full: // a feed had left and came back
+		default:
+			close(t.full)
+		}
 	}
 	if t.caught {
 		f.reached()
