@@ -94,7 +94,9 @@ func (a *actor) view() RunView { return ViewOf(a.state) }
 
 // Describe returns the run's state as of now. Errors: [ErrNotFound].
 func (c *Coordinator) Describe(ctx context.Context, id domain.RunID) (RunView, error) {
-	var v RunView
-	err := c.do(ctx, id, &request{view: &v, ctx: requestContext{actor: c.cfg.Node}})
-	return v, err
+	v := new(RunView)
+	if err := c.do(ctx, id, &request{view: v, ctx: requestContext{actor: c.cfg.Node}}); err != nil {
+		return RunView{}, err // where ctx ended, v may yet be written
+	}
+	return *v, nil
 }
