@@ -40,10 +40,10 @@ func (b *localBackend) Events(ctx context.Context, id domain.RunID) iter.Seq2[wi
 			return
 		}
 		var secret projections.Fields
-		any := false
+		begun := false
 		for r, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
-			if err == nil && !any {
-				any = true
+			if err == nil && !begun {
+				begun = true
 				secret, err = secretsOf(ctx, log, &r)
 			}
 			if err != nil {
@@ -54,7 +54,7 @@ func (b *localBackend) Events(ctx context.Context, id domain.RunID) iter.Seq2[wi
 				return
 			}
 		}
-		if !any {
+		if !begun {
 			yield(wire.Event{}, fmt.Errorf("%s: %w", id, saga.ErrNotFound))
 		}
 	}
