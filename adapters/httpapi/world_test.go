@@ -128,7 +128,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 		<-w.c.Ready()
 	}
 	cfg := httpapi.Config{Coordinator: w.c, Views: w.runner.Reader(), Projections: w.runner, Log: w.log, Logger: quiet, Version: "test",
-		BodyTimeout: 200 * time.Millisecond}
+		BodyTimeout: time.Second}
 	if wc.secured {
 		w.tokens = auth.NewTokens(w.log, nil)
 		cfg.Tokens = w.tokens
