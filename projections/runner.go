@@ -166,6 +166,13 @@ func (r *Runner) Rebuild(ctx context.Context, view string) error {
 		if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && g.Number >= number }) {
 			return nil
 		}
+		if !slices.ContainsFunc(gens, func(g Generation) bool { return g.Number == number }) {
+			// Another one was being built when it was asked for, and it was dropped in that one's favour.
+			if number, err = r.cfg.Store.Create(ctx, k.view); err != nil {
+				return fmt.Errorf("rebuild %s: %w", view, err)
+			}
+			tell(k.nudged)
+		}
 		if err := pause(ctx, moved, r.cfg.Poll); err != nil {
 			return fmt.Errorf("rebuild %s goes on, but was not waited for: %w", view, err)
 		}

@@ -27,6 +27,7 @@ func Test(t *testing.T, open Opener) {
 		"RebuildEqualsLive":                       rebuildEqualsLive,
 		"BatchesDoNotMatter":                      batchesDoNotMatter,
 		"QueriesGoOnDuringARebuild":               queriesDuringRebuild,
+		"ARebuildDuringTheFirstBuildHappens":      earlyRebuild,
 		"AChangedVersionRebuildsByItself":         changedVersion,
 		"AnOlderProcessLeavesANewerViewAlone":     olderProcess,
 		"AFailingViewHoldsNobodyBack":             failingView,

@@ -2,6 +2,7 @@ package projectiontest
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,11 @@ func rebuildEqualsLive(t *testing.T, open Opener) {
 		require.NotEmpty(rt, want["runs"]["runs"])
 		require.Equal(rt, want, dumpAll(t, store), "seed %d", seed)
 		fresh.stop()
+		for _, s := range []projections.Store{store, rebuilt} { // a hundred of them would hold too many connections
+			if c, ok := s.(io.Closer); ok {
+				require.NoError(rt, c.Close())
+			}
+		}
 	})
 }
 
