@@ -172,7 +172,7 @@ func (a *actor) settled(batch []*request) {
 // wake says when the run next needs attention, and in whose hands it is.
 func (a *actor) wake() domain.Wake {
 	w := a.state.Wake()
-	if a.c.cfg.Shared {
+	if a.c.cfg.Shared && a.state.Blocked == "" { // a blocked run is for whoever can go on with it
 		w.Node = a.c.incarnation
 	}
 	return w

@@ -275,7 +275,10 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	}
 	w := wakeOf(e.Metadata)
 	if w.Node == "" {
-		return // in the middle of an append
+		if blocked := (*domain.RunBlocked)(nil).WireName(); e.Type == blocked {
+			c.goBackground(func(context.Context) { c.takeUp(run) }) // perhaps this node has what another lacks
+		}
+		return // else in the middle of an append
 	}
 	if w.Node == c.incarnation {
 		if over(w) { // an older event of another node's may have come in between

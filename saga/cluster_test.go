@@ -233,3 +233,42 @@ func (l *muteLog) Append(ctx context.Context, stream string, expected domain.Exp
 	}
 	return l.Log.Append(ctx, stream, expected, events...)
 }
+
+// TestRunThatOneNodeCannotDoIsDoneByAnother is a deployment in progress: a program that does not have the action
+// takes up the run of one that had it, and a third that has it comes before, or after.
+func TestRunThatOneNodeCannotDoIsDoneByAnother(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"there already": false, "comes later": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			log := memlog.New()
+			work := &saga.Action[int, int]{Name: "new-work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return n + 1, nil }}
+			s := saga.Define("new-saga", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
+				saga.Await[int](f, "go")
+				return saga.Do(f, work, in.In)
+			})
+			first, stop := beginStoppable(t, log, node("first"), nil, s)
+			run, err := saga.Start(ctx, first, s, 1)
+			require.NoError(t, err)
+			stop()
+			old := begin(t, log, node("old"))
+			var able *saga.Coordinator
+			if !late {
+				able = begin(t, log, node("able"), s)
+			}
+			require.NoError(t, old.Signal(ctx, run.ID, "go", 1))
+			if late {
+				v, err := old.Describe(ctx, run.ID)
+				require.NoError(t, err)
+				require.Contains(t, v.Blocked, "new-saga")
+				able = begin(t, log, node("able"), s)
+			}
+			wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			n, err := saga.RunOf[int](able, run.ID).Wait(wait)
+			require.NoError(t, err)
+			require.Equal(t, 2, n)
+		})
+	}
+}
