@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
@@ -121,11 +122,11 @@ func (b *localBackend) catchUp(ctx context.Context, v *localViews, view string) 
 	}
 }
 
-// built waits until a view without events is there to be asked.
+// built waits until a view, which may have no events, answers questions.
 func (b *localBackend) built(ctx context.Context, v *localViews, view string) error {
 	for {
 		gens, err := v.store.Generations(ctx, view)
-		if err != nil || len(gens) > 0 {
+		if err != nil || slices.ContainsFunc(gens, func(g projections.Generation) bool { return g.Live }) {
 			return err
 		}
 		select {
@@ -223,7 +224,10 @@ func (b *localBackend) Rebuild(ctx context.Context, view string) (out wire.View,
 	if err != nil {
 		return out, err
 	}
-	err = v.runner.Rebuild(ctx, view)
+	// A view that is being built for the first time is as good as rebuilt when it is there; only then can another be begun beside it.
+	if err = b.catchUp(ctx, v, view); err == nil {
+		err = v.runner.Rebuild(ctx, view)
+	}
 	if err == nil {
 		var all []projections.Status
 		all, err = v.runner.Status(ctx)
