@@ -157,7 +157,7 @@ func TestAlertsAreToldAtLeastOnce(t *testing.T) {
 		require.NoError(r.t, <-ended)
 		again := &sink{}
 		r.faults.Store(false)
-		c = r.begin(saga.Config{Alerts: []saga.AlertSink{again}}, stuck, failed, slow)
+		r.begin(saga.Config{Alerts: []saga.AlertSink{again}}, stuck, failed, slow)
 		time.Sleep(10 * time.Minute)
 		again.mu.Lock()
 		defer again.mu.Unlock()

@@ -32,7 +32,7 @@ type Worker struct {
 	closing bool
 	// stopping is closed when the worker stops.
 	stopping chan struct{}
-	undos   sync.WaitGroup
+	undos    sync.WaitGroup
 	// around is called with every finished attempt, for metrics and traces; may be nil.
 	around Observer
 }

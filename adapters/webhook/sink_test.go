@@ -41,7 +41,9 @@ func TestStuckRunIsPostedUntilItIsTaken(t *testing.T) {
 	refund := &saga.Action[int, int]{Name: "refund", Effect: saga.NoEffect, Do: func(context.Context, int) (int, error) {
 		return 0, saga.Permanent(errors.New("account closed"))
 	}}
-	s := saga.Define("refund", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, refund, in.In, saga.OnFail(saga.Ask)) })
+	s := saga.Define("refund", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
+		return saga.Do(f, refund, in.In, saga.OnFail(saga.Ask))
+	})
 	c, err := saga.New(saga.Config{Log: memlog.New(), Alerts: []saga.AlertSink{sink}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	require.NoError(t, c.Register(s))

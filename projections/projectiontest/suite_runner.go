@@ -127,7 +127,7 @@ func changedVersion(t *testing.T, open Opener) {
 			return tx.Put(ctx, "counter", projections.Row{1, int64(len(events)), 2})
 		})
 	}
-	r = start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v2}})
+	start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v2}})
 	eventually(t, "the rebuild has begun", func() bool {
 		gens, err := store.Generations(t.Context(), "counter")
 		return err == nil && len(gens) == 2

@@ -190,7 +190,7 @@ func (s *Space) run(ctx context.Context, with Queryer, q projections.Query) ([]p
 		}
 	}
 	if len(q.After) > 0 && len(q.After) != len(q.Order) {
-		return nil, fmt.Errorf("After has %d values for %d columns of Order", len(q.After), len(q.Order))
+		return nil, fmt.Errorf("query: After has %d values for %d columns of Order", len(q.After), len(q.Order))
 	}
 	if s.Dialect.Driven() {
 		return s.drive(ctx, with, t, q)

@@ -165,15 +165,6 @@ type world struct {
 	excused, vouched map[string]bool
 }
 
-func (w *world) find(step string, dir domain.Direction, n int) *try {
-	for _, a := range w.tries {
-		if a.step == step && a.dir == dir && a.n == n {
-			return a
-		}
-	}
-	return nil
-}
-
 // mayStillApply reports whether a worker is still at a do of the step.
 func (w *world) mayStillApply(step string) bool {
 	for _, a := range w.tries {
