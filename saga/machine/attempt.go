@@ -39,7 +39,7 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	if st == nil || !st.mayStart(e.Direction) {
 		return
 	}
-	s.Blocked = ""
+	s.Blocked, s.BlockedAt = "", time.Time{}
 	t := st.tries(e.Direction)
 	if t.N == t.Base {
 		t.First = at

@@ -88,7 +88,7 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 	case *domain.RunResumed:
 		s.Paused, s.PauseReason = false, ""
 	case *domain.RunBlocked:
-		s.Blocked = e.Reason
+		s.Blocked, s.BlockedAt = e.Reason, at
 	case *domain.SignalReceived:
 		s.see(e.ID)
 		s.signals = append(s.signals, signal{name: e.Signal, id: e.ID, value: e.Value})
@@ -212,7 +212,7 @@ func (s *State) retried(st *Step, dir domain.Direction) {
 	if !st.stuckIn(dir) {
 		return
 	}
-	s.Blocked = ""
+	s.Blocked, s.BlockedAt = "", time.Time{}
 	t := st.tries(dir)
 	t.Base = t.N
 	if dir == domain.Undo {

@@ -31,6 +31,7 @@ type stateSnapshot struct {
 	Paused      bool              `json:"paused,omitempty"`
 	PauseReason string            `json:"pause_reason,omitempty"`
 	Blocked     string            `json:"blocked,omitempty"`
+	BlockedAt   time.Time         `json:"blocked_at,omitzero"`
 	Cancel      *domain.Failure   `json:"cancel,omitempty"`
 	Incidents   int               `json:"incidents,omitempty"`
 	Left        []string          `json:"left,omitempty"`
@@ -100,7 +101,7 @@ func Snapshot(s *State) ([]byte, error) {
 	snap := stateSnapshot{
 		Format: snapshotFormat, Revision: s.Revision, Start: s.Start, StartedAt: s.StartedAt, Actor: s.Actor,
 		Correlation: s.Correlation, Trace: s.Trace, End: s.End, EndedAt: s.EndedAt, Output: s.Output, Cause: s.Cause,
-		Turning: s.Turning, PastPivot: s.PastPivot, Paused: s.Paused, PauseReason: s.PauseReason, Blocked: s.Blocked,
+		Turning: s.Turning, PastPivot: s.PastPivot, Paused: s.Paused, PauseReason: s.PauseReason, Blocked: s.Blocked, BlockedAt: s.BlockedAt,
 		Cancel: s.Cancel, Incidents: s.Incidents, Left: s.Left, Finish: s.finish, Seen: s.seen,
 		Root: snapStep(s.root), Todo: s.todo.paths(), Watch: s.watch.paths(),
 	}
@@ -179,7 +180,7 @@ func Restore(plan *domain.Plan, run domain.RunID, snapshot []byte) (*State, erro
 	s := New(plan, run)
 	s.Revision, s.Start, s.StartedAt, s.Actor = snap.Revision, snap.Start, snap.StartedAt, snap.Actor
 	s.Correlation, s.Trace, s.End, s.EndedAt, s.Output, s.Cause = snap.Correlation, snap.Trace, snap.End, snap.EndedAt, snap.Output, snap.Cause
-	s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked = snap.Turning, snap.PastPivot, snap.Paused, snap.PauseReason, snap.Blocked
+	s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, s.BlockedAt = snap.Turning, snap.PastPivot, snap.Paused, snap.PauseReason, snap.Blocked, snap.BlockedAt
 	s.Cancel, s.Incidents, s.Left, s.finish, s.seen = snap.Cancel, snap.Incidents, snap.Left, snap.Finish, snap.Seen
 	for _, g := range snap.Signals {
 		s.signals = append(s.signals, signal{g.Name, g.ID, g.Value})

@@ -174,10 +174,12 @@ type State struct {
 	Cause *domain.Failure
 	// Turning means that the run turned back; PastPivot that it never will.
 	Turning, PastPivot bool
-	// Paused, with PauseReason, stops new attempts. Blocked says why nobody can go on.
+	// Paused, with PauseReason, stops new attempts. Blocked says why nobody can go on,
+	// BlockedAt since when.
 	Paused      bool
 	PauseReason string
 	Blocked     string
+	BlockedAt   time.Time
 	// Cancel is a cancel that waits for an irreversible attempt's outcome.
 	Cancel *domain.Failure
 	// Incidents counts the incidents of the run so far.

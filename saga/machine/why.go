@@ -67,7 +67,7 @@ func Why(s *State, now time.Time) Reason {
 		waits[0] = first
 	}
 	r.Waits = waits
-	r.Text = s.waitText(waits, total)
+	r.Text = s.waitText(waits, total, now)
 	return r
 }
 
@@ -77,7 +77,7 @@ var urgency = map[Phase]int{
 	Undoing: 12, Running: 11, UndoDue: 10, Ready: 9, Waiting: 8,
 }
 
-func (s *State) waitText(waits []Wait, total int) string {
+func (s *State) waitText(waits []Wait, total int, now time.Time) string {
 	stuck := len(waits) > 0 && (waits[0].Phase == Stuck || waits[0].Phase == UndoStuck)
 	var text string
 	switch {
@@ -86,7 +86,7 @@ func (s *State) waitText(waits []Wait, total int) string {
 	case s.Paused:
 		return "paused: " + orText(s.PauseReason, "no reason given") + "; resume it to go on"
 	case s.Blocked != "" && (total == 0 || s.todo.head != nil || s.finish):
-		return "blocked: " + s.Blocked
+		return "blocked since " + clock(s.BlockedAt, now) + ": " + s.Blocked
 	case s.Cancel != nil:
 		text = "a cancel waits for the outcome of an irreversible attempt: " + firstText(waits)
 	case total == 0:
@@ -254,16 +254,20 @@ func orText(text, otherwise string) string {
 
 // at writes a time with its distance from now: " at 14:02:11 (in 38s)".
 func at(t, now time.Time) string {
-	layout := "15:04:05"
-	d := t.Sub(now)
-	if d > 20*time.Hour || d < -20*time.Hour {
-		layout = "2006-01-02 15:04:05"
-	}
-	text := " at " + t.In(now.Location()).Format(layout)
-	if d > 0 {
+	text := " at " + clock(t, now)
+	if d := t.Sub(now); d > 0 {
 		return text + " (in " + round(d) + ")"
 	}
 	return text + " (due)"
+}
+
+// clock writes a time of day, with the date if it is far from now.
+func clock(t, now time.Time) string {
+	layout := "15:04:05"
+	if t.Sub(now).Abs() > 20*time.Hour {
+		layout = "2006-01-02 15:04:05"
+	}
+	return t.In(now.Location()).Format(layout)
 }
 
 // round writes a duration as people say it.

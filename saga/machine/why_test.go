@@ -79,7 +79,7 @@ func TestWhySaysThatNobodyHasTheAction(t *testing.T) {
 	g := newStage(t, seq(do("a"), do("b")))
 	g.record(&domain.AttemptSucceeded{Step: "a", Direction: domain.Do, Attempt: 1, Output: json.RawMessage(`1`)})
 	g.record(&domain.RunBlocked{Reason: `no worker here has the action "b": deploy a program that does`})
-	require.Equal(t, `blocked: no worker here has the action "b": deploy a program that does`, Why(g.s, g.now).Text)
+	require.Equal(t, `blocked since 03:04:05: no worker here has the action "b": deploy a program that does`, Why(g.s, g.now).Text)
 }
 
 func TestPhasesAreReadAsTheyAreWritten(t *testing.T) {
