@@ -53,6 +53,8 @@ func (s *Store) Generations(ctx context.Context, view string) ([]projections.Gen
 
 // Create implements [projections.Store].
 func (s *Store) Create(ctx context.Context, v *projections.View) (int, error) {
+	s.creating.Lock() // so that two at once get numbers of their own
+	defer s.creating.Unlock()
 	numbers, err := s.numbers(v.Name)
 	if err != nil {
 		return 0, err

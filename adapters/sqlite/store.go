@@ -65,6 +65,8 @@ func (c *Config) Validate() error {
 type Store struct {
 	cfg Config
 
+	creating sync.Mutex // held by Create
+
 	mu     sync.Mutex
 	files  map[string]*file // by name
 	leases map[string]chan struct{}
@@ -105,10 +107,11 @@ type file struct {
 	number      int
 	write, read *sql.DB
 
-	space *sqlstore.Space // set by whoever first says what the view looks like
-	use   sync.RWMutex    // held for reading by queries, for writing by close
-	gone  bool
-	used  atomic.Bool // the file has been there
+	spaceMu sync.Mutex
+	space   *sqlstore.Space // set by whoever first says what the view looks like
+	use     sync.RWMutex    // held for reading by queries, for writing by close
+	gone    bool
+	used    atomic.Bool // the file has been there
 }
 
 func (f *file) close() error {
@@ -182,8 +185,8 @@ func (s *Store) dsn(path string, cacheKiB int) string {
 
 // spaceOf returns the tables of a generation as the view describes them.
 func (s *Store) spaceOf(f *file, v *projections.View) *sqlstore.Space {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	f.spaceMu.Lock() // not the store's: open waits, under that one, for what holds a file to end
+	defer f.spaceMu.Unlock()
 	if f.space == nil || f.space.View != v {
 		f.space = &sqlstore.Space{DB: f.write, Dialect: dialect{}, View: v, Number: f.number}
 	}
