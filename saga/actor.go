@@ -23,7 +23,7 @@ type actor struct {
 	mu    sync.Mutex
 	inbox []*request
 	busy  bool
-	// waiters are told the run's end, or that it is stuck.
+	// waiters are told the run's end, or that it is stuck; see tellWaiters.
 	waiters []chan *ending
 	gone    bool // evicted from the table: look it up again
 	// written is the latest revision that the feed saw, where the log is shared; a state that is
@@ -178,15 +178,17 @@ func (a *actor) wake() domain.Wake {
 	return w
 }
 
-// tellWaiters tells those who wait for the run that it ended or is stuck. The caller holds
-// mu and nobody works on the run.
+// tellWaiters tells those who wait for the run that it ended or is stuck, or, with nil, that the run could not be
+// read, so that they look for themselves. The caller holds mu and nobody works on the run.
 func (a *actor) tellWaiters() {
-	if len(a.waiters) == 0 || a.state == nil {
+	if len(a.waiters) == 0 {
 		return
 	}
-	e := endingOf(a.state)
-	if e == nil {
-		return
+	var e *ending
+	if a.state != nil {
+		if e = endingOf(a.state); e == nil {
+			return
+		}
 	}
 	for _, ch := range a.waiters {
 		ch <- e // buffered

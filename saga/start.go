@@ -324,6 +324,9 @@ func (c *Coordinator) Wait(ctx context.Context, id domain.RunID) (json.RawMessag
 		}
 		select {
 		case e := <-ch:
+			if e == nil {
+				continue
+			}
 			return e.output, e.err
 		case <-ctx.Done():
 			a.forget(ch)
