@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,6 +49,8 @@ type alertRunner struct {
 	starts map[domain.RunID]*domain.RunStarted
 	slow   []slowRun // in the order of their starts, which is not that of their times
 	told   domain.Position
+	// unsaved means that more was told than the log knows: saving it failed, and is tried again.
+	unsaved bool
 }
 
 type slowRun struct {
@@ -65,8 +68,10 @@ func (r *alertRunner) run(ctx context.Context) error {
 	events := make(chan domain.Delivery)
 	failed := make(chan error, 1)
 	sub, stop := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	defer reading.Wait()
 	defer stop()
-	go func() {
+	reading.Go(func() {
 		for d, err := range r.c.log.Subscribe(sub, from, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 			if err != nil {
 				failed <- err
@@ -79,7 +84,7 @@ func (r *alertRunner) run(ctx context.Context) error {
 			}
 		}
 		failed <- nil
-	}()
+	})
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -91,6 +96,9 @@ func (r *alertRunner) run(ctx context.Context) error {
 		case <-tick.C:
 			if err := r.tellSlow(ctx); err != nil {
 				return err
+			}
+			if r.unsaved {
+				r.save(ctx)
 			}
 		case err := <-failed:
 			return err
@@ -114,20 +122,24 @@ func (r *alertRunner) load(ctx context.Context) (domain.Position, error) {
 	return 0, nil
 }
 
-// save remembers that everything up to the position was told, save the runs that may yet turn out
-// slow: a successor reads from the oldest of them.
-func (r *alertRunner) save(ctx context.Context, p domain.Position) error {
+// save remembers that everything up to r.told was told, save the runs that may yet turn out slow: a
+// successor reads from the oldest of them. A log that refuses it is asked again with the next tick; what was told
+// is not told again for that.
+func (r *alertRunner) save(ctx context.Context) {
+	p := r.told
 	for _, s := range r.slow {
 		if r.starts[s.run] != nil && s.started <= p {
 			p = s.started - 1
 		}
 	}
 	data, err := json.Marshal(alertCheckpoint{Position: p})
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = r.c.log.Append(ctx, alertStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: alertCheckpointType, Data: data})
 	}
-	_, err = r.c.log.Append(ctx, alertStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: alertCheckpointType, Data: data})
-	return err
+	r.unsaved = err != nil
+	if err != nil && ctx.Err() == nil {
+		r.c.logger.Warn("how far alerts were told is not saved, trying again: after a crash they would be told twice", "position", p, "error", err)
+	}
 }
 
 // saveEvery bounds, in log positions, what is told again after a crash without alerts.
@@ -164,7 +176,7 @@ func (r *alertRunner) take(ctx context.Context, d domain.Delivery) error {
 		delete(r.starts, run)
 		if d.Position > r.told+saveEvery && len(r.starts) == 0 {
 			r.told = d.Position
-			return r.save(ctx, d.Position)
+			r.save(ctx)
 		}
 		return nil
 	default:
@@ -174,7 +186,8 @@ func (r *alertRunner) take(ctx context.Context, d domain.Delivery) error {
 		return err
 	}
 	r.told = d.Position
-	return r.save(ctx, d.Position)
+	r.save(ctx)
+	return nil
 }
 
 func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.Recorded) error {
@@ -214,10 +227,10 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 		}
 	}
 	r.slow = rest
-	if len(due) == 0 {
-		return nil
+	if len(due) > 0 {
+		r.save(ctx)
 	}
-	return r.save(ctx, r.told)
+	return nil
 }
 
 // tell gives an alert to every sink, again and again until each has taken it.
