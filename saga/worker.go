@@ -32,7 +32,8 @@ type Worker struct {
 	closing bool
 	// stopping is closed when the worker stops.
 	stopping chan struct{}
-	undos    sync.WaitGroup
+	// handling counts the attempts under way, until their outcomes are delivered.
+	handling sync.WaitGroup
 	// around is called with every finished attempt, for metrics and traces; may be nil.
 	around Observer
 }
@@ -91,6 +92,7 @@ func (w *Worker) handle(m *message.Message) error {
 	if !ok {
 		return ErrShutdown
 	}
+	defer w.handling.Done()
 	a.beat = func(details json.RawMessage) error {
 		return w.publish(ctx, &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Beat: true, Details: details})
 	}
@@ -122,8 +124,8 @@ func (w *Worker) deliver(ctx context.Context, r *report) error {
 // deliverTries bounds how often an outcome is published, over about a minute.
 const deliverTries = 18
 
-// context makes the handler's context. A do ends when its run turns back, or at shutdown; an
-// undo, a probe and a failure handler only at their deadline.
+// context makes the handler's context, and counts it in w.handling; it refuses once the worker stops. A do ends
+// when its run turns back, or at shutdown; an undo, a probe and a failure handler only at their deadline.
 func (w *Worker) context(parent context.Context, a *attemptState) (context.Context, func(), bool) {
 	t := a.task
 	ctx := context.WithValue(context.WithoutCancel(parent), attemptKey{}, a)
@@ -136,7 +138,7 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 		return nil, nil, false
 	}
 	w.running[id] = cancel
-	w.undos.Add(1)
+	w.handling.Add(1)
 	stopTimer := context.CancelFunc(func() {})
 	if !t.Due.IsZero() {
 		ctx, stopTimer = context.WithDeadline(ctx, t.Due)
@@ -147,7 +149,6 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 		w.mu.Lock()
 		delete(w.running, id)
 		w.mu.Unlock()
-		w.undos.Done()
 	}, true
 }
 
@@ -161,8 +162,8 @@ func (w *Worker) cancel(id attemptID, cause error) {
 	}
 }
 
-// drain refuses new attempts, ends the contexts of the do attempts and waits for all
-// handlers to return, or for ctx.
+// drain refuses new attempts, ends the contexts of the do attempts and waits for all handlers to
+// return and for their outcomes to be durable, or for ctx.
 func (w *Worker) drain(ctx context.Context) {
 	w.mu.Lock()
 	if !w.closing {
@@ -176,7 +177,7 @@ func (w *Worker) drain(ctx context.Context) {
 	}
 	w.mu.Unlock()
 	done := make(chan struct{})
-	go func() { w.undos.Wait(); close(done) }()
+	go func() { w.handling.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-ctx.Done():
