@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
@@ -299,9 +298,4 @@ func (w *Worker) publish(ctx context.Context, r *report) error {
 		return fmt.Errorf("report %s of %s: %w", r.Step, r.Run, err)
 	}
 	return nil
-}
-
-// watermillLogger adapts a slog.Logger for Watermill, whose own messages are for debugging.
-func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
-	return watermill.NewSlogLoggerWithLevelMapping(l, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 }

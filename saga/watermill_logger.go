@@ -1,0 +1,31 @@
+package saga
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/ThreeDotsLabs/watermill"
+)
+
+// watermillLogger adapts a slog.Logger for Watermill, whose own messages are for debugging.
+func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
+	return routerLogger{watermill.NewSlogLoggerWithLevelMapping(l, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})}
+}
+
+// routerLogger keeps an ordinary stop from looking like a failure: an attempt that is cut short by it is taken
+// up again at the next start, and is nothing to alarm anybody with.
+type routerLogger struct{ watermill.LoggerAdapter }
+
+// Error implements [watermill.LoggerAdapter].
+func (l routerLogger) Error(msg string, err error, fields watermill.LogFields) {
+	if errors.Is(err, ErrShutdown) {
+		l.Debug(msg, fields.Add(watermill.LogFields{"error": err}))
+		return
+	}
+	l.LoggerAdapter.Error(msg, err, fields)
+}
+
+// With implements [watermill.LoggerAdapter].
+func (l routerLogger) With(fields watermill.LogFields) watermill.LoggerAdapter {
+	return routerLogger{l.LoggerAdapter.With(fields)}
+}
