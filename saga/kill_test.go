@@ -47,7 +47,7 @@ func victim(dir string) error {
 	if err != nil {
 		return err
 	}
-	acks, err := os.OpenFile(filepath.Join(dir, "acks"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	acks, err := openLines(filepath.Join(dir, "acks"))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package saga_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,17 +33,35 @@ type ledger struct {
 	done map[string]bool // by the do's key: whether the effect exists
 }
 
+// openLedger reads what was done before.
 func openLedger(dir string) (*ledger, error) {
+	file, err := openLines(filepath.Join(dir, "ledger"))
+	if err != nil {
+		return nil, err
+	}
 	lines, err := readLedger(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &ledger{done: map[string]bool{}}
+	l := &ledger{file: file, done: map[string]bool{}}
 	for _, e := range lines {
 		l.fold(e)
 	}
-	l.file, err = os.OpenFile(filepath.Join(dir, "ledger"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	return l, err
+	return l, nil
+}
+
+// openLines opens a file to append lines to. It cuts off a line that a kill left unfinished, as it may where a write
+// crosses a page: what it was to say did not happen yet.
+func openLines(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := io.ReadAll(f)
+	if err == nil {
+		err = f.Truncate(int64(bytes.LastIndexByte(whole, '\n') + 1))
+	}
+	return f, err
 }
 
 // fold applies a line: effects are idempotent by key.
@@ -64,7 +83,7 @@ func (l *ledger) write(ctx context.Context, what string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.file.Write(append(b, '\n')); err != nil { // one write, so that a kill leaves it whole or out
+	if _, err := l.file.Write(append(b, '\n')); err != nil {
 		panic(err)
 	}
 	l.fold(e)

@@ -93,7 +93,7 @@ func TestConnectionOverTLSWithUsersAndDiscovery(t *testing.T) {
 	(<-messages).Ack()
 
 	unknown := openLog(t, "esdb://app:secret@"+address) // does not know the authority
-	impatient, giveUp := context.WithTimeout(ctx, 200*time.Millisecond)
+	impatient, giveUp := context.WithTimeout(ctx, 5*time.Second)
 	defer giveUp()
 	require.ErrorContains(t, unknown.Health(impatient), "certificate")
 }

@@ -314,7 +314,7 @@ func (w *world) settled() {
 		break
 	}
 	for _, v := range []string{"runs", "incidents", "stats", "audit"} {
-		require.NoError(w.t, w.run.AtLeast(w.ctx, v, last, 10*time.Second))
+		require.NoError(w.t, w.run.AtLeast(w.ctx, v, last, time.Minute))
 	}
 }
 
