@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
@@ -24,11 +25,15 @@ type display interface {
 func displayFor(w io.Writer, rows int) display {
 	width, height, ok := tty.Size(w)
 	p := tty.PaletteFor(w)
-	if columns := max(1, width/cellWidth); ok && (rows+columns-1)/columns+4 < height {
-		return &screen{w: w, palette: p, columns: columns}
+	if columns := columnsIn(width); ok && columns > 0 && (rows+columns-1)/columns+4 < height {
+		return &screen{w: w, palette: p, columns: columns, width: width}
 	}
 	return &lines{w: w, palette: p}
 }
+
+// columnsIn returns how many runs fit beside each other. A line that fills a terminal's last column may be
+// wrapped, and is then two lines to erase: that column stays free.
+func columnsIn(width int) int { return (width - 1 + len(cellGap)) / (cellWidth + len(cellGap)) }
 
 // lines tells of each event in a line.
 type lines struct {
@@ -55,11 +60,15 @@ type screen struct {
 	w       io.Writer
 	palette tty.Palette
 	columns int
+	width   int // of the terminal, in characters
 	drawn   int // lines on the terminal that the next drawing replaces
 }
 
-// cellWidth is the width of one run on the screen, in characters.
-const cellWidth = 40
+// cellWidth is the width of one run on the screen, in characters, and cellGap what is between two.
+const (
+	cellWidth = 38
+	cellGap   = "   "
+)
 
 func (s *screen) note(*board, *row, string) {}
 
@@ -84,6 +93,9 @@ func (s *screen) tick(b *board) {
 	for y := range height {
 		for x := range s.columns {
 			if i := x*height + y; i < len(b.rows) {
+				if x > 0 {
+					out.WriteString(cellGap)
+				}
 				out.WriteString(s.row(b.rows[i]))
 			}
 		}
@@ -94,14 +106,40 @@ func (s *screen) tick(b *board) {
 	s.drawn = height + 2
 }
 
+// summary tells how all runs stand, in as many words as the terminal is wide.
 func (s *screen) summary(b *board) string {
-	p := s.palette
-	return fmt.Sprintf("%8s  %s of %d ended   %s   %s   %d under way, %d attempts in flight, %d retries", clock(b),
-		p.Bold(fmt.Sprint(b.ended)), len(b.rows), p.Good(fmt.Sprintf("✔ %d completed", b.completed)),
-		p.Undo(fmt.Sprintf("↶ %d compensated", b.ended-b.completed)), b.unfinished(), b.inFlight(), b.retries)
+	plain := func(text string) string { return text }
+	parts := []struct {
+		text   string
+		colour func(string) string
+	}{
+		{fmt.Sprintf("%8s  %d of %d ended", clock(b), b.ended, len(b.rows)), s.palette.Bold},
+		{fmt.Sprintf("✔ %d completed", b.completed), s.palette.Good},
+		{fmt.Sprintf("↶ %d compensated", b.ended-b.completed), s.palette.Undo},
+		{fmt.Sprintf("%d under way", b.unfinished()), plain},
+		{fmt.Sprintf("%d attempts in flight", b.inFlight()), plain},
+		{fmt.Sprintf("%d retries", b.retries), plain},
+	}
+	var line strings.Builder
+	used := 0
+	for _, part := range parts {
+		width := utf8.RuneCountInString(part.text)
+		if used > 0 {
+			width += len(cellGap)
+		}
+		if used+width >= s.width {
+			break
+		}
+		if used > 0 {
+			line.WriteString(cellGap)
+		}
+		line.WriteString(part.colour(part.text))
+		used += width
+	}
+	return line.String()
 }
 
-// row draws a run in cellWidth characters.
+// row draws a run in cellWidth characters, if its name has 9 at most.
 func (s *screen) row(r *row) string {
 	p := s.palette
 	labels := [...]string{"user", "mail", "crm"}
@@ -139,5 +177,5 @@ func (s *screen) row(r *row) string {
 	if !r.known {
 		name = p.Dim(name)
 	}
-	return fmt.Sprintf("  %s %s  %s   ", end, name, strings.Join(marks, " "))
+	return fmt.Sprintf("  %s %s  %s", end, name, strings.Join(marks, " "))
 }

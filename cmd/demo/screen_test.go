@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +17,7 @@ func TestScreenShowsEachRunOnceAndRedrawsInPlace(t *testing.T) {
 	var out bytes.Buffer
 	all := people(5, 1)
 	b := newBoard(all, time.Now())
-	s := &screen{w: &out, columns: 2}
+	s := &screen{w: &out, columns: 2, width: 80}
 	r := b.rows[0]
 	b.applyFact(r, domain.Fact{Event: &domain.RunStarted{}})
 	b.applyFact(r, domain.Fact{Event: &domain.AttemptStarted{Step: "create-user", Direction: domain.Do, Attempt: 1}})
@@ -35,6 +36,24 @@ func TestScreenShowsEachRunOnceAndRedrawsInPlace(t *testing.T) {
 	require.True(t, strings.HasPrefix(out.String(), "\x1b[5A\x1b[J"), "three rows, a blank line and the summary are replaced")
 	require.Contains(t, out.String(), "✔ user")
 	require.Zero(t, b.inFlight())
+}
+
+// A line that is wider than the terminal is wrapped, and the next drawing would not replace all of it.
+func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{39, 40, 60, 79, 80, 81, 100, 120, 121, 200} {
+		var out bytes.Buffer
+		b := newBoard(people(30, 1), time.Now())
+		b.ended, b.retries = 30, 1000
+		s := &screen{w: &out, columns: columnsIn(width), width: width}
+		require.Positive(t, s.columns, "width %d", width)
+		s.tick(b)
+		for line := range strings.Lines(out.String()) {
+			require.Less(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), width, "width %d: %q", width, line)
+		}
+		require.Equal(t, s.drawn, strings.Count(out.String(), "\n"))
+	}
+	require.Zero(t, columnsIn(30), "what is narrower gets plain lines")
 }
 
 func TestBoardCountsWhatHappened(t *testing.T) {
