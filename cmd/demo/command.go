@@ -1,8 +1,14 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -31,10 +37,19 @@ the same directory. At the end the parts themselves are asked whether every run'
 Nothing is needed besides this program: no network, no configuration.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !asJSON {
-				o.Out = cmd.OutOrStdout()
+			if o.Runs == 0 { // which is 30 in Options
+				return errRuns(0)
 			}
-			report, err := Run(cmd.Context(), o)
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // a terminal that is closed
+			defer stop()
+			ctx, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			if !asJSON {
+				// Without this a reader that has seen enough (demo | head) would end the process in the middle.
+				signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+				o.Out = &watched{Writer: cmd.OutOrStdout(), cancel: cancel}
+			}
+			report, err := Run(ctx, o)
 			if err != nil {
 				return err
 			}
@@ -54,6 +69,29 @@ Nothing is needed besides this program: no network, no configuration.`,
 	f.StringVar(&o.Data, "data", "", "keep everything in this new directory (default: a temporary one, removed at the end)")
 	f.BoolVar(&asJSON, "json", false, "print a report as JSON, and nothing else")
 	return cmd
+}
+
+// watched ends the demo when nobody can read it any more.
+type watched struct {
+	io.Writer
+	cancel context.CancelCauseFunc
+}
+
+// Write implements io.Writer.
+func (w *watched) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil {
+		w.cancel(fmt.Errorf("nobody reads the output: %w", err))
+	}
+	return n, err
+}
+
+// Fd is the terminal's, where the output is one.
+func (w *watched) Fd() uintptr {
+	if f, ok := w.Writer.(*os.File); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
 }
 
 func newWorkerCommand() *cobra.Command {

@@ -54,10 +54,33 @@ func (o *Options) setDefaults() error {
 		o.Worker = []string{self, WorkerCommand}
 	}
 	if o.Runs < 1 || o.Runs > 500 {
-		return fmt.Errorf("%d runs: choose 1 to 500", o.Runs)
+		return errRuns(o.Runs)
 	}
 	return nil
 }
+
+func errRuns(n int) error { return fmt.Errorf("%d runs: choose 1 to 500", n) }
+
+// interrupted is why a show was broken off. It wraps the context's cause.
+type interrupted struct {
+	cause error
+	kept  string // the directory, where it is kept
+}
+
+// Error implements error.
+func (e *interrupted) Error() string {
+	text := "interrupted"
+	if !errors.Is(e.cause, context.Canceled) {
+		text += ": " + e.cause.Error()
+	}
+	if e.kept == "" {
+		return text + "; nothing is left behind"
+	}
+	return text + "; what was done so far is kept in " + e.kept
+}
+
+// Unwrap returns the cause.
+func (e *interrupted) Unwrap() error { return e.cause }
 
 // WorkerCommand is the name of the hidden command that runs the coordinating process.
 const WorkerCommand = "demo-worker"
@@ -65,12 +88,13 @@ const WorkerCommand = "demo-worker"
 // show is one performance of the demo.
 type show struct {
 	Options
-	people  []person
-	board   *board
-	display display
-	mail    *mailServer
-	crm     *crmServer
-	report  *Report
+	temporary bool // the data directory is removed at the end
+	people    []person
+	board     *board
+	display   display
+	mail      *mailServer
+	crm       *crmServer
+	report    *Report
 }
 
 // Run performs the demo and reports what it found. The error says why it could not be performed; that an
@@ -83,10 +107,16 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	temporary := o.Data == ""
 	o.Data = data
-	defer func() { err = errors.Join(err, cleanUp()) }()
+	defer func() {
+		if ctx.Err() != nil && err != nil {
+			err = &interrupted{cause: context.Cause(ctx), kept: pick(temporary, "", data)}
+		}
+		err = errors.Join(err, cleanUp())
+	}()
 
-	s := &show{Options: o, people: people(o.Runs, o.Seed), report: &Report{Runs: o.Runs, Seed: o.Seed}}
+	s := &show{Options: o, temporary: temporary, people: people(o.Runs, o.Seed), report: &Report{Runs: o.Runs, Seed: o.Seed, Violations: []string{}}}
 	if s.mail, err = startMailServer(mailDir(data)); err != nil {
 		return nil, err
 	}
@@ -112,7 +142,7 @@ func dataDir(given string) (dir string, cleanUp func() error, err error) {
 		return "", nil, fmt.Errorf("data directory: %w", err)
 	}
 	if len(entries) > 0 {
-		return "", nil, fmt.Errorf("%s is not empty, and the demo begins with nothing: give --data a new directory", given)
+		return "", nil, fmt.Errorf("%s is not empty, and the demo begins with nothing: give --data a new directory, or look at this one: atone runs --data %[1]s", given)
 	}
 	dir, err = filepath.Abs(given)
 	return dir, func() error { return nil }, err
@@ -242,7 +272,7 @@ func (p *workerProcess) end() {
 }
 
 func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
-	orders, err := json.Marshal(workerConfig{Data: s.Data, SMTP: s.mail.Addr, CRM: s.crm.URL, People: s.people,
+	orders, err := json.Marshal(workerConfig{Data: s.Data, Temporary: s.temporary, SMTP: s.mail.Addr, CRM: s.crm.URL, People: s.people,
 		Pace: min(250*time.Millisecond, 2500*time.Millisecond/time.Duration(len(s.people))), After: uint64(s.board.last)})
 	if err != nil {
 		return nil, err

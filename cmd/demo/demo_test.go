@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/google/uuid"
@@ -51,7 +54,7 @@ func TestEverySignUpEndsTrulyDespiteAKill(t *testing.T) {
 	require.Equal(t, report.Compensated, report.Systems.Ignores)
 	require.Positive(t, report.Compensated)
 	require.Positive(t, report.Retries)
-	for _, want := range []string{"kill -9", "(completed)", "(compensated)", "undo of create-user", "all invariants hold", "--seed 7"} {
+	for _, want := range []string{"kill -9", "(completed)", "(compensated)", "undo of create-user", "all invariants hold", "--seed 7", "atone runs --data " + dir} {
 		require.Contains(t, out.String(), want)
 	}
 	require.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
@@ -105,9 +108,36 @@ func TestInterruptedShowLeavesNothingRunning(t *testing.T) {
 		return len(b), nil
 	})})
 	require.ErrorIs(t, err, context.Canceled)
+	require.EqualError(t, err, "interrupted; what was done so far is kept in "+dir)
 	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{Logger: quiet})
 	require.NoError(t, err, "the process that had the log open is gone")
 	require.NoError(t, log.Close())
+}
+
+// TestNobodyReadsTheOutput is atone demo | head.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	_, err := Run(ctx, Options{Runs: 5, Seed: 1, Out: &watched{cancel: cancel, Writer: writerFunc(func([]byte) (int, error) { return 0, syscall.EPIPE })}})
+	require.ErrorIs(t, err, syscall.EPIPE)
+	require.ErrorContains(t, err, "nothing is left behind")
+}
+
+func TestWorkerOfADemoThatWasKilledTidiesUp(t *testing.T) {
+	t.Parallel()
+	for _, temporary := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "data")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		orders, err := json.Marshal(workerConfig{Data: dir, Temporary: temporary, SMTP: "127.0.0.1:1", CRM: "http://127.0.0.1:1", People: people(3, 1)})
+		require.NoError(t, err)
+		_ = runWorker(t.Context(), bytes.NewReader(append(orders, '\n')), io.Discard) // it was stopped in the middle
+		if temporary {
+			require.NoDirExists(t, dir)
+		} else {
+			require.DirExists(t, logDir(dir), "what somebody asked for is kept")
+		}
+	}
 }
 
 type writerFunc func([]byte) (int, error)

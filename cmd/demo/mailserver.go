@@ -21,10 +21,11 @@ import (
 // mailServer is an SMTP server on loopback that delivers into a directory, one file a message. Like other
 // mail systems it drops a message whose Message-ID it has delivered already.
 type mailServer struct {
-	Addr   string
-	dir    string
-	server *smtp.Server
-	done   chan error
+	Addr     string
+	dir      string
+	server   *smtp.Server
+	listener net.Listener
+	done     chan error
 	// repeats counts messages that came again and were dropped.
 	repeats atomic.Int64
 }
@@ -37,7 +38,7 @@ func startMailServer(dir string) (*mailServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail server: %w", err)
 	}
-	m := &mailServer{Addr: l.Addr().String(), dir: dir, done: make(chan error, 1)}
+	m := &mailServer{Addr: l.Addr().String(), dir: dir, listener: l, done: make(chan error, 1)}
 	m.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{server: m}, nil }))
 	m.server.Domain = "localhost"
 	m.server.MaxMessageBytes = 1 << 20
@@ -50,7 +51,8 @@ func startMailServer(dir string) (*mailServer, error) {
 // Close stops the server.
 func (m *mailServer) Close() error {
 	err := m.server.Close()
-	if served := <-m.done; !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
+	_ = m.listener.Close() // a server that is closed before it serves does not know its listener, and would serve for ever
+	if served := <-m.done; served != nil && !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
 		err = errors.Join(err, served)
 	}
 	return err

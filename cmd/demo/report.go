@@ -17,7 +17,7 @@ type Report struct {
 	Seed uint64 `json:"seed"`
 	// OK means that every invariant holds.
 	OK          bool     `json:"ok"`
-	Violations  []string `json:"violations"`
+	Violations  []string `json:"violations"` // never null
 	Completed   int      `json:"completed"`
 	Compensated int      `json:"compensated"`
 	// Retries and Undos count attempts tried again and steps undone; Lost those that died with their process.
@@ -105,12 +105,15 @@ func (s *show) finish(ctx context.Context) error {
 		return err
 	}
 	s.report.print(s.Out)
+	if !s.temporary {
+		fmt.Fprintf(s.Out, "\nLook around:\n  atone runs --data %[1]s\n  atone audit signup:%[2]s --data %[1]s\n  atone serve --data %[1]s\n", s.Data, s.people[0].Key)
+	}
 	return nil
 }
 
 func (s *show) fill(ends []outcome, runs int, w world) {
 	r := s.report
-	r.Violations = violations(ends, runs, w)
+	r.Violations = append(r.Violations, violations(ends, runs, w)...)
 	if r.Kill == nil {
 		r.Violations = append(r.Violations, "the process was never killed: it ended before the moment came; try more runs")
 	}
@@ -189,5 +192,5 @@ func (r *Report) print(w io.Writer) {
 	}
 	took := time.Duration(r.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
 	end := pick(r.OK, p.Good("all invariants hold"), p.Bad(fmt.Sprintf("%d invariants broken", len(r.Violations))))
-	fmt.Fprintf(w, "\n%s after %v%s\n", end, took, p.Dim(fmt.Sprintf("; the same again with --seed %d", r.Seed)))
+	fmt.Fprintf(w, "\n%s after %v%s\n", end, took, p.Dim(fmt.Sprintf("; the same people again with --seed %d", r.Seed)))
 }

@@ -22,12 +22,14 @@ import (
 // workerConfig tells the coordinating process what to do. It is the first line of its standard input; the end
 // of that input tells it to stop.
 type workerConfig struct {
-	Data   string        `json:"data"`
-	SMTP   string        `json:"smtp"`
-	CRM    string        `json:"crm"`
-	People []person      `json:"people"`
-	Pace   time.Duration `json:"pace"` // between two new sign-ups
-	After  uint64        `json:"after"`
+	Data string `json:"data"`
+	// Temporary means that nobody wants the directory when the demo has ended.
+	Temporary bool          `json:"temporary"`
+	SMTP      string        `json:"smtp"`
+	CRM       string        `json:"crm"`
+	People    []person      `json:"people"`
+	Pace      time.Duration `json:"pace"` // between two new sign-ups
+	After     uint64        `json:"after"`
 }
 
 func logDir(data string) string    { return filepath.Join(data, "log") }
@@ -37,7 +39,7 @@ func mailDir(data string) string   { return filepath.Join(data, "mail") }
 // runWorker is the process that gets killed: the sign-up service on the embedded log. It starts what
 // is not started yet, sees everything to its end, and writes each event of a run to out, one JSON object
 // a line.
-func runWorker(ctx context.Context, in io.Reader, out io.Writer) error {
+func runWorker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lines := bufio.NewReader(in)
@@ -51,7 +53,13 @@ func runWorker(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	go func() { // ends with the process: a read of standard input can't be called back
 		_, _ = io.Copy(io.Discard, lines)
-		cancel(errors.New("the demo that started this process has ended"))
+		cancel(errAbandoned)
+	}()
+	defer func() {
+		if cfg.Temporary && errors.Is(context.Cause(ctx), errAbandoned) {
+			// The demo was killed, or is about to remove the directory itself.
+			err = errors.Join(err, os.RemoveAll(cfg.Data))
+		}
 	}()
 	logFile, err := os.OpenFile(filepath.Join(cfg.Data, "worker.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -73,6 +81,9 @@ func runWorker(ctx context.Context, in io.Reader, out io.Writer) error {
 	err = w.run(ctx, logger)
 	return errors.Join(err, users.Close(), events.Close())
 }
+
+// errAbandoned is why a worker stops whose demo is gone.
+var errAbandoned = errors.New("the demo that started this process has ended")
 
 type worker struct {
 	cfg     workerConfig

@@ -10,7 +10,7 @@ import (
 
 // Size returns the width and height of the terminal that w is, and whether it is one.
 func Size(w io.Writer) (width, height int, ok bool) {
-	f, isFile := w.(*os.File)
+	f, isFile := w.(interface{ Fd() uintptr }) // an *os.File, or what wraps one
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, 0, false
 	}
