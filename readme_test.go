@@ -166,7 +166,7 @@ func anchors(t *testing.T, page string) (all []string) {
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
-		name := regexp.MustCompile("[^\\p{L}\\p{N} _-]").ReplaceAllString(strings.ToLower(m[1]), "")
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
 		all = append(all, strings.ReplaceAll(name, " ", "-"))
 	}
 	return all
