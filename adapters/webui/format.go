@@ -37,6 +37,7 @@ var functions = template.FuncMap{
 	"has":    slices.Contains[[]string],
 	"add":    func(a, b int) int { return a + b },
 	"list":   func(v ...string) []string { return v },
+	"cond":   condition,
 }
 
 // took writes a duration in at most two units.

@@ -110,7 +110,7 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 	}
 	q := r.URL.Query()
 	q.Del("note")
-	q.Set("at", fmt.Sprint(uint64(at)))
+	q.Set("seen", fmt.Sprint(uint64(at)))
 	h.goTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
 	return nil
 }

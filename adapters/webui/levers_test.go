@@ -221,14 +221,14 @@ func TestWhoIsBoundToASagaSeesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	w.settled()
 	bound := []string{"Cookie", "session=recalc"}
-	for _, path := range []string{"/ui/runs", "/ui/runs?q=saga:order", "/ui/incidents", "/ui/incidents?saga=order&state=all", "/ui/sagas", "/ui/stats?range=", "/ui/stats?range=&saga=order", "/ui/events"} {
+	for _, path := range []string{"/ui/runs", "/ui/runs?q=saga:order", "/ui/incidents", "/ui/incidents?saga=order&state=all", "/ui/sagas", "/ui/stats?range=", "/ui/stats?range=&saga=order", "/ui/events", "/ui/audit", "/ui/audit?q=saga:order", "/ui/audit?q=" + id.String()} {
 		status, body, _ := w.get(path, bound...)
 		require.Equal(t, http.StatusOK, status, path)
 		require.NotRegexp(t, regexp.MustCompile(`big-order|charge-card|order\.placed|stock\.reserved|w-1|s-1`), body, path)
 	}
 	_, body, _ := w.get("/ui/runs", bound...)
 	require.Contains(t, body, mine.ID.String())
-	for _, path := range []string{"/ui/runs/" + id.String(), "/ui/runs/" + id.String() + "/step?path=charge-card", "/ui/runs/" + id.String() + "/lever/cancel", "/ui/sagas/order"} {
+	for _, path := range []string{"/ui/runs/" + id.String(), "/ui/runs/" + id.String() + "?at=1", "/ui/runs/" + id.String() + "/step?path=charge-card", "/ui/runs/" + id.String() + "/lever/cancel", "/ui/sagas/order"} {
 		status, _, _ := w.get(path, bound...)
 		require.Equal(t, http.StatusNotFound, status, path)
 	}

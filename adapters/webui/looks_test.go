@@ -39,7 +39,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	for _, page := range []struct{ name, path string }{
 		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
 		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
-		{"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
+		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
 		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"login", "/ui/login"}, {"missing", "/ui/nothing"},
 	} {
 		for _, width := range []int64{1280, 390} {

@@ -186,7 +186,7 @@
     next.focus();
     next.scrollIntoView({ block: "nearest" });
   };
-  const pages = { r: "/runs", i: "/incidents", d: "/sagas", s: "/stats", e: "/events" };
+  const pages = { r: "/runs", i: "/incidents", a: "/audit", d: "/sagas", s: "/stats", e: "/events" };
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || dialog.open || $("#help").open) return;
     const at = document.activeElement;
@@ -204,6 +204,8 @@
       case "x": { const c = row && $("input[name=incident]", row); if (c) { c.checked = !c.checked; count(); } break; }
       case "+": case "=": zoom(1); break;
       case "-": zoom(-1); break;
+      case "[": $(".past a[rel=prev], .rewind")?.click(); break;
+      case "]": $(".past a[rel=next]")?.click(); break;
       case "?": $("#help").showModal(); break;
       default: {
         const tab = /^[1-5]$/.test(e.key) && all(".tabs a")[Number(e.key) - 1];
@@ -214,9 +216,9 @@
 
   // A note that was read needs no place in the address.
   const url = new URL(location.href);
-  if (url.searchParams.has("note") || url.searchParams.has("at")) {
+  if (url.searchParams.has("note") || url.searchParams.has("seen")) {
     url.searchParams.delete("note");
-    url.searchParams.delete("at");
+    url.searchParams.delete("seen");
     history.replaceState(null, "", url);
   }
 
