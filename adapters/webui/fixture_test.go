@@ -61,7 +61,9 @@ type world struct {
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
 	cardGone atomic.Bool
-	pace     time.Duration
+	// down lets no request through.
+	down atomic.Bool
+	pace time.Duration
 
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
@@ -98,7 +100,12 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 	}
 	page, err := webui.New(cfg)
 	require.NoError(t, err)
-	server := httptest.NewServer(page)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		page.ServeHTTP(rw, r)
+	}))
 	w.url = server.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	w.ctx = saga.WithActor(ctx, "shop")

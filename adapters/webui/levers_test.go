@@ -198,7 +198,7 @@ func TestWhoMayOnlyReadCannotSteer(t *testing.T) {
 	viewer := []string{"Cookie", "session=viewer"}
 	_, body, _ := w.get("/ui/runs/"+id.String(), viewer...)
 	require.NotContains(t, body, `data-act=`)
-	require.Contains(t, body, "your token lacks the scope operate")
+	require.Contains(t, body, "Your token lacks the scope operate.")
 	for _, act := range []string{"cancel", "signal", "abandon"} {
 		status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/"+act, url.Values{"reason": {"x"}, "signal": {"approved"}}, viewer...)
 		require.Equal(t, http.StatusForbidden, status, act)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,15 +82,17 @@ type runPage struct {
 	saga.RunView
 	Why machine.Reason
 	// Say is the sentence at the top: what it waits for, or how it ended.
-	Say      string
-	Stuck    []machine.Wait
-	Ended    bool
-	Turning  bool
-	Pivot    bool
-	Tab      string
-	Show     string
-	Linear   bool
-	Levers   []lever
+	Say     string
+	Stuck   []machine.Wait
+	Ended   bool
+	Turning bool
+	Pivot   bool
+	Tab     string
+	Show    string
+	Linear  bool
+	Levers  []lever
+	// Off says why some levers can't be pulled, each reason once.
+	Off      []string
 	Tabs     []tab
 	Timeline timeline
 	Graph    *graph
@@ -97,7 +100,8 @@ type runPage struct {
 	Undo     machine.Preview
 	Steps    []stepRow
 	Lasted   time.Duration
-	Done     int64
+	// Begun counts the steps that were begun, and tells what became of them.
+	Begun string
 	// Past is set where the page looks back; At is then what the address says of it.
 	Past *past
 	At   string
@@ -105,7 +109,7 @@ type runPage struct {
 
 type tab struct{ Name, Label string }
 
-var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo preview"}}
+var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo"}}
 
 // run shows one run.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
@@ -141,6 +145,11 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		d.At = strconv.FormatUint(until, 10)
 	} else {
 		d.Levers = leversOf(t, who)
+		for _, l := range d.Levers {
+			if l.Off != "" && !slices.Contains(d.Off, l.Off) {
+				d.Off = append(d.Off, l.Off)
+			}
+		}
 	}
 	for _, wait := range d.Why.Waits {
 		if wait.Phase == machine.Stuck || wait.Phase == machine.UndoStuck {
@@ -152,11 +161,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		end = d.RunView.Ended
 	}
 	d.Lasted = end.Sub(d.Started)
-	for i := range d.RunView.Steps {
-		if d.RunView.Steps[i].Phase == machine.Done {
-			d.Done++
-		}
-	}
+	d.Begun = begun(d.RunView.Steps)
 	d.Say = d.Why.Text
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)

@@ -17,6 +17,24 @@ type stepRow struct {
 	Took time.Duration
 }
 
+// begun counts the steps of a run and tells what became of them, as in "7, 1 done, 5 undone".
+func begun(steps []saga.StepView) string {
+	phases := map[machine.Phase]int{}
+	for i := range steps {
+		phases[steps[i].Phase]++
+	}
+	text := grouped(int64(len(steps)))
+	if n := phases[machine.Done]; n > 0 && n == len(steps) {
+		return text + ", all done"
+	}
+	for _, p := range []machine.Phase{machine.Done, machine.Undone} {
+		if phases[p] > 0 {
+			text += ", " + grouped(int64(phases[p])) + " " + p.String()
+		}
+	}
+	return text
+}
+
 // steps lists the steps with their payloads.
 func (t *told) steps(now time.Time) []stepRow {
 	hist := readHistory(t.facts, now)

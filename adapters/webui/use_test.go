@@ -55,6 +55,23 @@ func TestOnCall(t *testing.T) {
 	b.clean()
 }
 
+// TestServerThatIsGone must not pass unseen: what the page shows is old then.
+func TestServerThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.waiting("web-1")
+	w.settled()
+	b := newBrowser(t, w)
+	b.open("/ui/runs")
+	b.holds(`document.querySelector("#pulse").dataset.state === "on" && document.querySelector("#offline").hidden`)
+	w.down.Store(true)
+	b.sees("#offline", "The server does not answer. What you see is from ")
+	b.shoot("offline")
+	b.holds(`document.querySelectorAll(".runs tbody tr").length === 1`)
+	w.down.Store(false)
+	b.holds(`document.querySelector("#pulse").dataset.state === "on" && document.querySelector("#offline").hidden`)
+	b.clean("net::ERR", "htmx:sendError")
+}
+
 // TestDeskInTheBrowser settles incidents together.
 func TestDeskInTheBrowser(t *testing.T) {
 	w := newWorld(t)
@@ -65,6 +82,7 @@ func TestDeskInTheBrowser(t *testing.T) {
 	b := newBrowser(t, w)
 	b.open("/ui/incidents")
 	b.sees("#stuck-badge", "2")
+	b.holds(`[...document.querySelectorAll(".bulk button")].every(b => b.disabled)`)
 	b.keys("j")
 	b.keys("x")
 	b.sees("#picked", "1 chosen")

@@ -42,7 +42,19 @@
   const live = () => $("#live[data-refresh]");
   const pulse = (state, text) => {
     const p = $("#pulse");
-    if (p) { p.dataset.state = state; $("b", p).textContent = text; }
+    if (!p) return;
+    p.dataset.state = state;
+    p.title = { held: "News waits while you type, select or have something open", off: "The server does not answer" }[state] ?? "This page keeps itself up to date";
+    write($("b", p), text);
+  };
+  // What is shown may be old: that has to be said where nobody overlooks it.
+  let answered = Date.now();
+  const offline = (status) => {
+    pulse("off", "offline");
+    const out = $("#offline");
+    const what = status ? `The server answers with an error (${status})` : "The server does not answer";
+    write(out, `${what}. What you see is from ${time.format(answered)}; the page goes on asking.`);
+    out.hidden = false;
   };
   const busy = () => {
     const at = document.activeElement;
@@ -82,6 +94,8 @@
     if (e.detail.elt.id !== "live") return;
     if (e.detail.successful) {
       pulse("on", "live");
+      answered = Date.now();
+      $("#offline").hidden = true;
       const title = e.detail.xhr.getResponseHeader("X-Title");
       const stuck = e.detail.xhr.getResponseHeader("X-Stuck");
       if (stuck !== null) {
@@ -89,9 +103,8 @@
         if (badge) { badge.textContent = stuck; badge.classList.toggle("none", stuck === "0"); }
         if (title) document.title = (stuck === "0" ? "" : `(${stuck}) `) + decodeURIComponent(title) + " · atone";
       }
-    } else pulse("off", "offline");
+    } else offline(e.detail.xhr.status);
   });
-  document.addEventListener("htmx:sendError", () => pulse("off", "offline"));
 
   // What the reader opened, chose or typed stays as it is when news is morphed in.
   if (window.Idiomorph) {
@@ -170,8 +183,9 @@
     const out = $("#picked");
     if (!out) return;
     const n = all("input[name=incident]:checked").length;
-    out.textContent = n ? `${n} chosen` : "none chosen";
+    write(out, n ? `${n} chosen` : "none chosen");
     $("#desk")?.classList.toggle("some", n > 0);
+    for (const b of all(".bulk button")) b.disabled = n === 0;
   };
 
   // --- keys --------------------------------------------------------------------------------
