@@ -183,6 +183,12 @@ func TestLoginLeadsBackToWhereOneWas(t *testing.T) {
 		_, _, head = w.post("/ui/login", url.Values{"token": {"ops"}, "next": {evil}})
 		require.Equal(t, "/ui/runs", head.Get("Location"), evil)
 	}
+	status, _, head = w.get("/ui/login?next=/ui/stats", "Cookie", "session=ops")
+	require.Equal(t, http.StatusSeeOther, status, "nobody logs in twice")
+	require.Equal(t, "/ui/stats", head.Get("Location"))
+	status, body, _ = w.get("/ui/login?next=javascript:hacked%3D1")
+	require.Equal(t, http.StatusOK, status)
+	require.NotContains(t, body, "javascript:")
 	_, body, _ = w.get("/ui/runs", "Cookie", "session=ops")
 	require.Contains(t, body, ">ada<")
 	require.Contains(t, body, "Log out")

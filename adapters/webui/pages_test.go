@@ -54,7 +54,7 @@ func TestEveryPageIsServed(t *testing.T) {
 	ids := []string{w.completed("c-1").String(), w.compensated("b-1").String(), w.stuck("s-1").String(), w.waiting("w-1").String(), w.toured("t-1").String()}
 	w.settled()
 	paths := []string{"/ui/runs", "/ui/runs?state=stuck", "/ui/incidents", "/ui/incidents?state=resolved", "/ui/audit", "/ui/audit?failed=1", "/ui/sagas", "/ui/sagas/order", "/ui/sagas/tour", "/ui/sagas/hostile", "/ui/sagas/big-order?version=1",
-		"/ui/stats", "/ui/stats?range=", "/ui/stats?range=1h", "/ui/events", "/ui/login"}
+		"/ui/stats", "/ui/stats?range=", "/ui/stats?range=1h", "/ui/events", "/ui/events?type=x"}
 	for _, id := range ids {
 		for _, tab := range []string{"", "plan", "audit", "data", "undo"} {
 			paths = append(paths, "/ui/runs/"+id+"?tab="+tab, "/ui/runs/"+id+"?at=3&tab="+tab)

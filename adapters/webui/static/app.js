@@ -228,6 +228,10 @@
     }
   });
 
+  // A link on another site's page brings no session along, for the session's cookie is strict; a request of this page does.
+  const next = $(".login input[name=next]")?.value;
+  if (next) fetch(next, { method: "HEAD", redirect: "manual" }).then((r) => { if (r.ok) location.replace(next); }, () => { /* then the form is the way in */ });
+
   // A note that was read needs no place in the address.
   const url = new URL(location.href);
   if (url.searchParams.has("note") || url.searchParams.has("seen")) {
