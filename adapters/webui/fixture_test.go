@@ -301,7 +301,7 @@ func (w *world) toured(key string) domain.RunID {
 // until waits for an event of the run.
 func (w *world) until(id domain.RunID, wireName string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	for d, err := range w.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
 		require.NoError(w.t, err, "waiting for %s", wireName)
