@@ -62,7 +62,7 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 		f.Sagas = []string{d.Saga}
 	}
 	if who.narrow(&f.Sagas) {
-		page, err := h.cfg.Views.Incidents(r.Context(), f)
+		page, err := h.findIncidents(r, v, f)
 		if err = built(v, err); err != nil {
 			return err
 		}
@@ -72,6 +72,21 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 	v.D = d
 	h.render(w, r, status, "incidents", v)
 	return nil
+}
+
+// findIncidents asks the view. Where it is behind what the person did, it is shown as it is.
+func (h *handler) findIncidents(r *http.Request, v *view, f projections.IncidentFilter) (projections.IncidentPage, error) {
+	page, err := h.cfg.Views.Incidents(r.Context(), f)
+	switch {
+	case errors.Is(err, projections.ErrBehind):
+		v.Behind = "The list does not show yet what you did. It is brought up to date by itself."
+		f.Fresh = projections.Fresh{}
+	case errors.Is(err, projections.ErrBadCursor): // the filter changed under a kept cursor: begin again
+		f.Cursor = ""
+	default:
+		return page, err
+	}
+	return h.cfg.Views.Incidents(r.Context(), f)
 }
 
 // settle retries, skips, or abandons the chosen incidents. Each stands on its own.

@@ -121,6 +121,21 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	require.Contains(t, body, "Refused:")
 }
 
+// The desk is needed most when things are slow: it is shown old, and says so, rather than not at all.
+func TestDeskIsShownThoughItIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck("s-1")
+	w.settled()
+	status, body, _ := w.get("/ui/incidents?seen=1000000000")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "The list does not show yet what you did")
+	require.Contains(t, body, "card_gone")
+	status, body, _ = w.get("/ui/incidents?cursor=nonsense")
+	require.Equal(t, http.StatusOK, status, "a cursor that fits no more begins again")
+	require.Contains(t, body, "card_gone")
+}
+
 func TestOtherSitesPagesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
