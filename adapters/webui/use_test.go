@@ -97,6 +97,20 @@ func TestDeskInTheBrowser(t *testing.T) {
 	b.holds(`document.querySelectorAll("input[name=incident]:checked").length === 2`)
 	b.shoot("desk-chosen")
 
+	// What is rarely needed unfolds within the screen, and folds again by Escape or a click elsewhere.
+	for _, width := range []int64{390, 1280} {
+		b.screen(width, 860, "light")
+		b.click(".more summary")
+		b.holds(`(() => { const r = document.querySelector(".more-body").getBoundingClientRect(); return r.width > 0 && r.left >= 0 && r.right <= innerWidth && r.top >= 0 })()`)
+		b.shoot(fmt.Sprintf("desk-more-%d", width))
+		b.keys(kb.Escape)
+		b.holds(`!document.querySelector(".more").open`)
+		b.click(".more summary")
+		b.holds(`document.querySelector(".more").open`)
+		b.click("h1")
+		b.holds(`!document.querySelector(".more").open`)
+	}
+
 	b.typeInto(`.bulk input[name="reason"]`, "the bank is back")
 	b.click(`.bulk button[value="retry"]`)
 	b.sees("#note", "retry: 2 incidents done")

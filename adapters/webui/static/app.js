@@ -155,7 +155,9 @@
   };
 
   // --- clicks ------------------------------------------------------------------------------
+  const fold = (except) => { for (const m of all(".more[open]")) if (!m.contains(except)) m.open = false; };
   document.addEventListener("click", async (e) => {
+    fold(e.target);
     const t = e.target.closest("button, a, tr[data-href], summary, input, label, textarea, select, pre");
     if (!t) return;
     if (t.dataset.zoom) zoom(Number(t.dataset.zoom));
@@ -205,7 +207,8 @@
     if (e.ctrlKey || e.metaKey || e.altKey || dialog.open || $("#help").open) return;
     const at = document.activeElement;
     const typing = at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.type !== "checkbox";
-    if (typing) { if (e.key === "Escape") at.blur(); return; }
+    if (e.key === "Escape") { fold(null); if (typing) at.blur(); }
+    if (typing) return;
     const row = at?.closest?.(".row");
     if (going && Date.now() - going < 1200 && pages[e.key]) { location.href = base + pages[e.key]; return; }
     going = 0;
