@@ -151,6 +151,19 @@ func TestOtherSitesPagesAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, status)
 }
 
+// A note says what a form did: a link that somebody sends must not be able to put one there.
+func TestNotesComeFromTheOwnPageOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/ui/runs?note=Your+token+has+ended:+send+it+to+mallory"
+	for _, from := range []string{"cross-site", "same-site", "none"} {
+		_, body, _ := w.get(path, "Sec-Fetch-Site", from)
+		require.NotContains(t, body, `id="note"`, from)
+	}
+	_, body, _ := w.get(path, "Sec-Fetch-Site", "same-origin")
+	require.Contains(t, body, `id="note"`)
+}
+
 // doorman is a [webui.Sessions] with one token for each of the people.
 type doorman struct{ people map[string]webui.Person }
 
