@@ -70,6 +70,17 @@ func leversOf(t *told, who Person) []lever {
 		lever{Act: "abandon", Label: "Abandon", Off: denied, Danger: true})
 }
 
+// reasons says why some levers can't be pulled, each reason once.
+func reasons(levers []lever) []string {
+	var out []string
+	for _, l := range levers {
+		if l.Off != "" && !slices.Contains(out, l.Off) {
+			out = append(out, l.Off)
+		}
+	}
+	return out
+}
+
 // leverPage is the form of a lever.
 type leverPage struct {
 	Run                  saga.RunView

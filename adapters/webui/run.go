@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,11 +144,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		d.At = strconv.FormatUint(until, 10)
 	} else {
 		d.Levers = leversOf(t, who)
-		for _, l := range d.Levers {
-			if l.Off != "" && !slices.Contains(d.Off, l.Off) {
-				d.Off = append(d.Off, l.Off)
-			}
-		}
+		d.Off = reasons(d.Levers)
 	}
 	for _, wait := range d.Why.Waits {
 		if wait.Phase == machine.Stuck || wait.Phase == machine.UndoStuck {
@@ -166,23 +161,8 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)
 	}
-	switch d.Tab {
-	case "":
-		d.Timeline = readHistory(t.facts, v.Now).draw(t.state, d.Show, d.Linear)
-	case "plan":
-		d.Graph = drawPlan(t.plan, phasesOf(t.state))
-		d.Graph.Run, d.Graph.At = id.String(), d.At
-	case "audit":
-		d.Story = projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret))
-	case "undo":
-		d.Undo = machine.PreviewCancel(t.fold(), v.Now)
-		for i := range d.Undo.Steps {
-			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
-		}
-	case "data":
-		d.Steps = t.steps(v.Now)
-	default:
-		return errNoPage
+	if err := d.fill(t, v.Now); err != nil {
+		return err
 	}
 	d.RunView.Input, d.RunView.Output = t.hide(d.RunView.Input), t.hide(d.RunView.Output)
 	if d.Ended {
@@ -190,6 +170,29 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	}
 	v.D = d
 	h.render(w, r, http.StatusOK, "run", v)
+	return nil
+}
+
+// fill reads what the tab shows.
+func (d *runPage) fill(t *told, now time.Time) error {
+	switch d.Tab {
+	case "":
+		d.Timeline = readHistory(t.facts, now).draw(t.state, d.Show, d.Linear)
+	case "plan":
+		d.Graph = drawPlan(t.plan, phasesOf(t.state))
+		d.Graph.Run, d.Graph.At = t.id.String(), d.At
+	case "audit":
+		d.Story = projections.StoryOf(t.id, t.facts, projections.Fields(t.plan.Secret))
+	case "undo":
+		d.Undo = machine.PreviewCancel(t.fold(), now)
+		for i := range d.Undo.Steps {
+			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
+		}
+	case "data":
+		d.Steps = t.steps(now)
+	default:
+		return errNoPage
+	}
 	return nil
 }
 
