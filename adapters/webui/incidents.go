@@ -25,11 +25,17 @@ func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
 type incidentsPage struct {
 	Query, State, Saga string
 	Sagas              []string
-	Rows               []projections.Incident
+	Rows               []incidentRow
 	Next               string
 	First              bool
 	Open               bool
 	Failed             []refusal
+}
+
+// incidentRow is an incident with the key of its run, by which people know it.
+type incidentRow struct {
+	projections.Incident
+	Key string
 }
 
 // refusal is an incident that a bulk operation could not settle, and why.
@@ -66,7 +72,11 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 		if err = built(v, err); err != nil {
 			return err
 		}
-		d.Rows, d.Next = page.Incidents, page.Next
+		d.Next = page.Next
+		runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
+		for _, i := range page.Incidents {
+			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).key})
+		}
 	}
 	h.warn(r, v)
 	v.D = d

@@ -99,6 +99,8 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	a, b := w.stuck("s-1"), w.stuck("s-2")
 	w.settled()
 	w.cardGone.Store(false)
+	_, desk, _ := w.get("/ui/incidents")
+	require.Contains(t, desk, "order · s-1", "people know a run by its key")
 	step := "charge-card"
 	status, body, _ := w.post("/ui/incidents", url.Values{"act": {"retry"}, "incident": {a.String() + " " + step, b.String() + " " + step}})
 	require.Equal(t, http.StatusUnprocessableEntity, status)
