@@ -101,7 +101,7 @@ func TestARunIsOneTraceWithASpanForEachAttempt(t *testing.T) {
 			}
 		}
 		return n == 2
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	stop()
 
 	of := map[string]tracetest.SpanStubs{}
@@ -208,7 +208,7 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 	for r, err := range log.ReadAllBackward(t.Context(), domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		require.NoError(t, err)
 		for _, v := range projections.All() {
-			require.NoError(t, runner.AtLeast(t.Context(), v.Name, r.Position, 10*time.Second))
+			require.NoError(t, runner.AtLeast(t.Context(), v.Name, r.Position, time.Minute))
 		}
 		break
 	}

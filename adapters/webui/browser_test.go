@@ -133,7 +133,7 @@ func (b *browser) sees(selector, text string) {
 // holds waits until a JavaScript expression is true, over navigations.
 func (b *browser) holds(expression string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.tab, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()

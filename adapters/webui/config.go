@@ -38,6 +38,7 @@ type Coordinator interface {
 type Views interface {
 	Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error)
 	Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+	Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error)
 	Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
 	StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error)
 }

@@ -99,8 +99,8 @@ type runLookup struct {
 }
 
 type lookedUp struct {
-	saga   string
-	secret projections.Fields
+	saga, key string
+	secret    projections.Fields
 }
 
 func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
@@ -136,7 +136,7 @@ func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
 		}
 		if f, err := domain.DecodeFact(&e); err == nil {
 			if s, ok := f.Event.(*domain.RunStarted); ok {
-				u.saga = s.Saga
+				u.saga, u.key = s.Saga, s.Key
 				if plan, err := l.h.cfg.Coordinator.Plan(ctx, s.Plan); err == nil {
 					u.secret = plan.Secret
 				}

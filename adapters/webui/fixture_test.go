@@ -61,7 +61,9 @@ type world struct {
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
 	cardGone atomic.Bool
-	pace     time.Duration
+	// down lets no request through.
+	down atomic.Bool
+	pace time.Duration
 
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
@@ -98,7 +100,12 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 	}
 	page, err := webui.New(cfg)
 	require.NoError(t, err)
-	server := httptest.NewServer(page)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		page.ServeHTTP(rw, r)
+	}))
 	w.url = server.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	w.ctx = saga.WithActor(ctx, "shop")
@@ -294,7 +301,7 @@ func (w *world) toured(key string) domain.RunID {
 // until waits for an event of the run.
 func (w *world) until(id domain.RunID, wireName string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
 	for d, err := range w.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
 		require.NoError(w.t, err, "waiting for %s", wireName)

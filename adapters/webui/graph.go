@@ -13,8 +13,9 @@ import (
 
 // graph is a plan laid out as a drawing. Lengths are in pixels.
 type graph struct {
-	// Run is the run that the drawing is of, if it is of one.
+	// Run is the run that the drawing is of, if it is of one, and At the moment of it that is not now.
 	Run   string
+	At    string
 	W, H  int
 	Boxes []box
 	Nodes []node

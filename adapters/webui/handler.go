@@ -67,6 +67,7 @@ func New(cfg Config) (http.Handler, error) {
 		"GET /runs/{run}/step":        h.step,
 		"GET /runs/{run}/lever/{act}": h.leverForm,
 		"GET /incidents":              h.incidents,
+		"GET /audit":                  h.trail,
 		"GET /sagas":                  h.sagas,
 		"GET /sagas/{saga}":           h.saga,
 		"GET /stats":                  h.stats,

@@ -25,11 +25,17 @@ func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
 type incidentsPage struct {
 	Query, State, Saga string
 	Sagas              []string
-	Rows               []projections.Incident
+	Rows               []incidentRow
 	Next               string
 	First              bool
 	Open               bool
 	Failed             []refusal
+}
+
+// incidentRow is an incident with the key of its run, by which people know it.
+type incidentRow struct {
+	projections.Incident
+	Key string
 }
 
 // refusal is an incident that a bulk operation could not settle, and why.
@@ -62,16 +68,35 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 		f.Sagas = []string{d.Saga}
 	}
 	if who.narrow(&f.Sagas) {
-		page, err := h.cfg.Views.Incidents(r.Context(), f)
+		page, err := h.findIncidents(r, v, f)
 		if err = built(v, err); err != nil {
 			return err
 		}
-		d.Rows, d.Next = page.Incidents, page.Next
+		d.Next = page.Next
+		runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
+		for _, i := range page.Incidents {
+			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).key})
+		}
 	}
 	h.warn(r, v)
 	v.D = d
 	h.render(w, r, status, "incidents", v)
 	return nil
+}
+
+// findIncidents asks the view. Where it is behind what the person did, it is shown as it is.
+func (h *handler) findIncidents(r *http.Request, v *view, f projections.IncidentFilter) (projections.IncidentPage, error) {
+	page, err := h.cfg.Views.Incidents(r.Context(), f)
+	switch {
+	case errors.Is(err, projections.ErrBehind):
+		v.Behind = "The list does not show yet what you did. It is brought up to date by itself."
+		f.Fresh = projections.Fresh{}
+	case errors.Is(err, projections.ErrBadCursor): // the filter changed under a kept cursor: begin again
+		f.Cursor = ""
+	default:
+		return page, err
+	}
+	return h.cfg.Views.Incidents(r.Context(), f)
 }
 
 // settle retries, skips, or abandons the chosen incidents. Each stands on its own.
@@ -110,7 +135,7 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 	}
 	q := r.URL.Query()
 	q.Del("note")
-	q.Set("at", fmt.Sprint(uint64(at)))
+	q.Set("seen", fmt.Sprint(uint64(at)))
 	h.goTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
 	return nil
 }

@@ -40,6 +40,18 @@ func TestLongWaitsAreSqueezed(t *testing.T) {
 	require.False(t, spans(3600).scale(false).squeezed, "where no handler worked, waiting is all there is")
 }
 
+// A rectangle without width is not drawn at all.
+func TestNothingIsTooShortToBeSeen(t *testing.T) {
+	t.Parallel()
+	h := spans(72*3600, 0, 0.002, 100, 100)
+	h.instant("step", at(200), "computed")
+	for _, b := range h.bars("step", h.scale(true)) {
+		w, err := strconv.ParseFloat(strings.TrimSuffix(b.W, "%"), 64)
+		require.NoError(t, err)
+		require.Positive(t, w, "%+v", b)
+	}
+}
+
 func TestScaleNeverTurnsTimeRound(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -140,6 +152,15 @@ func TestPrettyShowsThePayloadAndNothingElse(t *testing.T) {
 	require.Less(t, len(long), 70<<10)
 	require.Contains(t, string(long), "more bytes")
 	require.NotContains(t, string(pretty(json.RawMessage("\"a\u202eb\""))), "\u202e", "nothing turns the text round")
+}
+
+func TestBriefIsTheBeginningOfAPayload(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `{ "a": [1, 2] }`, brief(json.RawMessage("{\n \"a\": [1, 2]\n}")))
+	require.Equal(t, `"`+strings.Repeat("ü", maxBrief-1)+"…", brief(json.RawMessage(`"`+strings.Repeat("ü", 500)+`"`)))
+	require.Equal(t, "not json", brief(json.RawMessage("not json")))
+	require.NotContains(t, brief(json.RawMessage("\"a\u202eb\"")), "\u202e")
+	require.LessOrEqual(t, len(brief(json.RawMessage(strings.Repeat("[", 1<<20)))), 4*maxBrief, "what is no JSON is cut too")
 }
 
 func TestDurationsAreShort(t *testing.T) {

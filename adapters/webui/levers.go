@@ -44,22 +44,22 @@ func leversOf(t *told, who Person) []lever {
 	s := t.state
 	denied := ""
 	if !who.Operate {
-		denied = "your token lacks the scope operate"
+		denied = "Your token lacks the scope operate."
 	}
 	cancel := denied
 	switch {
 	case cancel != "":
 	case s.PastPivot:
-		cancel = "the run has passed its pivot: it only goes forward"
+		cancel = "It can't be cancelled: it has passed its pivot and only goes forward."
 	case s.Turning:
-		cancel = "the run has turned back already"
+		cancel = "It can't be cancelled: it has turned back already."
 	case s.Cancel != nil:
-		cancel = "a cancel waits already"
+		cancel = "A cancel waits already for what is in flight."
 	}
 	out := []lever{}
 	signal := ""
 	if !who.Signal {
-		signal = "your token lacks the scopes start and operate"
+		signal = "Your token lacks the scopes start and operate: it may not signal."
 	}
 	if s.Paused {
 		out = append(out, lever{Act: "resume", Label: "Resume", Off: denied})
@@ -68,6 +68,17 @@ func leversOf(t *told, who Person) []lever {
 	}
 	return append(out, lever{Act: "signal", Label: "Signal", Off: signal}, lever{Act: "cancel", Label: "Cancel run", Off: cancel, Danger: true},
 		lever{Act: "abandon", Label: "Abandon", Off: denied, Danger: true})
+}
+
+// reasons says why some levers can't be pulled, each reason once.
+func reasons(levers []lever) []string {
+	var out []string
+	for _, l := range levers {
+		if l.Off != "" && !slices.Contains(out, l.Off) {
+			out = append(out, l.Off)
+		}
+	}
+	return out
 }
 
 // leverPage is the form of a lever.

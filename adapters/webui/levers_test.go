@@ -99,6 +99,8 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	a, b := w.stuck("s-1"), w.stuck("s-2")
 	w.settled()
 	w.cardGone.Store(false)
+	_, desk, _ := w.get("/ui/incidents")
+	require.Contains(t, desk, "order · s-1", "people know a run by its key")
 	step := "charge-card"
 	status, body, _ := w.post("/ui/incidents", url.Values{"act": {"retry"}, "incident": {a.String() + " " + step, b.String() + " " + step}})
 	require.Equal(t, http.StatusUnprocessableEntity, status)
@@ -121,6 +123,21 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	require.Contains(t, body, "Refused:")
 }
 
+// The desk is needed most when things are slow: it is shown old, and says so, rather than not at all.
+func TestDeskIsShownThoughItIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck("s-1")
+	w.settled()
+	status, body, _ := w.get("/ui/incidents?seen=1000000000")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "The list does not show yet what you did")
+	require.Contains(t, body, "card_gone")
+	status, body, _ = w.get("/ui/incidents?cursor=nonsense")
+	require.Equal(t, http.StatusOK, status, "a cursor that fits no more begins again")
+	require.Contains(t, body, "card_gone")
+}
+
 func TestOtherSitesPagesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -134,6 +151,19 @@ func TestOtherSitesPagesAreRefused(t *testing.T) {
 	require.Equal(t, domain.RunRunning, w.state(id))
 	status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/pause", url.Values{"reason": {"own page"}}, "Sec-Fetch-Site", "same-origin")
 	require.Equal(t, http.StatusSeeOther, status)
+}
+
+// A note says what a form did: a link that somebody sends must not be able to put one there.
+func TestNotesComeFromTheOwnPageOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/ui/runs?note=Your+token+has+ended:+send+it+to+mallory"
+	for _, from := range []string{"cross-site", "same-site", "none"} {
+		_, body, _ := w.get(path, "Sec-Fetch-Site", from)
+		require.NotContains(t, body, `id="note"`, from)
+	}
+	_, body, _ := w.get(path, "Sec-Fetch-Site", "same-origin")
+	require.Contains(t, body, `id="note"`)
 }
 
 // doorman is a [webui.Sessions] with one token for each of the people.
@@ -183,6 +213,12 @@ func TestLoginLeadsBackToWhereOneWas(t *testing.T) {
 		_, _, head = w.post("/ui/login", url.Values{"token": {"ops"}, "next": {evil}})
 		require.Equal(t, "/ui/runs", head.Get("Location"), evil)
 	}
+	status, _, head = w.get("/ui/login?next=/ui/stats", "Cookie", "session=ops")
+	require.Equal(t, http.StatusSeeOther, status, "nobody logs in twice")
+	require.Equal(t, "/ui/stats", head.Get("Location"))
+	status, body, _ = w.get("/ui/login?next=javascript:hacked%3D1")
+	require.Equal(t, http.StatusOK, status)
+	require.NotContains(t, body, "javascript:")
 	_, body, _ = w.get("/ui/runs", "Cookie", "session=ops")
 	require.Contains(t, body, ">ada<")
 	require.Contains(t, body, "Log out")
@@ -198,7 +234,7 @@ func TestWhoMayOnlyReadCannotSteer(t *testing.T) {
 	viewer := []string{"Cookie", "session=viewer"}
 	_, body, _ := w.get("/ui/runs/"+id.String(), viewer...)
 	require.NotContains(t, body, `data-act=`)
-	require.Contains(t, body, "your token lacks the scope operate")
+	require.Contains(t, body, "Your token lacks the scope operate.")
 	for _, act := range []string{"cancel", "signal", "abandon"} {
 		status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/"+act, url.Values{"reason": {"x"}, "signal": {"approved"}}, viewer...)
 		require.Equal(t, http.StatusForbidden, status, act)
@@ -221,14 +257,14 @@ func TestWhoIsBoundToASagaSeesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	w.settled()
 	bound := []string{"Cookie", "session=recalc"}
-	for _, path := range []string{"/ui/runs", "/ui/runs?q=saga:order", "/ui/incidents", "/ui/incidents?saga=order&state=all", "/ui/sagas", "/ui/stats?range=", "/ui/stats?range=&saga=order", "/ui/events"} {
+	for _, path := range []string{"/ui/runs", "/ui/runs?q=saga:order", "/ui/incidents", "/ui/incidents?saga=order&state=all", "/ui/sagas", "/ui/stats?range=", "/ui/stats?range=&saga=order", "/ui/events", "/ui/audit", "/ui/audit?q=saga:order", "/ui/audit?q=" + id.String()} {
 		status, body, _ := w.get(path, bound...)
 		require.Equal(t, http.StatusOK, status, path)
 		require.NotRegexp(t, regexp.MustCompile(`big-order|charge-card|order\.placed|stock\.reserved|w-1|s-1`), body, path)
 	}
 	_, body, _ := w.get("/ui/runs", bound...)
 	require.Contains(t, body, mine.ID.String())
-	for _, path := range []string{"/ui/runs/" + id.String(), "/ui/runs/" + id.String() + "/step?path=charge-card", "/ui/runs/" + id.String() + "/lever/cancel", "/ui/sagas/order"} {
+	for _, path := range []string{"/ui/runs/" + id.String(), "/ui/runs/" + id.String() + "?at=1", "/ui/runs/" + id.String() + "/step?path=charge-card", "/ui/runs/" + id.String() + "/lever/cancel", "/ui/sagas/order"} {
 		status, _, _ := w.get(path, bound...)
 		require.Equal(t, http.StatusNotFound, status, path)
 	}

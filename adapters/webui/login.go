@@ -25,7 +25,12 @@ func (h *handler) askLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) loginPage(w http.ResponseWriter, r *http.Request) {
-	h.showLogin(w, r, http.StatusOK, loginData{Next: h.safeNext(r.URL.Query().Get("next"))})
+	next := h.safeNext(r.URL.Query().Get("next"))
+	if _, ok := h.cfg.Sessions.Who(r); ok {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	h.showLogin(w, r, http.StatusOK, loginData{Next: next})
 }
 
 func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, d loginData) {

@@ -7,11 +7,52 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
+
+// wcag lists what falls short of WCAG 2.2 AA: text whose contrast is too low (1.4.3), controls without a name (4.1.2),
+// and, on a phone, those too small for a finger (2.5.8; those in a line of text may be).
+const wcag = `(() => {
+  const found = [];
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (css, under) => {
+    canvas.fillStyle = under ? "rgb(" + under.join() + ")" : "#fff";
+    canvas.fillRect(0, 0, 1, 1);
+    canvas.fillStyle = css;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const behind = (el) => {
+    const up = el.parentElement ? behind(el.parentElement) : null;
+    return rgba(getComputedStyle(el).backgroundColor, up);
+  };
+  const light = (c) => c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ratio = (a, b) => { const [x, y] = [light(a), light(b)]; return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05); };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const seen = new Set();
+  while (texts.nextNode()) {
+    const el = texts.currentNode.parentElement;
+    if (seen.has(el) || !texts.currentNode.textContent.trim() || !el.checkVisibility({ visibilityProperty: true }) || el.closest("svg, :disabled, .skip, option, script")) continue;
+    seen.add(el);
+    const style = getComputedStyle(el), size = parseFloat(style.fontSize);
+    const large = size >= 24 || size >= 18.66 && Number(style.fontWeight) >= 700;
+    const under = behind(el), r = ratio(rgba(style.color, under), under);
+    if (r < (large ? 3 : 4.5)) found.push("contrast " + r.toFixed(2) + ": " + el.tagName + "." + el.className + " " + el.textContent.trim().slice(0, 40));
+  }
+  for (const el of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")) {
+    if (!el.checkVisibility({ visibilityProperty: true }) || el.matches(".skip") || el.closest("svg")) continue;
+    const name = el.getAttribute("aria-label") || el.textContent.trim() || el.labels?.[0]?.innerText || el.title;
+    if (!name) found.push("no name: " + el.outerHTML.slice(0, 100));
+    const box = el.getBoundingClientRect();
+    const inText = getComputedStyle(el).display === "inline" || el.matches("summary");
+    if (innerWidth < 500 && !inText && (box.width < 24 || box.height < 24)) found.push("small " + box.width.toFixed() + "x" + box.height.toFixed() + ": " + el.outerHTML.slice(0, 100));
+  }
+  return found;
+})()`
 
 // TestPagesInEveryLight opens every page at both widths and in both themes: nothing complains, nothing is wider
 // than the screen. The pictures are for people.
@@ -35,21 +76,31 @@ func TestPagesInEveryLight(t *testing.T) {
 	require.NoError(t, err)
 	w.settled()
 	b := newBrowser(t, w)
+	var short []string
 	of := func(id domain.RunID) string { return "/ui/runs/" + id.String() }
-	for _, page := range []struct{ name, path string }{
-		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
-		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
-		{"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
-		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"login", "/ui/login"}, {"missing", "/ui/nothing"},
-	} {
+	look := func(name, path string) {
 		for _, width := range []int64{1280, 390} {
 			for _, theme := range []string{"light", "dark"} {
 				b.screen(width, 860, theme)
-				b.open(page.path)
+				b.open(path)
 				b.holds(`document.documentElement.scrollWidth <= innerWidth`)
-				b.shoot(fmt.Sprintf("%s-%d-%s", page.name, width, theme))
+				for _, f := range run(b, chromedp.Evaluate[[]string](wcag)) {
+					short = append(short, fmt.Sprintf("%s at %d px, %s: %s", name, width, theme, f))
+				}
+				b.shoot(fmt.Sprintf("%s-%d-%s", name, width, theme))
 			}
 		}
 	}
+	for _, page := range []struct{ name, path string }{
+		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
+		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
+		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
+		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"missing", "/ui/nothing"},
+	} {
+		look(page.name, page.path)
+	}
+	b.w = newWorld(t, guarded)
+	look("login", "/ui/login")
+	require.Empty(t, short)
 	b.clean("the server responded with a status of 404") // the missing page
 }

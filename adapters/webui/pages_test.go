@@ -53,11 +53,11 @@ func TestEveryPageIsServed(t *testing.T) {
 	w := newWorld(t)
 	ids := []string{w.completed("c-1").String(), w.compensated("b-1").String(), w.stuck("s-1").String(), w.waiting("w-1").String(), w.toured("t-1").String()}
 	w.settled()
-	paths := []string{"/ui/runs", "/ui/runs?state=stuck", "/ui/incidents", "/ui/incidents?state=resolved", "/ui/sagas", "/ui/sagas/order", "/ui/sagas/tour", "/ui/sagas/hostile", "/ui/sagas/big-order?version=1",
-		"/ui/stats", "/ui/stats?range=", "/ui/stats?range=1h", "/ui/events", "/ui/login"}
+	paths := []string{"/ui/runs", "/ui/runs?state=stuck", "/ui/incidents", "/ui/incidents?state=resolved", "/ui/audit", "/ui/audit?failed=1", "/ui/sagas", "/ui/sagas/order", "/ui/sagas/tour", "/ui/sagas/hostile", "/ui/sagas/big-order?version=1",
+		"/ui/stats", "/ui/stats?range=", "/ui/stats?range=1h", "/ui/events", "/ui/events?type=x"}
 	for _, id := range ids {
 		for _, tab := range []string{"", "plan", "audit", "data", "undo"} {
-			paths = append(paths, "/ui/runs/"+id+"?tab="+tab)
+			paths = append(paths, "/ui/runs/"+id+"?tab="+tab, "/ui/runs/"+id+"?at=3&tab="+tab)
 		}
 		paths = append(paths, "/ui/runs/"+id+"?show=open", "/ui/runs/"+id+"?scale=linear")
 		for _, act := range []string{"cancel", "pause", "resume", "retry", "skip", "substitute", "abandon", "signal"} {
@@ -238,7 +238,7 @@ func TestListsSayWhenTheyAreBehind(t *testing.T) {
 	w := newWorld(t, func(c *webui.Config) { c.Projections = slowViews{} })
 	w.completed("c-1")
 	w.settled()
-	for _, path := range []string{"/ui/runs", "/ui/incidents", "/ui/stats"} {
+	for _, path := range []string{"/ui/runs", "/ui/incidents", "/ui/audit", "/ui/stats"} {
 		_, body, _ := w.get(path)
 		require.Contains(t, body, "The lists are 1m30s behind (1\u2009200 events)", path)
 	}

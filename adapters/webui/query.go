@@ -165,7 +165,7 @@ func (p Person) narrow(sagas *[]string) bool {
 
 // position reads the log position that the page must have caught up with, after a form changed something.
 func position(q url.Values) projections.Fresh {
-	n, err := strconv.ParseUint(q.Get("at"), 10, 64)
+	n, err := strconv.ParseUint(q.Get("seen"), 10, 64)
 	if err != nil {
 		return projections.Fresh{}
 	}

@@ -56,7 +56,10 @@ type view struct {
 
 func (h *handler) view(r *http.Request, who Person, nav, title string) *view {
 	v := &view{Base: h.cfg.Base, Assets: h.cfg.Base + "/static/" + h.assets, Version: h.cfg.Version, Person: who, Nav: nav, Title: title,
-		Self: r.URL.RequestURI(), Now: h.cfg.Now(), Refresh: h.cfg.Refresh.Milliseconds(), Note: r.URL.Query().Get("note")}
+		Self: r.URL.RequestURI(), Now: h.cfg.Now(), Refresh: h.cfg.Refresh.Milliseconds()}
+	if from := r.Header.Get("Sec-Fetch-Site"); from == "" || from == "same-origin" { // nobody's link puts words into this page's mouth
+		v.Note = r.URL.Query().Get("note")
+	}
 	if len(who.Sagas) == 0 && who.Name != "" {
 		v.Stuck = h.cfg.Coordinator.RunStates()[domain.RunIsStuck]
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,10 +26,18 @@ type told struct {
 
 // tell reads a run. A run of a saga that the person may not see is not found.
 func (h *handler) tell(ctx context.Context, who Person, id domain.RunID) (*told, error) {
+	return h.tellUntil(ctx, who, id, domain.End)
+}
+
+// tellUntil reads a run as it was after an event.
+func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, until uint64) (*told, error) {
 	t := &told{id: id}
 	for r, err := range h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read run %s: %w", id, err)
+		}
+		if r.Revision > until {
+			break
 		}
 		f, err := domain.DecodeFact(&r)
 		if err != nil {
@@ -72,15 +81,17 @@ type runPage struct {
 	saga.RunView
 	Why machine.Reason
 	// Say is the sentence at the top: what it waits for, or how it ended.
-	Say      string
-	Stuck    []machine.Wait
-	Ended    bool
-	Turning  bool
-	Pivot    bool
-	Tab      string
-	Show     string
-	Linear   bool
-	Levers   []lever
+	Say     string
+	Stuck   []machine.Wait
+	Ended   bool
+	Turning bool
+	Pivot   bool
+	Tab     string
+	Show    string
+	Linear  bool
+	Levers  []lever
+	// Off says why some levers can't be pulled, each reason once.
+	Off      []string
 	Tabs     []tab
 	Timeline timeline
 	Graph    *graph
@@ -88,23 +99,24 @@ type runPage struct {
 	Undo     machine.Preview
 	Steps    []stepRow
 	Lasted   time.Duration
-	Done     int64
-	Mermaid  string
+	// Begun counts the steps that were begun, and tells what became of them.
+	Begun string
+	// Past is set where the page looks back; At is then what the address says of it.
+	Past *past
+	At   string
 }
 
 type tab struct{ Name, Label string }
 
-var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo preview"}}
-
-// stepRow is a step with its payloads, redacted.
-type stepRow struct {
-	saga.StepView
-	Took time.Duration
-}
+var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo"}}
 
 // run shows one run.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
 	id, err := runParam(r)
+	if err != nil {
+		return err
+	}
+	until, err := momentParam(r)
 	if err != nil {
 		return err
 	}
@@ -113,16 +125,27 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	t, err := h.tell(r.Context(), who, id)
+	t, err := h.tellUntil(r.Context(), who, id, until)
 	if err != nil {
 		return err
 	}
 	w.Header().Set(freshKey, fresh)
 	v := h.view(r, who, "runs", t.view.Saga+" · "+string(t.view.State))
 	q := r.URL.Query()
+	if until != domain.End {
+		v.Now, v.Refresh = t.moment(), 0
+	}
 	d := &runPage{RunView: t.view, Why: machine.Why(t.state, v.Now), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
 		Ended: t.view.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
-	d.Levers = leversOf(t, who)
+	if until != domain.End {
+		if d.Past, err = h.lookBack(r, t, until); err != nil {
+			return err
+		}
+		d.At = strconv.FormatUint(until, 10)
+	} else {
+		d.Levers = leversOf(t, who)
+		d.Off = reasons(d.Levers)
+	}
 	for _, wait := range d.Why.Waits {
 		if wait.Phase == machine.Stuck || wait.Phase == machine.UndoStuck {
 			d.Stuck = append(d.Stuck, wait)
@@ -133,32 +156,13 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		end = d.RunView.Ended
 	}
 	d.Lasted = end.Sub(d.Started)
-	for i := range d.RunView.Steps {
-		if d.RunView.Steps[i].Phase == machine.Done {
-			d.Done++
-		}
-	}
+	d.Begun = begun(d.RunView.Steps)
 	d.Say = d.Why.Text
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)
 	}
-	switch d.Tab {
-	case "":
-		d.Timeline = readHistory(t.facts, v.Now).draw(t.state, d.Show, d.Linear)
-	case "plan":
-		d.Graph = drawPlan(t.plan, phasesOf(t.state))
-		d.Graph.Run = id.String()
-	case "audit":
-		d.Story = projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret))
-	case "undo":
-		d.Undo = machine.PreviewCancel(t.fold(), v.Now)
-		for i := range d.Undo.Steps {
-			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
-		}
-	case "data":
-		d.Steps = t.steps(v.Now)
-	default:
-		return errNoPage
+	if err := d.fill(t, v.Now); err != nil {
+		return err
 	}
 	d.RunView.Input, d.RunView.Output = t.hide(d.RunView.Input), t.hide(d.RunView.Output)
 	if d.Ended {
@@ -166,6 +170,29 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	}
 	v.D = d
 	h.render(w, r, http.StatusOK, "run", v)
+	return nil
+}
+
+// fill reads what the tab shows.
+func (d *runPage) fill(t *told, now time.Time) error {
+	switch d.Tab {
+	case "":
+		d.Timeline = readHistory(t.facts, now).draw(t.state, d.Show, d.Linear)
+	case "plan":
+		d.Graph = drawPlan(t.plan, phasesOf(t.state))
+		d.Graph.Run, d.Graph.At = t.id.String(), d.At
+	case "audit":
+		d.Story = projections.StoryOf(t.id, t.facts, projections.Fields(t.plan.Secret))
+	case "undo":
+		d.Undo = machine.PreviewCancel(t.fold(), now)
+		for i := range d.Undo.Steps {
+			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
+		}
+	case "data":
+		d.Steps = t.steps(now)
+	default:
+		return errNoPage
+	}
 	return nil
 }
 
@@ -203,62 +230,4 @@ func (t *told) ending(lasted time.Duration) string {
 		text += "; effects left at " + strings.Join(t.view.Left, ", ")
 	}
 	return text
-}
-
-// steps lists the steps with their payloads.
-func (t *told) steps(now time.Time) []stepRow {
-	hist := readHistory(t.facts, now)
-	out := make([]stepRow, len(t.view.Steps))
-	for i, s := range t.view.Steps {
-		s.Input, s.Output = t.hide(s.Input), t.hide(s.Output)
-		out[i] = stepRow{StepView: s, Took: hist.took[s.Path]}
-	}
-	return out
-}
-
-// stepPage is what unfolds below a row of the timeline.
-type stepPage struct {
-	Run  domain.RunID
-	Step stepRow
-	Rows []projections.StoryRow
-}
-
-// step shows what happened to one step, and its payloads.
-func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error {
-	id, err := runParam(r)
-	if err != nil {
-		return err
-	}
-	t, err := h.tell(r.Context(), who, id)
-	if err != nil {
-		return err
-	}
-	path := r.URL.Query().Get("path")
-	d := &stepPage{Run: id}
-	found := false
-	v := h.view(r, who, "runs", path)
-	for _, s := range t.steps(v.Now) {
-		if s.Path == path {
-			if settledWell(s.Phase) {
-				s.Cause = nil // the failures on the way are told among its events
-			}
-			d.Step, found = s, true
-		}
-	}
-	if !found {
-		return fmt.Errorf("step %s of run %s: %w", path, id, errNoPage)
-	}
-	for _, row := range projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret)).Rows {
-		if row.Step == path {
-			d.Rows = append(d.Rows, row)
-		}
-	}
-	v.D = d
-	h.render(w, r, http.StatusOK, "step", v)
-	return nil
-}
-
-// settledWell reports whether nothing is left to be worried about.
-func settledWell(p machine.Phase) bool {
-	return p == machine.Done || p == machine.Undone || p == machine.Skipped
 }

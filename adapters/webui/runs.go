@@ -45,7 +45,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	d.Bad = s.bad
 	d.Filtered = d.Query != "" || d.State != ""
 	f := s.filter
-	f.States, f.Cursor, f.Limit, f.Fresh = statesOf(d.State), q.Get("cursor"), h.cfg.PageSize, position(q)
+	f.States, f.Cursor, f.Limit = statesOf(d.State), q.Get("cursor"), h.cfg.PageSize
 	switch d.Sort {
 	case "oldest":
 		f.Ascending = true

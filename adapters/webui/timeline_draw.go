@@ -135,12 +135,15 @@ func name(path, prefix string) string {
 	return path
 }
 
+// thinnest is the least share of the width that a bar takes: one without width is not drawn, not even its border.
+const thinnest = 0.00001
+
 func (h *history) bars(step string, sc *scale) []bar {
 	spans := h.lanes[step]
 	out := make([]bar, len(spans))
 	for i, s := range spans {
 		x := sc.at(s.from)
-		out[i] = bar{X: percent(x), W: percent(sc.at(s.to) - x), Class: s.class, Title: s.title}
+		out[i] = bar{X: percent(x), W: percent(max(sc.at(s.to)-x, thinnest)), Class: s.class, Title: s.title}
 	}
 	return out
 }

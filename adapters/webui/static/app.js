@@ -42,7 +42,19 @@
   const live = () => $("#live[data-refresh]");
   const pulse = (state, text) => {
     const p = $("#pulse");
-    if (p) { p.dataset.state = state; $("b", p).textContent = text; }
+    if (!p) return;
+    p.dataset.state = state;
+    p.title = { held: "News waits while you type, select or have something open", off: "The server does not answer" }[state] ?? "This page keeps itself up to date";
+    write($("b", p), text);
+  };
+  // What is shown may be old: that has to be said where nobody overlooks it.
+  let answered = Date.now();
+  const offline = (status) => {
+    pulse("off", "offline");
+    const out = $("#offline");
+    const what = status ? `The server answers with an error (${status})` : "The server does not answer";
+    write(out, `${what}. What you see is from ${time.format(answered)}; the page goes on asking.`);
+    out.hidden = false;
   };
   const busy = () => {
     const at = document.activeElement;
@@ -82,6 +94,8 @@
     if (e.detail.elt.id !== "live") return;
     if (e.detail.successful) {
       pulse("on", "live");
+      answered = Date.now();
+      $("#offline").hidden = true;
       const title = e.detail.xhr.getResponseHeader("X-Title");
       const stuck = e.detail.xhr.getResponseHeader("X-Stuck");
       if (stuck !== null) {
@@ -89,9 +103,8 @@
         if (badge) { badge.textContent = stuck; badge.classList.toggle("none", stuck === "0"); }
         if (title) document.title = (stuck === "0" ? "" : `(${stuck}) `) + decodeURIComponent(title) + " · atone";
       }
-    } else pulse("off", "offline");
+    } else offline(e.detail.xhr.status);
   });
-  document.addEventListener("htmx:sendError", () => pulse("off", "offline"));
 
   // What the reader opened, chose or typed stays as it is when news is morphed in.
   if (window.Idiomorph) {
@@ -142,7 +155,9 @@
   };
 
   // --- clicks ------------------------------------------------------------------------------
+  const fold = (except) => { for (const m of all(".more[open]")) if (!m.contains(except)) m.open = false; };
   document.addEventListener("click", async (e) => {
+    fold(e.target);
     const t = e.target.closest("button, a, tr[data-href], summary, input, label, textarea, select, pre");
     if (!t) return;
     if (t.dataset.zoom) zoom(Number(t.dataset.zoom));
@@ -170,8 +185,9 @@
     const out = $("#picked");
     if (!out) return;
     const n = all("input[name=incident]:checked").length;
-    out.textContent = n ? `${n} chosen` : "none chosen";
+    write(out, n ? `${n} chosen` : "none chosen");
     $("#desk")?.classList.toggle("some", n > 0);
+    for (const b of all(".bulk button")) b.disabled = n === 0;
   };
 
   // --- keys --------------------------------------------------------------------------------
@@ -186,12 +202,13 @@
     next.focus();
     next.scrollIntoView({ block: "nearest" });
   };
-  const pages = { r: "/runs", i: "/incidents", d: "/sagas", s: "/stats", e: "/events" };
+  const pages = { r: "/runs", i: "/incidents", a: "/audit", d: "/sagas", s: "/stats", e: "/events" };
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || dialog.open || $("#help").open) return;
     const at = document.activeElement;
     const typing = at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.type !== "checkbox";
-    if (typing) { if (e.key === "Escape") at.blur(); return; }
+    if (e.key === "Escape") { fold(null); if (typing) at.blur(); }
+    if (typing) return;
     const row = at?.closest?.(".row");
     if (going && Date.now() - going < 1200 && pages[e.key]) { location.href = base + pages[e.key]; return; }
     going = 0;
@@ -204,6 +221,8 @@
       case "x": { const c = row && $("input[name=incident]", row); if (c) { c.checked = !c.checked; count(); } break; }
       case "+": case "=": zoom(1); break;
       case "-": zoom(-1); break;
+      case "[": $(".past a[rel=prev], .rewind")?.click(); break;
+      case "]": $(".past a[rel=next]")?.click(); break;
       case "?": $("#help").showModal(); break;
       default: {
         const tab = /^[1-5]$/.test(e.key) && all(".tabs a")[Number(e.key) - 1];
@@ -212,11 +231,15 @@
     }
   });
 
+  // A link on another site's page brings no session along, for the session's cookie is strict; a request of this page does.
+  const next = $(".login input[name=next]")?.value;
+  if (next) fetch(next, { method: "HEAD", redirect: "manual" }).then((r) => { if (r.ok) location.replace(next); }, () => { /* then the form is the way in */ });
+
   // A note that was read needs no place in the address.
   const url = new URL(location.href);
-  if (url.searchParams.has("note") || url.searchParams.has("at")) {
+  if (url.searchParams.has("note") || url.searchParams.has("seen")) {
     url.searchParams.delete("note");
-    url.searchParams.delete("at");
+    url.searchParams.delete("seen");
     history.replaceState(null, "", url);
   }
 
