@@ -105,6 +105,24 @@ func withHeaders(p *huma.ErrorModel) error {
 	return p
 }
 
+// withType gives the problems that huma finds in a request itself a type, as all others have one.
+func withType(_ huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok || p.Type != "" {
+		return v, nil
+	}
+	typed := *p
+	switch p.Status {
+	case http.StatusRequestEntityTooLarge:
+		typed.Type = wire.ProblemPrefix + wire.ProblemTooLarge
+	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusUnsupportedMediaType:
+		typed.Type = wire.ProblemPrefix + wire.ProblemBadBody
+	case http.StatusUnprocessableEntity:
+		typed.Type = wire.ProblemPrefix + wire.ProblemBadInput
+	}
+	return &typed, nil
+}
+
 // writeProblem answers outside of an operation.
 func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	h := w.Header()
