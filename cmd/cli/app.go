@@ -23,6 +23,8 @@ type App struct {
 	// Sagas and Actions are what the program can run, all actions of the sagas included.
 	Sagas   []saga.AnySaga
 	Actions []saga.AnyAction
+	// Triggers start sagas from domain events, while `serve` runs.
+	Triggers []saga.AnyTrigger
 	// Flags adds flags of the program's own to every command; may be nil.
 	Flags func(flags *pflag.FlagSet)
 	// Setup is called, after the flags were read, before a coordinator is made: to open what the actions

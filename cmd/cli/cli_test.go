@@ -86,7 +86,7 @@ func TestStartWaitsAndTellsByItsExitCode(t *testing.T) {
 
 	out, errs, code = prog(t, app, dir, "start", "calc", "-d", `{"n": 666}`, "--wait", "-o", "json", "--key", "evil")
 	require.Equal(t, ExitStuck, code)
-	var r result
+	var r wire.Result
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
 	require.Equal(t, domain.RunIsStuck, r.State)
 	var complaint struct {
@@ -178,6 +178,8 @@ func TestInvokeRunsOneAction(t *testing.T) {
 func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
+	_, said, code := prog(t, app, dir, "start", "calc", "-d", `{"n": 1}`)
+	require.Equal(t, ExitOK, code, said)
 	for _, c := range []struct {
 		args []string
 		want Exit
@@ -187,7 +189,10 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		{[]string{"start"}, ExitUsage, "usage: prog start SAGA"},
 		{[]string{"start", "calc", "--colour"}, ExitUsage, "unknown flag"},
 		{[]string{"start", "calc", "-d", "{n: 1}"}, ExitUsage, "quote it for the shell"},
-		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitError, "read the payload"},
+		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitUsage, "read the payload"},
+		{[]string{"start", "calc", "-d", `"` + strings.Repeat("x", 1<<20) + `"`}, ExitUsage, "store it elsewhere"},
+		{[]string{"start", "calc", "--version", "-1"}, ExitUsage, "--version"},
+		{[]string{"start", "calc", "--wait", "--timeout", "-1s"}, ExitUsage, "no duration"},
 		{[]string{"start", "calc", "-l", "green"}, ExitUsage, "NAME=VALUE"},
 		{[]string{"start", "clac"}, ExitNotFound, "`prog sagas`"},
 		{[]string{"start", "calc", "-d", `"text"`}, ExitUsage, "bad input"},
@@ -203,7 +208,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	}
 	var errs bytes.Buffer
 	app.Name = "other"
-	code := Run(t.Context(), app, []string{"show", "calc:x", "--data="}, Streams{Out: &errs, Err: &errs})
+	code = Run(t.Context(), app, []string{"show", "calc:x", "--data="}, Streams{Out: &errs, Err: &errs})
 	require.Equal(t, ExitUsage, code)
 	require.Contains(t, errs.String(), "give --data DIR")
 	_, text, code := prog(t, app, filepath.Join(dir, "missing"), "show", "calc:x")

@@ -41,7 +41,7 @@ func (env *environment) newCoordinator(cfg saga.Config) (*saga.Coordinator, erro
 	if err != nil {
 		return nil, err
 	}
-	return c, errors.Join(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...))
+	return c, errors.Join(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...), c.RegisterTriggers(env.app.Triggers...))
 }
 
 // catalogue returns a coordinator that knows what is registered, and never runs.
@@ -73,10 +73,11 @@ type node struct {
 	ended       chan error // gets Run's result, once
 }
 
-// openNode opens the data directory and starts a coordinator on it. It returns when the coordinator is ready.
-func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, error) {
+// openNode opens the data directory and starts a coordinator on it. It returns when the coordinator is ready. Where the
+// log must exist, a directory without one is an error.
+func (env *environment) openNode(ctx context.Context, level slog.Level, mustExist bool) (*node, error) {
 	logger := env.logger(level)
-	log, err := env.openLog(logger, false)
+	log, err := env.openLog(logger, mustExist)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +159,31 @@ func (b *localBackend) reader() (eventLog, error) {
 	return b.log, nil
 }
 
-// coordinator returns the coordinator, started when it is first needed.
+// coordinator returns the coordinator, started when it is first needed, on a log that exists.
 func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, error) {
+	return b.openCoordinator(ctx, true)
+}
+
+// newCoordinator is coordinator for what may make the log. Before that it calls f with a coordinator that never runs, to find
+// out whether what is asked has the right form: what has not leaves no trace.
+func (b *localBackend) newCoordinator(ctx context.Context, f func(context.Context, *saga.Coordinator) error) error {
+	idle, err := b.env.catalogue()
+	if err != nil {
+		return err
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := f(ended, idle); !errors.Is(err, saga.ErrNotRunning) {
+		return err
+	}
+	c, err := b.openCoordinator(ctx, false)
+	if err != nil {
+		return err
+	}
+	return f(ctx, c)
+}
+
+func (b *localBackend) openCoordinator(ctx context.Context, mustExist bool) (*saga.Coordinator, error) {
 	if b.node != nil {
 		return b.node.coordinator, nil
 	}
@@ -169,7 +193,7 @@ func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, erro
 		}
 		b.log = nil
 	}
-	n, err := b.env.openNode(ctx, slog.LevelError)
+	n, err := b.env.openNode(ctx, slog.LevelError, mustExist)
 	if err != nil {
 		return nil, err
 	}
@@ -188,15 +212,16 @@ func (b *localBackend) Close() error {
 	return errors.Join(errs...)
 }
 
-func (b *localBackend) Start(ctx context.Context, r startRequest) (domain.RunID, error) {
-	c, err := b.coordinator(ctx)
-	if err != nil {
-		return domain.RunID{}, err
-	}
-	if r.Action != "" {
-		return c.InvokeByName(ctx, r.Action, r.Input, r.options()...)
-	}
-	return c.StartByName(ctx, r.Saga, r.Version, r.Input, r.options()...)
+func (b *localBackend) Start(ctx context.Context, r startRequest) (id domain.RunID, err error) {
+	err = b.newCoordinator(ctx, func(ctx context.Context, c *saga.Coordinator) (err error) {
+		if r.Action != "" {
+			id, err = c.InvokeByName(ctx, r.Action, r.Input, r.options()...)
+		} else {
+			id, err = c.StartByName(ctx, r.Saga, r.Version, r.Input, r.options()...)
+		}
+		return err
+	})
+	return id, err
 }
 
 func (b *localBackend) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {

@@ -78,6 +78,10 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 
 // createTokenIn makes a token in an EventStoreDB cluster, which no server has to run on yet.
 func (env *environment) createTokenIn(ctx context.Context, connection string, n wire.NewToken) (_ wire.CreatedToken, err error) {
+	spec, err := env.tokenSpec(n)
+	if err != nil {
+		return wire.CreatedToken{}, err
+	}
 	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: env.logger(slog.LevelWarn)})
 	if err != nil {
 		return wire.CreatedToken{}, usageError{fmt.Errorf("--log: %w", err)}
@@ -87,7 +91,7 @@ func (env *environment) createTokenIn(ctx context.Context, connection string, n 
 	if err := tokens.Load(ctx); err != nil {
 		return wire.CreatedToken{}, err
 	}
-	return env.createToken(ctx, tokens, n)
+	return createToken(ctx, tokens, spec)
 }
 
 // printCreated shows a token's secret, this once.
