@@ -271,7 +271,7 @@ func TestServeGoesOnWithRunsUntilInterrupted(t *testing.T) {
 	var errs lockedBuffer
 	ended := make(chan Exit, 1)
 	go func() {
-		ended <- Run(ctx, app, []string{"serve", "--data", dir, "--prefix", "x"}, Streams{Out: &errs, Err: &errs})
+		ended <- Run(ctx, app, []string{"serve", "--data", dir, "--http", "127.0.0.1:0", "--prefix", "x"}, Streams{Out: &errs, Err: &errs})
 	}()
 	s := <-set
 	require.Equal(t, dir, s.Data)

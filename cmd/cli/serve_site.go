@@ -144,7 +144,7 @@ func (s *site) url() string {
 	if s.cert != "" {
 		scheme = "https"
 	}
-	return scheme + "://" + s.addr + "/"
+	return scheme + "://" + s.ln.Addr().String() + "/"
 }
 
 // openViews opens the store of the views.
