@@ -225,7 +225,7 @@ func TestDirectoryInUseHasItsOwnCode(t *testing.T) {
 	defer log.Close()
 	_, errs, code := prog(t, testApp(), dir, "show", "calc:x")
 	require.Equal(t, ExitInUse, code)
-	require.Contains(t, errs, "next: a server runs on it: talk to that with --server URL")
+	require.Contains(t, errs, "next: if a server runs on it, talk to that with --server URL")
 }
 
 func TestCatalogueNeedsNoDirectory(t *testing.T) {

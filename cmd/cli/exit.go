@@ -164,7 +164,11 @@ func (env *environment) advice(err error) string {
 	case errors.Is(err, saga.ErrPastPivot):
 		return "let it go on, or abandon it"
 	case errors.Is(err, pebblelog.ErrLocked):
-		return "a server runs on it: talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070; or stop it"
+		return "if a server runs on it, talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; another command is soon done"
+	case errors.Is(err, errTampered):
+		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
+	case errors.Is(err, projections.ErrBadAnchor):
+		return "give the file as audit anchor wrote it, and the key of whoever signed it"
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {

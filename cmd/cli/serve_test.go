@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 )
 
 // serving runs `serve` on a free port until the test ends, and returns its address.
-func serving(t *testing.T, app App, dir string, args ...string) (url string, log *lockedBuffer) {
+func serving(t *testing.T, app App, dir string, args ...string) (url string, log *lockedBuffer, stop func()) {
 	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
 	log = new(lockedBuffer)
@@ -22,13 +25,14 @@ func serving(t *testing.T, app App, dir string, args ...string) (url string, log
 	go func() {
 		ended <- Run(ctx, app, append([]string{"serve", "--data", dir, "--http", "127.0.0.1:0"}, args...), Streams{Out: log, Err: log})
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		interrupt()
 		require.Equal(t, ExitOK, <-ended, log.String())
 	})
+	t.Cleanup(stop)
 	address := regexp.MustCompile(`HTTP API listens" address=(\S+)`)
 	require.Eventually(t, func() bool { return address.MatchString(log.String()) }, 30*time.Second, time.Millisecond)
-	return "http://" + address.FindStringSubmatch(log.String())[1], log
+	return "http://" + address.FindStringSubmatch(log.String())[1], log, stop
 }
 
 func TestAProgramsTriggersStartItsSagas(t *testing.T) {
@@ -37,7 +41,7 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 	s, ok := app.Sagas[0].(*saga.Saga[payload, payload])
 	require.True(t, ok)
 	app.Triggers = []saga.AnyTrigger{&saga.Trigger[payload, payload]{Type: "number-found", Saga: s}}
-	url, _ := serving(t, app, t.TempDir())
+	url, _, _ := serving(t, app, t.TempDir())
 	_, errs, code := remotely(t, "emit", "number-found", "-d", `{"n": 21}`, "--server", url)
 	require.Equal(t, ExitOK, code, errs)
 	require.Eventually(t, func() bool {
@@ -54,10 +58,24 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 
 func TestAnOpenServerSaysHowTheFirstTokenIsMade(t *testing.T) {
 	t.Parallel()
-	url, _ := serving(t, testApp(), t.TempDir())
+	url, _, _ := serving(t, testApp(), t.TempDir())
 	for _, args := range [][]string{{"token", "list"}, {"token", "create", "kim", "--scope", "read"}, {"token", "revoke", "kim"}} {
 		_, errs, code := remotely(t, append(args, "--server", url)...)
 		require.Equal(t, ExitError, code, args)
 		require.Contains(t, errs, "make the first one on its data directory", args)
 	}
+}
+
+// get reads what the server has at the address.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", raw)
+	return string(raw)
 }
