@@ -102,7 +102,12 @@ func newRootCommand(env *environment) *cobra.Command {
 		env.app.Flags(root.PersistentFlags())
 	}
 	root.AddCommand(commands(env)...)
-	root.AddCommand(env.app.Commands...)
+	for _, c := range env.app.Commands {
+		if c.Args != nil {
+			c.Args = usage(c.Args)
+		}
+		root.AddCommand(c)
+	}
 	root.AddCommand(newExitCodesTopic())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

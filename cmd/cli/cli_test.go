@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -178,6 +179,7 @@ func TestInvokeRunsOneAction(t *testing.T) {
 func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
+	app.Commands = []*cobra.Command{{Use: "own", Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {}}}
 	_, said, code := prog(t, app, dir, "start", "calc", "-d", `{"n": 1}`)
 	require.Equal(t, ExitOK, code, said)
 	for _, c := range []struct {
@@ -187,6 +189,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	}{
 		{[]string{"strat"}, ExitUsage, `unknown command "strat"`},
 		{[]string{"start"}, ExitUsage, "usage: prog start SAGA"},
+		{[]string{"own", "more"}, ExitUsage, "usage: prog own"},
 		{[]string{"start", "calc", "--colour"}, ExitUsage, "unknown flag"},
 		{[]string{"start", "calc", "-d", "{n: 1}"}, ExitUsage, "quote it for the shell"},
 		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitUsage, "read the payload"},
