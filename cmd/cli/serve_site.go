@@ -79,7 +79,7 @@ func (s *site) check(data string) error {
 		return usageError{errors.New("the views need a place: give --data DIR, or --views postgres://…")}
 	}
 	if s.views != "" && !strings.HasPrefix(s.views, "postgres://") && !strings.HasPrefix(s.views, "postgresql://") {
-		return usageError{fmt.Errorf("--views %q: give a postgres:// address, or nothing for SQLite", s.views)}
+		return usageError{errors.New("--views: give a postgres:// address, or nothing for SQLite")}
 	}
 	if (s.cert == "") != (s.key == "") {
 		return usageError{errors.New("--tls-cert and --tls-key go together: give both, or neither")}
