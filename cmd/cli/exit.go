@@ -165,6 +165,8 @@ func (env *environment) advice(err error) string {
 		return "let it go on, or abandon it"
 	case errors.Is(err, pebblelog.ErrLocked):
 		return "if a server runs on it, talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; another command is soon done"
+	case errors.Is(err, pebblelog.ErrFailed):
+		return "free space on the disk that holds --data, then try again: nothing that was acknowledged is lost"
 	case errors.Is(err, errTampered):
 		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
 	case errors.Is(err, projections.ErrBadAnchor):
