@@ -48,7 +48,7 @@ type Setup struct {
 // OnClose has f called when the coordinator has stopped; the last one given is called first.
 func (s *Setup) OnClose(f func() error) { s.closers = append(s.closers, f) }
 
-// Streams are a command's standard input and outputs.
+// Streams are a command's standard input and outputs. Several goroutines may write to Err at once.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer

@@ -65,7 +65,8 @@ func testApp() App {
 // prog runs the app's command line on a directory.
 func prog(t *testing.T, app App, dir string, args ...string) (stdout, stderr string, code Exit) {
 	t.Helper()
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	var errs lockedBuffer
 	code = Run(t.Context(), app, append(args, "--data", dir, "--actor", "tester"), Streams{In: strings.NewReader(`{"n": 4}`), Out: &out, Err: &errs})
 	return out.String(), errs.String(), code
 }

@@ -172,6 +172,9 @@ func (env *environment) advice(err error) string {
 	case errors.Is(err, projections.ErrBadAnchor):
 		return "give the file as audit anchor wrote it, and the key of whoever signed it"
 	}
+	if errors.Is(err, context.Canceled) {
+		return "it was interrupted: give the command again"
+	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return "check that " + path.Path + " is what you mean, that you may write there, and that the disk is not full"

@@ -105,6 +105,15 @@ func logEnd(t *testing.T, dir string) domain.Position {
 	return 0
 }
 
+func TestFollowingARunThatIsNotThereIsAnError(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		r.ok(t, "start", "calc", "-d", `{"n": 1}`)
+		_, errs, code := r("audit", "calc:none", "--follow")
+		require.Equal(t, ExitNotFound, code, errs)
+	})
+}
+
 func TestAStuckRunIsToldToProgramsWithItsIncident(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, r runner) {

@@ -261,6 +261,10 @@ func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[pr
 			yield(projections.StoryRow{}, err)
 			return
 		}
+		if err := exists(ctx, log, id); err != nil { // else it would be waited for
+			yield(projections.StoryRow{}, err)
+			return
+		}
 		t := projections.NewTeller(id, nil)
 		for d, err := range log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
 			if err != nil {
@@ -276,6 +280,14 @@ func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[pr
 			}
 		}
 	}
+}
+
+// exists returns [saga.ErrNotFound] where the log has no such run.
+func exists(ctx context.Context, log domain.Log, id domain.RunID) error {
+	for _, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", id, saga.ErrNotFound)
 }
 
 // tell adds a recorded event to a story.
