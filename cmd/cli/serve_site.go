@@ -191,8 +191,8 @@ func (s *site) around(next http.Handler) http.Handler {
 
 // readTokens returns the tokens to ask for, or nil where nobody is asked.
 func (s *site) readTokens(ctx context.Context, log eventLog) (*auth.Tokens, error) {
-	tokens := auth.NewTokens(log, nil)
-	if err := tokens.Load(ctx); err != nil {
+	tokens, err := s.env.loadTokens(ctx, log)
+	if err != nil {
 		return nil, err
 	}
 	if tokens.Any() {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,4 +79,19 @@ func get(t *testing.T, url string) string {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode, "%s", raw)
 	return string(raw)
+}
+
+func TestServeSaysThatItWaitsForAClusterThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"serve", "--http", "127.0.0.1:0", "--node", "a", "--views", "postgres://nowhere"}, {"token", "create", "kim", "--scope", "read"}} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var said lockedBuffer
+		ended := make(chan Exit, 1)
+		go func() {
+			ended <- Run(ctx, testApp(), append(args, "--log", "esdb://127.0.0.1:1?tls=false"), Streams{Out: &said, Err: &said})
+		}()
+		require.Eventually(t, func() bool { return strings.Contains(said.String(), "waiting for it") }, 30*time.Second, 10*time.Millisecond)
+		interrupt()
+		require.Equal(t, ExitInterrupted, <-ended, said.String())
+	}
 }
