@@ -51,7 +51,8 @@ type Config struct {
 
 	// OnDemand leaves the log's unfinished runs, triggers and alerts alone and only moves runs that are started,
 	// waited for or operated on here: for a tool that does one thing and ends. What it leaves undone goes on
-	// with the next coordinator.
+	// with the next coordinator. Unless the log is Shared, attempts of these runs that another coordinator had in
+	// flight are lost: it must have ended.
 	OnDemand bool
 
 	// Shared means that other coordinators use the same log at the same time (EventStoreDB). They

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,4 +60,63 @@ func TestCoordinatorOnDemandMovesOnlyWhatItIsAskedFor(t *testing.T) {
 	v, err := last.Describe(ctx, a.ID)
 	require.NoError(t, err)
 	require.Equal(t, domain.RunIsCancelled, v.State)
+}
+
+// TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother has attempts that would not time out for a long
+// while: nobody else can be running them.
+func TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var life, undone atomic.Int64
+	entered := make(chan struct{}, 4)
+	work := &saga.Action[int, int]{Name: "work", Retry: fastRetry, Timeout: time.Hour,
+		Undo: func(context.Context, saga.Did[int, int]) error { undone.Add(1); return nil },
+		Do: func(ctx context.Context, n int) (int, error) {
+			if life.Load() == 0 {
+				entered <- struct{}{}
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return n + 1, nil
+		}}
+	inner := saga.Define("inner", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, work, in.In) })
+	outer := saga.Define("outer", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Child(f, inner, in.In) })
+	log := memlog.New()
+	first, stop := beginStoppable(t, log, saga.Config{}, nil, inner, outer)
+	var ids []domain.RunID
+	for n := range 3 {
+		run, err := saga.Start(ctx, first, inner, n)
+		require.NoError(t, err)
+		ids = append(ids, run.ID)
+	}
+	parent, err := saga.Start(ctx, first, outer, 3)
+	require.NoError(t, err)
+	for range 4 {
+		<-entered
+	}
+	stop()
+
+	life.Store(1)
+	tool, stop := beginStoppable(t, log, saga.Config{OnDemand: true}, nil, inner, outer)
+	n, err := saga.RunOf[int](tool, ids[0]).Wait(ctx)
+	require.NoError(t, err, "a run that is waited for goes on")
+	require.Equal(t, 1, n)
+	n, err = saga.RunOf[int](tool, parent.ID).Wait(ctx)
+	require.NoError(t, err, "and so does one whose child's attempt died")
+	require.Equal(t, 4, n)
+	require.NoError(t, tool.Cancel(ctx, ids[1], "not wanted"))
+	_, err = tool.Wait(ctx, ids[1])
+	var cancelled *saga.Cancelled
+	require.ErrorAs(t, err, &cancelled, "a lost attempt does not hold up a cancel")
+	require.EqualValues(t, 1, undone.Load(), "what is in doubt is undone")
+	v, err := tool.Describe(ctx, parent.ID)
+	require.NoError(t, err)
+	require.Equal(t, domain.RunIsCompleted, v.State)
+	stop()
+
+	state, err := saga.FoldAt(t.Context(), log, ids[2], saga.Latest)
+	require.NoError(t, err)
+	require.Equal(t, domain.RunRunning, saga.ViewOf(state).State, "nobody asked for this one")
+	require.Equal(t, 1, saga.ViewOf(state).Steps[0].Attempts)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,4 +94,26 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 	}
 	c.triggers = append(c.triggers, triggers...)
 	return nil
+}
+
+// SecretFields returns the fields of a domain event's payload that are secret: those that the sagas which the
+// type starts, or which await it, mark so. They are for whoever shows events.
+func (c *Coordinator) SecretFields(eventType string) []string {
+	var fields []string
+	started := make(map[string]bool)
+	for _, t := range c.triggers {
+		if t.eventType() == eventType {
+			name, _ := t.sagaOf().SagaName()
+			started[name] = true
+		}
+	}
+	for _, s := range c.Sagas() {
+		concerned := started[s.Name]
+		s.Plan.Root.Walk(func(n *domain.Node) { concerned = concerned || n.Await != nil && n.Await.Event == eventType })
+		if concerned {
+			fields = append(fields, s.Plan.Secret...)
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }

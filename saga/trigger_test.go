@@ -253,3 +253,22 @@ func TestNodeWithoutATriggerDoesNotMoveItPastItsEvents(t *testing.T) {
 	_, err = c.Wait(ctx, id)
 	require.NoError(t, err)
 }
+
+func TestEventsHaveTheSecretFieldsOfTheSagasThatTheyConcern(t *testing.T) {
+	t.Parallel()
+	type form struct {
+		Email    string `json:"email"`
+		Password string `json:"password" atone:"secret"`
+	}
+	type paid struct {
+		Card string `json:"card" atone:"secret"`
+	}
+	join := saga.Define("join", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[string] { return saga.Await[string](f, "go") })
+	pay := saga.Define("pay", 1, func(f *saga.Flow, _ saga.Ref[string]) saga.Ref[paid] {
+		return saga.AwaitEvent[paid](f, "card-charged", func(v saga.View) string { return "c" })
+	})
+	c := beginWith(t, memlog.New(), saga.Config{}, []saga.AnyTrigger{&saga.Trigger[form, string]{Type: "asked", Saga: join}}, pay)
+	require.Equal(t, []string{"password"}, c.SecretFields("asked"))
+	require.Equal(t, []string{"card"}, c.SecretFields("card-charged"))
+	require.Empty(t, c.SecretFields("other"))
+}

@@ -75,6 +75,10 @@ func (a *actor) attemptTurn(batch []*request) error {
 		t.add(first.start)
 		a.admitted = first.admitted
 	}
+	if !cached && first.start == nil && a.c.cfg.OnDemand && !a.c.cfg.Shared {
+		t.ctx = requestContext{actor: a.c.cfg.Node}
+		t.recoverRun() // nobody else does: the runs of the log were not taken up
+	}
 	for _, r := range batch {
 		if r.recover {
 			t.ctx = r.ctx

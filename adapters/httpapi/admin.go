@@ -36,6 +36,9 @@ func (s *Server) adminOperations() {
 	register(s, operation{id: "rebuild-projection", method: http.MethodPost, path: "/projections/{view}/rebuild", tag: "projections", summary: "Build a view anew beside the old one",
 		scopes: []auth.Scope{auth.Admin}, errors: [][]int{notFound}, status: http.StatusAccepted, long: true},
 		func(ctx context.Context, in *rebuildInput) (*rebuildOutput, error) {
+			if err := allowAll(ctx, "a view"); err != nil {
+				return nil, err
+			}
 			ctx, cancel := s.untilDrain(ctx)
 			defer cancel()
 			bounded, stop := context.WithTimeout(ctx, rebuildWait)

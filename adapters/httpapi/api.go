@@ -26,6 +26,7 @@ func (s *Server) routes() http.Handler {
 	cfg.Info.Description = "Event-sourced sagas: start runs, wait for them, look at them, steer them."
 	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil // no pages that load scripts from elsewhere, no $schema members
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Transformers = []huma.Transformer{withType}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
 		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the web page."},
@@ -42,13 +43,7 @@ func (s *Server) routes() http.Handler {
 	s.sessionOperations()
 	s.healthOperations()
 	mux.HandleFunc("GET /metrics", s.metrics)
-	if s.cfg.Page != nil {
-		mux.Handle("/", s.cfg.Page)
-	} else {
-		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-			writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, "nothing is at "+r.URL.Path+": see /openapi.json"))
-		})
-	}
+	s.otherPaths(mux)
 	h := s.guard.Middleware(mux)
 	h = s.cors(h)
 	h = s.outer(h)
@@ -65,7 +60,13 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.MaxWait + s.cfg.RequestTimeout)) // not every writer can
+		rc := http.NewResponseController(w)
+		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.MaxWait + s.cfg.RequestTimeout)) // not every writer can
+		if r.Body != nil && r.Body != http.NoBody {
+			var ended func()
+			r, ended = s.boundBody(rc, r)
+			defer ended()
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {

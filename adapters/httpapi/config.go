@@ -52,7 +52,7 @@ type Config struct {
 	// Actor names the callers of a server without tokens in the audit; empty means "local".
 	Actor string
 
-	// Page serves every path that the API has none for, such as the web page; it gets the caller's identity in the
+	// Page is the web page: it serves / and everything below [PageBase], and gets the caller's identity in the
 	// request's context, if there is one ([auth.IdentityOf]). Nil means 404.
 	Page http.Handler
 	// Metrics serves /metrics; nil means 404. It needs the scope read.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
@@ -44,8 +45,17 @@ func (s *Server) definitionOperations() {
 
 	type actionsOutput struct{ Body []saga.ActionInfo }
 	register(s, operation{id: "list-actions", method: http.MethodGet, path: "/actions", tag: "definitions", summary: "The registered actions", scopes: read},
-		func(context.Context, *struct{}) (*actionsOutput, error) {
-			return &actionsOutput{s.cfg.Coordinator.Actions()}, nil
+		func(ctx context.Context, _ *struct{}) (*actionsOutput, error) {
+			out := &actionsOutput{Body: []saga.ActionInfo{}}
+			id := caller(ctx)
+			for _, a := range s.cfg.Coordinator.Actions() {
+				own := slices.DeleteFunc(slices.Clone(a.Sagas), func(name string) bool { return !id.Covers(name) })
+				if id.Covers(a.Name) || len(own) > 0 {
+					a.Sagas = own
+					out.Body = append(out.Body, a)
+				}
+			}
+			return out, nil
 		})
 }
 

@@ -151,7 +151,7 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 	r, w := humago.Unwrap(hc)
 	ctx, cancel := s.untilDrain(r.Context())
 	defer cancel()
-	stream := newSSE(w, s.cfg.KeepAlive)
+	stream := newSSE(w, s.cfg.KeepAlive, func() bool { return s.mayStream(r, id) })
 	name := domain.RunStream(id)
 	var after domain.Position
 	begin := from
@@ -182,7 +182,7 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 		return
 	}
 	stream.begin()
-	defer stream.keepAlive()()
+	defer stream.keepAlive(cancel)()
 	for d, err := range s.cfg.Log.Subscribe(ctx, after, domain.Filter{Prefixes: []string{name}}) {
 		if err != nil {
 			s.streamFailed(ctx, id, err)
@@ -195,6 +195,12 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 			return
 		}
 	}
+}
+
+// mayStream reports whether the caller may still see the run: a token may have ended since the stream began.
+func (s *Server) mayStream(r *http.Request, id domain.RunID) bool {
+	who, err := s.guard.Authenticate(r)
+	return err == nil && who.Has(auth.Read) && s.allowRun(auth.WithIdentity(r.Context(), who), id) == nil
 }
 
 func (s *Server) streamFailed(ctx context.Context, id domain.RunID, err error) {
@@ -246,11 +252,13 @@ func (s *Server) browse(ctx context.Context, before uint64, types []string, pref
 		if domain.ReservedType(r.Type) || !ofRun && domain.ReservedStream(r.Stream) || len(types) > 0 && !contains(types, r.Type) {
 			continue
 		}
-		var secret projections.Fields
+		secret := projections.Fields(s.cfg.Coordinator.SecretFields(r.Type))
 		if id, ok := domain.RunOfStream(r.Stream); ok {
-			if secret, err = s.secretsOfRun(ctx, id); err != nil {
+			of, err := s.secretsOfRun(ctx, id)
+			if err != nil {
 				return page, err
 			}
+			secret = append(secret, of...)
 		}
 		page.Items = append(page.Items, eventOf(&r, secret))
 	}

@@ -56,7 +56,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		p, _ := problemOf(auth.ReasonOf(r.Context()))
 		writeProblem(w, p)
-	case !id.Has(auth.Read):
+	case !id.Has(auth.Read) || id.Bound():
 		p, _ := problemOf(errForbidden)
 		writeProblem(w, p)
 	default:

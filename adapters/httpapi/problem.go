@@ -30,8 +30,8 @@ var problems = []struct {
 	{saga.ErrKeyConflict, http.StatusConflict, wire.ProblemKeyConflict},
 	{saga.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
 	{projections.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
-	{projections.ErrUnknownView, http.StatusNotFound, wire.ProblemNotFound},
-	{auth.ErrNoToken, http.StatusNotFound, wire.ProblemNotFound},
+	{projections.ErrUnknownView, http.StatusNotFound, wire.ProblemUnknownView},
+	{auth.ErrNoToken, http.StatusNotFound, wire.ProblemNoToken},
 	{saga.ErrUnknownSaga, http.StatusNotFound, wire.ProblemUnknownSaga},
 	{saga.ErrUnknownAction, http.StatusNotFound, wire.ProblemUnknownAction},
 	{saga.ErrNoStep, http.StatusNotFound, wire.ProblemNoStep},
@@ -39,7 +39,7 @@ var problems = []struct {
 	{saga.ErrPastPivot, http.StatusConflict, wire.ProblemPastPivot},
 	{saga.ErrTurnedBack, http.StatusConflict, wire.ProblemTurnedBack},
 	{saga.ErrNotStuck, http.StatusConflict, wire.ProblemNotStuck},
-	{auth.ErrNameTaken, http.StatusConflict, wire.ProblemKeyConflict},
+	{auth.ErrNameTaken, http.StatusConflict, wire.ProblemNameTaken},
 	{domain.ErrTooLarge, http.StatusRequestEntityTooLarge, wire.ProblemTooLarge},
 	{saga.ErrBadInput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{machine.ErrNoOutput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
@@ -103,6 +103,24 @@ func withHeaders(p *huma.ErrorModel) error {
 		return huma.ErrorWithHeaders(p, http.Header{"Www-Authenticate": {`Bearer realm="atone"`}})
 	}
 	return p
+}
+
+// withType gives the problems that huma finds in a request itself a type, as all others have one.
+func withType(_ huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok || p.Type != "" {
+		return v, nil
+	}
+	typed := *p
+	switch p.Status {
+	case http.StatusRequestEntityTooLarge:
+		typed.Type = wire.ProblemPrefix + wire.ProblemTooLarge
+	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusUnsupportedMediaType:
+		typed.Type = wire.ProblemPrefix + wire.ProblemBadBody
+	case http.StatusUnprocessableEntity:
+		typed.Type = wire.ProblemPrefix + wire.ProblemBadInput
+	}
+	return &typed, nil
 }
 
 // writeProblem answers outside of an operation.

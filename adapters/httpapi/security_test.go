@@ -194,6 +194,19 @@ func TestSecretsAreNeitherShownNorLoggedNorKept(t *testing.T) {
 	}
 }
 
+// TestDomainEventsAreShownWithoutWhatTheirSagasKeepSecret has an event that starts a saga, and one that a saga awaits.
+func TestDomainEventsAreShownWithoutWhatTheirSagasKeepSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	const password = "correct-horse"
+	for _, kind := range []string{"user.asked", "user.confirmed"} {
+		w.do("POST", "/events", wire.Emit{Stream: "users", Type: kind, Payload: []byte(`{"email":"ann@example.org","password":"` + password + `"}`)}).is(201)
+	}
+	body := string(w.do("GET", "/events", nil).is(200).body)
+	require.NotContains(t, body, password)
+	require.Equal(t, 2, strings.Count(body, "ann@example.org"), "the rest is shown")
+}
+
 func TestTokensAreKnownToEveryProcessOfALog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{secured: true})

@@ -16,13 +16,15 @@ type sse struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
 	every time.Duration
+	// good is asked from time to time whether the stream may go on.
+	good func() bool
 
 	mu      sync.Mutex
 	started bool
 }
 
-func newSSE(w http.ResponseWriter, every time.Duration) *sse {
-	return &sse{w: w, rc: http.NewResponseController(w), every: every}
+func newSSE(w http.ResponseWriter, every time.Duration, good func() bool) *sse {
+	return &sse{w: w, rc: http.NewResponseController(w), every: every, good: good}
 }
 
 // begin sends the headers, once.
@@ -81,9 +83,9 @@ func (s *sse) write(text string) error {
 	return s.rc.Flush()
 }
 
-// keepAlive sends a comment from time to time while nothing else is sent, until the function that it
-// returns is called; that one returns when no more will be written.
-func (s *sse) keepAlive() (stop func()) {
+// keepAlive sends a comment from time to time, and ends the stream by end when the client has left or the stream is no
+// longer good, until the function that it returns is called; that one returns when no more will be written.
+func (s *sse) keepAlive(end func()) (stop func()) {
 	done := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -95,7 +97,8 @@ func (s *sse) keepAlive() (stop func()) {
 				return
 			case <-tick.C:
 			}
-			if s.write(": still here\n\n") != nil {
+			if !s.good() || s.write(": still here\n\n") != nil {
+				end()
 				return
 			}
 		}

@@ -76,6 +76,10 @@ var (
 	asking = saga.Define("asking", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[receipt] {
 		return saga.Do(f, charge, in.In, saga.OnFail(saga.Ask))
 	})
+	// confirmed awaits a domain event.
+	confirmed = saga.Define("confirmed", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[form] {
+		return saga.AwaitEvent[form](f, "user.confirmed", func(v saga.View) string { return in.In(v).Email })
+	})
 	// committed is past its pivot while it waits.
 	committed = saga.Define("committed", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[string] {
 		saga.Do(f, createUser, in.In)
@@ -113,7 +117,8 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 	var err error
 	w.c, err = saga.New(saga.Config{Log: w.log, Logger: quiet})
 	require.NoError(t, err)
-	require.NoError(t, w.c.Register(signup, approval, asking, committed))
+	require.NoError(t, w.c.Register(signup, approval, asking, committed, confirmed))
+	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup}))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	w.runner, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -76,6 +78,55 @@ func TestFullDiskLosesNothingThatWasAcknowledged(t *testing.T) {
 	}
 	require.Greater(t, refused, 10)
 }
+
+// noTables is a disk that has room for the small files alone that opening a log makes.
+type noTables struct{}
+
+func (noTables) MaybeError(op errorfs.Op) error {
+	if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && strings.HasSuffix(op.Path, ".sst") {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+func (noTables) String() string { return "(no tables)" }
+
+// TestOpeningOnAFullDiskSaysSo opens a log that was not closed, and so has to be written to first: Pebble tries that
+// for ever. What is left behind then ends with the program, so that this test is a program of its own.
+func TestOpeningOnAFullDiskSaysSo(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(fullDiskChild) == "" {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOpeningOnAFullDiskSaysSo$", "-test.timeout=1m")
+		child.Env = append(os.Environ(), fullDiskChild+"=1")
+		out, err := child.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return
+	}
+	mem := vfs.NewCrashableMem()
+	prepare(t, mem)
+	l, err := pebblelog.Open("log", onFS(mem))
+	require.NoError(t, err)
+	_, err = l.Append(t.Context(), "late", domain.NoStream, eventsOf(3, 100)...)
+	require.NoError(t, err)
+	killed := mem.CrashClone(vfs.CrashCloneCfg{})
+	_, err = pebblelog.Open("log", onFS(errorfs.Wrap(killed, noTables{})))
+	require.ErrorIs(t, err, pebblelog.ErrFailed)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorContains(t, err, "free space")
+
+	l, err = pebblelog.Open("log", onFS(killed.CrashClone(vfs.CrashCloneCfg{})))
+	require.NoError(t, err, "once there is space again")
+	n := 0
+	for _, err := range l.ReadStream(t.Context(), "late", 0) {
+		require.NoError(t, err)
+		n++
+	}
+	require.Equal(t, 3, n)
+	os.Exit(0)
+}
+
+// fullDiskChild is set in the environment of the program that opens a log on a full disk.
+const fullDiskChild = "ATONE_TEST_FULL_DISK"
 
 // prepare makes a log with some events.
 func prepare(t *testing.T, fs vfs.FS) {

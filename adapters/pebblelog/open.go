@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -97,10 +98,41 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	opts := l.storeOptions()
 	defer opts.Cache.Unref()
 	opts.Lock, opts.ReadOnly, opts.ErrorIfNotExists = lock, readOnly, true
-	if l.db, err = pebble.Open(dir, opts); err != nil {
+	if err = l.openDB(opts); err != nil {
 		return nil, l.explainOpen(err)
 	}
 	return l, nil
+}
+
+// openDB opens the database. Pebble may have to write for that, and tries what fails again and again, so that on a full disk
+// it would never return: it is then left behind. It writes nothing there (see stopFS), but keeps the directory's lock until the program ends.
+func (l *Log) openDB(opts *pebble.Options) error {
+	type opened struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		db, err := pebble.Open(l.dir, opts)
+		done <- opened{db, err}
+	}()
+	take := func(o opened) error {
+		l.db = o.db
+		return o.err
+	}
+	select {
+	case o := <-done:
+		return take(o)
+	case <-l.failed:
+	}
+	patience := time.NewTimer(retryPause)
+	defer patience.Stop()
+	select {
+	case o := <-done:
+		return take(o)
+	case <-patience.C:
+		return l.err()
+	}
 }
 
 // create makes a database and marks the directory as a log. The database has to be opened
@@ -111,7 +143,7 @@ func (l *Log) create(lock *pebble.Lock) error {
 	defer opts.Cache.Unref()
 	opts.Lock = lock
 	var err error
-	if l.db, err = pebble.Open(l.dir, opts); err != nil {
+	if err = l.openDB(opts); err != nil {
 		return l.explainOpen(err)
 	}
 	if err := l.mustBeEmpty(); err != nil {

@@ -17,7 +17,8 @@ import (
 
 // Config configures a [Sink].
 type Config struct {
-	// URL takes the alerts by POST. Required: http or https.
+	// URL takes the alerts by POST. Required: http or https. Its path and query may hold a secret: errors name the host
+	// alone.
 	URL string
 	// Header is added to every request, for example Authorization. Its values are not logged.
 	Header http.Header
@@ -31,14 +32,15 @@ type Config struct {
 // Idempotency-Key: the same alert may be posted again, and the endpoint drops it by that key. Any 2xx answer
 // means that the alert was taken; after anything else the coordinator tries again.
 type Sink struct {
-	cfg Config
+	cfg  Config
+	host string
 }
 
 // New returns a sink. It sends nothing by itself.
 func New(cfg Config) (*Sink, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("webhook: URL %q: give an absolute http or https address", cfg.URL)
+		return nil, errors.New("webhook: the URL is none: give an absolute http or https address")
 	}
 	if cfg.Timeout < 0 {
 		return nil, errors.New("webhook: Timeout is negative")
@@ -49,7 +51,7 @@ func New(cfg Config) (*Sink, error) {
 	if cfg.Client == nil {
 		cfg.Client = &http.Client{}
 	}
-	return &Sink{cfg: cfg}, nil
+	return &Sink{cfg: cfg, host: u.Host}, nil
 }
 
 // Alert implements [saga.AlertSink].
@@ -70,13 +72,17 @@ func (s *Sink) Alert(ctx context.Context, a saga.Alert) error {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", a.ID)
 	resp, err := s.cfg.Client.Do(req)
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return fmt.Errorf("webhook: post to %s: %w", s.host, failed.Err)
+	}
 	if err != nil {
 		return fmt.Errorf("webhook: %w", err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("webhook: %s answered %s", s.cfg.URL, resp.Status)
+		return fmt.Errorf("webhook: %s answered %s", s.host, resp.Status)
 	}
 	return nil
 }

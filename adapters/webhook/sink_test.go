@@ -75,9 +75,14 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 func TestUnreachableEndpointIsAnError(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
-	sink, err := webhook.New(webhook.Config{URL: server.URL})
+	sink, err := webhook.New(webhook.Config{URL: server.URL + "/hooks/hush?token=hush"})
 	require.NoError(t, err)
-	require.ErrorContains(t, sink.Alert(t.Context(), saga.Alert{ID: "a"}), "404")
+	refused := sink.Alert(t.Context(), saga.Alert{ID: "a"})
+	require.ErrorContains(t, refused, "404")
 	server.Close()
-	require.Error(t, sink.Alert(t.Context(), saga.Alert{ID: "a"}))
+	unreachable := sink.Alert(t.Context(), saga.Alert{ID: "a"})
+	require.Error(t, unreachable)
+	require.NotContains(t, refused.Error()+unreachable.Error(), "hush", "addresses of webhooks hold secrets")
+	_, err = webhook.New(webhook.Config{URL: "hooks/hush"})
+	require.NotContains(t, err.Error(), "hush")
 }

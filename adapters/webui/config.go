@@ -22,6 +22,7 @@ type Coordinator interface {
 	Plan(ctx context.Context, hash string) (*domain.Plan, error)
 	Sagas() []saga.SagaInfo
 	Actions() []saga.ActionInfo
+	SecretFields(eventType string) []string
 	RunStates() map[domain.RunState]int
 
 	Cancel(ctx context.Context, id domain.RunID, reason string) error

@@ -111,7 +111,7 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 			row.At = m.At
 		}
 	}
-	row.Data = json.RawMessage(e.Data)
+	row.Data = projections.Redact(e.Data, l.h.cfg.Coordinator.SecretFields(e.Type))
 	if e.Binary {
 		row.Data, row.Binary = nil, len(e.Data)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,6 +42,9 @@ and without, in turns. With --log they run on EventStoreDB.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
+			if o.Runs < 0 || o.Callers < 0 {
+				return errors.New("--runs and --callers are 1 or more; leave them away for the scenario's")
+			}
 			r, err := Run(cmd.Context(), o)
 			if err != nil {
 				return err

@@ -23,6 +23,8 @@ type App struct {
 	// Sagas and Actions are what the program can run, all actions of the sagas included.
 	Sagas   []saga.AnySaga
 	Actions []saga.AnyAction
+	// Triggers start sagas from domain events, while `serve` runs.
+	Triggers []saga.AnyTrigger
 	// Flags adds flags of the program's own to every command; may be nil.
 	Flags func(flags *pflag.FlagSet)
 	// Setup is called, after the flags were read, before a coordinator is made: to open what the actions
@@ -46,7 +48,7 @@ type Setup struct {
 // OnClose has f called when the coordinator has stopped; the last one given is called first.
 func (s *Setup) OnClose(f func() error) { s.closers = append(s.closers, f) }
 
-// Streams are a command's standard input and outputs.
+// Streams are a command's standard input and outputs. Several goroutines may write to Err at once.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -100,7 +102,12 @@ func newRootCommand(env *environment) *cobra.Command {
 		env.app.Flags(root.PersistentFlags())
 	}
 	root.AddCommand(commands(env)...)
-	root.AddCommand(env.app.Commands...)
+	for _, c := range env.app.Commands {
+		if c.Args != nil {
+			c.Args = usage(c.Args)
+		}
+		root.AddCommand(c)
+	}
 	root.AddCommand(newExitCodesTopic())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

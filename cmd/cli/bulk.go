@@ -158,6 +158,9 @@ func (env *environment) bulk(ctx context.Context, b backend, r saga.BulkRequest,
 		}
 	}
 	report, err := b.Bulk(ctx, r)
+	if err != nil && len(report.Results) == 0 {
+		return err
+	}
 	if err = errors.Join(err, env.printBulk(&report, done)); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -64,7 +65,8 @@ func testApp() App {
 // prog runs the app's command line on a directory.
 func prog(t *testing.T, app App, dir string, args ...string) (stdout, stderr string, code Exit) {
 	t.Helper()
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	var errs lockedBuffer
 	code = Run(t.Context(), app, append(args, "--data", dir, "--actor", "tester"), Streams{In: strings.NewReader(`{"n": 4}`), Out: &out, Err: &errs})
 	return out.String(), errs.String(), code
 }
@@ -86,7 +88,7 @@ func TestStartWaitsAndTellsByItsExitCode(t *testing.T) {
 
 	out, errs, code = prog(t, app, dir, "start", "calc", "-d", `{"n": 666}`, "--wait", "-o", "json", "--key", "evil")
 	require.Equal(t, ExitStuck, code)
-	var r result
+	var r wire.Result
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
 	require.Equal(t, domain.RunIsStuck, r.State)
 	var complaint struct {
@@ -178,6 +180,9 @@ func TestInvokeRunsOneAction(t *testing.T) {
 func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
+	app.Commands = []*cobra.Command{{Use: "own", Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {}}}
+	_, said, code := prog(t, app, dir, "start", "calc", "-d", `{"n": 1}`)
+	require.Equal(t, ExitOK, code, said)
 	for _, c := range []struct {
 		args []string
 		want Exit
@@ -185,9 +190,13 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	}{
 		{[]string{"strat"}, ExitUsage, `unknown command "strat"`},
 		{[]string{"start"}, ExitUsage, "usage: prog start SAGA"},
+		{[]string{"own", "more"}, ExitUsage, "usage: prog own"},
 		{[]string{"start", "calc", "--colour"}, ExitUsage, "unknown flag"},
 		{[]string{"start", "calc", "-d", "{n: 1}"}, ExitUsage, "quote it for the shell"},
-		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitError, "read the payload"},
+		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitUsage, "read the payload"},
+		{[]string{"start", "calc", "-d", `"` + strings.Repeat("x", 1<<20) + `"`}, ExitUsage, "store it elsewhere"},
+		{[]string{"start", "calc", "--version", "-1"}, ExitUsage, "--version"},
+		{[]string{"start", "calc", "--wait", "--timeout", "-1s"}, ExitUsage, "no duration"},
 		{[]string{"start", "calc", "-l", "green"}, ExitUsage, "NAME=VALUE"},
 		{[]string{"start", "clac"}, ExitNotFound, "`prog sagas`"},
 		{[]string{"start", "calc", "-d", `"text"`}, ExitUsage, "bad input"},
@@ -203,7 +212,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 	}
 	var errs bytes.Buffer
 	app.Name = "other"
-	code := Run(t.Context(), app, []string{"show", "calc:x", "--data="}, Streams{Out: &errs, Err: &errs})
+	code = Run(t.Context(), app, []string{"show", "calc:x", "--data="}, Streams{Out: &errs, Err: &errs})
 	require.Equal(t, ExitUsage, code)
 	require.Contains(t, errs.String(), "give --data DIR")
 	_, text, code := prog(t, app, filepath.Join(dir, "missing"), "show", "calc:x")
@@ -220,7 +229,7 @@ func TestDirectoryInUseHasItsOwnCode(t *testing.T) {
 	defer log.Close()
 	_, errs, code := prog(t, testApp(), dir, "show", "calc:x")
 	require.Equal(t, ExitInUse, code)
-	require.Contains(t, errs, "next: a server runs on it: talk to that with --server URL")
+	require.Contains(t, errs, "next: if a server runs on it, talk to that with --server URL")
 }
 
 func TestCatalogueNeedsNoDirectory(t *testing.T) {
@@ -266,7 +275,7 @@ func TestServeGoesOnWithRunsUntilInterrupted(t *testing.T) {
 	var errs lockedBuffer
 	ended := make(chan Exit, 1)
 	go func() {
-		ended <- Run(ctx, app, []string{"serve", "--data", dir, "--prefix", "x"}, Streams{Out: &errs, Err: &errs})
+		ended <- Run(ctx, app, []string{"serve", "--data", dir, "--http", "127.0.0.1:0", "--prefix", "x"}, Streams{Out: &errs, Err: &errs})
 	}()
 	s := <-set
 	require.Equal(t, dir, s.Data)

@@ -105,7 +105,8 @@ environment.
 
 **Output.** Tables are for people; ` + "`-o json`" + ` is for programs, and lists can be had as ` + "`ndjson`" + ` or ` + "`csv`" + ` too. Results
 go to standard output, all else (progress, hints, errors) to standard error. With ` + "`-o json`" + ` errors are JSON as well: ` + "`{\"error\", \"next\", \"exit_code\"}`" + `.
-Colours appear on terminals only, and not with NO_COLOR. Fields that a saga marks secret are redacted everywhere.
+Colours appear on terminals only, and not with NO_COLOR. Fields that a saga marks secret are redacted
+everywhere but in the output of a run that a command waits for.
 
 ## Exit codes
 

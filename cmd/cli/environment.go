@@ -151,17 +151,34 @@ func (env *environment) readPayload(given string) (json.RawMessage, error) {
 	case given == "":
 		return nil, nil
 	case given == "-":
-		raw, err = io.ReadAll(io.LimitReader(env.In, domain.MaxAppendSize+1))
+		raw, err = readBounded(env.In)
 	case isFile:
-		raw, err = os.ReadFile(file)
+		raw, err = readFile(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the payload: %w", err)
+		return nil, usageError{fmt.Errorf("read the payload: %w", err)}
+	}
+	if len(raw) > domain.MaxAppendSize {
+		return nil, usageError{fmt.Errorf("the payload is larger than %d bytes: store it elsewhere and pass a reference", domain.MaxAppendSize)}
 	}
 	if !json.Valid(raw) {
 		return nil, usageError{fmt.Errorf("the payload is not valid JSON: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", raw)}
 	}
 	return raw, nil
+}
+
+// readBounded reads one byte more than any payload may have, at most.
+func readBounded(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, domain.MaxAppendSize+1))
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := readBounded(f)
+	return raw, errors.Join(err, f.Close())
 }
 
 // plain replaces what a terminal would obey, and what would break a table.

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // Exit is a command's exit code. This is the one place where they are given out.
@@ -102,7 +105,7 @@ func exitOf(err error) Exit {
 		return false
 	}
 	switch {
-	case errors.As(err, &wrong), is(saga.ErrBadInput, projections.ErrBadCursor, auth.ErrBadToken):
+	case errors.As(err, &wrong), is(saga.ErrBadInput, machine.ErrBadOutput, machine.ErrNoOutput, projections.ErrBadCursor, auth.ErrBadToken, domain.ErrTooLarge):
 		return ExitUsage
 	case errors.As(err, &compensated):
 		return ExitCompensated
@@ -144,6 +147,10 @@ func (env *environment) advice(err error) string {
 		return fmt.Sprintf("`%s show %s` tells more; mend the cause and start it again, with another key", name, compensated.Run)
 	case errors.Is(err, errUnfinished):
 		return "it goes on while a server runs; wait longer with --timeout"
+	case errors.Is(err, projections.ErrUnknownView):
+		return fmt.Sprintf("`%s projections status` lists the views", name)
+	case errors.Is(err, auth.ErrNoToken):
+		return fmt.Sprintf("`%s token list` shows the tokens", name)
 	case errors.Is(err, saga.ErrNotFound), errors.Is(err, projections.ErrNotFound):
 		return "check the run's id and --data or --server; a run that was started with a key can be named SAGA:KEY"
 	case errors.Is(err, saga.ErrUnknownSaga):
@@ -157,7 +164,20 @@ func (env *environment) advice(err error) string {
 	case errors.Is(err, saga.ErrPastPivot):
 		return "let it go on, or abandon it"
 	case errors.Is(err, pebblelog.ErrLocked):
-		return "a server runs on it: talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070; or stop it"
+		return "if a server runs on it, talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; another command is soon done"
+	case errors.Is(err, pebblelog.ErrFailed):
+		return "free space on the disk that holds --data, then try again: nothing that was acknowledged is lost"
+	case errors.Is(err, errTampered):
+		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
+	case errors.Is(err, projections.ErrBadAnchor):
+		return "give the file as audit anchor wrote it, and the key of whoever signed it"
+	}
+	if errors.Is(err, context.Canceled) {
+		return "it was interrupted: give the command again"
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return "check that " + path.Path + " is what you mean, that you may write there, and that the disk is not full"
 	}
 	return adviceOfServer(err)
 }

@@ -7,124 +7,15 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
-	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
-
-// logDir is where a data directory has its log.
-func logDir(data string) string { return filepath.Join(data, "log") }
-
-// openLog opens the embedded log in the data directory. Where it must exist, a directory without one is an error.
-func (env *environment) openLog(logger *slog.Logger, mustExist bool) (*pebblelog.Log, error) {
-	data, err := env.dataDir()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(logDir(data)); mustExist && errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no log: check --data, or start a run in it first", data)
-	}
-	return pebblelog.Open(logDir(data), pebblelog.Config{Logger: logger})
-}
-
-// newCoordinator makes a coordinator with the program's sagas.
-func (env *environment) newCoordinator(cfg saga.Config) (*saga.Coordinator, error) {
-	c, err := saga.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return c, errors.Join(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...))
-}
-
-// catalogue returns a coordinator that knows what is registered, and never runs.
-func (env *environment) catalogue() (*saga.Coordinator, error) {
-	return env.newCoordinator(saga.Config{Log: memlog.New(), Logger: env.logger(slog.LevelWarn)})
-}
-
-func (s *Setup) close() error {
-	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i]())
-	}
-	return errors.Join(errs...)
-}
-
-// eventLog is a log that this process has open.
-type eventLog interface {
-	domain.Log
-	Close() error
-}
-
-// node is a coordinator at work on a data directory, in this process.
-type node struct {
-	log         eventLog
-	coordinator *saga.Coordinator
-	logger      *slog.Logger
-	setup       *Setup
-	stop        context.CancelFunc
-	ended       chan error // gets Run's result, once
-}
-
-// openNode opens the data directory and starts a coordinator on it. It returns when the coordinator is ready.
-func (env *environment) openNode(ctx context.Context, level slog.Level) (*node, error) {
-	logger := env.logger(level)
-	log, err := env.openLog(logger, false)
-	if err != nil {
-		return nil, err
-	}
-	return env.startNode(ctx, log, logger, func(s *Setup) error {
-		s.Config.OnDemand = true // one command is no reason to go on with everybody else's runs
-		return nil
-	})
-}
-
-// startNode starts a coordinator on an open log, which it closes if that fails. prepare, which may
-// be nil, adjusts the coordinator after the program has.
-func (env *environment) startNode(ctx context.Context, log eventLog, logger *slog.Logger, prepare func(*Setup) error) (*node, error) {
-	setup := &Setup{Data: env.data, Config: saga.Config{Logger: logger}}
-	if env.app.Setup != nil {
-		if err := env.app.Setup(ctx, setup); err != nil {
-			return nil, errors.Join(fmt.Errorf("set up %s: %w", env.app.Name, err), setup.close(), log.Close())
-		}
-	}
-	setup.Config.Log = log
-	if prepare != nil {
-		if err := prepare(setup); err != nil {
-			return nil, errors.Join(err, setup.close(), log.Close())
-		}
-	}
-	c, err := env.newCoordinator(setup.Config)
-	if err != nil {
-		return nil, errors.Join(err, setup.close(), log.Close())
-	}
-	// The coordinator ends by close, not by the command's interrupt: what it answers to has to end first.
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{log: log, coordinator: c, logger: logger, setup: setup, stop: stop, ended: make(chan error, 1)}
-	go func() { n.ended <- c.Run(life) }()
-	select {
-	case <-c.Ready():
-		return n, nil
-	case err := <-n.ended:
-		n.ended <- nil
-		return nil, errors.Join(err, n.close())
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), n.close())
-	}
-}
-
-// close stops the coordinator, waits for its end and closes the log.
-func (n *node) close() error {
-	n.stop()
-	return errors.Join(<-n.ended, n.setup.close(), n.log.Close())
-}
 
 // localBackend works on a data directory that no server has open. Reading needs only its log; for
 // anything else a coordinator is started, which moves only the runs that it is asked to.
@@ -158,8 +49,31 @@ func (b *localBackend) reader() (eventLog, error) {
 	return b.log, nil
 }
 
-// coordinator returns the coordinator, started when it is first needed.
+// coordinator returns the coordinator, started when it is first needed, on a log that exists.
 func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, error) {
+	return b.openCoordinator(ctx, true)
+}
+
+// newCoordinator is coordinator for what may make the log. Before that it calls f with a coordinator that never runs, to find
+// out whether what is asked has the right form: what has not leaves no trace.
+func (b *localBackend) newCoordinator(ctx context.Context, f func(context.Context, *saga.Coordinator) error) error {
+	idle, err := b.env.catalogue()
+	if err != nil {
+		return err
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := f(ended, idle); !errors.Is(err, saga.ErrNotRunning) {
+		return err
+	}
+	c, err := b.openCoordinator(ctx, false)
+	if err != nil {
+		return err
+	}
+	return f(ctx, c)
+}
+
+func (b *localBackend) openCoordinator(ctx context.Context, mustExist bool) (*saga.Coordinator, error) {
 	if b.node != nil {
 		return b.node.coordinator, nil
 	}
@@ -169,7 +83,7 @@ func (b *localBackend) coordinator(ctx context.Context) (*saga.Coordinator, erro
 		}
 		b.log = nil
 	}
-	n, err := b.env.openNode(ctx, slog.LevelError)
+	n, err := b.env.openNode(ctx, slog.LevelError, mustExist)
 	if err != nil {
 		return nil, err
 	}
@@ -188,15 +102,16 @@ func (b *localBackend) Close() error {
 	return errors.Join(errs...)
 }
 
-func (b *localBackend) Start(ctx context.Context, r startRequest) (domain.RunID, error) {
-	c, err := b.coordinator(ctx)
-	if err != nil {
-		return domain.RunID{}, err
-	}
-	if r.Action != "" {
-		return c.InvokeByName(ctx, r.Action, r.Input, r.options()...)
-	}
-	return c.StartByName(ctx, r.Saga, r.Version, r.Input, r.options()...)
+func (b *localBackend) Start(ctx context.Context, r startRequest) (id domain.RunID, err error) {
+	err = b.newCoordinator(ctx, func(ctx context.Context, c *saga.Coordinator) (err error) {
+		if r.Action != "" {
+			id, err = c.InvokeByName(ctx, r.Action, r.Input, r.options()...)
+		} else {
+			id, err = c.StartByName(ctx, r.Saga, r.Version, r.Input, r.options()...)
+		}
+		return err
+	})
+	return id, err
 }
 
 func (b *localBackend) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {
@@ -236,6 +151,10 @@ func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[pr
 			yield(projections.StoryRow{}, err)
 			return
 		}
+		if err := exists(ctx, log, id); err != nil { // else it would be waited for
+			yield(projections.StoryRow{}, err)
+			return
+		}
 		t := projections.NewTeller(id, nil)
 		for d, err := range log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
 			if err != nil {
@@ -251,6 +170,14 @@ func (b *localBackend) Follow(ctx context.Context, id domain.RunID) iter.Seq2[pr
 			}
 		}
 	}
+}
+
+// exists returns [saga.ErrNotFound] where the log has no such run.
+func exists(ctx context.Context, log domain.Log, id domain.RunID) error {
+	for _, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", id, saga.ErrNotFound)
 }
 
 // tell adds a recorded event to a story.

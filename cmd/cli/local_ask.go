@@ -103,24 +103,16 @@ func (b *localBackend) PreviewCancel(ctx context.Context, id domain.RunID) (mach
 	return p, nil
 }
 
-func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error) {
-	c, err := b.coordinator(ctx)
-	if err != nil {
-		return saga.Emitted{}, err
-	}
-	return c.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (at saga.Emitted, err error) {
+	err = b.newCoordinator(ctx, func(ctx context.Context, c *saga.Coordinator) (err error) {
+		at, err = c.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+		return err
+	})
+	return at, err
 }
 
-// tokens returns the tokens of the log. The directory need not have one yet: the first token is
-// made before a server that asks for it starts.
+// tokens returns the tokens of the log.
 func (b *localBackend) tokens(ctx context.Context) (*auth.Tokens, error) {
-	if b.node == nil && b.log == nil {
-		log, err := b.env.openLog(b.env.logger(slog.LevelWarn), false)
-		if err != nil {
-			return nil, err
-		}
-		b.log = log
-	}
 	log, err := b.reader()
 	if err != nil {
 		return nil, err
@@ -146,21 +138,36 @@ func tokenOf(t *auth.Token) wire.Token {
 	return wire.Token{ID: t.ID, Name: t.Name, Scopes: id.ScopeNames(), Sagas: t.Sagas, Created: t.Created, By: t.By, Expires: t.Expires, Revoked: t.Revoked}
 }
 
+// CreateToken makes a token. The directory need not have a log yet: the first token is made before a server that asks for
+// it starts.
 func (b *localBackend) CreateToken(ctx context.Context, n wire.NewToken) (wire.CreatedToken, error) {
+	spec, err := b.env.tokenSpec(n)
+	if err != nil {
+		return wire.CreatedToken{}, err
+	}
+	if b.log, err = b.env.openLog(b.env.logger(slog.LevelWarn), false); err != nil {
+		return wire.CreatedToken{}, err
+	}
 	t, err := b.tokens(ctx)
 	if err != nil {
 		return wire.CreatedToken{}, err
 	}
-	return b.env.createToken(ctx, t, n)
+	return createToken(ctx, t, spec)
+}
+
+// tokenSpec says what a token is to be, if that is well formed.
+func (env *environment) tokenSpec(n wire.NewToken) (auth.Spec, error) {
+	scopes, err := auth.ParseScopes(n.Scopes)
+	if err != nil {
+		return auth.Spec{}, usageError{err}
+	}
+	spec := auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: env.who()}
+	return spec, spec.Validate(time.Now())
 }
 
 // createToken makes a token among those that were loaded from a log.
-func (env *environment) createToken(ctx context.Context, t *auth.Tokens, n wire.NewToken) (wire.CreatedToken, error) {
-	scopes, err := auth.ParseScopes(n.Scopes)
-	if err != nil {
-		return wire.CreatedToken{}, usageError{err}
-	}
-	tok, secret, err := t.Create(ctx, auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: env.who()})
+func createToken(ctx context.Context, t *auth.Tokens, spec auth.Spec) (wire.CreatedToken, error) {
+	tok, secret, err := t.Create(ctx, spec)
 	if err != nil {
 		return wire.CreatedToken{}, err
 	}

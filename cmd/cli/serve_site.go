@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -31,6 +33,9 @@ type site struct {
 
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing
+	// tokens are those to ask for, nil where nobody is asked; the API is served on ln. Both are there after prepare.
+	tokens *auth.Tokens
+	ln     net.Listener
 }
 
 func (s *site) addFlags(f *pflag.FlagSet) {
@@ -41,7 +46,16 @@ func (s *site) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&s.requireToken, "require-token", false, "ask for a token on loopback too")
 }
 
+// prepare finds out what would keep the site from being served before any run goes on.
 func (s *site) prepare(ctx context.Context, log eventLog, setup *Setup) error {
+	if err := s.check(setup.Data); err != nil {
+		return err
+	}
+	if s.addr != "" {
+		if err := s.listen(ctx, log, setup); err != nil {
+			return err
+		}
+	}
 	s.metrics = telemetry.NewMetrics()
 	tracing, err := telemetry.NewTracing(ctx, telemetry.TracingConfig{Getenv: s.env.getenv, Service: s.env.app.Name, Log: log, Logger: setup.Config.Logger})
 	if err != nil {
@@ -59,6 +73,40 @@ func (s *site) prepare(ctx context.Context, log eventLog, setup *Setup) error {
 	return nil
 }
 
+// check finds flags that are wrong.
+func (s *site) check(data string) error {
+	if s.views == "" && data == "" {
+		return usageError{errors.New("the views need a place: give --data DIR, or --views postgres://…")}
+	}
+	if s.views != "" && !strings.HasPrefix(s.views, "postgres://") && !strings.HasPrefix(s.views, "postgresql://") {
+		return usageError{errors.New("--views: give a postgres:// address, or nothing for SQLite")}
+	}
+	if (s.cert == "") != (s.key == "") {
+		return usageError{errors.New("--tls-cert and --tls-key go together: give both, or neither")}
+	}
+	if s.cert != "" {
+		if _, err := tls.LoadX509KeyPair(s.cert, s.key); err != nil {
+			return usageError{fmt.Errorf("--tls-cert and --tls-key: %w", err)}
+		}
+	}
+	if _, _, err := net.SplitHostPort(s.addr); s.addr != "" && err != nil {
+		return usageError{fmt.Errorf("--http %s: %w: write HOST:PORT, such as 127.0.0.1:7070", s.addr, err)}
+	}
+	return nil
+}
+
+// listen reads the tokens and takes the address.
+func (s *site) listen(ctx context.Context, log eventLog, setup *Setup) (err error) {
+	if s.tokens, err = s.readTokens(ctx, log); err != nil {
+		return err
+	}
+	if s.ln, err = net.Listen("tcp", s.addr); err != nil {
+		return fmt.Errorf("--http %s: %w: stop what listens there, or give another address", s.addr, err)
+	}
+	setup.OnClose(func() error { _ = s.ln.Close(); return nil }) // it is closed already, if it came to serving
+	return nil
+}
+
 func (s *site) run(ctx context.Context, n *node) error {
 	store, closeStore, err := s.openViews(ctx, n)
 	if err != nil {
@@ -72,12 +120,12 @@ func (s *site) run(ctx context.Context, n *node) error {
 	all.Go(func() error { return ended(ctx, runner.Run(ctx)) })
 	all.Go(func() error { return ended(ctx, s.tracing.Run(ctx)) })
 	if s.addr != "" {
-		server, err := s.server(ctx, n, runner)
+		server, err := s.server(n, runner)
 		if err != nil {
 			all.Go(func() error { return err })
 		} else {
 			n.logger.Info("HTTP API and web page", "address", s.url())
-			all.Go(func() error { return ended(ctx, server.Run(ctx)) })
+			all.Go(func() error { return ended(ctx, server.Serve(ctx, s.ln)) })
 		}
 	}
 	return errors.Join(all.Wait(), closeStore())
@@ -96,23 +144,17 @@ func (s *site) url() string {
 	if s.cert != "" {
 		scheme = "https"
 	}
-	return scheme + "://" + s.addr + "/"
+	return scheme + "://" + s.ln.Addr().String() + "/"
 }
 
 // openViews opens the store of the views.
 func (s *site) openViews(ctx context.Context, n *node) (projections.Store, func() error, error) {
 	if s.views != "" {
-		if !strings.HasPrefix(s.views, "postgres://") && !strings.HasPrefix(s.views, "postgresql://") {
-			return nil, nil, usageError{fmt.Errorf("--views %q: give a postgres:// address, or nothing for SQLite", s.views)}
-		}
 		store, err := postgres.Open(ctx, postgres.Config{URL: s.views})
 		if err != nil {
 			return nil, nil, fmt.Errorf("--views: %w", err)
 		}
 		return store, store.Close, nil
-	}
-	if n.setup.Data == "" {
-		return nil, nil, usageError{errors.New("the views need a place: give --data DIR, or --views postgres://…")}
 	}
 	store, err := sqlite.Open(sqlite.Config{Dir: viewsDir(n.setup.Data)})
 	if err != nil {
@@ -125,17 +167,13 @@ func (s *site) openViews(ctx context.Context, n *node) (projections.Store, func(
 func viewsDir(data string) string { return filepath.Join(data, "views") }
 
 // server makes the HTTP API with the page and the metrics in it.
-func (s *site) server(ctx context.Context, n *node, runner *projections.Runner) (*httpapi.Server, error) {
-	tokens, err := s.tokens(ctx, n)
-	if err != nil {
-		return nil, err
-	}
+func (s *site) server(n *node, runner *projections.Runner) (*httpapi.Server, error) {
 	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.coordinator, Log: logStats(n.log), Projections: runner, Views: runner.Reader()}); err != nil {
 		return nil, err
 	}
 	page := &later{}
 	server, err := httpapi.New(httpapi.Config{
-		Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log, Addr: s.addr, Tokens: tokens,
+		Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log, Addr: s.addr, Tokens: s.tokens,
 		TLSCert: s.cert, TLSKey: s.key, Page: page, Metrics: s.metrics.Handler(n.logger), Middleware: s.around,
 		Version: s.env.version(), Logger: n.logger,
 	})
@@ -151,14 +189,17 @@ func (s *site) around(next http.Handler) http.Handler {
 	return s.metrics.Middleware(s.tracing.Middleware(next))
 }
 
-// tokens returns the tokens to ask for, or nil where nobody is asked.
-func (s *site) tokens(ctx context.Context, n *node) (*auth.Tokens, error) {
-	tokens := auth.NewTokens(n.log, nil)
-	if err := tokens.Load(ctx); err != nil {
+// readTokens returns the tokens to ask for, or nil where nobody is asked.
+func (s *site) readTokens(ctx context.Context, log eventLog) (*auth.Tokens, error) {
+	tokens, err := s.env.loadTokens(ctx, log)
+	if err != nil {
 		return nil, err
 	}
 	if tokens.Any() {
 		return tokens, nil
+	}
+	if slices.ContainsFunc(tokens.List(), func(t auth.Token) bool { return t.Revoked.IsZero() }) {
+		return nil, errors.New("every token has expired, so nobody could log in: make a new one with \"token create\"")
 	}
 	if s.requireToken || !loopback(s.addr) {
 		return nil, usageError{fmt.Errorf("--http %s: nobody could log in, because there is no token: make one with \"token create\", or listen on 127.0.0.1", s.addr)}

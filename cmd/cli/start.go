@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -59,7 +60,9 @@ func newStartCommand(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.Saga, r.Version = args[0], version
+			if r.Saga, r.Version = args[0], version; version < 0 {
+				return usageError{errors.New("--version: versions begin with 1")}
+			}
 			return env.start(cmd.Context(), r, s.waiting)
 		},
 	}
@@ -99,7 +102,7 @@ func (env *environment) start(ctx context.Context, r startRequest, w waiting) er
 			return env.await(ctx, b, id, w)
 		}
 		if env.json() {
-			return env.printJSON(result{Run: id, State: domain.RunRunning})
+			return env.printJSON(wire.Result{Run: id, State: domain.RunRunning})
 		}
 		_, err = fmt.Fprintln(env.Out, id)
 		if env.remote() {

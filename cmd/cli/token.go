@@ -78,16 +78,31 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 
 // createTokenIn makes a token in an EventStoreDB cluster, which no server has to run on yet.
 func (env *environment) createTokenIn(ctx context.Context, connection string, n wire.NewToken) (_ wire.CreatedToken, err error) {
+	spec, err := env.tokenSpec(n)
+	if err != nil {
+		return wire.CreatedToken{}, err
+	}
 	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: env.logger(slog.LevelWarn)})
 	if err != nil {
 		return wire.CreatedToken{}, usageError{fmt.Errorf("--log: %w", err)}
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	tokens := auth.NewTokens(log, nil)
-	if err := tokens.Load(ctx); err != nil {
+	tokens, err := env.loadTokens(ctx, log)
+	if err != nil {
 		return wire.CreatedToken{}, err
 	}
-	return env.createToken(ctx, tokens, n)
+	return createToken(ctx, tokens, spec)
+}
+
+// loadTokens reads the tokens, which is the first that is asked of a log. A cluster that does not answer is waited for: people
+// are told, so that they don't look at a silent command.
+func (env *environment) loadTokens(ctx context.Context, log eventLog) (*auth.Tokens, error) {
+	late := time.AfterFunc(2*time.Second, func() {
+		env.logger(slog.LevelWarn).Warn("the log does not answer yet: waiting for it (check --log and the cluster, or interrupt)")
+	})
+	defer late.Stop()
+	tokens := auth.NewTokens(log, nil)
+	return tokens, tokens.Load(ctx)
 }
 
 // printCreated shows a token's secret, this once.

@@ -9,9 +9,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
 )
 
 // waiting are the flags of commands that can wait for a run.
@@ -26,17 +28,8 @@ func (w *waiting) addFlags(f *pflag.FlagSet, always bool) {
 		f.BoolVarP(&w.wait, "wait", "w", false, "wait until the run has ended or is stuck, and show what happens")
 	}
 	w.wait = always
-	f.DurationVar(&w.timeout, "timeout", 0, "how long to wait; 0 is for ever")
+	f.Var((*ageFlag)(&w.timeout), "timeout", "how long to wait, such as 30s; for ever without it")
 	f.BoolVarP(&w.quiet, "quiet", "q", false, "don't show what happens while waiting")
-}
-
-// result is what commands that start a run or wait for one print as JSON.
-type result struct {
-	Run    domain.RunID    `json:"run"`
-	State  domain.RunState `json:"state"`
-	Output json.RawMessage `json:"output,omitempty"`
-	Cause  *domain.Failure `json:"cause,omitempty"`
-	Left   []string        `json:"left,omitempty"`
 }
 
 // await waits for the run, showing what happens on standard error, and prints how it ended. Every end but
@@ -87,13 +80,17 @@ func (env *environment) printEnd(ctx context.Context, b backend, id domain.RunID
 		_, err := fmt.Fprintln(env.Out, string(output))
 		return err
 	}
-	r := result{Run: id, State: domain.RunIsCompleted, Output: output}
+	r := wire.Result{Run: id, State: domain.RunIsCompleted, Output: output}
 	if waited != nil {
 		run, err := b.Show(context.WithoutCancel(ctx), id)
 		if err != nil {
 			return err
 		}
 		r.State, r.Output, r.Cause, r.Left = run.State, run.Output, run.Cause, run.Left
+		var stuck *saga.Stuck
+		if errors.As(waited, &stuck) {
+			r.Step, r.Incident, r.Cause = stuck.Step, stuck.Incident, stuck.Cause
+		}
 	}
 	return env.printJSON(r)
 }

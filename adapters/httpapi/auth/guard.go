@@ -20,7 +20,7 @@ type Config struct {
 	Actor string
 	// SessionTTL is how long a login lasts; 0 means 12 hours.
 	SessionTTL time.Duration
-	// FailureEvery and FailureBurst bound failed logins of one address: that many at once,
+	// FailureBurst and FailureEvery bound failed logins of one address: that many at once,
 	// one more in that time. 0 means 10 and 6 s.
 	FailureEvery time.Duration
 	FailureBurst int

@@ -193,20 +193,27 @@ type Spec struct {
 	By string
 }
 
+// Validate reports what is not well formed, as [ErrBadToken].
+func (s *Spec) Validate(now time.Time) error {
+	switch {
+	case !tokenName.MatchString(s.Name):
+		return fmt.Errorf("%w: name %q: use 1 to 100 letters, digits, '.', '_', '@' or '-'", ErrBadToken, s.Name)
+	case len(s.Scopes) == 0:
+		return fmt.Errorf("%w: it needs a scope: read, start, operate or admin", ErrBadToken)
+	case !s.Expires.IsZero() && !s.Expires.After(now):
+		return fmt.Errorf("%w: it would have expired already", ErrBadToken)
+	}
+	return nil
+}
+
 var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
 // Create makes a token and returns it with its secret, which is not kept anywhere. Errors:
 // [ErrNameTaken], [ErrBadToken].
 func (t *Tokens) Create(ctx context.Context, spec Spec) (Token, string, error) {
-	if !tokenName.MatchString(spec.Name) {
-		return Token{}, "", fmt.Errorf("%w: name %q: use 1 to 100 letters, digits, '.', '_', '@' or '-'", ErrBadToken, spec.Name)
-	}
-	if len(spec.Scopes) == 0 {
-		return Token{}, "", fmt.Errorf("%w: it needs a scope: read, start, operate or admin", ErrBadToken)
-	}
 	now := t.now().UTC()
-	if !spec.Expires.IsZero() && !spec.Expires.After(now) {
-		return Token{}, "", fmt.Errorf("%w: it would have expired already", ErrBadToken)
+	if err := spec.Validate(now); err != nil {
+		return Token{}, "", err
 	}
 	id, secret := newSecret()
 	tok := Token{ID: id, Name: spec.Name, Hash: hashOf(secret), Scopes: spec.Scopes, Sagas: spec.Sagas, Created: now, By: spec.By, Expires: spec.Expires}

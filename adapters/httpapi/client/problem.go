@@ -7,6 +7,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -63,9 +64,14 @@ var sentinels = map[string]error{
 	wire.ProblemNoStep:        saga.ErrNoStep,
 	wire.ProblemNotStuck:      saga.ErrNotStuck,
 	wire.ProblemBadInput:      saga.ErrBadInput,
+	wire.ProblemBadBody:       saga.ErrBadInput,
+	wire.ProblemTooLarge:      domain.ErrTooLarge,
+	wire.ProblemNoView:        projections.ErrNoView,
+	wire.ProblemUnknownView:   projections.ErrUnknownView,
+	wire.ProblemNoToken:       auth.ErrNoToken,
+	wire.ProblemNameTaken:     auth.ErrNameTaken,
 	wire.ProblemNotRunning:    saga.ErrNotRunning,
 	wire.ProblemBehind:        projections.ErrBehind,
-	wire.ProblemNoView:        projections.ErrNoView,
 	wire.ProblemUnauthorized:  auth.ErrDenied,
 	wire.ProblemTooMany:       auth.ErrTooMany,
 }
@@ -75,5 +81,5 @@ func (p *Problem) Is(target error) bool {
 	if s := sentinels[p.Kind()]; s != nil && s == target {
 		return true
 	}
-	return target == saga.ErrBadInput && p.Kind() == "" && (p.Status == 400 || p.Status == 422) || target == machine.ErrBadOutput && p.Kind() == wire.ProblemBadInput
+	return target == machine.ErrBadOutput && p.Kind() == wire.ProblemBadInput
 }
