@@ -35,7 +35,7 @@ func newAuditCommand(env *environment) *cobra.Command {
 was tried again, who did it, and what went in and came out (secret fields are redacted).
 
 Without a run, list acts and outcomes across runs, the newest first; all conditions that are given must hold.`,
-		Example: fmt.Sprintf(`  %[1]s audit signup:ada
+		Example: fmt.Sprintf(`  %[1]s audit order:4711
   %[1]s audit 0198c0de-0000-7000-8000-000000000001 --follow
   %[1]s audit --actor kim --since 7d
   %[1]s audit --failed --action charge-card -o csv --all > failures.csv`, env.app.Name),

@@ -60,7 +60,7 @@ Somebody who rewrites all hashes after an event, or cuts off a run's end, is fou
 The log is read itself, offline; with --log, in an EventStoreDB cluster or a server with --esdb-listen.`,
 		Example: fmt.Sprintf(`  %[1]s audit verify --all --data DIR
   %[1]s audit verify --all --anchor anchor.ndjson --key anchor.pub --data DIR
-  %[1]s audit verify signup:ada --log 'esdb://localhost:2113?tls=false'`, env.app.Name),
+  %[1]s audit verify order:4711 --log 'esdb://localhost:2113?tls=false'`, env.app.Name),
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) == 1) {

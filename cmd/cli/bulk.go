@@ -46,7 +46,7 @@ func newBulkCommand(env *environment) *cobra.Command {
 		Short: "Steer all runs that a filter selects",
 		Long: `Steer all unfinished runs that a filter selects, each on its own: one that refuses does not keep the others from it. The
 runs are listed first, and a person is asked; --yes answers beforehand, --dry-run only lists.`,
-		Example: fmt.Sprintf(`  %[1]s bulk retry --saga signup --action charge-card --reason 'the card service is back'
+		Example: fmt.Sprintf(`  %[1]s bulk retry --saga order --action charge-card --reason 'the card service is back'
   %[1]s bulk cancel --label tenant=acme --older-than 7d --dry-run`, env.app.Name),
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -64,7 +64,7 @@ func newBulkActCommand(env *environment, what saga.BulkAct, short, done string, 
 		Short: short,
 		Long: short + `, all those that the filter selects. All conditions that are given must hold. The runs are listed first,
 and a person is asked; --yes answers beforehand, --dry-run only lists.`,
-		Example: fmt.Sprintf("  %s bulk %s --saga signup --older-than 1h --reason 'order 4711' --dry-run", env.app.Name, what),
+		Example: fmt.Sprintf("  %s bulk %s --saga order --older-than 1h --reason 'strike' --dry-run", env.app.Name, what),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := flags.request(env, what)

@@ -17,7 +17,7 @@ func newSagasCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "sagas [SAGA]",
 		Short:   "List the sagas that this program, or the server, can run",
-		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas signup --mermaid", env.app.Name),
+		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas order --mermaid", env.app.Name),
 		Args:    usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := env.sagas(cmd.Context())

@@ -28,7 +28,7 @@ func newExportCommand(env *environment) *cobra.Command {
 and its events. Secret fields are redacted. For analysis elsewhere and for keeping; a backup is a copy of the log (see
 docs/operations.md).`,
 		Example: fmt.Sprintf(`  %[1]s export > runs.ndjson
-  %[1]s export --saga signup --state compensated --since 30d | jq '.cause.message'`, env.app.Name),
+  %[1]s export --saga order --state compensated --since 30d | jq '.cause.message'`, env.app.Name),
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := flags.filter()

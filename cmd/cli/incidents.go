@@ -28,7 +28,7 @@ func newIncidentsCommand(env *environment) *cobra.Command {
 		Long: `List incidents, the newest first. An incident is the record of why a run is stuck, until somebody settles it with
 retry, resolve or abandon.`,
 		Example: fmt.Sprintf(`  %[1]s incidents
-  %[1]s incidents --saga signup --action charge-card
+  %[1]s incidents --saga order --action charge-card
   %[1]s incidents --state resolved --since 7d -o json`, env.app.Name),
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

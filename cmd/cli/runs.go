@@ -25,7 +25,7 @@ func newRunsCommand(env *environment) *cobra.Command {
 
 With -o ndjson and -o csv, --all writes page after page and needs little memory.`,
 		Example: fmt.Sprintf(`  %[1]s runs --state stuck
-  %[1]s runs --saga signup --since 24h --error 'card declined'
+  %[1]s runs --saga order --since 24h --error 'card declined'
   %[1]s runs --label tenant=acme --all -o csv > runs.csv`, env.app.Name),
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

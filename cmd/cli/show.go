@@ -19,7 +19,7 @@ func newShowCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show RUN",
 		Short:   "Show a run: its state, its steps, and what it waits for",
-		Example: fmt.Sprintf("  %[1]s show signup:ada\n  %[1]s show 0198c0de-0000-7000-8000-000000000001 -o json", env.app.Name),
+		Example: fmt.Sprintf("  %[1]s show order:4711\n  %[1]s show 0198c0de-0000-7000-8000-000000000001 -o json", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseRun(args[0])

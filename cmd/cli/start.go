@@ -53,7 +53,7 @@ func newStartCommand(env *environment) *cobra.Command {
 		Use:     "start SAGA",
 		Short:   "Start a run of a saga",
 		Long:    "Start a run of a saga. Its id is printed when the start is durable; with --wait, its output when it has ended.",
-		Example: fmt.Sprintf("  %s start signup -d '{\"name\": \"Ada\"}' --key ada --wait --data DIR", env.app.Name),
+		Example: fmt.Sprintf("  %s start order -d '{\"item\": \"tea\"}' --key 4711 --wait --data DIR", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := s.request(env)

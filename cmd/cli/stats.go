@@ -22,7 +22,7 @@ func newStatsCommand(env *environment) *cobra.Command {
 		Short: "Show counts, failure and retry rates and latencies for each saga and action",
 		Long: `Show counts, failure and retry rates and latencies. Lines without an action are a saga's runs; DONE are those that
 completed, FAILED those that were undone. Lines with an action are its attempts.`,
-		Example: fmt.Sprintf("  %[1]s stats --last 1h\n  %[1]s stats --saga signup -o json", env.app.Name),
+		Example: fmt.Sprintf("  %[1]s stats --last 1h\n  %[1]s stats --saga order -o json", env.app.Name),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q.Last = time.Duration(last)

@@ -43,7 +43,7 @@ func newTokenCreateCommand(env *environment) *cobra.Command {
 Scopes: read looks at everything; start starts runs, waits for them, signals them and emits events; operate cancels,
 pauses, resumes, retries, resolves, abandons and signals; admin does all that, and handles tokens and projections.`,
 		Example: fmt.Sprintf(`  %[1]s token create kim --scope read,operate
-  %[1]s token create shop --scope start --saga signup --expires-in 90d`, env.app.Name),
+  %[1]s token create shop --scope start --saga order --expires-in 90d`, env.app.Name),
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = args[0]

@@ -17,7 +17,7 @@ func newUndoPreviewCommand(env *environment) *cobra.Command {
 		Short: "Show what cancelling a run would do now, step by step",
 		Long: `Show what cancelling a run would do now, step by step, and do none of it. Steps of one wave are undone at the same
 time; the next wave begins when they are through. For a run that is turning back already: what is left to undo.`,
-		Example: fmt.Sprintf("  %s undo-preview signup:ada", env.app.Name),
+		Example: fmt.Sprintf("  %s undo-preview order:4711", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseRun(args[0])

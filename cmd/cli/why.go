@@ -13,7 +13,7 @@ func newWhyCommand(env *environment) *cobra.Command {
 		Use:     "why RUN",
 		Short:   "Say why a run is waiting, and for what",
 		Long:    "Say in a sentence what an unfinished run waits for, and then each of its waits: the next attempt and its time, a signal, a child, a person.",
-		Example: fmt.Sprintf("  %[1]s why signup:ada\n  %[1]s why signup:ada -o json", env.app.Name),
+		Example: fmt.Sprintf("  %[1]s why order:4711\n  %[1]s why order:4711 -o json", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := parseRun(args[0])
