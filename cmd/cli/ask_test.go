@@ -146,7 +146,7 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 		require.Contains(t, errs, "1 runs would be cancelled")
 		_, errs, code = r("bulk", "cancel", "--label", "team=blue")
 		require.Equal(t, ExitUsage, code)
-		require.Contains(t, errs, "cancel 1 runs? [y/N]")
+		require.Contains(t, errs, "cancel this run? [y/N]")
 		require.Contains(t, errs, "nothing was done")
 		require.Contains(t, r.ok(t, "show", "patient:calm"), "running")
 

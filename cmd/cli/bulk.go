@@ -181,7 +181,11 @@ func (env *environment) confirm(r *saga.BulkRequest, report *saga.BulkReport) er
 	if n := len(report.Results); n > 20 {
 		_, _ = fmt.Fprintf(env.Err, "… and %d more\n", n-20) // the question follows, which tells the number
 	}
-	if _, err := fmt.Fprintf(env.Err, "%s %d runs? [y/N] ", r.Act, len(report.Results)); err != nil {
+	which := "this run"
+	if n := len(report.Results); n != 1 {
+		which = fmt.Sprintf("these %d runs", n)
+	}
+	if _, err := fmt.Fprintf(env.Err, "%s %s? [y/N] ", r.Act, which); err != nil {
 		return err
 	}
 	answer, _ := bufio.NewReader(env.In).ReadString('\n') // no answer is no
