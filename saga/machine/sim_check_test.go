@@ -205,6 +205,9 @@ func (x *sim) checkUndone(st *Step) {
 	if st.Phase == Left && st.Node.Accepted == "" && !x.w.vouched[st.Path] {
 		x.t.Fatalf("%s was left behind without a person's word\n%s", st.Path, dump(x.s))
 	}
+	if st.ChildState == domain.RunIsAbandoned && x.w.effect[st.Path] && st.Phase != Left && st.Phase != Undone {
+		x.t.Fatalf("%s was abandoned by a person, but its parent does not say that it is left\n%s", st.Path, dump(x.s))
+	}
 	if lasts(st) && x.w.effect[st.Path] && !x.w.excused[st.Path] && !(left && st.Node.Accepted != "") {
 		x.t.Fatalf("%s was turned back, but its effect exists\n%s", st.Path, dump(x.s))
 	}
