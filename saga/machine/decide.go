@@ -258,7 +258,7 @@ func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
 type Passed struct{ Step string }
 
 func (in Passed) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	if s.Turning {
+	if s.Turning || s.Cancel != nil {
 		return nil, ErrStale
 	}
 	return s.answer(in.Step, nil, &domain.PivotPassed{Step: in.Step})

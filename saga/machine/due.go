@@ -39,8 +39,8 @@ func (s *State) Todo(now time.Time, f func(Duty, *Step) bool) {
 	}
 	for st := s.todo.head; st != nil; st = st.nxt {
 		d := st.duty()
-		if s.Paused && d != Conclude && d != Expand {
-			continue
+		if s.Paused && d != Conclude && d != Expand || s.Cancel != nil && d == Pass {
+			continue // a pivot would make a cancel moot that waits for an irreversible attempt's outcome
 		}
 		if !f(d, st) {
 			return
