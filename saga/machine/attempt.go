@@ -236,3 +236,14 @@ func (s *State) undoOnceMore(st *Step) {
 	st.Undo.Base = st.Undo.N
 	s.set(st, UndoDue)
 }
+
+// UndoCause returns why the step is undone: the failure of the item that it belongs to, where an each does without
+// it, else why the run turned back.
+func (s *State) UndoCause(st *Step) *domain.Failure {
+	for ; st.parent != nil; st = st.parent {
+		if st.parent.Node.Kind == domain.KindEach && st.Cause != nil {
+			return st.Cause
+		}
+	}
+	return s.Cause
+}

@@ -33,3 +33,18 @@ func TestPivotWaitsForACancelThatWaits(t *testing.T) {
 		require.Equal(t, want, g.s.Status(), "%s\n%s", ops, g.out.String())
 	}
 }
+
+// TestItemIsUndoneForItsOwnCause: the undo of an item that an each does without is told why that item failed.
+func TestItemIsUndoneForItsOwnCause(t *testing.T) {
+	t.Parallel()
+	each := &domain.Node{Kind: domain.KindEach, Name: "ship", Children: []*domain.Node{seq(do("label"), do("send"))}, Tolerate: 1}
+	g := play(t, seq(each, do("b")), "items ship 2; ok ship/0/label; permanent ship/0/send")
+	st := g.s.Step("ship/0/label")
+	require.Equal(t, Undoing, st.Phase)
+	require.Equal(t, "never", g.s.UndoCause(st).Message)
+	g.happens("undone ship/0/label")
+	g.happens("ok ship/1/label")
+	g.happens("cancel")
+	g.happens("permanent ship/1/send")
+	require.Equal(t, domain.FailureCancelled, g.s.UndoCause(g.s.Step("ship/1/label")).Kind)
+}
