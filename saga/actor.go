@@ -161,7 +161,8 @@ func (a *actor) settled(batch []*request) {
 		}
 	}
 	w := a.wake()
-	if a.admitted && (!w.Busy || w.State.Ended()) {
+	heldUp := (a.state.Paused || a.state.Blocked != "") && !a.state.InHands()
+	if a.admitted && (!w.Busy || w.State.Ended() || heldUp) {
 		a.admitted = false
 		<-a.c.admitted
 	}

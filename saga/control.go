@@ -130,5 +130,4 @@ func (c *Coordinator) wake(id domain.RunID) {
 		return
 	}
 	c.logger.Warn("run could not be woken, trying again", "run", id, "in", overdueDelay, "error", err)
-	c.wakeups.set(id, domain.Wake{State: domain.RunRunning, Due: c.cfg.Now().Add(overdueDelay)}, false)
 }

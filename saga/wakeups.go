@@ -92,10 +92,24 @@ func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed
 	if e.index >= 0 && !wake.Due.Before(e.due) {
 		return
 	}
-	e.due = wake.Due
-	if now := w.now(); !progressed && !e.due.After(now) {
-		e.due = now.Add(overdueDelay)
+	if now := w.now(); !progressed && !wake.Due.After(now) {
+		wake.Due = now.Add(overdueDelay)
 	}
+	w.schedule(e, wake.Due)
+}
+
+// again has an unfinished run woken at that time, unless it is woken sooner anyway.
+func (w *wakeups) again(run domain.RunID, due time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entries[run]; e != nil && (e.index < 0 || due.Before(e.due)) {
+		w.schedule(e, due)
+	}
+}
+
+// schedule puts a run on the heap, or moves it there. Callers hold mu.
+func (w *wakeups) schedule(e *wakeup, due time.Time) {
+	e.due = due
 	if e.index < 0 {
 		heap.Push(&w.heap, e)
 	} else {
@@ -115,12 +129,16 @@ func (w *wakeups) remove(e *wakeup) {
 	}
 }
 
+// maxNap bounds how long the timers are asleep, so that a clock that is set, or a machine that was
+// suspended, makes nothing later than by this.
+const maxNap = time.Minute
+
 // wakeWidth is how many runs are woken at once.
 const wakeWidth = 256
 
 // run wakes runs when they are due, until ctx ends.
 func (w *wakeups) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(maxNap)
 	defer timer.Stop()
 	width := make(chan struct{}, wakeWidth)
 	var all sync.WaitGroup
@@ -150,7 +168,7 @@ func (w *wakeups) run(ctx context.Context) {
 	}
 }
 
-// take removes what is due from the heap and returns it with the time until the next.
+// take removes what is due from the heap and returns it with the time until the next look.
 func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,12 +176,12 @@ func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 	for len(w.heap) > 0 {
 		e := w.heap[0]
 		if e.due.After(now) {
-			return due, e.due.Sub(now)
+			return due, min(e.due.Sub(now), maxNap)
 		}
 		heap.Pop(&w.heap)
 		due = append(due, e.run)
 	}
-	return due, time.Hour
+	return due, maxNap
 }
 
 func (w *wakeups) len() int {

@@ -211,6 +211,14 @@ func (s *State) InFlight(f func(Attempt)) {
 	}
 }
 
+// InHands reports whether somebody is at work on the run: an attempt is in flight, or a child run under way.
+func (s *State) InHands() bool {
+	found := false
+	s.InFlight(func(Attempt) { found = true })
+	s.Children(func(*Step, bool) { found = true })
+	return found
+}
+
 // Children calls f for every child run that is to exist; back means that it is to be undone.
 func (s *State) Children(f func(st *Step, back bool)) {
 	for st := s.watch.head; st != nil; st = st.nxt {
