@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
@@ -203,5 +206,40 @@ func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 				require.NoError(r.t, err)
 			}
 		}
+	})
+}
+
+// TestRunOfANewerProgramKeepsNobodyFromStarting rolls a deployment back: the newer program left an event in a run's
+// stream that this one does not know. The run waits, and all others go on.
+func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		s := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			return saga.AwaitEvent[string](f, "order.paid", in.In)
+		})
+		ctx, stop := context.WithCancel(context.Background())
+		c, ended := launch(t, ctx, r.plain, saga.Config{}, s)
+		newer, other := start(t, c, s, "newer"), start(t, c, s, "other")
+		sleepABit()
+		stop()
+		require.NoError(t, <-ended)
+		last := domain.Expected(len(r.facts(newer.ID)) - 1)
+		_, err := r.plain.Append(t.Context(), domain.RunStream(newer.ID), last, domain.NewEvent{ID: uuid.New(), Type: "step.teleported.v1", Data: []byte(`{}`),
+			Metadata: []byte(`{"wake":{"state":"running","busy":true,"events":true}}`)})
+		require.NoError(t, err)
+		ctx, stop = context.WithCancel(context.Background())
+		defer stop()
+		c, ended = launch(t, ctx, r.plain, saga.Config{}, s)
+		_, err = c.EmitEvent(t.Context(), "shop", "order.paid", []byte(`"yes"`), saga.EmitOptions{Correlation: "other"})
+		require.NoError(t, err)
+		out, err := finished(t, saga.RunOf[string](c, other.ID))
+		require.NoError(t, err)
+		require.Equal(t, "yes", out)
+		var unknown *domain.UnknownEventError
+		_, err = c.Describe(t.Context(), newer.ID)
+		require.ErrorAs(t, err, &unknown)
+		stop()
+		require.NoError(t, <-ended)
 	})
 }

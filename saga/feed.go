@@ -107,7 +107,10 @@ func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
 	}
 	for id, w := range u.runs {
 		if w.Events {
-			if err := f.index(ctx, id); err != nil {
+			unknown := (*domain.UnknownEventError)(nil)
+			if err := f.index(ctx, id); errors.As(err, &unknown) {
+				c.logger.Error("run waits for a program that knows its events", "run", id, "error", err)
+			} else if err != nil {
 				return err
 			}
 		}
