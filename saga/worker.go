@@ -29,8 +29,8 @@ type Worker struct {
 	mu      sync.Mutex
 	running map[attemptID]context.CancelCauseFunc
 	closing bool
-	// stopping is closed when the worker stops.
-	stopping chan struct{}
+	// drained is closed when a worker that stops waits for outcomes no longer.
+	drained chan struct{}
 	// handling counts the attempts under way, until their outcomes are delivered.
 	handling sync.WaitGroup
 	// around is called with every finished attempt, for metrics and traces; may be nil.
@@ -62,7 +62,7 @@ type Observer interface {
 }
 
 func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), stopping: make(chan struct{})}
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), drained: make(chan struct{})}
 }
 
 // addTo adds the worker's handlers to a router.
@@ -114,7 +114,7 @@ func (w *Worker) deliver(ctx context.Context, r *report) error {
 		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "in", delay, "error", err)
 		select {
 		case <-time.After(delay):
-		case <-w.stopping:
+		case <-w.drained:
 			return err
 		}
 	}
@@ -162,13 +162,11 @@ func (w *Worker) cancel(id attemptID, cause error) {
 }
 
 // drain refuses new attempts, ends the contexts of the do attempts and waits for all handlers to
-// return and for their outcomes to be durable, or for ctx.
+// return and for their outcomes to be durable, or for ctx. It is called once.
 func (w *Worker) drain(ctx context.Context) {
+	defer close(w.drained)
 	w.mu.Lock()
-	if !w.closing {
-		w.closing = true
-		close(w.stopping)
-	}
+	w.closing = true
 	for id, c := range w.running {
 		if id.dir == domain.Do {
 			c(ErrShutdown)
