@@ -36,7 +36,7 @@ func (s *State) turnBack(st *Step) {
 			s.settle(st, Left) // a person did the child's work, and no run of ours can undo it
 			return
 		}
-		if st.ChildState == domain.RunIsAbandoned && st.Phase != Skipped {
+		if st.ChildState == domain.RunIsAbandoned {
 			s.settle(st, Left) // a person closed the child with its effects
 			return
 		}
