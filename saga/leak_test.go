@@ -97,7 +97,10 @@ func TestRunReturnsWithWorkInFlight(t *testing.T) {
 // launch runs a coordinator until ctx ends, and returns what Run does.
 func launch(t testing.TB, ctx context.Context, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga) (*saga.Coordinator, <-chan error) {
 	t.Helper()
-	cfg.Log, cfg.Logger = log, slog.New(slog.DiscardHandler)
+	cfg.Log = log
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	c, err := saga.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, c.Register(sagas...))
