@@ -129,5 +129,5 @@ func (c *Coordinator) wake(id domain.RunID) {
 	if err == nil || c.life.Err() != nil {
 		return
 	}
-	c.logger.Warn("run could not be woken, trying again", "run", id, "in", overdueDelay, "error", err)
+	c.logger.Warn("run could not be woken", "run", id, "error", err)
 }

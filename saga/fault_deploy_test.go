@@ -170,6 +170,31 @@ func TestAlertsAreToldAtLeastOnce(t *testing.T) {
 	})
 }
 
+// deadSink takes nothing, ever.
+type deadSink struct{}
+
+func (deadSink) Alert(context.Context, saga.Alert) error { return errModel }
+
+// TestADeadSinkKeepsNoAlertFromTheOthers: when the pager is down, the log still tells.
+func TestADeadSinkKeepsNoAlertFromTheOthers(t *testing.T) {
+	onEveryLog(t, func(r *rig) {
+		s := chain("fails", r.act("a"))
+		first, second := &sink{}, &sink{}
+		c := r.begin(saga.Config{Alerts: []saga.AlertSink{first, deadSink{}, second}}, s)
+		for range 3 {
+			r.fails("a", saga.Permanent(errModel))
+			_, err := finished(r.t, start(r.t, c, s, ""))
+			require.ErrorAs(r.t, err, new(*saga.Compensated))
+		}
+		sleepABit()
+		for _, to := range []*sink{first, second} {
+			to.mu.Lock()
+			require.Len(r.t, to.taken, 3)
+			to.mu.Unlock()
+		}
+	})
+}
+
 // TestTwoCoordinatorsOnOneLog lets two share a log and work on the same runs: whoever loses the race for a
 // revision decides again, and nothing is lost or done twice beyond its key.
 func TestTwoCoordinatorsOnOneLog(t *testing.T) {
