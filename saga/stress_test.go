@@ -227,23 +227,35 @@ func (w *storm) pass() {
 	for _, s := range sagas {
 		all = append(all, s)
 	}
-	launchOne := func() (*saga.Coordinator, func()) {
+	launchOne := func(node string) (*saga.Coordinator, func()) {
 		w.faults.Store(false)
 		ctx, stop := context.WithCancel(context.Background())
-		c, ended := launch(w.t, ctx, w.log, saga.Config{MaxRuns: 6, CacheRuns: 2, SnapshotEvery: 10, CheckpointEvery: 50, ShutdownTimeout: time.Hour}, all...)
+		c, ended := launch(w.t, ctx, w.log, saga.Config{Node: node, Shared: w.seed%3 == 0, MaxRuns: 6, CacheRuns: 2, SnapshotEvery: 10, CheckpointEvery: 50, ShutdownTimeout: time.Hour}, all...)
 		w.faults.Store(!w.calm.Load())
 		return c, func() { stop(); require.NoError(w.t, <-ended) }
 	}
 	d, n := w.dice("main"), 0
-	var c *saga.Coordinator
-	var stop func()
-	for range 3 {
-		c, stop = launchOne()
+	for life := range 4 {
+		one, stopOne := launchOne("one")
+		two, stopTwo := one, func() {}
+		if w.seed%3 == 0 { // every third world has two coordinators on one log
+			two, stopTwo = launchOne("two")
+		}
+		if life == 3 {
+			w.calm.Store(true)
+			w.faults.Store(false)
+			w.help(one)
+			w.help(two)
+			require.Zero(w.t, one.ActiveRuns()+two.ActiveRuns(), "places that nobody gave back")
+			stopOne()
+			stopTwo()
+			break
+		}
 		var callers sync.WaitGroup
 		for range 15 {
 			n++
 			s, key, n := sagas[d.IntN(len(sagas))], fmt.Sprint("key ", d.IntN(30)), n
-			wait := time.Duration(d.IntN(30)) * time.Second
+			c, wait := []*saga.Coordinator{one, two}[d.IntN(2)], time.Duration(d.IntN(30))*time.Second
 			callers.Go(func() {
 				time.Sleep(wait)
 				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -254,14 +266,11 @@ func (w *storm) pass() {
 			})
 		}
 		time.Sleep(time.Duration(30+d.IntN(60)) * time.Second)
-		stop()
+		stopOne()
+		time.Sleep(time.Duration(d.IntN(30)) * time.Second)
+		stopTwo()
 		callers.Wait()
 	}
-	w.calm.Store(true)
-	c, stop = launchOne()
-	w.help(c)
-	require.Zero(w.t, c.ActiveRuns(), "places that nobody gave back")
-	stop()
 	for _, id := range w.runs() {
 		w.check(checkStream(w.t, w.plain, id))
 	}
