@@ -106,6 +106,12 @@ func (x *sim) checkEvent(e domain.Event) {
 		if e.Direction == domain.Undo {
 			x.checkUndoOrder(st, bad)
 		}
+	case *domain.SignalReceived:
+		for _, f := range x.h.facts {
+			if earlier, ok := f.Event.(*domain.SignalReceived); ok && earlier.ID == e.ID {
+				bad("a signal counts twice")
+			}
+		}
 	case *domain.ChildTurnedBack:
 		x.checkUndoOrder(x.s.Step(e.Step), bad)
 	case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled:
