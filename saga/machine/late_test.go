@@ -80,3 +80,16 @@ func TestLateSuccessSettlesAStepThatWasGrantedMoreAttempts(t *testing.T) {
 	g.happens("ok b")
 	require.Equal(t, domain.RunIsCompleted, g.s.Status())
 }
+
+// TestRepeatOfAnUndoThatMissedTheEffectSettlesNothing: the undo before the effect came is told twice, the second time
+// while the one after it waits for its retry.
+func TestRepeatOfAnUndoThatMissedTheEffectSettlesNothing(t *testing.T) {
+	t.Parallel()
+	g := play(t, seq(do("a")), "timeout a; cancel; late a 1; undone a; undofail a")
+	require.Equal(t, UndoBackoff, g.s.Step("a").Phase)
+	g.tell(Outcome{Step: "a", Direction: domain.Undo, Attempt: 1})
+	require.Equal(t, UndoBackoff, g.s.Step("a").Phase)
+	g.happens("tick")
+	g.happens("undone a")
+	require.Equal(t, domain.RunIsCancelled, g.s.Status())
+}
