@@ -134,6 +134,11 @@ func (o *startOptions) check() error {
 	if len(o.key) > 500 {
 		errs = append(errs, fmt.Errorf("the key is %d bytes; at most 500 fit", len(o.key)))
 	}
+	for what, text := range map[string]string{"traceparent": o.trace, "correlation id": o.correlation, "causation id": o.causation} {
+		if len(text) > 500 {
+			errs = append(errs, fmt.Errorf("the %s is %d bytes; at most 500 fit", what, len(text)))
+		}
+	}
 	size := 0
 	for k, v := range o.labels {
 		size += len(k) + len(v)

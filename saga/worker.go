@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +195,7 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 		if p := recover(); p != nil {
 			r.Output, r.Emitted = nil, nil
 			// Unlike an error, a panic does not say that nothing was done: the effect is in doubt.
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: fmt.Sprintf("panic: %v", p), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten(fmt.Sprintf("panic: %v", p)), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
 			}
@@ -243,7 +244,7 @@ const maxTogether = domain.MaxAppendSize - 64<<10
 
 // failureOf describes an error that a handler returned.
 func failureOf(err error, step string, permanent bool) *domain.Failure {
-	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: err.Error(), Type: errorType(err)}
+	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: shorten(err.Error()), Type: errorType(err)}
 	var v *verdictError
 	for e := err; errors.As(e, &v); e = v.err {
 		permanent = permanent || v.permanent
@@ -262,14 +263,19 @@ func failureOf(err error, step string, permanent bool) *domain.Failure {
 	if errors.Is(err, context.Canceled) {
 		f.InDoubt = true
 	}
-	if len(f.Message) > maxMessage {
-		f.Message = f.Message[:maxMessage] + "…"
-	}
 	return f
 }
 
-// maxMessage bounds the text of an error in an event, in bytes.
+// maxMessage bounds the text of an error, or of a person's reason, in an event, in bytes.
 const maxMessage = 16 << 10
+
+// shorten cuts a message that would not fit an event.
+func shorten(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+}
 
 // errorType returns the type of the innermost error that says something about itself.
 func errorType(err error) string {
