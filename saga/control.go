@@ -14,7 +14,7 @@ import (
 
 // isRefusal reports whether the error says that an intent does not fit the run's state.
 func isRefusal(err error) bool {
-	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
+	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNoAttempt, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
 		if errors.Is(err, r) {
 			return true
 		}

@@ -19,6 +19,8 @@ var (
 	ErrTurnedBack = errors.New("the run is already being undone")
 	// ErrNoStep means that the run has no such step (yet).
 	ErrNoStep = errors.New("no such step in the run")
+	// ErrNoAttempt means that the run has started no such attempt of the step (yet).
+	ErrNoAttempt = errors.New("no such attempt in the run")
 	// ErrNotStuck means that the step does not wait for a person.
 	ErrNotStuck = errors.New("the step is not stuck")
 	// ErrStale means that the intent was overtaken by what happened meanwhile; it is dropped.

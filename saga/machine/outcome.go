@@ -31,7 +31,7 @@ func (in Outcome) decide(s *State, now time.Time) ([]domain.Event, error) {
 	}
 	t := st.tries(in.Direction)
 	if in.Attempt < 1 || in.Attempt > t.N {
-		return nil, fmt.Errorf("%s: outcome of %s attempt %d, but only %d were started", in.Step, in.Direction, in.Attempt, t.N)
+		return nil, fmt.Errorf("%s: outcome of %s attempt %d, and %d were started: %w", in.Step, in.Direction, in.Attempt, t.N, ErrNoAttempt)
 	}
 	if !t.Running || in.Attempt != t.N {
 		return in.late(st)
