@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	stressRounds = flag.Int("stress", 10, "how many worlds TestEverythingAtOnce goes through")
+	stressRounds = flag.Int("stress", 6, "how many worlds TestEverythingAtOnce goes through")
 	stressSeed   = flag.Uint64("stressseed", 0, "the seed of TestEverythingAtOnce's first world; 0 picks one")
 )
 
@@ -230,7 +230,7 @@ func (w *storm) pass() {
 	launchOne := func(node string) (*saga.Coordinator, func()) {
 		w.faults.Store(false)
 		ctx, stop := context.WithCancel(context.Background())
-		c, ended := launch(w.t, ctx, w.log, saga.Config{Node: node, Shared: w.seed%3 == 0, MaxRuns: 6, CacheRuns: 2, SnapshotEvery: 10, CheckpointEvery: 50, ShutdownTimeout: time.Hour}, all...)
+		c, ended := launch(w.t, ctx, w.log, saga.Config{Node: node, Shared: w.seed%3 == 0, NodeTimeout: time.Minute, MaxRuns: 6, CacheRuns: 2, SnapshotEvery: 10, CheckpointEvery: 50, ShutdownTimeout: time.Hour}, all...)
 		w.faults.Store(!w.calm.Load())
 		return c, func() { stop(); require.NoError(w.t, <-ended) }
 	}

@@ -25,11 +25,13 @@ type wakeups struct {
 }
 
 type wakeup struct {
-	run   domain.RunID
-	due   time.Time
-	wake  domain.Wake
-	at    int64 // the revision that says so
-	index int   // in the heap, -1 if not on it
+	run  domain.RunID
+	due  time.Time
+	wake domain.Wake
+	at   int64 // the revision that says so
+	// tended is the node in whose hands the run was when it was last chosen.
+	tended string
+	index  int // in the heap, -1 if not on it
 }
 
 func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
@@ -190,13 +192,15 @@ func (w *wakeups) len() int {
 	return len(w.entries)
 }
 
-// choose returns the unfinished runs that f accepts, in no order. f is called under the lock.
-func (w *wakeups) choose(f func(domain.RunID, domain.Wake) bool) []domain.RunID {
+// choose returns the unfinished runs that f accepts, in no order; again means that the run was chosen before and is
+// in the same hands. f is called under the lock.
+func (w *wakeups) choose(f func(run domain.RunID, wake domain.Wake, again bool) bool) []domain.RunID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var ids []domain.RunID
 	for id, e := range w.entries {
-		if f(id, e.wake) {
+		if f(id, e.wake, e.tended == e.wake.Node) {
+			e.tended = e.wake.Node
 			ids = append(ids, id)
 		}
 	}
