@@ -268,3 +268,23 @@ func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 }
+
+// TestRunOfANewerProgramTakesNoPlace: in a rolling deployment a newer program writes to a run that is under way here.
+func TestRunOfANewerProgramTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
+		parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, child, in.In) })
+		c := begin(t, r.plain, saga.Config{MaxRuns: 1}, parent)
+		run := start(t, c, parent, "")
+		sleepABit()
+		require.Equal(t, 1, c.ActiveRuns())
+		last := domain.Expected(len(r.facts(run.ID)) - 1)
+		_, err := r.plain.Append(t.Context(), domain.RunStream(run.ID), last, domain.NewEvent{ID: uuid.New(), Type: "step.teleported.v1", Data: []byte(`{}`), Metadata: []byte(`{}`)})
+		require.NoError(t, err)
+		require.NoError(t, c.Signal(t.Context(), domain.ChildRunID(run.ID, "child"), "go", "x"))
+		sleepABit()
+		require.Zero(t, c.ActiveRuns())
+	})
+}

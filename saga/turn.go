@@ -52,6 +52,7 @@ func (a *actor) turn(batch []*request) {
 func (a *actor) lookAgain(isStart bool, err error) {
 	due := a.c.cfg.Now().Add(overdueDelay)
 	if unknown := (*domain.UnknownEventError)(nil); errors.As(err, &unknown) {
+		a.leavePlace()
 		return
 	}
 	if !isStart {
