@@ -161,12 +161,20 @@ func (a *actor) settled(batch []*request) {
 		}
 	}
 	w := a.wake()
-	if a.admitted && (!w.Busy || w.State.Ended()) {
-		a.admitted = false
-		<-a.c.admitted
+	heldUp := (a.state.Paused || a.state.Blocked != "") && !a.state.InHands()
+	if !w.Busy || w.State.Ended() || heldUp {
+		a.leavePlace()
 	}
 	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.progressed)
 	a.c.snapshotIfDue(a)
+}
+
+// leavePlace gives back the run's place among [Config.MaxRuns], if it has one.
+func (a *actor) leavePlace() {
+	if a.admitted {
+		a.admitted = false
+		<-a.c.admitted
+	}
 }
 
 // wake says when the run next needs attention, and in whose hands it is.

@@ -37,7 +37,8 @@ type Alert struct {
 // AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order,
 // again after an error or a crash; a sink drops repeats by Alert.ID.
 type AlertSink interface {
-	// Alert returns nil when the alert was taken. It is not called concurrently.
+	// Alert returns nil when the alert was taken. It is not called concurrently. A sink that takes nothing keeps
+	// no alert from the others.
 	Alert(ctx context.Context, a Alert) error
 }
 

@@ -19,32 +19,44 @@ const alertCheckpointType = "atone.alert_checkpoint.v1"
 
 type alertCheckpoint struct {
 	Position domain.Position `json:"position"`
+	// Sink is the name of the sink that was told, see [Coordinator.startAlerts].
+	Sink string `json:"sink"`
 }
 
-// startAlerts follows the log from where alerts were last told and tells the sinks.
+// startAlerts follows the log for each sink, from where it was last told: one that takes nothing does not keep
+// alerts from the others. A sink is known by its type, and by its number where there are several of one type.
 func (c *Coordinator) startAlerts() {
-	if len(c.cfg.Alerts) == 0 {
-		return
-	}
-	c.goBackground(func(ctx context.Context) {
-		for delay := time.Second; ctx.Err() == nil; delay = min(2*delay, time.Minute) {
-			err := (&alertRunner{c: c, starts: make(map[domain.RunID]*domain.RunStarted)}).run(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			c.logger.Error("alerts interrupted, going on", "in", delay, "error", err)
-			select {
-			case <-time.After(delay):
-			case <-ctx.Done():
-			}
+	named := make(map[string]int)
+	for _, sink := range c.cfg.Alerts {
+		name := fmt.Sprintf("%T", sink)
+		if named[name]++; named[name] > 1 {
+			name = fmt.Sprint(name, " ", named[name])
 		}
-	})
+		c.goBackground(func(ctx context.Context) { c.alert(ctx, sink, name) })
+	}
 }
 
-// alertRunner turns events into alerts. Its position in the log is saved after they were
+// alert tells one sink until ctx ends.
+func (c *Coordinator) alert(ctx context.Context, sink AlertSink, name string) {
+	for delay := time.Second; ctx.Err() == nil; delay = min(2*delay, time.Minute) {
+		err := (&alertRunner{c: c, sink: sink, name: name, starts: make(map[domain.RunID]*domain.RunStarted)}).run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		c.logger.Error("alerts interrupted, going on", "sink", name, "in", delay, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// alertRunner turns events into alerts for one sink. Its position in the log is saved after they were
 // told, so that each is told at least once.
 type alertRunner struct {
-	c *Coordinator
+	c    *Coordinator
+	sink AlertSink
+	name string
 	// starts holds the runs that have not ended, to name their saga and find the slow ones.
 	starts map[domain.RunID]*domain.RunStarted
 	slow   []slowRun // in the order of their starts, which is not that of their times
@@ -117,7 +129,9 @@ func (r *alertRunner) load(ctx context.Context) (domain.Position, error) {
 		if err := json.Unmarshal(e.Data, &p); err != nil {
 			return 0, fmt.Errorf("read %s: %w", alertStream, err)
 		}
-		return p.Position, nil
+		if p.Sink == r.name {
+			return p.Position, nil
+		}
 	}
 	return 0, nil
 }
@@ -132,7 +146,7 @@ func (r *alertRunner) save(ctx context.Context) {
 			p = s.started - 1
 		}
 	}
-	data, err := json.Marshal(alertCheckpoint{Position: p})
+	data, err := json.Marshal(alertCheckpoint{Position: p, Sink: r.name})
 	if err == nil {
 		_, err = r.c.log.Append(ctx, alertStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: alertCheckpointType, Data: data})
 	}
@@ -233,26 +247,23 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 	return nil
 }
 
-// tell gives an alert to every sink, again and again until each has taken it.
+// tell gives an alert to the sink, again and again until it has taken it.
 func (r *alertRunner) tell(ctx context.Context, a Alert) error {
 	if s := r.starts[a.Run]; s != nil {
 		a.Saga, a.Version = s.Saga, s.Version
 	} else if v, err := r.c.Describe(ctx, a.Run); err == nil {
 		a.Saga, a.Version = v.Saga, v.Version
 	}
-	for _, sink := range r.c.cfg.Alerts {
-		for delay := time.Second; ; delay = min(2*delay, time.Minute) {
-			err := sink.Alert(ctx, a)
-			if err == nil {
-				break
-			}
-			r.c.logger.Warn("alert not taken, trying again", "alert", a.ID, "sink", fmt.Sprintf("%T", sink), "in", delay, "error", err)
-			select {
-			case <-time.After(delay):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
+		err := r.sink.Alert(ctx, a)
+		if err == nil {
+			return nil
+		}
+		r.c.logger.Warn("alert not taken, trying again", "alert", a.ID, "sink", r.name, "in", delay, "error", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return nil
 }

@@ -150,11 +150,7 @@ func (t *turnState) perform(events []decided) {
 				}
 			})
 		case *domain.RunAbandoned:
-			for id, s := range a.held {
-				a.c.worker.cancel(id, ErrRunTurnedBack)
-				s.release()
-			}
-			clear(a.held)
+			a.leaveAttempts()
 			a.tellParent()
 		case *domain.ChildStarted:
 			a.c.startChild(a.childOf(e.Step))
@@ -163,6 +159,21 @@ func (t *turnState) perform(events []decided) {
 		case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled:
 			a.tellParent()
 		}
+	}
+}
+
+// leaveAttempts gives back the slots of an abandoned run's attempts and cancels its dos. Undos end by themselves (rule
+// 12), and failure handlers go on.
+func (a *actor) leaveAttempts() {
+	for id, s := range a.held {
+		if id.dir == domain.Handler {
+			continue
+		}
+		if id.dir == domain.Do {
+			a.c.worker.cancel(id, ErrRunTurnedBack)
+		}
+		delete(a.held, id)
+		s.release()
 	}
 }
 
@@ -191,7 +202,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
 	}
 	if e.Direction == domain.Undo {
-		t.Output, t.InDoubt, t.Cause, t.Details = st.Output, st.InDoubt, a.state.Cause, st.Undo.Details
+		t.Output, t.InDoubt, t.Cause, t.Details = st.Output, st.InDoubt, a.state.UndoCause(st), st.Undo.Details
 		if len(t.Output) == 0 {
 			t.Output = st.Late
 		}

@@ -205,11 +205,11 @@ func (cl *cluster) sweep(ctx context.Context) {
 			return
 		}
 		died := cl.bury()
-		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake) bool {
+		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake, again bool) bool {
 			switch {
 			case !w.Busy || w.Node == "":
 				return false
-			case w.Node == cl.c.incarnation:
+			case w.Node == cl.c.incarnation || again:
 				return died // the dead may have ended a child run and told nobody
 			}
 			since, dead := cl.deadFor(w.Node)

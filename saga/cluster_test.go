@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -271,4 +272,46 @@ func TestRunThatOneNodeCannotDoIsDoneByAnother(t *testing.T) {
 			require.Equal(t, 2, n)
 		})
 	}
+}
+
+// countsReads counts the reads of one stream.
+type countsReads struct {
+	domain.Log
+	stream atomic.Value
+	reads  atomic.Int32
+}
+
+func (l *countsReads) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
+	if stream == l.stream.Load() {
+		l.reads.Add(1)
+	}
+	return l.Log.ReadStream(ctx, stream, from)
+}
+
+// TestRunOfADeadNodeIsLookedAfterOnce: a paused run that another node had in its hands is read when that is gone, and not
+// again and again from then on.
+func TestRunOfADeadNodeIsLookedAfterOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		s := saga.Define("pauses", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.Await[string](f, "go")
+			return saga.Do(f, r.act("a"), in.In)
+		})
+		ctx, stop := context.WithCancel(context.Background())
+		one, ended := launch(t, ctx, r.plain, saga.Config{Node: "one", Shared: true}, s)
+		run := start(t, one, s, "")
+		require.NoError(t, one.Pause(t.Context(), run.ID, "wait"))
+		require.NoError(t, one.Signal(t.Context(), run.ID, "go", "x"))
+		log := &countsReads{Log: r.plain}
+		log.stream.Store(domain.RunStream(run.ID))
+		two := begin(t, log, saga.Config{Node: "two", Shared: true, CacheRuns: 1}, s)
+		stop()
+		require.NoError(t, <-ended)
+		time.Sleep(time.Hour)
+		require.LessOrEqual(t, log.reads.Load(), int32(3))
+		require.NoError(t, two.Resume(t.Context(), run.ID, "go on"))
+		_, err := two.Wait(t.Context(), run.ID)
+		require.NoError(t, err)
+	})
 }

@@ -14,7 +14,7 @@ import (
 
 // isRefusal reports whether the error says that an intent does not fit the run's state.
 func isRefusal(err error) bool {
-	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
+	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNoAttempt, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
 		if errors.Is(err, r) {
 			return true
 		}
@@ -22,8 +22,11 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// operate has a person's intent decided.
-func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, in machine.Intent) error {
+// operate has a person's intent decided. Their words are kept in many of the run's events, and must fit them all.
+func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, words string, in machine.Intent) error {
+	if len(words) > maxMessage {
+		return fmt.Errorf("%w: %s run %s: %d bytes of text; at most %d fit", ErrBadInput, what, id, len(words), maxMessage)
+	}
 	if err := c.awaitReady(ctx); err != nil {
 		return err
 	}
@@ -38,29 +41,29 @@ func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID,
 // irreversible attempt is in flight the cancel waits for its outcome. Errors: [ErrEnded], [ErrPastPivot],
 // [ErrTurnedBack], [ErrNotFound].
 func (c *Coordinator) Cancel(ctx context.Context, id domain.RunID, reason string) error {
-	return c.operate(ctx, "cancel", id, machine.Cancel{Reason: reason})
+	return c.operate(ctx, "cancel", id, reason, machine.Cancel{Reason: reason})
 }
 
 // Pause stops the run from starting anything new. What is in flight ends as it does.
 func (c *Coordinator) Pause(ctx context.Context, id domain.RunID, reason string) error {
-	return c.operate(ctx, "pause", id, machine.Pause{Reason: reason})
+	return c.operate(ctx, "pause", id, reason, machine.Pause{Reason: reason})
 }
 
 // Resume lets a paused run go on.
 func (c *Coordinator) Resume(ctx context.Context, id domain.RunID, reason string) error {
-	return c.operate(ctx, "resume", id, machine.Resume{Reason: reason})
+	return c.operate(ctx, "resume", id, reason, machine.Resume{Reason: reason})
 }
 
 // Retry gives a stuck step, or with an empty step every stuck one, a new set of attempts. Errors:
 // [ErrNotStuck], [ErrNoStep].
 func (c *Coordinator) Retry(ctx context.Context, id domain.RunID, step, reason string) error {
-	return c.operate(ctx, "retry", id, machine.Retry{Step: step, Reason: reason})
+	return c.operate(ctx, "retry", id, reason, machine.Retry{Step: step, Reason: reason})
 }
 
 // Skip settles a stuck step, or every stuck one, as having no effect; one that is stuck in its
 // undo as undone. Errors are those of Retry.
 func (c *Coordinator) Skip(ctx context.Context, id domain.RunID, step, reason string) error {
-	return c.operate(ctx, "skip step of", id, machine.Resolve{Step: step, How: domain.ResolveSkip, Reason: reason})
+	return c.operate(ctx, "skip step of", id, reason, machine.Resolve{Step: step, How: domain.ResolveSkip, Reason: reason})
 }
 
 // Substitute settles a stuck step as done with the given output. Errors are those of Retry,
@@ -85,7 +88,7 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.outType, err)
 		}
 	}
-	return c.operate(ctx, "substitute output in", id, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
+	return c.operate(ctx, "substitute output in", id, reason, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
 }
 
 // Abandon closes the run with its effects left, which are listed in its last event. A reason is
@@ -94,7 +97,7 @@ func (c *Coordinator) Abandon(ctx context.Context, id domain.RunID, reason strin
 	if reason == "" {
 		return fmt.Errorf("%w: abandoning a run needs a reason", ErrBadInput)
 	}
-	return c.operate(ctx, "abandon", id, machine.Abandon{Reason: reason})
+	return c.operate(ctx, "abandon", id, reason, machine.Abandon{Reason: reason})
 }
 
 // SignalOption adjusts a signal.
@@ -120,7 +123,7 @@ func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, 
 	for _, o := range opts {
 		o(&in)
 	}
-	return c.operate(ctx, "signal", id, in)
+	return c.operate(ctx, "signal", id, in.Name+in.ID, in)
 }
 
 // wake is called when a run's time has come.
@@ -129,6 +132,5 @@ func (c *Coordinator) wake(id domain.RunID) {
 	if err == nil || c.life.Err() != nil {
 		return
 	}
-	c.logger.Warn("run could not be woken, trying again", "run", id, "in", overdueDelay, "error", err)
-	c.wakeups.set(id, domain.Wake{State: domain.RunRunning, Due: c.cfg.Now().Add(overdueDelay)}, false)
+	c.logger.Warn("run could not be woken", "run", id, "error", err)
 }

@@ -151,11 +151,12 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	owed := c.arm(index)
 	if err := c.startFeed(ctx, index); err != nil {
 		return err
 	}
 	c.cluster.start()
-	c.goBackground(func(context.Context) { c.resume(index) })
+	c.goBackground(func(context.Context) { c.takeUpAll(owed) })
 	c.goBackground(c.runCheckpoints(index))
 	c.startAlerts()
 	return nil

@@ -88,11 +88,11 @@ func guard(path string, f func() error) (failure *domain.Failure) {
 	defer func() {
 		if p := recover(); p != nil {
 			failure = &domain.Failure{Kind: domain.FailurePermanent, Step: path, Type: "panic", Stack: string(debug.Stack()),
-				Message: fmt.Sprintf("the saga's code for this step panicked: %v", p)}
+				Message: shorten(fmt.Sprintf("the saga's code for this step panicked: %v", p))}
 		}
 	}()
 	if err := f(); err != nil {
-		return &domain.Failure{Kind: domain.FailurePermanent, Step: path, Message: "the saga's code for this step failed: " + err.Error(), Type: errorType(err)}
+		return &domain.Failure{Kind: domain.FailurePermanent, Step: path, Message: shorten("the saga's code for this step failed: " + err.Error()), Type: errorType(err)}
 	}
 	return nil
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
@@ -167,6 +170,31 @@ func TestAlertsAreToldAtLeastOnce(t *testing.T) {
 	})
 }
 
+// deadSink takes nothing, ever.
+type deadSink struct{}
+
+func (deadSink) Alert(context.Context, saga.Alert) error { return errModel }
+
+// TestADeadSinkKeepsNoAlertFromTheOthers: when the pager is down, the log still tells.
+func TestADeadSinkKeepsNoAlertFromTheOthers(t *testing.T) {
+	onEveryLog(t, func(r *rig) {
+		s := chain("fails", r.act("a"))
+		first, second := &sink{}, &sink{}
+		c := r.begin(saga.Config{Alerts: []saga.AlertSink{first, deadSink{}, second}}, s)
+		for range 3 {
+			r.fails("a", saga.Permanent(errModel))
+			_, err := finished(r.t, start(r.t, c, s, ""))
+			require.ErrorAs(r.t, err, new(*saga.Compensated))
+		}
+		sleepABit()
+		for _, to := range []*sink{first, second} {
+			to.mu.Lock()
+			require.Len(r.t, to.taken, 3)
+			to.mu.Unlock()
+		}
+	})
+}
+
 // TestTwoCoordinatorsOnOneLog lets two share a log and work on the same runs: whoever loses the race for a
 // revision decides again, and nothing is lost or done twice beyond its key.
 func TestTwoCoordinatorsOnOneLog(t *testing.T) {
@@ -203,5 +231,60 @@ func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 				require.NoError(r.t, err)
 			}
 		}
+	})
+}
+
+// TestRunOfANewerProgramKeepsNobodyFromStarting rolls a deployment back: the newer program left an event in a run's
+// stream that this one does not know. The run waits, and all others go on.
+func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		s := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			return saga.AwaitEvent[string](f, "order.paid", in.In)
+		})
+		ctx, stop := context.WithCancel(context.Background())
+		c, ended := launch(t, ctx, r.plain, saga.Config{}, s)
+		newer, other := start(t, c, s, "newer"), start(t, c, s, "other")
+		sleepABit()
+		stop()
+		require.NoError(t, <-ended)
+		last := domain.Expected(len(r.facts(newer.ID)) - 1)
+		_, err := r.plain.Append(t.Context(), domain.RunStream(newer.ID), last, domain.NewEvent{ID: uuid.New(), Type: "step.teleported.v1", Data: []byte(`{}`),
+			Metadata: []byte(`{"wake":{"state":"running","busy":true,"events":true}}`)})
+		require.NoError(t, err)
+		ctx, stop = context.WithCancel(context.Background())
+		defer stop()
+		c, ended = launch(t, ctx, r.plain, saga.Config{}, s)
+		_, err = c.EmitEvent(t.Context(), "shop", "order.paid", []byte(`"yes"`), saga.EmitOptions{Correlation: "other"})
+		require.NoError(t, err)
+		out, err := finished(t, saga.RunOf[string](c, other.ID))
+		require.NoError(t, err)
+		require.Equal(t, "yes", out)
+		var unknown *domain.UnknownEventError
+		_, err = c.Describe(t.Context(), newer.ID)
+		require.ErrorAs(t, err, &unknown)
+		stop()
+		require.NoError(t, <-ended)
+	})
+}
+
+// TestRunOfANewerProgramTakesNoPlace: in a rolling deployment a newer program writes to a run that is under way here.
+func TestRunOfANewerProgramTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
+		parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, child, in.In) })
+		c := begin(t, r.plain, saga.Config{MaxRuns: 1}, parent)
+		run := start(t, c, parent, "")
+		sleepABit()
+		require.Equal(t, 1, c.ActiveRuns())
+		last := domain.Expected(len(r.facts(run.ID)) - 1)
+		_, err := r.plain.Append(t.Context(), domain.RunStream(run.ID), last, domain.NewEvent{ID: uuid.New(), Type: "step.teleported.v1", Data: []byte(`{}`), Metadata: []byte(`{}`)})
+		require.NoError(t, err)
+		require.NoError(t, c.Signal(t.Context(), domain.ChildRunID(run.ID, "child"), "go", "x"))
+		sleepABit()
+		require.Zero(t, c.ActiveRuns())
 	})
 }

@@ -107,7 +107,10 @@ func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
 	}
 	for id, w := range u.runs {
 		if w.Events {
-			if err := f.index(ctx, id); err != nil {
+			unknown := (*domain.UnknownEventError)(nil)
+			if err := f.index(ctx, id); errors.As(err, &unknown) {
+				c.logger.Error("run waits for a program that knows its events", "run", id, "error", err)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -303,11 +306,16 @@ func (f *feed) take(ctx context.Context, e *domain.Recorded) (mattered bool, err
 	}
 	ev := eventOf(e)
 	for _, t := range f.c.triggers {
-		if t.matches(&ev) && ev.Position > f.since[triggerInterest(t)] {
+		matches, err := f.matches(t, &ev)
+		if err == nil && matches && ev.Position > f.since[triggerInterest(t)] {
 			mattered = true
-			if err := f.start(ctx, t, &ev); err != nil {
-				return true, err
-			}
+			err = f.start(ctx, t, &ev)
+		}
+		if errors.Is(err, ErrBadInput) {
+			err = f.passOver(ctx, t, &ev, err)
+		}
+		if err != nil {
+			return true, err
 		}
 	}
 	if f.awaited[ev.Type] {
@@ -325,8 +333,16 @@ func eventOf(e *domain.Recorded) Event {
 		CausationID: m.CausationID, Position: e.Position, Created: e.Created}
 }
 
-// start starts the run that an event asks for. One that can't be started for what the event holds is
-// recorded and passed over.
+// matches asks the trigger whether it wants the event. A panic of its code is an [ErrBadInput].
+func (f *feed) matches(t AnyTrigger, e *Event) (matches bool, err error) {
+	if failure := guard("", func() error { matches = t.matches(e); return nil }); failure != nil {
+		return false, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
+	}
+	return matches, nil
+}
+
+// start starts the run that an event asks for. Where that can't be for what the event holds, the error is an
+// [ErrBadInput].
 func (f *feed) start(ctx context.Context, t AnyTrigger, e *Event) error {
 	name, version := t.sagaOf().SagaName()
 	raw, err := f.inputFor(t, e)
@@ -340,9 +356,12 @@ func (f *feed) start(ctx context.Context, t AnyTrigger, e *Event) error {
 	if errors.Is(err, ErrKeyConflict) {
 		return nil // the run exists; the trigger's code has changed since
 	}
-	if err == nil || !errors.Is(err, ErrBadInput) {
-		return err
-	}
+	return err
+}
+
+// passOver records that an event can't start its run.
+func (f *feed) passOver(ctx context.Context, t AnyTrigger, e *Event, err error) error {
+	name, _ := t.sagaOf().SagaName()
 	f.c.logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", name, "error", err)
 	data, jsonErr := json.Marshal(triggerFailed{Stream: e.Stream, Event: e.ID, Type: e.Type, Saga: name, Error: err.Error()})
 	if jsonErr != nil {

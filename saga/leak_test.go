@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,7 +97,10 @@ func TestRunReturnsWithWorkInFlight(t *testing.T) {
 // launch runs a coordinator until ctx ends, and returns what Run does.
 func launch(t testing.TB, ctx context.Context, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga) (*saga.Coordinator, <-chan error) {
 	t.Helper()
-	cfg.Log, cfg.Logger = log, slog.New(slog.DiscardHandler)
+	cfg.Log = log
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	c, err := saga.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, c.Register(sagas...))
@@ -134,6 +139,50 @@ func TestRunReturnsThoughAHandlerIsDeaf(t *testing.T) {
 		t.Error("Run waits for a handler for ever")
 	}
 	close(goOn)
+}
+
+// readsFailOnce is a log whose next read of a stream fails.
+type readsFailOnce struct {
+	domain.Log
+	fail atomic.Bool
+}
+
+func (l *readsFailOnce) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
+	if l.fail.CompareAndSwap(true, false) {
+		return func(yield func(domain.Recorded, error) bool) { yield(domain.Recorded{}, errModel) }
+	}
+	return l.Log.ReadStream(ctx, stream, from)
+}
+
+// TestOutcomeOfTheLastMomentIsRecorded stops a coordinator while a do is under way that was given up and undone. It
+// succeeds, and the log fails to tell its run just then: the success is recorded all the same, and undone.
+func TestOutcomeOfTheLastMomentIsRecorded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		log := &readsFailOnce{Log: r.plain}
+		a := r.act("a")
+		goOn := make(chan struct{})
+		a.Timeout, a.Retry = time.Second, saga.Retry{MaxAttempts: 1}
+		inner := a.Do
+		a.Do = func(ctx context.Context, in string) (string, error) { <-goOn; return inner(ctx, in) }
+		s := chain("late", a)
+		ctx, stop := context.WithCancel(context.Background())
+		c, ended := launch(t, ctx, log, saga.Config{}, s)
+		run := start(t, c, s, "")
+		_, err := finished(t, run)
+		require.ErrorAs(t, err, new(*saga.Compensated))
+		stop()
+		synctest.Wait()
+		log.fail.Store(true)
+		close(goOn)
+		require.NoError(t, <-ended)
+		require.False(t, log.fail.Load())
+		require.Equal(t, []string{"attempt.late.v1"}, r.events(run.ID, "attempt.late"))
+		begin(t, log, saga.Config{}, s)
+		sleepABit()
+		require.Equal(t, []string{"undo a", "a", "undo a"}, r.called())
+	})
 }
 
 // TestStopUnderFire stops a coordinator while callers start, signal, cancel and wait.

@@ -109,6 +109,41 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 	require.ErrorIs(t, err, saga.ErrBadInput)
 }
 
+// TestBulkDoesWhateverIsAsked goes through the acts that one run after another can take.
+func TestBulkDoesWhateverIsAsked(t *testing.T) {
+	t.Parallel()
+	ctx, log, s := t.Context(), memlog.New(), waitsForGo()
+	c := begin(t, log, saga.Config{}, s)
+	run := start(t, c, s, order{"bad"})
+	_, err := run.Wait(ctx)
+	require.ErrorAs(t, err, new(*saga.Stuck))
+	incident := func() string {
+		v, err := c.Describe(ctx, run.ID)
+		require.NoError(t, err)
+		return v.Steps[0].Incident
+	}
+	bulk := func(act saga.BulkAct) saga.BulkReport {
+		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: saga.RunFilter{Runs: []domain.RunID{run.ID}}, Reason: "all of them"})
+		require.NoError(t, err)
+		return report
+	}
+	first := incident()
+	require.Equal(t, 1, bulk(saga.BulkRetry).Done)
+	require.Eventually(t, func() bool { i := incident(); return i != "" && i != first }, time.Minute, time.Millisecond, "it fails again")
+	require.Equal(t, 1, bulk(saga.BulkPause).Done)
+	v, err := c.Describe(ctx, run.ID)
+	require.NoError(t, err)
+	require.Equal(t, "all of them", v.Paused)
+	require.Equal(t, 1, bulk(saga.BulkResume).Done)
+	require.Equal(t, 1, bulk(saga.BulkSkip).Done)
+	settled(t, log, run.ID, "await.opened.v1")
+	require.Zero(t, bulk(saga.BulkSkip).Matched, "it is not stuck any more")
+	require.Equal(t, 1, bulk(saga.BulkAbandon).Done)
+	_, err = run.Wait(ctx)
+	require.ErrorAs(t, err, new(*saga.Abandoned))
+	require.Zero(t, bulk(saga.BulkCancel).Matched, "it has ended")
+}
+
 func TestAnEmittedEventIsOneByItsID(t *testing.T) {
 	t.Parallel()
 	ctx, log := saga.WithActor(t.Context(), "shop"), memlog.New()

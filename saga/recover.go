@@ -171,21 +171,21 @@ func (c *Coordinator) runCheckpoints(u *unfinished) func(context.Context) {
 	}
 }
 
-// resume arms the timers of the unfinished runs and takes up those that owe something. Each is
-// loaded, gets on, and may be evicted again: memory does not grow with their number.
-func (c *Coordinator) resume(u *unfinished) {
-	ids := make([]domain.RunID, 0, len(u.runs))
+// arm arms the timers of the unfinished runs and returns those that owe something. It is done before anybody is
+// let in, whose word would be newer than the list's.
+func (c *Coordinator) arm(u *unfinished) (owed []domain.RunID) {
 	for id, w := range u.runs {
 		if w.Busy && !c.inOtherHands(w.Node) {
 			w.Due = time.Time{}
-			ids = append(ids, id)
+			owed = append(owed, id)
 		}
 		c.wakeups.set(id, w, true)
 	}
-	c.takeUpAll(ids)
+	return owed
 }
 
-// takeUpAll goes on with runs, a few at once.
+// takeUpAll goes on with runs, a few at once. Each is loaded, gets on, and may be evicted again: memory
+// does not grow with their number.
 func (c *Coordinator) takeUpAll(ids []domain.RunID) {
 	next := make(chan domain.RunID)
 	var all sync.WaitGroup

@@ -43,7 +43,7 @@ func (t *runTable) get(c *Coordinator, id domain.RunID) *actor {
 }
 
 // peek returns the run's actor if it is in memory; active means that it does not only rest there:
-// somebody waits for the run, or attempts of it are in flight here.
+// somebody waits for the run, it holds a place among [Config.MaxRuns], or attempts of it are in flight here.
 func (t *runTable) peek(id domain.RunID) (a *actor, active bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *runTable) rest(a *actor) {
 		t.resting.Remove(a.resting)
 		a.resting = nil
 	}
-	if len(a.waiters) > 0 || len(a.held) > 0 {
+	if len(a.waiters) > 0 || len(a.held) > 0 || a.admitted { // its place is given back here, or nowhere
 		return
 	}
 	if a.state == nil || a.state.End != "" && a.state.Quiet() {

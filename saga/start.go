@@ -134,6 +134,11 @@ func (o *startOptions) check() error {
 	if len(o.key) > 500 {
 		errs = append(errs, fmt.Errorf("the key is %d bytes; at most 500 fit", len(o.key)))
 	}
+	for what, text := range map[string]string{"traceparent": o.trace, "correlation id": o.correlation, "causation id": o.causation} {
+		if len(text) > 500 {
+			errs = append(errs, fmt.Errorf("the %s is %d bytes; at most 500 fit", what, len(text)))
+		}
+	}
 	size := 0
 	for k, v := range o.labels {
 		size += len(k) + len(v)
@@ -201,13 +206,13 @@ func (c *Coordinator) leaveIfFailed(req *request) {
 	}
 }
 
-// startTime returns the time for a start: now, or a little later, and never the same twice. Two
+// startTime returns the time for a start: now, or a little later, and never the same twice in a row. Two
 // starts of one run at one instant would be the same bytes, so that the log would take the second
-// for a repeat of the first, and both would perform what they ask for.
+// for a repeat of the first, and both would perform what they ask for. A clock that was set back is followed.
 func (c *Coordinator) startTime(now time.Time) time.Time {
 	for {
 		last, n := c.lastStart.Load(), now.UnixNano()
-		if n <= last {
+		if n <= last && last-n < int64(time.Second) {
 			now, n = now.Add(time.Duration(last+1-n)), last+1
 		}
 		if c.lastStart.CompareAndSwap(last, n) {

@@ -34,15 +34,32 @@ func (a *actor) turn(batch []*request) {
 				continue
 			}
 		}
-		if batch[0].start != nil {
-			a.admitted = false
-		}
 		for _, r := range batch {
 			r.err = err
 		}
+		a.lookAgain(batch[0].start != nil, err)
 		return
 	}
+	if first := batch[0]; first.start != nil {
+		a.admitted = first.admitted
+	}
 	a.settled(batch)
+}
+
+// lookAgain has the run looked at a little later, because its turn failed: what it owed, and whose turn that was,
+// nobody else may know. Of a start only a part that was written counts; the rest is its caller's to repeat. A run with
+// events that this program does not know waits for another one.
+func (a *actor) lookAgain(isStart bool, err error) {
+	due := a.c.cfg.Now().Add(overdueDelay)
+	if unknown := (*domain.UnknownEventError)(nil); errors.As(err, &unknown) {
+		a.leavePlace()
+		return
+	}
+	if !isStart {
+		a.c.wakeups.again(a.id, due)
+	} else if a.progressed {
+		a.c.wakeups.set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: due}, false)
+	}
 }
 
 // attemptTurn loads the run if need be, decides, appends, and performs what is owed. The error
@@ -73,7 +90,6 @@ func (a *actor) attemptTurn(batch []*request) error {
 	if first.start != nil {
 		t.now = a.c.startTime(t.now)
 		t.add(first.start)
-		a.admitted = first.admitted
 	}
 	if !cached && first.start == nil && a.c.cfg.OnDemand && !a.c.cfg.Shared {
 		t.ctx = requestContext{actor: a.c.cfg.Node}

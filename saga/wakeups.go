@@ -25,11 +25,13 @@ type wakeups struct {
 }
 
 type wakeup struct {
-	run   domain.RunID
-	due   time.Time
-	wake  domain.Wake
-	at    int64 // the revision that says so
-	index int   // in the heap, -1 if not on it
+	run  domain.RunID
+	due  time.Time
+	wake domain.Wake
+	at   int64 // the revision that says so
+	// tended is the node in whose hands the run was when it was last chosen.
+	tended string
+	index  int // in the heap, -1 if not on it
 }
 
 func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
@@ -92,10 +94,24 @@ func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed
 	if e.index >= 0 && !wake.Due.Before(e.due) {
 		return
 	}
-	e.due = wake.Due
-	if now := w.now(); !progressed && !e.due.After(now) {
-		e.due = now.Add(overdueDelay)
+	if now := w.now(); !progressed && !wake.Due.After(now) {
+		wake.Due = now.Add(overdueDelay)
 	}
+	w.schedule(e, wake.Due)
+}
+
+// again has an unfinished run woken at that time, unless it is woken sooner anyway.
+func (w *wakeups) again(run domain.RunID, due time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entries[run]; e != nil && (e.index < 0 || due.Before(e.due)) {
+		w.schedule(e, due)
+	}
+}
+
+// schedule puts a run on the heap, or moves it there. Callers hold mu.
+func (w *wakeups) schedule(e *wakeup, due time.Time) {
+	e.due = due
 	if e.index < 0 {
 		heap.Push(&w.heap, e)
 	} else {
@@ -115,12 +131,16 @@ func (w *wakeups) remove(e *wakeup) {
 	}
 }
 
+// maxNap bounds how long the timers are asleep, so that a clock that is set, or a machine that was
+// suspended, makes nothing later than by this.
+const maxNap = time.Minute
+
 // wakeWidth is how many runs are woken at once.
 const wakeWidth = 256
 
 // run wakes runs when they are due, until ctx ends.
 func (w *wakeups) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(maxNap)
 	defer timer.Stop()
 	width := make(chan struct{}, wakeWidth)
 	var all sync.WaitGroup
@@ -150,7 +170,7 @@ func (w *wakeups) run(ctx context.Context) {
 	}
 }
 
-// take removes what is due from the heap and returns it with the time until the next.
+// take removes what is due from the heap and returns it with the time until the next look.
 func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,12 +178,12 @@ func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 	for len(w.heap) > 0 {
 		e := w.heap[0]
 		if e.due.After(now) {
-			return due, e.due.Sub(now)
+			return due, min(e.due.Sub(now), maxNap)
 		}
 		heap.Pop(&w.heap)
 		due = append(due, e.run)
 	}
-	return due, time.Hour
+	return due, maxNap
 }
 
 func (w *wakeups) len() int {
@@ -172,13 +192,15 @@ func (w *wakeups) len() int {
 	return len(w.entries)
 }
 
-// choose returns the unfinished runs that f accepts, in no order. f is called under the lock.
-func (w *wakeups) choose(f func(domain.RunID, domain.Wake) bool) []domain.RunID {
+// choose returns the unfinished runs that f accepts, in no order; again means that the run was chosen before and is
+// in the same hands. f is called under the lock.
+func (w *wakeups) choose(f func(run domain.RunID, wake domain.Wake, again bool) bool) []domain.RunID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var ids []domain.RunID
 	for id, e := range w.entries {
-		if f(id, e.wake) {
+		if f(id, e.wake, e.tended == e.wake.Node) {
+			e.tended = e.wake.Node
 			ids = append(ids, id)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,8 +30,8 @@ type Worker struct {
 	mu      sync.Mutex
 	running map[attemptID]context.CancelCauseFunc
 	closing bool
-	// stopping is closed when the worker stops.
-	stopping chan struct{}
+	// drained is closed when a worker that stops waits for outcomes no longer.
+	drained chan struct{}
 	// handling counts the attempts under way, until their outcomes are delivered.
 	handling sync.WaitGroup
 	// around is called with every finished attempt, for metrics and traces; may be nil.
@@ -62,7 +63,7 @@ type Observer interface {
 }
 
 func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), stopping: make(chan struct{})}
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), drained: make(chan struct{})}
 }
 
 // addTo adds the worker's handlers to a router.
@@ -114,7 +115,7 @@ func (w *Worker) deliver(ctx context.Context, r *report) error {
 		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "in", delay, "error", err)
 		select {
 		case <-time.After(delay):
-		case <-w.stopping:
+		case <-w.drained:
 			return err
 		}
 	}
@@ -162,13 +163,11 @@ func (w *Worker) cancel(id attemptID, cause error) {
 }
 
 // drain refuses new attempts, ends the contexts of the do attempts and waits for all handlers to
-// return and for their outcomes to be durable, or for ctx.
+// return and for their outcomes to be durable, or for ctx. It is called once.
 func (w *Worker) drain(ctx context.Context) {
+	defer close(w.drained)
 	w.mu.Lock()
-	if !w.closing {
-		w.closing = true
-		close(w.stopping)
-	}
+	w.closing = true
 	for id, c := range w.running {
 		if id.dir == domain.Do {
 			c(ErrShutdown)
@@ -196,7 +195,7 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 		if p := recover(); p != nil {
 			r.Output, r.Emitted = nil, nil
 			// Unlike an error, a panic does not say that nothing was done: the effect is in doubt.
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: fmt.Sprintf("panic: %v", p), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten(fmt.Sprintf("panic: %v", p)), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
 			}
@@ -245,7 +244,7 @@ const maxTogether = domain.MaxAppendSize - 64<<10
 
 // failureOf describes an error that a handler returned.
 func failureOf(err error, step string, permanent bool) *domain.Failure {
-	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: err.Error(), Type: errorType(err)}
+	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: shorten(err.Error()), Type: errorType(err)}
 	var v *verdictError
 	for e := err; errors.As(e, &v); e = v.err {
 		permanent = permanent || v.permanent
@@ -264,14 +263,19 @@ func failureOf(err error, step string, permanent bool) *domain.Failure {
 	if errors.Is(err, context.Canceled) {
 		f.InDoubt = true
 	}
-	if len(f.Message) > maxMessage {
-		f.Message = f.Message[:maxMessage] + "…"
-	}
 	return f
 }
 
-// maxMessage bounds the text of an error in an event, in bytes.
+// maxMessage bounds the text of an error, or of a person's reason, in an event, in bytes.
 const maxMessage = 16 << 10
+
+// shorten cuts a message that would not fit an event.
+func shorten(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+}
 
 // errorType returns the type of the innermost error that says something about itself.
 func errorType(err error) string {

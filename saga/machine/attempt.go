@@ -28,10 +28,17 @@ func (st *Step) direction() domain.Direction {
 
 // giveUp forgets the attempts in flight; what they report from now on is late.
 func (st *Step) giveUp() {
-	if st.Do.Running {
-		st.gaveUp = append(st.gaveUp, st.Do.N)
+	for _, t := range [...]*Tries{&st.Do, &st.Undo} {
+		if t.Running {
+			t.GaveUp = append(t.GaveUp, t.N)
+		}
 	}
 	st.Do.Running, st.Undo.Running, st.Probe.Running = false, false, false
+}
+
+// reported notes that an attempt, which may have been given up, told its outcome.
+func (t *Tries) reported(attempt int) {
+	t.GaveUp = slices.DeleteFunc(t.GaveUp, func(n int) bool { return n == attempt })
 }
 
 func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
@@ -87,6 +94,8 @@ func (st *Step) maySucceed(dir domain.Direction) bool {
 	switch st.Phase {
 	case Running, Backoff, ProbeDue, Probing, Failed, Stuck:
 		return dir == st.direction()
+	case Ready: // granted more attempts after it was stuck
+		return dir == st.direction() && st.Do.N > 0
 	case Undoing, UndoBackoff, UndoFailed, UndoStuck:
 		return dir == domain.Undo
 	}
@@ -100,6 +109,7 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 	}
 	t := st.tries(e.Direction)
 	t.Running, t.RetryAt = false, time.Time{}
+	t.reported(e.Attempt)
 	if e.Direction == domain.Undo {
 		if st.undoAgain {
 			s.undoOnceMore(st)
@@ -108,7 +118,6 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 		s.settle(st, Undone)
 		return
 	}
-	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
 	st.Output, st.InDoubt, st.Cause = e.Output, false, nil
 	st.Probe.Running = false // a success that comes late answers what a probe in flight was to find out
 	s.succeed(st)
@@ -134,6 +143,9 @@ func (s *State) attemptFailed(e *domain.AttemptFailed) {
 	}
 	t := st.tries(e.Direction)
 	t.Running, t.Cause, t.RetryAt = false, &e.Cause, e.RetryAt
+	if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
+		t.GaveUp = append(t.GaveUp, e.Attempt)
+	}
 	if e.Direction == domain.Undo {
 		if e.RetryAt.IsZero() {
 			st.Cause = &e.Cause
@@ -143,12 +155,7 @@ func (s *State) attemptFailed(e *domain.AttemptFailed) {
 		}
 		return
 	}
-	if e.Cause.InDoubt {
-		st.InDoubt = true
-		if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
-			st.gaveUp = append(st.gaveUp, e.Attempt)
-		}
-	}
+	st.InDoubt = st.InDoubt || e.Cause.InDoubt
 	switch {
 	case e.Probe:
 		s.set(st, ProbeDue)
@@ -201,10 +208,10 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 	if st == nil {
 		return
 	}
+	st.tries(e.Direction).reported(e.Attempt)
 	if e.Direction == domain.Undo {
 		return // recorded; the attempt in flight decides
 	}
-	st.gaveUp = slices.DeleteFunc(st.gaveUp, func(n int) bool { return n == e.Attempt })
 	if e.Cause != nil && !e.Cause.InDoubt {
 		return
 	}
@@ -218,7 +225,7 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 	switch st.Phase {
 	case Undone, Untouched:
 		s.undoOnceMore(st)
-	case Undoing:
+	case Undoing, UndoBackoff, UndoFailed, UndoStuck: // the undo may yet turn out to have succeeded, before the effect came
 		st.undoAgain = true
 	}
 }
@@ -228,4 +235,15 @@ func (s *State) undoOnceMore(st *Step) {
 	st.undoAgain = false
 	st.Undo.Base = st.Undo.N
 	s.set(st, UndoDue)
+}
+
+// UndoCause returns why the step is undone: the failure of the item that it belongs to, where an each does without
+// it, else why the run turned back.
+func (s *State) UndoCause(st *Step) *domain.Failure {
+	for ; st.parent != nil; st = st.parent {
+		if st.parent.Node.Kind == domain.KindEach && st.Cause != nil {
+			return st.Cause
+		}
+	}
+	return s.Cause
 }

@@ -36,6 +36,10 @@ func (s *State) turnBack(st *Step) {
 			s.settle(st, Left) // a person did the child's work, and no run of ours can undo it
 			return
 		}
+		if st.ChildState == domain.RunIsAbandoned {
+			s.settle(st, Left) // a person closed the child with its effects
+			return
+		}
 		if st.Phase == Waiting || st.Phase == Done || st.Phase == Stuck && st.ChildState != "" && !st.ChildState.Ended() {
 			s.set(st, UndoDue)
 			return

@@ -178,7 +178,7 @@ func (s *State) effects() []string {
 				left = append(left, st.Path)
 			}
 		case domain.KindChild:
-			if st.Phase == Waiting || st.Phase == Done || st.undoOpen() {
+			if st.Phase == Waiting || st.Phase == Done || st.undoOpen() || st.ChildState == domain.RunIsAbandoned {
 				left = append(left, st.Path)
 			}
 		}

@@ -19,6 +19,8 @@ var (
 	ErrTurnedBack = errors.New("the run is already being undone")
 	// ErrNoStep means that the run has no such step (yet).
 	ErrNoStep = errors.New("no such step in the run")
+	// ErrNoAttempt means that the run has started no such attempt of the step (yet).
+	ErrNoAttempt = errors.New("no such attempt in the run")
 	// ErrNotStuck means that the step does not wait for a person.
 	ErrNotStuck = errors.New("the step is not stuck")
 	// ErrStale means that the intent was overtaken by what happened meanwhile; it is dropped.
@@ -136,7 +138,7 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 	return nil, ErrStale
 }
 
-// maxInput bounds an input that the machine puts together, in bytes, so that it fits an append.
+// maxInput bounds an input or output that the machine puts together, in bytes, so that it fits an append.
 const maxInput = 768 << 10
 
 // startEvent builds the event that starts the next attempt of a step.
@@ -258,7 +260,7 @@ func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
 type Passed struct{ Step string }
 
 func (in Passed) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	if s.Turning {
+	if s.Turning || s.Cancel != nil {
 		return nil, ErrStale
 	}
 	return s.answer(in.Step, nil, &domain.PivotPassed{Step: in.Step})
@@ -295,9 +297,13 @@ type Finish struct {
 }
 
 func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	switch {
-	case !s.finish || s.End != "":
+	if !s.finish || s.End != "" {
 		return nil, ErrStale
+	}
+	if n := len(s.root.Output); !s.Plan.Returns && n > maxInput {
+		in.Failure = &domain.Failure{Kind: domain.FailurePermanent, Message: fmt.Sprintf("the output is %d bytes; at most %d fit: have the steps return references", n, maxInput)}
+	}
+	switch {
 	case s.Turning && s.Cause != nil && s.Cause.Kind == domain.FailureCancelled:
 		return one(&domain.RunCancelled{Left: s.Left})
 	case s.Turning:
@@ -305,7 +311,7 @@ func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	case in.Failure != nil && !s.PastPivot:
 		return one(&domain.RunTurnedBack{Cause: *in.Failure})
 	case in.Failure != nil:
-		return Block{Reason: "the saga's return expression failed: " + in.Failure.Message}.decide(s, time.Time{})
+		return Block{Reason: "the saga's output can't be made: " + in.Failure.Message}.decide(s, time.Time{})
 	case s.Plan.Returns:
 		return one(&domain.RunCompleted{Output: in.Output})
 	}

@@ -39,8 +39,8 @@ func (s *State) Todo(now time.Time, f func(Duty, *Step) bool) {
 	}
 	for st := s.todo.head; st != nil; st = st.nxt {
 		d := st.duty()
-		if s.Paused && d != Conclude && d != Expand {
-			continue
+		if s.Paused && d != Conclude && d != Expand || s.Cancel != nil && d == Pass {
+			continue // a pivot would make a cancel moot that waits for an irreversible attempt's outcome
 		}
 		if !f(d, st) {
 			return
@@ -209,6 +209,14 @@ func (s *State) InFlight(f func(Attempt)) {
 			f(Attempt{Step: st, Direction: dir, Number: t.N, Due: t.Due, Cancelled: st.Turning && dir == domain.Do, Node: t.Node})
 		}
 	}
+}
+
+// InHands reports whether somebody is at work on the run: an attempt is in flight, or a child run under way.
+func (s *State) InHands() bool {
+	found := false
+	s.InFlight(func(Attempt) { found = true })
+	s.Children(func(*Step, bool) { found = true })
+	return found
 }
 
 // Children calls f for every child run that is to exist; back means that it is to be undone.

@@ -149,7 +149,7 @@ func (s *State) evolveStep(e domain.Event) {
 	case *domain.StepsPlanned:
 		s.at(e.Step, domain.KindPlan, Ready, func(st *Step) { s.planned(st, e) })
 	case *domain.PivotPassed:
-		s.at(e.Step, domain.KindPivot, Ready, func(st *Step) { s.PastPivot = true; s.complete(st) })
+		s.at(e.Step, domain.KindPivot, Ready, func(st *Step) { s.PastPivot, s.Cancel = true, nil; s.complete(st) })
 	case *domain.TimerSet:
 		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) { st.Due = e.Due; s.set(st, Waiting) })
 	case *domain.TimerFired:

@@ -54,9 +54,9 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 		d.line("%s  tries n %d base %d first %s last %s due %s beat %s retry %s running %v cause %s details %s node %q", indent, t.N, t.Base, when(t.First), when(t.Last), when(t.Due),
 			when(t.BeatDue), when(t.RetryAt), t.Running, asJSON(t.Cause), t.Details, t.Node)
 	}
-	d.line("%s  index %d next %d open %d failures %d undoAt %d undoing %d pulling %v counted %v settledOnce %v items %s listed %v gaveUp %v on %s parent %s scope %q",
-		indent, st.index, st.next, st.open, st.failures, st.undoAt, st.undoing, st.pulling, st.counted, st.settledOnce, st.items, st.listed, len(st.gaveUp) > 0, on, pathOf(st.parent), st.scope.prefix)
-	d.line("%s  gaveUp %v again %v", indent, append([]int{}, st.gaveUp...), st.undoAgain)
+	d.line("%s  index %d next %d open %d failures %d undoAt %d undoing %d pulling %v counted %v settledOnce %v items %s listed %v on %s parent %s scope %q",
+		indent, st.index, st.next, st.open, st.failures, st.undoAt, st.undoing, st.pulling, st.counted, st.settledOnce, st.items, st.listed, on, pathOf(st.parent), st.scope.prefix)
+	d.line("%s  gaveUp %v again %v", indent, append(append(append([]int{}, st.Do.GaveUp...), -1), st.Undo.GaveUp...), st.undoAgain)
 	for _, k := range st.kids {
 		if k == nil {
 			d.line("%s  -", indent)

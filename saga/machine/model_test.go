@@ -26,8 +26,8 @@ func (p *planner) name(prefix string) string {
 	return fmt.Sprintf("%s%d", prefix, p.n)
 }
 
-func drawPlan(t *rapid.T) *domain.Plan {
-	p := &planner{t: t, budget: rapid.IntRange(1, 10).Draw(t, "budget")}
+func drawPlan(t *rapid.T, steps int) *domain.Plan {
+	p := &planner{t: t, budget: rapid.IntRange(1, steps).Draw(t, "budget")}
 	plan := &domain.Plan{Saga: "random", Version: 1, Root: p.sequence(0)}
 	if p.one(4, "saga OnFailure") {
 		spec := p.action(false)

@@ -31,7 +31,7 @@ func (in Outcome) decide(s *State, now time.Time) ([]domain.Event, error) {
 	}
 	t := st.tries(in.Direction)
 	if in.Attempt < 1 || in.Attempt > t.N {
-		return nil, fmt.Errorf("%s: outcome of %s attempt %d, but only %d were started", in.Step, in.Direction, in.Attempt, t.N)
+		return nil, fmt.Errorf("%s: outcome of %s attempt %d, and %d were started: %w", in.Step, in.Direction, in.Attempt, t.N, ErrNoAttempt)
 	}
 	if !t.Running || in.Attempt != t.N {
 		return in.late(st)
@@ -56,21 +56,19 @@ func (in Outcome) success() []domain.Event {
 // late decides on the outcome of an attempt that is no longer in flight. A repeat of
 // an outcome that was recorded is nothing; one of an attempt that had been given up is a fact.
 func (in Outcome) late(st *Step) ([]domain.Event, error) {
-	if in.Direction == domain.Undo {
-		if in.Failure == nil && in.Attempt > st.Undo.Base && (st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
-			return in.success(), nil
-		}
-		return nil, nil
+	if in.Direction == domain.Undo && in.Failure == nil && in.Attempt > st.Undo.Base &&
+		(st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
+		return in.success(), nil
 	}
-	if in.Direction == domain.Probe || !slices.Contains(st.gaveUp, in.Attempt) {
+	if !slices.Contains(st.tries(in.Direction).GaveUp, in.Attempt) {
 		return nil, nil
 	}
 	if in.Failure != nil {
 		return one(&domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Cause: in.Failure})
 	}
-	if in.Attempt == st.Do.N {
+	if in.Direction != domain.Undo && in.Attempt == st.Do.N {
 		switch st.Phase {
-		case Backoff, ProbeDue, Probing, Failed, Stuck:
+		case Ready, Backoff, ProbeDue, Probing, Failed, Stuck:
 			return in.success(), nil
 		}
 	}

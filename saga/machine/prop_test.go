@@ -13,8 +13,17 @@ import (
 // effects that exist.
 func TestEveryRunEndsByRuleEight(t *testing.T) {
 	t.Parallel()
+	for name, steps := range map[string]int{"plans of many steps": 10, "plans of few, to which more happens": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyRunEnds(t, steps)
+		})
+	}
+}
+
+func everyRunEnds(t *testing.T, steps int) {
 	rapid.Check(t, func(t *rapid.T) {
-		x := newSim(t)
+		x := newSim(t, steps)
 		for range rapid.IntRange(0, 60).Draw(t, "disturbances") {
 			x.disturb()
 		}

@@ -106,6 +106,12 @@ func (x *sim) checkEvent(e domain.Event) {
 		if e.Direction == domain.Undo {
 			x.checkUndoOrder(st, bad)
 		}
+	case *domain.SignalReceived:
+		for _, f := range x.h.facts {
+			if earlier, ok := f.Event.(*domain.SignalReceived); ok && earlier.ID == e.ID {
+				bad("a signal counts twice")
+			}
+		}
 	case *domain.ChildTurnedBack:
 		x.checkUndoOrder(x.s.Step(e.Step), bad)
 	case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled:
@@ -204,6 +210,9 @@ func (x *sim) checkUndone(st *Step) {
 	left := strings.Contains("\x00"+strings.Join(x.s.Left, "\x00")+"\x00", "\x00"+st.Path+"\x00")
 	if st.Phase == Left && st.Node.Accepted == "" && !x.w.vouched[st.Path] {
 		x.t.Fatalf("%s was left behind without a person's word\n%s", st.Path, dump(x.s))
+	}
+	if st.ChildState == domain.RunIsAbandoned && x.w.effect[st.Path] && st.Phase != Left && st.Phase != Undone {
+		x.t.Fatalf("%s was abandoned by a person, but its parent does not say that it is left\n%s", st.Path, dump(x.s))
 	}
 	if lasts(st) && x.w.effect[st.Path] && !x.w.excused[st.Path] && !(left && st.Node.Accepted != "") {
 		x.t.Fatalf("%s was turned back, but its effect exists\n%s", st.Path, dump(x.s))

@@ -35,9 +35,10 @@ type childRun struct {
 	back  bool
 }
 
-func newSim(t *rapid.T) *sim {
+// newSim starts a run of a random plan of at most about the given number of steps.
+func newSim(t *rapid.T, steps int) *sim {
 	run := uuid.NewSHA1(uuid.Nil, []byte("run"))
-	x := &sim{t: t, plan: drawPlan(t), h: newHistory(run), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), children: map[domain.RunID]*childRun{}, retries: map[string]int{},
+	x := &sim{t: t, plan: drawPlan(t, steps), h: newHistory(run), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), children: map[domain.RunID]*childRun{}, retries: map[string]int{},
 		w: world{effect: map[string]bool{}, excused: map[string]bool{}, vouched: map[string]bool{}}}
 	x.s = New(x.plan, run)
 	x.abandon = rapid.IntRange(1, 4).Draw(t, "people abandon what is stuck") == 1
@@ -311,8 +312,11 @@ func (x *sim) childMoves(id domain.RunID, c *childRun) {
 		return
 	}
 	if c.state == domain.RunRunning {
-		c.state = rapid.SampledFrom([]domain.RunState{domain.RunIsCompleted, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsCancelled}).Draw(x.t, "child's end")
-		x.w.effect[c.step] = c.state == domain.RunIsCompleted
+		c.state = rapid.SampledFrom([]domain.RunState{domain.RunIsCompleted, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsCancelled, domain.RunIsAbandoned}).Draw(x.t, "child's end")
+		x.w.effect[c.step] = c.state == domain.RunIsCompleted || c.state == domain.RunIsAbandoned
+		if c.state == domain.RunIsAbandoned { // a person took what it left upon himself
+			x.w.excused[c.step], x.w.vouched[c.step] = true, true
+		}
 	}
 	x.tell(ChildSeen{Step: c.step, Run: id, State: c.state, Output: json.RawMessage(`"child"`)})
 }

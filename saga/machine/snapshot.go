@@ -11,7 +11,7 @@ import (
 
 // snapshotFormat is bumped whenever the meaning of a snapshot changes; snapshots of other
 // formats are not read, the run is folded from its events instead.
-const snapshotFormat = 1
+const snapshotFormat = 2
 
 // stateSnapshot is a State as JSON.
 type stateSnapshot struct {
@@ -80,7 +80,6 @@ type stepSnapshot struct {
 	SettledOnce bool              `json:"settled_once,omitempty"`
 	Items       []json.RawMessage `json:"items,omitempty"`
 	Listed      bool              `json:"listed,omitempty"`
-	GaveUp      []int             `json:"gave_up,omitempty"`
 	UndoAgain   bool              `json:"undo_again,omitempty"`
 	Width       int               `json:"width,omitempty"` // len(kids)
 	Kids        []*stepSnapshot   `json:"kids,omitempty"`
@@ -136,7 +135,7 @@ func snapStep(st *Step) *stepSnapshot {
 		Probe: snapTries(st.Probe), InDoubt: st.InDoubt, Turning: st.Turning, Late: st.Late, Cause: st.Cause, Incident: st.Incident,
 		Due: st.Due, Signal: st.Signal, Event: st.Event, Correlation: st.Correlation, Child: st.Child, ChildState: st.ChildState,
 		Next: st.next, Open: st.open, Failures: st.failures, UndoAt: st.undoAt, Undoing: st.undoing, Counted: st.counted,
-		SettledOnce: st.settledOnce, Items: st.items, Listed: st.listed, GaveUp: st.gaveUp, UndoAgain: st.undoAgain, Width: len(st.kids),
+		SettledOnce: st.settledOnce, Items: st.items, Listed: st.listed, UndoAgain: st.undoAgain, Width: len(st.kids),
 	}
 	if st.Node.Kind == domain.KindEach || st.Node.Kind == domain.KindSequence && st.Output != nil {
 		p.Output = nil // derived from the children
@@ -254,7 +253,7 @@ func (p *stepSnapshot) fill(st *Step) {
 	st.Phase, st.Input, st.Output, st.InDoubt, st.Turning, st.Late = Phase(p.Phase), p.Input, p.Output, p.InDoubt, p.Turning, p.Late
 	st.Cause, st.Incident, st.Due, st.Signal, st.Event, st.Correlation = p.Cause, p.Incident, p.Due, p.Signal, p.Event, p.Correlation
 	st.Child, st.ChildState, st.next, st.open, st.failures = p.Child, p.ChildState, p.Next, p.Open, p.Failures
-	st.undoAt, st.undoing, st.counted, st.settledOnce, st.items, st.listed, st.gaveUp, st.undoAgain = p.UndoAt, p.Undoing, p.Counted, p.SettledOnce, p.Items, p.Listed, p.GaveUp, p.UndoAgain
+	st.undoAt, st.undoing, st.counted, st.settledOnce, st.items, st.listed, st.undoAgain = p.UndoAt, p.Undoing, p.Counted, p.SettledOnce, p.Items, p.Listed, p.UndoAgain
 	for to, from := range map[*Tries]*Tries{&st.Do: p.Do, &st.Undo: p.Undo, &st.Probe: p.Probe} {
 		if from != nil {
 			*to = *from

@@ -79,6 +79,8 @@ type Tries struct {
 	Details json.RawMessage `json:",omitempty"`
 	// Node is the coordinator whose queue carries the latest attempt.
 	Node string
+	// GaveUp are the attempts given up that may still report.
+	GaveUp []int `json:",omitempty"`
 }
 
 // Step is an instance of a plan node in a run. Its fields may be read, not written.
@@ -126,7 +128,6 @@ type Step struct {
 	settledOnce bool
 	items       []json.RawMessage
 	listed      bool
-	gaveUp      []int // do attempts given up that may still report
 	undoAgain   bool  // a success was reported while the undo ran, which may have missed its effect
 	prev, nxt   *Step // links of the list that the step is on
 	on          *list

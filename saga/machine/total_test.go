@@ -23,7 +23,7 @@ func TestEvolveIsTotal(t *testing.T) {
 func FuzzEvolve(f *testing.F) { f.Fuzz(rapid.MakeFuzz(evolveIsTotal)) }
 
 func evolveIsTotal(t *rapid.T) {
-	plan := drawPlan(t)
+	plan := drawPlan(t, 10)
 	s := New(plan, uuid.NewSHA1(uuid.Nil, []byte("run")))
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	if rapid.IntRange(1, 10).Draw(t, "begin properly") > 1 {

@@ -98,7 +98,7 @@ func TestPhasesAreReadAsTheyAreWritten(t *testing.T) {
 func TestEveryStateCanBeExplainedAndPreviewed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		x := newSim(t)
+		x := newSim(t, 10)
 		for range rapid.IntRange(0, 40).Draw(t, "moves") {
 			if x.s.End != "" {
 				break
