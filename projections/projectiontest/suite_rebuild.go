@@ -13,7 +13,7 @@ import (
 // earlyRebuild asks for rebuilds while the views are built for the first time: the generation that a rebuild
 // made may then be dropped as nobody's, and the rebuild has to happen all the same.
 func earlyRebuild(t *testing.T, open Opener) {
-	for range 10 {
+	for range 4 {
 		store, _ := open(t)
 		log, _, _ := written(t, 7, 5)
 		r := start(t, projections.Config{Source: log, Store: store})
