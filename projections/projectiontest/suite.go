@@ -37,6 +37,7 @@ func Test(t *testing.T, open Opener) {
 		"AQueryWaitsForAPosition":                 waitsForPosition,
 		"LagIsReported":                           lagReported,
 		"EveryFilterAgreesWithItsMeaning":         filtersAgree,
+		"LabelsAreNotMistaken":                    labelsAreNotMistaken,
 		"AuditAndIncidentFiltersAgree":            auditFiltersAgree,
 		"PagesAreStableWhileRowsArrive":           stablePages,
 		"SecretsAreNotFoundAndSearchableTextsAre": searchable,
