@@ -13,7 +13,7 @@ import (
 // [TellStory], from its stream.
 func Audit() View {
 	return View{
-		Name: "audit", Version: 1,
+		Name: "audit", Version: 2,
 		Tables: []Table{{
 			Name: "audit",
 			Columns: []Column{

@@ -12,7 +12,7 @@ import (
 // the append after which the run is stuck no more.
 func Incidents() View {
 	return View{
-		Name: "incidents", Version: 1,
+		Name: "incidents", Version: 2,
 		Tables: []Table{{
 			Name: "incidents",
 			Columns: []Column{

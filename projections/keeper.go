@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/atonehq/atone/domain"
 )
 
 // keeper keeps one view up to date.
@@ -20,6 +23,7 @@ type keeper struct {
 	pace    *pacer
 
 	committed atomic.Int64
+	swap      sync.Mutex // held while live rows are changed or replaced
 
 	mu       sync.Mutex
 	commits  chan struct{} // closed and replaced with each commit
@@ -172,7 +176,7 @@ func (k *keeper) pass(ctx context.Context, g Generation) error {
 
 	applier := k.view.New()
 	at := g.Checkpoint
-	caughtUp := false
+	caughtUp, held := false, false
 	for {
 		b, err := f.take(ctx, caughtUp)
 		if err != nil {
@@ -185,27 +189,64 @@ func (k *keeper) pass(ctx context.Context, g Generation) error {
 			to.At = b.events[n-1].Created
 		}
 		if to.Position > at.Position {
-			began := time.Now()
-			err := k.cfg.Store.Update(ctx, k.view, g.Number, at, to, func(tx Tx) error { return apply(ctx, applier, tx, b.events) })
-			if err != nil {
+			if err := k.update(ctx, applier, g, at, to, b.events); err != nil {
 				return fmt.Errorf("apply %d events after position %d to %s: %w", len(b.events), at.Position, k.view.Name, err)
-			}
-			if g.Live {
-				k.pace.spent(time.Since(began))
 			}
 			at = to
 			k.committed.Add(1)
 		}
 		caughtUp = caughtUp || b.caughtUp
 		if caughtUp && !g.Live {
-			if err := k.cfg.Store.Promote(ctx, k.view, g.Number); err != nil {
+			if !held { // from here on the live rows wait, or they might always be ahead
+				k.swap.Lock()
+				defer k.swap.Unlock()
+				held = true
+			}
+			placed, err := k.promote(ctx, g.Number, at.Position)
+			if err != nil {
 				return fmt.Errorf("put the rebuilt %s in place: %w", k.view.Name, err)
 			}
-			k.set(func() { k.err = nil })
-			return nil
+			if placed {
+				k.set(func() { k.err = nil })
+				return nil
+			}
 		}
 		k.set(func() { k.caughtUp, k.err = caughtUp || !g.Live && k.caughtUp, nil })
 	}
+}
+
+// update applies one batch.
+func (k *keeper) update(ctx context.Context, a Applier, g Generation, from, to Checkpoint, events []Event) error {
+	write := func() error {
+		return k.cfg.Store.Update(ctx, k.view, g.Number, from, to, func(tx Tx) error { return apply(ctx, a, tx, events) })
+	}
+	if !g.Live {
+		return write()
+	}
+	k.swap.Lock()
+	defer k.swap.Unlock()
+	began := time.Now()
+	if err := write(); err != nil {
+		return err
+	}
+	k.pace.spent(time.Since(began))
+	return nil
+}
+
+// promote puts a generation that stands at the position in the place of the live one, unless that has come further:
+// what a query has seen, a later one shall see as well. A live one that is further than the log, which was
+// put back from a copy then, is no reason to wait.
+func (k *keeper) promote(ctx context.Context, number int, at domain.Position) (placed bool, err error) {
+	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && g.Position > at }) {
+		for _, err := range k.cfg.Source.ReadAll(ctx, at, k.view.filter()) {
+			return false, err // there is more to apply
+		}
+	}
+	return true, k.cfg.Store.Promote(ctx, k.view, number)
 }
 
 // apply calls the applier; a panic in a view is an error of that view.

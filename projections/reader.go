@@ -52,20 +52,33 @@ var (
 
 // Rows queries a table of any view.
 func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Page, error) {
-	if fresh.AtLeast > 0 {
-		wait := fresh.Wait
-		if wait == 0 {
-			wait = 2 * time.Second
+	if fresh.AtLeast == 0 {
+		return r.store.Select(ctx, v, q)
+	}
+	wait := fresh.Wait
+	if wait == 0 {
+		wait = 2 * time.Second
+	}
+	var k *keeper
+	if r.runner != nil {
+		k, _ = r.runner.keeper(v.Name) // a view that this process doesn't run is waited for all the same
+	}
+	for deadline := time.Now().Add(wait); ; {
+		if err := atLeast(ctx, r.store, v.Name, fresh.AtLeast, time.Until(deadline), k); err != nil {
+			return Page{}, err
 		}
-		var k *keeper
-		if r.runner != nil {
-			k, _ = r.runner.keeper(v.Name) // a view that this process doesn't run is waited for all the same
+		page, err := r.store.Select(ctx, v, q)
+		if err != nil || page.As.Position >= fresh.AtLeast {
+			return page, err
 		}
-		if err := atLeast(ctx, r.store, v.Name, fresh.AtLeast, wait, k); err != nil {
+		// The live rows are there but have another shape than the view has now; those being built answer.
+		if time.Until(deadline) < poll {
+			return Page{}, fmt.Errorf("%s is being rebuilt and stands at position %d, not yet at %d, after %v: %w", v.Name, page.As.Position, fresh.AtLeast, wait, ErrBehind)
+		}
+		if err := pause(ctx, nil, poll); err != nil {
 			return Page{}, err
 		}
 	}
-	return r.store.Select(ctx, v, q)
 }
 
 // The sizes of a page.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -11,10 +12,11 @@ import (
 // Runs returns the view of runs: one row for each, as it stands. Ask it with [Reader.Runs].
 //
 // The columns that queries filter and sort by stand beside the whole row as JSON. What runs
-// are found by besides (labels, actions) is in a second table, in the order of starts.
+// are found by besides (labels, actions) is in a second table, in the order of starts, for all runs and for each saga's:
+// two things that are common, but rarely together, are not to be searched one through the other.
 func Runs() View {
 	return View{
-		Name: "runs", Version: 1,
+		Name: "runs", Version: 2,
 		Tables: []Table{{
 			Name: "runs",
 			Columns: []Column{
@@ -32,7 +34,7 @@ func Runs() View {
 				{Name: "doc", Type: Text},
 			},
 			Key:     []string{"no"},
-			Indexes: [][]string{{"run"}, {"started"}, {"state", "started"}, {"saga", "started"}, {"ended"}, {"wake"}, {"key"}, {"parent", "started"}},
+			Indexes: [][]string{{"run"}, {"started"}, {"state", "started"}, {"saga", "started"}, {"saga", "state", "started"}, {"version", "started"}, {"ended"}, {"wake"}, {"key"}, {"parent", "started"}},
 			Words:   "words",
 		}, {
 			Name: "tags",
@@ -82,11 +84,11 @@ func (a *runsApplier) Apply(ctx context.Context, tx Tx, events []Event) error {
 		actions := len(r.Actions)
 		r.fold(e)
 		for _, action := range r.Actions[actions:] {
-			tags = append(tags, Row{actionTag(action), r.Started, int64(r.No)})
+			tags = r.tag(tags, actionTag(action))
 		}
 		if _, ok := e.Event.(*domain.RunStarted); ok {
 			for name, value := range r.Labels {
-				tags = append(tags, Row{labelTag(name, value), r.Started, int64(r.No)})
+				tags = r.tag(tags, labelTag(name, value))
 			}
 		}
 	}
@@ -167,6 +169,17 @@ func runOf(row Row) (*Run, error) {
 	return &r, nil
 }
 
-func labelTag(name, value string) string { return "l:" + name + "=" + value }
+// tag adds the rows by which the run is found: by the tag, and by the tag among the runs of its saga.
+func (r *Run) tag(rows []Row, tag string) []Row {
+	return append(rows, Row{tag, r.Started, int64(r.No)}, Row{sagaTag(r.Saga, tag), r.Started, int64(r.No)})
+}
+
+// labelTag tells how long the name is: names and values may have any letters.
+func labelTag(name, value string) string {
+	return "l" + strconv.Itoa(len(name)) + ":" + name + "=" + value
+}
 
 func actionTag(action string) string { return "a:" + action }
+
+// sagaTag is unlike any other: the name of a saga has no colon.
+func sagaTag(saga, tag string) string { return saga + "/" + tag }

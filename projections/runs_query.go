@@ -101,15 +101,21 @@ func (f *RunFilter) query() (pageQuery, error) {
 		return q, fmt.Errorf("runs cannot be sorted by %q: use started, ended or wake", f.Sort)
 	}
 	if len(f.States) > 0 {
-		where(anyOf("state", f.States, func(s domain.RunState) any { return string(s) }))
+		where(anyOf("state", f.possible(), func(s domain.RunState) any { return string(s) }))
 	}
-	if len(f.Sagas) > 0 {
+	tagged := len(f.Labels) > 0 || f.Action != ""
+	if len(f.Sagas) > 0 && !(tagged && len(f.Sagas) == 1) {
 		where(anyOf("saga", f.Sagas, func(s string) any { return s }))
 	}
 	if len(f.Versions) > 0 {
 		where(anyOf("version", f.Versions, func(v int) any { return int64(v) }))
 	}
-	tag := func(t string) { where(Exists("tags", []string{"started", "no"}, Eq("tag", t))) }
+	tag := func(t string) {
+		if len(f.Sagas) == 1 {
+			t = sagaTag(f.Sagas[0], t)
+		}
+		where(Exists("tags", []string{"started", "no"}, Eq("tag", t)))
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.Labels)) {
 		tag(labelTag(name, f.Labels[name]))
 	}
@@ -135,6 +141,14 @@ func (f *RunFilter) query() (pageQuery, error) {
 		where(Eq("parent", f.Parent))
 	}
 	return q, nil
+}
+
+// possible leaves out the states in which a run has nothing to sort by: an unfinished run has no end, one that has ended
+// no timer. Nobody shall look for these among all others.
+func (f *RunFilter) possible() []domain.RunState {
+	return slices.DeleteFunc(slices.Clone(f.States), func(s domain.RunState) bool {
+		return f.Sort == ByEnded && !s.Ended() || f.Sort == ByWake && s.Ended()
+	})
 }
 
 // anyOf holds where the column has one of the values.

@@ -27,23 +27,32 @@ func (dialect) Type(t projections.Type) string {
 
 func (dialect) TableOptions(bool) string { return "" }
 
-// WordsIndex indexes the words as they stand in the row; the text is not parsed again.
-func (dialect) WordsIndex(physical, _, words string) []string {
-	return []string{`CREATE INDEX "` + physical + `_words" ON "` + physical + `" USING gin (` + vector(`"`+words+`"`) + `) WHERE "` + words + `" IS NOT NULL`}
+func wordsTable(physical string) string { return `"` + physical + `$words"` }
+
+// WordsIndex is a table rather than a GIN index, which gathers all rows with a word before it can tell the newest.
+func (dialect) WordsIndex(physical, _, _ string) []string {
+	return []string{`CREATE TABLE ` + wordsTable(physical) + ` (word TEXT COLLATE "C", key BIGINT, PRIMARY KEY (word, key))`}
 }
 
-// PutWords has nothing to do: an index is kept by the database.
-func (dialect) PutWords(string) (remove, insert string) { return "", "" }
+func (dialect) PutWords(string) (remove, insert string) {
+	panic("only a driven dialect is asked for this")
+}
 
-func vector(words string) string { return `array_to_tsvector(string_to_array(` + words + `, ' '))` }
+func (dialect) WordsTable(physical, key, words string) (name, remove, insert string) {
+	name = wordsTable(physical)
+	const said = `unnest($1::bigint[], $2::text[]) AS n(key, words)`
+	remove = `DELETE FROM ` + name + ` AS w USING ` + said + `, "` + physical + `" AS t WHERE t."` + key + `" = n.key AND t."` + words + `" IS DISTINCT FROM n.words
+		AND w.key = n.key AND w.word = ANY (string_to_array(t."` + words + `", ' '))`
+	return name, remove, `INSERT INTO ` + name + ` (word, key) SELECT w, n.key FROM ` + said + `, unnest(string_to_array(n.words, ' ')) AS w ON CONFLICT DO NOTHING`
+}
 
-// MatchWords names the index's own condition, which the planner does not infer.
+// MatchWords looks at the row's own words.
 func (dialect) MatchWords(words string, of []string, arg func(any) string) string {
-	pattern := make([]string, len(of))
+	conds := make([]string, len(of))
 	for i, w := range of {
-		pattern[i] = "'" + w + "':*" // words are letters and digits only
+		conds[i] = "strpos(' ' || " + words + ", " + arg(" "+w) + "::text) > 0"
 	}
-	return words + " IS NOT NULL AND " + vector(words) + " @@ " + arg(strings.Join(pattern, " & ")) + "::text::tsquery"
+	return strings.Join(conds, " AND ")
 }
 
 func (dialect) Rows() int { return 128 }
@@ -52,7 +61,14 @@ func (dialect) Local() bool { return false }
 
 func (dialect) Driven() bool { return false }
 
-func (dialect) Vocabulary(string, int) string { panic("only a driven dialect is asked for this") }
+// Vocabulary hops from word to word: a plain DISTINCT would read every row of each.
+func (dialect) Vocabulary(physical string, limit int) string {
+	words := wordsTable(physical)
+	return `WITH RECURSIVE v(word) AS (
+		(SELECT word FROM ` + words + ` WHERE word >= $1 AND word < $2 ORDER BY word LIMIT 1)
+		UNION ALL SELECT (SELECT w.word FROM ` + words + ` AS w WHERE w.word > v.word AND w.word < $2 ORDER BY w.word LIMIT 1) FROM v WHERE v.word IS NOT NULL
+	) SELECT word FROM v WHERE word IS NOT NULL LIMIT ` + strconv.Itoa(limit)
+}
 
 func (dialect) WordsFrom(string, []sqlstore.Wanted, func(any) string) (from, key string) {
 	panic("only a driven dialect is asked for this")

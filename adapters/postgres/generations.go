@@ -56,9 +56,16 @@ func (s *Store) Update(ctx context.Context, v *projections.View, generation int,
 
 // Promote implements [projections.Store].
 func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
-	// The planner knows nothing yet of tables that were just filled; autovacuum would tell it in a minute or so.
+	// The planner knows nothing yet of tables that were just filled, nor that indexes alone can tell what is in them;
+	// autovacuum would see to it in a minute or so.
 	for i := range v.Tables {
-		if _, err := s.db.ExecContext(ctx, `ANALYZE "`+prefix(v.Name, generation)+v.Tables[i].Name+`"`); err != nil {
+		t := &v.Tables[i]
+		physical := prefix(v.Name, generation) + t.Name
+		names := `"` + physical + `"`
+		if t.Words != "" {
+			names += ", " + wordsTable(physical)
+		}
+		if _, err := s.db.ExecContext(ctx, `VACUUM (ANALYZE) `+names); err != nil {
 			return fmt.Errorf("postgres: promote generation %d of %s: %w", generation, v.Name, err)
 		}
 	}
@@ -142,9 +149,9 @@ func (s *Store) forget(view string, numbers []int) {
 
 // Select implements [projections.Store]: catalog and rows are read in one snapshot.
 func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
-	for {
+	for asked := 0; ; asked = page.As.Number {
 		page, err = s.selectOnce(ctx, v, q)
-		if isUndefinedTable(err) {
+		if isUndefinedTable(err) && page.As.Number != asked {
 			continue // a swap came between: ask the new tables
 		}
 		return page, err
@@ -153,6 +160,10 @@ func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Q
 
 func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
 	err = s.within(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(tx *sql.Tx) error {
+		// A plan fit for any value is fit for neither rare nor common ones.
+		if _, err := tx.ExecContext(ctx, `SET LOCAL plan_cache_mode = force_custom_plan`); err != nil {
+			return fmt.Errorf("postgres: prepare to query %s: %w", v.Name, err)
+		}
 		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
 		if err != nil {
 			return fmt.Errorf("postgres: list the generations of %s: %w", v.Name, err)

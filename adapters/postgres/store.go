@@ -95,8 +95,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	conn.RuntimeParams["search_path"] = cfg.Schema
 	conn.RuntimeParams["synchronous_commit"] = "off"
-	if conn.RuntimeParams["application_name"] == "" {
-		conn.RuntimeParams["application_name"] = "atone"
+	for name, value := range defaultSettings {
+		if conn.RuntimeParams[name] == "" {
+			conn.RuntimeParams[name] = value
+		}
 	}
 	s := &Store{cfg: cfg, db: stdlib.OpenDB(*conn), leases: stdlib.OpenDB(*conn), spaces: make(map[spaceKey]*sqlstore.Space)}
 	s.db.SetMaxOpenConns(cfg.MaxConns)
@@ -105,6 +107,13 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("postgres: set up schema %s: %w", cfg.Schema, err), s.Close())
 	}
 	return s, nil
+}
+
+// defaultSettings hold where the URL says nothing else. Queries are for a page: plans that read whole tables before
+// the first row, or start helpers, are never worth it, and the planner would take them where it thinks that few rows fit.
+var defaultSettings = map[string]string{
+	"application_name": "atone",
+	"enable_hashjoin":  "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0", "jit": "off", "random_page_cost": "1.1",
 }
 
 // prepare creates the schema and the catalog. A lock keeps two processes from doing so at once,

@@ -67,6 +67,29 @@ func TestALeaseWhoseSessionEndsIsLost(t *testing.T) {
 	lease.Release()
 }
 
+func TestATableThatSomebodyDroppedIsAnError(t *testing.T) {
+	t.Parallel()
+	if noCluster != "" {
+		t.Skip("PostgreSQL is NOT tested: " + noCluster)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	schema := fmt.Sprintf("d%d_%d", os.Getpid(), schemas.Add(1))
+	s, err := postgres.Open(ctx, postgres.Config{URL: clusterURL, Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	v := projections.Runs()
+	n, err := s.Create(ctx, &v)
+	require.NoError(t, err)
+	admin, err := pgx.Connect(ctx, clusterURL)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close(context.Background())) }()
+	_, err = admin.Exec(ctx, fmt.Sprintf(`DROP TABLE %s."runs$%d$runs"`, schema, n))
+	require.NoError(t, err)
+	_, err = s.Select(ctx, &v, projections.Query{Table: "runs"})
+	require.ErrorContains(t, err, "runs$1$runs", "it is not looked for forever")
+}
+
 // named adds an application's name to a connection URL.
 func named(url, name string) string {
 	if strings.Contains(url, "?") {

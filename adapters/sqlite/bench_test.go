@@ -68,7 +68,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	began := time.Now()
-	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 10*time.Minute))
+	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 30*time.Minute))
 	b.Logf("%d events in %v", many.Last(), time.Since(began))
 	projectiontest.BenchPages(b, projections.NewReader(store), many)
 	cancel()

@@ -78,3 +78,7 @@ func (dialect) Rows() int { return 1 }
 func (dialect) Local() bool { return true }
 
 func (dialect) Driven() bool { return true }
+
+func (dialect) WordsTable(string, string, string) (name, remove, insert string) {
+	panic("only a dialect that isn't driven is asked for this")
+}

@@ -27,8 +27,8 @@ func ChildOf() (store string, child bool) { return os.LookupEnv(envChild) }
 // The runs that both processes make up: the log is a function of these.
 const (
 	killedSeed    = 77
-	killedAppends = 1500
-	killedStep    = 100 // after so many events the child says that it is alive
+	killedAppends = 600
+	killedStep    = 50 // after so many events the child says that it is alive
 )
 
 func killedLog(ctx context.Context) (*memlog.Log, domain.Position, error) {
@@ -57,20 +57,25 @@ func Child(store projections.Store) int {
 		return fail(err)
 	}
 	go func() { _ = r.Run(ctx) }() // it ends with the process
-	for p := domain.Position(killedStep); p <= last; p += killedStep {
-		for {
-			gens, err := store.Generations(ctx, "audit")
-			if err != nil {
-				return fail(err)
+	go func() {
+		for i := 0; ctx.Err() == nil; i++ { // so that kills fall into builds and swaps as well
+			if err := r.Rebuild(ctx, []string{"runs", "incidents"}[i%2]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
 			}
-			if len(gens) > 0 && gens[len(gens)-1].Position >= p {
-				break
-			}
-			time.Sleep(time.Millisecond) // this process has nobody to wait for but a database
 		}
-		fmt.Println(p)
+	}()
+	said := domain.Position(0)
+	for {
+		gens, err := store.Generations(ctx, "audit")
+		if err != nil {
+			return fail(err)
+		}
+		if n := len(gens); n > 0 && (said == 0 || gens[n-1].Position >= min(said+killedStep, last)) {
+			said = max(1, gens[n-1].Position)
+			fmt.Println(said)
+		}
+		time.Sleep(time.Millisecond) // this process has nobody to wait for but a database
 	}
-	select {} // the parent kills it in any case
 }
 
 // Killed has a process project into the named store and kills it (SIGKILL) at random, again and again; then it
@@ -80,16 +85,16 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
+	log, last, err := killedLog(t.Context())
+	require.NoError(t, err)
 	midway := 0
 	for range 6 {
-		if killOnce(t, name, 1+random.IntN(8)) {
+		if killOnce(t, name, random) < last {
 			midway++
 		}
 	}
 	require.Positive(t, midway, "no kill fell into the work")
 
-	log, last, err := killedLog(t.Context())
-	require.NoError(t, err)
 	store := open()
 	cfg := killedConfig(log, store)
 	cfg.Logger = quiet(t)
@@ -100,8 +105,8 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 	require.Equal(t, dumpAll(t, undisturbed), dumpAll(t, store))
 }
 
-// killOnce starts the child, kills it after it said so many words, and reports whether it had more to do.
-func killOnce(t *testing.T, name string, words int) (midway bool) {
+// killOnce starts the child, kills it some time after it said a few words, and returns how far it had come by these.
+func killOnce(t *testing.T, name string, random *rand.Rand) (said domain.Position) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), envChild+"="+name)
@@ -110,18 +115,16 @@ func killOnce(t *testing.T, name string, words int) (midway bool) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
-	said := ""
-	for range words {
+	for range 1 + random.IntN(3) {
 		if !lines.Scan() {
 			break
 		}
-		said = lines.Text()
+		_, err = fmt.Sscan(lines.Text(), &said)
+		require.NoError(t, err)
 	}
-	require.NotEmpty(t, said, "the child did not get to work")
+	time.Sleep(time.Duration(random.IntN(20_000)) * time.Microsecond) // anywhere between two words
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait() // it says "killed", as it should
-	var p int
-	_, err = fmt.Sscan(said, &p)
-	require.NoError(t, err)
-	return p < killedAppends
+	require.Positive(t, said, "the child did not get to work")
+	return said
 }

@@ -126,8 +126,7 @@ func ManyQueries(m Many) map[string]projections.RunFilter {
 	states := func(s ...domain.RunState) []domain.RunState { return s }
 	middle := m.From + m.Runs/2
 	return map[string]projections.RunFilter{
-		"newest":            {},
-		"oldest":            {Ascending: true},
+		"all":               {},
 		"stuck":             {States: states(domain.RunIsStuck)},
 		"completed":         {States: states(domain.RunIsCompleted)},
 		"unfinished":        {States: states(domain.RunRunning, domain.RunCompensating, domain.RunIsStuck)},
@@ -149,7 +148,20 @@ func ManyQueries(m Many) map[string]projections.RunFilter {
 		"text+saga":         {Text: "timeout bank", Sagas: []string{"saga-3"}},
 		"key":               {Key: fmt.Sprintf("key-%d", middle)},
 		"parent":            {Parent: m.ID(middle - middle%100)},
-		"by end":            {Sort: projections.ByEnded},
-		"by end+saga":       {Sort: projections.ByEnded, Sagas: []string{"saga-5"}},
+		"two words":         {Text: "timeout 3"},
+		"beginning":         {Text: "t"},
+		"text+label":        {Text: "bank", Labels: map[string]string{"region": "r0"}},
+		"version":           {Versions: []int{2}},
+		"sagas+states":      {Sagas: []string{"saga-3", "saga-4"}, States: states(domain.RunIsCompensated, domain.RunIsStuck)},
+		"label+state":       {Labels: map[string]string{"region": "r1"}, States: states(domain.RunIsCompensated)},
+
+		// Each of these is common, but none of the runs is both.
+		"saga, never stuck":      {Sagas: []string{"saga-7"}, States: states(domain.RunIsStuck)},
+		"no such version":        {Versions: []int{9}},
+		"action, never in saga":  {Action: "action-4", Sagas: []string{"saga-7"}},
+		"action, never in label": {Action: "action-5", Labels: map[string]string{"region": "r1"}},
+		"action, never stuck":    {Action: "action-4", States: states(domain.RunIsStuck)},
+		"action, never failed":   {Action: "action-29", Text: "timeout"},
+		"completed, never text":  {Text: "timeout", States: states(domain.RunIsCompleted)},
 	}
 }

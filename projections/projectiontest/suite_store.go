@@ -1,6 +1,8 @@
 package projectiontest
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -159,4 +161,32 @@ func wordsFound(t *testing.T, open Opener) {
 	require.Nil(t, find("card"))
 	require.Equal(t, []int64{2}, find("chang"))
 	require.Equal(t, []int64{99}, find("appeared"))
+
+	// Rows that are deleted take their words with them; so do those that are put anew.
+	change := func(from, to int64, f func(projections.Tx) error) {
+		require.NoError(t, store.Update(ctx, &v, n, projections.Checkpoint{Position: uint64Pos(from)}, projections.Checkpoint{Position: uint64Pos(to)}, f))
+	}
+	change(2, 3, func(tx projections.Tx) error {
+		return errors.Join(tx.Delete(ctx, "notes", projections.Row{99}, projections.Row{77}), tx.DeleteWhere(ctx, "notes", projections.Eq("id", 1)))
+	})
+	require.Nil(t, find("appeared"))
+	require.Nil(t, find("zürich"))
+	put(3, 4, projections.Row{99, projections.Words("again")}, projections.Row{1, nil})
+	require.Nil(t, find("appeared"))
+	require.Equal(t, []int64{99}, find("again"))
+
+	// More words with one beginning than are looked for one by one, some of them in one row.
+	rows = rows[:0]
+	for i := range 100 {
+		rows = append(rows, projections.Row{1000 + i, projections.Words(fmt.Sprintf("item%d item%d common", i, i+1))})
+	}
+	put(4, 5, rows...)
+	require.Len(t, find("item"), 100)
+	require.Len(t, find("common item"), 100)
+	require.Equal(t, []int64{1099}, find("common item99 item100"))
+	require.Equal(t, []int64{1008, 1009, 1089, 1090, 1091, 1092, 1093, 1094, 1095, 1096, 1097, 1098, 1099}, find("item9"), "each row once")
+	page, err := store.Select(ctx, &v, projections.Query{Table: "notes", Where: []projections.Cond{projections.Match("item")}, Order: []string{"id"}, Desc: true, After: []any{int64(1050)}, Limit: 2})
+	require.NoError(t, err)
+	require.Len(t, page.Rows, 2)
+	require.Equal(t, int64(1049), page.Rows[0][0])
 }

@@ -17,8 +17,7 @@ type Dialect interface {
 	// name is given without quotes.
 	WordsIndex(physical, key, words string) []string
 	// PutWords returns the statements that take the words of a row (arguments: key) out of the index and put
-	// them in (arguments: key, words), or "" where the engine does so by itself. Rows that are
-	// deleted leave the index by themselves.
+	// them in (arguments: key, words). Only a Driven dialect is asked.
 	PutWords(physical string) (remove, insert string)
 	// MatchWords returns a condition on row t of a table: its words column has, for each of the
 	// words, one that begins with it. arg adds an argument and returns its placeholder.
@@ -29,14 +28,19 @@ type Dialect interface {
 	// not interrupted by the end of a context, which would cost more than the statement.
 	Local() bool
 	// Driven is true where a query names the index that drives it, because the engine's own
-	// choice is a guess.
+	// choice is a guess. Such an engine has an index of words of its own, from which deleted rows vanish by themselves.
+	// Otherwise the words are rows (word, key) of a table, see WordsTable.
 	Driven() bool
 	// Vocabulary returns a query for the indexed words from the first argument (inclusive) to the second
-	// (exclusive), at most limit of them. Only a Driven dialect is asked.
+	// (exclusive), at most limit of them.
 	Vocabulary(physical string, limit int) string
 	// WordsFrom returns what to read to find the rows with the words, and the column in it that
 	// has their key. Only a Driven dialect is asked.
 	WordsFrom(physical string, of []Wanted, arg func(any) string) (from, key string)
+	// WordsTable returns the name of the table of words, and the statements that bring it up to what rows, not put
+	// yet, will say (arguments: their keys and their words, as arrays): one that takes out what they said before and
+	// one that puts in what they say. Only a dialect that isn't Driven is asked.
+	WordsTable(physical, key, words string) (name, remove, insert string)
 }
 
 // Wanted is a word to be found: any of the indexed words that begin with Prefix. Where these are few

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -28,9 +27,17 @@ func (s *Space) drive(ctx context.Context, with Queryer, t *projections.Table, q
 		return s.walk(ctx, with, t, q, -1, false)
 	}
 	c := q.Where[driver]
-	switch {
-	case count < few:
+	if count < few {
 		return s.walk(ctx, with, t, q, driver, true)
+	}
+	if i := s.divides(t, q); i >= 0 {
+		return s.merge(ctx, with, t, q, i)
+	}
+	if columns := s.together(t, q); len(columns) > 0 {
+		driver = slices.IndexFunc(q.Where, func(c projections.Cond) bool { return c.Op == projections.OpEq && c.Column == columns[0] })
+		return s.walk(ctx, with, t, q, driver, false)
+	}
+	switch {
 	case !s.ordered(t, c, q.Order):
 		return s.walk(ctx, with, t, q, -1, false)
 	case c.Op == projections.OpIn && len(c.Values) > 1:
@@ -78,7 +85,7 @@ func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Tabl
 func (s *Space) indexed(t *projections.Table, c projections.Cond) bool {
 	switch c.Op {
 	case projections.OpWords:
-		return c.Value != ""
+		return c.Value != "" && s.Dialect.Driven()
 	case projections.OpExists:
 		return true
 	case projections.OpEq, projections.OpIn:
@@ -126,7 +133,12 @@ func (s *Space) count(ctx context.Context, with Queryer, t *projections.Table, c
 	if err := b.from(c, true); err != nil {
 		return 0, err
 	}
-	b.write(fmt.Sprintf(" LIMIT %d)", few))
+	b.write(fmt.Sprintf(" LIMIT %d) AS n", few))
+	return s.number(ctx, with, t, &b)
+}
+
+// number asks for one number.
+func (s *Space) number(ctx context.Context, with Queryer, t *projections.Table, b *builder) (n int, err error) {
 	rows, err := with.QueryContext(ctx, b.String(), b.args...)
 	if err != nil {
 		return 0, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)
@@ -176,7 +188,7 @@ func (b *builder) from(c projections.Cond, alone bool) error {
 			}
 		}
 		b.write(" WHERE 1=1")
-		return b.otherConditions(other, c.Where)
+		return b.otherConditions(other, "x", c.Where)
 	}
 	b.write(" FROM " + own + " WHERE ")
 	return b.condition(c)
@@ -204,7 +216,8 @@ func (s *Space) walk(ctx context.Context, with Queryer, t *projections.Table, q 
 			prefix = "x."
 		}
 		if !sorted && len(q.Order) > 0 { // a bound on the order's first column narrows the walk
-			b.passive = func(column string) bool { return column != q.Order[0] }
+			together := s.together(t, q)
+			b.passive = func(column string) bool { return column != q.Order[0] && !slices.Contains(together, column) }
 		}
 	} else {
 		b.write(" FROM " + quote(s.physical(t)) + " AS t WHERE 1=1")
@@ -250,79 +263,4 @@ func (s *Space) walkWords(ctx context.Context, with Queryer, t *projections.Tabl
 		b.write(fmt.Sprintf(" LIMIT %d", q.Limit))
 	}
 	return s.fetch(ctx, with, t, &b)
-}
-
-// fewWords is how many words with one beginning are looked for one by one.
-const fewWords = 8
-
-// vocabulary returns, for each word of the condition that is the beginning of few indexed words, these.
-func (s *Space) vocabulary(ctx context.Context, with Queryer, t *projections.Table, c projections.Cond) (map[string][]string, error) {
-	words, err := (&builder{Space: s, table: t}).wordsOf(c)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[string][]string, len(words))
-	for _, w := range words {
-		// U+10FFFF sorts behind every letter.
-		found, err := s.strings(ctx, with, s.Dialect.Vocabulary(s.physical(t), fewWords+1), w, w+"\U0010FFFF")
-		if err != nil {
-			return nil, fmt.Errorf("query the words of %s.%s: %w", s.View.Name, t.Name, err)
-		}
-		if len(found) <= fewWords {
-			out[w] = found
-		}
-	}
-	return out, nil
-}
-
-// strings reads a query's only column.
-func (s *Space) strings(ctx context.Context, with Queryer, query string, args ...any) (out []string, err error) {
-	rows, err := with.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		out = append(out, text)
-	}
-	return out, rows.Err()
-}
-
-// merge answers a query for several values of a column as one walk for each value.
-func (s *Space) merge(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, driver int) ([]projections.Row, error) {
-	c := q.Where[driver]
-	var all []projections.Row
-	for i, v := range c.Values {
-		if slices.ContainsFunc(c.Values[:i], func(w any) bool { return compare(w, v) == 0 }) {
-			continue
-		}
-		one := q
-		one.Where = slices.Clone(q.Where)
-		one.Where[driver] = projections.Eq(c.Column, v)
-		rows, err := s.walk(ctx, with, t, one, driver, false)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
-	}
-	slices.SortFunc(all, func(a, b projections.Row) int {
-		for _, o := range q.Order {
-			i := t.Column(o)
-			if d := compare(a[i], b[i]); d != 0 {
-				if q.Desc {
-					return -d
-				}
-				return d
-			}
-		}
-		return 0
-	})
-	if q.Limit > 0 && len(all) > q.Limit {
-		all = all[:q.Limit]
-	}
-	return all, nil
 }

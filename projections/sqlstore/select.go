@@ -155,15 +155,18 @@ func (b *builder) exists(c projections.Cond) error {
 		}
 		b.write("x." + quote(on) + " = t." + quote(on))
 	}
-	if err := b.otherConditions(other, c.Where); err != nil {
+	if err := b.otherConditions(other, "x", c.Where); err != nil {
 		return err
+	}
+	if !b.Dialect.Driven() {
+		b.write(" OFFSET 0") // or else a planner takes it for a join, with all that it gets wrong about that
 	}
 	b.write(")")
 	return nil
 }
 
-// otherConditions writes the conditions on the other table, called x, each after an AND.
-func (b *builder) otherConditions(other *projections.Table, conds []projections.Cond) error {
+// otherConditions writes the conditions on the other table, called by its alias, each after an AND.
+func (b *builder) otherConditions(other *projections.Table, alias string, conds []projections.Cond) error {
 	for _, c := range conds {
 		op, ok := comparisons[c.Op]
 		if !ok || other.Column(c.Column) < 0 {
@@ -173,7 +176,7 @@ func (b *builder) otherConditions(other *projections.Table, conds []projections.
 		if err != nil {
 			return err
 		}
-		b.write(" AND x." + quote(c.Column) + op + arg)
+		b.write(" AND " + alias + "." + quote(c.Column) + op + arg)
 	}
 	return nil
 }
@@ -195,10 +198,10 @@ func (s *Space) run(ctx context.Context, with Queryer, q projections.Query) ([]p
 	if s.Dialect.Driven() {
 		return s.drive(ctx, with, t, q)
 	}
-	return s.plain(ctx, with, t, q)
+	return s.planned(ctx, with, t, q)
 }
 
-// plain leaves the choice of the index to the engine.
+// plain answers a query from the table alone.
 func (s *Space) plain(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
 	b := builder{Space: s, table: t}
 	b.write("SELECT " + columns(t) + " FROM " + quote(s.physical(t)) + " AS t WHERE 1=1")
@@ -229,23 +232,17 @@ func (b *builder) rest(q projections.Query, where []projections.Cond, prefix str
 	for i, o := range q.Order {
 		order[i] = prefix + quote(o)
 	}
-	if len(q.After) > 0 {
-		b.write(" AND (" + strings.Join(order, ", ") + ")")
-		b.write(map[bool]string{false: " > (", true: " < ("}[q.Desc])
-		for i, v := range q.After {
-			arg, err := b.arg(v)
-			if err != nil {
-				return err
-			}
-			if i > 0 {
-				b.write(", ")
-			}
-			b.write(arg)
-		}
-		b.write(")")
+	if err := b.behind(q, order); err != nil {
+		return err
 	}
-	for i, o := range order {
-		b.write(map[bool]string{true: " ORDER BY ", false: ", "}[i == 0] + o)
+	b.ordered(q, order)
+	return nil
+}
+
+// ordered writes the order, in the given columns, and the limit.
+func (b *builder) ordered(q projections.Query, columns []string) {
+	for i, c := range columns {
+		b.write(map[bool]string{true: " ORDER BY ", false: ", "}[i == 0] + c)
 		if q.Desc {
 			b.write(" DESC")
 		}
@@ -253,6 +250,27 @@ func (b *builder) rest(q projections.Query, where []projections.Cond, prefix str
 	if q.Limit > 0 {
 		b.write(fmt.Sprintf(" LIMIT %d", q.Limit))
 	}
+}
+
+// behind writes the condition that a row comes behind the one to continue after. Its values in the order's
+// columns are in those given.
+func (b *builder) behind(q projections.Query, columns []string) error {
+	if len(q.After) == 0 {
+		return nil
+	}
+	b.write(" AND (" + strings.Join(columns, ", ") + ")")
+	b.write(map[bool]string{false: " > (", true: " < ("}[q.Desc])
+	for i, v := range q.After {
+		arg, err := b.arg(v)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			b.write(", ")
+		}
+		b.write(arg)
+	}
+	b.write(")")
 	return nil
 }
 

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -56,68 +55,6 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 		rows = rows[n:]
 	}
 	return nil
-}
-
-// putWords brings the index of words up to what the rows, not put yet, will say.
-func (x *tx) putWords(ctx context.Context, t *projections.Table, rows []projections.Row) error {
-	if t.Words == "" {
-		return nil
-	}
-	remove, insert := x.Dialect.PutWords(x.physical(t))
-	if insert == "" {
-		return nil
-	}
-	k, w := t.Column(t.Key[0]), t.Column(t.Words)
-	known := map[any]any{} // of rows that come more than once, the words that they have by then
-	for _, r := range rows {
-		words, err := toSQL(r[w])
-		if err != nil {
-			return err
-		}
-		if t.Columns[w].Fixed {
-			if words != nil {
-				if err := x.exec(ctx, insert, []any{r[k], words}); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		old, seen := known[r[k]]
-		if !seen {
-			if old, err = x.oldWords(ctx, t, r[k]); err != nil {
-				return err
-			}
-		}
-		if known[r[k]] = words; old == words {
-			continue
-		}
-		if old != nil {
-			if err := x.exec(ctx, remove, []any{r[k]}); err != nil {
-				return err
-			}
-		}
-		if words != nil {
-			if err := x.exec(ctx, insert, []any{r[k], words}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// oldWords returns the words that the row has now, or nil.
-func (x *tx) oldWords(ctx context.Context, t *projections.Table, key any) (words any, err error) {
-	st, err := x.bind(ctx, "SELECT "+quote(t.Words)+" FROM "+quote(x.physical(t))+" WHERE "+quote(t.Key[0])+" = "+x.Dialect.Arg(1))
-	if err != nil {
-		return nil, err
-	}
-	if err := st.QueryRowContext(ctx, key).Scan(&words); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
-	}
-	if b, ok := words.([]byte); ok {
-		return string(b), nil
-	}
-	return words, nil
 }
 
 // latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement.
@@ -227,6 +164,11 @@ func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) 
 		if len(key) != len(t.Key) {
 			return fmt.Errorf("delete from %s.%s: a key has %d values, not %d", x.View.Name, table, len(key), len(t.Key))
 		}
+	}
+	if err := x.forgetWords(ctx, t, keys); err != nil {
+		return fmt.Errorf("delete from %s.%s: take its words out: %w", x.View.Name, table, err)
+	}
+	for _, key := range keys {
 		args, err := toSQLs(nil, key)
 		if err == nil {
 			err = x.exec(ctx, b.String(), args)
@@ -243,6 +185,17 @@ func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections
 	t, err := x.table(table)
 	if err != nil {
 		return err
+	}
+	if t.Words != "" && !x.Dialect.Driven() {
+		rows, err := x.Select(ctx, projections.Query{Table: table, Where: where})
+		if err != nil {
+			return err
+		}
+		keys := make([]projections.Row, len(rows))
+		for i, r := range rows {
+			keys[i] = projections.Row{r[t.Column(t.Key[0])]}
+		}
+		return x.Delete(ctx, table, keys...)
 	}
 	b := builder{Space: x.Space, table: t}
 	b.write("DELETE FROM " + quote(x.physical(t)) + " AS t WHERE 1=1")
