@@ -48,6 +48,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(serverEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, killedServer(dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
