@@ -116,7 +116,9 @@ func (m *Manager) launch(ctx context.Context, s Settings) error {
 		filter = &streamdb.Filter{Accepts: accepts, Interval: max(1, s.Filter.Interval)}
 	}
 	after, found, err := loadCheckpoint(ctx, m.db, s)
-	if err != nil {
+	if errors.Is(err, errUnreadable) {
+		m.logger.Error("a group begins again where it began: everything since is delivered again", "group", s.Key(), "error", err)
+	} else if err != nil {
 		return err
 	}
 	if !found {
