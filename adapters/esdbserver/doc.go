@@ -44,4 +44,7 @@
 //
 // Positions are the log's own; commit and prepare position are the same. Event numbers are
 // revisions, except a tombstone's, which is the highest number there is.
+// A stream's name may have 4,094 bytes. Where a trailer of an error would carry control characters,
+// which a name may have, its value is percent-encoded. Of a consumer's reason to park an event,
+// 1,000 bytes are kept.
 package esdbserver

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -29,9 +32,23 @@ func (f *failure) Error() string { return f.message }
 // GRPCStatus makes the failure the status of its call.
 func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.message) }
 
+// exception makes a failure from the exception's name and its details, which are names and values in turn.
 func exception(code codes.Code, name, message string, details ...string) *failure {
-	md := metadata.Pairs(append([]string{"exception", name}, details...)...)
+	md := metadata.Pairs("exception", name)
+	for i := 0; i < len(details); i += 2 {
+		md.Set(details[i], headerValue(details[i+1]))
+	}
 	return &failure{code: code, message: message, trailers: md}
+}
+
+// headerValue keeps control characters, which names may have, out of a trailer: HTTP/2 forbids
+// them, and a client would throw the whole answer away and not see why its call failed. Only
+// values that have them are escaped.
+func headerValue(s string) string {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return url.PathEscape(s)
+	}
+	return s
 }
 
 func accessDenied() error {

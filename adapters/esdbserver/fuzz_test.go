@@ -120,11 +120,12 @@ func FuzzRequests(f *testing.F) {
 	f.Cleanup(func() { _ = conn.Close(); cancel(); require.NoError(f, <-ended) })
 
 	f.Fuzz(func(t *testing.T, method uint8, first, second []byte) {
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 		call, err := conn.NewStream(ctx, desc, fuzzMethods[int(method)%len(fuzzMethods)])
 		require.NoError(t, err)
+		defer time.AfterFunc(50*time.Millisecond, cancel).Stop() // some calls, rightly, wait for more
 		for _, m := range [][]byte{first, second} {
 			if call.SendMsg(&m) != nil {
 				break

@@ -82,9 +82,10 @@ func dial(t *testing.T, url string) *esdb.Client {
 	return client
 }
 
+// within bounds what a test waits for, generously: machines are busy.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/google/uuid"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -25,7 +26,7 @@ type streamNamer interface {
 	GetStreamIdentifier() *shared.StreamIdentifier
 }
 
-// streamName returns the identifier's name; it must be UTF-8 and not empty.
+// streamName returns the identifier's name; it must be UTF-8, not empty and not too long.
 func streamName(id *shared.StreamIdentifier) (string, error) {
 	name := id.GetStreamName()
 	if len(name) == 0 {
@@ -33,6 +34,9 @@ func streamName(id *shared.StreamIdentifier) (string, error) {
 	}
 	if !utf8.Valid(name) {
 		return "", invalidArgument("the stream name is not valid UTF-8")
+	}
+	if len(streamdb.OriginalOf(string(name))) > streamdb.MaxNameLength {
+		return "", invalidArgument("a stream name may have at most %d bytes", streamdb.MaxNameLength)
 	}
 	return string(name), nil
 }

@@ -66,7 +66,7 @@ func TestPubSubLosesNothingOverRestarts(t *testing.T) {
 	require.NoError(t, err)
 	sub, err := eventstoredb.NewSubscriber(log, eventstoredb.SubscriberConfig{Group: "g", MaxAttempts: 1000})
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	messages, err := sub.Subscribe(ctx, "restarts")
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestPubSubLosesNothingOverRestarts(t *testing.T) {
 func TestAnswersGivenBeforeCloseArrive(t *testing.T) {
 	t.Parallel()
 	log := openLog(t, server(t).connection)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	pub, err := eventstoredb.NewPublisher(log, eventstoredb.PublisherConfig{})
 	require.NoError(t, err)

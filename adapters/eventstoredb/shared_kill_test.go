@@ -48,6 +48,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(serverEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, killedServer(dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
@@ -129,7 +133,7 @@ func (s *shop) emit(eventType, correlation string, data any) uuid.UUID {
 	meta, err := json.Marshal(map[string]string{"$correlationId": correlation})
 	require.NoError(s.t, err)
 	id := uuid.New()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	_, err = s.client.AppendToStream(ctx, "shop-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}},
 		esdb.EventData{EventID: id, EventType: eventType, ContentType: esdb.ContentTypeJson, Data: body, Metadata: meta})
@@ -205,7 +209,7 @@ func TestTwoProcessesShareTheRuns(t *testing.T) {
 // requireAllEnd waits until every run has ended, those of the events included.
 func requireAllEnd(t *testing.T, log domain.Log, triggered int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		open, ships := openRuns(t, log)
 		if len(open) == 0 && ships == triggered {
 			return

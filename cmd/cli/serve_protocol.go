@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -24,7 +25,7 @@ type protocol struct {
 
 func (p *protocol) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.addr, "esdb-listen", "", "serve the log over the EventStoreDB protocol on this address, for example 127.0.0.1:2113")
-	f.StringVar(&p.users, "esdb-users", "", `JSON file with its users: [{"name": "shop", "password": "…", "role": "app"}], roles reader, app, admin, coordinator`)
+	f.StringVar(&p.users, "esdb-users", "", `JSON file with its users: [{"name": "shop", "password": "…", "role": "app"}], roles reader, app, admin, and coordinator for the --log of other nodes`)
 	f.StringVar(&p.cert, "esdb-tls-cert", "", "PEM certificate for it")
 	f.StringVar(&p.key, "esdb-tls-key", "", "PEM key for it")
 }
@@ -43,6 +44,9 @@ func (p *protocol) prepare(_ context.Context, log eventLog, s *Setup) error {
 			return usageError{err}
 		}
 		p.config.Users = users
+		if err := share(users, s); err != nil {
+			return err
+		}
 	}
 	if p.cert != "" || p.key != "" {
 		pair, err := tls.LoadX509KeyPair(p.cert, p.key)
@@ -54,6 +58,19 @@ func (p *protocol) prepare(_ context.Context, log eventLog, s *Setup) error {
 	if err := p.config.Validate(); err != nil {
 		return usageError{err}
 	}
+	return nil
+}
+
+// share tells the coordinator that others use its log, if some may.
+func share(users []esdbserver.User, s *Setup) error {
+	coordinator := func(u esdbserver.User) bool { return u.Role == esdbserver.RoleCoordinator }
+	if !slices.ContainsFunc(users, coordinator) {
+		return nil
+	}
+	if s.Config.Node == "" {
+		return usageError{errors.New("--esdb-users lets other coordinators share the log: give each a name of its own with --node, this one too")}
+	}
+	s.Config.Shared = true
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +26,10 @@ type checkpointState struct {
 
 func checkpointStream(key string) string { return "$persistentsubscription-" + key + "-checkpoint" }
 
-// loadCheckpoint returns the place behind which the group goes on.
+// errUnreadable means that a checkpoint is not one that a group has written.
+var errUnreadable = errors.New("the checkpoint cannot be read")
+
+// loadCheckpoint returns the place behind which the group goes on, or [errUnreadable].
 func loadCheckpoint(ctx context.Context, db *streamdb.DB, s Settings) (at int64, found bool, err error) {
 	view, err := db.View(ctx, checkpointStream(s.Key()))
 	if err != nil || !view.Exists {
@@ -36,11 +40,14 @@ func loadCheckpoint(ctx context.Context, db *streamdb.DB, s Settings) (at int64,
 			return 0, false, err
 		}
 		var text string
-		if err := json.Unmarshal(event.Data, &text); err != nil {
-			return 0, false, err
+		err := json.Unmarshal(event.Data, &text)
+		if err == nil {
+			at, err = s.parsePlace(text)
 		}
-		at, err = s.parsePlace(text)
-		return at, err == nil, err
+		if err != nil {
+			return 0, false, fmt.Errorf("%w: %w", errUnreadable, err)
+		}
+		return at, true, nil
 	}
 	return 0, false, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/groups"
+	"github.com/atonehq/atone/domain"
 )
 
 func TestGroupGoesOnBehindItsCheckpoint(t *testing.T) {
@@ -102,4 +103,22 @@ func TestGroupGoesOnAfterACrash(t *testing.T) {
 		c = crashed.connect(crashed.group("s"), 10)
 		require.Equal(t, []int{4, 5, 6}, got(c))
 	})
+}
+
+// Somebody with the right to write system streams can make a checkpoint unreadable; the server, and
+// every other group, must come up all the same.
+func TestGroupWithoutAReadableCheckpointBeginsAgain(t *testing.T) {
+	for _, garbage := range []string{`not JSON`, `"C:one/P:two"`, `7`} {
+		t.Run(garbage, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.write("s", 1, 2)
+				w.create(settings())
+				_, err := w.Append(w.ctx, "$persistentsubscription-s::g-checkpoint", domain.AnyRevision,
+					[]domain.NewEvent{{ID: uuid.New(), Type: "T", Data: []byte(garbage)}})
+				require.NoError(t, err)
+				w.restart()
+				require.Equal(t, []int{1, 2}, got(w.connect(w.group("s"), 2)))
+			})
+		})
+	}
 }

@@ -116,7 +116,9 @@ func (m *Manager) launch(ctx context.Context, s Settings) error {
 		filter = &streamdb.Filter{Accepts: accepts, Interval: max(1, s.Filter.Interval)}
 	}
 	after, found, err := loadCheckpoint(ctx, m.db, s)
-	if err != nil {
+	if errors.Is(err, errUnreadable) {
+		m.logger.Error("a group begins again where it began: everything since is delivered again", "group", s.Key(), "error", err)
+	} else if err != nil {
 		return err
 	}
 	if !found {
@@ -164,7 +166,8 @@ func (m *Manager) Restart(ctx context.Context) error {
 	return m.Start(ctx)
 }
 
-// Get returns a group at work.
+// Get returns a group at work. Another one with the same key, which names with colons can
+// make, is not it: the right to one stream must not lead to another.
 func (m *Manager) Get(stream, group string) (*Group, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -172,7 +175,7 @@ func (m *Manager) Get(stream, group string) (*Group, error) {
 		return nil, ErrNotReady
 	}
 	g := m.groups[key(stream, group)]
-	if g == nil {
+	if g == nil || g.settings.Stream != stream {
 		return nil, ErrNotFound
 	}
 	return g, nil
@@ -196,15 +199,17 @@ func (m *Manager) List(stream string) ([]*Group, error) {
 }
 
 // Create makes a new group and starts it. It returns [ErrExists], or what is wrong with
-// the settings as an [*InvalidError].
+// the settings as an [*InvalidError]. Like [Manager.Update] and [Manager.Delete] it is done to
+// the end when ctx ends, lest a caller that leaves in the middle leave half of it.
 func (m *Manager) Create(ctx context.Context, s Settings, user string) error {
+	ctx = context.WithoutCancel(ctx)
 	m.change.Lock()
 	defer m.change.Unlock()
-	if _, err := m.Get(s.Stream, s.Group); !errors.Is(err, ErrNotFound) {
-		if err == nil {
-			err = ErrExists
-		}
+	if _, err := m.Get(s.Stream, s.Group); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
+	}
+	if m.entry(s) >= 0 { // the key counts: the group's own streams are named by it
+		return ErrExists
 	}
 	if err := m.prepare(ctx, &s); err != nil {
 		return err
@@ -213,6 +218,12 @@ func (m *Manager) Create(ctx context.Context, s Settings, user string) error {
 		return err
 	}
 	return m.launch(ctx, s)
+}
+
+// entry returns the place of the group with the key of s in the configuration, or -1. The
+// change lock is held.
+func (m *Manager) entry(s Settings) int {
+	return slices.IndexFunc(m.conf.Entries, func(e Settings) bool { return e.Key() == s.Key() })
 }
 
 // InvalidError says what is wrong with a group's settings.
@@ -254,6 +265,7 @@ func (m *Manager) prepare(ctx context.Context, s *Settings) error {
 // Update gives a group other settings; its filter stays. Its consumers are dropped and it
 // goes on behind its checkpoint.
 func (m *Manager) Update(ctx context.Context, s Settings, user string) error {
+	ctx = context.WithoutCancel(ctx)
 	m.change.Lock()
 	defer m.change.Unlock()
 	old, err := m.Get(s.Stream, s.Group)
@@ -265,8 +277,7 @@ func (m *Manager) Update(ctx context.Context, s Settings, user string) error {
 		return err
 	}
 	entries := slices.Clone(m.conf.Entries)
-	i := slices.IndexFunc(entries, func(e Settings) bool { return e.Key() == s.Key() })
-	entries[i] = s
+	entries[m.entry(s)] = s
 	if err := m.save(ctx, user, entries); err != nil {
 		return err
 	}
@@ -277,6 +288,7 @@ func (m *Manager) Update(ctx context.Context, s Settings, user string) error {
 
 // Delete ends a group and forgets its checkpoint and what it parked.
 func (m *Manager) Delete(ctx context.Context, stream, group, user string) error {
+	ctx = context.WithoutCancel(ctx)
 	m.change.Lock()
 	defer m.change.Unlock()
 	g, err := m.Get(stream, group)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,8 +21,15 @@ type parking struct {
 	link    domain.NewEvent
 }
 
-// parkBatch is how many links are appended to the parked stream at once.
-const parkBatch = 100
+const (
+	// parkBatch is how many links are appended to the parked stream at once.
+	parkBatch = 50
+	// maxReason is how many bytes of a consumer's reason are kept with a link: so many that a
+	// batch of links fits into one append, with the longest of names and the worst of encodings.
+	maxReason = 1000
+	// maxLink is the length of the longest link, "N@stream".
+	maxLink = len("9223372036854775807@") + streamdb.MaxNameLength
+)
 
 // park takes the message from its consumer and puts a link to it into the parked stream.
 // Until that is durable the message is not settled. Links are appended in the order of
@@ -78,11 +86,11 @@ func (g *Group) persist(links []domain.NewEvent) error {
 func parkedLink(m *message, reason string, now time.Time) domain.NewEvent {
 	subject := m.subject()
 	data := fmt.Appendf(nil, "%d@%s", subject.Revision, subject.Stream)
-	if m.event.Event == nil { // what the link points to is gone: keep where it pointed
+	if m.event.Event == nil && len(m.event.Link.Data) <= maxLink { // what it points to is gone: keep where it pointed
 		data = m.event.Link.Data
 	}
 	meta, err := json.Marshal(map[string]any{
-		"added": now.UTC(), "reason": reason, "subscriptionEventNumber": m.event.Original().Revision,
+		"added": now.UTC(), "reason": strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""), "subscriptionEventNumber": m.event.Original().Revision,
 	})
 	if err != nil { // a string that is not UTF-8 is no error, and nothing else can be one
 		meta = nil

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -74,6 +75,9 @@ func (s Settings) Validate() error {
 	var errs []error
 	if s.Group == "" {
 		errs = append(errs, errors.New("the group's name must not be empty"))
+	}
+	if len(checkpointStream(s.Key())) > streamdb.MaxNameLength {
+		errs = append(errs, fmt.Errorf("the names of the stream and the group are too long: the group's own streams are named after them, in at most %d bytes", streamdb.MaxNameLength))
 	}
 	if !slices.Contains([]string{RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation}, s.Strategy()) {
 		errs = append(errs, fmt.Errorf("consumer strategy %q does not exist", s.Strategy()))

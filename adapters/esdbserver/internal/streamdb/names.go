@@ -20,6 +20,10 @@ const Tombstoned = math.MaxInt64
 
 const metaPrefix = "$$"
 
+// MaxNameLength is how many bytes the name of a stream may have: what the embedded log takes,
+// less the prefix of its metastream. What is remembered of streams thus has a bound, too.
+const MaxNameLength = 4096 - len(metaPrefix)
+
 // MetastreamOf returns the name of the stream that holds the metadata of the stream.
 func MetastreamOf(stream string) string { return metaPrefix + stream }
 
