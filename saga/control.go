@@ -107,7 +107,8 @@ type SignalOption func(*machine.Signal)
 func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = id } }
 
 // Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
-// yet, it is kept for the first await that does.
+// yet, it is kept for the first await that does. A payload that does not fit the type of any await of that name is
+// refused with [ErrBadInput]. Other errors: [ErrEnded], [ErrNotFound].
 func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...SignalOption) error {
 	raw, err := encode(payload)
 	if err != nil {

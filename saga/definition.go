@@ -2,6 +2,8 @@ package saga
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -24,9 +26,33 @@ type definition struct {
 	// actions are all that the plan names, with failure handlers; children are the sagas it starts.
 	actions  []*actionCode
 	children []AnySaga
+	// signals are the types of what is awaited, by the signal's name.
+	signals map[string][]payloadType
 	// checkInput reports whether an input can be read.
 	checkInput      func(json.RawMessage) error
 	inType, outType string
+}
+
+// payloadType is the type of a signal's payload, and whether some JSON fits it.
+type payloadType struct {
+	name  string
+	check func(json.RawMessage) error
+}
+
+// checkSignal refuses a payload that no await of the signal could read. A signal that nothing awaits is anybody's.
+func (d *definition) checkSignal(name string, payload json.RawMessage) error {
+	var errs []error
+	for _, t := range d.signals[name] {
+		err := t.check(payload)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("%s awaits %s: %w", d.plan.Saga, t.name, err))
+	}
+	if errs == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: signal %s: %w", ErrBadInput, name, errors.Join(errs...))
 }
 
 // returnKey is the key of the expression that computes a run's output.

@@ -294,3 +294,34 @@ func TestBadCallsAreRefusedAndWriteNothing(t *testing.T) {
 		require.Empty(r.t, r.runs())
 	})
 }
+
+// TestSignalThatNoAwaitCouldReadIsRefused sends payloads of wrong types, before and while they are awaited.
+func TestSignalThatNoAwaitCouldReadIsRefused(t *testing.T) {
+	onEveryLog(t, func(r *rig) {
+		a := r.act("a")
+		goOn := make(chan struct{})
+		inner := a.Do
+		a.Do = func(ctx context.Context, in string) (string, error) { <-goOn; return inner(ctx, in) }
+		s := saga.Define("approval", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[bool] {
+			saga.Do(f, a, in.In)
+			return saga.Await[bool](f, "approved")
+		})
+		c := r.begin(saga.Config{}, s)
+		run := start(r.t, c, s, "")
+		for _, wrong := range []any{"yes", 1, map[string]int{}} {
+			err := c.Signal(r.t.Context(), run.ID, "approved", wrong)
+			require.ErrorIs(r.t, err, saga.ErrBadInput)
+			require.ErrorContains(r.t, err, "approval awaits bool")
+		}
+		require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "anything else", "is kept"))
+		close(goOn)
+		sleepABit()
+		before := len(r.facts(run.ID))
+		require.ErrorIs(r.t, c.Signal(r.t.Context(), run.ID, "approved", "yes"), saga.ErrBadInput)
+		require.Len(r.t, r.facts(run.ID), before, "what is refused is not written")
+		require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "approved", true))
+		out, err := finished(r.t, run)
+		require.NoError(r.t, err)
+		require.True(r.t, out)
+	})
+}

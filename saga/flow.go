@@ -55,6 +55,7 @@ func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In
 		code:       b.code,
 		actions:    b.actions,
 		children:   b.children,
+		signals:    b.signals,
 		checkInput: fits[In],
 		inType:     reflect.TypeFor[In]().String(),
 		outType:    reflect.TypeFor[Out]().String(),

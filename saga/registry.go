@@ -152,7 +152,11 @@ func (r *registry) saga(name string, version int) (*definition, error) {
 		known = append(known, fmt.Sprintf("%s v%d", k.name, k.version))
 	}
 	sort.Strings(known)
-	return nil, fmt.Errorf("%w %q v%d: registered are %s", ErrUnknownSaga, name, version, orElse(strings.Join(known, ", "), "none"))
+	asked := fmt.Sprintf("%q", name)
+	if version != 0 {
+		asked += fmt.Sprintf(" v%d", version)
+	}
+	return nil, fmt.Errorf("%w %s: registered are %s", ErrUnknownSaga, asked, orElse(strings.Join(known, ", "), "none"))
 }
 
 func (r *registry) action(name string) (*definition, error) {

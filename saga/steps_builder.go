@@ -71,6 +71,7 @@ type builder struct {
 	byName   map[string]*actionCode
 	badOnes  map[AnyAction]bool // actions that did not compile, reported once
 	children []AnySaga
+	signals  map[string][]payloadType
 	probes   []probe
 	tags     tagSet
 	noReturn string
@@ -85,6 +86,7 @@ func newBuilder(name string, version int) *builder {
 		steps:   map[*domain.Node]*step{},
 		byName:  map[string]*actionCode{},
 		badOnes: map[AnyAction]bool{},
+		signals: map[string][]payloadType{},
 		tags:    newTagSet(),
 	}
 	b.root = &block{node: b.plan.Root, names: newNameScope("", 0)}

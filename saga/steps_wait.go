@@ -38,6 +38,7 @@ func Await[T any](f *Flow, signal string, opts ...StepOption) Ref[T] {
 	if signal == "" {
 		f.b.fail(st.key, "it awaits a signal without a name")
 	}
+	f.b.signals[signal] = append(f.b.signals[signal], payloadType{reflect.TypeFor[T]().String(), fits[T]})
 	return Ref[T]{st.source()}
 }
 

@@ -104,6 +104,9 @@ func (a *actor) attemptTurn(batch []*request) error {
 			continue
 		}
 		t.ctx = r.ctx
+		if r.err = a.fits(r.intent); r.err != nil {
+			continue
+		}
 		r.err = t.decide(r.intent)
 		if errors.Is(r.err, machine.ErrStale) {
 			r.err = nil
@@ -123,6 +126,14 @@ func (a *actor) attemptTurn(batch []*request) error {
 			return nil
 		}
 	}
+}
+
+// fits refuses a signal whose payload the run's code, where this program has it, could not read.
+func (a *actor) fits(in machine.Intent) error {
+	if s, ok := in.(machine.Signal); ok && a.def != nil {
+		return a.def.checkSignal(s.Name, s.Value)
+	}
+	return nil
 }
 
 func refused(batch []*request) bool {

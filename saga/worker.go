@@ -112,7 +112,7 @@ func (w *Worker) deliver(ctx context.Context, r *report) error {
 		if err == nil || errors.Is(err, ErrNotRunning) || tries == deliverTries {
 			return err
 		}
-		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "in", delay, "error", err)
+		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "in", delay, "error", err)
 		select {
 		case <-time.After(delay):
 		case <-w.drained:
