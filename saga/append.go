@@ -23,7 +23,7 @@ func (t *turnState) append(ctx context.Context) error {
 			return err
 		}
 		first := a.state.Revision - int64(len(t.events)) + 1
-		if err := a.c.appendRun(ctx, a.id, domain.Expected(first-1), sealed); err != nil {
+		if err := a.c.persevere(ctx, domain.RunStream(a.id), domain.Expected(first-1), sealed...); err != nil {
 			return err
 		}
 		a.hash, a.lastID = hash, last
@@ -81,10 +81,9 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 	return sealed, hash, last, len(sealed), nil
 }
 
-// appendRun appends to a run's stream. While the log's answer is unknown the identical batch is
-// tried again: the same write twice is one write.
-func (c *Coordinator) appendRun(ctx context.Context, id domain.RunID, expected domain.Expected, events []domain.NewEvent) error {
-	stream := domain.RunStream(id)
+// persevere appends to a stream. While the log's answer is unknown the identical batch is tried again, until
+// ctx ends: the same write twice is one write.
+func (c *Coordinator) persevere(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) error {
 	for delay, tries := 5*time.Millisecond, 1; ; delay, tries = min(2*delay, 2*time.Second), tries+1 {
 		_, err := c.log.Append(ctx, stream, expected, events...)
 		if err == nil {

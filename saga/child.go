@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -37,6 +38,9 @@ func (c *Coordinator) startChild(ch childRef) {
 			return c.submit(ctx, ch.parent, machine.Block{Reason: err.Error()})
 		}
 		_, err = c.start(ctx, d, ch.input, []StartOption{ch.options})
+		if errors.Is(err, ErrPlanChanged) {
+			return c.submit(ctx, ch.parent, machine.Block{Reason: fmt.Sprintf("child saga %s v%d: %v", ch.saga, ch.version, ErrPlanChanged)})
+		}
 		if errors.Is(err, ErrBadInput) || errors.Is(err, ErrKeyConflict) {
 			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: err.Error()})
 		}

@@ -55,6 +55,11 @@ type Config struct {
 	// flight are lost: it must have ended.
 	OnDemand bool
 
+	// PlansWhenRun stores the plan of a saga or action with its first run, instead of all of them when Run begins:
+	// for programs that offer more than most of their logs ever see. Run refuses a plan that differs from the
+	// one that the log knows all the same.
+	PlansWhenRun bool
+
 	// Shared means that other coordinators use the same log at the same time (EventStoreDB). They
 	// then take over each other's due work and the runs of one that died. Each needs a Node
 	// of its own.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -31,6 +32,8 @@ type definition struct {
 	// checkInput reports whether an input can be read.
 	checkInput      func(json.RawMessage) error
 	inType, outType string
+	// stored means that the log has the plan.
+	stored atomic.Bool
 }
 
 // payloadType is the type of a signal's payload, and whether some JSON fits it.

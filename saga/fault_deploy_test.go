@@ -109,6 +109,41 @@ func TestChangedPlanIsRefusedUnderItsOldVersion(t *testing.T) {
 	})
 }
 
+// TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor writes nothing of sagas that never run; one that ran is kept
+// to its plan as ever, at Run and, where another process was faster, at the first start.
+func TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor(t *testing.T) {
+	onEveryLog(t, func(r *rig) {
+		cfg := saga.Config{PlansWhenRun: true}
+		a := r.act("a")
+		old, changed := chain("grows", a), chain("grows", a, r.act("b"))
+		child := saga.Define("has-a-child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, changed, in.In) })
+		slow, late := begin(r.t, r.log, cfg, changed, child), begin(r.t, r.log, cfg, old, chain("never-run", a))
+		r.faults.Store(true)
+		for e, err := range r.plain.ReadAll(r.t.Context(), 0, domain.Filter{}) {
+			require.NoError(r.t, err)
+			require.Fail(r.t, "something was written", "%s: %s", e.Stream, e.Type)
+		}
+		out, err := finished(r.t, start(r.t, late, old, "-"))
+		require.NoError(r.t, err)
+		require.Equal(r.t, "-a", out)
+		_, err = saga.Start(r.t.Context(), slow, changed, "-")
+		require.ErrorIs(r.t, err, saga.ErrPlanChanged)
+		parent := start(r.t, slow, child, "-")
+		sleepABit()
+		v, err := slow.Describe(r.t.Context(), parent.ID)
+		require.NoError(r.t, err)
+		require.Contains(r.t, v.Blocked, "grows v1", "a run whose child can't be started waits, and says so")
+		for e, err := range r.plain.ReadAll(r.t.Context(), 0, domain.Filter{}) {
+			require.NoError(r.t, err)
+			require.NotContains(r.t, e.Stream, "never-run")
+		}
+		c, err := saga.New(saga.Config{Log: r.log, PlansWhenRun: true})
+		require.NoError(r.t, err)
+		require.NoError(r.t, c.Register(changed))
+		require.ErrorIs(r.t, c.Run(r.t.Context()), saga.ErrPlanChanged)
+	})
+}
+
 // sink takes alerts, and refuses the first ones.
 type sink struct {
 	mu     sync.Mutex

@@ -47,7 +47,8 @@ func TraceParent(traceparent string) StartOption {
 // Start starts a run of the saga and returns when its start is durable. While
 // [Config.MaxRuns] runs are under way it waits for ctx.
 //
-// Errors: [ErrKeyConflict], [ErrUnknownSaga], [ErrNotRunning], [ErrBadInput], and ctx's.
+// Errors: [ErrKeyConflict], [ErrUnknownSaga], [ErrNotRunning], [ErrBadInput], ctx's, and [ErrPlanChanged] with
+// [Config.PlansWhenRun].
 func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
 	name, version := s.SagaName()
 	raw, err := encode(in)
@@ -123,6 +124,9 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 		started.Deadline = c.cfg.Now().Add(time.Duration(d.plan.Deadline))
 	}
 	if err := c.awaitReady(ctx); err != nil {
+		return domain.RunID{}, err
+	}
+	if err := c.storePlan(ctx, d); err != nil {
 		return domain.RunID{}, err
 	}
 	return id, c.begin(ctx, id, d, started, &o)

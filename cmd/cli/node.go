@@ -84,7 +84,7 @@ func (env *environment) openNode(ctx context.Context, level slog.Level, mustExis
 // startNode starts a coordinator on an open log, which it closes if that fails. prepare, which may
 // be nil, adjusts the coordinator after the program has.
 func (env *environment) startNode(ctx context.Context, log eventLog, logger *slog.Logger, prepare func(*Setup) error) (*node, error) {
-	setup := &Setup{Data: env.data, Config: saga.Config{Logger: logger}}
+	setup := &Setup{Data: env.data, Config: saga.Config{Logger: logger, PlansWhenRun: true}}
 	if env.app.Setup != nil {
 		if err := env.app.Setup(ctx, setup); err != nil {
 			return nil, errors.Join(fmt.Errorf("set up %s: %w", env.app.Name, err), setup.close(), log.Close())

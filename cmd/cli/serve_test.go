@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -55,6 +58,21 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(out), &page))
 		return len(page.Items) == 1 && page.Items[0].Saga == "calc"
 	}, 30*time.Second, 10*time.Millisecond)
+}
+
+// TestAServerWritesNothingOfSagasThatNobodyRuns: a log that apps share should hold what happened, and no more.
+func TestAServerWritesNothingOfSagasThatNobodyRuns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, _, stop := serving(t, testApp(), dir, "--esdb-listen", "127.0.0.1:0")
+	stop()
+	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{})
+	require.NoError(t, err)
+	defer log.Close()
+	for e, err := range log.ReadAll(t.Context(), 0, domain.Filter{}) {
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(e.Stream, "$"), "%s: %s", e.Stream, e.Type)
+	}
 }
 
 func TestAnOpenServerSaysHowTheFirstTokenIsMade(t *testing.T) {

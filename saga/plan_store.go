@@ -1,0 +1,170 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/google/uuid"
+	"github.com/pmezard/go-difflib/difflib"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// ReadPlan reads the plan with the hash from a log.
+func ReadPlan(ctx context.Context, log Log, hash string) (*domain.Plan, error) {
+	for e, err := range log.ReadStream(ctx, domain.PlanStream(hash), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("read plan %s: %w", hash, err)
+		}
+		return domain.ParsePlan(e.Data)
+	}
+	return nil, fmt.Errorf("plan %s %w: was the log's directory restored without it?", hash, errNoPlan)
+}
+
+var errNoPlan = errors.New("is not in the log")
+
+// PlanDefined and SagaRegistered are the wire names of the events in plan and saga streams.
+const (
+	PlanDefined    = "plan.defined.v1"
+	SagaRegistered = "saga.registered.v1"
+)
+
+// registration is the data of a saga.registered.v1 event.
+type registration struct {
+	Version int    `json:"version"`
+	Plan    string `json:"plan"`
+}
+
+var planSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
+
+// publishPlans stores the plans of everything registered, save with [Config.PlansWhenRun], and refuses a saga whose
+// name and version the log knows with another plan.
+func (c *Coordinator) publishPlans(ctx context.Context) error {
+	c.registry.mu.RLock()
+	all := make([]*definition, 0, len(c.registry.byHash))
+	for _, d := range c.registry.byHash {
+		all = append(all, d)
+	}
+	c.registry.mu.RUnlock()
+	sort.Slice(all, func(i, j int) bool { return all[i].plan.Hash() < all[j].plan.Hash() })
+	var errs []error
+	for _, d := range all {
+		if c.cfg.PlansWhenRun {
+			_, _, err := c.knownVersion(ctx, d.plan)
+			errs = append(errs, err)
+		} else {
+			errs = append(errs, c.storePlan(ctx, d))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// storePlan sees to it that the log has a plan, and under the saga's version, before a run of it does.
+func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
+	if d.stored.Load() {
+		return nil
+	}
+	p := d.plan
+	if err := c.registerVersion(ctx, p); err != nil {
+		return err
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if len(data) > domain.MaxAppendSize/2 {
+		return fmt.Errorf("the plan of %s v%d is %d bytes of JSON: split it into child sagas", p.Saga, p.Version, len(data))
+	}
+	e := domain.NewEvent{ID: uuid.NewSHA1(planSpace, data), Type: PlanDefined, Data: data}
+	for range turnTries {
+		err = c.persevere(ctx, domain.PlanStream(p.Hash()), domain.NoStream, e)
+		if errors.Is(err, domain.ErrConflict) { // somebody has stored it, or the log refuses for reasons of its own
+			_, err = ReadPlan(ctx, c.log, p.Hash())
+		}
+		if err == nil {
+			d.stored.Store(true)
+			return nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, errNoPlan) {
+			break
+		}
+	}
+	return fmt.Errorf("store the plan of %s v%d: %w", p.Saga, p.Version, err)
+}
+
+// registerVersion lists a saga's version with its plan, once. A single action has version 0, which is not listed.
+func (c *Coordinator) registerVersion(ctx context.Context, p *domain.Plan) error {
+	stream := domain.SagaPrefix + p.Saga
+	for range 100 { // several processes may register at once
+		known, expected, err := c.knownVersion(ctx, p)
+		if known || err != nil {
+			return err
+		}
+		data, err := json.Marshal(registration{Version: p.Version, Plan: p.Hash()})
+		if err != nil {
+			return err
+		}
+		e := domain.NewEvent{ID: uuid.NewSHA1(planSpace, append([]byte(stream), data...)), Type: SagaRegistered, Data: data}
+		err = c.persevere(ctx, stream, expected, e)
+		if err == nil || !errors.Is(err, domain.ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("register saga %s v%d: others keep writing to %s: try again", p.Saga, p.Version, stream)
+}
+
+// knownVersion reports whether the log lists the plan under its saga's version, and the last revision of that list. It
+// refuses a version that is listed with another plan.
+func (c *Coordinator) knownVersion(ctx context.Context, p *domain.Plan) (bool, domain.Expected, error) {
+	expected := domain.NoStream
+	if p.Version == 0 {
+		return true, expected, nil
+	}
+	for e, err := range c.log.ReadStream(ctx, domain.SagaPrefix+p.Saga, 0) {
+		if err != nil {
+			return false, expected, fmt.Errorf("read the versions of saga %s: %w", p.Saga, err)
+		}
+		expected = domain.Expected(e.Revision)
+		var known registration
+		if err := json.Unmarshal(e.Data, &known); err != nil {
+			return false, expected, fmt.Errorf("read the versions of saga %s: %w", p.Saga, err)
+		}
+		switch {
+		case known.Version != p.Version:
+		case known.Plan == p.Hash():
+			return true, expected, nil
+		default:
+			return false, expected, c.planChanged(ctx, p, known.Plan)
+		}
+	}
+	return false, expected, nil
+}
+
+func (c *Coordinator) planChanged(ctx context.Context, p *domain.Plan, hash string) error {
+	diff := "(the plan in the log can't be read)"
+	if old, err := ReadPlan(ctx, c.log, hash); err == nil {
+		diff = planDiff(old, p)
+	}
+	return fmt.Errorf("saga %s v%d: %w: bump the version (runs of the old one go on with their own plan). The difference, log against code:\n%s", p.Saga, p.Version, ErrPlanChanged, diff)
+}
+
+// planDiff shows the lines in which two plans' indented JSON differ, as a unified diff.
+func planDiff(a, b *domain.Plan) string {
+	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
+		A: indented(a), FromFile: "log " + a.Hash()[:12], B: indented(b), ToFile: "code " + b.Hash()[:12], Context: 2})
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+func indented(p *domain.Plan) []string {
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return difflib.SplitLines(string(text))
+}
