@@ -112,10 +112,20 @@ func (u *unfinished) advance(ctx context.Context, log Log) (n int, err error) {
 // wakeOf reads the wake member of an event's metadata. An event without one is in the middle of an
 // append, or the last of one that was cut short: the run is to be looked at.
 func wakeOf(meta []byte) domain.Wake {
+	_, after, found := bytes.Cut(meta, []byte(`"wake":`))
+	if !found {
+		return domain.Wake{State: domain.RunRunning, Busy: true}
+	}
+	if end := bytes.LastIndex(after, []byte(`,"hash":"`)); end >= 0 { // as Seal writes it: only the member itself is read
+		var w domain.Wake
+		if json.Unmarshal(after[:end], &w) == nil {
+			return w
+		}
+	}
 	var w struct {
 		Wake *domain.Wake `json:"wake"`
 	}
-	if !bytes.Contains(meta, []byte(`"wake":`)) || json.Unmarshal(meta, &w) != nil || w.Wake == nil {
+	if json.Unmarshal(meta, &w) != nil || w.Wake == nil {
 		return domain.Wake{State: domain.RunRunning, Busy: true}
 	}
 	return *w.Wake
