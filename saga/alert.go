@@ -42,6 +42,11 @@ type AlertSink interface {
 	Alert(ctx context.Context, a Alert) error
 }
 
+// alertTexts are the messages under which [LogAlerts] logs.
+var alertTexts = map[AlertKind]string{
+	AlertStuck: "run is stuck and needs a person", AlertFailed: "run failed and turns back", AlertSlow: "run is slow",
+}
+
 // LogAlerts is an [AlertSink] that writes alerts to a logger: stuck runs as errors, the
 // others as warnings.
 type LogAlerts struct {
@@ -66,6 +71,6 @@ func (l LogAlerts) Alert(ctx context.Context, a Alert) error {
 	if a.Cause != nil {
 		attrs = append(attrs, slog.String("cause", a.Cause.Message))
 	}
-	logger.LogAttrs(ctx, level, "run is "+string(a.Kind), attrs...)
+	logger.LogAttrs(ctx, level, alertTexts[a.Kind], attrs...)
 	return nil
 }

@@ -73,6 +73,7 @@ func PreviewCancel(s *State, now time.Time) Preview {
 	out := Preview{Paused: s.Paused}
 	if s.Turning && s.End == "" { // it is on its way back already: tell what is left to do
 		s.Paused = false
+		p.unstick()
 	} else {
 		events, err := Decide(s, Cancel{Reason: "preview"}, now)
 		if err != nil {
@@ -142,6 +143,20 @@ func (p *preview) play() {
 	}
 	for p.n < maxPreview && p.owed() { // handlers that the end itself brought
 		p.outcomes()
+	}
+}
+
+// unstick tells where an undo is stuck, and grants it new attempts, to tell what follows.
+func (p *preview) unstick() {
+	var stuck []*Step
+	p.s.StuckSteps(func(st *Step) {
+		if st.Phase == UndoStuck {
+			stuck = append(stuck, st)
+		}
+	})
+	for _, st := range stuck {
+		p.tell(st, MoveStuck, "its undo is stuck: nothing before it is undone until somebody retries or skips it")
+		p.decide(Retry{Step: st.Path})
 	}
 }
 

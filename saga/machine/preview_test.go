@@ -37,6 +37,7 @@ func TestAPreviewTellsTheUndoStepByStep(t *testing.T) {
 		"a probe first":               {seq(probed), "timeout p", "1 probe p; 2 undo p", domain.RunIsCancelled},
 		"what is left":                {seq(accepted, do("b")), "ok mail; fail b", "1 leave mail", domain.RunIsCancelled},
 		"a failed undo's next try":    {seq(do("a"), do("b")), "ok a; permanent b; undofail a", "1 undo a", domain.RunIsCompensated},
+		"a stuck undo":                {seq(do("a"), do("b"), do("c")), "ok a; ok b; permanent c; undofail b; tick; undofail b; tick; undofail b", "1 stuck b; 1 undo b; 2 undo a", domain.RunIsCompensated},
 		"a run that waits for nobody": {seq(do("a"), do("b")), "ok a; fail b", "1 undo a", domain.RunIsCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
