@@ -23,6 +23,7 @@ type Coordinator struct {
 	incarnation string
 
 	registry registry
+	stored   sync.Map // the *definitions whose plans the log has
 	runs     runTable
 	wakeups  wakeups
 	slots    map[string]*slot // by action; fixed once running

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -32,8 +31,6 @@ type definition struct {
 	// checkInput reports whether an input can be read.
 	checkInput      func(json.RawMessage) error
 	inType, outType string
-	// stored means that the log has the plan.
-	stored atomic.Bool
 }
 
 // payloadType is the type of a signal's payload, and whether some JSON fits it.

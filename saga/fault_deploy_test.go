@@ -109,6 +109,22 @@ func TestChangedPlanIsRefusedUnderItsOldVersion(t *testing.T) {
 	})
 }
 
+// TestSagaOfTwoLogsIsStoredInBoth: a definition is a program's, its plan each log's.
+func TestSagaOfTwoLogsIsStoredInBoth(t *testing.T) {
+	t.Parallel()
+	a := &saga.Action[string, string]{Name: "a", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return in, nil }}
+	s := chain("shared", a)
+	for _, cfg := range []saga.Config{{}, {}, {PlansWhenRun: true}, {PlansWhenRun: true}} {
+		log := memlog.New()
+		_, err := finished(t, start(t, begin(t, log, cfg, s), s, ""))
+		require.NoError(t, err)
+		plan, err := s.Plan()
+		require.NoError(t, err)
+		_, err = saga.ReadPlan(t.Context(), log, plan.Hash())
+		require.NoError(t, err)
+	}
+}
+
 // TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor writes nothing of sagas that never run; one that ran is kept
 // to its plan as ever, at Run and, where another process was faster, at the first start.
 func TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor(t *testing.T) {

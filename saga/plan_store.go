@@ -64,7 +64,7 @@ func (c *Coordinator) publishPlans(ctx context.Context) error {
 
 // storePlan sees to it that the log has a plan, and under the saga's version, before a run of it does.
 func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
-	if d.stored.Load() {
+	if _, ok := c.stored.Load(d); ok {
 		return nil
 	}
 	p := d.plan
@@ -85,7 +85,7 @@ func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
 			_, err = ReadPlan(ctx, c.log, p.Hash())
 		}
 		if err == nil {
-			d.stored.Store(true)
+			c.stored.Store(d, nil)
 			return nil
 		}
 		if ctx.Err() != nil || !errors.Is(err, errNoPlan) {
