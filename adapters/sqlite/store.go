@@ -227,19 +227,25 @@ func (f *file) superseded(err error) error {
 	if err == nil || errors.Is(err, projections.ErrSuperseded) {
 		return err
 	}
-	if _, serr := os.Stat(f.path); errors.Is(serr, os.ErrNotExist) {
+	if !exists(f.path) {
 		return fmt.Errorf("%s was removed (%w): %w", f.path, err, projections.ErrSuperseded)
 	}
 	return err
 }
 
-// forget closes the files of the view that another process removed.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// forget closes the files of the view that another process removed. One that was made since the numbers were read
+// is none of them.
 func (s *Store) forget(view string, numbers []int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
 	for path, f := range s.files {
-		if f.view == view && f.used.Load() && !slices.Contains(numbers, f.number) {
+		if f.view == view && f.used.Load() && !slices.Contains(numbers, f.number) && !exists(path) {
 			delete(s.files, path)
 			errs = append(errs, f.close())
 		}

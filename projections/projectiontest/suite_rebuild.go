@@ -65,6 +65,19 @@ func freshOrBehind(t *testing.T, open Opener) {
 	require.NoError(t, <-asked)
 }
 
+// firstOfTwo asks for a rebuild of a view that is not built yet: what has been built goes on to answer.
+func firstOfTwo(t *testing.T, open Opener) {
+	store, _ := open(t)
+	v := counter(1, nil)
+	first := made(t, store, &v)
+	stands := projections.Checkpoint{Position: 10, Events: 1}
+	require.NoError(t, store.Update(t.Context(), &v, first, projections.Checkpoint{}, stands, func(projections.Tx) error { return nil }))
+	made(t, store, &v)
+	page, err := store.Select(t.Context(), &v, projections.Query{Table: "counter"})
+	require.NoError(t, err)
+	require.Equal(t, stands.Position, page.As.Position)
+}
+
 // neverBack rebuilds a view again and again while runs go on: what a query has seen, a later one sees as well.
 func neverBack(t *testing.T, open Opener) {
 	store, _ := open(t)

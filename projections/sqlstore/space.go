@@ -254,11 +254,20 @@ func (s *Space) statement(ctx context.Context, query string) (*sql.Stmt, error) 
 func Choose(v *projections.View, n int, at func(int) Listed) int {
 	shape, best := Shape(v), -1
 	for i := range n {
-		if g := at(i); g.Shape == shape && (g.Live || best < 0 || !at(best).Live) {
+		if g := at(i); g.Shape == shape && (best < 0 || better(g, at(best))) {
 			best = i
 		}
 	}
 	return best
+}
+
+// better reports whether a later generation is the one to ask rather than an earlier one. Of several that are being
+// built, the keeper goes on with the first of the newest version.
+func better(later, earlier Listed) bool {
+	if later.Live != earlier.Live {
+		return later.Live
+	}
+	return later.Live || later.Version > earlier.Version
 }
 
 // Close lets go of the prepared statements.
