@@ -93,7 +93,10 @@ func TestRunsTellTheirStory(t *testing.T) {
 		require.Contains(t, why.Text, "more")
 		require.Contains(t, r.ok(t, "undo-preview", "calc:good"), "it can't be cancelled")
 		require.Contains(t, r.ok(t, "undo-preview", "patient:calm"), "it would end cancelled")
-		require.Contains(t, r.ok(t, "undo-preview", "calc:evil", "-o", "json"), `"ends": "stuck"`)
+		stuck := r.ok(t, "undo-preview", "calc:evil", "-o", "json")
+		for _, part := range []string{`"do": "stuck"`, "until somebody retries or skips it", `"do": "undo"`, `"ends": "compensated"`} {
+			require.Contains(t, stuck, part, "what follows once somebody has settled it")
+		}
 		for _, command := range []string{"audit", "why", "undo-preview", "show"} {
 			_, errs, code := r(command, "calc:none")
 			require.Equal(t, ExitNotFound, code, "%s: %s", command, errs)
