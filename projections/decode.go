@@ -149,7 +149,7 @@ func (v value) time(into *time.Time) bool {
 }
 
 // scan calls f for each member of a JSON object as the log's writer leaves it: without spaces between the tokens, names
-// without escapes, each once. It returns false for anything else, or as soon as f does. Values
+// without escapes and in valid UTF-8, each once. It returns false for anything else, or as soon as f does. Values
 // that are objects or lists are checked for their brackets only.
 func scan(b []byte, f func(name string, v value) bool) bool {
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
@@ -167,7 +167,7 @@ func scan(b []byte, f func(name string, v value) bool) bool {
 			return false
 		}
 		name := b[i+1 : i+1+n]
-		if bytes.IndexByte(name, '\\') >= 0 {
+		if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) { // encoding/json reads another name there
 			return false
 		}
 		i += n + 3

@@ -30,7 +30,7 @@ type CorruptionError struct {
 	Through domain.Position
 	// Stream is the stream that the damage was met in, where known.
 	Stream string
-	// File and Offset are the place in the directory's files, where known.
+	// File and Offset are the place in the directory's files, where known; an offset of 0 is not.
 	File   string
 	Offset int64
 	// Err is what is wrong.
@@ -50,9 +50,12 @@ func (e *CorruptionError) Error() string {
 		at += fmt.Sprintf(" in stream %s", e.Stream)
 	}
 	if e.File != "" {
-		at += fmt.Sprintf(" in file %s at offset %d", e.File, e.Offset)
+		at += " in file " + e.File
+		if e.Offset > 0 {
+			at += fmt.Sprintf(" at offset %d", e.Offset)
+		}
 	}
-	return fmt.Sprintf("%v%s: %v: restore a backup, or have the disk checked and the rest exported", ErrCorrupt, at, e.Err)
+	return fmt.Sprintf("%v%s: %v: copy the directory, have the disk checked, and restore a backup", ErrCorrupt, at, e.Err)
 }
 
 // Unwrap returns the cause.

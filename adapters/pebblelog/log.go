@@ -165,6 +165,9 @@ func (l *Log) damaged(err error, c *CorruptionError) error {
 	c.Err = err
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
 		c.File = info.Path
+		if info.Details != nil { // the error around it is only how Pebble passes the place on
+			c.Err = info.Details
+		}
 	}
 	return c
 }
