@@ -37,7 +37,7 @@ func TestTimersHeedAClockThatIsSet(t *testing.T) {
 func TestRunsStartedAfterTheClockWasSetBackHaveItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		var set atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(set.Load())) }
 		s := chain("now", r.act("a"))

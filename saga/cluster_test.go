@@ -293,7 +293,7 @@ func (l *countsReads) ReadStream(ctx context.Context, stream string, from uint64
 func TestRunOfADeadNodeIsLookedAfterOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		s := saga.Define("pauses", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			saga.Await[string](f, "go")
 			return saga.Do(f, r.act("a"), in.In)

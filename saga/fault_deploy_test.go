@@ -290,7 +290,7 @@ func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		s := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			return saga.AwaitEvent[string](f, "order.paid", in.In)
 		})
@@ -324,7 +324,7 @@ func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
 func TestRunOfANewerProgramTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
 		parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, child, in.In) })
 		c := begin(t, r.plain, saga.Config{MaxRuns: 1}, parent)

@@ -33,8 +33,12 @@ type rig struct {
 
 	mu     sync.Mutex
 	calls  []string
-	keys   map[string]bool
 	script map[string][]error
+}
+
+// newRig returns a rig on the log, without faults.
+func newRig(t *testing.T, plain *memlog.Log) *rig {
+	return &rig{t: t, plain: plain, log: plain, script: map[string][]error{}}
 }
 
 // gate lets faults through once they are switched on.
@@ -67,7 +71,7 @@ func onEveryLog(t *testing.T, scenario func(r *rig)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+				r := newRig(t, memlog.New())
 				r.log = gate{r.plain, &r.faults, sagatest.NewFaultyLog(t, r.plain, cfg)}
 				t.Cleanup(r.checkStreams)
 				scenario(r)

@@ -34,7 +34,7 @@ func (o *outage) Append(ctx context.Context, stream string, expected domain.Expe
 func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		log := &outage{Log: r.plain}
 		r.log = log
 		s := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
@@ -76,7 +76,7 @@ func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		big := &saga.Action[int, string]{Name: "big", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (string, error) {
 			return strings.Repeat("x", 400<<10), nil
 		}}

@@ -37,7 +37,7 @@ func TestNothingIsTooLargeForARunToGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+				r := newRig(t, memlog.New())
 				a := r.act("a")
 				if do.a != nil {
 					a.Do = do.a
@@ -65,7 +65,7 @@ func TestNothingIsTooLargeForARunToGoOn(t *testing.T) {
 func TestWordsOfPeopleAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		s := saga.Define("waits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
 		c := begin(t, r.plain, saga.Config{}, s)
 		run, ctx, long := start(t, c, s, ""), t.Context(), strings.Repeat("x", 17<<10)
@@ -88,7 +88,7 @@ func TestWordsOfPeopleAreBounded(t *testing.T) {
 func TestEventsThatCannotStartARunArePassedOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		s := chain("triggered", r.act("a"))
 		c, err := saga.New(saga.Config{Log: r.plain, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)

@@ -159,7 +159,7 @@ func (l *readsFailOnce) ReadStream(ctx context.Context, stream string, from uint
 func TestOutcomeOfTheLastMomentIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		log := &readsFailOnce{Log: r.plain}
 		a := r.act("a")
 		goOn := make(chan struct{})
@@ -190,7 +190,7 @@ func TestStopUnderFire(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		log := memlog.New()
-		r := &rig{t: t, plain: log, keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, log)
 		child := chain("child", r.act("c"))
 		a := r.act("a")
 		s := saga.Define("busy", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {

@@ -91,7 +91,7 @@ func (d *denying) Append(ctx context.Context, stream string, expected domain.Exp
 func TestRunIsLookedAtAgainAfterItsTurnFailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+		r := newRig(t, memlog.New())
 		log := &denying{Log: r.plain}
 		a := r.act("a")
 		a.Concurrency = 1

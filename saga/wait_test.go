@@ -47,7 +47,7 @@ func TestWaitLearnsWhatAnotherCallFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := &rig{t: t, plain: memlog.New(), keys: map[string]bool{}, script: map[string][]error{}}
+				r := newRig(t, memlog.New())
 				log := &heldReads{Log: r.plain}
 				s := chain("known", r.act("a"))
 				c := begin(t, log, saga.Config{}, s)
