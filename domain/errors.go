@@ -19,6 +19,9 @@ var (
 	// ErrFailed means that an earlier write failed and the log takes no more appends until it is
 	// opened again.
 	ErrFailed = errors.New("log failed and takes no more appends")
+	// ErrBadPosition means that the position that was given is none of this log: no record stands
+	// there, or it is past the end. Nothing was read.
+	ErrBadPosition = errors.New("not a position of this log")
 	// ErrClosed means that the log was closed.
 	ErrClosed = errors.New("log closed")
 )
