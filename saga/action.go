@@ -45,6 +45,13 @@ type Action[In, Out any] struct {
 	Probe func(ctx context.Context, in In) (Probed[Out], error)
 	// Effect is required where there is no Undo, and empty where there is one.
 	Effect Effect
+	// FailsCleanly says that an error of Do means that nothing was done, as where all its work is one local
+	// transaction. It covers errors that came before the commit was asked for: return the commit's own
+	// error with [Commit] or [InDoubt]. Where a connection or the attempt's time is what failed
+	// (driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, any net.Error, any error of a context) the attempt
+	// stays in doubt, and so does one that panicked, timed out or was lost. What an error itself says, as
+	// with [NothingDone], counts before this. It is no part of the plan.
+	FailsCleanly bool
 	// Retry says how a failed attempt is tried again; UndoRetry the same for the undo.
 	Retry, UndoRetry Retry
 	// Timeout bounds one attempt; UndoTimeout one attempt of the undo. 0 means one minute.
@@ -118,6 +125,7 @@ type actionCode struct {
 	probe              func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
 	// permanent reports whether the author named the error as one not to retry.
 	permanent     func(error) bool
+	failsCleanly  bool
 	undoPermanent func(error) bool
 	onFailure     *actionCode
 }
@@ -152,6 +160,7 @@ func (a *Action[In, Out]) compile() (*actionCode, error) {
 			HeartbeatTimeout: domain.Duration(a.HeartbeatTimeout),
 		},
 		permanent:     a.Retry.permanent,
+		failsCleanly:  a.FailsCleanly,
 		undoPermanent: a.UndoRetry.permanent,
 	}
 	errs = append(errs, c.spec.Retry.Validate())

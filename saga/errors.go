@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
@@ -33,44 +32,6 @@ var (
 	ErrNoStep     = machine.ErrNoStep
 	ErrNotStuck   = machine.ErrNotStuck
 )
-
-// Permanent marks an error as one that a retry can't mend: the step fails at once. It
-// returns nil for nil.
-func Permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &verdictError{err: err, permanent: true}
-}
-
-// RetryAfter marks an error with the delay before the next attempt, instead of the
-// policy's. It returns nil for nil.
-func RetryAfter(d time.Duration, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &verdictError{err: err, after: d}
-}
-
-// InDoubt marks an error after which the effect may have happened all the same, such as a
-// connection that broke after the request was sent. The step is probed or retried with
-// the same key, and undone if the run turns back. It returns nil for nil. Errors that wrap
-// context.DeadlineExceeded or context.Canceled are in doubt without it.
-func InDoubt(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &verdictError{err: err, inDoubt: true}
-}
-
-type verdictError struct {
-	err                error
-	permanent, inDoubt bool
-	after              time.Duration
-}
-
-func (e *verdictError) Error() string { return e.err.Error() }
-func (e *verdictError) Unwrap() error { return e.err }
 
 // Compensated is the error of a run that failed and was cleanly undone.
 type Compensated struct {

@@ -117,7 +117,7 @@ func TestUndoIsToldEverything(t *testing.T) {
 			a.Undo = func(_ context.Context, did saga.Did[string, string]) error { told <- did; return nil }
 			return a
 		}
-		r.fails("b", saga.Permanent(saga.InDoubt(errModel)))
+		r.fails("b", saga.InDoubt(saga.Permanent(errModel)))
 		s := chain("told", act("a"), act("b"))
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, "in "))

@@ -48,8 +48,10 @@ type report struct {
 	Attempt   int              `json:"attempt"`
 	Output    json.RawMessage  `json:"output,omitempty"`
 	Failure   *domain.Failure  `json:"failure,omitempty"`
-	Verdict   domain.Verdict   `json:"verdict,omitempty"`
-	Emitted   []emitted        `json:"emitted,omitempty"`
+	// Effect is what the failure says of the attempt's effect. Older workers do not send it.
+	Effect  domain.FailureEffect `json:"effect,omitempty"`
+	Verdict domain.Verdict       `json:"verdict,omitempty"`
+	Emitted []emitted            `json:"emitted,omitempty"`
 	// Beat marks a heartbeat with its details.
 	Beat    bool            `json:"heartbeat,omitempty"`
 	Details json.RawMessage `json:"details,omitempty"`

@@ -225,6 +225,8 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 	if err != nil {
 		r.Output = nil
 		r.Failure = failureOf(err, t.Step, permanent(err))
+		r.Effect = effectOf(err, code.failsCleanly)
+		r.Failure.InDoubt = r.Effect == domain.EffectInDoubt
 		return r
 	}
 	a.mu.Lock()
@@ -244,24 +246,13 @@ const maxTogether = domain.MaxAppendSize - 64<<10
 
 // failureOf describes an error that a handler returned.
 func failureOf(err error, step string, permanent bool) *domain.Failure {
-	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: shorten(err.Error()), Type: errorType(err)}
-	var v *verdictError
-	for e := err; errors.As(e, &v); e = v.err {
-		permanent = permanent || v.permanent
-		f.InDoubt = f.InDoubt || v.inDoubt
-		f.RetryAfter = domain.Duration(orElse(time.Duration(f.RetryAfter), v.after))
-	}
-	if permanent {
+	v := said(err)
+	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: shorten(err.Error()), Type: errorType(err), RetryAfter: domain.Duration(v.after)}
+	switch {
+	case permanent || v.retry == retryNever:
 		f.Kind = domain.FailurePermanent
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		f.InDoubt = true
-		if !permanent {
-			f.Kind = domain.FailureTimedOut
-		}
-	}
-	if errors.Is(err, context.Canceled) {
-		f.InDoubt = true
+	case errors.Is(err, context.DeadlineExceeded) && v.effect != domain.EffectNotDone:
+		f.Kind = domain.FailureTimedOut
 	}
 	return f
 }
