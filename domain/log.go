@@ -15,8 +15,18 @@ import (
 // accepts what one of them accepted.
 const MaxAppendSize = 1<<20 - 4096
 
-// Position is an event's place in the order of the whole log. It grows from event
-// to event, with gaps; 0 is before the first event.
+// Position is an event's place in the order of the whole log. It grows from event to event,
+// with gaps of any size: on a server it is a byte offset. 0 is before the first event.
+//
+// Positions are given by the log and never computed with. Two of one log may be compared, for
+// equality and for order. A sum or a difference says nothing: to know how many events lie between
+// two positions, count them; to begin before an event, keep the position of its predecessor, or
+// ask [Log.ReadAllBackward] for it.
+//
+// The positions that may be given to a log are 0, [EndPosition], and those that it gave itself: of a
+// [Recorded], an [Appended] with events, or a [Delivery]. A log that is given another one fails with
+// [ErrBadPosition] where it can tell. It cannot always: past its end, a server's subscription may skip
+// events in silence. So a position that was stored outside of the log is checked before it is used.
 type Position uint64
 
 // Expected says at which revision a stream must stand for an append to be accepted:
@@ -101,8 +111,10 @@ func (f Filter) Accepts(stream string) bool {
 // that everything up to Position was considered.
 type Delivery struct {
 	Event *Recorded
-	// Position is the event's position, or the one up to which (inclusively) the log
-	// was searched. A subscription may be resumed after it.
+	// Position is the event's position, or the one up to which (inclusively) the log was searched:
+	// of an event that the filter left out, or 0. A subscription may be resumed after it. It is never
+	// less than that of the delivery before, nor than the position that the subscription began
+	// after, and never [EndPosition].
 	Position Position
 	// CaughtUp is true on the message that ends the catch-up: what follows is live. It
 	// comes again when a subscriber fell behind and caught up again.
@@ -132,8 +144,8 @@ type Log interface {
 	// at the given revision (inclusive) or, with [End], at the stream's last event.
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
-	// ReadAll yields the events after the position, in log order, up to the end of
-	// the log as it stood when reading reached it.
+	// ReadAll yields the events after the position (exclusive), in log order, up to the end of
+	// the log as it stood when reading reached it. See [Position] for those that may be given.
 	ReadAll(ctx context.Context, after Position, filter Filter) iter.Seq2[Recorded, error]
 
 	// ReadAllBackward yields the events before the position (exclusive), newest first; [EndPosition]
@@ -144,7 +156,8 @@ type Log interface {
 	// new one when it is durable, with no gap and no duplicate, until ctx ends (the last error
 	// is then ctx.Err()) or the log is closed ([ErrClosed]). A consumer that is slow delays
 	// nobody and costs the log no memory: it falls back to reading what is stored.
-	// With a filter, deliveries without an event are made from time to time.
+	// With a filter, deliveries without an event are made from time to time. After [EndPosition] it
+	// begins with the first event that is appended once the iteration has begun.
 	Subscribe(ctx context.Context, after Position, filter Filter) iter.Seq2[Delivery, error]
 }
 

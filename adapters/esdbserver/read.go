@@ -163,10 +163,8 @@ func (r *reader) all(ctx context.Context, option *streams.ReadReq_Options_AllOpt
 		return r.send(ctx, db.AllBackward(ctx, position), accepts)
 	case position == domain.EndPosition:
 		return nil
-	case position > 0:
-		position-- // forward reads include the event at the position
 	}
-	return r.send(ctx, db.All(ctx, position), accepts)
+	return r.send(ctx, db.AllFrom(ctx, position), accepts)
 }
 
 // filter returns the request's filter, nil if there is none, and how many events lie

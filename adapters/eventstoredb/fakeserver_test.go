@@ -199,7 +199,7 @@ func (f fakeStreams) Read(request *api.ReadReq, call api.Streams_ReadServer) err
 	if o.GetSubscription() != nil {
 		return f.subscribe(call, at, filter)
 	}
-	read := f.log.ReadAll(ctx, max(at, 1)-1, filter)
+	read := f.readAllFrom(ctx, at, filter)
 	if s := o.GetStream(); s != nil {
 		read = f.log.ReadStream(ctx, string(s.GetStreamIdentifier().GetStreamName()), s.GetRevision())
 	}
@@ -220,6 +220,22 @@ func (f fakeStreams) Read(request *api.ReadReq, call api.Streams_ReadServer) err
 		return call.Send(&api.ReadResp{Content: &api.ReadResp_StreamNotFound_{StreamNotFound: &api.ReadResp_StreamNotFound{StreamIdentifier: s.GetStreamIdentifier()}}})
 	}
 	return nil
+}
+
+// readAllFrom reads from the position on, inclusively, as the server does.
+func (f *fakeServer) readAllFrom(ctx context.Context, from domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		var after domain.Position
+		for e, err := range f.log.ReadAllBackward(ctx, from, domain.Filter{}) {
+			if err != nil {
+				yield(e, err)
+				return
+			}
+			after = e.Position
+			break
+		}
+		f.log.ReadAll(ctx, after, filter)(yield)
+	}
 }
 
 func (f fakeStreams) subscribe(call api.Streams_ReadServer, after domain.Position, filter domain.Filter) error {

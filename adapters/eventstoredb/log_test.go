@@ -65,7 +65,7 @@ func TestAppendRepeatsTheIdenticalBatchWhileTheOutcomeIsUnknown(t *testing.T) {
 			})
 			at, err := log.Append(ctx, "s", domain.NoStream, event(`1`), event(`2`))
 			require.NoError(t, err)
-			require.Equal(t, domain.Appended{Revision: 1, Position: 2}, at)
+			require.Equal(t, domain.Appended{Revision: 1, Position: collect(t, log.ReadStream(ctx, "s", 1))[0].Position}, at)
 			require.Equal(t, 4, attempts)
 		})
 	}
@@ -193,7 +193,7 @@ func TestARepeatAnsweredWithoutPositionIsLookedUp(t *testing.T) {
 	})
 	at, err := log.Append(ctx, "s", domain.NoStream, event(`1`))
 	require.NoError(t, err)
-	require.Equal(t, domain.Appended{Revision: 1, Position: 2}, at)
+	require.Equal(t, domain.Appended{Revision: 1, Position: collect(t, log.ReadStream(ctx, "s", 1))[0].Position}, at)
 }
 
 func TestHealthTellsWhetherTheClusterAnswers(t *testing.T) {

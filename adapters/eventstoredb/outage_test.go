@@ -173,7 +173,7 @@ func TestReadsGoOnWhereTheyBroke(t *testing.T) {
 				}
 				read = f.log.ReadAllBackward(ctx, before, domain.Filter{})
 			case o.GetStream() == nil:
-				read = f.log.ReadAll(ctx, max(domain.Position(o.GetAll().GetPosition().GetCommitPosition()), 1)-1, domain.Filter{})
+				read = f.readAllFrom(ctx, domain.Position(o.GetAll().GetPosition().GetCommitPosition()), domain.Filter{})
 			case backward && o.GetStream().GetEnd() != nil:
 				read = f.log.ReadStreamBackward(ctx, "run-1", domain.End)
 			case backward:

@@ -44,6 +44,7 @@ var problems = []struct {
 	{saga.ErrBadInput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{machine.ErrNoOutput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{machine.ErrBadOutput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
+	{domain.ErrBadPosition, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{projections.ErrBadCursor, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{auth.ErrBadToken, http.StatusUnprocessableEntity, wire.ProblemBadInput},
 	{errBadQuery, http.StatusUnprocessableEntity, wire.ProblemBadInput},

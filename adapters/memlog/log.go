@@ -2,8 +2,10 @@
 // durability and no limit but the machine's memory. It is meant for tests and for
 // trying things out.
 //
-// Positions are 1, 2, 3 …, one for each event. Data and metadata are copied on append;
-// what reads yield is shared between all readers and must not be modified.
+// Positions are as unkind as those of a server's log: byte offsets, which grow by each
+// event's size. A position that no event has is refused with [domain.ErrBadPosition], so
+// that code which computes with positions shows in its tests. Data and metadata are copied on
+// append; what reads yield is shared between all readers and must not be modified.
 package memlog
 
 import (
@@ -18,6 +20,13 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
+const (
+	// firstPosition is that of a log's first event.
+	firstPosition domain.Position = 96
+	// recordHeader is what an event takes besides its stream's name and its content.
+	recordHeader = 57
+)
+
 // Config sets up a [Log]. The zero value is ready for use.
 type Config struct {
 	// Now is the clock behind [domain.Recorded.Created]; time.Now when nil.
@@ -30,7 +39,8 @@ type Log struct {
 	now func() time.Time
 
 	mu      sync.RWMutex
-	all     []domain.Recorded  // index = position - 1; only ever appended to
+	all     []domain.Recorded  // in the order of their positions; only ever appended to
+	end     domain.Position    // where the next event goes
 	streams map[string]*stream // every stream that has events
 	changed chan struct{}      // closed and replaced on every append, closed for good by Close
 	closed  bool
@@ -38,9 +48,10 @@ type Log struct {
 
 var _ domain.Log = (*Log)(nil)
 
-// stream holds one stream's events by revision, and the newest revision of each id.
+// stream holds where one stream's events are in [Log.all], by revision, and the newest
+// revision of each id.
 type stream struct {
-	positions []domain.Position
+	places    []int
 	revisions map[uuid.UUID]uint64
 }
 
@@ -52,7 +63,7 @@ func NewWithConfig(cfg Config) *Log {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Log{now: cfg.Now, streams: make(map[string]*stream), changed: make(chan struct{})}
+	return &Log{now: cfg.Now, end: firstPosition, streams: make(map[string]*stream), changed: make(chan struct{})}
 }
 
 // Close ends all subscriptions and makes every later call fail with
@@ -86,9 +97,9 @@ func (l *Log) Append(ctx context.Context, name string, expected domain.Expected,
 	case verdict == conflict:
 		return domain.Appended{}, &domain.ConflictError{Stream: name, Expected: expected, Actual: s.head()}
 	case verdict == repeated:
-		return domain.Appended{Revision: last, Position: s.positions[last]}, nil
+		return domain.Appended{Revision: last, Position: l.all[s.places[last]].Position}, nil
 	case len(events) == 0:
-		return s.end(), nil
+		return l.endOf(s), nil
 	}
 	if s == nil {
 		s = &stream{revisions: make(map[uuid.UUID]uint64)}
@@ -99,15 +110,16 @@ func (l *Log) Append(ctx context.Context, name string, expected domain.Expected,
 		e.Data, e.Metadata = slices.Clone(e.Data), slices.Clone(e.Metadata)
 		r := domain.Recorded{
 			NewEvent: e, Stream: name, Created: created,
-			Revision: uint64(len(s.positions)), Position: domain.Position(len(l.all) + 1),
+			Revision: uint64(len(s.places)), Position: l.end,
 		}
+		s.places = append(s.places, len(l.all))
 		l.all = append(l.all, r)
-		s.positions = append(s.positions, r.Position)
+		l.end += domain.Position(recordHeader + len(name) + e.Size())
 		s.revisions[e.ID] = r.Revision
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
-	return s.end(), nil
+	return l.endOf(s), nil
 }
 
 // validate refuses what no log engine accepts.
@@ -157,11 +169,11 @@ func judge(s *stream, all []domain.Recorded, expected domain.Expected, events []
 		return conflict, 0
 	}
 	first := int(expected + 1)
-	if first+len(events) > len(s.positions) {
+	if first+len(events) > len(s.places) {
 		return conflict, 0
 	}
 	for i, e := range events {
-		if all[s.positions[first+i]-1].ID != e.ID {
+		if all[s.places[first+i]].ID != e.ID {
 			return conflict, 0
 		}
 	}
@@ -196,16 +208,16 @@ func (s *stream) head() domain.Expected {
 	if s == nil {
 		return domain.NoStream
 	}
-	return domain.Expected(len(s.positions)) - 1
+	return domain.Expected(len(s.places)) - 1
 }
 
-// end is where the stream's last event stands; zero for no stream.
-func (s *stream) end() domain.Appended {
+// endOf is where the stream's last event stands; zero for no stream.
+func (l *Log) endOf(s *stream) domain.Appended {
 	if s == nil {
 		return domain.Appended{}
 	}
-	last := len(s.positions) - 1
-	return domain.Appended{Revision: uint64(last), Position: s.positions[last]}
+	last := len(s.places) - 1
+	return domain.Appended{Revision: uint64(last), Position: l.all[s.places[last]].Position}
 }
 
 // view returns the events so far, the channel that is closed when there are more, and
@@ -219,15 +231,15 @@ func (l *Log) view() ([]domain.Recorded, <-chan struct{}, error) {
 	return l.all, l.changed, nil
 }
 
-// streamView returns the positions of the stream's events so far, with the events.
-func (l *Log) streamView(name string) ([]domain.Position, []domain.Recorded, error) {
+// streamView returns the places of the stream's events so far, with all events.
+func (l *Log) streamView(name string) ([]int, []domain.Recorded, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if l.closed {
 		return nil, nil, domain.ErrClosed
 	}
 	if s := l.streams[name]; s != nil {
-		return s.positions, l.all, nil
+		return s.places, l.all, nil
 	}
 	return nil, nil, nil
 }

@@ -141,7 +141,7 @@ func statusOf(err error) int {
 	}{
 		{errNoPage, http.StatusNotFound}, {saga.ErrNotFound, http.StatusNotFound}, {projections.ErrNotFound, http.StatusNotFound},
 		{errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errBadForm, http.StatusUnprocessableEntity},
-		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {projections.ErrBadCursor, http.StatusBadRequest},
+		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
 		{projections.ErrNoView, http.StatusServiceUnavailable}, {projections.ErrBehind, http.StatusServiceUnavailable},
 		{saga.ErrNotRunning, http.StatusServiceUnavailable},
 		{saga.ErrEnded, http.StatusConflict}, {saga.ErrPastPivot, http.StatusConflict}, {saga.ErrTurnedBack, http.StatusConflict},

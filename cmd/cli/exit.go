@@ -105,7 +105,7 @@ func exitOf(err error) Exit {
 		return false
 	}
 	switch {
-	case errors.As(err, &wrong), is(saga.ErrBadInput, machine.ErrBadOutput, machine.ErrNoOutput, projections.ErrBadCursor, auth.ErrBadToken, domain.ErrTooLarge):
+	case errors.As(err, &wrong), is(saga.ErrBadInput, machine.ErrBadOutput, machine.ErrNoOutput, projections.ErrBadCursor, domain.ErrBadPosition, auth.ErrBadToken, domain.ErrTooLarge):
 		return ExitUsage
 	case errors.As(err, &compensated):
 		return ExitCompensated

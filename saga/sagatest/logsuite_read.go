@@ -128,13 +128,25 @@ var readScenarios = []scenario{
 	}},
 	{"an event is readable as soon as its append returned", func(t *logTest) {
 		s := t.stream("s")
+		before := t.mustAppend(t.stream("r"), domain.NoStream, newEvent()).Position
 		for i := range 30 {
 			e := newEvent()
 			at := t.mustAppend(s, domain.Expected(i-1), e)
 			require.Equal(t, e.ID, t.first(t.log.ReadStreamBackward(t.ctx, s, domain.End), 1)[0].ID)
 			require.Equal(t, e.ID, t.first(t.log.ReadStream(t.ctx, s, uint64(i)), 1)[0].ID)
-			require.Equal(t, e.ID, t.first(t.log.ReadAll(t.ctx, at.Position-1, t.own()), 1)[0].ID)
+			require.Equal(t, e.ID, t.first(t.log.ReadAll(t.ctx, before, t.own()), 1)[0].ID)
+			before = at.Position
 		}
+	}},
+	{"a position that the log gave may be given back, whoever's event has it", func(t *logTest) {
+		first := t.seed(t.stream("mine"), 1)
+		at := t.mustAppend(t.stream("other"), domain.NoStream, newEvents(3)...).Position
+		second := t.mustAppend(t.stream("mine"), 0, newEvent()).Position
+		mine := t.prefixes("mine")
+		require.Equal(t, second, t.collect(t.log.ReadAll(t.ctx, at, mine))[0].Position)
+		require.Equal(t, ids(first), recordedIDs(t.collect(t.log.ReadAllBackward(t.ctx, at, mine))))
+		require.Equal(t, second, t.take(t.log.Subscribe(t.ctx, at, mine), 1)[0].Position)
+		require.Empty(t, t.collect(t.log.ReadAll(t.ctx, domain.EndPosition, mine)))
 	}},
 	{"with an ended context a read yields its error", func(t *logTest) {
 		t.seed(t.stream("s"), 2)

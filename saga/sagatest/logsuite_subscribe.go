@@ -2,6 +2,7 @@ package sagatest
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -187,6 +188,24 @@ var subscribeScenarios = []scenario{
 		require.Greater(t, checkpoint, start)
 		got := t.take(t.log.Subscribe(t.ctx, checkpoint, t.prefixes("wanted")), 3)
 		require.Equal(t, ids(wanted), recordedIDs(got))
+	}},
+	{"without a match its position goes neither backward nor where no event can be", func(t *logTest) {
+		t.seed(t.stream("other"), 2)
+		for _, start := range []domain.Position{0, t.end()} {
+			at := start
+			name := fmt.Sprintf("wanted-%d", start)
+			for d, err := range t.log.Subscribe(t.ctx, start, t.prefixes(name)) {
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, d.Position, at)
+				require.LessOrEqual(t, d.Position, t.end(), "past the log's end")
+				if at = d.Position; d.CaughtUp {
+					break
+				}
+			}
+			wanted := t.seed(t.stream(name), 1)
+			got := t.take(t.log.Subscribe(t.ctx, at, t.prefixes(name)), 1)
+			require.Equal(t, ids(wanted), recordedIDs(got), "resumed after the position that it told")
+		}
 	}},
 	{"ends with the context's error", func(t *logTest) {
 		ctx, cancel := context.WithCancel(t.ctx)

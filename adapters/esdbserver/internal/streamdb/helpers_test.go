@@ -66,6 +66,17 @@ func (d *db) append(stream string, expected domain.Expected, ids ...byte) stream
 	return done
 }
 
+// position tells where an event of a stored stream stands in the log.
+func (d *db) position(stream string, number uint64) domain.Position {
+	d.t.Helper()
+	for e, err := range d.log.ReadStream(d.ctx, stream, number) {
+		require.NoError(d.t, err)
+		return e.Position
+	}
+	require.Fail(d.t, "no such event", "%d@%s", number, stream)
+	return 0
+}
+
 // numbers reads the stream forward.
 func (d *db) numbers(stream string) []int64 {
 	d.t.Helper()

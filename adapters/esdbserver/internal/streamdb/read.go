@@ -120,6 +120,23 @@ func (db *DB) All(ctx context.Context, after domain.Position) iter.Seq2[domain.R
 	return present(db.log.ReadAll(ctx, after, domain.Filter{}))
 }
 
+// AllFrom yields the events of all streams from the position (inclusive) on, in log order. It looks up
+// the event before, for the log reads exclusively and positions are not computed with.
+func (db *DB) AllFrom(ctx context.Context, from domain.Position) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		var after domain.Position
+		for event, err := range db.log.ReadAllBackward(ctx, from, domain.Filter{}) {
+			if err != nil {
+				yield(event, err)
+				return
+			}
+			after = event.Position
+			break
+		}
+		db.All(ctx, after)(yield)
+	}
+}
+
 // AllBackward yields the events before the position (exclusive), newest first;
 // [domain.EndPosition] starts at the last one.
 func (db *DB) AllBackward(ctx context.Context, before domain.Position) iter.Seq2[domain.Recorded, error] {

@@ -64,7 +64,7 @@ func link(virtual string, number uint64, event *domain.Recorded) domain.Recorded
 	}
 }
 
-// virtualIndex remembers, for computed streams, the position of every 1024th link, so that
+// virtualIndex remembers, for computed streams, the position before every 1024th link, so that
 // reading from the middle does not count from the log's beginning each time. Events are
 // never removed from the log, so what is remembered stays true.
 type virtualIndex struct {
@@ -73,8 +73,8 @@ type virtualIndex struct {
 }
 
 type places struct {
-	// at[i] is the position of link number i*indexEvery.
-	at []domain.Position
+	// after[i] is a position before link number i*indexEvery, and not before any earlier link.
+	after []domain.Position
 	// Up to the position counted, the stream has count links.
 	counted domain.Position
 	count   int64
@@ -95,7 +95,7 @@ func (x *virtualIndex) before(stream string, number uint64) (after domain.Positi
 		return p.counted, uint64(p.count)
 	}
 	i := number / indexEvery
-	return p.at[i] - 1, i * indexEvery
+	return p.after[i], i * indexEvery
 }
 
 // note remembers that the link of that number is at the position.
@@ -114,7 +114,7 @@ func (x *virtualIndex) note(stream string, number uint64, at domain.Position) {
 		return // known already, or forgotten meanwhile
 	}
 	if number%indexEvery == 0 {
-		p.at = append(p.at, at)
+		p.after = append(p.after, p.counted)
 	}
 	p.count, p.counted = int64(number)+1, at
 }
@@ -168,20 +168,22 @@ func (db *DB) virtualForward(ctx context.Context, stream string, from uint64) it
 	}
 }
 
-// virtualBackward finds the position of the link of that number, then reads back from it.
+// virtualBackward finds the link of that number, then reads back from it.
 func (db *DB) virtualBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
-		var start domain.Position
+		var before domain.Position
 		for event, err := range db.virtualForward(ctx, stream, from) {
-			if err != nil {
-				yield(event, err)
+			if before = event.Position; err != nil || !yield(event, err) {
 				return
 			}
-			start = event.Position + 1
 			break
 		}
 		number := from
-		for event, err := range db.log.ReadAllBackward(ctx, start, filterOf(stream)) {
+		if before == 0 || number == 0 {
+			return
+		}
+		number--
+		for event, err := range db.log.ReadAllBackward(ctx, before, filterOf(stream)) {
 			if err != nil {
 				yield(domain.Recorded{}, err)
 				return
