@@ -21,6 +21,7 @@ type keeper struct {
 	hurried chan struct{} // a query waits
 	hub     *hub
 	pace    *pacer
+	lag     lag
 
 	committed atomic.Int64
 	swap      sync.Mutex // held while live rows are changed or replaced

@@ -19,16 +19,15 @@ type Status struct {
 	// Leading means that this process projects the view; otherwise another one does, or none.
 	Leading bool
 	// LagEvents is how many events the live rows (or, without any, those being built) lack.
-	// Above 10,000 it is an estimate from the log's density so far.
 	LagEvents int64
+	// LagMore means that they lack more than LagEvents: one call counts at most 10,000 events, and
+	// the next one goes on from there.
+	LagMore bool
 	// Lag is the age of the oldest of these; 0 when there are none.
 	Lag time.Duration
 	// Err is why the view stands still, or nil.
 	Err error
 }
-
-// lagCounted is up to which number lagging events are counted one by one.
-const lagCounted = 10_000
 
 // Status tells how each view fares, in the order of Config.Views. It reads a little of the log.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
@@ -59,42 +58,14 @@ func (k *keeper) status(ctx context.Context) (Status, error) {
 			s.Building = &gens[i]
 		}
 	}
-	at := Checkpoint{}
-	if s.Live != nil {
-		at = s.Live.Checkpoint
-	} else if s.Building != nil {
-		at = s.Building.Checkpoint
+	g := s.Live
+	if g == nil {
+		g = s.Building
 	}
-	return s, k.lag(ctx, at, &s)
-}
-
-// lag counts what the log has after the checkpoint.
-func (k *keeper) lag(ctx context.Context, at Checkpoint, s *Status) error {
-	for r, err := range k.cfg.Source.ReadAll(ctx, at.Position, k.view.filter()) {
-		if err != nil {
-			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
-		}
-		if s.LagEvents == 0 {
-			s.Lag = max(0, k.cfg.Now().Sub(r.Created))
-		}
-		if s.LagEvents++; s.LagEvents == lagCounted {
-			return k.estimate(ctx, at, r.Position, s)
-		}
+	if g == nil {
+		g = &Generation{}
 	}
-	return nil
-}
-
-// estimate extrapolates the lag: lagCounted events lie between the checkpoint and counted.
-func (k *keeper) estimate(ctx context.Context, at Checkpoint, counted domain.Position, s *Status) error {
-	for r, err := range k.cfg.Source.ReadAllBackward(ctx, domain.EndPosition, k.view.filter()) {
-		if err != nil {
-			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
-		}
-		density := lagCounted / float64(counted-at.Position)
-		s.LagEvents = lagCounted + int64(float64(r.Position-counted)*density)
-		return nil
-	}
-	return nil
+	return s, k.lag.measure(ctx, k, g, &s)
 }
 
 // atLeast waits for a view's live rows to reach a position. The keeper, where there is one, is hurried.

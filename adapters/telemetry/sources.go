@@ -180,7 +180,7 @@ type viewsCollector struct {
 }
 
 var (
-	lagEventsDesc   = desc("atone_projection_lag_events", "Events that a view lacks.", "view")
+	lagEventsDesc   = desc("atone_projection_lag_events", "Events that a view lacks; where these are many, at least so many.", "view")
 	lagSecondsDesc  = desc("atone_projection_lag_seconds", "The age of the oldest event that a view lacks.", "view")
 	positionDesc    = desc("atone_projection_position", "The log position that a view's rows stand for.", "view")
 	viewUpDesc      = desc("atone_projection_up", "1 when a view is built and goes on.", "view")

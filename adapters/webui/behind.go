@@ -66,14 +66,17 @@ func (h *handler) behind(ctx context.Context) string {
 	}
 	w.asked, w.text = now, ""
 	var lag time.Duration
-	var events int64
+	var events string
 	for _, s := range all {
 		if s.Lag > lag {
-			lag, events = s.Lag, s.LagEvents
+			lag, events = s.Lag, plural(int(s.LagEvents), "event", "events")
+			if s.LagMore {
+				events = "more than " + events
+			}
 		}
 	}
 	if lag > behindAfter {
-		w.text = "The lists are " + took(lag) + " behind (" + plural(int(events), "event", "events") + "). A run's own page is always up to date."
+		w.text = "The lists are " + took(lag) + " behind (" + events + "). A run's own page is always up to date."
 	}
 	return w.text
 }

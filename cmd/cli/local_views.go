@@ -209,7 +209,7 @@ func (b *localBackend) Projections(ctx context.Context) ([]wire.View, error) {
 
 func viewOf(st *projections.Status) wire.View {
 	v := wire.View{View: st.View, Version: st.Version, Built: st.Live != nil, Building: st.Building != nil, Leading: st.Leading,
-		LagEvents: st.LagEvents, Lag: domain.Duration(st.Lag)}
+		LagEvents: st.LagEvents, LagMore: st.LagMore, Lag: domain.Duration(st.Lag)}
 	if st.Live != nil {
 		v.Position, v.Events = st.Live.Position, st.Live.Events
 	}

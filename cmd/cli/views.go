@@ -64,7 +64,12 @@ func (env *environment) viewListing() *listing[wire.View] {
 		}},
 		{name: "EVENTS", text: func(v wire.View) string { return strconv.FormatInt(v.Events, 10) }},
 		{name: "POSITION", text: func(v wire.View) string { return strconv.FormatUint(uint64(v.Position), 10) }},
-		{name: "BEHIND", text: func(v wire.View) string { return strconv.FormatInt(v.LagEvents, 10) }},
+		{name: "BEHIND", text: func(v wire.View) string {
+			if v.LagMore {
+				return strconv.FormatInt(v.LagEvents, 10) + "+"
+			}
+			return strconv.FormatInt(v.LagEvents, 10)
+		}, value: func(v wire.View) string { return strconv.FormatInt(v.LagEvents, 10) }},
 		{name: "AGE", text: func(v wire.View) string {
 			if v.Lag == 0 {
 				return ""

@@ -207,7 +207,8 @@ type View struct {
 	Leading   bool            `json:"leading" doc:"Whether this process projects the view."`
 	Position  domain.Position `json:"position"`
 	Events    int64           `json:"events" doc:"The events applied."`
-	LagEvents int64           `json:"lag_events"`
+	LagEvents int64           `json:"lag_events" doc:"The events that are not applied."`
+	LagMore   bool            `json:"lag_more,omitempty" doc:"There are more than lag_events: one call counts at most 10,000, the next one goes on."`
 	Lag       domain.Duration `json:"lag,omitzero" doc:"The age of the oldest event that is not applied."`
 	Error     string          `json:"error,omitempty" doc:"Why the view stands still."`
 }
