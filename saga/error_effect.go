@@ -50,6 +50,16 @@ func RetryAfter(d time.Duration, err error) error {
 // other errors mean that nothing was done. The transaction is a *sql.Tx, or whatever has its Commit.
 func Commit(tx interface{ Commit() error }) error { return InDoubt(tx.Commit()) }
 
+// EffectOf returns what an error says of its attempt's effect by the functions above, and whether it refuses
+// ([Permanent]). Nil, and an error that says nothing, are domain.EffectUnsaid.
+func EffectOf(err error) (effect domain.FailureEffect, refused bool) {
+	v := said(err)
+	return v.effect, v.retry == retryNever
+}
+
+// DelayOf returns the delay that an error asks for with [RetryAfter], or 0.
+func DelayOf(err error) time.Duration { return said(err).after }
+
 // verdictError is an error with something said about it. A zero field says nothing.
 type verdictError struct {
 	err    error

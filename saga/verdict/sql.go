@@ -1,0 +1,85 @@
+package verdict
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/atonehq/atone/saga"
+)
+
+// SQL classifies the error of a statement that ran before COMMIT was asked for, or that was a
+// transaction of its own, by its SQLSTATE (any error with a method SQLState() string: pgx, lib/pq):
+//
+//   - class 23, a violated constraint: refused.
+//   - class 08, 40003, and 57P01 to 57P03, which can cut a statement off after its own commit: in doubt.
+//   - any other: the server answered, and rolled the statement back. Nothing was done.
+//
+// An error without a SQLSTATE is in doubt: the connection may have broken after the statement was
+// sent. Inside a transaction [Tx] knows more.
+func SQL(err error) error {
+	if err == nil || says(err) {
+		return err
+	}
+	state, ok := sqlState(err)
+	switch {
+	case !ok, strings.HasPrefix(state, "08"), state == "40003", strings.HasPrefix(state, "57P0"):
+		return saga.InDoubt(err)
+	case strings.HasPrefix(state, "23"):
+		return saga.Permanent(err)
+	}
+	return saga.NothingDone(err)
+}
+
+// Commit classifies the error of a COMMIT. Nothing was done only where the server itself answered
+// that it rolled back: a serialization failure or deadlock (40001, 40P01), or a deferred constraint
+// (class 23, 40002), which is a refusal. All else is in doubt: the answer may be what got lost.
+func Commit(err error) error {
+	if err == nil || says(err) {
+		return err
+	}
+	state, _ := sqlState(err)
+	switch {
+	case state == "40001" || state == "40P01":
+		return saga.NothingDone(err)
+	case state == "40002" || strings.HasPrefix(state, "23"):
+		return saga.Permanent(err)
+	}
+	return saga.InDoubt(err)
+}
+
+// Tx runs f in a transaction, commits it if f returns nil, and rolls it back otherwise. As COMMIT
+// is not asked for when f fails, nothing was done then, whatever the error, a broken connection and
+// a ctx that ended included; a violated constraint (SQLSTATE class 23) is a refusal. The error of
+// the commit itself is classified by [Commit]. f must have no effect but through tx, and a verdict that
+// its error has is kept. A panic in f rolls back and goes on.
+func Tx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, opts)
+	if err != nil {
+		return saga.NothingDone(err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := f(tx); err != nil {
+		state, _ := sqlState(err)
+		switch {
+		case says(err):
+			return err
+		case strings.HasPrefix(state, "23"):
+			return saga.Permanent(err)
+		}
+		return saga.NothingDone(err)
+	}
+	return Commit(tx.Commit())
+}
+
+// sqlState returns the SQLSTATE in an error's tree.
+func sqlState(err error) (string, bool) {
+	var e interface{ SQLState() string }
+	if errors.As(err, &e) {
+		if s := e.SQLState(); len(s) == 5 {
+			return s, true
+		}
+	}
+	return "", false
+}
