@@ -142,12 +142,10 @@ func (t *turnState) perform(events []decided) {
 			}
 		case *domain.StepProbed:
 			a.letGo(e.Step, domain.Probe, e.Attempt)
-		case *domain.RunTurnedBack, *domain.ItemFailed:
-			a.state.InFlight(func(f machine.Attempt) {
-				if f.Cancelled {
-					a.c.worker.cancel(attemptID{a.id, f.Step.Path, f.Direction, f.Number}, ErrRunTurnedBack)
-				}
-			})
+		case *domain.RunTurnedBack:
+			a.state.InFlight(a.stopCancelled)
+		case *domain.ItemFailed:
+			a.state.InFlightIn(e.Step, e.Item, a.stopCancelled)
 		case *domain.RunAbandoned:
 			a.leaveAttempts()
 			a.tellParent()
@@ -158,6 +156,13 @@ func (t *turnState) perform(events []decided) {
 		case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled:
 			a.tellParent()
 		}
+	}
+}
+
+// stopCancelled cancels an attempt whose outcome will be undone.
+func (a *actor) stopCancelled(f machine.Attempt) {
+	if f.Cancelled {
+		a.c.worker.cancel(attemptID{a.id, f.Step.Path, f.Direction, f.Number}, ErrRunTurnedBack)
 	}
 }
 

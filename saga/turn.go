@@ -163,6 +163,8 @@ type turnState struct {
 	size   int
 	// blocked is why what is owed can't be done here.
 	blocked []string
+	// full are the actions that had no slot free in this turn.
+	full []string
 }
 
 // decided is an event with the circumstances of its decision.
@@ -231,6 +233,7 @@ func (t *turnState) settle() (more bool) {
 	var list []owed
 	for {
 		list, t.blocked = list[:0], nil
+		a.state.Unpark(t.isFull)
 		a.state.Todo(t.now, func(d machine.Duty, st *machine.Step) bool {
 			list = append(list, owed{d, st})
 			return true
@@ -239,6 +242,10 @@ func (t *turnState) settle() (more bool) {
 		for _, o := range list {
 			if t.size > turnBudget {
 				return true
+			}
+			if st := o.step; st != nil && st.Node.Action != nil && t.isFull(st.Node.Action.Name) && (o.duty == machine.Start || o.duty == machine.Evaluate) {
+				a.state.Park(st)
+				continue
 			}
 			before := len(t.events)
 			t.answer(o.duty, o.step)
@@ -256,6 +263,8 @@ func (t *turnState) settle() (more bool) {
 		return false
 	}
 }
+
+func (t *turnState) isFull(action string) bool { return slices.Contains(t.full, action) }
 
 // block notes why something that is owed can't be done here. All reasons are recorded together,
 // so that two of them do not take turns.
@@ -299,6 +308,8 @@ func (t *turnState) begin(st *machine.Step, intent func() machine.Intent) error 
 		return t.block(fmt.Sprintf("no worker here has the action %q: deploy a program that does", st.Node.Action.Name))
 	}
 	if !s.acquire(a.id) {
+		t.full = append(t.full, st.Node.Action.Name)
+		a.state.Park(st) // so that those who wait for slots are not walked in each turn
 		return nil
 	}
 	before := len(t.events)

@@ -130,19 +130,21 @@ func (in Resolve) decide(s *State, _ time.Time) ([]domain.Event, error) {
 // eachStuck calls f for the stuck step with the path, or for all where the path is empty.
 func (s *State) eachStuck(path string, f func(*Step, domain.Direction)) error {
 	n := 0
-	for st := s.watch.head; st != nil; st = st.nxt {
-		if path != "" && st.Path != path {
-			continue
-		}
+	look := func(st *Step) {
 		switch st.Phase {
 		case Stuck:
 			f(st, st.direction())
 		case UndoStuck:
 			f(st, domain.Undo)
 		default:
-			continue
+			return
 		}
 		n++
+	}
+	if path != "" {
+		s.on(path, look)
+	} else {
+		s.StuckSteps(look)
 	}
 	switch {
 	case n > 0:
@@ -213,10 +215,8 @@ func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
 	events := []domain.Event{&domain.SignalReceived{Signal: in.Name, ID: in.ID, Value: in.Value}}
-	for st := s.watch.head; st != nil; st = st.nxt {
-		if st.Phase == Waiting && st.Node.Kind == domain.KindAwait && st.Signal == in.Name {
-			return append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID}), nil
-		}
+	if open := s.waits.awaits[awaitKey{signal: in.Name}]; len(open) > 0 {
+		return append(events, &domain.AwaitMet{Step: open[0].Path, Value: in.Value, By: in.ID}), nil
 	}
 	return events, nil
 }
@@ -232,10 +232,8 @@ func (in EventSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
 		return nil, nil
 	}
 	var events []domain.Event
-	for st := s.watch.head; st != nil; st = st.nxt {
-		if st.Phase == Waiting && st.Node.Kind == domain.KindAwait && st.Event == in.Type && st.Correlation == in.Correlation {
-			events = append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID})
-		}
+	for _, st := range s.waits.awaits[awaitKey{event: in.Type, correlation: in.Correlation}] {
+		events = append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID})
 	}
 	return events, nil
 }

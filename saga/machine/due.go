@@ -47,8 +47,8 @@ func (s *State) Todo(now time.Time, f func(Duty, *Step) bool) {
 		}
 	}
 	if !s.Paused {
-		for st := s.watch.head; st != nil; st = st.nxt {
-			if (st.Phase == Backoff && !now.Before(st.Do.RetryAt) || st.Phase == UndoBackoff && !now.Before(st.Undo.RetryAt)) && !f(Start, st) {
+		for _, st := range s.waits.retries.due(now) {
+			if !f(Start, st) {
 				return
 			}
 		}
@@ -201,22 +201,30 @@ type Attempt struct {
 // InFlight calls f for every attempt without an outcome.
 func (s *State) InFlight(f func(Attempt)) {
 	for st := s.watch.head; st != nil; st = st.nxt {
-		if st.Phase != Running && st.Phase != Undoing && st.Phase != Probing {
-			continue
-		}
-		dir := st.inFlightDirection()
-		if t := st.tries(dir); t.Running {
-			f(Attempt{Step: st, Direction: dir, Number: t.N, Due: t.Due, Cancelled: st.Turning && dir == domain.Do, Node: t.Node})
-		}
+		st.inFlight(f)
+	}
+}
+
+// InFlightIn is InFlight for one item of an each.
+func (s *State) InFlightIn(each string, item int, f func(Attempt)) {
+	if st := s.steps[each]; st != nil && item >= 0 && item < len(st.kids) && st.kids[item] != nil {
+		st.kids[item].walk(func(st *Step) { st.inFlight(f) })
+	}
+}
+
+func (st *Step) inFlight(f func(Attempt)) {
+	if st.Phase != Running && st.Phase != Undoing && st.Phase != Probing {
+		return
+	}
+	dir := st.inFlightDirection()
+	if t := st.tries(dir); t.Running {
+		f(Attempt{Step: st, Direction: dir, Number: t.N, Due: t.Due, Cancelled: st.Turning && dir == domain.Do, Node: t.Node})
 	}
 }
 
 // InHands reports whether somebody is at work on the run: an attempt is in flight, or a child run under way.
 func (s *State) InHands() bool {
-	found := false
-	s.InFlight(func(Attempt) { found = true })
-	s.Children(func(*Step, bool) { found = true })
-	return found
+	return s.waits.flying > 0 || s.waits.children > 0
 }
 
 // Children calls f for every child run that is to exist; back means that it is to be undone.

@@ -27,6 +27,7 @@ func Evolve(s *State, f domain.Fact) *State {
 		if st := s.steps[e.Step]; st != nil {
 			if t := st.tries(e.Direction); t.Running && t.N == e.Attempt {
 				t.BeatDue = e.Due
+				s.reschedule(st)
 				if len(e.Details) > 0 {
 					t.Details = e.Details
 				}
@@ -111,6 +112,7 @@ func (s *State) end(state domain.RunState, at time.Time) {
 	}
 	s.End, s.EndedAt, s.finish = state, at, false
 	if state == domain.RunIsAbandoned {
+		s.unparkAll()
 		for _, l := range []*list{&s.todo, &s.watch} {
 			for st := l.head; st != nil; {
 				next := st.nxt

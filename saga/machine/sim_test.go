@@ -62,6 +62,9 @@ func (x *sim) record(e domain.Event) {
 		x.t.Fatalf("%s does not survive the log: %v", e.WireName(), err)
 	}
 	x.s = Evolve(x.s, f)
+	if err := checkWaits(x.s); err != nil {
+		x.t.Fatalf("after %s: %v", e.WireName(), err)
+	}
 	switch e := e.(type) {
 	case *domain.AttemptStarted:
 		x.w.tries = append(x.w.tries, &try{step: e.Step, dir: e.Direction, n: e.Attempt})

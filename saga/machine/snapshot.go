@@ -97,6 +97,7 @@ func Snapshot(s *State) ([]byte, error) {
 	if s.root == nil {
 		return nil, fmt.Errorf("run %s has no events yet", s.Run)
 	}
+	s.unparkAll() // the lists are then whole
 	snap := stateSnapshot{
 		Format: snapshotFormat, Revision: s.Revision, Start: s.Start, StartedAt: s.StartedAt, Actor: s.Actor,
 		Correlation: s.Correlation, Trace: s.Trace, End: s.End, EndedAt: s.EndedAt, Output: s.Output, Cause: s.Cause,
@@ -198,6 +199,7 @@ func Restore(plan *domain.Plan, run domain.RunID, snapshot []byte) (*State, erro
 				return nil, fmt.Errorf("read snapshot of run %s: step %q is not in it", run, p)
 			}
 			list.add(st)
+			s.index(st)
 			if st.Phase == Stuck || st.Phase == UndoStuck {
 				s.stuck++
 			}

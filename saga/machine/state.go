@@ -131,6 +131,15 @@ type Step struct {
 	undoAgain   bool  // a success was reported while the undo ran, which may have missed its effect
 	prev, nxt   *Step // links of the list that the step is on
 	on          *list
+
+	// What the index of waiting steps keeps with each, see waits.
+	flags          waitFlags
+	awaits         awaitKey
+	irreversibleAt int
+	until          time.Time
+	timer          *timers // nil where nothing is waited for
+	timerAt        int
+	timerSeq       uint64
 }
 
 // scope is what names are relative to: the run, an item of an each, a round of a plan.
@@ -193,6 +202,7 @@ type State struct {
 	handlers []*Step
 	todo     list // steps with work owed at once
 	watch    list // steps that wait
+	waits    waits
 	stuck    int
 	finish   bool // the root is done or settled and the run has not ended
 	signals  []signal
@@ -264,6 +274,16 @@ func (l *list) add(st *Step) {
 	l.tail = st
 }
 
+func (l *list) addFirst(st *Step) {
+	st.prev, st.nxt, st.on = nil, l.head, l
+	if l.head != nil {
+		l.head.prev = st
+	} else {
+		l.tail = st
+	}
+	l.head = st
+}
+
 func (l *list) remove(st *Step) {
 	if st.prev != nil {
 		st.prev.nxt = st.nxt
@@ -294,13 +314,13 @@ func (s *State) set(st *Step, p Phase) {
 	} else if p.waits() {
 		want = &s.watch
 	}
-	if st.on == want {
-		return
+	if st.on != want {
+		if st.on != nil {
+			st.on.remove(st)
+		}
+		if want != nil {
+			want.add(st)
+		}
 	}
-	if st.on != nil {
-		st.on.remove(st)
-	}
-	if want != nil {
-		want.add(st)
-	}
+	s.index(st)
 }

@@ -21,12 +21,9 @@ func (Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
 			Message: "the run's deadline passed at " + d.UTC().Format(time.RFC3339)}})
 	}
 	var events []domain.Event
-	for st := s.watch.head; st != nil; st = st.nxt {
+	for _, st := range s.waits.timers.due(now) {
 		switch st.Phase {
 		case Waiting:
-			if st.Due.IsZero() || now.Before(st.Due) {
-				continue
-			}
 			events = append(events, st.ranOut())
 		case Running, Undoing, Probing:
 			dir := st.inFlightDirection()
@@ -64,9 +61,8 @@ func (s *State) canTurnBack() bool {
 
 // irreversibleInFlight returns a step whose irreversible effect may be about to happen.
 func (s *State) irreversibleInFlight() *Step {
-	for st := s.watch.head; st != nil; st = st.nxt {
-		if st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == "" &&
-			(st.Phase == Running || st.Phase == ProbeDue || st.Phase == Probing || st.Phase == Backoff && st.InDoubt) {
+	for _, st := range s.waits.irreversible {
+		if st.Phase != Backoff || st.InDoubt {
 			return st
 		}
 	}
@@ -92,30 +88,17 @@ func (st *Step) backoffDirection() domain.Direction {
 
 // Wake says when the run next needs attention, for the metadata of an append.
 func (s *State) Wake() domain.Wake {
-	w := domain.Wake{State: s.Status(), Busy: s.todo.head != nil || s.finish && s.End == ""}
+	w := domain.Wake{State: s.Status(), Events: s.waits.events > 0,
+		Busy: s.todo.head != nil || s.parkedReady() || s.InHands() || s.finish && s.End == ""}
 	due := func(t time.Time) {
 		if !t.IsZero() && (w.Due.IsZero() || t.Before(w.Due)) {
 			w.Due = t
 		}
 	}
-	for st := s.watch.head; st != nil; st = st.nxt {
-		switch st.Phase {
-		case Waiting:
-			due(st.Due)
-			w.Busy = w.Busy || st.Node.Kind == domain.KindChild
-			w.Events = w.Events || st.Event != ""
-		case Backoff, UndoBackoff:
-			if !s.Paused {
-				due(st.tries(st.backoffDirection()).RetryAt)
-			}
-		case Running, Undoing, Probing:
-			w.Busy = true
-			t := st.tries(st.inFlightDirection())
-			if !t.Due.IsZero() {
-				due(t.Due.Add(Grace))
-			}
-			due(t.BeatDue)
-		}
+	due(s.waits.timers.next())
+	if !s.Paused {
+		due(s.waits.retries.next())
+		due(s.waits.parkedRetries.next())
 	}
 	if s.canTurnBack() {
 		due(s.Start.Deadline)

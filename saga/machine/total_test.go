@@ -37,6 +37,9 @@ func evolveIsTotal(t *rapid.T) {
 		s = Evolve(s, domain.Fact{Event: e.Interface().(domain.Event), Meta: domain.Meta{At: now}, Revision: uint64(s.Revision + 1)})
 	}
 	dump(s)
+	if err := checkWaits(s); err != nil {
+		t.Fatal(err)
+	}
 	s.Wake()
 	s.InFlight(func(Attempt) {})
 	s.Children(func(*Step, bool) {})
