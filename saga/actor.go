@@ -42,6 +42,8 @@ type actor struct {
 	progressed bool
 	// sinceSnapshot counts the events since the last snapshot.
 	sinceSnapshot int
+	// hung are the steps whose code did not return in this turn, see [evaluated].
+	hung map[string]*domain.Failure
 
 	// resting links the actors that only wait, see runTable.
 	resting restLink

@@ -124,26 +124,35 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		close(c.stopped)
 	}()
 	if err := c.publishPlans(ctx); err != nil {
-		return err
+		return startError(ctx, err)
 	}
 	c.makeSlots()
-	stopMessages, err := c.startMessages(ctx)
+	stopMessages, broken, err := c.startMessages(ctx)
 	if err != nil {
-		return err
+		return startError(ctx, err)
 	}
 	c.goBackground(c.wakeups.run)
 	if !c.cfg.OnDemand {
-		err = c.takeUpLog(ctx)
+		err = startError(ctx, c.takeUpLog(ctx))
 	}
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		c.state.Store(stateRunning)
 		close(c.ready)
 		select {
 		case <-ctx.Done():
 		case err = <-c.failed:
+		case err = <-broken:
 		}
 	}
 	return errors.Join(err, stopMessages())
+}
+
+// startError is what Run returns of an error while it starts: none where it was stopped meanwhile.
+func startError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // takeUpLog goes on with what the log holds: unfinished runs, domain events, alerts.
@@ -192,47 +201,51 @@ func (c *Coordinator) endBackground() {
 	c.background.Wait()
 }
 
-// startMessages connects the coordinator with its workers.
-func (c *Coordinator) startMessages(context.Context) (stop func() error, err error) {
+// startMessages connects the coordinator with its workers. broken has an element when a subscription ends by itself.
+func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, broken <-chan error, err error) {
 	pub, sub := c.cfg.Publisher, c.cfg.Subscriber
-	logger := watermillLogger(c.logger)
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: c.cfg.ShutdownTimeout}, logger)
-	if err != nil {
-		return nil, fmt.Errorf("watermill router: %w", err)
-	}
 	var own *queue.Queue
 	var outcomes message.Publisher
+	var consumers []consumer
 	if pub == nil {
 		own, err = queue.New(queue.Config{Capacity: 1 << 20, InFlightOf: c.inFlightOf, Logger: c.logger, CloseTimeout: c.cfg.ShutdownTimeout})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pub, sub = own.Publisher(), own.Group("")
 		outcomes = directOutcomes{c}
 	} else {
 		outcomes = pub
-		router.AddConsumerHandler("outcomes", OutcomesTopic, sub, c.receive)
+		consumers = append(consumers, consumer{"outcomes", OutcomesTopic, c.receive})
 	}
 	c.publish = pub
 	c.worker = newWorker(c.registry.actionTable(), outcomes, c.logger, c.cfg.Observer)
 	if !c.cfg.NoWorker {
-		c.worker.addTo(router, sub, c.cfg.Middleware)
+		actions, err := c.worker.consumers(c.cfg.Middleware)
+		if err != nil {
+			return nil, nil, err
+		}
+		consumers = append(consumers, actions...)
 	}
-	routed := make(chan error, 1)
-	go func() { routed <- router.Run(context.Background()) }()
-	<-router.Running()
+	routing, err := route(ctx, sub, consumers, c.cfg.ShutdownTimeout, c.logger)
+	if err != nil {
+		if own != nil {
+			err = errors.Join(err, own.Close())
+		}
+		return nil, nil, err
+	}
 	return func() error {
 		drain, cancel := context.WithTimeout(context.Background(), c.cfg.ShutdownTimeout)
 		defer cancel()
 		c.state.Store(stateStopped)
 		c.worker.drain(drain)
 		c.endLife()
-		errs := []error{router.Close(), <-routed}
+		err := routing.close()
 		if own != nil {
-			errs = append(errs, own.Close())
+			err = errors.Join(err, own.Close())
 		}
-		return errors.Join(errs...)
-	}, nil
+		return err
+	}, routing.broken, nil
 }
 
 // inFlightOf lets the queue hand out as many attempts as the slots let through.

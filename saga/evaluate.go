@@ -3,7 +3,7 @@ package saga
 import (
 	"encoding/json"
 	"fmt"
-	"runtime/debug"
+	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
@@ -23,41 +23,42 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	switch kind {
 	case domain.KindDo:
 		return t.begin(st, func() machine.Intent {
-			value, failure := evalValue(code, v, path)
+			value, failure := evalValue(t, code, v, path)
 			if failure != nil {
 				return machine.Evaluated{Step: path, Failure: failure}
 			}
 			return machine.Evaluated{Step: path, Value: plannerValue(st, value), Node: a.c.incarnation}
 		})
 	case domain.KindCompute, domain.KindChild:
-		value, failure := evalValue(code, v, path)
+		value, failure := evalValue(t, code, v, path)
 		return t.decide(machine.Evaluated{Step: path, Value: value, Failure: failure})
 	case domain.KindSwitch:
-		in := machine.Chosen{Step: path}
-		in.Failure = guard(path, func() error { in.Branch, in.Case = code.choose(v); return nil })
+		chosen, failure := evaluated(t, path, func() (c machine.Chosen, _ error) { c.Branch, c.Case = code.choose(v); return c, nil })
+		in := machine.Chosen{Step: path, Branch: chosen.Branch, Case: chosen.Case, Failure: failure}
 		return t.decide(in)
 	case domain.KindEach:
 		in := machine.Listed{Step: path}
-		in.Failure = guard(path, func() (err error) {
-			if in.Items, err = code.items(v); err != nil {
-				return err
+		in.Items, in.Failure = evaluated(t, path, func() ([]json.RawMessage, error) {
+			items, err := code.items(v)
+			if err != nil {
+				return nil, err
 			}
-			for i, item := range in.Items {
+			for i, item := range items {
 				if err := checkPayload(fmt.Sprintf("item %d", i), item); err != nil {
-					return err
+					return nil, err
 				}
 			}
-			return nil
+			return items, nil
 		})
 		return t.decide(in)
 	case domain.KindSleep:
-		in := machine.Timed{Step: path}
-		in.Failure = guard(path, func() error { in.Due = code.until(v, t.now); return nil })
+		in, now := machine.Timed{Step: path}, t.now
+		in.Due, in.Failure = evaluated(t, path, func() (time.Time, error) { return code.until(v, now), nil })
 		return t.decide(in)
 	case domain.KindAwait:
 		in := machine.Opened{Step: path}
 		if code.correlation != nil {
-			in.Failure = guard(path, func() error { in.Correlation = code.correlation(v); return nil })
+			in.Correlation, in.Failure = evaluated(t, path, func() (string, error) { return code.correlation(v), nil })
 		}
 		return t.decide(in)
 	}
@@ -73,28 +74,31 @@ func plannerValue(st *machine.Step, value json.RawMessage) json.RawMessage {
 	return append(b, '}')
 }
 
-func evalValue(code expression, v View, path string) (value json.RawMessage, failure *domain.Failure) {
-	failure = guard(path, func() (err error) {
-		if value, err = code.value(v); err != nil {
-			return err
+func evalValue(t *turnState, code expression, v View, path string) (json.RawMessage, *domain.Failure) {
+	return evaluated(t, path, func() (json.RawMessage, error) {
+		value, err := code.value(v)
+		if err != nil {
+			return nil, err
 		}
-		return checkPayload("the value", value)
+		return value, checkPayload("the value", value)
 	})
-	return value, failure
 }
 
-// guard calls the author's code and turns an error or a panic into a permanent failure.
-func guard(path string, f func() error) (failure *domain.Failure) {
-	defer func() {
-		if p := recover(); p != nil {
-			failure = &domain.Failure{Kind: domain.FailurePermanent, Step: path, Type: "panic", Stack: string(debug.Stack()),
-				Message: shorten(fmt.Sprintf("the saga's code for this step panicked: %v", p))}
-		}
-	}()
-	if err := f(); err != nil {
-		return &domain.Failure{Kind: domain.FailurePermanent, Step: path, Message: shorten("the saga's code for this step failed: " + err.Error()), Type: errorType(err)}
+// evaluated is [guard] for a turn. Code that hangs keeps the state that it looks at: the turn is then decided again
+// on a state of its own, and the step fails without a second call.
+func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domain.Failure) {
+	if failure := t.a.hung[path]; failure != nil {
+		var zero T
+		return zero, failure
 	}
-	return nil
+	value, failure := guard(path, f)
+	if failure != nil && failure.Type == hang {
+		if t.a.hung == nil {
+			t.a.hung = make(map[string]*domain.Failure)
+		}
+		t.a.hung[path], t.stale = failure, true
+	}
+	return value, failure
 }
 
 // checkPayload refuses what does not fit an event.
@@ -109,11 +113,11 @@ func checkPayload(what string, raw json.RawMessage) error {
 func (t *turnState) expand(st *machine.Step) error {
 	kids := st.Kids()
 	planner := kids[len(kids)-1]
-	in := machine.Planned{Step: st.Path, Round: len(kids)/2 + 1}
-	in.Failure = guard(st.Path, func() (err error) {
+	in, failure := evaluated(t, st.Path, func() (in machine.Planned, err error) {
 		in.Steps, in.Inputs, in.Done, in.Output, err = expand(t.a.c.registry.actionTable(), st.Node, planner.Output)
-		return err
+		return in, err
 	})
+	in.Step, in.Round, in.Failure = st.Path, len(kids)/2+1, failure
 	return t.decide(in)
 }
 
@@ -125,7 +129,7 @@ func (t *turnState) end() error {
 		if a.def == nil {
 			return t.blockForPlan()
 		}
-		in.Output, in.Failure = evalValue(a.def.code[returnKey], View{state: a.state}, "")
+		in.Output, in.Failure = evalValue(t, a.def.code[returnKey], View{state: a.state}, "")
 	}
 	return t.decide(in)
 }

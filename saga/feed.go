@@ -334,8 +334,9 @@ func eventOf(e *domain.Recorded) Event {
 }
 
 // matches asks the trigger whether it wants the event. A panic of its code is an [ErrBadInput].
-func (f *feed) matches(t AnyTrigger, e *Event) (matches bool, err error) {
-	if failure := guard("", func() error { matches = t.matches(e); return nil }); failure != nil {
+func (f *feed) matches(t AnyTrigger, e *Event) (bool, error) {
+	matches, failure := guard("", func() (bool, error) { return t.matches(e), nil })
+	if failure != nil {
 		return false, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
 	}
 	return matches, nil
@@ -372,8 +373,9 @@ func (f *feed) passOver(ctx context.Context, t AnyTrigger, e *Event, err error) 
 	return err
 }
 
-func (f *feed) inputFor(t AnyTrigger, e *Event) (raw json.RawMessage, err error) {
-	if failure := guard("", func() error { raw, err = t.input(e); return err }); failure != nil {
+func (f *feed) inputFor(t AnyTrigger, e *Event) (json.RawMessage, error) {
+	raw, failure := guard("", func() (json.RawMessage, error) { return t.input(e) })
+	if failure != nil {
 		return nil, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
 	}
 	return raw, nil

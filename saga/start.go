@@ -111,7 +111,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	if err := checkPayload("the input of "+name, input); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	if err := d.checkInput(input); err != nil {
+	if _, err := contained(closureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, err)
 	}
 	if err := o.check(); err != nil {

@@ -18,10 +18,15 @@ const turnTries = 50
 
 // turn decides on a batch of requests and makes the events durable.
 func (a *actor) turn(batch []*request) {
+	defer func() { a.hung = nil }()
 	for try := 1; ; try++ {
-		err := a.attemptTurn(batch)
+		err := a.safeTurn(batch)
 		if err == nil {
 			break
+		}
+		if errors.Is(err, errStale) {
+			a.unload()
+			continue // at most once for each of the run's steps
 		}
 		if errors.Is(err, errAlreadyStarted) {
 			batch[0].err = err
@@ -62,9 +67,23 @@ func (a *actor) lookAgain(isStart bool, err error) {
 	}
 }
 
+// safeTurn is attemptTurn; a panic, which is a defect of atone or of the log, is an error of this run alone.
+func (a *actor) safeTurn(batch []*request) (err error) {
+	t := turnState{a: a}
+	defer func() {
+		if p := recover(); p != nil {
+			t.giveBack()
+			bad := panicked(p)
+			a.c.logger.Error("a turn of a run panicked: this is a defect", "run", a.id, "panic", bad, "stack", bad.stack)
+			err = fmt.Errorf("run %s: its turn %w: this is a defect", a.id, bad)
+		}
+	}()
+	return a.attemptTurn(&t, batch)
+}
+
 // attemptTurn loads the run if need be, decides, appends, and performs what is owed. The error
 // is a conflict, or that nothing could be read or written.
-func (a *actor) attemptTurn(batch []*request) error {
+func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 	ctx := a.c.life
 	first, cached := batch[0], false
 	a.progressed = false
@@ -86,7 +105,7 @@ func (a *actor) attemptTurn(batch []*request) error {
 			return err
 		}
 	}
-	t := turnState{a: a, now: a.c.cfg.Now(), ctx: first.ctx}
+	*t = turnState{a: a, now: a.c.cfg.Now(), ctx: first.ctx}
 	if first.start != nil {
 		t.now = a.c.startTime(t.now)
 		t.add(first.start)
@@ -114,10 +133,14 @@ func (a *actor) attemptTurn(batch []*request) error {
 	}
 	if cached && a.c.cfg.Shared && len(t.events) == 0 && refused(batch) {
 		a.unload() // what is known may be old, and no append would find out
-		return a.attemptTurn(batch)
+		return a.attemptTurn(t, batch)
 	}
 	for {
 		more := t.settle()
+		if t.stale {
+			t.giveBack()
+			return errStale
+		}
 		if err := t.append(ctx); err != nil {
 			t.giveBack()
 			return err
@@ -130,10 +153,16 @@ func (a *actor) attemptTurn(batch []*request) error {
 
 // fits refuses a signal whose payload the run's code, where this program has it, could not read.
 func (a *actor) fits(in machine.Intent) error {
-	if s, ok := in.(machine.Signal); ok && a.def != nil {
-		return a.def.checkSignal(s.Name, s.Value)
+	s, ok := in.(machine.Signal)
+	if !ok || a.def == nil {
+		return nil
 	}
-	return nil
+	def := a.def
+	_, err := contained(closureLimit, func() (any, error) { return nil, def.checkSignal(s.Name, s.Value) })
+	if bad := (*misbehaved)(nil); errors.As(err, &bad) {
+		return fmt.Errorf("%w: signal %s: the code that reads its type %w", ErrBadInput, s.Name, bad)
+	}
+	return err
 }
 
 func refused(batch []*request) bool {
@@ -165,7 +194,12 @@ type turnState struct {
 	blocked []string
 	// full are the actions that had no slot free in this turn.
 	full []string
+	// stale means that code hangs that looks at the state: nothing more is decided on it.
+	stale bool
 }
+
+// errStale says that a turn is to be decided again on a new state.
+var errStale = errors.New("the saga's code hangs")
 
 // decided is an event with the circumstances of its decision.
 type decided struct {
@@ -178,6 +212,9 @@ const turnBudget = 512 << 10
 
 // decide asks the machine and folds what it decided.
 func (t *turnState) decide(in machine.Intent) error {
+	if t.stale {
+		return errStale
+	}
 	events, err := machine.Decide(t.a.state, in, t.now)
 	if err != nil {
 		return err
@@ -249,6 +286,9 @@ func (t *turnState) settle() (more bool) {
 			}
 			before := len(t.events)
 			t.answer(o.duty, o.step)
+			if t.stale {
+				return false
+			}
 			progress = progress || len(t.events) > before
 		}
 		if progress {
@@ -291,7 +331,7 @@ func (t *turnState) answer(d machine.Duty, st *machine.Step) {
 	case machine.Evaluate, machine.Expand:
 		err = t.evaluate(d, st)
 	}
-	if err != nil && !errors.Is(err, machine.ErrStale) {
+	if err != nil && !errors.Is(err, machine.ErrStale) && !errors.Is(err, errStale) {
 		a.c.logger.Error("run can't go on: this is a defect", "run", a.id, "duty", d, "error", err)
 	}
 }

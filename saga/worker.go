@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,8 +35,8 @@ type Worker struct {
 	drained chan struct{}
 	// handling counts the attempts under way, until their outcomes are delivered.
 	handling sync.WaitGroup
-	// around is called with every finished attempt, for metrics and traces; may be nil.
-	around Observer
+	// around is told of every attempt, for metrics and traces; may be nil.
+	around *observing
 }
 
 // attemptID names an attempt in a worker.
@@ -63,15 +64,20 @@ type Observer interface {
 }
 
 func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: around, running: make(map[attemptID]context.CancelCauseFunc), drained: make(chan struct{})}
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]context.CancelCauseFunc), drained: make(chan struct{})}
 }
 
-// addTo adds the worker's handlers to a router.
-func (w *Worker) addTo(router *message.Router, sub message.Subscriber, middleware []message.HandlerMiddleware) {
-	for name := range w.actions {
-		h := router.AddConsumerHandler("action "+name, ActionTopic(name), sub, w.handle)
-		h.AddMiddleware(middleware...)
+// consumers returns what is called for the attempts of each action. The error is that a middleware can't be applied.
+func (w *Worker) consumers(middleware []message.HandlerMiddleware) ([]consumer, error) {
+	handler, err := w.wrapped(middleware)
+	if err != nil {
+		return nil, err
 	}
+	all := make([]consumer, 0, len(w.actions))
+	for _, name := range slices.Sorted(maps.Keys(w.actions)) {
+		all = append(all, consumer{"action " + name, ActionTopic(name), handler})
+	}
+	return all, nil
 }
 
 // handle runs one attempt and publishes its outcome. It returns an error, and so has the
@@ -96,13 +102,25 @@ func (w *Worker) handle(m *message.Message) error {
 	a.beat = func(details json.RawMessage) error {
 		return w.publish(ctx, &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Beat: true, Details: details})
 	}
-	r := w.run(ctx, code, a)
-	down := errors.Is(context.Cause(ctx), ErrShutdown)
-	stop()
-	if r.Failure != nil && down {
-		return ErrShutdown // cut short by us: the attempt is taken up again after the restart
+	r := &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt}
+	conclude := func() error {
+		down := errors.Is(context.Cause(ctx), ErrShutdown)
+		stop()
+		if r.Failure != nil && down {
+			return ErrShutdown // cut short by us: the attempt is taken up again after the restart
+		}
+		return w.concluded(m, w.deliver(context.WithoutCancel(m.Context()), r))
 	}
-	return w.deliver(context.WithoutCancel(m.Context()), r)
+	returned := false
+	defer func() {
+		if !returned { // the handler ended this goroutine: nobody is left to return to
+			settle(m, conclude())
+		}
+	}()
+	entered(m)
+	w.run(ctx, code, a, r)
+	returned = true
+	return conclude()
 }
 
 // deliver publishes an outcome, again and again for a while: giving it up means that the handler is called again.
@@ -182,25 +200,32 @@ func (w *Worker) drain(ctx context.Context) {
 	}
 }
 
-// run calls the handler and turns what it returns, or its panic, into a report.
-func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r *report) {
+// run calls the handler and turns what it returns, that it panics or that it ends its goroutine into a report.
+func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *report) {
 	t := a.task
-	r = &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt}
-	if w.around != nil {
-		began, info := time.Now(), AttemptOf(ctx)
-		ctx = w.around.AttemptBegan(ctx, info)
-		defer func() { w.around.AttemptEnded(ctx, info, time.Since(began), r.Failure) }()
-	}
+	ctx, ended := w.around.began(ctx, AttemptOf(ctx))
+	defer func() { ended(r.Failure) }()
+	bad := exited()
 	defer func() {
 		if p := recover(); p != nil {
+			bad = panicked(p)
+		}
+		if bad != nil {
 			r.Output, r.Emitted = nil, nil
-			// Unlike an error, a panic does not say that nothing was done: the effect is in doubt.
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten(fmt.Sprintf("panic: %v", p)), Type: "panic", Stack: string(debug.Stack()), InDoubt: t.Direction == domain.Do}
+			// This says nothing of the effect, which is in doubt.
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten("the handler " + bad.how), Type: bad.kind, Stack: bad.stack, InDoubt: t.Direction == domain.Do}
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
 			}
 		}
 	}()
+	w.call(ctx, code, a, r)
+	bad = nil
+}
+
+// call calls the handler and turns what it returns into a report.
+func (w *Worker) call(ctx context.Context, code *actionCode, a *attemptState, r *report) {
+	t := a.task
 	var err error
 	permanent := code.permanent
 	switch t.Direction {
@@ -227,17 +252,16 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState) (r 
 		r.Failure = failureOf(err, t.Step, permanent(err))
 		r.Effect = effectOf(err, code.failsCleanly)
 		r.Failure.InDoubt = r.Effect == domain.EffectInDoubt
-		return r
+		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n := len(r.Output) + a.size; n > maxTogether {
 		r.Output = nil
 		r.Failure = failureOf(fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether), t.Step, true)
-		return r
+		return
 	}
 	r.Emitted = a.emitted
-	return r
 }
 
 // maxTogether bounds what is appended with an attempt's success, in bytes: its output and the events

@@ -66,22 +66,24 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 }
 
 // Run runs attempts until ctx ends, and returns after the last handler has: do handlers are then cancelled, undo
-// handlers awaited. It can be called once.
+// handlers awaited. It can be called once. An error is that of a Subscribe that failed, or that a subscription
+// ended by itself.
 func (w *Worker) Run(ctx context.Context) error {
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: w.cfg.ShutdownTimeout}, watermillLogger(w.logger))
+	consumers, err := w.consumers(w.cfg.Middleware)
 	if err != nil {
-		return fmt.Errorf("watermill router: %w", err)
+		return err
 	}
-	w.addTo(router, w.cfg.Subscriber, w.cfg.Middleware)
-	routed := make(chan error, 1)
-	go func() { routed <- router.Run(context.WithoutCancel(ctx)) }()
+	routing, err := route(ctx, w.cfg.Subscriber, consumers, w.cfg.ShutdownTimeout, w.logger)
+	if err != nil {
+		return startError(ctx, fmt.Errorf("worker: %w", err))
+	}
 	select {
 	case <-ctx.Done():
-	case err := <-routed:
-		return fmt.Errorf("watermill router: %w", err)
+	case err = <-routing.broken:
+		err = fmt.Errorf("worker: %w", err)
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ShutdownTimeout)
 	defer cancel()
 	w.drain(drain)
-	return errors.Join(router.Close(), <-routed)
+	return errors.Join(err, routing.close())
 }

@@ -1,0 +1,168 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// consumer is what is called for the messages of a topic.
+type consumer struct {
+	name, topic string
+	handle      message.NoPublishHandlerFunc
+}
+
+// routing is a running Watermill router. The subscriptions are made before it runs: a router whose Subscribe fails
+// returns, but neither ends the handlers that it began nor can be closed.
+type routing struct {
+	router *message.Router
+	subs   *subscriptions
+	ended  chan error
+	// broken has an element when a subscription has ended by itself: its messages come to nobody any more.
+	broken   chan error
+	stopping chan struct{}
+}
+
+// route subscribes to the consumers' topics and has their messages handled, until [routing.close]. An error means that
+// a subscription failed, or that ctx ended meanwhile; nothing is left running then.
+func route(ctx context.Context, sub message.Subscriber, consumers []consumer, timeout time.Duration, logger *slog.Logger) (*routing, error) {
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: timeout}, watermillLogger(logger))
+	if err != nil {
+		return nil, fmt.Errorf("watermill router: %w", err)
+	}
+	subs, err := subscribe(ctx, sub, consumers)
+	if err != nil {
+		return nil, err
+	}
+	r := &routing{router: router, subs: subs, ended: make(chan error, 1), broken: make(chan error, 1), stopping: make(chan struct{})}
+	handlers := make([]*message.Handler, len(consumers))
+	for i, c := range consumers {
+		handlers[i] = router.AddConsumerHandler(c.name, c.topic, subs, c.handle)
+	}
+	go func() { r.ended <- router.Run(context.Background()) }()
+	<-router.Running() // it can't fail: its subscriptions are there
+	for i, h := range handlers {
+		go r.watch(h, consumers[i].topic)
+	}
+	return r, nil
+}
+
+// watch reports a handler whose subscription ends before it is to.
+func (r *routing) watch(h *message.Handler, topic string) {
+	select {
+	case <-h.Stopped():
+	case <-r.stopping:
+		return
+	}
+	select {
+	case <-r.stopping:
+	case r.broken <- fmt.Errorf("the subscription to %s has ended by itself: see that the broker is there, and start again", topic):
+	default:
+	}
+}
+
+// close ends the subscriptions and waits for the handlers, for as long as the router's timeout.
+func (r *routing) close() error {
+	close(r.stopping)
+	err := r.router.Close()
+	return errors.Join(err, <-r.ended)
+}
+
+// subscriptions is a [message.Subscriber] that hands out what was subscribed to before. Closing it ends the
+// subscriptions, not what they are made with, which is its owner's to close.
+type subscriptions struct {
+	end      context.CancelFunc
+	channels map[string]<-chan *message.Message
+}
+
+// Subscribe implements [message.Subscriber].
+func (s *subscriptions) Subscribe(_ context.Context, topic string) (<-chan *message.Message, error) {
+	return s.channels[topic], nil
+}
+
+// Close implements [message.Subscriber].
+func (s *subscriptions) Close() error {
+	s.end()
+	return nil
+}
+
+// subscribe subscribes to all topics or, if that fails or ctx ends before, to none.
+func subscribe(ctx context.Context, sub message.Subscriber, consumers []consumer) (*subscriptions, error) {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	s := &subscriptions{end: end, channels: make(map[string]<-chan *message.Message, len(consumers))}
+	done := make(chan error, 1)
+	go func() {
+		for _, c := range consumers {
+			messages, err := subscribeTo(life, sub, c.topic)
+			if err != nil {
+				s.giveUp()
+				done <- err
+				return
+			}
+			s.channels[c.topic] = messages
+		}
+		done <- nil
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	case <-ctx.Done():
+	}
+	end()
+	select {
+	case err := <-done:
+		if err == nil {
+			s.giveUp()
+		}
+	case <-time.After(subscribePatience):
+		go func() { // it does not heed its context; what it may yet return is not wanted
+			if <-done == nil {
+				s.giveUp()
+			}
+		}()
+	}
+	return nil, fmt.Errorf("stopped while subscribing: %w", context.Cause(ctx))
+}
+
+// subscribePatience is how long a Subscribe is waited for whose context has ended.
+const subscribePatience = time.Second
+
+func subscribeTo(ctx context.Context, sub message.Subscriber, topic string) (messages <-chan *message.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+		if err != nil {
+			err = fmt.Errorf("subscribe to %s: %w", topic, err)
+		}
+	}()
+	messages, err = sub.Subscribe(ctx, topic)
+	if err == nil && messages == nil {
+		err = errors.New("the subscriber returned no channel")
+	}
+	return messages, err
+}
+
+// giveUp ends the subscriptions that there are and gives back what they have handed out.
+func (s *subscriptions) giveUp() {
+	s.end()
+	for _, messages := range s.channels {
+		for open := true; open; {
+			select {
+			case m, more := <-messages:
+				if open = more; more {
+					m.Nack()
+				}
+			case <-time.After(subscribePatience): // it does not heed its context
+				open = false
+			}
+		}
+	}
+}
