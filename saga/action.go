@@ -56,8 +56,8 @@ type Action[In, Out any] struct {
 	Retry, UndoRetry Retry
 	// Timeout bounds one attempt; UndoTimeout one attempt of the undo. 0 means one minute.
 	Timeout, UndoTimeout time.Duration
-	// HeartbeatTimeout, if set, is how long an attempt may go without [Heartbeat] before it
-	// is taken for lost.
+	// HeartbeatTimeout, if set, is how long an attempt of Do may go without [Heartbeat] before it
+	// is taken for lost. It does not apply to Undo and Probe, which end by their timeouts alone.
 	HeartbeatTimeout time.Duration
 	// Concurrency bounds how many attempts of this action one coordinator runs at once; 0 means
 	// [Config.ActionConcurrency].

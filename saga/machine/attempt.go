@@ -53,7 +53,7 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 	t.N, t.Last, t.Due, t.RetryAt, t.Running, t.Node = e.Attempt, at, e.Due, time.Time{}, true, e.Node
 	t.BeatDue = time.Time{}
-	if hb := st.Node.Action.HeartbeatTimeout; hb > 0 && e.Direction != domain.Probe {
+	if hb := st.Node.Action.HeartbeatTimeout; hb > 0 && mustBeat(e.Direction) {
 		t.BeatDue = at.Add(time.Duration(hb))
 	}
 	if len(e.Input) > 0 {
@@ -67,6 +67,28 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 		s.set(st, Probing)
 	default:
 		s.set(st, Running)
+	}
+}
+
+// mustBeat reports whether an attempt of that direction is given up for want of heartbeats. Undos and
+// probes have their own timeouts, and may beat to leave details.
+func mustBeat(dir domain.Direction) bool { return dir == domain.Do || dir == domain.Handler }
+
+func (s *State) heartbeat(e *domain.AttemptHeartbeat) {
+	st := s.steps[e.Step]
+	if st == nil {
+		return
+	}
+	t := st.tries(e.Direction)
+	if !t.Running || t.N != e.Attempt {
+		return
+	}
+	if mustBeat(e.Direction) {
+		t.BeatDue = e.Due
+		s.reschedule(st)
+	}
+	if len(e.Details) > 0 {
+		t.Details = e.Details
 	}
 }
 

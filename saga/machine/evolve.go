@@ -24,15 +24,7 @@ func Evolve(s *State, f domain.Fact) *State {
 	case *domain.AttemptFailed:
 		s.attemptFailed(e)
 	case *domain.AttemptHeartbeat:
-		if st := s.steps[e.Step]; st != nil {
-			if t := st.tries(e.Direction); t.Running && t.N == e.Attempt {
-				t.BeatDue = e.Due
-				s.reschedule(st)
-				if len(e.Details) > 0 {
-					t.Details = e.Details
-				}
-			}
-		}
+		s.heartbeat(e)
 	case *domain.OutcomeLate:
 		s.outcomeLate(e)
 	case *domain.StepProbed:
