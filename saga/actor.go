@@ -45,6 +45,9 @@ type actor struct {
 	// hung are the steps whose code did not return in this turn, see [evaluated].
 	hung map[string]*domain.Failure
 
+	// unstartable says, by step, why child runs can't be started here.
+	unstartable map[string]string
+
 	// resting links the actors that only wait, see runTable.
 	resting restLink
 }
@@ -56,8 +59,10 @@ type request struct {
 	plan   *definition        // with start
 	// admitted means that the new run holds a place among [Config.MaxRuns].
 	admitted bool
-	// recover takes the run up after its coordinator died.
-	recover bool
+	// recover takes the run up after its coordinator died; heard means that another one said that the run is blocked.
+	recover, heard bool
+	// unstartable says why a child run can't be started here.
+	unstartable *unstartable
 	ctx     requestContext
 	done    chan struct{}
 	err     error

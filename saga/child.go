@@ -21,7 +21,12 @@ type childRef struct {
 	input       json.RawMessage
 	correlation string
 	trace       string
+	// heard means that the child is looked after because another node said that the parent is blocked.
+	heard bool
 }
+
+// unstartable says why a child run can't be started here.
+type unstartable struct{ step, reason string }
 
 func (a *actor) childOf(path string) childRef {
 	st := a.state.Step(path)
@@ -35,11 +40,14 @@ func (c *Coordinator) startChild(ch childRef) {
 	c.persist("start child", ch, func(ctx context.Context) error {
 		d, err := c.registry.saga(ch.saga, ch.version)
 		if err != nil {
-			return c.submit(ctx, ch.parent, machine.Block{Reason: err.Error()})
+			if err = c.reportChild(ctx, ch); errors.Is(err, ErrNotFound) { // else it was started where its code is
+				err = c.cannotStart(ctx, ch, "no program here has it: deploy one that registers it")
+			}
+			return err
 		}
 		_, err = c.start(ctx, d, ch.input, []StartOption{ch.options})
 		if errors.Is(err, ErrPlanChanged) {
-			return c.submit(ctx, ch.parent, machine.Block{Reason: fmt.Sprintf("child saga %s v%d: %v", ch.saga, ch.version, ErrPlanChanged)})
+			return c.cannotStart(ctx, ch, ErrPlanChanged.Error())
 		}
 		if errors.Is(err, ErrBadInput) || errors.Is(err, ErrKeyConflict) {
 			return c.submit(ctx, ch.parent, machine.ChildRefused{Step: ch.step, Reason: err.Error()})
@@ -49,6 +57,12 @@ func (c *Coordinator) startChild(ch childRef) {
 		}
 		return c.reportChild(ctx, ch)
 	})
+}
+
+// cannotStart has the parent of a child run know that it can't be started here.
+func (c *Coordinator) cannotStart(ctx context.Context, ch childRef, reason string) error {
+	reason = fmt.Sprintf("child saga %s v%d: %s", ch.saga, ch.version, reason)
+	return c.do(ctx, ch.parent, &request{unstartable: &unstartable{ch.step, reason}, heard: ch.heard, ctx: requestContext{actor: c.cfg.Node}})
 }
 
 // turnChildBack tells a child run to undo itself.
@@ -133,4 +147,12 @@ func (c *Coordinator) persist(what string, ch childRef, f func(context.Context) 
 			}
 		}
 	})
+}
+
+// note keeps why a child run can't be started here.
+func (a *actor) note(u *unstartable) {
+	if a.unstartable == nil {
+		a.unstartable = make(map[string]string)
+	}
+	a.unstartable[u.step] = u.reason
 }

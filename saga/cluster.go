@@ -275,9 +275,7 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	}
 	w := wakeOf(e.Metadata)
 	if w.Node == "" {
-		if blocked := (*domain.RunBlocked)(nil).WireName(); e.Type == blocked {
-			c.goBackground(func(context.Context) { c.takeUp(run) }) // perhaps this node has what another lacks
-		}
+		c.heardOfBlock(run, e)
 		return // else in the middle of an append
 	}
 	if w.Node == c.incarnation {
@@ -293,4 +291,18 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 			_ = c.do(ctx, run, &request{ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well
 		})
 	}
+}
+
+// heardOfBlock has a run looked at that another node can't go on with: perhaps this one has what that lacks. If not, the
+// run is known to be blocked, and that this node can't help either is not worth an event, of which the others would hear.
+func (c *Coordinator) heardOfBlock(run domain.RunID, e *domain.Recorded) {
+	if e.Type != (*domain.RunBlocked)(nil).WireName() {
+		return
+	}
+	if m, err := domain.DecodeMeta(e.Metadata); err == nil && m.Actor == c.cfg.Node {
+		return
+	}
+	c.goBackground(func(context.Context) {
+		c.takeUpAs(run, &request{recover: true, heard: true, ctx: requestContext{actor: c.cfg.Node}})
+	})
 }

@@ -221,7 +221,12 @@ func (c *Coordinator) takeUpAll(ids []domain.RunID) {
 // takeUp goes on with a run that was under way when its coordinator died. If it can't, it is tried again
 // later: nobody else would find out that its attempts are lost.
 func (c *Coordinator) takeUp(id domain.RunID) {
-	err := c.do(c.life, id, &request{recover: true, ctx: requestContext{actor: c.cfg.Node}})
+	c.takeUpAs(id, &request{recover: true, ctx: requestContext{actor: c.cfg.Node}})
+}
+
+// takeUpAs is takeUp with the request to make.
+func (c *Coordinator) takeUpAs(id domain.RunID, req *request) {
+	err := c.do(c.life, id, req)
 	if err == nil || c.life.Err() != nil {
 		return
 	}
@@ -240,7 +245,7 @@ func (c *Coordinator) takeUp(id domain.RunID) {
 
 // recoverRun marks the attempts that died with another coordinator as lost, and takes care of the
 // child runs.
-func (t *turnState) recoverRun() {
+func (t *turnState) recoverRun(heard bool) {
 	a := t.a
 	var lost []machine.Lost
 	a.state.InFlight(func(f machine.Attempt) {
@@ -258,7 +263,9 @@ func (t *turnState) recoverRun() {
 		if back {
 			a.c.turnChildBack(a.childOf(st.Path), domain.Failure{Message: "the parent run turned back"})
 		} else {
-			a.c.startChild(a.childOf(st.Path))
+			ch := a.childOf(st.Path)
+			ch.heard = heard
+			a.c.startChild(ch)
 		}
 	})
 	if a.state.End != "" {

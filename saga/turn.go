@@ -112,13 +112,17 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 	}
 	if !cached && first.start == nil && a.c.cfg.OnDemand && !a.c.cfg.Shared {
 		t.ctx = requestContext{actor: a.c.cfg.Node}
-		t.recoverRun() // nobody else does: the runs of the log were not taken up
+		t.recoverRun(false) // nobody else does: the runs of the log were not taken up
 	}
 	for _, r := range batch {
 		if r.recover {
 			t.ctx = r.ctx
-			t.recoverRun()
+			t.recoverRun(r.heard)
 		}
+		if u := r.unstartable; u != nil {
+			a.note(u)
+		}
+		t.asked = t.asked || r.asks()
 		if r.intent == nil {
 			continue
 		}
@@ -192,6 +196,8 @@ type turnState struct {
 	size   int
 	// blocked is why what is owed can't be done here.
 	blocked []string
+	// asked means that somebody wants to know: a block that is said to be one is said anew if the reason differs.
+	asked bool
 	// full are the actions that had no slot free in this turn.
 	full []string
 	// stale means that code hangs that looks at the state: nothing more is decided on it.
@@ -294,14 +300,35 @@ func (t *turnState) settle() (more bool) {
 		if progress {
 			continue
 		}
-		if len(t.blocked) > 0 {
-			slices.Sort(t.blocked)
-			if err := t.decide(machine.Block{Reason: strings.Join(slices.Compact(t.blocked), "; ")}); err != nil {
-				a.c.logger.Error("blocked run not recorded as such", "run", a.id, "error", err)
-			}
-		}
+		t.recordBlock()
 		return false
 	}
+}
+
+// recordBlock records why the run can't go on here, all reasons in one event. Of a run that is blocked already
+// that is done only where something has happened to it, or was asked: nodes that lack different things, and code that
+// fails with other words each time, would else take turns for ever.
+func (t *turnState) recordBlock() {
+	a := t.a
+	reasons := t.blocked
+	a.state.Children(func(st *machine.Step, back bool) {
+		if reason := a.unstartable[st.Path]; reason != "" && !back {
+			reasons = append(reasons, reason)
+		}
+	})
+	if len(reasons) == 0 || a.state.Blocked != "" && !t.asked && len(t.events) == 0 {
+		return
+	}
+	slices.Sort(reasons)
+	if err := t.decide(machine.Block{Reason: strings.Join(slices.Compact(reasons), "; ")}); err != nil {
+		a.c.logger.Error("blocked run not recorded as such", "run", a.id, "error", err)
+	}
+}
+
+// asks reports whether the request is more than a look by the run's own timers and nodes.
+func (r *request) asks() bool {
+	_, tick := r.intent.(machine.Tick)
+	return !r.heard && (r.recover || r.unstartable != nil || r.intent != nil && !tick)
 }
 
 func (t *turnState) isFull(action string) bool { return slices.Contains(t.full, action) }
@@ -330,6 +357,9 @@ func (t *turnState) answer(d machine.Duty, st *machine.Step) {
 		err = t.end()
 	case machine.Evaluate, machine.Expand:
 		err = t.evaluate(d, st)
+	}
+	if noEnd := (*machine.NoEndError)(nil); errors.As(err, &noEnd) {
+		err = t.block(noEnd.Reason)
 	}
 	if err != nil && !errors.Is(err, machine.ErrStale) && !errors.Is(err, errStale) {
 		a.c.logger.Error("run can't go on: this is a defect", "run", a.id, "duty", d, "error", err)

@@ -289,8 +289,15 @@ func (in Planned) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return s.answer(in.Step, in.Failure, &domain.StepsPlanned{Step: in.Step, Round: in.Round, Steps: in.Steps, Inputs: in.Inputs, Done: in.Done, Output: in.Output})
 }
 
+// NoEndError says that a run past its pivot can't end, because its output can't be made: it is blocked.
+type NoEndError struct{ Reason string }
+
+// Error implements error.
+func (e *NoEndError) Error() string { return e.Reason }
+
 // Finish ends a run whose root is done or undone. Output and Failure are those of the
-// definition's return expression, where the plan has one.
+// definition's return expression, where the plan has one. The error is [*NoEndError] where the run can neither end nor
+// turn back.
 type Finish struct {
 	Output  json.RawMessage
 	Failure *domain.Failure
@@ -311,7 +318,7 @@ func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	case in.Failure != nil && !s.PastPivot:
 		return one(&domain.RunTurnedBack{Cause: *in.Failure})
 	case in.Failure != nil:
-		return Block{Reason: "the saga's output can't be made: " + in.Failure.Message}.decide(s, time.Time{})
+		return nil, &NoEndError{Reason: "the saga's output can't be made: " + in.Failure.Message}
 	case s.Plan.Returns:
 		return one(&domain.RunCompleted{Output: in.Output})
 	}

@@ -120,6 +120,9 @@ func (x *sim) settle() {
 			}
 			in := x.answer(o.duty, o.step)
 			events, err := x.decide(in)
+			if noEnd := (*NoEndError)(nil); errors.As(err, &noEnd) {
+				events, err = x.decide(Block{Reason: noEnd.Reason})
+			}
 			if err != nil && (i == 0 || !errors.Is(err, ErrStale)) {
 				x.t.Fatalf("owed, but refused: %T for duty %d of %s: %v\n%s", in, o.duty, pathOf(o.step), err, dump(x.s))
 			}
