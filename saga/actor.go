@@ -63,9 +63,9 @@ type request struct {
 	recover, heard bool
 	// unstartable says why a child run can't be started here.
 	unstartable *unstartable
-	ctx     requestContext
-	done    chan struct{}
-	err     error
+	ctx         requestContext
+	done        chan struct{}
+	err         error
 	// view is filled in before done is closed, where asked for.
 	view *RunView
 }
