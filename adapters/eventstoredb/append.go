@@ -2,84 +2,150 @@ package eventstoredb
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"time"
+	"unicode/utf8"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/atonehq/atone/domain"
 )
+
+// batch is one append, the same in every attempt.
+type batch struct {
+	stream   string
+	expected domain.Expected
+	events   []domain.NewEvent
+}
+
+// receipt is a server's acknowledgement of a batch.
+type receipt struct {
+	revision uint64
+	// position is that of the last event, or 0 where the server does not tell it.
+	position domain.Position
+	// noStream says that the stream still does not exist: there were no events.
+	noStream bool
+}
 
 // Append implements [domain.Log].
 //
 // While the outcome is unknown (Aborted, DeadlineExceeded, Unavailable, a node that does
 // not lead) the identical batch is sent again until ctx ends; the error is then ctx's,
-// and the outcome stays unknown. Besides the port's errors it returns an error that wraps
-// [domain.ErrStreamDeleted] or [domain.ErrAccessDenied] where the server says so, and a plain
-// one for an event without id or type: nothing was written then.
+// and the outcome stays unknown. A batch is never sent while this process waits for the answer to
+// an identical one, as servers drop such a repeat: it waits. Besides the port's errors Append returns an
+// error that wraps [domain.ErrStreamDeleted] or [domain.ErrAccessDenied] where the server says so, and a
+// plain one for an event without id or type and for the stream $$, an append to which ends the process
+// of some servers: nothing was written then.
+//
+// The repeat of an append to a stream that was deleted since is acknowledged with position 0: the server
+// does not know it any more.
 func (l *Log) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
-	what := fmt.Sprintf("append %d events to %s", len(events), stream)
-	if err := checkAppend(stream, expected, events); err != nil {
-		return domain.Appended{}, fmt.Errorf("%s: %w", what, err)
-	}
-	ctx, unbind := l.bind(ctx)
-	defer unbind()
-	request := appendRequests(stream, expected, events)
-	var success *api.AppendResp_Success
-	err := l.persist(ctx, what, l.appends, func(ctx context.Context, at *link, s *session) error {
-		timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
-		defer cancel()
-		var err error
-		success, err = appendOnce(timed, at, s, request, stream, expected)
-		return err
-	})
+	b := &batch{stream: stream, expected: expected, events: events}
+	done, err := l.append(ctx, b)
 	if err != nil {
-		return domain.Appended{}, err
-	}
-	done := domain.Appended{Revision: success.GetCurrentRevision(), Position: domain.Position(success.GetPosition().GetCommitPosition())}
-	if done.Position == 0 && len(events) > 0 {
-		return l.locate(ctx, stream, done)
+		return domain.Appended{}, fmt.Errorf("append %d events to %s: %w", len(events), stream, err)
 	}
 	return done, nil
 }
 
-// locate finds the position of an event whose append was answered without one, as some
-// servers do for a repeated append.
-func (l *Log) locate(ctx context.Context, stream string, done domain.Appended) (domain.Appended, error) {
-	for event, err := range l.ReadStream(ctx, stream, done.Revision) {
+func (l *Log) append(ctx context.Context, b *batch) (domain.Appended, error) {
+	if err := b.check(); err != nil {
+		return domain.Appended{}, err
+	}
+	ctx, unbind := l.bind(ctx)
+	defer unbind()
+	flight, err := l.flights.begin(ctx, b)
+	if err != nil {
+		return domain.Appended{}, err
+	}
+	l.silence.ask()
+	answer, err := l.send(ctx, b, flight)
+	l.flights.end(flight)
+	l.silence.end(err == nil || ctx.Err() == nil)
+	var conflict *domain.ConflictError
+	switch {
+	case err == nil && !answer.noStream:
+		l.told.note(b.stream, answer.revision)
+	case errors.As(err, &conflict) && conflict.Actual >= 0:
+		l.told.note(b.stream, uint64(conflict.Actual))
+	case errors.As(err, &conflict):
+		l.told.forget(b.stream)
+	}
+	if err != nil {
+		return domain.Appended{}, err
+	}
+	done := domain.Appended{Revision: answer.revision, Position: answer.position}
+	if done.Position == 0 && len(b.events) > 0 {
+		return l.locate(ctx, b, done)
+	}
+	return done, nil
+}
+
+// send makes attempts until one is answered.
+func (l *Log) send(ctx context.Context, b *batch, f *flight) (answer receipt, err error) {
+	err = l.repeat(ctx, func(n int) error {
+		if err := l.flights.turn(ctx, f, n > 0); err != nil {
+			return err
+		}
+		way := l.ways.choose(f.only())
+		began := time.Now()
+		if way == batched {
+			answer, err = l.appendBatched(ctx, b)
+		} else {
+			answer, err = l.appendUnary(ctx, n, b)
+		}
+		if errors.Is(err, errNoBatches) {
+			l.ways.refuse()
+			answer, err = l.appendUnary(ctx, n, b)
+		} else if err == nil && n == 0 {
+			l.ways.took(way, time.Since(began))
+		}
+		return err
+	})
+	return answer, err
+}
+
+// locate finds the position of an event whose append was answered without one, as servers do for a
+// repeat whose original can't be read any more, and some for every repeat. Another event in
+// its place is not it.
+func (l *Log) locate(ctx context.Context, b *batch, done domain.Appended) (domain.Appended, error) {
+	last := b.events[len(b.events)-1].ID
+	for event, err := range l.ReadStream(ctx, b.stream, done.Revision) {
 		if err != nil {
 			return domain.Appended{}, fmt.Errorf("find the position of revision %d: %w", done.Revision, err)
 		}
-		done.Position = event.Position
+		if event.Revision == done.Revision && event.ID == last {
+			done.Position = event.Position
+		}
 		break
 	}
 	return done, nil
 }
 
-// checkAppend refuses what the server would refuse, before anything is sent.
-func checkAppend(stream string, expected domain.Expected, events []domain.NewEvent) error {
-	if stream == "" {
+// check refuses what the server would refuse, before anything is sent.
+func (b *batch) check() error {
+	switch b.stream {
+	case "":
 		return errors.New("the stream has no name: give one")
+	case "$$":
+		return errors.New("a stream can't be called $$: choose another name")
 	}
 	switch {
-	case expected >= 0, expected == domain.NoStream, expected == domain.AnyRevision, expected == domain.StreamExists:
+	case b.expected >= 0, b.expected == domain.NoStream, b.expected == domain.AnyRevision, b.expected == domain.StreamExists:
 	default:
-		return fmt.Errorf("expected revision %d is neither a revision nor one of the domain's constants", int64(expected))
+		return fmt.Errorf("expected revision %d is neither a revision nor one of the domain's constants", int64(b.expected))
 	}
 	size := 0
-	for i, e := range events {
+	for i, e := range b.events {
 		if e.ID == uuid.Nil {
 			return fmt.Errorf("event %d has no id: give each event its own", i)
 		}
 		if e.Type == "" {
 			return fmt.Errorf("event %d has no type: give its wire name", i)
+		}
+		if !utf8.ValidString(e.Type) {
+			return fmt.Errorf("the type %q of event %d is not UTF-8: the protocol can't carry it", e.Type, i)
 		}
 		size += e.Size()
 	}
@@ -89,114 +155,15 @@ func checkAppend(stream string, expected domain.Expected, events []domain.NewEve
 	return nil
 }
 
-// appendOnce sends the batch once and reads the answer.
-func appendOnce(ctx context.Context, at *link, s *session, requests []*api.AppendReq, stream string, expected domain.Expected) (*api.AppendResp_Success, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	call, err := api.NewStreamsClient(s.conn).Append(at.outgoing(ctx, false))
-	if err != nil {
-		return nil, translate(err, nil)
+// acknowledged holds an acknowledgement against what was asked.
+func (b *batch) acknowledged(a receipt) error {
+	if b.expected >= 0 && !a.noStream && a.revision != uint64(b.expected)+uint64(len(b.events)) {
+		return fmt.Errorf("the server acknowledged revision %d for %d events after revision %d: read the stream", a.revision, len(b.events), b.expected)
 	}
-	answer, err := sendAll(call, requests, cancel)
-	if err != nil {
-		if conflict := conflictFrom(call.Trailer(), stream, expected); conflict != nil {
-			return nil, conflict
-		}
-		return nil, translate(err, call.Trailer())
-	}
-	if wrong := answer.GetWrongExpectedVersion(); wrong != nil {
-		return nil, &domain.ConflictError{Stream: stream, Expected: expected, Actual: actualRevision(wrong)}
-	}
-	success := answer.GetSuccess()
-	if success == nil {
-		return nil, errors.New("the server's answer has neither a result nor an error")
-	}
-	events := len(requests) - 1
-	if expected >= 0 && success.GetCurrentRevision() != uint64(expected)+uint64(events) {
-		return nil, fmt.Errorf("the server acknowledged revision %d for %d events after revision %d: read the stream", success.GetCurrentRevision(), events, expected)
-	}
-	return success, nil
+	return nil
 }
 
-// earlyAnswer is how long to wait for the answer to a call that can't be sent to its
-// end. Where there is one, it is here already.
-const earlyAnswer = 100 * time.Millisecond
-
-// sendAll sends the batch and returns the answer. Where a part can't be sent, gRPC may
-// silently begin the call again on another connection, with the parts that it had taken: to
-// end the call then would append a batch that lacks events. So a call that was not sent
-// whole is never ended, only cancelled, and no success of it is believed.
-func sendAll(call api.Streams_AppendClient, requests []*api.AppendReq, cancel context.CancelFunc) (*api.AppendResp, error) {
-	for _, request := range requests {
-		err := call.Send(request)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		defer time.AfterFunc(earlyAnswer, cancel).Stop()
-		answer := new(api.AppendResp)
-		if err := call.RecvMsg(answer); err != nil {
-			return nil, err
-		}
-		if answer.GetSuccess() != nil {
-			return nil, status.Error(codes.Unavailable, "the connection broke while the batch was sent")
-		}
-		return answer, nil
-	}
-	return call.CloseAndRecv()
-}
-
-// actualRevision reads where the stream stands; old servers fill only the first pair of fields.
-func actualRevision(wrong *api.AppendResp_WrongExpectedVersion) domain.Expected {
-	switch at := wrong.GetCurrentRevisionOption().(type) {
-	case *api.AppendResp_WrongExpectedVersion_CurrentRevision:
-		return domain.Expected(at.CurrentRevision)
-	case *api.AppendResp_WrongExpectedVersion_CurrentNoStream:
-		return domain.NoStream
-	}
-	if at, ok := wrong.GetCurrentRevisionOption_20_6_0().(*api.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0); ok {
-		return domain.Expected(at.CurrentRevision_20_6_0)
-	}
-	return domain.NoStream
-}
-
-// appendRequests is the batch on the wire: a header and one message an event.
-func appendRequests(stream string, expected domain.Expected, events []domain.NewEvent) []*api.AppendReq {
-	header := &api.AppendReq_Options{StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(stream)}}
-	switch expected {
-	case domain.AnyRevision:
-		header.ExpectedStreamRevision = &api.AppendReq_Options_Any{Any: &shared.Empty{}}
-	case domain.NoStream:
-		header.ExpectedStreamRevision = &api.AppendReq_Options_NoStream{NoStream: &shared.Empty{}}
-	case domain.StreamExists:
-		header.ExpectedStreamRevision = &api.AppendReq_Options_StreamExists{StreamExists: &shared.Empty{}}
-	default:
-		header.ExpectedStreamRevision = &api.AppendReq_Options_Revision{Revision: uint64(expected)}
-	}
-	requests := []*api.AppendReq{{Content: &api.AppendReq_Options_{Options: header}}}
-	for _, e := range events {
-		contentType := contentJSON
-		if e.Binary {
-			contentType = contentBinary
-		}
-		requests = append(requests, &api.AppendReq{Content: &api.AppendReq_ProposedMessage_{
-			ProposedMessage: &api.AppendReq_ProposedMessage{
-				Id:             wireID(e.ID),
-				Metadata:       map[string]string{metaType: e.Type, metaContentType: contentType},
-				CustomMetadata: e.Metadata,
-				Data:           e.Data,
-			},
-		}})
-	}
-	return requests
-}
-
-// wireID is the id in the form that every server takes.
-func wireID(id uuid.UUID) *shared.UUID {
-	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])),
-		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])),
-	}}}
+// conflict is the refusal of a batch whose stream stands at another revision.
+func (b *batch) conflict(actual domain.Expected) error {
+	return &domain.ConflictError{Stream: b.stream, Expected: b.expected, Actual: actual}
 }

@@ -65,19 +65,35 @@ func (l *Log) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// persist repeats the call while it fails transiently, until ctx ends.
+// persist repeats a call on the links of the pool while it fails transiently, until ctx ends.
 func (l *Log) persist(ctx context.Context, what string, links *pool, do func(context.Context, *link, *session) error) error {
-	p := l.cfg.newPause()
-	var last error
-	for n := 0; ; n++ {
-		if err := ended(ctx, last); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
+	err := l.repeat(ctx, func(n int) error {
 		chosen, err := links.pick(n)
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return err
 		}
-		err = attempt(ctx, chosen, func(ctx context.Context, s *session) error { return do(ctx, chosen, s) })
+		return attempt(ctx, chosen, func(ctx context.Context, s *session) error { return do(ctx, chosen, s) })
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// puzzles is how often in a row a call is made again whose failure nobody can explain. With
+// the pauses between them that takes about a second.
+const puzzles = 6
+
+// repeat makes attempts (0, 1, 2 …) while they fail transiently, until ctx ends.
+func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
+	p := l.cfg.newPause()
+	var last error
+	puzzled := 0
+	for n := 0; ; n++ {
+		if err := ended(ctx, last); err != nil {
+			return err
+		}
+		err := try(n)
 		if err == nil {
 			return nil
 		}
@@ -86,7 +102,12 @@ func (l *Log) persist(ctx context.Context, what string, links *pool, do func(con
 		}
 		var transient *transientError
 		if !errors.As(err, &transient) {
-			return fmt.Errorf("%s: %w", what, err)
+			return err
+		}
+		if !transient.puzzling {
+			puzzled = 0
+		} else if puzzled++; puzzled > puzzles {
+			return fmt.Errorf("the server can't handle the request, after %d attempts: %w", puzzled, err)
 		}
 		last = err
 		p.wait(ctx)

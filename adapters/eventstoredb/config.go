@@ -17,6 +17,8 @@ const (
 	DefaultAttemptTimeout    = 10 * time.Second
 	DefaultRetryInitial      = 50 * time.Millisecond
 	DefaultRetryMax          = 2 * time.Second
+	DefaultLagTimeout        = 5 * time.Second
+	DefaultProgressEvery     = time.Minute
 )
 
 // Config says how a [Log] reaches its cluster.
@@ -31,8 +33,10 @@ type Config struct {
 	// a password from the wire. Required.
 	Connection string
 
-	// AppendConnections is the largest number of connections for appends: the next one is
-	// used while 64 calls are under way on those before it. Zero means [DefaultAppendConnections].
+	// AppendConnections is the largest number of connections for appends that are calls of their
+	// own: the next one is used while 64 are under way on those before it. Appends that share a call
+	// (see UnaryAppends) have half as many connections, and at least one. Zero means
+	// [DefaultAppendConnections].
 	// Reads have connections of their own, and each subscription has one.
 	AppendConnections int
 
@@ -43,6 +47,21 @@ type Config struct {
 	// RetryInitial and RetryMax are the first and the longest pause between attempts; pauses
 	// grow by half and vary at random. Zero means [DefaultRetryInitial] and [DefaultRetryMax].
 	RetryInitial, RetryMax time.Duration
+
+	// LagTimeout is how long a read of a stream waits for a revision that the server told this
+	// process of, by a conflict or an acknowledgement, and does not show yet. After it the read fails.
+	// Zero means [DefaultLagTimeout]; measured were up to 0.2 s.
+	LagTimeout time.Duration
+
+	// ProgressEvery is how often a subscription is made anew whose server does not tell how far
+	// it looked. It bounds what such a subscription reads again after a restart. Zero means
+	// [DefaultProgressEvery].
+	ProgressEvery time.Duration
+
+	// UnaryAppends sends each append as a call of its own, also where the server takes many in
+	// one call (BatchAppend), which costs both sides less. For comparisons, and for servers whose
+	// BatchAppend is at fault.
+	UnaryAppends bool
 
 	// DialOptions are added to those of every connection, after the package's own: for
 	// interceptors, statistics, or a dialler. Nil adds none.
@@ -69,6 +88,8 @@ func (c *Config) setDefaults(conn *esdb.Configuration) {
 	if c.RetryMax == 0 {
 		c.RetryMax = max(DefaultRetryMax, c.RetryInitial)
 	}
+	setIfZero(&c.LagTimeout, DefaultLagTimeout)
+	setIfZero(&c.ProgressEvery, DefaultProgressEvery)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -90,6 +111,9 @@ func (c Config) Validate() error {
 	}
 	if c.RetryInitial < 0 || c.RetryMax < c.RetryInitial {
 		errs = append(errs, errors.New("RetryInitial must be positive and RetryMax at least as long"))
+	}
+	if c.LagTimeout < 0 || c.ProgressEvery < 0 {
+		errs = append(errs, errors.New("LagTimeout and ProgressEvery must be positive, or 0 for the default"))
 	}
 	return errors.Join(errs...)
 }

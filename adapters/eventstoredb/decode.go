@@ -2,6 +2,7 @@ package eventstoredb
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 	"time"
 
@@ -47,9 +48,21 @@ func decode(e wireEvent) domain.Recorded {
 		},
 		Stream:   string(e.GetStreamIdentifier().GetStreamName()),
 		Revision: e.GetStreamRevision(),
-		Position: domain.Position(e.GetCommitPosition()),
+		Position: readPosition(e.GetCommitPosition()),
 		Created:  readCreated(meta[metaCreated]),
 	}
+}
+
+// maxPosition is the largest position that a record can have: servers count with signed numbers.
+const maxPosition = domain.Position(math.MaxInt64)
+
+// readPosition reads a place in the log; what can't be one, as 2^64-1, which servers send
+// for "none", is 0, which is before every event.
+func readPosition(commit uint64) domain.Position {
+	if p := domain.Position(commit); p <= maxPosition {
+		return p
+	}
+	return 0
 }
 
 // readID understands both forms of an id; one that is neither is the zero UUID.

@@ -35,6 +35,11 @@ type transientError struct {
 	nodeLost bool
 	// leader is the leader's address where the node told it.
 	leader string
+	// poisoned says that nothing more may be asked on this connection, of whatever node.
+	poisoned bool
+	// puzzling says that the server could not tell what was wrong: the connection, or the
+	// request itself. It is repeated a few times only.
+	puzzling bool
 }
 
 func (e *transientError) Error() string { return e.err.Error() }
@@ -57,16 +62,29 @@ func translate(err error, trailer metadata.MD) error {
 	case exceptionNotLeader:
 		return &transientError{err: err, nodeLost: true, leader: leaderOf(trailer)}
 	case exceptionStreamDeleted:
-		return fmt.Errorf("%w for ever: it can't be used again, choose another name (%w)", domain.ErrStreamDeleted, err)
+		return streamDeleted(err)
 	case exceptionAccessDenied, exceptionNotAuthenticated:
 		return accessDenied(err)
 	case exceptionAppendTooLarge, exceptionEventTooLarge:
-		return fmt.Errorf("%w: the server takes less than %d bytes; raise its MaxAppendSize (%w)",
-			domain.ErrTooLarge, domain.MaxAppendSize, err)
+		return tooLargeThere(err)
+	}
+	if positionRefused(err) {
+		return fmt.Errorf("%w: no record of the log stands there: give a position that the log itself told, or 0 for its beginning (%w)",
+			domain.ErrBadPosition, err)
 	}
 	switch status.Code(err) {
 	case codes.Unavailable:
 		return &transientError{err: err, nodeLost: true}
+	case codes.Unknown:
+		// What servers say of arguments that they did not expect, and of anything at all on a
+		// connection on which a batch call ended with not-leader.
+		if status.Convert(err).Message() == handlerThrew {
+			return &transientError{err: err, nodeLost: true, poisoned: true, puzzling: true}
+		}
+	case codes.ResourceExhausted:
+		if cutOff(err) {
+			return &transientError{err: err, nodeLost: true, poisoned: true, puzzling: true}
+		}
 	case codes.Aborted, codes.DeadlineExceeded:
 		return &transientError{err: err}
 	case codes.Canceled:
@@ -82,6 +100,20 @@ func translate(err error, trailer metadata.MD) error {
 	return err
 }
 
+// handlerThrew is all that a server says of an exception that it did not expect.
+const handlerThrew = "Exception was thrown by handler."
+
+// positionRefused reports whether the server refused a position in $all: subscriptions and the two
+// ways of reading have words of their own.
+func positionRefused(err error) bool {
+	switch status.Convert(err).Message() {
+	case "Trying to read from an invalid position.",
+		"Unexpected ReadAllResult: InvalidPosition", "Unexpected FilteredReadAllResult: InvalidPosition":
+		return true
+	}
+	return false
+}
+
 // cutOff reports whether it was gRPC itself that ended the call, because the server
 // dropped it without an answer, as a server does that is stopped.
 func cutOff(err error) bool {
@@ -92,7 +124,8 @@ func cutOff(err error) bool {
 
 // permanent reports whether a subscription that failed so would fail so again.
 func permanent(err error) bool {
-	if errors.Is(err, domain.ErrAccessDenied) || errors.Is(err, domain.ErrStreamDeleted) || errors.Is(err, domain.ErrClosed) {
+	if errors.Is(err, domain.ErrAccessDenied) || errors.Is(err, domain.ErrStreamDeleted) ||
+		errors.Is(err, domain.ErrBadPosition) || errors.Is(err, domain.ErrClosed) {
 		return true
 	}
 	switch status.Code(err) {
@@ -100,6 +133,15 @@ func permanent(err error) bool {
 		return true
 	}
 	return false
+}
+
+func streamDeleted(err error) error {
+	return fmt.Errorf("%w for ever: it can't be used again, choose another name (%w)", domain.ErrStreamDeleted, err)
+}
+
+func tooLargeThere(err error) error {
+	return fmt.Errorf("%w: the server takes less than %d bytes; raise its MaxAppendSize (%w)",
+		domain.ErrTooLarge, domain.MaxAppendSize, err)
 }
 
 func accessDenied(err error) error {
@@ -116,7 +158,7 @@ func leaderOf(trailer metadata.MD) string {
 }
 
 // conflictFrom reads a conflict that came as trailers rather than in the answer.
-func conflictFrom(trailer metadata.MD, stream string, expected domain.Expected) error {
+func conflictFrom(trailer metadata.MD, b *batch) error {
 	if exceptionOf(trailer) != exceptionWrongExpected {
 		return nil
 	}
@@ -124,7 +166,7 @@ func conflictFrom(trailer metadata.MD, stream string, expected domain.Expected) 
 	if err != nil || actual < 0 {
 		actual = int64(domain.NoStream)
 	}
-	return &domain.ConflictError{Stream: stream, Expected: expected, Actual: domain.Expected(actual)}
+	return b.conflict(domain.Expected(actual))
 }
 
 // ended returns why ctx ended, together with the last failure before it, or nil while

@@ -18,11 +18,14 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/stretchr/testify/require"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
@@ -43,6 +46,8 @@ type fakeServer struct {
 	// (onRead) true for done. They may be set before the call that they are for.
 	onAppend func(api.Streams_AppendServer) error
 	onRead   func(*api.ReadReq, api.Streams_ReadServer) (bool, error)
+	// onBatch serves BatchAppend; where it is nil the server has no such thing.
+	onBatch func(api.Streams_BatchAppendServer) error
 	// onFeatures runs while a client asks for the server's features.
 	onFeatures func()
 	members    []*gossip.MemberInfo
@@ -289,7 +294,87 @@ func (f fakeFeatures) GetSupportedMethods(context.Context, *shared.Empty) (*feat
 		supported.Methods = append(supported.Methods, &features.SupportedMethod{
 			ServiceName: "event_store.client.persistent_subscriptions.persistentsubscriptions", MethodName: name, Features: []string{"stream", "all"}})
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.onBatch != nil {
+		supported.Methods = append(supported.Methods, &features.SupportedMethod{ServiceName: "event_store.client.streams.streams", MethodName: "batchappend"})
+	}
 	return supported, nil
+}
+
+func (f fakeStreams) BatchAppend(call api.Streams_BatchAppendServer) error {
+	f.mu.Lock()
+	hook := f.onBatch
+	f.mu.Unlock()
+	if hook == nil {
+		return status.Error(codes.Unimplemented, "no such method")
+	}
+	return hook(call)
+}
+
+// serveBatches appends batches one after the other, as they come. The hook, where there is one, sees
+// each before; it answers the batch itself where it returns true, and ends the call with an error.
+func (f *fakeServer) serveBatches(hook func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error)) func(api.Streams_BatchAppendServer) error {
+	return func(call api.Streams_BatchAppendServer) error {
+		for {
+			m, err := call.Recv()
+			if err != nil {
+				return err
+			}
+			if hook != nil {
+				if done, err := hook(call, m); err != nil {
+					return err
+				} else if done {
+					continue
+				}
+			}
+			if err := call.Send(f.appendBatch(call.Context(), m)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// appendBatch appends a batch and returns the answer.
+func (f *fakeServer) appendBatch(ctx context.Context, m *api.BatchAppendReq) *api.BatchAppendResp {
+	o, expected := m.GetOptions(), domain.Expected(m.GetOptions().GetStreamPosition())
+	switch o.GetExpectedStreamPosition().(type) {
+	case *api.BatchAppendReq_Options_Any:
+		expected = domain.AnyRevision
+	case *api.BatchAppendReq_Options_NoStream:
+		expected = domain.NoStream
+	case *api.BatchAppendReq_Options_StreamExists:
+		expected = domain.StreamExists
+	}
+	var events []domain.NewEvent
+	for _, p := range m.GetProposedMessages() {
+		events = append(events, domain.NewEvent{ID: readID(p.GetId()), Type: p.GetMetadata()[metaType],
+			Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: p.GetMetadata()[metaContentType] != contentJSON})
+	}
+	at, err := f.log.Append(ctx, string(o.GetStreamIdentifier().GetStreamName()), expected, events...)
+	var conflict *domain.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+		return refused(m, codes.AlreadyExists, "WrongExpectedVersion", &shared.WrongExpectedVersion{
+			CurrentStreamRevisionOption: &shared.WrongExpectedVersion_CurrentStreamRevision{CurrentStreamRevision: uint64(conflict.Actual)}})
+	case err != nil:
+		return refused(m, codes.Unknown, err.Error(), &shared.Unknown{})
+	}
+	return &api.BatchAppendResp{CorrelationId: m.GetCorrelationId(), StreamIdentifier: o.GetStreamIdentifier(),
+		Result: &api.BatchAppendResp_Success_{Success: &api.BatchAppendResp_Success{
+			CurrentRevisionOption: &api.BatchAppendResp_Success_CurrentRevision{CurrentRevision: at.Revision},
+			PositionOption:        &api.BatchAppendResp_Success_Position{Position: &shared.AllStreamPosition{CommitPosition: uint64(at.Position), PreparePosition: uint64(at.Position)}},
+		}}}
+}
+
+// refused is the answer to a batch that was refused.
+func refused(m *api.BatchAppendReq, code codes.Code, message string, detail proto.Message) *api.BatchAppendResp {
+	packed, err := anypb.New(detail)
+	if err != nil {
+		panic(err)
+	}
+	return &api.BatchAppendResp{CorrelationId: m.GetCorrelationId(), StreamIdentifier: m.GetOptions().GetStreamIdentifier(),
+		Result: &api.BatchAppendResp_Error{Error: &rpcstatus.Status{Code: int32(code), Message: message, Details: []*anypb.Any{packed}}}}
 }
 
 func (f fakeGossip) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -35,8 +36,10 @@ type session struct {
 	conn    *grpc.ClientConn
 	address string
 	direct  bool // dialled because it is the only address: gRPC itself reconnects it
-	calls   int  // guarded by link.mu
-	retired bool // guarded by link.mu
+	// features are what the node said that it can do; set by the lane that uses the session.
+	features *serverfeatures.SupportedMethods
+	calls    int  // guarded by link.mu
+	retired  bool // guarded by link.mu
 }
 
 func newLink(c *cluster, logger *slog.Logger) *link {
@@ -108,7 +111,7 @@ func (l *link) release(s *session, failed *transientError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.calls--
-	if failed != nil && failed.nodeLost && l.current == s && (!s.direct || failed.leader != "") {
+	if failed != nil && failed.nodeLost && l.current == s && (!s.direct || failed.leader != "" || failed.poisoned) {
 		l.logger.Warn("eventstoredb: leaving a node", "address", s.address, "leader", failed.leader, "reason", failed.err)
 		l.current, l.leader, s.retired = nil, failed.leader, true
 	}

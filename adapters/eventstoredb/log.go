@@ -2,7 +2,9 @@ package eventstoredb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
@@ -22,6 +24,12 @@ type Log struct {
 	cluster *cluster
 
 	appends, reads *pool
+	lanes          []*lane // of appends that share a call
+
+	flights flights
+	ways    ways
+	told    told
+	silence silence
 
 	life context.Context // ends, with cause ErrClosed, when the log is closed
 	end  context.CancelCauseFunc
@@ -49,6 +57,12 @@ func Open(cfg Config) (*Log, error) {
 	l := &Log{cfg: cfg, cluster: c}
 	l.life, l.end = context.WithCancelCause(context.Background())
 	l.appends = &pool{open: l.newLink, limit: cfg.AppendConnections}
+	if cfg.UnaryAppends {
+		l.ways.refuse()
+	}
+	for range max(cfg.AppendConnections/2, 1) {
+		l.lanes = append(l.lanes, newLane(l))
+	}
 	l.reads = &pool{open: l.newLink} // readers may read within reading: a limit would lock them up
 	return l, nil
 }
@@ -59,28 +73,40 @@ func (l *Log) Close() error {
 	l.end(domain.ErrClosed)
 	l.reads.close()
 	l.appends.close()
+	for _, n := range l.lanes {
+		n.close()
+	}
 	return nil
 }
 
 // newLink returns a link that is not connected yet.
 func (l *Log) newLink() *link { return newLink(l.cluster, l.cfg.Logger) }
 
-// Health reports whether the cluster answers on a connection that appends use: nil, or
-// what is wrong. It makes one attempt, bounded by ctx and [Config.AttemptTimeout], so that it
-// fits a readiness probe.
+// Health reports whether the cluster takes appends, as far as can be known without making one: nil, or
+// what is wrong. While appends hang (see [Log.Silence]) it fails without asking; else it reads from the
+// leader, which has a majority or soon refuses reads too. It makes one attempt (a second where a node
+// names the leader), bounded by ctx and [Config.AttemptTimeout], so that it fits a readiness probe.
 func (l *Log) Health(ctx context.Context) error {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
+	if silent := l.Silence(); silent > silentTooLong {
+		return fmt.Errorf("eventstoredb is not ready: no append was answered for %s", silent.Round(time.Millisecond))
+	}
 	timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
 	defer cancel()
 	at, err := l.appends.pick(0)
 	if err != nil {
 		return fmt.Errorf("eventstoredb is not ready: %w", err)
 	}
-	err = attempt(timed, at, func(ctx context.Context, s *session) error {
-		return readOnce(ctx, s, at.outgoing(ctx, false), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
+	ask := func(ctx context.Context, s *session) error {
+		return readOnce(ctx, s, at.outgoing(ctx, true), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
 			func(*api.ReadResp) bool { return true })
-	})
+	}
+	err = attempt(timed, at, ask)
+	var elsewhere *transientError
+	if errors.As(err, &elsewhere) && elsewhere.leader != "" {
+		err = attempt(timed, at, ask)
+	}
 	if err == nil {
 		return nil
 	}
@@ -89,3 +115,6 @@ func (l *Log) Health(ctx context.Context) error {
 	}
 	return fmt.Errorf("eventstoredb is not ready: %w", err)
 }
+
+// silentTooLong is longer than an election takes where nothing else is wrong (measured: 0.9 s).
+const silentTooLong = 2 * time.Second

@@ -177,7 +177,8 @@ func TestARepeatAnsweredWithoutPositionIsLookedUp(t *testing.T) {
 	t.Parallel()
 	f, ctx := newFakeServer(t), contextFor(t)
 	log := open(t, f.connection())
-	_, err := log.Append(ctx, "s", domain.NoStream, event(`1`), event(`2`), event(`3`))
+	events := []domain.NewEvent{event(`1`), event(`2`), event(`3`)}
+	_, err := log.Append(ctx, "s", domain.NoStream, events...)
 	require.NoError(t, err)
 	f.hook(func(f *fakeServer) {
 		f.onAppend = func(call api.Streams_AppendServer) error {
@@ -191,9 +192,12 @@ func TestARepeatAnsweredWithoutPositionIsLookedUp(t *testing.T) {
 			return errAnswered
 		}
 	})
-	at, err := log.Append(ctx, "s", domain.NoStream, event(`1`))
+	at, err := log.Append(ctx, "s", domain.NoStream, events[:2]...)
 	require.NoError(t, err)
 	require.Equal(t, domain.Appended{Revision: 1, Position: collect(t, log.ReadStream(ctx, "s", 1))[0].Position}, at)
+	at, err = log.Append(ctx, "s", domain.NoStream, event(`of a stream that was deleted since`))
+	require.NoError(t, err)
+	require.Equal(t, domain.Appended{Revision: 1}, at, "another event's place is not this one's")
 }
 
 func TestHealthTellsWhetherTheClusterAnswers(t *testing.T) {

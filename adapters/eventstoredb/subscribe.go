@@ -2,8 +2,10 @@ package eventstoredb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
@@ -15,32 +17,39 @@ import (
 //
 // A subscription that drops is made again, for ever, from the last position that was
 // delivered or checkpointed, and CaughtUp comes again after it. Only ctx, [Log.Close] and
-// an answer that a repetition can't change (access denied, an invalid request) end it. On a server with
-// nothing new to tell, deliveries without an event come after about 1,024 events that the
-// filter left out.
+// an answer that a repetition can't change end it: access denied, an invalid request, a position that
+// is no record's ([domain.ErrBadPosition]), an error of the server's that comes again and again.
+// Nothing comes after a position past the log's end until the log is past it.
+//
+// Deliveries without an event come after about 1,024 events that the filter left out. A server
+// that tells no progress (24.2 does not where the catch-up found nothing) is asked anew every
+// [Config.ProgressEvery]; CaughtUp comes again then, too.
 func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
 	return func(yield func(domain.Delivery, error) bool) {
+		if after > maxPosition {
+			yield(domain.Delivery{}, noPosition("subscribe after", after))
+			return
+		}
 		ctx, unbind := l.bind(ctx)
 		defer unbind()
 		at := l.newLink()
 		defer at.close()
-		sub := subscription{last: after, filter: filter, yield: yield, pause: l.cfg.newPause()}
+		sub := subscription{log: l, last: after, filter: filter, yield: yield, pause: l.cfg.newPause()}
 		for {
 			if err := ended(ctx, nil); err != nil {
 				yield(domain.Delivery{}, err)
 				return
 			}
-			err := attempt(ctx, at, func(ctx context.Context, s *session) error {
-				return readOnce(ctx, s, at.outgoing(ctx, false), sub.request(), sub.deliver)
-			})
-			if sub.stopped {
+			err := sub.follow(ctx, at)
+			switch {
+			case sub.stopped:
 				return
-			}
-			if err != nil && ctx.Err() == nil && permanent(err) {
+			case ctx.Err() != nil, errors.Is(err, errNoProgress):
+				// The next round tells the first; the second is no failure.
+			case permanent(err) || sub.puzzled > puzzles || sub.broken != nil:
 				yield(domain.Delivery{}, fmt.Errorf("subscribe after position %d: %w", sub.last, err))
 				return
-			}
-			if ctx.Err() == nil {
+			default:
 				l.cfg.Logger.Warn("eventstoredb: a subscription dropped and is made again", "position", sub.last, "reason", err)
 				sub.pause.wait(ctx)
 			}
@@ -48,13 +57,55 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 	}
 }
 
+// errNoProgress ends a call that tells no progress, so that it is made anew.
+var errNoProgress = errors.New("the server tells no progress")
+
 // subscription is how far one Subscribe got, over all its connections.
 type subscription struct {
+	log     *Log
 	last    domain.Position
 	filter  domain.Filter
 	yield   func(domain.Delivery, error) bool
 	pause   pause
-	stopped bool // by the consumer
+	stopped bool  // by the consumer
+	puzzled int   // failures in a row that nobody can explain
+	broken  error // an event that can't be placed
+
+	// renew ends the present call later; it is set while that call tells no progress.
+	renew      *time.Timer
+	renewAfter func() *time.Timer
+}
+
+// follow makes one call and delivers what comes, until the call ends.
+func (s *subscription) follow(ctx context.Context, at *link) error {
+	call, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.renewAfter = func() *time.Timer {
+		return time.AfterFunc(s.log.cfg.ProgressEvery, func() { cancel(errNoProgress) })
+	}
+	defer s.progressed()
+	err := attempt(call, at, func(ctx context.Context, n *session) error {
+		return readOnce(ctx, n, at.outgoing(ctx, false), s.request(), s.deliver)
+	})
+	if cause := context.Cause(call); errors.Is(cause, errNoProgress) {
+		return errNoProgress
+	}
+	if s.broken != nil {
+		return s.broken
+	}
+	var transient *transientError
+	if errors.As(err, &transient) && transient.puzzling {
+		s.puzzled++
+	}
+	return err
+}
+
+// progressed notes that the present call tells how far it got, or has ended.
+func (s *subscription) progressed() {
+	if s.renew != nil {
+		s.renew.Stop()
+		s.renew = nil
+	}
 }
 
 // request subscribes after the last position; the server's From is exclusive.
@@ -70,11 +121,15 @@ func (s *subscription) request() *api.ReadReq {
 // deliver hands one message to the consumer. Messages of kinds that this version does
 // not know are passed over.
 func (s *subscription) deliver(m *api.ReadResp) bool {
-	s.pause.reset()
 	d := domain.Delivery{Position: s.last}
 	switch content := m.GetContent().(type) {
 	case *api.ReadResp_Event:
 		e := decode(content.Event.GetEvent())
+		if e.Position == 0 {
+			s.broken = unplaced(e)
+			return false
+		}
+		s.log.told.note(e.Stream, e.Revision)
 		if e.Position <= s.last {
 			return true
 		}
@@ -84,6 +139,14 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 		}
 	case *api.ReadResp_Checkpoint_:
 		d.Position = domain.Position(content.Checkpoint.GetCommitPosition())
+		if d.Position > maxPosition {
+			// It says nothing: "the end" is where no record can be, and no checkpoint will follow.
+			if s.renew == nil {
+				s.renew = s.renewAfter()
+			}
+			return true
+		}
+		s.progressed()
 		if d.Position <= s.last {
 			return true
 		}
@@ -92,6 +155,8 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 	default:
 		return true
 	}
+	s.pause.reset()
+	s.puzzled = 0
 	s.last = d.Position
 	s.stopped = !s.yield(d, nil)
 	return !s.stopped

@@ -1,0 +1,136 @@
+package eventstoredb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// errNoBatches means that the server does not take appends by BatchAppend.
+var errNoBatches = errors.New("the server has no BatchAppend")
+
+// streamSeed makes the streams of one process keep to one lane.
+var streamSeed = maphash.MakeSeed()
+
+// laneOf returns the lane of a stream: always the same, so that appends keep their order.
+func (l *Log) laneOf(stream string) *lane {
+	return l.lanes[maphash.String(streamSeed, stream)%uint64(len(l.lanes))]
+}
+
+// appendBatched sends the batch once, in the lane of its stream, and waits for its answer as long as
+// an attempt may take. The server's own deadline for a batch bounds only the time between its parts.
+func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
+	call, err := l.laneOf(b.stream).open(ctx)
+	if err != nil {
+		return receipt{}, err
+	}
+	began := time.Now()
+	sent, err := call.send(ctx, batchRequest(b))
+	if err != nil {
+		return receipt{}, err
+	}
+	timer := time.NewTimer(l.cfg.AttemptTimeout)
+	defer timer.Stop()
+	select {
+	case a := <-sent.answer:
+		if a.err != nil {
+			return receipt{}, a.err
+		}
+		return call.understand(a.resp, b)
+	case <-ctx.Done():
+		call.forget(sent)
+		return receipt{}, ctx.Err()
+	case <-timer.C:
+		call.forget(sent)
+		call.endIfSilentSince(began)
+		return receipt{}, &transientError{err: fmt.Errorf("no answer within %s", l.cfg.AttemptTimeout)}
+	}
+}
+
+// batchRequest is the batch on the wire, whole in one part. Its correlation id is added when it is sent.
+func batchRequest(b *batch) *api.BatchAppendReq {
+	options := &api.BatchAppendReq_Options{StreamIdentifier: identifier(b.stream)}
+	switch b.expected {
+	case domain.AnyRevision:
+		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_Any{Any: &emptypb.Empty{}}
+	case domain.NoStream:
+		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_NoStream{NoStream: &emptypb.Empty{}}
+	case domain.StreamExists:
+		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_StreamExists{StreamExists: &emptypb.Empty{}}
+	default:
+		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_StreamPosition{StreamPosition: uint64(b.expected)}
+	}
+	messages := make([]*api.BatchAppendReq_ProposedMessage, 0, len(b.events))
+	for _, e := range b.events {
+		messages = append(messages, &api.BatchAppendReq_ProposedMessage{
+			Id: wireID(e.ID), Metadata: wireMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
+		})
+	}
+	return &api.BatchAppendReq{Options: options, ProposedMessages: messages, IsFinal: true}
+}
+
+// understand makes an answer an acknowledgement or an error, as a call of its own would have ended.
+func (c *batchCall) understand(answer *api.BatchAppendResp, b *batch) (receipt, error) {
+	if refused := answer.GetError(); refused != nil {
+		err := b.refusal(refused)
+		var transient *transientError
+		if errors.As(err, &transient) && transient.nodeLost {
+			c.end(err) // the node is of no use to the others either
+		}
+		return receipt{}, err
+	}
+	success := answer.GetSuccess()
+	if success == nil {
+		return receipt{}, errors.New("the server's answer has neither a result nor an error")
+	}
+	a := receipt{revision: success.GetCurrentRevision(), position: readPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
+	return a, b.acknowledged(a)
+}
+
+// refusal is what a batch's error means. Servers name it by the message that they pack into
+// it; where that is none that is known, the code says what it is like.
+func (b *batch) refusal(refused *rpcstatus.Status) error {
+	said := status.Error(codes.Code(refused.GetCode()), refused.GetMessage())
+	if codes.Code(refused.GetCode()) == codes.OK {
+		// Servers have no code for some failures: "Server Is Not Ready" is one.
+		said = status.Error(codes.Unavailable, refused.GetMessage())
+	}
+	for _, packed := range refused.GetDetails() {
+		detail, err := packed.UnmarshalNew()
+		if err != nil {
+			continue // of a kind that this version does not know
+		}
+		switch d := detail.(type) {
+		case *shared.WrongExpectedVersion:
+			if _, ok := d.GetCurrentStreamRevisionOption().(*shared.WrongExpectedVersion_CurrentStreamRevision); ok {
+				return b.conflict(domain.Expected(d.GetCurrentStreamRevision()))
+			}
+			return b.conflict(domain.NoStream)
+		case *shared.StreamDeleted:
+			return streamDeleted(said)
+		case *shared.AccessDenied:
+			return accessDenied(said)
+		case *shared.MaximumAppendSizeExceeded:
+			return tooLargeThere(said)
+		case *shared.Timeout:
+			return &transientError{err: said}
+		case *shared.BadRequest:
+			return fmt.Errorf("%w: %s", said, d.GetMessage())
+		}
+	}
+	if codes.Code(refused.GetCode()) == codes.Unknown {
+		return &transientError{err: said, nodeLost: true, poisoned: true, puzzling: true}
+	}
+	return translate(said, nil)
+}

@@ -1,0 +1,162 @@
+package eventstoredb
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// appendUnary sends the batch once, as a call of its own, and reads the answer.
+func (l *Log) appendUnary(ctx context.Context, n int, b *batch) (answer receipt, err error) {
+	at, err := l.appends.pick(n)
+	if err != nil {
+		return receipt{}, err
+	}
+	err = attempt(ctx, at, func(ctx context.Context, s *session) error {
+		// The server is not told of a deadline: what it says of a call whose time is over says
+		// nothing, and may read like a refusal.
+		timed, cancel := withoutDeadline(ctx, l.cfg.AttemptTimeout)
+		defer cancel()
+		answer, err = callAppend(timed, at, s, b)
+		if err != nil && ctx.Err() == nil && timed.Err() != nil {
+			return &transientError{err: fmt.Errorf("no answer within %s: %w", l.cfg.AttemptTimeout, err)}
+		}
+		return err
+	})
+	return answer, err
+}
+
+// withoutDeadline returns a context that ends with ctx or after the time, and has no deadline
+// that gRPC would tell the server.
+func withoutDeadline(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	timer := time.AfterFunc(after, cancel)
+	return free, func() {
+		stop()
+		timer.Stop()
+		cancel()
+	}
+}
+
+// callAppend makes one Append call.
+func callAppend(ctx context.Context, at *link, s *session, b *batch) (receipt, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	call, err := api.NewStreamsClient(s.conn).Append(at.outgoing(ctx, false))
+	if err != nil {
+		return receipt{}, translate(err, nil)
+	}
+	answer, err := sendAll(call, appendRequests(b), cancel)
+	if err != nil {
+		if conflict := conflictFrom(call.Trailer(), b); conflict != nil {
+			return receipt{}, conflict
+		}
+		return receipt{}, translate(err, call.Trailer())
+	}
+	if wrong := answer.GetWrongExpectedVersion(); wrong != nil {
+		return receipt{}, b.conflict(actualRevision(wrong))
+	}
+	success := answer.GetSuccess()
+	if success == nil {
+		return receipt{}, errors.New("the server's answer has neither a result nor an error")
+	}
+	a := receipt{revision: success.GetCurrentRevision(), position: readPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
+	return a, b.acknowledged(a)
+}
+
+// earlyAnswer is how long to wait for the answer to a call that can't be sent to its
+// end. Where there is one, it is here already.
+const earlyAnswer = 100 * time.Millisecond
+
+// sendAll sends the batch and returns the answer. Where a part can't be sent, gRPC may
+// silently begin the call again on another connection, with the parts that it had taken: to
+// end the call then would append a batch that lacks events. So a call that was not sent
+// whole is never ended, only cancelled, and no success of it is believed.
+func sendAll(call api.Streams_AppendClient, requests []*api.AppendReq, cancel context.CancelFunc) (*api.AppendResp, error) {
+	for _, request := range requests {
+		err := call.Send(request)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		defer time.AfterFunc(earlyAnswer, cancel).Stop()
+		answer := new(api.AppendResp)
+		if err := call.RecvMsg(answer); err != nil {
+			return nil, err
+		}
+		if answer.GetSuccess() != nil {
+			return nil, status.Error(codes.Unavailable, "the connection broke while the batch was sent")
+		}
+		return answer, nil
+	}
+	return call.CloseAndRecv()
+}
+
+// actualRevision reads where the stream stands; old servers fill only the first pair of fields.
+func actualRevision(wrong *api.AppendResp_WrongExpectedVersion) domain.Expected {
+	switch at := wrong.GetCurrentRevisionOption().(type) {
+	case *api.AppendResp_WrongExpectedVersion_CurrentRevision:
+		return domain.Expected(at.CurrentRevision)
+	case *api.AppendResp_WrongExpectedVersion_CurrentNoStream:
+		return domain.NoStream
+	}
+	if at, ok := wrong.GetCurrentRevisionOption_20_6_0().(*api.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0); ok {
+		return domain.Expected(at.CurrentRevision_20_6_0)
+	}
+	return domain.NoStream
+}
+
+// appendRequests is the batch on the wire: a header and one message an event.
+func appendRequests(b *batch) []*api.AppendReq {
+	header := &api.AppendReq_Options{StreamIdentifier: identifier(b.stream)}
+	switch b.expected {
+	case domain.AnyRevision:
+		header.ExpectedStreamRevision = &api.AppendReq_Options_Any{Any: &shared.Empty{}}
+	case domain.NoStream:
+		header.ExpectedStreamRevision = &api.AppendReq_Options_NoStream{NoStream: &shared.Empty{}}
+	case domain.StreamExists:
+		header.ExpectedStreamRevision = &api.AppendReq_Options_StreamExists{StreamExists: &shared.Empty{}}
+	default:
+		header.ExpectedStreamRevision = &api.AppendReq_Options_Revision{Revision: uint64(b.expected)}
+	}
+	requests := []*api.AppendReq{{Content: &api.AppendReq_Options_{Options: header}}}
+	for _, e := range b.events {
+		requests = append(requests, &api.AppendReq{Content: &api.AppendReq_ProposedMessage_{
+			ProposedMessage: &api.AppendReq_ProposedMessage{
+				Id: wireID(e.ID), Metadata: wireMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
+			},
+		}})
+	}
+	return requests
+}
+
+// wireMetadata is what the server itself reads of an event.
+func wireMetadata(e domain.NewEvent) map[string]string {
+	contentType := contentJSON
+	if e.Binary {
+		contentType = contentBinary
+	}
+	return map[string]string{metaType: e.Type, metaContentType: contentType}
+}
+
+// wireID is the id in the form that every server takes.
+func wireID(id uuid.UUID) *shared.UUID {
+	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
+		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])),
+		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])),
+	}}}
+}

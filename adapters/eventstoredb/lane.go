@@ -1,0 +1,370 @@
+package eventstoredb
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// lane is one long BatchAppend call after the other, on a connection that nothing else uses: after
+// a call that ended with not-leader, servers fail other calls on its connection. It is safe to use
+// concurrently.
+type lane struct {
+	log *Log
+	at  *link
+
+	opening chan struct{} // holds a token: one caller opens, the others wait for it
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	current *batchCall
+	closed  bool
+}
+
+func newLane(l *Log) *lane {
+	return &lane{log: l, at: l.newLink(), opening: make(chan struct{}, 1)}
+}
+
+// open returns the lane's call, making one where there is none. It fails with errNoBatches where
+// the server does not take batches.
+func (n *lane) open(ctx context.Context) (*batchCall, error) {
+	if c, err := n.usable(); c != nil || err != nil {
+		return c, err
+	}
+	select {
+	case n.opening <- struct{}{}:
+		defer func() { <-n.opening }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c, err := n.usable(); c != nil || err != nil { // somebody else opened one meanwhile
+		return c, err
+	}
+	return n.dial(ctx)
+}
+
+// usable returns the call that is open, if there is one.
+func (n *lane) usable() (*batchCall, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, domain.ErrClosed
+	}
+	if n.current != nil && n.current.ended() {
+		return nil, nil
+	}
+	return n.current, nil
+}
+
+// settled waits until the call before has let go of its connection.
+func (n *lane) settled(ctx context.Context) error {
+	n.mu.Lock()
+	before := n.current
+	n.mu.Unlock()
+	if before == nil {
+		return nil
+	}
+	select {
+	case <-before.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// dial makes a call on a connection of its own.
+func (n *lane) dial(ctx context.Context) (*batchCall, error) {
+	if err := n.settled(ctx); err != nil {
+		return nil, err
+	}
+	s, err := n.at.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &batchCall{lane: n, session: s, waiting: make(map[int64]*sent), queue: make(chan *outgoing, laneQueue), done: make(chan struct{})}
+	err = c.begin(ctx)
+	if err == nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if !n.closed {
+			n.current = c
+			n.running.Go(c.write)
+			n.running.Go(c.read)
+			return c, nil
+		}
+		c.cancel()
+		err = domain.ErrClosed
+	}
+	var transient *transientError
+	if ctx.Err() == nil {
+		errors.As(err, &transient)
+	}
+	n.at.release(s, transient)
+	return nil, err
+}
+
+// close ends the lane and its call, and waits for both of the call's goroutines.
+func (n *lane) close() {
+	n.mu.Lock()
+	n.closed = true
+	c := n.current
+	n.mu.Unlock()
+	if c != nil {
+		c.end(domain.ErrClosed)
+	}
+	n.at.close()
+	n.running.Wait()
+}
+
+// laneQueue is how many batches may wait for their turn to be written to the network.
+const laneQueue = 256
+
+// batchCall is one BatchAppend call: many batches in flight, each known by its correlation id.
+// It is only ever cancelled, never half-closed: servers leave open a call that they owe no answer.
+type batchCall struct {
+	lane    *lane
+	session *session
+	stream  api.Streams_BatchAppendClient
+	cancel  context.CancelFunc
+	queue   chan *outgoing
+	done    chan struct{} // closed when the call is over
+
+	mu      sync.Mutex
+	last    int64 // the last correlation id
+	waiting map[int64]*sent
+	heard   time.Time // when the server last said something
+	err     error     // why the call is over
+}
+
+// outgoing is a batch on its way to the network.
+type outgoing struct {
+	id      int64
+	message grpc.PreparedMsg
+}
+
+// sent is a batch whose answer is awaited.
+type sent struct {
+	id     int64
+	answer chan answered // has room for one
+}
+
+// answered is the answer to a batch, or why there is none: the batch is then in doubt.
+type answered struct {
+	resp *api.BatchAppendResp
+	err  error
+}
+
+// batchMark is the upper half of the correlation ids, which every call numbers from 1.
+const batchMark = 0x61746f6e65 // "atone"
+
+// begin opens the call, if the server takes batches. The call outlives ctx, which bounds the opening.
+func (c *batchCall) begin(ctx context.Context) error {
+	life, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	defer context.AfterFunc(ctx, cancel)()
+	defer time.AfterFunc(c.lane.log.cfg.AttemptTimeout, cancel).Stop()
+	has, err := takesBatches(life, c.session)
+	if err == nil && !has {
+		err = errNoBatches
+	}
+	if err == nil {
+		c.stream, err = api.NewStreamsClient(c.session.conn).BatchAppend(c.lane.at.outgoing(life, false))
+		if err != nil {
+			err = translate(err, nil)
+		}
+	}
+	if err == nil && life.Err() != nil {
+		err = &transientError{err: status.Error(codes.DeadlineExceeded, "the server did not take the call in time"), nodeLost: true}
+	}
+	if err != nil {
+		cancel()
+	}
+	return err
+}
+
+// takesBatches asks the server for its features. One that can't list them has none.
+func takesBatches(ctx context.Context, s *session) (bool, error) {
+	if s.features == nil {
+		methods, err := serverfeatures.NewServerFeaturesClient(s.conn).GetSupportedMethods(ctx, &shared.Empty{})
+		switch status.Code(err) {
+		case codes.OK:
+		case codes.Unimplemented, codes.NotFound:
+			return false, nil
+		default:
+			return false, translate(err, nil)
+		}
+		s.features = methods
+	}
+	for _, m := range s.features.GetMethods() {
+		if m.GetServiceName() == "event_store.client.streams.streams" && m.GetMethodName() == "batchappend" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// send hands the batch to the network. It fails when the call is over, and with ctx.
+func (c *batchCall) send(ctx context.Context, request *api.BatchAppendReq) (*sent, error) {
+	s := &sent{answer: make(chan answered, 1)}
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return nil, c.err
+	}
+	c.last++
+	s.id = c.last
+	c.waiting[s.id] = s
+	c.mu.Unlock()
+	request.CorrelationId = &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
+		MostSignificantBits: batchMark, LeastSignificantBits: s.id,
+	}}}
+	out := &outgoing{id: s.id}
+	// A message that can't be written would end the call for everybody: it is made here.
+	if err := out.message.Encode(c.stream, request); err != nil {
+		c.forget(s)
+		return nil, err
+	}
+	select {
+	case c.queue <- out:
+		return s, nil
+	case <-c.done:
+		return s, nil // its answer is there
+	case <-ctx.Done():
+		c.forget(s)
+		return nil, ctx.Err()
+	}
+}
+
+// write sends what is queued, but not what nobody waits for any more.
+func (c *batchCall) write() {
+	for {
+		select {
+		case out := <-c.queue:
+			c.mu.Lock()
+			_, wanted := c.waiting[out.id]
+			c.mu.Unlock()
+			if !wanted {
+				continue
+			}
+			if c.stream.SendMsg(&out.message) != nil {
+				return // read learns why
+			}
+		case <-c.done:
+			return
+		}
+	}
+}
+
+// read hands each answer to whoever waits for it, until the call ends.
+func (c *batchCall) read() {
+	for {
+		resp, err := c.stream.Recv()
+		if err != nil {
+			c.over(c.why(err))
+			return
+		}
+		id := readCorrelation(resp.GetCorrelationId())
+		c.mu.Lock()
+		s := c.waiting[id]
+		delete(c.waiting, id)
+		c.heard = time.Now()
+		c.mu.Unlock()
+		if s != nil {
+			s.answer <- answered{resp: resp}
+		}
+	}
+}
+
+// why says what the end of the call means for the batches in flight.
+func (c *batchCall) why(err error) error {
+	c.mu.Lock()
+	ours := c.err
+	c.mu.Unlock()
+	if ours != nil {
+		return ours // this side ended it; what the server says of a cancelled call says nothing
+	}
+	if errors.Is(err, io.EOF) {
+		return &transientError{err: status.Error(codes.Unavailable, "the server ended the batch call"), nodeLost: true}
+	}
+	if status.Code(err) == codes.Unimplemented {
+		return errNoBatches
+	}
+	return translate(err, c.stream.Trailer())
+}
+
+// over settles a call that has ended: each batch in flight is in doubt.
+func (c *batchCall) over(err error) {
+	c.mu.Lock()
+	c.err = err
+	waiting := c.waiting
+	c.waiting = nil
+	c.mu.Unlock()
+	c.cancel()
+	for _, s := range waiting {
+		s.answer <- answered{err: err}
+	}
+	// Whatever ended it, the connection is not used again.
+	left := &transientError{err: err, nodeLost: true, poisoned: true}
+	var transient *transientError
+	if errors.As(err, &transient) {
+		left.leader = transient.leader
+	}
+	c.lane.at.release(c.session, left)
+	close(c.done)
+}
+
+// end cancels the call, with the reason that the batches in flight are given.
+func (c *batchCall) end(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.cancel()
+}
+
+// endIfSilentSince ends the call where the server has said nothing at all since then: the
+// connection may lead nowhere.
+func (c *batchCall) endIfSilentSince(began time.Time) {
+	c.mu.Lock()
+	silent := c.heard.Before(began)
+	c.mu.Unlock()
+	if silent {
+		c.end(&transientError{err: status.Error(codes.Unavailable, "the server does not answer on this call"), nodeLost: true})
+	}
+}
+
+// ended reports whether the call is over or about to be.
+func (c *batchCall) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
+}
+
+// forget stops waiting for the batch; its answer, if it comes, is passed over.
+func (c *batchCall) forget(s *sent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, s.id)
+}
+
+// readCorrelation reads the number of a batch from either form of its id; 0 is nobody's.
+func readCorrelation(id *shared.UUID) int64 {
+	u := readID(id)
+	if binary.BigEndian.Uint64(u[:8]) != batchMark {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(u[8:]))
+}

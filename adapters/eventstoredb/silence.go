@@ -1,0 +1,62 @@
+package eventstoredb
+
+import (
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+var (
+	_ domain.SilenceTeller  = (*Log)(nil)
+	_ domain.LastPositioner = (*Log)(nil)
+)
+
+// Silence implements [domain.SilenceTeller]. Answers are acknowledgements and refusals of
+// appends; a node that says that it is not ready, or does not lead, gives none.
+func (l *Log) Silence() time.Duration { return l.silence.told() }
+
+// silenceKept is for how long the silence of appends that were given up is still told when no
+// other append is under way: after that nobody knows.
+const silenceKept = 10 * time.Second
+
+// silence is for how long no append was answered. It is safe to use concurrently.
+type silence struct {
+	mu      sync.Mutex
+	waiting int       // appends under way
+	since   time.Time // of the last answer, or of the first append that waits after it; zero: no silence
+	gaveUp  time.Time // when the last append under way was given up
+}
+
+// ask begins an append.
+func (s *silence) ask() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting++; s.waiting == 1 && (s.since.IsZero() || time.Since(s.gaveUp) > silenceKept) {
+		s.since = time.Now()
+	}
+}
+
+// end ends an append: answered, or given up without an answer.
+func (s *silence) end(answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting--
+	switch {
+	case !answered:
+		s.gaveUp = time.Now()
+	case s.waiting > 0:
+		s.since = time.Now()
+	default:
+		s.since = time.Time{}
+	}
+}
+
+func (s *silence) told() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() || s.waiting == 0 && time.Since(s.gaveUp) > silenceKept {
+		return 0
+	}
+	return time.Since(s.since)
+}
