@@ -69,8 +69,7 @@ func translate(err error, trailer metadata.MD) error {
 		return tooLargeThere(err)
 	}
 	if positionRefused(err) {
-		return fmt.Errorf("%w: no record of the log stands there: give a position that the log itself told, or 0 for its beginning (%w)",
-			domain.ErrBadPosition, err)
+		return fmt.Errorf("%w (%w)", domain.ErrBadPosition, err)
 	}
 	switch status.Code(err) {
 	case codes.Unavailable:

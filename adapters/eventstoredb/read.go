@@ -75,6 +75,9 @@ func (l *Log) ReadStreamBackward(ctx context.Context, stream string, from uint64
 // record's fails with [domain.ErrBadPosition]; one past the end yields nothing.
 func (l *Log) ReadAll(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
+		if after == domain.EndPosition {
+			return
+		}
 		if after > maxPosition {
 			yield(domain.Recorded{}, noPosition("read all streams after", after))
 			return
@@ -125,8 +128,7 @@ func (l *Log) ReadAllBackward(ctx context.Context, before domain.Position, filte
 
 // noPosition refuses a position that no log can have.
 func noPosition(what string, p domain.Position) error {
-	return fmt.Errorf("%s %d: %w: positions end at %d: give one that the log itself told, or 0 for its beginning",
-		what, p, domain.ErrBadPosition, maxPosition)
+	return fmt.Errorf("%s %d: %w; positions end at %d", what, p, domain.ErrBadPosition, maxPosition)
 }
 
 // pastTheEnd explains the failure of a reading backward: all that servers say of a position past

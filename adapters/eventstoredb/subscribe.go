@@ -26,12 +26,21 @@ import (
 // [Config.ProgressEvery]; CaughtUp comes again then, too.
 func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
 	return func(yield func(domain.Delivery, error) bool) {
-		if after > maxPosition {
+		if after > maxPosition && after != domain.EndPosition {
 			yield(domain.Delivery{}, noPosition("subscribe after", after))
 			return
 		}
 		ctx, unbind := l.bind(ctx)
 		defer unbind()
+		if after == domain.EndPosition {
+			// A place is needed to go on from when the call drops before anything came.
+			end, err := l.LastPosition(ctx)
+			if err != nil {
+				yield(domain.Delivery{}, fmt.Errorf("subscribe after the end: %w", err))
+				return
+			}
+			after = end
+		}
 		at := l.newLink()
 		defer at.close()
 		sub := subscription{log: l, last: after, filter: filter, yield: yield, pause: l.cfg.newPause()}
