@@ -247,5 +247,5 @@ func (c *Coordinator) publishTask(t *task) error {
 	if t.Trace != "" {
 		m.Metadata.Set("traceparent", t.Trace)
 	}
-	return c.publish.Publish(ActionTopic(t.Action), m)
+	return c.publish.Publish(ActionTopic(c.cfg.Namespace, t.Action), m)
 }

@@ -40,6 +40,10 @@ type Config struct {
 	// an in-process queue. With a broker, competing consumers must share one group.
 	Publisher  message.Publisher
 	Subscriber message.Subscriber
+	// Namespace is part of every topic and keeps coordinators on different logs apart that share one
+	// broker; their workers name it too. Letters, digits, '-' and '_', at most 40; empty is a
+	// namespace of its own. Coordinators on one log ([Config.Shared]) have the same one.
+	Namespace string
 	// NoWorker leaves the running of actions to workers in other processes; it needs a broker.
 	NoWorker bool
 	// Middleware is added to every action's Watermill handler.
@@ -125,6 +129,9 @@ func (c *Config) validate() error {
 		"Config: MaxRuns, ActionConcurrency, CacheRuns, RecoverConcurrency and CheckpointEvery can't be negative")
 	bad(c.ShutdownTimeout < 0 || c.NodeTimeout < 0 || c.TakeoverDelay < 0, "Config: ShutdownTimeout, NodeTimeout and TakeoverDelay can't be negative")
 	bad(!namePattern.MatchString(c.Node), "Config.Node is %q: use 1 to 100 letters, digits, '-', '_' or '.'", c.Node)
+	if err := checkNamespace(c.Namespace); err != nil {
+		errs = append(errs, fmt.Errorf("Config: %w", err))
+	}
 	return errors.Join(errs...)
 }
 

@@ -305,7 +305,7 @@ func TestASubscribeThatFailsIsTheErrorOfRun(t *testing.T) {
 		"panics": func() error { panic("misdeed") },
 		"hangs":  func() error { hangs <- struct{}{}; <-held; return errBroker },
 	} {
-		for _, topic := range []string{saga.OutcomesTopic, saga.ActionTopic("a"), saga.ActionTopic("b")} {
+		for _, topic := range []string{saga.OutcomesTopic(""), saga.ActionTopic("", "a"), saga.ActionTopic("", "b")} {
 			t.Run(name+" "+topic, func(t *testing.T) {
 				t.Parallel()
 				broker, err := queue.New(queue.Config{})
@@ -320,7 +320,7 @@ func TestASubscribeThatFailsIsTheErrorOfRun(t *testing.T) {
 				w, err := saga.NewWorker(saga.WorkerConfig{Sagas: []saga.AnySaga{s}, Publisher: broker.Publisher(), Subscriber: sub, Logger: quiet})
 				require.NoError(t, err)
 				for who, run := range map[string]func(context.Context) error{"coordinator": c.Run, "worker": w.Run} {
-					if who == "worker" && topic == saga.OutcomesTopic {
+					if who == "worker" && topic == saga.OutcomesTopic("") {
 						continue
 					}
 					ctx, stop := context.WithCancel(t.Context())
@@ -363,7 +363,7 @@ func TestASubscriptionThatEndsByItselfIsTheErrorOfRun(t *testing.T) {
 	broker, err := queue.New(queue.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	sub := endingBroker{broker.Group(""), saga.ActionTopic("b"), make(chan struct{})}
+	sub := endingBroker{broker.Group(""), saga.ActionTopic("", "b"), make(chan struct{})}
 	r := newRig(t, memlog.New())
 	s := chain("s", r.act("a"), r.act("b"))
 	c, err := saga.New(saga.Config{Log: r.log, Publisher: broker.Publisher(), Subscriber: sub, Logger: quiet})

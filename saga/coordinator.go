@@ -216,10 +216,11 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 		outcomes = directOutcomes{c}
 	} else {
 		outcomes = pub
-		consumers = append(consumers, consumer{"outcomes", OutcomesTopic, c.receive})
+		consumers = append(consumers, consumer{"outcomes", OutcomesTopic(c.cfg.Namespace), c.receive})
 	}
 	c.publish = pub
 	c.worker = newWorker(c.registry.actionTable(), outcomes, c.logger, c.cfg.Observer)
+	c.worker.cfg.Namespace = c.cfg.Namespace
 	if !c.cfg.NoWorker {
 		actions, err := c.worker.consumers(c.cfg.Middleware)
 		if err != nil {
@@ -251,7 +252,7 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 // inFlightOf lets the queue hand out as many attempts as the slots let through.
 func (c *Coordinator) inFlightOf(topic string) int {
 	for name, s := range c.slots {
-		if ActionTopic(name) == topic {
+		if ActionTopic(c.cfg.Namespace, name) == topic {
 			return s.limit
 		}
 	}

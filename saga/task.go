@@ -3,20 +3,49 @@ package saga
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// ActionTopic returns the topic on which the attempts of an action travel to workers.
-func ActionTopic(action string) string { return "atone.action." + action }
+// ActionTopic returns the topic on which the attempts of an action travel to workers:
+// atone.action.NAME, or atone.NAMESPACE.action.NAME. See [Config.Namespace].
+func ActionTopic(namespace, action string) string { return topic(namespace, "action."+action) }
 
-// OutcomesTopic is the topic on which outcomes travel back to coordinators.
-const OutcomesTopic = "atone.outcomes"
+// OutcomesTopic returns the topic on which outcomes travel back to coordinators: atone.outcomes, or
+// atone.NAMESPACE.outcomes.
+func OutcomesTopic(namespace string) string { return topic(namespace, "outcomes") }
+
+func topic(namespace, rest string) string {
+	if namespace != "" {
+		rest = namespace + "." + rest
+	}
+	return "atone." + rest
+}
+
+// namespacePattern keeps a namespace to what every broker takes in a topic's name.
+var namespacePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
+
+// checkNamespace refuses a namespace that would not do, or that makes topics which others have
+// without one.
+func checkNamespace(namespace string) error {
+	switch {
+	case namespace == "":
+		return nil
+	case !namespacePattern.MatchString(namespace):
+		return fmt.Errorf("namespace %q: use letters, digits, '-' and '_', at most 40", namespace)
+	case namespace == "action" || namespace == "outcomes":
+		return fmt.Errorf("namespace %q is a word of atone's own topics: choose another", namespace)
+	}
+	return nil
+}
 
 // task is one attempt on its way to a worker, the JSON payload of a message.
 type task struct {
@@ -74,9 +103,14 @@ func (r *report) intent() machine.Intent {
 	return o
 }
 
-// messageID names a message: the same attempt sent twice is the same message.
+// messageSpace is the name space of the ids of messages.
+var messageSpace = uuid.MustParse("9d1f0d3b-8f0e-5d0f-9c43-6c8f6c2f9f6e")
+
+// messageID names a message: the same attempt sent twice is the same message. It is a UUID
+// (version 5, over the attempt's key, number and kind), because brokers' adapters keep ids in 36
+// characters.
 func messageID(key string, attempt int, suffix string) string {
-	return key + "#" + strconv.Itoa(attempt) + suffix
+	return uuid.NewSHA1(messageSpace, []byte(key+"#"+strconv.Itoa(attempt)+suffix)).String()
 }
 
 type sidecarKey struct{}

@@ -75,7 +75,7 @@ func (w *Worker) consumers(middleware []message.HandlerMiddleware) ([]consumer, 
 	}
 	all := make([]consumer, 0, len(w.actions))
 	for _, name := range slices.Sorted(maps.Keys(w.actions)) {
-		all = append(all, consumer{"action " + name, ActionTopic(name), handler})
+		all = append(all, consumer{"action " + name, ActionTopic(w.cfg.Namespace, name), handler})
 	}
 	return all, nil
 }
@@ -313,7 +313,7 @@ func (w *Worker) publish(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	if err := w.outcomes.Publish(OutcomesTopic, m); err != nil {
+	if err := w.outcomes.Publish(OutcomesTopic(w.cfg.Namespace), m); err != nil {
 		return fmt.Errorf("report %s of %s: %w", r.Step, r.Run, err)
 	}
 	return nil

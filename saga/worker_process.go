@@ -16,6 +16,8 @@ type WorkerConfig struct {
 	// Sagas and Actions are those whose actions the worker runs.
 	Sagas   []AnySaga
 	Actions []AnyAction
+	// Namespace is the coordinator's [Config.Namespace].
+	Namespace string
 	// Subscriber delivers attempts, on a topic per action ([ActionTopic]); the workers of an action compete for
 	// them in one group. Publisher takes outcomes, on [OutcomesTopic], and returns when the broker has them
 	// for good. The coordinator is given the same broker. Neither is closed.
@@ -47,6 +49,9 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	if len(cfg.Sagas)+len(cfg.Actions) == 0 {
 		errs = append(errs, errors.New("WorkerConfig has no Sagas and no Actions: there is nothing to run"))
+	}
+	if err := checkNamespace(cfg.Namespace); err != nil {
+		errs = append(errs, fmt.Errorf("WorkerConfig: %w", err))
 	}
 	if cfg.ShutdownTimeout < 0 {
 		errs = append(errs, errors.New("WorkerConfig.ShutdownTimeout is negative"))

@@ -31,7 +31,7 @@ func (p *wire) Publish(topic string, messages ...*message.Message) error {
 		for k, v := range m.Metadata {
 			n.Metadata.Set(k, v)
 		}
-		if strings.HasPrefix(topic, saga.ActionTopic("")) {
+		if strings.HasPrefix(topic, saga.ActionTopic("", "")) {
 			p.mu.Lock()
 			p.traces[m.Metadata.Get("traceparent")] = true
 			p.mu.Unlock()
