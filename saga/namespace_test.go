@@ -39,7 +39,7 @@ func TestMessageIDsFitEveryBroker(t *testing.T) {
 	t.Parallel()
 	broker, err := queue.New(queue.Config{})
 	require.NoError(t, err)
-	defer broker.Close()
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	wire := &narrow{Publisher: broker.Publisher()}
 	step := &saga.Action[int, int]{Name: "step", Effect: saga.NoEffect,
 		Do: func(_ context.Context, n int) (int, error) { return n, nil }}
@@ -60,7 +60,7 @@ func TestNamespacesKeepLogsApart(t *testing.T) {
 	t.Parallel()
 	broker, err := queue.New(queue.Config{})
 	require.NoError(t, err)
-	defer broker.Close()
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	wire := &narrow{Publisher: broker.Publisher()}
 	group := broker.Group("")
 	build := func(by int) *saga.Saga[int, int] {

@@ -22,7 +22,7 @@ func TestWorkersInOtherProcessesRunTheActions(t *testing.T) {
 	t.Parallel()
 	broker, err := queue.New(queue.Config{})
 	require.NoError(t, err)
-	defer broker.Close()
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	wire := bytesOnly{broker.Publisher()}
 
 	var done, undone, seen atomic.Int64

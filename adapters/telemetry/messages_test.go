@@ -50,7 +50,7 @@ func TestTracesGoThroughMessages(t *testing.T) {
 	ctx, log := t.Context(), memlog.New()
 	broker, err := queue.New(queue.Config{})
 	require.NoError(t, err)
-	defer broker.Close()
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	between := &wire{Publisher: broker.Publisher(), traces: map[string]bool{}}
 	tracing := func(cfg telemetry.TracingConfig) (*telemetry.Tracing, noShutdown) {
 		spans := noShutdown{tracetest.NewInMemoryExporter()}
