@@ -67,6 +67,8 @@ func (f *Failure) Error() string {
 type ParentRef struct {
 	Run  RunID  `json:"run"`
 	Step string `json:"step"`
+	// Root is the outermost run, where that is not the parent itself.
+	Root RunID `json:"root,omitzero"`
 }
 
 // TriggerRef points to the domain event that started a run.

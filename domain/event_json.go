@@ -20,6 +20,9 @@ func (e *RunStarted) fields(w *objectWriter) {
 		w.open()
 		w.str("run", p.Run.String())
 		w.str("step", p.Step)
+		if p.Root != (RunID{}) {
+			w.str("root", p.Root.String())
+		}
 		w.close()
 	}
 	if t := e.Trigger; t != nil {

@@ -36,8 +36,10 @@ type actor struct {
 	hash   domain.ChainHash
 	lastID uuid.UUID
 	// held are the slots of the attempts in flight that this coordinator started.
-	held     map[attemptID]*slot
-	admitted bool
+	held map[attemptID]*slot
+	// placed means that the run holds the place of its family among [Config.MaxRuns].
+	placed bool
+	family domain.RunID
 	// progressed means that the latest turn appended something.
 	progressed bool
 	// sinceSnapshot counts the events since the last snapshot.
@@ -168,20 +170,9 @@ func (a *actor) settled(batch []*request) {
 		}
 	}
 	w := a.wake()
-	heldUp := (a.state.Paused || a.state.Blocked != "") && !a.state.InHands()
-	if !w.Busy || w.State.Ended() || heldUp {
-		a.leavePlace()
-	}
 	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.progressed)
+	a.keepPlace()
 	a.c.snapshotIfDue(a)
-}
-
-// leavePlace gives back the run's place among [Config.MaxRuns], if it has one.
-func (a *actor) leavePlace() {
-	if a.admitted {
-		a.admitted = false
-		<-a.c.admitted
-	}
 }
 
 // wake says when the run next needs attention, and in whose hands it is.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -21,6 +22,7 @@ type childRef struct {
 	input       json.RawMessage
 	correlation string
 	trace       string
+	root        domain.RunID // of the family
 	// heard means that the child is looked after because another node said that the parent is blocked.
 	heard bool
 }
@@ -31,7 +33,7 @@ type unstartable struct{ step, reason string }
 func (a *actor) childOf(path string) childRef {
 	st := a.state.Step(path)
 	return childRef{parent: a.id, step: path, run: st.Child, saga: st.Node.Saga, version: st.Node.Version, input: st.Input,
-		correlation: a.state.Correlation, trace: a.state.Trace}
+		correlation: a.state.Correlation, trace: a.state.Trace, root: a.root()}
 }
 
 // startChild sees to it that a child run exists, and that its parent hears of its end if it has
@@ -102,6 +104,9 @@ func (c *Coordinator) startTurnedBack(ctx context.Context, ch childRef, cause do
 // options are those with which the child is started.
 func (ch childRef) options(o *startOptions) {
 	o.id, o.parent = ch.run, &domain.ParentRef{Run: ch.parent, Step: ch.step}
+	if ch.root != ch.parent {
+		o.parent.Root = ch.root
+	}
 	o.correlation, o.trace = ch.correlation, ch.trace
 }
 
@@ -121,7 +126,7 @@ func (a *actor) tellParent() {
 		return
 	}
 	in := machine.ChildSeen{Step: p.Step, Run: a.id, State: a.state.End, Output: a.state.Output, Cause: a.state.Cause, PastPivot: a.state.PastPivot}
-	a.c.persist("report to parent", childRef{parent: p.Run, step: p.Step, run: a.id}, func(ctx context.Context) error {
+	a.c.persist("report to parent", childRef{parent: p.Run, step: p.Step, run: a.id, root: a.root()}, func(ctx context.Context) error {
 		err := a.c.submit(ctx, p.Run, in)
 		if isRefusal(err) || errors.Is(err, ErrNotFound) {
 			return nil
@@ -131,11 +136,15 @@ func (a *actor) tellParent() {
 }
 
 // persist calls f in the background until it succeeds or the coordinator stops; what it was to do
-// is derived again at the next start.
+// is derived again at the next start. Until the first answer the family has something owed, and holds its place.
 func (c *Coordinator) persist(what string, ch childRef, f func(context.Context) error) {
-	c.goBackground(func(ctx context.Context) {
+	c.places.hold(ch.root)
+	leave := sync.OnceFunc(func() { c.places.release(ch.root) })
+	if !c.goBackground(func(ctx context.Context) {
+		defer leave()
 		for delay := 20 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 			err := f(ctx)
+			leave()
 			if err == nil || ctx.Err() != nil {
 				return
 			}
@@ -146,7 +155,9 @@ func (c *Coordinator) persist(what string, ch childRef, f func(context.Context) 
 				return
 			}
 		}
-	})
+	}) {
+		leave()
+	}
 }
 
 // note keeps why a child run can't be started here.

@@ -65,7 +65,7 @@ func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
 	cl.lives = make(map[string]life)
 	if c.cfg.Shared {
-		c.wakeups.delay = cl.delay
+		c.wakeups.delay, c.wakeups.own = cl.delay, c.incarnation
 	}
 }
 

@@ -73,8 +73,10 @@ type Config struct {
 	// due; 0 means 1 s. Both are for Shared.
 	NodeTimeout, TakeoverDelay time.Duration
 
-	// MaxRuns bounds the runs that are under way at once, not counting those that only
-	// wait for a time, a signal or a person; when it is reached, Start waits. 0 means 10,000.
+	// MaxRuns bounds the runs that are under way at once; when it is reached, Start waits, and so do triggers, which
+	// keep nobody from reading. A run and its child runs count as one while any of them has something to do or in
+	// flight, and not while all of them wait: for a time, a signal, an event, a person. What goes on after such a wait
+	// does so at once and counts as well. 0 means 10,000.
 	MaxRuns int
 	// ActionConcurrency bounds the attempts of one action at once, where the action sets no
 	// bound itself; 0 means 1,024.

@@ -27,7 +27,7 @@ type Coordinator struct {
 	runs     runTable
 	wakeups  wakeups
 	slots    map[string]*slot // by action; fixed once running
-	admitted chan struct{}    // one token for each run under way
+	places   places
 
 	triggers []AnyTrigger
 	cluster  cluster
@@ -70,7 +70,6 @@ func New(cfg Config) (*Coordinator, error) {
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
 		slots:       make(map[string]*slot),
-		admitted:    make(chan struct{}, cfg.MaxRuns),
 		ready:       make(chan struct{}),
 		stopped:     make(chan struct{}),
 		failed:      make(chan error, 1),
@@ -78,6 +77,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
+	c.places.init(cfg.MaxRuns)
 	c.wakeups.init(cfg.Now, c.wake)
 	c.cluster.init(c)
 	return c, nil
@@ -329,8 +329,8 @@ type Stats struct {
 // Stats returns the coordinator's counters; they go on counting.
 func (c *Coordinator) Stats() *Stats { return &c.stats }
 
-// ActiveRuns returns how many runs are under way, not counting those that only wait.
-func (c *Coordinator) ActiveRuns() int { return len(c.admitted) }
+// ActiveRuns returns how many runs are under way, each with its child runs as one, not counting those that only wait.
+func (c *Coordinator) ActiveRuns() int { return c.places.taken() }
 
 // UnfinishedRuns returns how many runs have not ended.
 func (c *Coordinator) UnfinishedRuns() int { return c.wakeups.len() }

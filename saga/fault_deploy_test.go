@@ -330,7 +330,7 @@ func TestRunOfANewerProgramTakesNoPlace(t *testing.T) {
 		c := begin(t, r.plain, saga.Config{MaxRuns: 1}, parent)
 		run := start(t, c, parent, "")
 		sleepABit()
-		require.Equal(t, 1, c.ActiveRuns())
+		require.Zero(t, c.ActiveRuns(), "all of it waits")
 		last := domain.Expected(len(r.facts(run.ID)) - 1)
 		_, err := r.plain.Append(t.Context(), domain.RunStream(run.ID), last, domain.NewEvent{ID: uuid.New(), Type: "step.teleported.v1", Data: []byte(`{}`), Metadata: []byte(`{}`)})
 		require.NoError(t, err)

@@ -14,9 +14,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestRunThatLeftMemoryGivesItsPlaceBack: a parent that waits for its child is pushed out of the cache by runs that
-// only wait; when it ends, another run can start in its place.
-func TestRunThatLeftMemoryGivesItsPlaceBack(t *testing.T) {
+// TestFamilyThatOnlyWaitsTakesNoPlace: a parent that waits for its child, which waits for a signal, keeps nobody from
+// starting, and is pushed out of the cache by runs that only wait; it goes on and ends all the same.
+func TestFamilyThatOnlyWaitsTakesNoPlace(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
 		parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, child, in.In) })
@@ -30,7 +30,7 @@ func TestRunThatLeftMemoryGivesItsPlaceBack(t *testing.T) {
 			start(r.t, c, sleeper, "")
 			sleepABit()
 		}
-		require.Equal(r.t, 1, c.ActiveRuns(), "the parent, which waits for its child")
+		require.Zero(r.t, c.ActiveRuns(), "nobody has anything to do")
 		require.NoError(r.t, c.Signal(r.t.Context(), domain.ChildRunID(run.ID, "child"), "go", "x"))
 		_, err := finished(r.t, run)
 		require.NoError(r.t, err)
@@ -111,5 +111,59 @@ func TestRunIsLookedAtAgainAfterItsTurnFailed(t *testing.T) {
 		require.Equal(t, []string{"a", "a"}, r.called())
 		require.Zero(t, c.UnfinishedRuns())
 		require.Zero(t, c.ActiveRuns())
+	})
+}
+
+// TestFamilyTakesOnePlace: a run, its child and its grandchildren count as one while one of them is at work, also
+// after a wait and after a restart, and the next start waits for as long.
+func TestFamilyTakesOnePlace(t *testing.T) {
+	onEveryLog(t, func(r *rig) {
+		enter, goOn := make(chan struct{}, 10), make(chan struct{})
+		work := r.act("work")
+		work.Timeout, work.Concurrency = 1000*time.Hour, 10
+		work.Do = func(ctx context.Context, in string) (string, error) {
+			enter <- struct{}{}
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+			return in, nil
+		}
+		grandchild := saga.Define("grandchild", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.Await[string](f, "go")
+			return saga.Do(f, work, in.In)
+		})
+		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.Parallel(f,
+				func(f *saga.Flow) { saga.Child(f, grandchild, in.In, saga.Name("left")) },
+				func(f *saga.Flow) { saga.Child(f, grandchild, in.In, saga.Name("right")) })
+			return in
+		})
+		parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Child(f, child, in.In) })
+		next := chain("next", r.act("next"))
+		c := r.begin(saga.Config{MaxRuns: 1}, parent, next)
+		run := start(r.t, c, parent, "")
+		sleepABit()
+		require.Zero(r.t, c.ActiveRuns())
+		for _, name := range []string{"left", "right"} {
+			require.NoError(r.t, c.Signal(r.t.Context(), domain.ChildRunID(domain.ChildRunID(run.ID, "child"), name), "go", "x"))
+		}
+		<-enter
+		<-enter
+		require.Equal(r.t, 1, c.ActiveRuns())
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
+		defer cancel()
+		_, err := saga.Start(ctx, c, next, "")
+		require.ErrorIs(r.t, err, context.DeadlineExceeded, "the place is taken")
+		goOn <- struct{}{}
+		sleepABit()
+		require.Equal(r.t, 1, c.ActiveRuns(), "the other grandchild is at work")
+		goOn <- struct{}{}
+		_, err = finished(r.t, run)
+		require.NoError(r.t, err)
+		_, err = finished(r.t, start(r.t, c, next, ""))
+		require.NoError(r.t, err)
+		sleepABit()
+		require.Zero(r.t, c.ActiveRuns())
 	})
 }

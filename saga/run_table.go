@@ -59,7 +59,7 @@ func (t *runTable) rest(a *actor) {
 		t.resting.Remove(a.resting)
 		a.resting = nil
 	}
-	if len(a.waiters) > 0 || len(a.held) > 0 || a.admitted { // its place is given back here, or nowhere
+	if len(a.waiters) > 0 || len(a.held) > 0 || a.placed { // its place is given back here, or nowhere
 		return
 	}
 	if a.state == nil || a.state.End != "" && a.state.Quiet() {

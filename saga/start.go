@@ -165,14 +165,10 @@ func (o *startOptions) runID(saga string) domain.RunID {
 
 // begin admits a run and appends its start.
 func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition, started *domain.RunStarted, o *startOptions) error {
-	admitted := o.parent == nil // a child's place is its parent's: it must not wait for others to end
+	admitted := o.parent == nil // a child's place is its family's: it must not wait for others to end
 	if admitted {
-		select {
-		case c.admitted <- struct{}{}:
-		case <-ctx.Done():
-			return fmt.Errorf("%d runs are under way, which is the limit: %w", c.cfg.MaxRuns, ctx.Err())
-		case <-c.life.Done():
-			return ErrNotRunning
+		if err := c.places.acquire(ctx, c.life.Done(), id); err != nil {
+			return err
 		}
 	}
 	var err error
@@ -185,7 +181,7 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 		}
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			if admitted {
-				c.goBackground(func(context.Context) { c.leaveIfFailed(req) })
+				c.goBackground(func(context.Context) { c.leaveIfFailed(id, req) })
 			}
 			return fmt.Errorf("start %s: it may yet become durable: start it again with its key to find out: %w", started.Saga, err)
 		}
@@ -197,16 +193,16 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition,
 		}
 	}
 	if admitted {
-		<-c.admitted
+		c.places.release(id)
 	}
 	return err
 }
 
 // leaveIfFailed gives a run's place back if its start, for which its caller no longer waits, fails.
-func (c *Coordinator) leaveIfFailed(req *request) {
+func (c *Coordinator) leaveIfFailed(id domain.RunID, req *request) {
 	<-req.done
 	if req.err != nil {
-		<-c.admitted
+		c.places.release(id)
 	}
 }
 

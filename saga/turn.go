@@ -46,7 +46,7 @@ func (a *actor) turn(batch []*request) {
 		return
 	}
 	if first := batch[0]; first.start != nil {
-		a.admitted = first.admitted
+		a.placed, a.family = first.admitted, familyOf(a.id, first.start)
 	}
 	a.settled(batch)
 }

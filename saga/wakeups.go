@@ -17,6 +17,8 @@ type wakeups struct {
 	// delay is how long after its time this coordinator acts on a run: 0 where it shares its
 	// log with nobody.
 	delay func(run domain.RunID, owner string) time.Duration
+	// own names this coordinator among those that share the log.
+	own string
 
 	mu      sync.Mutex
 	entries map[domain.RunID]*wakeup
@@ -184,6 +186,14 @@ func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 		due = append(due, e.run)
 	}
 	return due, maxNap
+}
+
+// isOurs reports whether a run that needs attention is in this coordinator's hands, or in nobody's.
+func (w *wakeups) isOurs(run domain.RunID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.entries[run]
+	return e != nil && (w.delay == nil || e.wake.Node == "" || e.wake.Node == w.own)
 }
 
 func (w *wakeups) len() int {

@@ -15,7 +15,7 @@ type waits struct {
 	// timers holds what [Tick] decides on, retries what is owed once its time has come. parkedRetries are those of
 	// them that are parked.
 	timers, retries, parkedRetries timers
-	// flying counts the steps with an attempt (or a child's undo) in flight, children the child runs that are to
+	// flying counts the steps with an attempt in flight, children the child runs that are to
 	// exist, events the open awaits of domain events.
 	flying, children, events int
 	// awaits are the open awaits by what they wait for, those opened first in front.
@@ -48,12 +48,11 @@ const (
 )
 
 func (st *Step) waitFlags() (f waitFlags) {
-	switch st.Phase {
-	case Running, Undoing, Probing:
-		f |= isFlying
-	}
-	if st.Node.Kind == domain.KindChild && (st.Phase == Waiting || st.Phase == Undoing) {
+	switch {
+	case st.Node.Kind == domain.KindChild && (st.Phase == Waiting || st.Phase == Undoing):
 		f |= isChild
+	case st.Phase == Running, st.Phase == Undoing, st.Phase == Probing:
+		f |= isFlying
 	}
 	if st.Node.Kind == domain.KindAwait && st.Phase == Waiting {
 		f |= isAwait
@@ -225,6 +224,18 @@ func (s *State) unparkAll() {
 // parkedReady reports whether a step that owes something at once is parked.
 func (s *State) parkedReady() bool {
 	return slices.ContainsFunc(s.waits.parked, func(p *parked) bool { return p.ready.head != nil })
+}
+
+// AtWork reports whether the run itself has something owed at once or an attempt in flight. One that is paused or
+// blocked owes nothing; a child run under way is at work itself, or waits.
+func (s *State) AtWork() bool {
+	if s.waits.flying > 0 {
+		return true
+	}
+	if s.Paused || s.Blocked != "" {
+		return false
+	}
+	return s.todo.head != nil || s.parkedReady() || len(s.waits.parkedRetries) > 0 || s.finish && s.End == ""
 }
 
 // timers is a heap of steps by the time until which they wait.

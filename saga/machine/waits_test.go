@@ -20,12 +20,11 @@ func checkWaits(s *State) error {
 	for _, l := range []*list{&s.todo, &s.watch} {
 		for st := l.head; st != nil; st = st.nxt {
 			at := st.waitsUntil()
-			switch st.Phase {
-			case Running, Undoing, Probing:
-				flying++
-			}
-			if st.Node.Kind == domain.KindChild && (st.Phase == Waiting || st.Phase == Undoing) {
+			switch {
+			case st.Node.Kind == domain.KindChild && (st.Phase == Waiting || st.Phase == Undoing):
 				children++
+			case st.Phase == Running, st.Phase == Undoing, st.Phase == Probing:
+				flying++
 			}
 			if st.Phase == Waiting && st.Node.Kind == domain.KindAwait {
 				awaits = append(awaits, st.Path)
