@@ -24,10 +24,9 @@ func (l *Log) appendUnary(ctx context.Context, n int, b *batch) (answer receipt,
 		return receipt{}, err
 	}
 	err = attempt(ctx, at, func(ctx context.Context, s *session) error {
-		// The server is not told of a deadline: what it says of a call whose time is over says
-		// nothing, and may read like a refusal.
-		timed, cancel := withoutDeadline(ctx, l.cfg.AttemptTimeout)
+		timed, cancel := undated(ctx)
 		defer cancel()
+		defer time.AfterFunc(l.cfg.AttemptTimeout, cancel).Stop()
 		answer, err = callAppend(timed, at, s, b)
 		if err != nil && ctx.Err() == nil && timed.Err() != nil {
 			return &transientError{err: fmt.Errorf("no answer within %s: %w", l.cfg.AttemptTimeout, err)}
@@ -37,15 +36,13 @@ func (l *Log) appendUnary(ctx context.Context, n int, b *batch) (answer receipt,
 	return answer, err
 }
 
-// withoutDeadline returns a context that ends with ctx or after the time, and has no deadline
-// that gRPC would tell the server.
-func withoutDeadline(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+// undated returns a context that ends with ctx and has no deadline. gRPC would tell the server of
+// one, and a server whose call's time is over before the caller's says what reads like a refusal.
+func undated(ctx context.Context) (context.Context, context.CancelFunc) {
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
-	timer := time.AfterFunc(after, cancel)
 	return free, func() {
 		stop()
-		timer.Stop()
 		cancel()
 	}
 }

@@ -186,8 +186,9 @@ func (l *Log) group(ctx context.Context, act, stream, group string, call func(co
 	defer unbind()
 	what := fmt.Sprintf("%s group %s on %s", act, group, stream)
 	return l.persist(ctx, what, l.appends, func(ctx context.Context, at *link, s *session) error {
-		timed, cancel := context.WithTimeout(at.outgoing(ctx, true), l.cfg.AttemptTimeout)
+		timed, cancel := undated(at.outgoing(ctx, true))
 		defer cancel()
+		defer time.AfterFunc(l.cfg.AttemptTimeout, cancel).Stop()
 		trailer := metadata.MD{}
 		err := call(timed, persistent.NewPersistentSubscriptionsClient(withTrailer{s.conn, &trailer}))
 		if err == nil {

@@ -21,8 +21,8 @@ const DefaultPublishTimeout = 30 * time.Second
 
 // PublisherConfig sets up a [Publisher]. The zero value is ready for use.
 type PublisherConfig struct {
-	// Stream names the stream that holds a topic. Nil means that the topic's name is the
-	// stream's.
+	// Stream names the stream that holds a topic; the name may not begin with "$", which is
+	// the server's. Nil means that the topic's name is the stream's.
 	Stream func(topic string) string
 
 	// EventType names the type of the event that a message becomes. Nil, or an empty answer,
@@ -92,6 +92,10 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if p.closed {
 		return fmt.Errorf("publish to %s: %w", topic, ErrPubSubClosed)
 	}
+	stream, err := streamOfTopic(topic, p.cfg.Stream)
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", topic, err)
+	}
 	events := make([]domain.NewEvent, 0, len(messages))
 	for _, m := range messages {
 		e, err := toEvent(p.idOf(topic, m), p.typeOf(topic, m), m)
@@ -105,7 +109,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	}
 	for first := 0; first < len(events); {
 		next := batchEnd(messages, events, first)
-		if err := p.write(messages[first].Context(), topic, events[first:next]); err != nil {
+		if err := p.write(messages[first].Context(), stream, events[first:next]); err != nil {
 			return fmt.Errorf("publish to %s: %w", topic, err)
 		}
 		first = next
@@ -126,13 +130,23 @@ func batchEnd(messages []*message.Message, events []domain.NewEvent, first int) 
 	return len(events)
 }
 
-func (p *Publisher) write(ctx context.Context, topic string, events []domain.NewEvent) error {
+// streamOfTopic returns the topic's stream. Names that begin with "$" are the server's own: what is
+// written there it takes for its settings, users and links.
+func streamOfTopic(topic string, name func(string) string) (string, error) {
+	stream := name(topic)
+	if stream == "" || stream[0] == '$' {
+		return "", fmt.Errorf("the stream %q can't hold a topic: choose a name that is not empty and does not begin with $", stream)
+	}
+	return stream, nil
+}
+
+func (p *Publisher) write(ctx context.Context, stream string, events []domain.NewEvent) error {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout)
 		defer cancel()
 	}
-	_, err := p.log.Append(ctx, p.cfg.Stream(topic), domain.AnyRevision, events...)
+	_, err := p.log.Append(ctx, stream, domain.AnyRevision, events...)
 	return err
 }
 

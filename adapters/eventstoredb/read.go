@@ -280,7 +280,7 @@ func unplaced(e domain.Recorded) error {
 // false, the server ends the call (nil) or the call fails. A stream that does not exist
 // ends the call like an empty one.
 func readOnce(ctx context.Context, s *session, outgoing context.Context, request *api.ReadReq, handle func(*api.ReadResp) bool) error {
-	outgoing, cancel := context.WithCancel(outgoing)
+	outgoing, cancel := undated(outgoing)
 	defer cancel() // releases the call where the consumer stops early
 	call, err := api.NewStreamsClient(s.conn).Read(outgoing, request)
 	if err != nil {

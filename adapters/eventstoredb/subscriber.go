@@ -33,7 +33,8 @@ type SubscriberConfig struct {
 	Group string
 
 	// Stream names the stream that holds a topic, as in [PublisherConfig]. Nil means that the
-	// topic's name is the stream's. [AllStreams] subscribes to all streams.
+	// topic's name is the stream's. [AllStreams], the only name that may begin with "$", subscribes
+	// to all streams.
 	Stream func(topic string) string
 
 	// Filter selects events where the stream is [AllStreams]; elsewhere it is not used. It
@@ -180,9 +181,21 @@ func (s *Subscriber) SubscribeInitialize(topic string) error {
 	return err
 }
 
+// streamOf returns the topic's stream.
+func (s *Subscriber) streamOf(topic string) (string, error) {
+	if s.cfg.Stream(topic) == AllStreams {
+		return AllStreams, nil
+	}
+	return streamOfTopic(topic, s.cfg.Stream)
+}
+
 // prepare creates the group or learns how an existing one is set.
 func (s *Subscriber) prepare(ctx context.Context, topic string) (GroupSettings, error) {
-	stream, settings := s.cfg.Stream(topic), s.cfg.settings()
+	stream, err := s.streamOf(topic)
+	if err != nil {
+		return GroupSettings{}, err
+	}
+	settings := s.cfg.settings()
 	created := s.log.CreateGroup(ctx, stream, s.cfg.Group, settings)
 	// A user who may not manage groups can still be a subscriber of one that exists.
 	if !errors.Is(created, ErrGroupExists) && !errors.Is(created, domain.ErrAccessDenied) {
