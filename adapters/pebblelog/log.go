@@ -21,6 +21,7 @@ type Log struct {
 
 	queue *queue
 	tail  *tail
+	large largeRecords
 	// done is closed when the goroutines of the log have ended.
 	done chan struct{}
 

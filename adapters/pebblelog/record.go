@@ -32,8 +32,18 @@ type record struct {
 	revision uint64 // of the first event
 	created  int64  // Unix nanoseconds
 	events   []domain.NewEvent
-	size     int // bytes that the record keeps alive
+	size     int // bytes of its encoded events
 }
+
+// recordOverhead and eventOverhead are about what a record, and each event in it, costs besides the
+// events' bytes.
+const (
+	recordOverhead = 256
+	eventOverhead  = 96
+)
+
+// cost is about how much memory the record keeps alive.
+func (r *record) cost() int { return r.size + len(r.events)*eventOverhead + recordOverhead }
 
 // last is the position of the record's last event.
 func (r *record) last() domain.Position { return r.first + domain.Position(len(r.events)) - 1 }

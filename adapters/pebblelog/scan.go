@@ -83,7 +83,7 @@ func (l *Log) streamForward(d *decoder, id uint64, name string, from uint64, thr
 			continue // the stream ends before from
 		}
 		c.records = append(c.records, r)
-		if bytes += r.size; len(c.records) == n || bytes > maxChunkBytes {
+		if bytes += r.cost(); len(c.records) == n || bytes > maxChunkBytes {
 			c.more = true
 			return c, nil
 		}
@@ -113,7 +113,7 @@ func (l *Log) streamBackward(d *decoder, id uint64, name string, from uint64, th
 			return c, &CorruptionError{Position: r.last() + 1, Stream: name, Err: errors.New("an append is missing after this one")}
 		}
 		c.records = append(c.records, r)
-		if bytes += r.size; len(c.records) == n || bytes > maxChunkBytes {
+		if bytes += r.cost(); len(c.records) == n || bytes > maxChunkBytes {
 			c.more = r.revision > 0
 			return c, nil
 		}
@@ -177,7 +177,7 @@ func (l *Log) record(d *decoder, first domain.Position) (*record, error) {
 	if err != nil {
 		return nil, &CorruptionError{Position: first, Err: err}
 	}
-	r, err := d.decode(h)
+	r, err := l.large.decode(d, h)
 	if err != nil {
 		return nil, &CorruptionError{Position: first, Err: err}
 	}
@@ -225,12 +225,12 @@ func (l *Log) allForward(d *decoder, from, through domain.Position, filter domai
 			return c, missing(want, 0)
 		}
 		if accepts(filter, h.stream) {
-			r, err := d.decode(h)
+			r, err := l.large.decode(d, h)
 			if err != nil {
 				return c, &CorruptionError{Position: want, Err: err}
 			}
 			c.records = append(c.records, r)
-			bytes += r.size
+			bytes += r.cost()
 		}
 		c.considered = h.last()
 		valid = it.Next()
@@ -270,12 +270,12 @@ func (l *Log) allBackward(d *decoder, from domain.Position, filter domain.Filter
 			return c, missing(h.last()+1, want)
 		}
 		if accepts(filter, h.stream) {
-			r, err := d.decode(h)
+			r, err := l.large.decode(d, h)
 			if err != nil {
 				return c, &CorruptionError{Position: h.first, Err: err}
 			}
 			c.records = append(c.records, r)
-			bytes += r.size
+			bytes += r.cost()
 		}
 		c.considered = h.first
 		valid = it.Prev()

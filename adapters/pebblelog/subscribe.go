@@ -106,18 +106,37 @@ func (s *subscription) deliver(records []*record, considered domain.Position) bo
 		if r.first > s.position+1 && !s.tell(r.first-1) {
 			return false
 		}
-		events := make([]domain.Recorded, len(r.events))
-		for i := range events {
-			if events[i] = r.at(i); events[i].Position <= s.position {
-				continue
-			}
-			s.position, s.told = events[i].Position, events[i].Position
-			if !s.yield(domain.Delivery{Event: &events[i], Position: s.position}, nil) {
-				return false
-			}
+		if !s.pass(r) {
+			return false
 		}
 	}
 	return s.tell(considered)
+}
+
+// deliverTogether is how many of a record's events are laid out at once: a record may have
+// 50,000 of them, and each of hundreds of slow consumers would hold a copy of the whole.
+const deliverTogether = 64
+
+// pass passes on the record's events that were not delivered yet.
+func (s *subscription) pass(r *record) bool {
+	var events []domain.Recorded
+	for i := range r.events {
+		position := r.first + domain.Position(i)
+		if position <= s.position {
+			continue
+		}
+		if len(events) == 0 {
+			events = make([]domain.Recorded, min(deliverTogether, len(r.events)-i))
+		}
+		e := &events[0]
+		events = events[1:]
+		*e = r.at(i)
+		s.position, s.told = position, position
+		if !s.yield(domain.Delivery{Event: e, Position: position}, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // tell notes that the log was considered up to the position, and says so when the last

@@ -34,9 +34,6 @@ func newTail(limit int) *tail { return &tail{limit: limit, waiting: make(map[str
 // start says at which position the log stands when it is opened.
 func (t *tail) start(head domain.Position) { t.head, t.first = head, head+1 }
 
-// recordOverhead is about what a record costs besides its events' bytes.
-const recordOverhead = 256
-
 // publish adds records that became durable, in order.
 func (t *tail) publish(records []*record) {
 	if len(records) == 0 {
@@ -46,12 +43,12 @@ func (t *tail) publish(records []*record) {
 	defer t.mu.Unlock()
 	t.records = append(t.records, records...)
 	for _, r := range records {
-		t.bytes += r.size + recordOverhead
+		t.bytes += r.cost()
 	}
 	t.head = records[len(records)-1].last()
 	drop := 0
 	for ; drop < len(t.records) && t.bytes > t.limit; drop++ {
-		t.bytes -= t.records[drop].size + recordOverhead
+		t.bytes -= t.records[drop].cost()
 		t.first = t.records[drop].last() + 1
 		t.records[drop] = nil
 	}
