@@ -1,0 +1,109 @@
+package accept
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest names, in bytes.
+const (
+	// MaxName is for streams, event types, signals, actors and correlation ids.
+	MaxName = 250
+	// MaxKey is for the keys of runs, and what traces and causes are known by.
+	MaxKey = 500
+	// MaxReason is for what people write.
+	MaxReason = 16 << 10
+	// MaxLabels and MaxLabelBytes bound the labels of a run.
+	MaxLabels, MaxLabelBytes = 50, 8 << 10
+)
+
+// Name refuses a name that is empty, longer than limit bytes, no UTF-8, or has characters that nobody
+// sees: control characters, line and paragraph separators, marks of direction and of byte order,
+// the replacement character.
+func Name(what, s string, limit int) error {
+	if s == "" {
+		return fmt.Errorf("%s is empty: give it a name", what)
+	}
+	return OptionalName(what, s, limit)
+}
+
+// OptionalName is [Name] for a name that may be absent.
+func OptionalName(what, s string, limit int) error {
+	switch {
+	case len(s) > limit:
+		return fmt.Errorf("%s is %d bytes; at most %d fit", what, len(s), limit)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%s is not valid UTF-8", what)
+	}
+	if i := strings.IndexFunc(s, unseen); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return fmt.Errorf("%s has the character %U at byte %d, which no screen shows: leave it out", what, r, i)
+	}
+	return nil
+}
+
+// unseen reports whether a character of a name would not be seen, or would change how its neighbours are.
+func unseen(r rune) bool {
+	switch r {
+	case '\u2028', '\u2029', '\ufeff', utf8.RuneError:
+		return true
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// Text refuses words of people that are longer than [MaxReason], no UTF-8, or have control characters
+// other than tabs and ends of lines.
+func Text(what, s string) error {
+	switch {
+	case len(s) > MaxReason:
+		return fmt.Errorf("%s is %d bytes; at most %d fit", what, len(s), MaxReason)
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%s is not valid UTF-8", what)
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return fmt.Errorf("%s has the control character %U at byte %d: leave it out", what, r, i)
+	}
+	return nil
+}
+
+// Labels refuses labels that are too many or too large, and names and values that [Name] refuses; a
+// value may be empty.
+func Labels(labels map[string]string) error {
+	var errs []error
+	size := 0
+	for name, value := range labels {
+		size += len(name) + len(value)
+		errs = append(errs, Name("a label's name", name, MaxLabelBytes), OptionalName("the label "+part(name), value, MaxLabelBytes))
+	}
+	if len(labels) > MaxLabels || size > MaxLabelBytes {
+		return fmt.Errorf("%d labels of %d bytes; at most %d labels of %d bytes in all fit", len(labels), size, MaxLabels, MaxLabelBytes)
+	}
+	return errors.Join(errs...)
+}
+
+// Label splits a label or condition that is written as NAME=VALUE, and adds it. One that is there already
+// with another value is refused: only one of the two could count.
+func Label(into map[string]string, text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("label %q: write it as NAME=VALUE", part(text))
+	}
+	if old, ok := into[name]; ok && old != value {
+		return fmt.Errorf("label %q is given twice, with the values %q and %q: a run has one value for it", part(name), part(old), part(value))
+	}
+	into[name] = value
+	return nil
+}
+
+// part is what a sentence repeats of a caller's text.
+func part(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return strings.ToValidUTF8(s, "\ufffd")
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
