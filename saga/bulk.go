@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // BulkAct is what a bulk operation does to each run.
@@ -100,8 +101,8 @@ const bulkWidth = 16
 // refuses does not keep the others from it. It ends early with ctx; what is done is done, and calling again
 // goes on with the rest. Errors: [ErrBadInput], [ErrNotRunning], and ctx's.
 func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, error) {
-	if err := req.check(); err != nil {
-		return BulkReport{}, fmt.Errorf("%w: bulk %s: %w", ErrBadInput, req.Act, err)
+	if err := req.Validate(); err != nil {
+		return BulkReport{}, err
 	}
 	if err := c.awaitReady(ctx); err != nil {
 		return BulkReport{}, err
@@ -116,7 +117,7 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	if !req.DryRun {
 		eachAtOnce(ctx, found, func(m *bulkMatch) {
 			if err := c.bulkAct(ctx, &req, m); err != nil {
-				m.Error = err.Error()
+				m.Error = cutText(err.Error(), maxBulkError)
 			} else {
 				m.Done = true
 			}
@@ -134,14 +135,28 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	return report, ctx.Err()
 }
 
+// maxBulkError bounds what a result says of a refusal, in bytes: what a caller gave must not come back once
+// for every run.
+const maxBulkError = 200
+
+// Validate reports everything that is wrong with the request, as [ErrBadInput]. Who narrows a caller's filter
+// validates it first: a filter without conditions has one afterwards.
+func (r *BulkRequest) Validate() error {
+	if err := r.check(); err != nil {
+		return fmt.Errorf("%w: bulk %s: %w", ErrBadInput, cutText(string(r.Act), 50), err)
+	}
+	return nil
+}
+
 func (r *BulkRequest) check() error {
 	var errs []error
 	switch r.Act {
 	case BulkCancel, BulkPause, BulkResume, BulkRetry, BulkSkip:
 	case BulkSubstitute:
-		if !json.Valid(r.Output) {
-			errs = append(errs, errors.New("substitute needs an output that is valid JSON"))
+		if len(r.Output) == 0 {
+			errs = append(errs, errors.New("substitute needs an output: JSON that fits the action's type"))
 		}
+		errs = append(errs, accept.Payload("the output to substitute", r.Output))
 	case BulkAbandon:
 		if r.Reason == "" {
 			errs = append(errs, errors.New("abandoning runs needs a reason"))
@@ -155,6 +170,7 @@ func (r *BulkRequest) check() error {
 	if r.Limit < 0 || r.Filter.OlderThan < 0 || r.Filter.Version < 0 {
 		errs = append(errs, errors.New("limit, age and version can't be negative"))
 	}
+	errs = append(errs, accept.Text("the reason", r.Reason))
 	return errors.Join(errs...)
 }
 
@@ -179,9 +195,13 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) ([]bulkM
 	if f.Action != "" {
 		states = []domain.RunState{domain.RunIsStuck}
 	}
+	named := make(map[domain.RunID]bool, len(f.Runs))
+	for _, id := range f.Runs {
+		named[id] = true
+	}
 	var found []bulkMatch
 	for id, state := range c.wakeups.states() {
-		if len(f.Runs) > 0 && !slices.Contains(f.Runs, id) || len(states) > 0 && !slices.Contains(states, state) {
+		if len(named) > 0 && !named[id] || len(states) > 0 && !slices.Contains(states, state) {
 			continue
 		}
 		found = append(found, bulkMatch{BulkResult: BulkResult{Run: id, State: state}})

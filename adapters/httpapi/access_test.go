@@ -82,12 +82,16 @@ func TestABoundTokenSeesNothingOfOtherSagas(t *testing.T) {
 	for _, act := range []string{"cancel", "pause", "resume", "retry", "resolve", "abandon", "signal"} {
 		bound.do("POST", "/runs/"+other.String()+"/"+act, bodies[act+"-run"]).problem(403, wire.ProblemForbidden)
 	}
-	for _, filter := range []string{`{"runs":["` + other.String() + `"]}`, `{"action":"charge"}`, `{"states":["stuck"]}`, `{"key_prefix":""}`} {
+	for _, filter := range []string{`{"runs":["` + other.String() + `"]}`, `{"action":"charge"}`, `{"states":["stuck"]}`} {
 		var report saga.BulkReport
 		bound.do("POST", "/bulk", `{"act":"abandon","reason":"r","filter":`+filter+`}`).is(200).into(&report)
 		for _, r := range report.Results {
 			require.Equal(t, own, r.Run, filter)
 		}
+	}
+	for _, filter := range []string{`{}`, `{"key_prefix":""}`, `{"sagas":[],"labels":{},"runs":[],"states":[]}`, `{"older_than":"0s","version":0}`} {
+		bound.do("POST", "/bulk", `{"act":"abandon","reason":"r","filter":`+filter+`}`).problem(422, wire.ProblemBadInput)
+		bound.do("POST", "/bulk", `{"act":"abandon","reason":"r","all":true,"dry_run":true,"filter":`+filter+`}`).is(200)
 	}
 	bound.do("POST", "/bulk", `{"act":"abandon","reason":"r","filter":{"sagas":["asking"]}}`).problem(403, wire.ProblemForbidden)
 	bound.do("POST", "/projections/runs/rebuild", nil).problem(403, wire.ProblemForbidden)

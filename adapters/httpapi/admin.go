@@ -142,7 +142,7 @@ func (s *Server) sessionOperations() {
 		Body func(huma.Context)
 	}
 	o := operation{id: "login", method: http.MethodPost, path: "/session", tag: "session", summary: "Log in with a token: sets a session cookie",
-		errors: [][]int{bodyErrors, authErrors}}
+		errors: [][]int{bodyErrors, authErrors}, maxBody: maxStrangerBody}
 	o.adjust = answers(s, map[string]typeOf{"application/json": typeOfMe})
 	register(s, o, func(_ context.Context, in *loginInput) (*loginOutput, error) {
 		r, w := humago.Unwrap(in.Context)

@@ -26,7 +26,8 @@ func (s *Server) routes() http.Handler {
 	cfg.Info.Description = "Event-sourced sagas: start runs, wait for them, look at them, steer them."
 	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil // no pages that load scripts from elsewhere, no $schema members
 	cfg.RejectUnknownQueryParameters = true
-	cfg.Transformers = []huma.Transformer{withType}
+	cfg.Formats, cfg.DefaultFormat = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}, "application/json"
+	cfg.Transformers = []huma.Transformer{asProblem}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
 		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the web page."},
@@ -44,7 +45,7 @@ func (s *Server) routes() http.Handler {
 	s.healthOperations()
 	mux.HandleFunc("GET /metrics", s.metrics)
 	s.otherPaths(mux)
-	h := s.guard.Middleware(mux)
+	h := s.guard.Middleware(smallFromStrangers(mux))
 	h = s.cors(h)
 	h = s.outer(h)
 	if s.cfg.Middleware != nil {
@@ -126,6 +127,8 @@ type operation struct {
 	status int
 	// adjust changes what is documented; may be nil.
 	adjust func(*huma.Operation)
+	// maxBody bounds its body in bytes; 0 means [Config.MaxBody].
+	maxBody int64
 	// long means that it may take longer than the request timeout: it waits, or streams.
 	long bool
 }
@@ -134,7 +137,7 @@ type operation struct {
 func register[I, O any](s *Server, o operation, handle func(context.Context, *I) (*O, error)) {
 	statuses := slices.Concat(append(o.errors, anyErrors)...)
 	op := huma.Operation{OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag}, DefaultStatus: o.status,
-		MaxBodyBytes: s.cfg.MaxBody, BodyReadTimeout: s.cfg.BodyTimeout}
+		MaxBodyBytes: orElse(o.maxBody, s.cfg.MaxBody), BodyReadTimeout: s.cfg.BodyTimeout}
 	if len(o.scopes) > 0 {
 		statuses = append(statuses, authErrors...)
 		op.Security = []map[string][]string{{"token": {}}, {"session": {}}}

@@ -1,10 +1,24 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/atonehq/atone/domain/accept"
 )
+
+// strictJSON reads bodies as huma does, but refuses what encoding/json would read otherwise than it was
+// written: a member twice, of which the last would count, or bytes that are no UTF-8.
+var strictJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
+	if err := accept.Document(data); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}}
 
 // boundBody bounds the time that the body of a request may take, whether it is read by a handler or, by net/http after
 // a handler that did not want it, only to be thrown away. The function that it returns is called at the handler's end.

@@ -66,6 +66,9 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxStreams bounds the live streams that are open at once; 0 means 256.
 	MaxStreams int
+	// MaxStreamsPerClient bounds those of one token or, where the server asks for none, of one address; 0
+	// means 32.
+	MaxStreamsPerClient int
 	// RequestTimeout bounds what is not waiting or streaming; 0 means 30 s.
 	RequestTimeout time.Duration
 	// BodyTimeout bounds the reading of a body; 0 means 10 s.
@@ -88,6 +91,7 @@ func (c *Config) setDefaults() {
 	c.MaxBody = orElse(c.MaxBody, 1<<20)
 	c.MaxWait = orElse(c.MaxWait, time.Minute)
 	c.MaxStreams = orElse(c.MaxStreams, 256)
+	c.MaxStreamsPerClient = orElse(c.MaxStreamsPerClient, min(32, c.MaxStreams))
 	c.RequestTimeout = orElse(c.RequestTimeout, 30*time.Second)
 	c.BodyTimeout = orElse(c.BodyTimeout, 10*time.Second)
 	c.ShutdownTimeout = orElse(c.ShutdownTimeout, 15*time.Second)
@@ -114,7 +118,7 @@ func (c *Config) Validate() error {
 	bad(c.Projections == nil, "Projections is missing: give a projections.Runner")
 	bad(c.Log == nil, "Log is missing: give the log that the coordinator runs on")
 	bad((c.TLSCert == "") != (c.TLSKey == ""), "TLSCert and TLSKey go together: set both, or neither")
-	bad(c.MaxBody < 0 || c.MaxWait < 0 || c.MaxStreams < 0 || c.RequestTimeout < 0 || c.BodyTimeout < 0 || c.ShutdownTimeout < 0 || c.KeepAlive < 0 || c.SessionTTL < 0,
+	bad(c.MaxBody < 0 || c.MaxWait < 0 || c.MaxStreams < 0 || c.MaxStreamsPerClient < 0 || c.RequestTimeout < 0 || c.BodyTimeout < 0 || c.ShutdownTimeout < 0 || c.KeepAlive < 0 || c.SessionTTL < 0,
 		"limits and timeouts can't be negative")
 	host, _, err := net.SplitHostPort(c.Addr)
 	bad(err != nil, "Addr %q is no host:port", c.Addr)

@@ -44,7 +44,7 @@ func (s *Server) controlOperations() {
 	control(s, "pause", "Start nothing new in a run", true, operate, func(ctx context.Context, id domain.RunID, b wire.GivenReason) error {
 		return c.Pause(ctx, id, b.Reason)
 	})
-	control(s, "resume", "Let a paused run go on", false, operate, func(ctx context.Context, id domain.RunID, b wire.GivenReason) error {
+	control(s, "resume", "Let a paused run go on", true, operate, func(ctx context.Context, id domain.RunID, b wire.GivenReason) error {
 		return c.Resume(ctx, id, b.Reason)
 	})
 	control(s, "retry", "Give stuck steps new attempts", true, operate, func(ctx context.Context, id domain.RunID, b wire.Retry) error {
@@ -86,16 +86,19 @@ func (s *Server) controlOperations() {
 		})
 }
 
-// bulkRequest reads what is asked for; a token that is bound to some sagas only reaches their runs.
+// bulkRequest reads what is asked for; a token that is bound to some sagas only reaches their runs. That is no
+// condition of the caller's: a filter without any needs All whatever the token.
 func bulkRequest(ctx context.Context, b *wire.Bulk) (saga.BulkRequest, error) {
 	f := b.Filter
-	sagas, err := boundTo(ctx, f.Sagas)
-	if err != nil {
-		return saga.BulkRequest{}, err
+	req := saga.BulkRequest{Act: b.Act, All: b.All, Reason: b.Reason, Output: b.Output, DryRun: b.DryRun, Limit: b.Limit,
+		Filter: saga.RunFilter{Runs: f.Runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels, KeyPrefix: f.KeyPrefix,
+			OlderThan: time.Duration(f.OlderThan), Action: f.Action}}
+	if err := req.Validate(); err != nil {
+		return req, err
 	}
-	return saga.BulkRequest{Act: b.Act, All: b.All, Reason: b.Reason, Output: b.Output, DryRun: b.DryRun, Limit: b.Limit,
-		Filter: saga.RunFilter{Runs: f.Runs, Sagas: sagas, Version: f.Version, States: f.States, Labels: f.Labels, KeyPrefix: f.KeyPrefix,
-			OlderThan: time.Duration(f.OlderThan), Action: f.Action}}, nil
+	var err error
+	req.Filter.Sagas, err = boundTo(ctx, f.Sagas)
+	return req, err
 }
 
 // boundTo narrows a filter on sagas to those that the caller's token is good for.

@@ -28,7 +28,8 @@ type bodyOutput struct{ Body func(huma.Context) }
 func (s *Server) eventOperations() {
 	type eventsInput struct {
 		params.Run
-		From   uint64 `query:"from" doc:"The revision of the first event wanted."`
+		params.Request
+		From   uint64 `query:"from" maximum:"9223372036854775807" doc:"The revision of the first event wanted."`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"At most that many events; a stream has no limit."`
 		Last   string `header:"Last-Event-ID" maxLength:"20" doc:"For a stream: the revision of the last event seen; the stream goes on after it."`
 		Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
@@ -59,7 +60,8 @@ func (s *Server) eventOperations() {
 			}
 			from = last + 1
 		}
-		release, err := s.openStream()
+		r, _ := humago.Unwrap(in.Context)
+		release, err := s.streams.take(clientOf(r))
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +88,7 @@ func (s *Server) eventOperations() {
 		})
 
 	type browseInput struct {
-		Before uint64   `query:"before" doc:"The position before which to look; the end of the log when absent."`
+		Before uint64   `query:"before" maximum:"9223372036854775807" doc:"The position before which to look; the end of the log when absent."`
 		Types  []string `query:"type,explode" maxItems:"50" doc:"Only events of these types."`
 		Stream string   `query:"stream" maxLength:"250" doc:"Only events of streams whose name begins so."`
 		Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"At most that many events."`
@@ -133,16 +135,6 @@ func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, li
 		page.Position = r.Position
 	}
 	return &bodyOutput{jsonBody(page)}, nil
-}
-
-// openStream takes one of the places for streams.
-func (s *Server) openStream() (release func(), err error) {
-	select {
-	case s.streams <- struct{}{}:
-		return func() { <-s.streams }, nil
-	default:
-		return nil, errStreams
-	}
 }
 
 // streamRun sends a run's events as they come, until the run has ended, the client leaves or the server

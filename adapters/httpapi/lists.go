@@ -48,7 +48,7 @@ func (s *Server) listOperations() {
 			return nil, err
 		}
 		page, err := s.cfg.Views.Runs(ctx, projections.RunFilter{States: in.States, Sagas: sagas, Versions: in.Versions, Labels: labels,
-			From: in.From, To: in.To, Action: in.Action, Text: in.Text, Key: in.Key, Parent: in.Parent, Sort: in.Sort,
+			From: in.From.Time, To: in.To.Time, Action: in.Action, Text: in.Text, Key: in.Key, Parent: in.Parent, Sort: in.Sort,
 			Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (s *Server) auditOperation() {
 			return nil, err
 		}
 		page, err := s.cfg.Views.Audit(ctx, projections.AuditFilter{Run: in.Run, Sagas: sagas, Whats: in.Whats, Actions: in.Actions, Actors: in.Actors,
-			Step: in.Step, From: in.From, To: in.To, Text: in.Text, Failed: in.Failed, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
+			Step: in.Step, From: in.From.Time, To: in.To.Time, Text: in.Text, Failed: in.Failed, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +108,7 @@ func (s *Server) incidentOperation() {
 			return nil, err
 		}
 		page, err := s.cfg.Views.Incidents(ctx, projections.IncidentFilter{Open: in.State == "open", Resolved: in.State == "resolved", Run: in.Run, Sagas: sagas, Actions: in.Actions,
-			From: in.From, To: in.To, Text: in.Text, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
+			From: in.From.Time, To: in.To.Time, Text: in.Text, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
 		}

@@ -58,6 +58,7 @@ var problems = []struct {
 	{domain.ErrClosed, http.StatusServiceUnavailable, wire.ProblemNotRunning},
 	{projections.ErrBehind, http.StatusServiceUnavailable, wire.ProblemBehind},
 	{projections.ErrNoView, http.StatusServiceUnavailable, wire.ProblemNoView},
+	{errOwnStreams, http.StatusTooManyRequests, wire.ProblemBusy},
 	{errStreams, http.StatusServiceUnavailable, wire.ProblemBusy},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, wire.ProblemBusy},
 	{context.Canceled, http.StatusServiceUnavailable, wire.ProblemBusy}, // the server is stopping, or nobody listens any more
@@ -68,6 +69,8 @@ var (
 	errForbidden = errors.New("the token does not allow this")
 	errBadQuery  = errors.New("bad query")
 	errStreams   = errors.New("too many live streams are open: close some, or try again later")
+	// errOwnStreams is for a client that has its share of them.
+	errOwnStreams = errors.New("you have as many live streams open as one client may: close some")
 )
 
 // problemOf turns an error into what the caller is told.
@@ -106,13 +109,17 @@ func withHeaders(p *huma.ErrorModel) error {
 	return p
 }
 
-// withType gives the problems that huma finds in a request itself a type, as all others have one.
-func withType(_ huma.Context, _ string, v any) (any, error) {
+// asProblem bounds every problem, and gives those that huma finds in a request itself a type, as
+// all others have one.
+func asProblem(_ huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
-	if !ok || p.Type != "" {
+	if !ok {
 		return v, nil
 	}
-	typed := *p
+	typed := bounded(p)
+	if p.Type != "" {
+		return typed, nil
+	}
 	switch p.Status {
 	case http.StatusRequestEntityTooLarge:
 		typed.Type = wire.ProblemPrefix + wire.ProblemTooLarge
@@ -121,7 +128,7 @@ func withType(_ huma.Context, _ string, v any) (any, error) {
 	case http.StatusUnprocessableEntity:
 		typed.Type = wire.ProblemPrefix + wire.ProblemBadInput
 	}
-	return &typed, nil
+	return typed, nil
 }
 
 // writeProblem answers outside of an operation.
@@ -135,5 +142,5 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 		}
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+	_ = json.NewEncoder(w).Encode(bounded(p)) // the client may be gone
 }

@@ -133,7 +133,7 @@ func reachSuccesses(c *contract, w *world) {
 // reachRefusals has operations refuse what does not fit.
 func reachRefusals(c *contract, w *world) {
 	done := "/runs/" + w.start("signup", form{Email: "a"}).Run.String()
-	for _, act := range []string{"cancel", "pause", "retry", "resolve", "abandon", "signal"} {
+	for _, act := range []string{"cancel", "pause", "resume", "retry", "resolve", "abandon", "signal"} {
 		c.call(w, "POST", done+"/"+act, bodies[act+"-run"]).is(409)
 	}
 	c.call(w, "POST", "/sagas/signup/runs", `{"email":"x"}`, "Idempotency-Key", "k") // 202, or 200 if it is done already

@@ -23,7 +23,7 @@ type Server struct {
 	guard   *auth.Guard
 	api     huma.API
 	handler http.Handler
-	streams chan struct{} // a token for each live stream
+	streams *streams
 	// draining is closed when the server begins to stop: waits and streams then end.
 	draining  chan struct{}
 	drainOnce sync.Once
@@ -36,7 +36,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, streams: make(chan struct{}, cfg.MaxStreams), draining: make(chan struct{})}
+	s := &Server{cfg: cfg, streams: newStreams(cfg.MaxStreams, cfg.MaxStreamsPerClient), draining: make(chan struct{})}
 	s.guard = auth.NewGuard(auth.Config{Tokens: cfg.Tokens, Actor: cfg.Actor, SessionTTL: cfg.SessionTTL, Now: cfg.Now, Logger: cfg.Logger})
 	s.handler = s.routes()
 	return s, nil

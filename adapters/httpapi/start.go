@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -32,7 +33,7 @@ func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error
 		opts = append(opts, saga.Labels(labels))
 	}
 	if !in.Deadline.IsZero() {
-		opts = append(opts, saga.RunDeadline(in.Deadline))
+		opts = append(opts, saga.RunDeadline(in.Deadline.Time))
 	}
 	if tp := traceParent(ctx, in.TraceParent); tp != "" {
 		opts = append(opts, saga.TraceParent(tp))
@@ -44,11 +45,9 @@ func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error
 func labelsOf(list []string) (map[string]string, error) {
 	labels := make(map[string]string, len(list))
 	for _, l := range list {
-		name, value, ok := strings.Cut(l, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("%w: label %q: write it as name=value", errBadQuery, l)
+		if err := accept.Label(labels, l); err != nil {
+			return nil, fmt.Errorf("%w: %w", errBadQuery, err)
 		}
-		labels[name] = value
 	}
 	return labels, nil
 }

@@ -129,7 +129,7 @@ func (g *Guard) fail(r *http.Request, err error) error {
 	if !errors.Is(err, ErrDenied) {
 		return err
 	}
-	ip := addressOf(r)
+	ip := AddressOf(r)
 	if g.failures.failed(ip) {
 		return ErrTooMany
 	}

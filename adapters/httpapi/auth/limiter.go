@@ -50,8 +50,8 @@ func (f *failures) failed(ip string) (tooMany bool) {
 	return !e.Value.(*failing).AllowN(f.now(), 1)
 }
 
-// addressOf returns the address that a request came from; for IPv6 its /64, which one host owns whole.
-func addressOf(r *http.Request) string {
+// AddressOf returns the address that a request came from; for IPv6 its /64, which one host owns whole.
+func AddressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Duration is a time.Duration that is written as text (1m30s). It is a struct because huma reads
@@ -18,6 +19,15 @@ type Duration struct{ time.Duration }
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
 	d.Duration, err = time.ParseDuration(string(text))
+	return err
+}
+
+// Time is a time.Time that [accept.Time] takes, written in RFC 3339. It is a struct for the same reason.
+type Time struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *Time) UnmarshalText(text []byte) (err error) {
+	t.Time, err = accept.ParseTime("the time", string(text))
 	return err
 }
 
@@ -31,19 +41,19 @@ type Start struct {
 	Key         string          `header:"Idempotency-Key" maxLength:"500" doc:"The same key with the same input is the same run; with another input it is a conflict."`
 	TraceParent string          `header:"Traceparent" maxLength:"100" doc:"The W3C trace that the run becomes part of."`
 	Labels      []string        `query:"label,explode" maxItems:"50" doc:"Labels as name=value, each in a parameter of its own."`
-	Deadline    time.Time       `query:"deadline" doc:"The run turns back if it has not ended by then."`
+	Deadline    Time            `query:"deadline" format:"date-time" doc:"The run turns back if it has not ended by then."`
 	Wait        Duration        `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
 	Body        json.RawMessage `required:"false" doc:"The input: JSON that fits the saga's input type; null when absent."`
 }
 
 // Page is what lists have in common.
 type Page struct {
-	From      time.Time `query:"from" doc:"Not before that time."`
-	To        time.Time `query:"to" doc:"Before that time."`
-	Text      string    `query:"text" maxLength:"500" doc:"Words, or beginnings of words, that must all occur."`
-	Ascending bool      `query:"ascending" doc:"Oldest first."`
-	Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The size of the page."`
-	Cursor    string    `query:"cursor" maxLength:"2000" doc:"Continues after an earlier page: its next."`
+	From      Time   `query:"from" format:"date-time" doc:"Not before that time."`
+	To        Time   `query:"to" format:"date-time" doc:"Before that time."`
+	Text      string `query:"text" maxLength:"500" doc:"Words, or beginnings of words, that must all occur."`
+	Ascending bool   `query:"ascending" doc:"Oldest first."`
+	Limit     int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The size of the page."`
+	Cursor    string `query:"cursor" maxLength:"2000" doc:"Continues after an earlier page: its next."`
 	Fresh
 }
 
