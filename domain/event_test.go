@@ -2,6 +2,7 @@ package domain
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -180,4 +181,28 @@ func FuzzDecodeEvent(f *testing.F) {
 			t.Fatalf("%q decoded as %T", name, e)
 		}
 	})
+}
+
+// TestADelayIsNeverNegative tries policies at the ends of their numbers.
+func TestADelayIsNeverNegative(t *testing.T) {
+	t.Parallel()
+	const ever = Duration(math.MaxInt64)
+	for _, jitter := range []Jitter{JitterFull, JitterEqual, JitterFraction, JitterNone} {
+		for _, initial := range []Duration{0, 1, Duration(time.Second), ever} {
+			for _, multiplier := range []float64{1, 2, math.MaxFloat64} {
+				p := RetryPolicy{MaxAttempts: Unlimited, Initial: initial, Max: ever, Multiplier: multiplier, Jitter: jitter, Fraction: 1}
+				require.NoError(t, p.Validate())
+				for _, attempt := range []int{1, 2, 100, math.MaxInt} {
+					d := p.Delay(attempt, "seed")
+					require.GreaterOrEqual(t, d, time.Duration(0), "%+v after %d", p, attempt)
+					if initial == 0 {
+						require.Zero(t, d)
+					}
+					if jitter == JitterNone && initial == ever {
+						require.Equal(t, time.Duration(ever), d)
+					}
+				}
+			}
+		}
+	}
 }

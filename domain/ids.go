@@ -50,6 +50,16 @@ func RunIDForKey(saga, key string) RunID {
 	return uuid.NewSHA1(runSpace, []byte("key\x00"+saga+"\x00"+key))
 }
 
+// RunIDForKeyOf is [RunIDForKey] where a run of the other kind has that id: a saga and a single action may have one
+// name, and each has keys of its own. action says that the run is of a single action.
+func RunIDForKeyOf(action bool, name, key string) RunID {
+	kind := "saga key"
+	if action {
+		kind = "action key"
+	}
+	return uuid.NewSHA1(runSpace, []byte(kind+"\x00"+name+"\x00"+key))
+}
+
 // RunIDForEvent returns the id of the run that a domain event starts, for one saga.
 func RunIDForEvent(saga string, event uuid.UUID) RunID {
 	return uuid.NewSHA1(runSpace, []byte("event\x00"+saga+"\x00"+event.String()))

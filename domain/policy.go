@@ -86,12 +86,13 @@ func (p RetryPolicy) Validate() error {
 
 // Delay returns how long to wait after the given attempt (1, 2 …) before the next.
 // The jitter is a function of the seed and the attempt, so that the same history
-// always gives the same delay.
+// always gives the same delay. It is never negative, and the longest duration there is
+// where the policy's numbers give a longer one.
 func (p RetryPolicy) Delay(attempt int, seed string) time.Duration {
-	d := float64(p.Initial) * math.Pow(p.Multiplier, float64(attempt-1))
-	if limit := float64(p.Max); d > limit || math.IsNaN(d) {
-		d = limit
+	if p.Initial <= 0 {
+		return 0 // and not 0 times infinity
 	}
+	d := min(float64(p.Initial)*math.Pow(p.Multiplier, float64(attempt-1)), float64(p.Max))
 	switch p.Jitter {
 	case JitterFull:
 		d *= draw(seed, attempt)
@@ -100,7 +101,10 @@ func (p RetryPolicy) Delay(attempt int, seed string) time.Duration {
 	case JitterFraction:
 		d *= 1 + p.Fraction*(2*draw(seed, attempt)-1)
 	}
-	return time.Duration(d)
+	if d >= math.MaxInt64 { // as a float it is one more than fits
+		return math.MaxInt64
+	}
+	return max(time.Duration(d), 0)
 }
 
 // draw returns a number in [0, 1) that depends on its arguments alone.

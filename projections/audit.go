@@ -54,7 +54,7 @@ func applyAudit(ctx context.Context, tx Tx, events []Event) error {
 
 func auditRow(e *Event) Row {
 	a := describe(&e.Fact)
-	row := Row{int64(e.Position), e.Run, int64(e.Recorded.Revision), e.at().UnixNano(), nil, a.what, optional(a.step), optional(string(a.direction)),
+	row := Row{int64(e.Position), e.Run, int64(e.Recorded.Revision), e.at(), nil, a.what, optional(a.step), optional(string(a.direction)),
 		nil, optional(orElse(e.Action, a.action)), optional(e.Meta.Actor), nil, optional(a.note), nil}
 	if a.attempt > 0 {
 		row[8] = int64(a.attempt)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Effect says, for an action without Undo, what its effect is.
@@ -199,7 +200,10 @@ func (a *Action[In, Out]) validate() []error {
 	bad(a.Undo == nil && a.Effect != "" && a.Effect != NoEffect && a.Effect != Irreversible, "Effect is %q: use saga.NoEffect or saga.Irreversible", a.Effect)
 	bad(a.Undo != nil && a.Effect != "", "it has an Undo and also says Effect: %s: drop one of them", a.Effect)
 	bad(a.Timeout < 0 || a.UndoTimeout < 0 || a.HeartbeatTimeout < 0, "a timeout is negative")
-	bad(a.Concurrency < 0 || a.Rate < 0 || a.Burst < 0, "Concurrency, Rate and Burst can't be negative")
+	bad(a.Concurrency < 0 || a.Burst < 0, "Concurrency and Burst can't be negative")
+	if err := accept.Number("Rate", a.Rate); err != nil {
+		errs = append(errs, err)
+	}
 	return errs
 }
 
@@ -266,10 +270,10 @@ func encode(v any) (json.RawMessage, error) {
 		if len(v) == 0 {
 			return json.RawMessage("null"), nil
 		}
-		if !json.Valid(v) {
-			return nil, Permanent(errors.New("raw value is not valid JSON"))
+		if err := accept.Readable("the raw value", v); err != nil {
+			return nil, Permanent(err)
 		}
-		return v, nil
+		return bytes.Clone(v), nil // its owner may use the buffer again
 	case None:
 		return json.RawMessage("{}"), nil
 	}
@@ -279,7 +283,23 @@ func encode(v any) (json.RawMessage, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, Permanent(fmt.Errorf("write as JSON: %w", err))
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	raw := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if err := accept.Readable("the value", raw); err != nil { // a MarshalJSON may write what it likes
+		return nil, Permanent(err)
+	}
+	return raw, nil
+}
+
+// encodeOwn writes a value that a caller hands in, and refuses one that would come back otherwise.
+func encodeOwn(what string, v any) (json.RawMessage, error) {
+	raw, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := accept.Payload(what, raw); err != nil {
+		return nil, err
+	}
+	return raw, accept.Strings(what, raw, v)
 }
 
 // decode reads a value from JSON; nothing, or null, is the zero value.

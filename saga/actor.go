@@ -4,6 +4,8 @@ package saga
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -109,6 +111,9 @@ func (c *Coordinator) do(ctx context.Context, id domain.RunID, req *request) err
 	}
 	select {
 	case <-req.done:
+		if errors.Is(req.err, context.Canceled) && ctx.Err() == nil && c.life.Err() != nil {
+			return fmt.Errorf("%w: it stopped meanwhile, and what was asked for may yet be durable: %v", ErrNotRunning, req.err) //nolint:errorlint // the caller's context has not ended
+		}
 		return req.err
 	case <-ctx.Done():
 		return ctx.Err()

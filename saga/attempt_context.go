@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Attempt says, inside a handler, what it is called for.
@@ -41,6 +42,7 @@ type attemptState struct {
 	mu      sync.Mutex
 	emitted []emitted
 	size    int
+	over    bool      // the handler has returned: what it emits now would be lost
 	lastOut time.Time // when the last heartbeat was sent
 }
 
@@ -117,21 +119,27 @@ func LastHeartbeat(ctx context.Context, v any) (bool, error) {
 
 // Emit has a domain event of the given type appended in the same atomic write as the attempt's
 // success, or not at all if it fails. Types that begin like atone's own (run., step.,
-// attempt. …) or with $ are refused.
+// attempt. …) or with $ are refused, and so is a call after the handler has returned.
 func Emit(ctx context.Context, eventType string, payload any) error {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
 		return errOutside
 	}
+	if err := accept.Name("the event's type", eventType, accept.MaxName); err != nil {
+		return fmt.Errorf("emit: %w", err)
+	}
 	if domain.ReservedType(eventType) {
 		return fmt.Errorf("event type %q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
 	}
-	raw, err := encode(payload)
+	raw, err := encodeOwn("the payload", payload)
 	if err != nil {
 		return fmt.Errorf("emit %s: %w", eventType, err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.over {
+		return fmt.Errorf("emit %s: the handler has returned, so that its outcome is on the way without the event: emit before it returns", eventType)
+	}
 	if a.size+len(raw) > maxPayload {
 		return fmt.Errorf("emit %s: the attempt's events are over %d bytes: they must fit one append", eventType, maxPayload)
 	}
@@ -142,12 +150,13 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 
 // maxPayload bounds a single payload (an input, an output, an item, a signal), in bytes, so
 // that it fits an append together with its event.
-const maxPayload = 512 << 10
+const maxPayload = accept.MaxPayload
 
 type actorKey struct{}
 
 // WithActor returns a context that names who acts: the name is recorded with every event
-// that follows from a call made with it. Without one the coordinator's own name is.
+// that follows from a call made with it. Without one the coordinator's own name is. A name over 250 bytes, or
+// with characters that no screen shows, is refused by that call with [ErrBadInput].
 func WithActor(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, actorKey{}, name)
 }
@@ -155,4 +164,9 @@ func WithActor(ctx context.Context, name string) context.Context {
 func actorOf(ctx context.Context) string {
 	name, _ := ctx.Value(actorKey{}).(string)
 	return name
+}
+
+// checkActor refuses the name of an actor that could not be shown.
+func checkActor(ctx context.Context) error {
+	return accept.OptionalName("the actor", actorOf(ctx), accept.MaxName)
 }

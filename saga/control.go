@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -24,8 +26,8 @@ func isRefusal(err error) bool {
 
 // operate has a person's intent decided. Their words are kept in many of the run's events, and must fit them all.
 func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, words string, in machine.Intent) error {
-	if len(words) > maxMessage {
-		return fmt.Errorf("%w: %s run %s: %d bytes of text; at most %d fit", ErrBadInput, what, id, len(words), maxMessage)
+	if err := errors.Join(accept.Text("the reason", words), checkActor(ctx)); err != nil {
+		return fmt.Errorf("%w: %s run %s: %w", ErrBadInput, what, id, err)
 	}
 	if err := c.awaitReady(ctx); err != nil {
 		return err
@@ -49,7 +51,7 @@ func (c *Coordinator) Pause(ctx context.Context, id domain.RunID, reason string)
 	return c.operate(ctx, "pause", id, reason, machine.Pause{Reason: reason})
 }
 
-// Resume lets a paused run go on.
+// Resume lets a paused run go on. Errors: [ErrEnded], [ErrNotFound].
 func (c *Coordinator) Resume(ctx context.Context, id domain.RunID, reason string) error {
 	return c.operate(ctx, "resume", id, reason, machine.Resume{Reason: reason})
 }
@@ -69,12 +71,13 @@ func (c *Coordinator) Skip(ctx context.Context, id domain.RunID, step, reason st
 // Substitute settles a stuck step as done with the given output. Errors are those of Retry,
 // and [ErrBadInput] for an output that is not JSON or does not fit the action's type.
 func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step string, output json.RawMessage, reason string) error {
-	if !json.Valid(output) {
-		return fmt.Errorf("%w: the output to substitute is not valid JSON", ErrBadInput)
+	if len(output) == 0 {
+		return fmt.Errorf("%w: there is no output to substitute: give JSON", ErrBadInput)
 	}
-	if err := checkPayload("the output to substitute", output); err != nil {
+	if err := accept.Payload("the output to substitute", output); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
+	output = bytes.Clone(output)
 	v, err := c.Describe(ctx, id)
 	if err != nil {
 		return fmt.Errorf("substitute output in run %s: %w", id, err)
@@ -103,28 +106,26 @@ func (c *Coordinator) Abandon(ctx context.Context, id domain.RunID, reason strin
 // SignalOption adjusts a signal.
 type SignalOption func(*machine.Signal)
 
-// SignalID makes a signal idempotent: a second one with the same id to the same run is nothing.
-func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = id } }
+// SignalID makes a signal idempotent: a second one with the same id to the same run is nothing. An empty id is
+// none: each such signal counts.
+func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = orElse(id, s.ID) } }
 
 // Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
 // yet, it is kept for the first await that does. A payload that does not fit the type of any await of that name is
 // refused with [ErrBadInput]. Other errors: [ErrEnded], [ErrNotFound].
 func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...SignalOption) error {
-	raw, err := encode(payload)
+	raw, err := encodeOwn("the signal's payload", payload)
 	if err != nil {
-		return fmt.Errorf("%w: signal %s: %w", ErrBadInput, name, err)
-	}
-	if err := checkPayload("the signal's payload", raw); err != nil {
-		return fmt.Errorf("%w: %w", ErrBadInput, err)
-	}
-	if name == "" {
-		return fmt.Errorf("%w: a signal needs a name", ErrBadInput)
+		return fmt.Errorf("%w: signal %.100q: %w", ErrBadInput, name, err)
 	}
 	in := machine.Signal{Name: name, ID: uuid.NewString(), Value: raw}
 	for _, o := range opts {
 		o(&in)
 	}
-	return c.operate(ctx, "signal", id, in.Name+in.ID, in)
+	if err := errors.Join(accept.Name("the signal's name", in.Name, accept.MaxName), accept.OptionalName("the signal's id", in.ID, accept.MaxName)); err != nil {
+		return fmt.Errorf("%w: signal run %s: %w", ErrBadInput, id, err)
+	}
+	return c.operate(ctx, "signal", id, "", in)
 }
 
 // wake is called when a run's time has come.

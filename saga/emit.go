@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // EmitOptions adjusts an emitted event.
@@ -33,13 +35,10 @@ type Emitted struct {
 // emitSpace is the name space of the ids that are derived from callers' ids.
 var emitSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e05")
 
-// maxName bounds the names of streams and event types that callers choose, in bytes.
-const maxName = 250
-
 // EmitEvent appends a domain event to a stream and returns when it is durable. Streams and types that
 // atone reserves are refused. Errors: [ErrBadInput], [ErrKeyConflict], [ErrNotRunning].
 func (c *Coordinator) EmitEvent(ctx context.Context, stream, eventType string, payload json.RawMessage, opts EmitOptions) (Emitted, error) {
-	if err := checkEmit(stream, eventType, payload, opts); err != nil {
+	if err := errors.Join(checkEmit(stream, eventType, payload, opts), checkActor(ctx)); err != nil {
 		return Emitted{}, fmt.Errorf("%w: emit: %w", ErrBadInput, err)
 	}
 	if err := c.awaitReady(ctx); err != nil {
@@ -50,7 +49,7 @@ func (c *Coordinator) EmitEvent(ctx context.Context, stream, eventType string, p
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: %w", eventType, err)
 	}
-	e := domain.NewEvent{ID: id, Type: eventType, Data: orNullJSON(payload), Metadata: meta}
+	e := domain.NewEvent{ID: id, Type: eventType, Data: orNullJSON(bytes.Clone(payload)), Metadata: meta}
 	at, err := c.log.Append(ctx, stream, domain.AnyRevision, e)
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s to %s: %w", eventType, stream, err)
@@ -101,16 +100,13 @@ func checkEmit(stream, eventType string, payload json.RawMessage, opts EmitOptio
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(stream == "" || len(stream) > maxName || strings.HasPrefix(stream, "$") || hasControl(stream), "the stream needs a name of 1 to %d bytes that does not begin with $", maxName)
-	bad(domain.ReservedStream(stream), "stream %q is atone's own: choose a name that does not begin with run-, plan-, saga-, snapshot- or atone-", stream)
-	bad(eventType == "" || len(eventType) > maxName || hasControl(eventType), "the event needs a type of 1 to %d bytes", maxName)
-	bad(eventType != "" && domain.ReservedType(eventType), "event type %q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
-	bad(len(payload) > 0 && !json.Valid(payload), "the payload is not valid JSON")
-	bad(len(opts.ID) > maxName || len(opts.Correlation) > maxName, "the id and the correlation id have at most %d bytes", maxName)
-	return errors.Join(append(errs, checkPayload("the payload", payload))...)
-}
-
-// hasControl reports whether the name has control characters, which no tool shows.
-func hasControl(name string) bool {
-	return strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' })
+	bad(strings.HasPrefix(stream, "$"), "a stream whose name begins with $ is the log's own: choose another")
+	bad(domain.ReservedStream(stream), "stream %.100q is atone's own: choose a name that does not begin with run-, plan-, saga-, snapshot- or atone-", stream)
+	bad(eventType != "" && domain.ReservedType(eventType), "event type %.100q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
+	return errors.Join(append(errs,
+		accept.Name("the stream", stream, accept.MaxName),
+		accept.Name("the event's type", eventType, accept.MaxName),
+		accept.OptionalName("the id", opts.ID, accept.MaxName),
+		accept.OptionalName("the correlation id", opts.Correlation, accept.MaxName),
+		accept.Payload("the payload", payload))...)
 }

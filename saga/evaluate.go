@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -53,12 +54,18 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 		return t.decide(in)
 	case domain.KindSleep:
 		in, now := machine.Timed{Step: path}, t.now
-		in.Due, in.Failure = evaluated(t, path, func() (time.Time, error) { return code.until(v, now), nil })
+		in.Due, in.Failure = evaluated(t, path, func() (time.Time, error) {
+			due := code.until(v, now)
+			return due, accept.EventTime("the end of the sleep", due)
+		})
 		return t.decide(in)
 	case domain.KindAwait:
 		in := machine.Opened{Step: path}
 		if code.correlation != nil {
-			in.Correlation, in.Failure = evaluated(t, path, func() (string, error) { return code.correlation(v), nil })
+			in.Correlation, in.Failure = evaluated(t, path, func() (string, error) {
+				id := code.correlation(v)
+				return id, accept.OptionalName("the correlation id", id, accept.MaxName)
+			})
 		}
 		return t.decide(in)
 	}
@@ -102,12 +109,7 @@ func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domai
 }
 
 // checkPayload refuses what does not fit an event.
-func checkPayload(what string, raw json.RawMessage) error {
-	if len(raw) > maxPayload {
-		return fmt.Errorf("%s is %d bytes of JSON; at most %d fit a run's stream: store it elsewhere and pass a reference", what, len(raw), maxPayload)
-	}
-	return nil
-}
+func checkPayload(what string, raw json.RawMessage) error { return accept.Size(what, raw) }
 
 // expand turns a planner's answer into steps.
 func (t *turnState) expand(st *machine.Step) error {

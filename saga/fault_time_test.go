@@ -102,7 +102,11 @@ func TestDeadlineTurnsTheRunBack(t *testing.T) {
 			return x
 		}, saga.Deadline(time.Hour))
 		c := r.begin(saga.Config{}, s)
-		for _, opts := range [][]saga.StartOption{nil, {saga.RunDeadline(time.Now().Add(time.Minute))}, {saga.RunDeadline(time.Now().Add(-time.Minute))}} {
+		for _, in := range []time.Duration{0, time.Minute} {
+			var opts []saga.StartOption
+			if in > 0 {
+				opts = append(opts, saga.RunDeadline(time.Now().Add(in)))
+			}
 			run := start(r.t, c, s, "", opts...)
 			_, err := r.wait(run)
 			var comp *saga.Compensated

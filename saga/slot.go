@@ -31,7 +31,7 @@ func newSlot(code *actionCode, otherwise int, nudge func(domain.RunID)) *slot {
 	s := &slot{limit: orElse(code.concurrency, otherwise), nudge: nudge,
 		queued: make(map[domain.RunID]bool), reserved: make(map[domain.RunID]int)}
 	if code.rate > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(code.rate), orElse(code.burst, int(math.Ceil(code.rate))))
+		s.limiter = rate.NewLimiter(rate.Limit(code.rate), orElse(code.burst, int(min(math.Ceil(code.rate), math.MaxInt32))))
 	}
 	return s
 }

@@ -10,39 +10,9 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/machine"
 )
-
-// StartOption adjusts a start.
-type StartOption func(*startOptions)
-
-type startOptions struct {
-	key                    string
-	labels                 map[string]string
-	deadline               time.Time
-	trace                  string
-	parent                 *domain.ParentRef
-	trigger                *domain.TriggerRef
-	id                     domain.RunID
-	causation, correlation string
-	// then is decided in the same append as the start.
-	then machine.Intent
-}
-
-// Key makes the start idempotent: the same key with the same input is the same run, with
-// another input an [ErrKeyConflict]. Keys are per saga.
-func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
-
-// Labels are attached to the run, for people and filters to find it by.
-func Labels(labels map[string]string) StartOption { return func(o *startOptions) { o.labels = labels } }
-
-// RunDeadline turns the run back if it has not ended by then; it overrides the saga's.
-func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.deadline = t } }
-
-// TraceParent makes the run part of a trace, given as a W3C traceparent.
-func TraceParent(traceparent string) StartOption {
-	return func(o *startOptions) { o.trace = traceparent }
-}
 
 // Start starts a run of the saga and returns when its start is durable. While
 // [Config.MaxRuns] runs are under way it waits for ctx.
@@ -51,11 +21,11 @@ func TraceParent(traceparent string) StartOption {
 // [Config.PlansWhenRun].
 func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
 	name, version := s.SagaName()
-	raw, err := encode(in)
+	raw, err := encodeOwn("the input", in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
 	}
-	id, err := c.StartByName(ctx, name, version, raw, opts...)
+	id, err := c.startSaga(ctx, name, version, raw, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +35,11 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 // Invoke runs a single action as a run of its own and returns its output.
 func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out], in In, opts ...StartOption) (Out, error) {
 	var zero Out
-	raw, err := encode(in)
+	raw, err := encodeOwn("the input", in)
 	if err != nil {
 		return zero, fmt.Errorf("%w: invoke %s: %w", ErrBadInput, a.Name, err)
 	}
-	id, err := c.InvokeByName(ctx, a.Name, raw, opts...)
+	id, err := c.startAction(ctx, a.Name, raw, opts)
 	if err != nil {
 		return zero, err
 	}
@@ -77,8 +47,15 @@ func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out]
 }
 
 // StartByName starts a run of the saga with that name and version (0 for the latest). The
-// input is JSON that fits the saga's input type. Errors are those of [Start].
+// input is JSON that fits the saga's input type; it is copied. Errors are those of [Start].
 func (c *Coordinator) StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
+	if err := accept.Payload("the input of "+name, input); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	return c.startSaga(ctx, name, version, bytes.Clone(input), opts)
+}
+
+func (c *Coordinator) startSaga(ctx context.Context, name string, version int, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
 	d, err := c.registry.saga(name, version)
 	if err != nil {
 		return domain.RunID{}, err
@@ -89,6 +66,13 @@ func (c *Coordinator) StartByName(ctx context.Context, name string, version int,
 // InvokeByName starts a run of the single action with that name. Errors are those of [Start], with
 // [ErrUnknownAction] for [ErrUnknownSaga].
 func (c *Coordinator) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
+	if err := accept.Payload("the input of "+action, input); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	return c.startAction(ctx, action, bytes.Clone(input), opts)
+}
+
+func (c *Coordinator) startAction(ctx context.Context, action string, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
 	d, err := c.registry.action(action)
 	if err != nil {
 		return domain.RunID{}, err
@@ -105,19 +89,15 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	if len(input) == 0 {
 		input = json.RawMessage("null")
 	}
-	if !json.Valid(input) {
-		return domain.RunID{}, fmt.Errorf("%w: the input of %s is not valid JSON", ErrBadInput, name)
-	}
-	if err := checkPayload("the input of "+name, input); err != nil {
+	if err := errors.Join(accept.Readable("the input of "+name, input), checkPayload("the input of "+name, input)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	if _, err := contained(closureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, err)
 	}
-	if err := o.check(); err != nil {
+	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
 	}
-	id := o.runID(name)
 	started := &domain.RunStarted{Saga: name, Version: d.plan.Version, Plan: d.plan.Hash(), Input: input, Key: o.key,
 		Labels: o.labels, Parent: o.parent, Trigger: o.trigger, Deadline: o.deadline}
 	if started.Deadline.IsZero() && d.plan.Deadline > 0 {
@@ -126,41 +106,36 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	if err := c.awaitReady(ctx); err != nil {
 		return domain.RunID{}, err
 	}
+	if !o.deadline.IsZero() && !o.deadline.After(c.cfg.Now()) {
+		return c.startedBefore(ctx, started, &o)
+	}
 	if err := c.storePlan(ctx, d); err != nil {
 		return domain.RunID{}, err
 	}
-	return id, c.begin(ctx, id, d, started, &o)
+	id := o.runID(name)
+	err := c.begin(ctx, id, d, started, &o)
+	if errors.Is(err, errOtherKind) {
+		id = domain.RunIDForKeyOf(started.Version == 0, name, o.key)
+		err = c.begin(ctx, id, d, started, &o)
+	}
+	return id, err
 }
 
-// check refuses options that would not fit an event or an index.
-func (o *startOptions) check() error {
-	var errs []error
-	if len(o.key) > 500 {
-		errs = append(errs, fmt.Errorf("the key is %d bytes; at most 500 fit", len(o.key)))
-	}
-	for what, text := range map[string]string{"traceparent": o.trace, "correlation id": o.correlation, "causation id": o.causation} {
-		if len(text) > 500 {
-			errs = append(errs, fmt.Errorf("the %s is %d bytes; at most 500 fit", what, len(text)))
+// startedBefore returns the run that was started with the key before its deadline passed; a start with a deadline
+// that has passed finds one, and makes none.
+func (c *Coordinator) startedBefore(ctx context.Context, want *domain.RunStarted, o *startOptions) (domain.RunID, error) {
+	if o.key != "" {
+		id := o.runID(want.Saga)
+		err := c.sameRun(ctx, id, want)
+		if errors.Is(err, errOtherKind) {
+			id = domain.RunIDForKeyOf(want.Version == 0, want.Saga, o.key)
+			err = c.sameRun(ctx, id, want)
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return id, err
 		}
 	}
-	size := 0
-	for k, v := range o.labels {
-		size += len(k) + len(v)
-	}
-	if len(o.labels) > 50 || size > 8<<10 {
-		errs = append(errs, fmt.Errorf("%d labels of %d bytes; at most 50 labels of 8 KiB in all fit", len(o.labels), size))
-	}
-	return errors.Join(errs...)
-}
-
-func (o *startOptions) runID(saga string) domain.RunID {
-	switch {
-	case o.id != domain.RunID{}:
-		return o.id
-	case o.key != "":
-		return domain.RunIDForKey(saga, o.key)
-	}
-	return domain.NewRunID()
+	return domain.RunID{}, fmt.Errorf("%w: start %s: the deadline, %s, has passed: give a later one, or none", ErrBadInput, want.Saga, o.deadline.Format(time.RFC3339))
 }
 
 // begin admits a run and appends its start.
@@ -221,11 +196,18 @@ func (c *Coordinator) startTime(now time.Time) time.Time {
 	}
 }
 
+// errOtherKind means that a saga's key names a run of the single action of the same name, or the other way round.
+// Such keys shared one id until version 0.5; the run that came first keeps it.
+var errOtherKind = errors.New("the key names a run of another kind")
+
 // sameRun checks that a run that exists is the one that was to be started.
 func (c *Coordinator) sameRun(ctx context.Context, id domain.RunID, want *domain.RunStarted) error {
 	v, err := c.Describe(ctx, id)
 	if err != nil {
 		return err
+	}
+	if v.Saga == want.Saga && want.Key != "" && (v.Version == 0) != (want.Version == 0) {
+		return errOtherKind
 	}
 	if v.Saga != want.Saga || !sameJSON(v.Input, want.Input) {
 		return fmt.Errorf("%w: run %s (%s v%d) has it: use another key, or the same input", ErrKeyConflict, id, v.Saga, v.Version)
@@ -332,7 +314,7 @@ func (c *Coordinator) Wait(ctx context.Context, id domain.RunID) (json.RawMessag
 			if e == nil {
 				continue
 			}
-			return e.output, e.err
+			return bytes.Clone(e.output), e.err
 		case <-ctx.Done():
 			a.forget(ch)
 			return nil, ctx.Err()

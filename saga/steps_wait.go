@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Sleep adds a step that waits: a constant time, or one computed when the step is reached. The
@@ -37,6 +38,8 @@ func Await[T any](f *Flow, signal string, opts ...StepOption) Ref[T] {
 	st := awaits[T](f, signal, &domain.AwaitSpec{Signal: signal}, opts)
 	if signal == "" {
 		f.b.fail(st.key, "it awaits a signal without a name")
+	} else if err := accept.Name("the signal's name", signal, accept.MaxName); err != nil {
+		f.b.fail(st.key, "it awaits a signal that nobody can send: %v", err)
 	}
 	f.b.signals[signal] = append(f.b.signals[signal], payloadType{reflect.TypeFor[T]().String(), fits[T]})
 	return Ref[T]{st.source()}
@@ -49,6 +52,8 @@ func AwaitEvent[T any](f *Flow, eventType string, correlation func(View) string,
 	st := awaits[T](f, eventType, &domain.AwaitSpec{Event: eventType}, opts)
 	if domain.ReservedType(eventType) {
 		f.b.fail(st.key, "it awaits events of type %q, which no app can emit: the type is empty, or its first word is atone's own", eventType)
+	} else if err := accept.Name("the type", eventType, accept.MaxName); err != nil {
+		f.b.fail(st.key, "it awaits events that no app can emit: %v", err)
 	}
 	f.b.expr(st, expression{correlation: correlation}, correlation == nil, "its correlation function", tryOf(correlation))
 	return Ref[T]{st.source()}

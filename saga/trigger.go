@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Event is a domain event as a trigger sees it.
@@ -85,6 +86,8 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 			errs = append(errs, errors.New("trigger is nil"))
 		case domain.ReservedType(t.eventType()):
 			errs = append(errs, fmt.Errorf("trigger on event type %q: it is empty or reserved for atone's own events", t.eventType()))
+		case accept.Name("its type", t.eventType(), accept.MaxName) != nil:
+			errs = append(errs, fmt.Errorf("trigger on events that no app can emit: %w", accept.Name("its type", t.eventType(), accept.MaxName)))
 		default:
 			errs = append(errs, c.registry.addSaga(t.sagaOf()))
 		}

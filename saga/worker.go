@@ -203,6 +203,7 @@ func (w *Worker) drain(ctx context.Context) {
 // run calls the handler and turns what it returns, that it panics or that it ends its goroutine into a report.
 func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *report) {
 	t := a.task
+	defer a.end()
 	ctx, ended := w.around.began(ctx, AttemptOf(ctx))
 	defer func() { ended(r.Failure) }()
 	bad := exited()
@@ -261,7 +262,14 @@ func (w *Worker) call(ctx context.Context, code *actionCode, a *attemptState, r 
 		r.Failure = failureOf(fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether), t.Step, true)
 		return
 	}
-	r.Emitted = a.emitted
+	r.Emitted, a.over = a.emitted, true
+}
+
+// end refuses what the handler, or a goroutine that it left behind, emits from now on.
+func (a *attemptState) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
 }
 
 // maxTogether bounds what is appended with an attempt's success, in bytes: its output and the events
@@ -285,11 +293,14 @@ func failureOf(err error, step string, permanent bool) *domain.Failure {
 const maxMessage = 16 << 10
 
 // shorten cuts a message that would not fit an event.
-func shorten(message string) string {
-	if len(message) <= maxMessage {
-		return message
+func shorten(message string) string { return cutText(message, maxMessage) }
+
+// cutText cuts a text to at most n bytes and a mark.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return strings.ToValidUTF8(s, "\ufffd") // as it will be read from the log
 	}
-	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 // errorType returns the type of the innermost error that says something about itself.

@@ -75,7 +75,7 @@ func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixNano()
+	return unixNano(t)
 }
 
 // Space is the tables of one generation of a view.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -41,9 +42,24 @@ func toSQL(v any) (any, error) {
 		if v.IsZero() {
 			return nil, nil
 		}
-		return v.UnixNano(), nil
+		return unixNano(v), nil
 	}
 	return nil, fmt.Errorf("a row has a value of type %T: use int64, string, []byte, int, bool, time.Time, uuid.UUID or nil", v)
+}
+
+// The times that nanoseconds since 1970 hold.
+var firstNano, lastNano = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
+
+// unixNano is t.UnixNano where that is defined. A time before or after counts as the first or the last one: it
+// is sorted and compared as what it is, the earliest or the latest.
+func unixNano(t time.Time) int64 {
+	switch {
+	case t.Before(firstNano):
+		return math.MinInt64
+	case t.After(lastNano):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 func toSQLs(into []any, values []any) ([]any, error) {

@@ -74,10 +74,32 @@ func (in Pause) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return one(&domain.RunPaused{Reason: in.Reason})
 }
 
-// Resume lifts a pause.
+// heldUp reports whether a pause is what keeps something from being started.
+func (s *State) heldUp() bool {
+	if !s.Paused {
+		return false
+	}
+	for st := s.todo.head; st != nil; st = st.nxt {
+		if d := st.duty(); d != Conclude && d != Expand {
+			return true
+		}
+	}
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Backoff || st.Phase == UndoBackoff {
+			return true
+		}
+	}
+	return false
+}
+
+// Resume lifts a pause. Of a run that has ended there is none to lift, unless an undo came to be owed
+// after the end.
 type Resume struct{ Reason string }
 
 func (in Resume) decide(s *State, _ time.Time) ([]domain.Event, error) {
+	if s.End != "" && !s.heldUp() {
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	}
 	if !s.Paused {
 		return nil, nil
 	}

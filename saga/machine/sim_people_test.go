@@ -155,7 +155,7 @@ func (x *sim) finish() {
 		stuck := false
 		x.s.StuckSteps(func(*Step) { stuck = true })
 		switch {
-		case x.s.Paused:
+		case x.s.Paused && x.s.End == "" || x.s.heldUp():
 			x.tell(Resume{})
 		case len(open) > 0:
 			x.report(open[0])
