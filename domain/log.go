@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -28,6 +29,10 @@ const MaxAppendSize = 1<<20 - 4096
 // [ErrBadPosition] where it can tell. It cannot always: past its end, a server's subscription may skip
 // events in silence. So a position that was stored outside of the log is checked before it is used.
 type Position uint64
+
+// Possible reports whether an event can have the position. 0, [EndPosition] and whatever does not fit
+// into a signed integer are no event's; a server has been seen to tell one of these as a checkpoint.
+func (p Position) Possible() bool { return p > 0 && p <= math.MaxInt64 }
 
 // Expected says at which revision a stream must stand for an append to be accepted:
 // an exact revision (0, 1, 2 …, the number of the stream's last event) or one of the

@@ -3,6 +3,8 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -86,7 +88,7 @@ func (f *feed) listen(ctx context.Context) error {
 // read reads the log by itself until it has come to where the tap is; then it returns nil.
 func (f *feed) read(ctx context.Context) error {
 	tracker := newTracker(f.source)
-	for d, err := range f.source.Subscribe(ctx, f.at, f.filter) {
+	for d, err := range deliveries(ctx, f.source, f.at, f.filter) {
 		if err != nil {
 			return err
 		}
@@ -109,6 +111,23 @@ func (f *feed) read(ctx context.Context) error {
 		}
 	}
 	return errFeedEnded
+}
+
+// deliveries subscribes to the source. A word of the log's progress that names no position that an event
+// can have says nothing: its position is 0, which moves nobody. It has been seen of a server that found no event.
+func deliveries(ctx context.Context, source Source, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
+	return func(yield func(domain.Delivery, error) bool) {
+		for d, err := range source.Subscribe(ctx, after, filter) {
+			if err == nil && !d.Position.Possible() {
+				if d.Position = 0; d.Event != nil {
+					err = fmt.Errorf("event %s of %s has position %d: %w", d.Event.ID, d.Event.Stream, d.Event.Position, domain.ErrBadPosition)
+				}
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
 }
 
 // errSlow means that a view was still busy with what it had.

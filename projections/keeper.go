@@ -22,6 +22,7 @@ type keeper struct {
 	hub     *hub
 	pace    *pacer
 	lag     lag
+	history history
 
 	committed atomic.Int64
 	swap      sync.Mutex // held while live rows are changed or replaced
@@ -60,6 +61,10 @@ func (k *keeper) run(ctx context.Context) {
 
 // lead waits for its turn and projects as long as it lasts.
 func (k *keeper) lead(ctx context.Context) error {
+	again, err := k.check(ctx)
+	if err != nil {
+		return err
+	}
 	lease, err := k.cfg.Store.Lease(ctx, k.view.Name)
 	if err != nil {
 		return fmt.Errorf("wait for the turn to project %s: %w", k.view.Name, err)
@@ -77,6 +82,16 @@ func (k *keeper) lead(ctx context.Context) error {
 		}
 	}()
 	k.set(func() { k.leading = true })
+	if again {
+		var looking sync.WaitGroup
+		defer looking.Wait()
+		defer cancel(nil)
+		looking.Go(func() {
+			if err := k.recheck(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
 	for ctx.Err() == nil {
 		if err := k.turn(ctx); err != nil {
 			return errors.Join(err, context.Cause(ctx))
@@ -94,7 +109,7 @@ func (k *keeper) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if building == nil && (live == nil || live.Version < k.view.Version) {
+	if building == nil && (live == nil || live.Old || live.Version < k.view.Version) {
 		if _, err := k.cfg.Store.Create(ctx, k.view); err != nil {
 			return fmt.Errorf("create the tables of %s: %w", k.view.Name, err)
 		}
@@ -104,7 +119,7 @@ func (k *keeper) turn(ctx context.Context) error {
 	defer cancel()
 	done := make(chan error, 2)
 	passes := 0
-	if live != nil && live.Version == k.view.Version {
+	if live != nil && !live.Old && live.Version == k.view.Version {
 		passes++
 		go func() { done <- k.pass(ctx, *live) }()
 	}
@@ -235,14 +250,14 @@ func (k *keeper) update(ctx context.Context, a Applier, g Generation, from, to C
 }
 
 // promote puts a generation that stands at the position in the place of the live one, unless that has come further:
-// what a query has seen, a later one shall see as well. A live one that is further than the log, which was
-// put back from a copy then, is no reason to wait.
+// what a query has seen, a later one shall see as well. A live one that is not this log's, or is further than the log, is
+// no reason to wait.
 func (k *keeper) promote(ctx context.Context, number int, at domain.Position) (placed bool, err error) {
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && g.Position > at }) {
+	if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && !g.Old && g.Position > at }) {
 		for _, err := range k.cfg.Source.ReadAll(ctx, at, k.view.filter()) {
 			return false, err // there is more to apply
 		}

@@ -68,7 +68,7 @@ func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Page,
 			return Page{}, err
 		}
 		page, err := r.store.Select(ctx, v, q)
-		if err != nil || page.As.Position >= fresh.AtLeast {
+		if err != nil || !page.As.Old && page.As.Position >= fresh.AtLeast {
 			return page, err
 		}
 		// The live rows are there but have another shape than the view has now; those being built answer.

@@ -24,6 +24,9 @@ func newRun(e *Event) *Run {
 func (r *Run) fold(e *Event) {
 	at := e.at()
 	r.Updated, r.Revision = at, e.Recorded.Revision
+	if goesOn(e.Event) {
+		r.Blocked = ""
+	}
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted, *domain.AttemptSucceeded, *domain.AttemptFailed, *domain.AttemptHeartbeat, *domain.OutcomeLate, *domain.StepProbed:
 		r.foldAttempt(e, at)
@@ -48,6 +51,17 @@ func (r *Run) fold(e *Event) {
 	}
 }
 
+// goesOn reports whether the event shows that a program with the run's code is at work on it, so that it
+// is blocked no more. Outcomes, signals, levers and timers that fire need no code: they come to a blocked run too.
+func goesOn(e domain.Event) bool {
+	switch e.(type) {
+	case *domain.AttemptStarted, *domain.BranchChosen, *domain.ItemsListed, *domain.ValueComputed, *domain.StepsPlanned, *domain.PivotPassed,
+		*domain.TimerSet, *domain.AwaitOpened, *domain.ChildStarted, *domain.ChildTurnedBack, *domain.StepRetried, *domain.RunTurnedBack:
+		return true
+	}
+	return false
+}
+
 func (r *Run) foldEnd(e domain.Event, at time.Time) {
 	switch d := e.(type) {
 	case *domain.RunCompleted:
@@ -67,7 +81,6 @@ func (r *Run) foldAttempt(e *Event, at time.Time) {
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted:
 		r.Attempts++
-		r.Blocked = ""
 		if !slices.Contains(r.Actions, d.Action) && len(r.Actions) < listedSteps {
 			r.Actions = append(r.Actions, d.Action)
 		}

@@ -16,7 +16,7 @@ import (
 // two things that are common, but rarely together, are not to be searched one through the other.
 func Runs() View {
 	return View{
-		Name: "runs", Version: 2,
+		Name: "runs", Version: 3,
 		Tables: []Table{{
 			Name: "runs",
 			Columns: []Column{

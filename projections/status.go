@@ -18,7 +18,7 @@ type Status struct {
 	Building *Generation
 	// Leading means that this process projects the view; otherwise another one does, or none.
 	Leading bool
-	// LagEvents is how many events the live rows (or, without any, those being built) lack.
+	// LagEvents is how many events the live rows (or, where there are none or old ones, those being built) lack.
 	LagEvents int64
 	// LagMore means that they lack more than LagEvents: one call counts at most 10,000 events, and
 	// the next one goes on from there.
@@ -59,7 +59,7 @@ func (k *keeper) status(ctx context.Context) (Status, error) {
 		}
 	}
 	g := s.Live
-	if g == nil {
+	if g == nil || g.Old {
 		g = s.Building
 	}
 	if g == nil {
@@ -74,6 +74,9 @@ func atLeast(ctx context.Context, store Store, view string, position domain.Posi
 	defer cancel()
 	if k != nil {
 		defer k.pace.hurry()()
+		if err := k.checkOnce(timed); err != nil && timed.Err() == nil {
+			return err
+		}
 	}
 	for {
 		var moved <-chan struct{}
@@ -87,7 +90,7 @@ func atLeast(ctx context.Context, store Store, view string, position domain.Posi
 		}
 		var at domain.Position
 		for _, g := range gens {
-			if g.Live {
+			if g.Live && !g.Old {
 				at = g.Position
 			}
 		}

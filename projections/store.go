@@ -41,6 +41,9 @@ type Generation struct {
 	Number  int
 	Version int
 	Live    bool
+	// Old means that the rows were made from another log than the one that is there, or from events that
+	// it has lost. They answer until a rebuild takes their place. See [Store.MarkOld].
+	Old bool
 	// Begun is when the generation was created.
 	Begun time.Time
 	Checkpoint
@@ -68,6 +71,8 @@ type Store interface {
 	// Promote makes the generation the live one and drops all older ones. Queries go on:
 	// each sees one generation as a whole.
 	Promote(ctx context.Context, v *View, generation int) error
+	// MarkOld sets Old of the generation, where it is live.
+	MarkOld(ctx context.Context, v *View, generation int) error
 	// Drop removes a generation that is not live.
 	Drop(ctx context.Context, v *View, generation int) error
 	// Select reads from the live generation or, where that one's tables have another shape

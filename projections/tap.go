@@ -141,7 +141,7 @@ func (t *tap) begin() domain.Position {
 
 func (t *tap) read(ctx context.Context, after domain.Position) error {
 	tracker := newTracker(t.source)
-	for d, err := range t.source.Subscribe(ctx, after, t.filter) {
+	for d, err := range deliveries(ctx, t.source, after, t.filter) {
 		if err != nil {
 			return err
 		}

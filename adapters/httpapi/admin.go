@@ -65,7 +65,9 @@ func (s *Server) adminOperations() {
 func viewOf(st *projections.Status) wire.View {
 	v := wire.View{View: st.View, Version: st.Version, Built: st.Live != nil, Building: st.Building != nil, Leading: st.Leading,
 		LagEvents: st.LagEvents, LagMore: st.LagMore, Lag: domain.Duration(st.Lag)}
-	if st.Live != nil {
+	if st.Live != nil && st.Live.Old {
+		v.Old = true
+	} else if st.Live != nil {
 		v.Position, v.Events = st.Live.Position, st.Live.Events
 	}
 	if st.Err != nil {

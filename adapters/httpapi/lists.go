@@ -53,7 +53,7 @@ func (s *Server) listOperations() {
 		if err != nil {
 			return nil, err
 		}
-		out := &runsOutput{wire.Page[wire.RunItem]{Items: make([]wire.RunItem, len(page.Runs)), Next: page.Next, Position: page.As.Position}}
+		out := &runsOutput{wire.PageOf(make([]wire.RunItem, len(page.Runs)), page.Next, &page.As)}
 		now := s.cfg.Now()
 		for i, r := range page.Runs {
 			out.Body.Items[i] = wire.RunItem{Run: *r, Waiting: r.Waiting(now)}
@@ -89,7 +89,7 @@ func (s *Server) auditOperation() {
 		if err != nil {
 			return nil, err
 		}
-		return &auditOutput{wire.Page[projections.AuditRow]{Items: page.Rows, Next: page.Next, Position: page.As.Position}}, nil
+		return &auditOutput{wire.PageOf(page.Rows, page.Next, &page.As)}, nil
 	})
 }
 
@@ -112,7 +112,7 @@ func (s *Server) incidentOperation() {
 		if err != nil {
 			return nil, err
 		}
-		out := &incidentsOutput{wire.Page[wire.Incident]{Items: make([]wire.Incident, len(page.Incidents)), Next: page.Next, Position: page.As.Position}}
+		out := &incidentsOutput{wire.PageOf(make([]wire.Incident, len(page.Incidents)), page.Next, &page.As)}
 		now := s.cfg.Now()
 		for i, inc := range page.Incidents {
 			out.Body.Items[i] = wire.Incident{Incident: inc, Age: domain.Duration(inc.Age(now).Round(time.Millisecond))}

@@ -92,6 +92,14 @@ func (s *Store) Promote(ctx context.Context, v *projections.View, generation int
 	return nil
 }
 
+// MarkOld implements [projections.Store].
+func (s *Store) MarkOld(ctx context.Context, v *projections.View, generation int) error {
+	if err := s.space(v, generation).MarkOld(ctx, s.db); err != nil {
+		return fmt.Errorf("postgres: mark generation %d of %s as old: %w", generation, v.Name, err)
+	}
+	return nil
+}
+
 // Drop implements [projections.Store].
 func (s *Store) Drop(ctx context.Context, v *projections.View, generation int) error {
 	err := s.within(ctx, nil, func(tx *sql.Tx) error {

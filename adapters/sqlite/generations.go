@@ -132,6 +132,18 @@ func (s *Store) Promote(ctx context.Context, v *projections.View, generation int
 	return err
 }
 
+// MarkOld implements [projections.Store].
+func (s *Store) MarkOld(ctx context.Context, v *projections.View, generation int) error {
+	f, err := s.file(v.Name, generation)
+	if err == nil {
+		err = f.superseded(f.within(func() error { return s.spaceOf(f, v).MarkOld(ctx, f.write) }))
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: mark generation %d of %s as old: %w", generation, v.Name, err)
+	}
+	return nil
+}
+
 // Drop implements [projections.Store].
 func (s *Store) Drop(_ context.Context, v *projections.View, generation int) error {
 	return s.remove(v.Name, generation)

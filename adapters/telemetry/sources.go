@@ -214,10 +214,11 @@ func (v viewsCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range all {
 		gauge(ch, lagEventsDesc, float64(s.LagEvents), s.View)
 		gauge(ch, lagSecondsDesc, s.Lag.Seconds(), s.View)
-		if s.Live != nil {
+		old := s.Live != nil && s.Live.Old
+		if s.Live != nil && !old {
 			gauge(ch, positionDesc, float64(s.Live.Position), s.View)
 		}
-		flag(viewUpDesc, s.Live != nil && s.Err == nil, s.View)
+		flag(viewUpDesc, s.Live != nil && !old && s.Err == nil, s.View)
 		flag(viewBuildDesc, s.Building != nil, s.View)
 		flag(viewLeadingDesc, s.Leading, s.View)
 	}

@@ -68,6 +68,10 @@ func (h *handler) behind(ctx context.Context) string {
 	var lag time.Duration
 	var events string
 	for _, s := range all {
+		if s.Live != nil && s.Live.Old {
+			w.text = "These lists are old: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page tells what the log has."
+			return w.text
+		}
 		if s.Lag > lag {
 			lag, events = s.Lag, plural(int(s.LagEvents), "event", "events")
 			if s.LagMore {

@@ -249,6 +249,22 @@ func TestListsSayWhenTheyAreBehind(t *testing.T) {
 	require.NotContains(t, body, "behind (")
 }
 
+// oldViews is a [webui.Projections] whose rows are not the log's.
+type oldViews struct{}
+
+func (oldViews) Status(context.Context) ([]projections.Status, error) {
+	return []projections.Status{{View: "runs", Live: &projections.Generation{Live: true, Old: true}}, {View: "stats"}}, nil
+}
+
+func TestListsSayThatTheyAreNotTheLogs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.Projections = oldViews{} })
+	w.completed("c-1")
+	w.settled()
+	_, body, _ := w.get("/ui/runs")
+	require.Contains(t, body, "These lists are old")
+}
+
 // noViews has not made its views yet.
 type noViews struct{ webui.Views }
 

@@ -80,6 +80,11 @@ type listing[T any] struct {
 
 // page writes a page in the format that was asked for. CSV and NDJSON pages may follow each other.
 func (l *listing[T]) page(p wire.Page[T]) error {
+	if p.Old {
+		if _, err := fmt.Fprintln(l.env.Err, "these rows are old: they were made from another log, or from events that the log has lost. They are being rebuilt: ask again"); err != nil {
+			return err
+		}
+	}
 	switch l.env.output {
 	case formatJSON:
 		if p.Items == nil {

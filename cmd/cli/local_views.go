@@ -140,7 +140,7 @@ func (b *localBackend) built(ctx context.Context, v *localViews, view string) er
 func (b *localBackend) Runs(ctx context.Context, f projections.RunFilter) (page wire.Page[wire.RunItem], err error) {
 	err = b.ask(ctx, projections.Runs(), func(r *projections.Reader) error {
 		found, err := r.Runs(ctx, f)
-		page.Items, page.Next, page.Position = make([]wire.RunItem, len(found.Runs)), found.Next, found.As.Position
+		page = wire.PageOf(make([]wire.RunItem, len(found.Runs)), found.Next, &found.As)
 		now := time.Now()
 		for i, run := range found.Runs {
 			page.Items[i] = wire.RunItem{Run: *run, Waiting: run.Waiting(now)}
@@ -153,7 +153,7 @@ func (b *localBackend) Runs(ctx context.Context, f projections.RunFilter) (page 
 func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (page wire.Page[projections.AuditRow], err error) {
 	err = b.ask(ctx, projections.Audit(), func(r *projections.Reader) error {
 		found, err := r.Audit(ctx, f)
-		page = wire.Page[projections.AuditRow]{Items: found.Rows, Next: found.Next, Position: found.As.Position}
+		page = wire.PageOf(found.Rows, found.Next, &found.As)
 		return err
 	})
 	return page, err
@@ -162,7 +162,7 @@ func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (pa
 func (b *localBackend) Incidents(ctx context.Context, f projections.IncidentFilter) (page wire.Page[wire.Incident], err error) {
 	err = b.ask(ctx, projections.Incidents(), func(r *projections.Reader) error {
 		found, err := r.Incidents(ctx, f)
-		page.Items, page.Next, page.Position = make([]wire.Incident, len(found.Incidents)), found.Next, found.As.Position
+		page = wire.PageOf(make([]wire.Incident, len(found.Incidents)), found.Next, &found.As)
 		now := time.Now()
 		for i, inc := range found.Incidents {
 			page.Items[i] = wire.Incident{Incident: inc, Age: domain.Duration(inc.Age(now).Round(time.Millisecond))}
@@ -210,7 +210,9 @@ func (b *localBackend) Projections(ctx context.Context) ([]wire.View, error) {
 func viewOf(st *projections.Status) wire.View {
 	v := wire.View{View: st.View, Version: st.Version, Built: st.Live != nil, Building: st.Building != nil, Leading: st.Leading,
 		LagEvents: st.LagEvents, LagMore: st.LagMore, Lag: domain.Duration(st.Lag)}
-	if st.Live != nil {
+	if st.Live != nil && st.Live.Old {
+		v.Old = true
+	} else if st.Live != nil {
 		v.Position, v.Events = st.Live.Position, st.Live.Events
 	}
 	if st.Err != nil {

@@ -57,7 +57,7 @@ func pages[T any](p *paging, l *listing[T], fetch func(cursor string, limit int)
 				return err
 			}
 		} else {
-			whole.Items, whole.Position = append(whole.Items, page.Items...), page.Position
+			whole.Items, whole.Position, whole.Old = append(whole.Items, page.Items...), page.Position, whole.Old || page.Old
 		}
 		if cursor == "" {
 			break

@@ -82,6 +82,8 @@ func (env *environment) viewListing() *listing[wire.View] {
 
 func viewState(v *wire.View) string {
 	switch {
+	case v.Old:
+		return "old, rebuilding"
 	case v.Error != "":
 		return "stands still"
 	case v.Building && v.Built:

@@ -23,6 +23,13 @@ const Catalog = `CREATE TABLE IF NOT EXISTS atone_generations (
 	position BIGINT NOT NULL, events BIGINT NOT NULL, at BIGINT NOT NULL,
 	PRIMARY KEY (view, generation))`
 
+// What the catalog's column live holds. A version that does not know liveButOld takes it for live.
+const (
+	building   = 0
+	live       = 1
+	liveButOld = 2
+)
+
 // Shape returns a digest of the view's tables: two views of one shape can ask each other's rows.
 func Shape(v *projections.View) string {
 	b, err := json.Marshal(v.Tables)
@@ -36,6 +43,11 @@ func Shape(v *projections.View) string {
 // Queryer is a database, connection or transaction to read with.
 type Queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Execer is a database, connection or transaction to write with.
+type Execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // Listed is a generation with the shape of its tables.
@@ -53,11 +65,11 @@ func Generations(ctx context.Context, db Queryer, d Dialect, view string) (list 
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var g Listed
-		var live, begun, position, at int64
-		if err := rows.Scan(&g.Number, &g.Version, &g.Shape, &live, &begun, &position, &g.Events, &at); err != nil {
+		var state, begun, position, at int64
+		if err := rows.Scan(&g.Number, &g.Version, &g.Shape, &state, &begun, &position, &g.Events, &at); err != nil {
 			return nil, err
 		}
-		g.Live, g.Begun, g.Position = live != 0, fromNanos(begun), domain.Position(position)
+		g.Live, g.Old, g.Begun, g.Position = state != building, state == liveButOld, fromNanos(begun), domain.Position(position)
 		g.At = fromNanos(at)
 		list = append(list, g)
 	}
@@ -224,6 +236,14 @@ func (s *Space) Promote(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE atone_generations SET live = 1 WHERE view = `+d.Arg(1)+` AND generation = `+d.Arg(2), s.View.Name, s.Number)
+	return err
+}
+
+// MarkOld notes that the generation, where it is live, is not this log's.
+func (s *Space) MarkOld(ctx context.Context, db Execer) error {
+	d := s.Dialect
+	_, err := db.ExecContext(ctx, `UPDATE atone_generations SET live = `+d.Arg(1)+` WHERE view = `+d.Arg(2)+` AND generation = `+d.Arg(3)+` AND live = `+d.Arg(4),
+		liveButOld, s.View.Name, s.Number, live)
 	return err
 }
 

@@ -79,8 +79,19 @@ type Page[T any] struct {
 	Items []T `json:"items" doc:"The rows of this page."`
 	// Next is the cursor of the following page, empty on the last one.
 	Next string `json:"next,omitempty" doc:"The cursor of the following page; absent on the last one."`
-	// Position is how far in the log the rows stand.
+	// Position is how far in the log the rows stand; 0 where they are old.
 	Position domain.Position `json:"position" doc:"The log position that the rows stand for."`
+	// Old says that the rows do not belong to the log.
+	Old bool `json:"old,omitempty" doc:"The rows were made from another log, or from events that the log has lost: a rebuild is under way."`
+}
+
+// PageOf returns a page of rows that stand as a view says.
+func PageOf[T any](items []T, next string, as *projections.Generation) Page[T] {
+	p := Page[T]{Items: items, Next: next, Position: as.Position, Old: as.Old}
+	if p.Old {
+		p.Position = 0
+	}
+	return p
 }
 
 // Event is a recorded event. Its payloads are redacted as the run's saga says.
@@ -204,6 +215,7 @@ type View struct {
 	Version   int             `json:"version"`
 	Built     bool            `json:"built" doc:"Whether there are rows to ask."`
 	Building  bool            `json:"building,omitempty" doc:"Whether a rebuild is under way."`
+	Old       bool            `json:"old,omitempty" doc:"Whether the rows do not belong to the log: it was replaced, or has lost events. A rebuild is under way."`
 	Leading   bool            `json:"leading" doc:"Whether this process projects the view."`
 	Position  domain.Position `json:"position"`
 	Events    int64           `json:"events" doc:"The events applied."`

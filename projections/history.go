@@ -1,0 +1,193 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// history makes sure that a view's rows were made from the log that is there. They were not, where somebody
+// put an older copy of the log back, gave the views another log, or stored a position that no event can have.
+// Nothing would show it: after a position beyond its end a log yields nothing, and says that this is all.
+//
+// The rows tell how many events they were made from, up to which position, and when the last of them was
+// accepted. The log must have an event there that was accepted at that very moment: this finds a copy that
+// has grown past the rows since, and needs no name for the log, which a copy would have as well.
+type history struct {
+	mu      sync.Mutex
+	checked bool
+}
+
+// doubt is what is wrong with a generation's position; empty where nothing is.
+type doubt string
+
+// undecided means that what can be read is not all that the log has: a follower may lag.
+const undecided doubt = "undecided"
+
+// check looks at every generation of the view and marks those that are not this log's: the live one as old,
+// others are dropped. It reports whether it has to look again later. A doubt counts when it has stood twice.
+func (k *keeper) check(ctx context.Context) (again bool, err error) {
+	k.history.mu.Lock()
+	defer k.history.mu.Unlock()
+	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
+	if err != nil {
+		return false, fmt.Errorf("look at the state of %s: %w", k.view.Name, err)
+	}
+	for _, g := range gens {
+		if g.Old {
+			continue
+		}
+		d, err := k.examine(ctx, &g)
+		if err == nil && d != "" && d != undecided {
+			if err = pause(ctx, nil, k.cfg.Poll); err == nil {
+				d, err = k.examine(ctx, &g)
+			}
+		}
+		if err != nil {
+			return false, fmt.Errorf("compare %s with the log: %w", k.view.Name, err)
+		}
+		if d == undecided {
+			again = true
+		} else if d != "" {
+			if err := k.disown(ctx, &g, d); err != nil {
+				return false, err
+			}
+		}
+	}
+	k.history.checked = true
+	return again, nil
+}
+
+// checkOnce has the view checked before its rows are first relied on.
+func (k *keeper) checkOnce(ctx context.Context) error {
+	k.history.mu.Lock()
+	checked := k.history.checked
+	k.history.mu.Unlock()
+	if checked {
+		return nil
+	}
+	_, err := k.check(ctx)
+	return err
+}
+
+// errDisowned ends a pass over a generation that turned out not to be this log's.
+var errDisowned = errors.New("the rows do not belong to this log")
+
+// recheck goes on looking, ever less often, while a lagging follower leaves it undecided.
+func (k *keeper) recheck(ctx context.Context) error {
+	for delay := k.cfg.Poll; ; delay = min(2*delay, maxBackoff) {
+		if err := pause(ctx, nil, delay); err != nil {
+			return err
+		}
+		gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
+		if err != nil {
+			return fmt.Errorf("look at the state of %s: %w", k.view.Name, err)
+		}
+		again := false
+		for _, g := range gens {
+			d, err := k.examine(ctx, &g)
+			if err != nil {
+				return fmt.Errorf("compare %s with the log: %w", k.view.Name, err)
+			}
+			if d == undecided {
+				again = true
+			} else if d != "" && !g.Old {
+				return fmt.Errorf("%s: %w", d, errDisowned) // the next check says so
+			}
+		}
+		if !again {
+			return nil
+		}
+	}
+}
+
+// disown says what is wrong and sees to it that the generation is replaced.
+func (k *keeper) disown(ctx context.Context, g *Generation, d doubt) error {
+	k.cfg.Logger.Error("a view does not belong to this log: an older copy of the log was put back, or the views are another log's. "+
+		"It is rebuilt; until that is done its old rows answer, marked as old. If the log is the wrong one, stop and restore the right one",
+		"view", k.view.Name, "generation", g.Number, "found", string(d), "position", g.Position, "events", g.Events, "last_event", g.At)
+	if !g.Live {
+		if err := k.cfg.Store.Drop(ctx, k.view, g.Number); err != nil {
+			return fmt.Errorf("drop an unfinished generation of %s: %w", k.view.Name, err)
+		}
+		return nil
+	}
+	if err := k.cfg.Store.MarkOld(ctx, k.view, g.Number); err != nil {
+		return fmt.Errorf("mark the rows of %s as old: %w", k.view.Name, err)
+	}
+	return nil
+}
+
+// examine compares a generation's checkpoint with the log.
+func (k *keeper) examine(ctx context.Context, g *Generation) (doubt, error) {
+	if g.Position == 0 {
+		return "", nil
+	}
+	if !g.Position.Possible() {
+		return "the rows stand at a position that no event can have", nil
+	}
+	newest, err := newestEvent(ctx, k.cfg.Source, domain.EndPosition, domain.Filter{})
+	if err != nil {
+		return "", err
+	}
+	readable := newest.Position
+	end := readable
+	if leader, ok := k.cfg.Source.(domain.LastPositioner); ok {
+		if end, err = leader.LastPosition(ctx); err != nil {
+			return "", fmt.Errorf("ask for the log's end: %w", err)
+		}
+	}
+	if end < g.Position {
+		return doubt(fmt.Sprintf("the log ends at position %d", end)), nil
+	}
+	last, err := k.lastUpTo(ctx, g.Position, readable)
+	switch {
+	case errors.Is(err, domain.ErrBadPosition) && readable >= g.Position:
+		return "no event stands at the position of the rows", nil
+	case errors.Is(err, domain.ErrBadPosition):
+		return undecided, nil
+	case err != nil:
+		return "", err
+	case g.Events == 0 && last.Position == 0, g.Events > 0 && last.Position > 0 && last.Created.Equal(g.At):
+		return "", nil
+	case readable < g.Position:
+		return undecided, nil
+	case last.Position == 0:
+		return "the log has none of the events that the rows were made from", nil
+	}
+	return doubt(fmt.Sprintf("the last event up to there is at position %d, of %s", last.Position, last.Created.Format(time.RFC3339Nano))), nil
+}
+
+// lastUpTo returns the view's last event at or before the position, which has a position of 0 where there is
+// none. Up to readable, which may be less, the log can be read.
+func (k *keeper) lastUpTo(ctx context.Context, position, readable domain.Position) (domain.Recorded, error) {
+	if readable < position {
+		return newestEvent(ctx, k.cfg.Source, domain.EndPosition, k.view.filter())
+	}
+	before, err := newestEvent(ctx, k.cfg.Source, position, k.view.filter())
+	if err != nil {
+		return before, err
+	}
+	for r, err := range k.cfg.Source.ReadAll(ctx, before.Position, k.view.filter()) {
+		if err != nil {
+			return domain.Recorded{}, err
+		}
+		if r.Position <= position {
+			return r, nil
+		}
+		break
+	}
+	return before, nil
+}
+
+// newestEvent returns the last selected event before the position, or none, which has a position of 0.
+func newestEvent(ctx context.Context, source Source, before domain.Position, filter domain.Filter) (domain.Recorded, error) {
+	for r, err := range source.ReadAllBackward(ctx, before, filter) {
+		return r, err
+	}
+	return domain.Recorded{}, nil
+}
