@@ -26,6 +26,8 @@ type Meta struct {
 	Actor string `json:"actor,omitempty"`
 	// Trace is the W3C traceparent of the run.
 	Trace string `json:"traceparent,omitempty"`
+	// Clock says by which clock the times are, where that changes with this event.
+	Clock Clock `json:"clock,omitzero"`
 	// Wake is set on the last event of each append, see [Wake].
 	Wake Wake `json:"wake,omitzero"`
 	// Hash is the chain hash, see [Seal].
@@ -39,6 +41,9 @@ type Wake struct {
 	State RunState `json:"state,omitempty"`
 	// Due is when the next timer of the run fires; zero when it has none.
 	Due time.Time `json:"due,omitzero"`
+	// Instant is the earliest instant that somebody named (the end of a SleepUntil, a RunDeadline), if there
+	// is one. Due is no later than it; it comes by the wall clock, whatever that is set to.
+	Instant time.Time `json:"instant,omitzero"`
 	// Busy means that something besides a timer is owed: an attempt in flight, a child.
 	Busy bool `json:"busy,omitempty"`
 	// Events means that the run awaits a domain event.
@@ -113,11 +118,18 @@ func (m *Meta) fields(w *objectWriter) {
 	w.time("at", m.At)
 	w.optStr("actor", m.Actor)
 	w.optStr("traceparent", m.Trace)
+	if m.Clock != (Clock{}) {
+		w.name("clock")
+		w.open()
+		m.Clock.fields(w)
+		w.close()
+	}
 	if m.Wake != (Wake{}) {
 		w.name("wake")
 		w.open()
 		w.optStr("state", string(m.Wake.State))
 		w.time("due", m.Wake.Due)
+		w.time("instant", m.Wake.Instant)
 		w.flag("busy", m.Wake.Busy)
 		w.flag("events", m.Wake.Events)
 		w.optStr("node", m.Wake.Node)

@@ -95,6 +95,9 @@ type (
 		Parent   *ParentRef        `json:"parent,omitempty"`
 		Trigger  *TriggerRef       `json:"trigger,omitempty"`
 		Deadline time.Time         `json:"deadline,omitzero"`
+		// Within is how long the run may take, where its deadline is measured from its start; without it the
+		// deadline is an instant.
+		Within Duration `json:"within,omitzero"`
 	}
 	// RunCompleted ends a run whose plan was done.
 	RunCompleted struct {
@@ -272,6 +275,8 @@ type (
 	TimerSet struct {
 		Step string    `json:"step"`
 		Due  time.Time `json:"due"`
+		// For is how long the step sleeps; without it, it sleeps until an instant.
+		For Duration `json:"for,omitzero"`
 	}
 	// TimerFired ends a sleep.
 	TimerFired struct {

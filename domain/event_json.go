@@ -37,6 +37,7 @@ func (e *RunStarted) fields(w *objectWriter) {
 		w.close()
 	}
 	w.time("deadline", e.Deadline)
+	w.duration("within", e.Within)
 }
 
 func (e *RunCompleted) fields(w *objectWriter)    { w.raw("output", e.Output) }
@@ -157,6 +158,7 @@ func (e *ValueComputed) fields(w *objectWriter) {
 func (e *TimerSet) fields(w *objectWriter) {
 	w.str("step", e.Step)
 	w.time("due", e.Due)
+	w.duration("for", e.For)
 }
 
 func (e *TimerFired) fields(w *objectWriter) { w.str("step", e.Step) }

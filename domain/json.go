@@ -67,6 +67,13 @@ func (w *objectWriter) time(n string, t time.Time) {
 	}
 }
 
+// duration writes a duration as text unless it is zero.
+func (w *objectWriter) duration(n string, d Duration) {
+	if d != 0 {
+		w.str(n, time.Duration(d).String())
+	}
+}
+
 func (w *objectWriter) raws(n string, vs []json.RawMessage) {
 	w.name(n)
 	w.buf = append(w.buf, '[')

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -48,6 +49,10 @@ type actor struct {
 	sinceSnapshot int
 	// hung are the steps whose code did not return in this turn, see [evaluated].
 	hung map[string]*domain.Failure
+	// stepped is by how much the wall clock had been set when the latest turn began; clock is what the run's next
+	// event is to say of it, see [actor.reckon].
+	stepped time.Duration
+	clock   domain.Clock
 
 	// unstartable says, by step, why child runs can't be started here.
 	unstartable map[string]string
@@ -175,7 +180,7 @@ func (a *actor) settled(batch []*request) {
 		}
 	}
 	w := a.wake()
-	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.progressed)
+	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.stepped, a.progressed)
 	a.keepPlace()
 	a.c.snapshotIfDue(a)
 }
@@ -209,7 +214,7 @@ func (a *actor) tellWaiters() {
 
 // unload forgets the state; the next turn folds it from the log again. Slots stay held: they are
 // given back by the events that end their attempts, or by the reload.
-func (a *actor) unload() { a.state = nil }
+func (a *actor) unload() { a.state, a.clock = nil, domain.Clock{} }
 
 // load folds the run from its stream unless it is in memory.
 func (a *actor) load(ctx context.Context) error {

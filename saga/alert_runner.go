@@ -224,7 +224,7 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 
 // tellSlow tells of the runs whose time has come and that have not ended.
 func (r *alertRunner) tellSlow(ctx context.Context) error {
-	now := r.c.cfg.Now()
+	now := r.c.clock.now()
 	var rest, due []slowRun
 	for _, s := range r.slow {
 		switch {

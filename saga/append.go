@@ -55,7 +55,7 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 	}
 	prev := hash
 	for i, d := range t.events {
-		m := domain.Meta{CorrelationID: correlation, CausationID: orElse(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor}
+		m := domain.Meta{CorrelationID: correlation, CausationID: orElse(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor, Clock: d.clock}
 		if i == 0 && revision == 0 {
 			m.Trace = trace
 		}
@@ -200,7 +200,10 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 	t := &task{
 		Run: a.id, Saga: a.state.Start.Saga, Step: e.Step, Action: e.Action, Direction: e.Direction, Attempt: e.Attempt,
 		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Due: e.Due, Beat: spec.HeartbeatTimeout,
-		Details: st.Do.Details, Trace: a.state.Trace,
+		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node,
+	}
+	if !e.Due.IsZero() {
+		t.end = time.Now().Add(a.c.clock.until(e.Due.Add(-a.stepped)))
 	}
 	if e.Direction == domain.Probe {
 		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
@@ -229,7 +232,7 @@ func (c *Coordinator) send(t *task) {
 			case <-ctx.Done():
 				return
 			}
-			if !t.Due.IsZero() && c.cfg.Now().After(t.Due) || c.publishTask(t) == nil {
+			if t.expired() || c.publishTask(t) == nil {
 				return
 			}
 		}
@@ -237,7 +240,11 @@ func (c *Coordinator) send(t *task) {
 }
 
 func (c *Coordinator) publishTask(t *task) error {
-	m, err := newMessage(c.life, messageID(t.Key, t.Attempt, ""), t)
+	sent := *t
+	if sent.Sent = c.clock.now(); !t.end.IsZero() {
+		sent.Left = domain.Duration(time.Until(t.end))
+	}
+	m, err := newMessage(c.life, messageID(t.Key, t.Attempt, ""), &sent)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type Attempt struct {
 	// Key is the idempotency key: the same for every attempt of the step and direction.
 	// Hand it to whatever the handler calls.
 	Key string
-	// Deadline is when the attempt is given up; zero for never.
+	// Deadline is when the attempt is given up, by the clock of this process; zero for never.
 	Deadline time.Time
 	// Trace is the W3C traceparent of the run, if there is one.
 	Trace string
@@ -38,6 +38,8 @@ type attemptState struct {
 	task   *task
 	logger *slog.Logger
 	beat   func(details json.RawMessage) error
+	// deadline is when the attempt is given up, by this process's clock; zero for never.
+	deadline time.Time
 
 	mu      sync.Mutex
 	emitted []emitted
@@ -54,7 +56,7 @@ func AttemptOf(ctx context.Context) Attempt {
 	}
 	t := a.task
 	return Attempt{Run: t.Run, Saga: t.Saga, Step: t.Step, Action: t.Action, Direction: t.Direction,
-		Number: t.Attempt, Key: t.Key, Deadline: t.Due, Trace: t.Trace}
+		Number: t.Attempt, Key: t.Key, Deadline: a.deadline, Trace: t.Trace}
 }
 
 // Logger returns a logger that carries the run, step and attempt. Outside a handler it is

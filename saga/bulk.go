@@ -241,7 +241,7 @@ func (c *Coordinator) matches(ctx context.Context, f *RunFilter, m *bulkMatch) (
 	case len(f.Sagas) > 0 && !slices.Contains(f.Sagas, started.Saga),
 		f.Version > 0 && f.Version != started.Version,
 		!strings.HasPrefix(started.Key, f.KeyPrefix),
-		f.OlderThan > 0 && c.cfg.Now().Sub(at) < f.OlderThan:
+		f.OlderThan > 0 && c.clock.now().Sub(at) < f.OlderThan:
 		return false, nil
 	}
 	for _, name := range slices.Collect(maps.Keys(f.Labels)) {

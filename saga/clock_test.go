@@ -1,6 +1,8 @@
 package saga_test
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -9,27 +11,148 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
-// TestTimersHeedAClockThatIsSet: the clock is set forward by two hours, as after a laptop's sleep. What is due by it is
-// done soon, and not two hours later.
-func TestTimersHeedAClockThatIsSet(t *testing.T) {
+// wallClock is a wall clock that can be set; the monotonic one goes on as it does.
+type wallClock struct{ set atomic.Int64 }
+
+func (w *wallClock) now() time.Time       { return time.Now().Add(time.Duration(w.set.Load())) }
+func (w *wallClock) step(d time.Duration) { w.set.Add(int64(d)) }
+
+// clocked runs a scenario with a wall clock that is an hour off, or set by one while a run waits.
+func clocked(t *testing.T, scenario func(r *rig, w *wallClock, step func())) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var set atomic.Int64
-		s := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
-			saga.Sleep(f, 2*time.Hour)
+	for name, c := range map[string]struct{ from, by time.Duration }{
+		"right": {}, "an hour behind": {from: -time.Hour}, "an hour ahead": {from: time.Hour},
+		"set back": {by: -time.Hour}, "set forward": {by: time.Hour}, "behind and put right": {-time.Hour, time.Hour}, "set by days": {by: -50 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, w := newRig(t, memlog.New()), &wallClock{}
+				w.step(c.from)
+				t.Cleanup(r.checkStreams)
+				scenario(r, w, func() { w.step(c.by) })
+			})
+		})
+	}
+}
+
+// TestDurationsDoNotFollowTheWallClock: what lasts so long, lasts so long, whatever the wall clock is set to.
+func TestDurationsDoNotFollowTheWallClock(t *testing.T) {
+	clocked(t, func(r *rig, w *wallClock, step func()) {
+		slow, flaky, last := r.act("slow"), r.act("flaky"), r.act("last")
+		slow.Timeout, slow.Retry = 20*time.Minute, saga.Retry{MaxAttempts: 1}
+		slow.Do = func(ctx context.Context, in string) (string, error) {
+			r.note(ctx, "slow")
+			deadline, ok := ctx.Deadline()
+			if !ok || time.Until(deadline) < 19*time.Minute || time.Until(deadline) > 20*time.Minute {
+				return "", saga.Permanent(errors.New("another deadline than 20 minutes"))
+			}
+			if !saga.AttemptOf(ctx).Deadline.Equal(deadline) {
+				return "", saga.Permanent(errors.New("two deadlines"))
+			}
+			time.Sleep(time.Minute)
+			step()
+			time.Sleep(10 * time.Minute)
+			return in, ctx.Err()
+		}
+		flaky.Retry = saga.Retry{MaxAttempts: 2, Initial: 10 * time.Minute, Jitter: saga.JitterNone, TotalTimeout: 30 * time.Minute}
+		flaky.Do = func(ctx context.Context, in string) (string, error) {
+			r.note(ctx, "flaky")
+			if saga.AttemptOf(ctx).Number == 1 {
+				return "", saga.NothingDone(errModel)
+			}
+			return in, nil
+		}
+		s := saga.Define("durations", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.Do(f, slow, in.In)
+			saga.Sleep(f, 30*time.Minute)
+			saga.Do(f, flaky, in.In)
+			saga.Await[string](f, "never", saga.Within(10*time.Minute), saga.DefaultTo("nothing"))
+			return saga.Do(f, last, in.In)
+		}, saga.Deadline(2*time.Hour))
+		c := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		began := time.Now()
+		run := start(r.t, c, s, "")
+		for _, at := range []time.Duration{20 * time.Minute, 46 * time.Minute, 55 * time.Minute} { // asleep, in backoff, awaiting
+			time.Sleep(time.Until(began.Add(at)))
+			step()
+		}
+		_, err := r.wait(run)
+		require.NoError(r.t, err)
+		require.Equal(r.t, []string{"slow", "flaky", "flaky", "last"}, r.called())
+		require.InDelta(r.t, float64(61*time.Minute), float64(time.Since(began)), float64(5*time.Second))
+		facts := r.facts(run.ID)
+		require.WithinDuration(r.t, w.now(), facts[len(facts)-1].Meta.At, 5*time.Second, "what is recorded is by the wall clock")
+	})
+}
+
+// TestPlanDeadlinesDoNotFollowTheWallClock: a saga's own deadline is measured, too.
+func TestPlanDeadlinesDoNotFollowTheWallClock(t *testing.T) {
+	clocked(t, func(r *rig, w *wallClock, step func()) {
+		s := saga.Define("late", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") }, saga.Deadline(30*time.Minute))
+		c := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		began := time.Now()
+		run := start(r.t, c, s, "")
+		time.Sleep(10 * time.Minute)
+		step()
+		_, err := r.wait(run)
+		var comp *saga.Compensated
+		require.ErrorAs(r.t, err, &comp)
+		require.Equal(r.t, domain.FailureDeadline, comp.Cause.Kind)
+		require.InDelta(r.t, float64(30*time.Minute), float64(time.Since(began)), float64(2*time.Second))
+	})
+}
+
+// TestInstantsFollowTheWallClock: what is to happen at a time happens when the clock shows that, within seconds of
+// its being set.
+func TestInstantsFollowTheWallClock(t *testing.T) {
+	clocked(t, func(r *rig, w *wallClock, step func()) {
+		until := w.now().Add(30 * time.Minute)
+		sleeps := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.SleepUntil(f, func(saga.View) time.Time { return until })
 			return in
 		})
-		c := begin(t, memlog.New(), saga.Config{Now: func() time.Time { return time.Now().Add(time.Duration(set.Load())) }}, s)
-		run := start(t, c, s, "")
-		sleepABit()
-		set.Store(int64(2 * time.Hour))
+		awaits := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") })
+		c := begin(r.t, r.plain, saga.Config{Now: w.now}, sleeps, awaits)
+		asleep, awaiting := start(r.t, c, sleeps, ""), start(r.t, c, awaits, "", saga.RunDeadline(until))
+		time.Sleep(10 * time.Minute)
+		step()
+		due := time.Now().Add(max(0, until.Sub(w.now())))
+		_, err := r.wait(asleep)
+		require.NoError(r.t, err)
+		require.InDelta(r.t, 0, float64(time.Since(due)), float64(3*time.Second))
+		_, err = r.wait(awaiting)
+		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.InDelta(r.t, 0, float64(time.Since(due)), float64(3*time.Second))
+	})
+}
+
+// TestRestartGoesOnByTheWallClock: what is left of a duration is told by the wall clock as the next life finds it, also
+// where the clock had been set in the life before.
+func TestRestartGoesOnByTheWallClock(t *testing.T) {
+	clocked(t, func(r *rig, w *wallClock, step func()) {
+		s := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.Sleep(f, time.Hour)
+			go0 := saga.Await[string](f, "go", saga.Within(10*time.Minute), saga.DefaultTo("default"))
+			saga.Sleep(f, time.Hour, saga.Name("more"))
+			return go0
+		})
+		first, stop := beginStoppable(r.t, r.plain, saga.Config{Now: w.now}, nil, s)
 		began := time.Now()
-		_, err := finished(t, run)
-		require.NoError(t, err)
-		require.LessOrEqual(t, time.Since(began), time.Minute)
+		run := start(r.t, first, s, "")
+		time.Sleep(20 * time.Minute)
+		step()
+		time.Sleep(41 * time.Minute) // the first sleep is over, and what follows is recorded by the clock as it was set
+		stop()
+		second := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		out, err := saga.RunOf[string](second, run.ID).Wait(r.t.Context())
+		require.NoError(r.t, err)
+		require.Equal(r.t, "default", out)
+		require.InDelta(r.t, float64(130*time.Minute), float64(time.Since(began)), float64(5*time.Second))
 	})
 }
 
@@ -37,17 +160,16 @@ func TestTimersHeedAClockThatIsSet(t *testing.T) {
 func TestRunsStartedAfterTheClockWasSetBackHaveItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, memlog.New())
-		var set atomic.Int64
-		now := func() time.Time { return time.Now().Add(time.Duration(set.Load())) }
+		r, w := newRig(t, memlog.New()), &wallClock{}
 		s := chain("now", r.act("a"))
-		c := begin(t, r.plain, saga.Config{Now: now}, s)
+		c := begin(t, r.plain, saga.Config{Now: w.now}, s)
 		_, err := finished(t, start(t, c, s, ""))
 		require.NoError(t, err)
-		set.Store(-int64(time.Hour))
+		w.step(-time.Hour)
 		run := start(t, c, s, "")
 		_, err = finished(t, run)
 		require.NoError(t, err)
-		require.WithinDuration(t, now(), r.facts(run.ID)[0].Meta.At, time.Minute)
+		require.WithinDuration(t, w.now(), r.facts(run.ID)[0].Meta.At, time.Minute)
+		require.Equal(t, saga.ClockStatus{Stepped: -time.Hour, Steps: 1}, c.Clock())
 	})
 }

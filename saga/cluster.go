@@ -23,6 +23,10 @@ const (
 
 type nodeSeen struct {
 	Incarnation string `json:"incarnation"`
+	// At is the time by the node's wall clock, and Stepped by how much that was set since the node started.
+	// Nodes of earlier versions do not say.
+	At      time.Time       `json:"at,omitzero"`
+	Stepped domain.Duration `json:"stepped,omitzero"`
 }
 
 // cluster knows the other coordinators on a shared log. It is only for speed: whoever acts, the
@@ -44,6 +48,8 @@ type cluster struct {
 	// lives is what is known of each incarnation of other nodes; of one that is missing nothing
 	// was heard since this node began to listen.
 	lives map[string]life
+	// lag is how long the latest own sign took to come back, negative before the first did.
+	lag time.Duration
 }
 
 // life is what is known of another incarnation.
@@ -51,6 +57,7 @@ type life struct {
 	at     int  // how many own signs had been read when it was last heard of
 	left   bool // it said goodbye
 	buried bool // its death was dealt with
+	clock  nodeClock
 }
 
 // Own signs are a quarter of the node timeout apart: five of them span it.
@@ -64,6 +71,7 @@ const (
 func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
 	cl.lives = make(map[string]life)
+	cl.lag = -1
 	if c.cfg.Shared {
 		c.wakeups.delay, c.wakeups.own = cl.delay, c.incarnation
 	}
@@ -98,7 +106,8 @@ func (cl *cluster) show(ctx context.Context) {
 }
 
 func (cl *cluster) announce(ctx context.Context, eventType string) {
-	data, err := json.Marshal(nodeSeen{Incarnation: cl.c.incarnation})
+	now := cl.c.clock.read()
+	data, err := json.Marshal(nodeSeen{Incarnation: cl.c.incarnation, At: now.wall(), Stepped: domain.Duration(now.stepped)})
 	if err == nil {
 		_, err = cl.c.log.Append(ctx, nodePrefix+cl.c.cfg.Node, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: eventType, Data: data})
 	}
@@ -113,18 +122,24 @@ func (cl *cluster) seen(e *domain.Recorded) {
 	if json.Unmarshal(e.Data, &n) != nil || n.Incarnation == "" {
 		return
 	}
+	now := cl.c.clock.read()
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	switch {
 	case n.Incarnation == cl.c.incarnation:
 		cl.signs++
+		cl.lag = now.steady.Sub(n.steady())
 		for other, l := range cl.lives {
 			if cl.signs-l.at > signsKept {
 				delete(cl.lives, other) // what is missing here is dead
 			}
 		}
 	default:
-		cl.lives[n.Incarnation] = life{at: cl.signs, left: e.Type == nodeLeftType}
+		l := life{at: cl.signs, left: e.Type == nodeLeftType, clock: cl.lives[n.Incarnation].clock}
+		if !n.At.IsZero() && cl.lag >= 0 {
+			l.clock.heard(n.steady().Sub(now.steady.Add(-cl.lag)), time.Duration(n.Stepped))
+		}
+		cl.lives[n.Incarnation] = l
 	}
 }
 
@@ -132,7 +147,9 @@ func (cl *cluster) seen(e *domain.Recorded) {
 func (cl *cluster) heard(incarnation string) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	cl.lives[incarnation] = life{at: cl.signs, left: cl.lives[incarnation].left}
+	l := cl.lives[incarnation]
+	l.at, l.buried = cl.signs, false
+	cl.lives[incarnation] = l
 }
 
 // alive reports whether the coordinator of that incarnation may still be running.
@@ -280,12 +297,12 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	}
 	if w.Node == c.incarnation {
 		if over(w) { // an older event of another node's may have come in between
-			c.wakeups.setAt(run, int64(e.Revision), w, true)
+			c.wakeups.setAt(run, int64(e.Revision), w, c.clock.read().stepped, true)
 		}
 		return
 	}
 	c.cluster.heard(w.Node)
-	c.wakeups.setAt(run, int64(e.Revision), w, true)
+	c.wakeups.setAt(run, int64(e.Revision), w, c.cluster.aheadOfSteady(w.Node), true)
 	if a != nil && (active || w.State.Ended() || w.State == domain.RunIsStuck) {
 		c.goBackground(func(ctx context.Context) {
 			_ = c.do(ctx, run, &request{ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well

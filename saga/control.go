@@ -130,7 +130,7 @@ func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, 
 
 // wake is called when a run's time has come.
 func (c *Coordinator) wake(id domain.RunID) {
-	err := c.do(c.life, id, &request{intent: machine.Tick{}, ctx: requestContext{actor: c.cfg.Node}})
+	err := c.do(c.life, id, &request{intent: machine.Tick{Elsewhere: c.elsewhere}, ctx: requestContext{actor: c.cfg.Node}})
 	if err == nil || c.life.Err() != nil {
 		return
 	}

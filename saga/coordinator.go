@@ -19,6 +19,7 @@ import (
 type Coordinator struct {
 	cfg         Config
 	log         Log
+	clock       *clock
 	logger      *slog.Logger
 	incarnation string
 
@@ -67,6 +68,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c := &Coordinator{
 		cfg:         cfg,
 		log:         cfg.Log,
+		clock:       newClock(cfg.Now, cfg.Logger),
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
 		slots:       make(map[string]*slot),
@@ -78,7 +80,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
 	c.places.init(cfg.MaxRuns)
-	c.wakeups.init(cfg.Now, c.wake)
+	c.wakeups.init(c.clock, c.wake)
 	c.cluster.init(c)
 	return c, nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
@@ -68,8 +67,8 @@ type expression struct {
 	choose func(View) (int, string)
 	// items lists the items of an each.
 	items func(View) ([]json.RawMessage, error)
-	// until says when a sleep ends; now is when it begins.
-	until func(v View, now time.Time) time.Time
+	// rest says how long a step sleeps, or until when.
+	rest func(v View) rest
 	// correlation names the correlation id of an awaited domain event.
 	correlation func(View) string
 }

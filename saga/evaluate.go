@@ -3,7 +3,6 @@ package saga
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
@@ -54,10 +53,15 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 		return t.decide(in)
 	case domain.KindSleep:
 		in, now := machine.Timed{Step: path}, t.now
-		in.Due, in.Failure = evaluated(t, path, func() (time.Time, error) {
-			due := code.until(v, now)
-			return due, accept.EventTime("the end of the sleep", due)
+		sleeps, failure := evaluated(t, path, func() (rest, error) {
+			r := code.rest(v)
+			due := r.until
+			if r.span != 0 {
+				due = now.Add(r.span)
+			}
+			return r, accept.EventTime("the end of the sleep", due)
 		})
+		in.Due, in.For, in.Failure = sleeps.until, sleeps.span, failure
 		return t.decide(in)
 	case domain.KindAwait:
 		in := machine.Opened{Step: path}

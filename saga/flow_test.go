@@ -181,7 +181,8 @@ func (r *flowRun) evaluate(st *machine.Step) {
 		items, err := code.items(v)
 		r.decide(machine.Listed{Step: st.Path, Items: items, Failure: permanent(err)})
 	case domain.KindSleep:
-		r.decide(machine.Timed{Step: st.Path, Due: code.until(v, r.now)})
+		sleeps := code.rest(v)
+		r.decide(machine.Timed{Step: st.Path, Due: sleeps.until, For: sleeps.span})
 	case domain.KindAwait:
 		in := machine.Opened{Step: st.Path}
 		if code.correlation != nil {

@@ -97,7 +97,7 @@ func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason,
 	if err != nil {
 		return machine.Reason{}, err
 	}
-	return machine.Why(s, c.cfg.Now()), nil
+	return machine.Why(s, c.clock.now()), nil
 }
 
 // PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:
@@ -107,8 +107,8 @@ func (c *Coordinator) PreviewCancel(ctx context.Context, id domain.RunID) (machi
 	if err != nil {
 		return machine.Preview{}, err
 	}
-	return machine.PreviewCancel(s, c.cfg.Now()), nil
+	return machine.PreviewCancel(s, c.clock.now()), nil
 }
 
 // Now returns the time by the coordinator's clock.
-func (c *Coordinator) Now() time.Time { return c.cfg.Now() }
+func (c *Coordinator) Now() time.Time { return c.clock.now() }

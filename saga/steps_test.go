@@ -174,7 +174,7 @@ func TestRandomFlows(t *testing.T) {
 			case domain.KindSwitch:
 				require.NotNil(rt, code.choose, n.Key)
 			case domain.KindSleep:
-				require.NotNil(rt, code.until, n.Key)
+				require.NotNil(rt, code.rest, n.Key)
 			case domain.KindAwait:
 				require.Equal(rt, n.Await.Event != "", code.correlation != nil, n.Key)
 			}

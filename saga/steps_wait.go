@@ -10,8 +10,8 @@ import (
 )
 
 // Sleep adds a step that waits: a constant time, or one computed when the step is reached. The
-// wait is an event with a due time: it outlives crashes and holds no goroutine. What is not
-// positive is over at once.
+// wait is an event with a due time: it outlives crashes and holds no goroutine. It lasts as long as it says
+// whatever the wall clock is set to meanwhile. What is not positive is over at once.
 func Sleep[D time.Duration | func(View) time.Duration](f *Flow, d D, opts ...StepOption) {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
 	switch d := any(d).(type) {
@@ -19,16 +19,23 @@ func Sleep[D time.Duration | func(View) time.Duration](f *Flow, d D, opts ...Ste
 		if d <= 0 {
 			f.b.fail(st.key, "it sleeps for %v: use a positive time", d)
 		}
-		f.b.code[st.key] = expression{until: func(_ View, now time.Time) time.Time { return now.Add(d) }}
+		f.b.code[st.key] = expression{rest: func(View) rest { return rest{span: d} }}
 	case func(View) time.Duration:
-		f.b.expr(st, expression{until: func(v View, now time.Time) time.Time { return now.Add(d(v)) }}, d == nil, "its function", tryOf(d))
+		f.b.expr(st, expression{rest: func(v View) rest { return rest{span: d(v)} }}, d == nil, "its function", tryOf(d))
 	}
 }
 
-// SleepUntil adds a step that waits until a time. One that has passed is over at once.
+// rest is how long a step sleeps, or until when.
+type rest struct {
+	span  time.Duration
+	until time.Time
+}
+
+// SleepUntil adds a step that waits until a time by the wall clock: if that is set, the step ends earlier or
+// later. One that has passed is over at once.
 func SleepUntil(f *Flow, t func(View) time.Time, opts ...StepOption) {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
-	f.b.expr(st, expression{until: func(v View, _ time.Time) time.Time { return t(v) }}, t == nil, "its function", tryOf(t))
+	f.b.expr(st, expression{rest: func(v View) rest { return rest{until: t(v)} }}, t == nil, "its function", tryOf(t))
 }
 
 // Await adds a step that waits for a signal sent to the run, whose value is its output. A

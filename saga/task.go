@@ -61,12 +61,18 @@ type task struct {
 	Output  json.RawMessage `json:"output,omitempty"`
 	InDoubt bool            `json:"in_doubt,omitempty"`
 	Cause   *domain.Failure `json:"cause,omitempty"`
-	// Due is when the attempt is given up.
-	Due time.Time `json:"due,omitzero"`
+	// Due is when the attempt is given up, by the wall clock of the coordinator. For a worker, whose clock may be
+	// another, Left is how long that was when the task was sent, at Sent by the same clock as Due, by Node.
+	Due  time.Time       `json:"due,omitzero"`
+	Left domain.Duration `json:"left,omitzero"`
+	Sent time.Time       `json:"sent,omitzero"`
+	Node string          `json:"node,omitempty"`
 	// Beat is the heartbeat timeout, Details those of the attempt before.
 	Beat    domain.Duration `json:"heartbeat_timeout,omitzero"`
 	Details json.RawMessage `json:"details,omitempty"`
 	Trace   string          `json:"traceparent,omitempty"`
+	// end is Due by this process's monotonic clock, in the process that sent the task.
+	end time.Time
 }
 
 // report is an outcome, or a heartbeat, on its way to a coordinator.

@@ -55,15 +55,14 @@ func (a *actor) turn(batch []*request) {
 // nobody else may know. Of a start only a part that was written counts; the rest is its caller's to repeat. A run with
 // events that this program does not know waits for another one.
 func (a *actor) lookAgain(isStart bool, err error) {
-	due := a.c.cfg.Now().Add(overdueDelay)
 	if unknown := (*domain.UnknownEventError)(nil); errors.As(err, &unknown) {
 		a.leavePlace()
 		return
 	}
 	if !isStart {
-		a.c.wakeups.again(a.id, due)
+		a.c.wakeups.again(a.id, overdueDelay)
 	} else if a.progressed {
-		a.c.wakeups.set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: due}, false)
+		a.c.wakeups.set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: a.c.clock.now().Add(overdueDelay)}, false)
 	}
 }
 
@@ -105,7 +104,9 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 			return err
 		}
 	}
-	*t = turnState{a: a, now: a.c.cfg.Now(), ctx: first.ctx}
+	now := a.c.clock.read()
+	a.reckon(now.stepped)
+	*t = turnState{a: a, now: now.wall(), ctx: first.ctx}
 	if first.start != nil {
 		t.now = a.c.startTime(t.now)
 		t.add(first.start)
@@ -211,6 +212,7 @@ var errStale = errors.New("the saga's code hangs")
 type decided struct {
 	event domain.Event
 	ctx   requestContext
+	clock domain.Clock
 }
 
 // turnBudget is after how many bytes of events a turn is appended before more is decided.
@@ -235,12 +237,13 @@ func (t *turnState) decide(in machine.Intent) error {
 // dropped.
 func (t *turnState) add(e domain.Event) {
 	s := t.a.state
-	m := domain.Meta{At: t.now, Actor: t.ctx.actor}
+	m := domain.Meta{At: t.now, Actor: t.ctx.actor, Clock: t.a.clock}
+	t.a.clock = domain.Clock{}
 	if _, ok := e.(*domain.RunStarted); ok {
 		m.CorrelationID, m.Trace = t.ctx.correlation, t.ctx.trace
 	}
 	t.a.state = machine.Evolve(s, domain.Fact{Event: e, Meta: m, Revision: uint64(s.Revision + 1)})
-	t.events = append(t.events, decided{e, t.ctx})
+	t.events = append(t.events, decided{e, t.ctx, m.Clock})
 	t.size += eventSize(e)
 }
 

@@ -12,8 +12,8 @@ import (
 // wakeups lists the unfinished runs and, in a heap, when each next needs attention. It is a
 // cache of what the log says and is rebuilt from it. It is safe to use concurrently.
 type wakeups struct {
-	now  func() time.Time
-	wake func(domain.RunID)
+	clock *clock
+	wake  func(domain.RunID)
 	// delay is how long after its time this coordinator acts on a run: 0 where it shares its
 	// log with nobody.
 	delay func(run domain.RunID, owner string) time.Duration
@@ -23,21 +23,27 @@ type wakeups struct {
 	mu      sync.Mutex
 	entries map[domain.RunID]*wakeup
 	heap    wakeHeap
+	// stepped is by how much the wall clock had been set at the last look, named how many entries
+	// wait for an instant by it.
+	stepped time.Duration
+	named   int
 	changed chan struct{} // has an element when the heap's head became earlier
 }
 
 type wakeup struct {
-	run  domain.RunID
-	due  time.Time
-	wake domain.Wake
+	run domain.RunID
+	due time.Time // by the steady clock
+	// instant is the earliest time by the wall clock that somebody named, if there is one.
+	instant time.Time
+	wake    domain.Wake
 	at   int64 // the revision that says so
 	// tended is the node in whose hands the run was when it was last chosen.
 	tended string
 	index  int // in the heap, -1 if not on it
 }
 
-func (w *wakeups) init(now func() time.Time, wake func(domain.RunID)) {
-	w.now, w.wake = now, wake
+func (w *wakeups) init(clock *clock, wake func(domain.RunID)) {
+	w.clock, w.wake = clock, wake
 	w.entries = make(map[domain.RunID]*wakeup)
 	w.changed = make(chan struct{}, 1)
 }
@@ -49,7 +55,7 @@ const overdueDelay = time.Second
 // set records what a run waits for; progressed says whether it has just got on. A timer that now
 // lies later is left as it is, unless it is another coordinator's: firing early costs one look.
 func (w *wakeups) set(run domain.RunID, wake domain.Wake, progressed bool) {
-	w.setAt(run, anyRevision, wake, progressed)
+	w.setAt(run, anyRevision, wake, w.clock.read().stepped, progressed)
 }
 
 // anyRevision, for [wakeups.setAt], is newer than what is known.
@@ -58,9 +64,10 @@ const anyRevision = -1
 // over reports whether a run needs no attention any more.
 func over(w domain.Wake) bool { return w.State.Ended() && !w.Busy && w.Due.IsZero() }
 
-// setAt is set for what the run's event of that revision says: what is older than what is
-// known is passed over.
-func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed bool) {
+// setAt is set for what the run's event of that revision says, by a wall clock that is so far ahead of
+// this coordinator's steady one: what is older than what is known is passed over.
+func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, ahead time.Duration, progressed bool) {
+	now := w.clock.read()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.entries[run]
@@ -70,6 +77,7 @@ func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed
 	if over(wake) {
 		if e != nil {
 			w.remove(e)
+			w.name(e, time.Time{})
 			delete(w.entries, run)
 		}
 		return
@@ -82,28 +90,63 @@ func (w *wakeups) setAt(run domain.RunID, at int64, wake domain.Wake, progressed
 		wake.Node = orElse(e.wake.Node, wake.Node) // a look does not change in whose hands the run is
 	}
 	e.wake, e.at = wake, max(e.at, at)
+	w.name(e, wake.Instant)
 	if wake.Due.IsZero() {
 		w.remove(e)
 		return
 	}
+	due := earlier(wake.Due.Add(-ahead), wake.Instant, now.stepped)
 	if w.delay != nil {
 		delay := w.delay(run, wake.Node)
-		wake.Due = wake.Due.Add(delay)
+		due = due.Add(delay)
 		if delay > 0 { // a look at another's run reads its stream: have it only when due
 			w.remove(e)
 		}
 	}
-	if e.index >= 0 && !wake.Due.Before(e.due) {
+	if e.index >= 0 && !due.Before(e.due) {
 		return
 	}
-	if now := w.now(); !progressed && !wake.Due.After(now) {
-		wake.Due = now.Add(overdueDelay)
+	if !progressed && !due.After(now.steady) {
+		due = now.steady.Add(overdueDelay)
 	}
-	w.schedule(e, wake.Due)
+	w.schedule(e, due)
 }
 
-// again has an unfinished run woken at that time, unless it is woken sooner anyway.
-func (w *wakeups) again(run domain.RunID, due time.Time) {
+// earlier returns the earlier of a time by the steady clock and an instant, where there is one.
+func earlier(due, instant time.Time, stepped time.Duration) time.Time {
+	if at := instant.Add(-stepped); !instant.IsZero() && at.Before(due) {
+		return at
+	}
+	return due
+}
+
+// name notes the instant that a run waits for. Callers hold mu.
+func (w *wakeups) name(e *wakeup, instant time.Time) {
+	switch {
+	case e.instant.IsZero() && !instant.IsZero():
+		w.named++
+	case !e.instant.IsZero() && instant.IsZero():
+		w.named--
+	}
+	e.instant = instant
+}
+
+// heed brings what waits for an instant forward after the wall clock was set forward. Set back, such runs
+// are looked at too early once, which does no harm. Callers hold mu.
+func (w *wakeups) heed(stepped time.Duration) {
+	if stepped > w.stepped && w.named > 0 {
+		for _, e := range w.entries {
+			if at := e.instant.Add(-stepped); !e.instant.IsZero() && (e.index < 0 || at.Before(e.due)) {
+				w.schedule(e, at)
+			}
+		}
+	}
+	w.stepped = stepped
+}
+
+// again has an unfinished run woken after that long, unless it is woken sooner anyway.
+func (w *wakeups) again(run domain.RunID, after time.Duration) {
+	due := w.clock.steady().Add(after)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e := w.entries[run]; e != nil && (e.index < 0 || due.Before(e.due)) {
@@ -133,16 +176,19 @@ func (w *wakeups) remove(e *wakeup) {
 	}
 }
 
-// maxNap bounds how long the timers are asleep, so that a clock that is set, or a machine that was
-// suspended, makes nothing later than by this.
-const maxNap = time.Minute
+// Naps bound how long the timers are asleep, so that a wall clock that is set makes nothing that
+// waits for an instant later than by one. Nothing else depends on them.
+const (
+	nap     = 10 * time.Second
+	wallNap = time.Second // while something waits for an instant
+)
 
 // wakeWidth is how many runs are woken at once.
 const wakeWidth = 256
 
 // run wakes runs when they are due, until ctx ends.
 func (w *wakeups) run(ctx context.Context) {
-	timer := time.NewTimer(maxNap)
+	timer := time.NewTimer(nap)
 	defer timer.Stop()
 	width := make(chan struct{}, wakeWidth)
 	var all sync.WaitGroup
@@ -174,18 +220,23 @@ func (w *wakeups) run(ctx context.Context) {
 
 // take removes what is due from the heap and returns it with the time until the next look.
 func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
+	now := w.clock.read()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.now()
+	w.heed(now.stepped)
+	next = nap
+	if w.named > 0 {
+		next = wallNap
+	}
 	for len(w.heap) > 0 {
 		e := w.heap[0]
-		if e.due.After(now) {
-			return due, min(e.due.Sub(now), maxNap)
+		if e.due.After(now.steady) {
+			return due, min(e.due.Sub(now.steady), next)
 		}
 		heap.Pop(&w.heap)
 		due = append(due, e.run)
 	}
-	return due, maxNap
+	return due, next
 }
 
 // isOurs reports whether a run that needs attention is in this coordinator's hands, or in nobody's.

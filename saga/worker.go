@@ -31,6 +31,7 @@ type Worker struct {
 	mu      sync.Mutex
 	running map[attemptID]context.CancelCauseFunc
 	closing bool
+	transit transit
 	// drained is closed when a worker that stops waits for outcomes no longer.
 	drained chan struct{}
 	// handling counts the attempts under way, until their outcomes are delivered.
@@ -93,7 +94,10 @@ func (w *Worker) handle(m *message.Message) error {
 	if !ok {
 		return fmt.Errorf("no action %q in this worker", t.Action)
 	}
-	a := &attemptState{task: t, logger: w.logger, lastOut: time.Now()}
+	a := &attemptState{task: t, logger: w.logger, lastOut: time.Now(), deadline: w.deadline(t)}
+	if !a.deadline.IsZero() && time.Until(a.deadline) <= 0 {
+		return w.deliver(context.WithoutCancel(m.Context()), t.uncalled())
+	}
 	ctx, stop, ok := w.context(m.Context(), a)
 	if !ok {
 		return ErrShutdown
@@ -158,8 +162,8 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 	w.running[id] = cancel
 	w.handling.Add(1)
 	stopTimer := context.CancelFunc(func() {})
-	if !t.Due.IsZero() {
-		ctx, stopTimer = context.WithDeadline(ctx, t.Due)
+	if !a.deadline.IsZero() {
+		ctx, stopTimer = context.WithTimeout(ctx, time.Until(a.deadline))
 	}
 	return ctx, func() {
 		stopTimer()

@@ -215,16 +215,21 @@ func (in Listed) decide(s *State, _ time.Time) ([]domain.Event, error) {
 
 // Timed answers a sleep with the time of its end.
 type Timed struct {
-	Step    string
-	Due     time.Time
+	Step string
+	Due  time.Time
+	// For is how long the step sleeps, where it does not sleep until a time.
+	For     time.Duration
 	Failure *domain.Failure
 }
 
 func (in Timed) decide(s *State, now time.Time) ([]domain.Event, error) {
-	if in.Due.IsZero() {
+	switch {
+	case in.For > 0:
+		in.Due = now.Add(in.For)
+	case in.Due.IsZero():
 		in.Due = now // long past, and the zero time would mean never
 	}
-	return s.answer(in.Step, in.Failure, &domain.TimerSet{Step: in.Step, Due: in.Due})
+	return s.answer(in.Step, in.Failure, &domain.TimerSet{Step: in.Step, Due: in.Due, For: domain.Duration(max(in.For, 0))})
 }
 
 // Opened answers an await; for one of a domain event, with the correlation id to wait for.

@@ -14,6 +14,7 @@ import (
 func Evolve(s *State, f domain.Fact) *State {
 	s.Revision = int64(f.Revision)
 	at := f.Meta.At
+	s.Reckon(f.Meta.Clock)
 	switch e := f.Event.(type) {
 	case *domain.RunStarted:
 		s.begin(e, f.Meta)
@@ -145,7 +146,10 @@ func (s *State) evolveStep(e domain.Event) {
 	case *domain.PivotPassed:
 		s.at(e.Step, domain.KindPivot, Ready, func(st *Step) { s.PastPivot, s.Cancel = true, nil; s.complete(st) })
 	case *domain.TimerSet:
-		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) { st.Due = e.Due; s.set(st, Waiting) })
+		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) {
+			st.Due, st.Instant = e.Due, e.For == 0
+			s.set(st, Waiting)
+		})
 	case *domain.TimerFired:
 		s.at(e.Step, domain.KindSleep, Waiting, s.complete)
 	case *domain.AwaitOpened:

@@ -13,7 +13,7 @@ import (
 // same dump can't be told apart by any function of this package.
 func dump(s *State) string {
 	d := &dumper{}
-	d.line("run %s rev %d plan %s start %s at %s actor %q corr %q trace %q", s.Run, s.Revision, s.Plan.Hash(), asJSON(s.Start), when(s.StartedAt), s.Actor, s.Correlation, s.Trace)
+	d.line("run %s rev %d plan %s start %s at %s actor %q corr %q trace %q clock %s", s.Run, s.Revision, s.Plan.Hash(), asJSON(s.Start), when(s.StartedAt), s.Actor, s.Correlation, s.Trace, asJSON(s.Clock))
 	d.line("end %q at %s out %s cause %s turning %v pivot %v paused %v %q blocked %q cancel %s incidents %d left %q stuck %d finish %v",
 		s.End, when(s.EndedAt), s.Output, asJSON(s.Cause), s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, asJSON(s.Cancel), s.Incidents, s.Left, s.stuck, s.finish)
 	for _, g := range s.signals {
@@ -47,8 +47,8 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 	if (st.Node.Kind == domain.KindSequence || st.Node.Kind == domain.KindEach) && (st.Turning || st.Phase != Done) {
 		output = nil // that of a composite which is turned back is read by nobody, and not kept in snapshots
 	}
-	d.line("%s%s %q key %q %s in %s out %s doubt %v turning %v late %s cause %s incident %q due %s await %q %q %q child %s %s handler %v about %s",
-		indent, st.Node.Kind, st.Path, st.Node.Key, st.Phase, st.Input, output, st.InDoubt, st.Turning, st.Late, asJSON(st.Cause), st.Incident, when(st.Due),
+	d.line("%s%s %q key %q %s in %s out %s doubt %v turning %v late %s cause %s incident %q due %s %v await %q %q %q child %s %s handler %v about %s",
+		indent, st.Node.Kind, st.Path, st.Node.Key, st.Phase, st.Input, output, st.InDoubt, st.Turning, st.Late, asJSON(st.Cause), st.Incident, when(st.Due), st.Instant,
 		st.Signal, st.Event, st.Correlation, st.Child, st.ChildState, st.Handler, pathOf(st.About))
 	for _, t := range []*Tries{&st.Do, &st.Undo, &st.Probe} {
 		d.line("%s  tries n %d base %d first %s last %s due %s beat %s retry %s running %v cause %s details %s node %q", indent, t.N, t.Base, when(t.First), when(t.Last), when(t.Due),

@@ -8,7 +8,7 @@ import (
 
 // reload folds the run anew and holds the result equal to the state so far.
 func (x *sim) reload() {
-	anew := x.h.fold(x.plan)
+	anew := x.fold()
 	if a, b := dump(x.s), dump(anew); a != b {
 		x.t.Fatalf("folding the log gives another state\n%s", difference(a, b))
 	}
@@ -35,7 +35,7 @@ func (x *sim) owed(s *State) string {
 
 // sameAfterReload decides once more on the folded log: the loser of a race decides as the winner.
 func (x *sim) sameAfterReload(in Intent, events []domain.Event, err error) {
-	again, err2 := Decide(x.h.fold(x.plan), in, x.now)
+	again, err2 := Decide(x.fold(), in, x.now)
 	if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() {
 		x.t.Fatalf("Decide(%T) after a reload: %v, before: %v", in, err2, err)
 	}

@@ -27,6 +27,9 @@ type sim struct {
 	calm    bool
 	retries map[string]int
 	abandon bool
+	// stepped is by how much the clock was set, clock what the next event says of it.
+	stepped domain.Duration
+	clock   domain.Clock
 }
 
 type childRun struct {
@@ -45,6 +48,9 @@ func newSim(t *rapid.T, steps int) *sim {
 	start := &domain.RunStarted{Saga: x.plan.Saga, Version: 1, Plan: x.plan.Hash(), Input: json.RawMessage(`{"in":1}`)}
 	if rapid.IntRange(1, 5).Draw(t, "deadline") == 1 {
 		start.Deadline = x.now.Add(20 * time.Second)
+		if x.coin("deadline since the start") {
+			start.Within = domain.Duration(20 * time.Second)
+		}
 	}
 	x.record(start)
 	x.settle()
@@ -57,10 +63,11 @@ func (x *sim) coin(label string) bool       { return x.draw(2, label) == 0 }
 // record appends one event and folds it.
 func (x *sim) record(e domain.Event) {
 	x.checkEvent(e)
-	f, err := x.h.add(e, domain.Meta{At: x.now, Actor: "sim", CorrelationID: "corr"})
+	f, err := x.h.add(e, domain.Meta{At: x.now, Actor: "sim", CorrelationID: "corr", Clock: x.clock})
 	if err != nil {
 		x.t.Fatalf("%s does not survive the log: %v", e.WireName(), err)
 	}
+	x.clock = domain.Clock{}
 	x.s = Evolve(x.s, f)
 	if err := checkWaits(x.s); err != nil {
 		x.t.Fatalf("after %s: %v", e.WireName(), err)
@@ -171,7 +178,11 @@ func (x *sim) answer(d Duty, st *Step) Intent {
 		}
 		return in
 	case domain.KindSleep:
-		return Timed{Step: st.Path, Due: x.now.Add(time.Duration(x.draw(30, "sleep")) * time.Second), Failure: failure}
+		d := time.Duration(x.draw(30, "sleep")) * time.Second
+		if x.coin("sleeps until a time") {
+			return Timed{Step: st.Path, Due: x.now.Add(d), Failure: failure}
+		}
+		return Timed{Step: st.Path, For: d, Failure: failure}
 	case domain.KindAwait:
 		return Opened{Step: st.Path, Correlation: "42", Failure: failure}
 	}
@@ -274,8 +285,26 @@ func (x *sim) probe(step string, how int) domain.Verdict {
 	return domain.NotApplied
 }
 
+// fold makes the state anew, by the clock as it stands.
+func (x *sim) fold() *State {
+	s := x.h.fold(x.plan)
+	s.Reckon(x.clock)
+	return s
+}
+
+// setClock sets the wall clock forward or back by up to an hour. The next event says so.
+func (x *sim) setClock() {
+	by := time.Duration(x.draw(7201, "set the clock")-3600) * time.Second
+	x.now, x.stepped = x.now.Add(by), x.stepped+domain.Duration(by)
+	x.s.Reckon(domain.Clock{Node: "sim", Stepped: x.stepped, Shift: domain.Duration(by)})
+	x.clock = domain.Clock{Node: "sim", Stepped: x.stepped, Shift: x.clock.Shift + domain.Duration(by)}
+}
+
 // advance lets the time pass to when the run next needs attention.
 func (x *sim) advance() bool {
+	if x.draw(10, "the clock is set") == 0 {
+		x.setClock()
+	}
 	w := x.s.Wake()
 	if w.Due.IsZero() {
 		return false

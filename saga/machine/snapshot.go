@@ -22,6 +22,7 @@ type stateSnapshot struct {
 	Actor       string            `json:"actor,omitempty"`
 	Correlation string            `json:"correlation,omitempty"`
 	Trace       string            `json:"trace,omitempty"`
+	Clock       domain.Clock      `json:"clock,omitzero"`
 	End         domain.RunState   `json:"end,omitempty"`
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
 	Output      json.RawMessage   `json:"output,omitempty"`
@@ -66,6 +67,7 @@ type stepSnapshot struct {
 	Cause       *domain.Failure   `json:"cause,omitempty"`
 	Incident    string            `json:"incident,omitempty"`
 	Due         time.Time         `json:"due,omitzero"`
+	Instant     bool              `json:"instant,omitempty"`
 	Signal      string            `json:"signal,omitempty"`
 	Event       string            `json:"event,omitempty"`
 	Correlation string            `json:"correlation,omitempty"`
@@ -100,7 +102,7 @@ func Snapshot(s *State) ([]byte, error) {
 	s.unparkAll() // the lists are then whole
 	snap := stateSnapshot{
 		Format: snapshotFormat, Revision: s.Revision, Start: s.Start, StartedAt: s.StartedAt, Actor: s.Actor,
-		Correlation: s.Correlation, Trace: s.Trace, End: s.End, EndedAt: s.EndedAt, Output: s.Output, Cause: s.Cause,
+		Correlation: s.Correlation, Trace: s.Trace, Clock: s.Clock, End: s.End, EndedAt: s.EndedAt, Output: s.Output, Cause: s.Cause,
 		Turning: s.Turning, PastPivot: s.PastPivot, Paused: s.Paused, PauseReason: s.PauseReason, Blocked: s.Blocked, BlockedAt: s.BlockedAt,
 		Cancel: s.Cancel, Incidents: s.Incidents, Left: s.Left, Finish: s.finish, Seen: s.seen,
 		Root: snapStep(s.root), Todo: s.todo.paths(), Watch: s.watch.paths(),
@@ -134,7 +136,7 @@ func snapStep(st *Step) *stepSnapshot {
 	p := &stepSnapshot{
 		Index: st.index, Phase: uint8(st.Phase), Input: st.Input, Output: st.Output, Do: snapTries(st.Do), Undo: snapTries(st.Undo),
 		Probe: snapTries(st.Probe), InDoubt: st.InDoubt, Turning: st.Turning, Late: st.Late, Cause: st.Cause, Incident: st.Incident,
-		Due: st.Due, Signal: st.Signal, Event: st.Event, Correlation: st.Correlation, Child: st.Child, ChildState: st.ChildState,
+		Due: st.Due, Instant: st.Instant, Signal: st.Signal, Event: st.Event, Correlation: st.Correlation, Child: st.Child, ChildState: st.ChildState,
 		Next: st.next, Open: st.open, Failures: st.failures, UndoAt: st.undoAt, Undoing: st.undoing, Counted: st.counted,
 		SettledOnce: st.settledOnce, Items: st.items, Listed: st.listed, UndoAgain: st.undoAgain, Width: len(st.kids),
 	}
@@ -179,6 +181,7 @@ func Restore(plan *domain.Plan, run domain.RunID, snapshot []byte) (*State, erro
 	}
 	s := New(plan, run)
 	s.Revision, s.Start, s.StartedAt, s.Actor = snap.Revision, snap.Start, snap.StartedAt, snap.Actor
+	s.Clock = snap.Clock
 	s.Correlation, s.Trace, s.End, s.EndedAt, s.Output, s.Cause = snap.Correlation, snap.Trace, snap.End, snap.EndedAt, snap.Output, snap.Cause
 	s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, s.BlockedAt = snap.Turning, snap.PastPivot, snap.Paused, snap.PauseReason, snap.Blocked, snap.BlockedAt
 	s.Cancel, s.Incidents, s.Left, s.finish, s.seen = snap.Cancel, snap.Incidents, snap.Left, snap.Finish, snap.Seen
@@ -253,7 +256,7 @@ func (st *Step) deriveOutput(s *State) {
 
 func (p *stepSnapshot) fill(st *Step) {
 	st.Phase, st.Input, st.Output, st.InDoubt, st.Turning, st.Late = Phase(p.Phase), p.Input, p.Output, p.InDoubt, p.Turning, p.Late
-	st.Cause, st.Incident, st.Due, st.Signal, st.Event, st.Correlation = p.Cause, p.Incident, p.Due, p.Signal, p.Event, p.Correlation
+	st.Cause, st.Incident, st.Due, st.Instant, st.Signal, st.Event, st.Correlation = p.Cause, p.Incident, p.Due, p.Instant, p.Signal, p.Event, p.Correlation
 	st.Child, st.ChildState, st.next, st.open, st.failures = p.Child, p.ChildState, p.Next, p.Open, p.Failures
 	st.undoAt, st.undoing, st.counted, st.settledOnce, st.items, st.listed, st.undoAgain = p.UndoAt, p.Undoing, p.Counted, p.SettledOnce, p.Items, p.Listed, p.UndoAgain
 	for to, from := range map[*Tries]*Tries{&st.Do: p.Do, &st.Undo: p.Undo, &st.Probe: p.Probe} {

@@ -102,8 +102,10 @@ type Step struct {
 	Cause *domain.Failure
 	// Incident is the open incident's id while the step is stuck.
 	Incident string
-	// Due is when a sleep ends or an await runs out.
-	Due time.Time
+	// Due is when a sleep ends or an await runs out. Instant means that somebody named that time, while
+	// without it the time is so long after the step began.
+	Due     time.Time
+	Instant bool
 	// Signal, Event and Correlation are what an await waits for.
 	Signal, Event, Correlation string
 	// Child is the child run and ChildState its end.
@@ -176,6 +178,8 @@ type State struct {
 	// Correlation is the id of the outermost run.
 	Correlation string
 	Trace       string
+	// Clock is that by which the times of what is under way are, see [State.Reckon].
+	Clock domain.Clock
 	// End is the state that the run ended in, or empty.
 	End     domain.RunState
 	EndedAt time.Time

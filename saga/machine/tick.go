@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -9,19 +10,23 @@ import (
 // Tick says that time has passed. It decides on everything that is due: attempts to give
 // up, sleeps and awaits to end, the run's deadline. Attempts that are due to begin are
 // owed (see [State.Todo]) and are begun by [Begin].
-type Tick struct{}
+type Tick struct {
+	// Elsewhere reports whether an attempt is in the hands of another coordinator that is alive, and that gives it
+	// up itself, by its own clock. Nil means that none is.
+	Elsewhere func(node string) bool
+}
 
 // Grace is how long after its deadline an attempt is given up, so that a worker that keeps
 // the deadline reports the timeout itself.
 const Grace = time.Second
 
-func (Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
 	if d := s.Start.Deadline; s.canTurnBack() && !d.IsZero() && !now.Before(d) {
 		return one(&domain.RunTurnedBack{Cause: domain.Failure{Kind: domain.FailureDeadline,
 			Message: "the run's deadline passed at " + d.UTC().Format(time.RFC3339)}})
 	}
 	var events []domain.Event
-	for _, st := range s.waits.timers.due(now) {
+	for _, st := range s.due(now) {
 		switch st.Phase {
 		case Waiting:
 			events = append(events, st.ranOut())
@@ -30,6 +35,9 @@ func (Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
 			t := st.tries(dir)
 			if !t.Running {
 				continue // a child being undone
+			}
+			if in.Elsewhere != nil && in.Elsewhere(t.Node) {
+				continue
 			}
 			switch {
 			case !t.Due.IsZero() && !now.Before(t.Due.Add(Grace)):
@@ -40,6 +48,16 @@ func (Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
 		}
 	}
 	return events, nil
+}
+
+// due returns the steps whose time has come, the earliest first.
+func (s *State) due(now time.Time) []*Step {
+	due := s.waits.timers.due(now)
+	if named := s.waits.instants.due(now); len(named) > 0 {
+		due = append(due, named...)
+		slices.SortFunc(due, (*Step).earlier)
+	}
+	return due
 }
 
 // ranOut is what follows when a sleep or an await is due.
@@ -96,12 +114,17 @@ func (s *State) Wake() domain.Wake {
 		}
 	}
 	due(s.waits.timers.next())
+	w.Instant = s.waits.instants.next()
 	if !s.Paused {
 		due(s.waits.retries.next())
 		due(s.waits.parkedRetries.next())
 	}
 	if s.canTurnBack() {
 		due(s.Start.Deadline)
+		if d := s.Start.Deadline; s.Start.Within == 0 && !d.IsZero() && (w.Instant.IsZero() || d.Before(w.Instant)) {
+			w.Instant = d
+		}
 	}
+	due(w.Instant)
 	return w
 }

@@ -15,6 +15,8 @@ type waits struct {
 	// timers holds what [Tick] decides on, retries what is owed once its time has come. parkedRetries are those of
 	// them that are parked.
 	timers, retries, parkedRetries timers
+	// instants are the timers that are due at a time which somebody named: the ends of SleepUntil.
+	instants timers
 	// flying counts the steps with an attempt in flight, children the child runs that are to
 	// exist, events the open awaits of domain events.
 	flying, children, events int
@@ -131,6 +133,9 @@ func (s *State) indexAwait(st *Step, open bool) {
 func (s *State) reschedule(st *Step) {
 	at := st.waitsUntil()
 	want := &s.waits.timers
+	if st.Phase == Waiting && st.Instant {
+		want = &s.waits.instants
+	}
 	if st.Phase == Backoff || st.Phase == UndoBackoff {
 		want = &s.waits.retries
 		if st.on != &s.watch {

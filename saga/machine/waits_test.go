@@ -16,7 +16,7 @@ import (
 // checkWaits compares the index of waiting steps with what a walk over all of them finds.
 func checkWaits(s *State) error {
 	var flying, children, events int
-	var timers, retries, irreversible, awaits []string
+	var timers, instants, retries, irreversible, awaits []string
 	for _, l := range []*list{&s.todo, &s.watch} {
 		for st := l.head; st != nil; st = st.nxt {
 			at := st.waitsUntil()
@@ -40,6 +40,8 @@ func checkWaits(s *State) error {
 			case at.IsZero():
 			case st.Phase == Backoff || st.Phase == UndoBackoff:
 				retries = append(retries, st.Path+" "+at.String())
+			case st.Instant && st.Phase == Waiting:
+				instants = append(instants, st.Path+" "+at.String())
 			default:
 				timers = append(timers, st.Path+" "+at.String())
 			}
@@ -67,9 +69,9 @@ func checkWaits(s *State) error {
 		}
 		return fmt.Sprintf("%d %d %d %q", flying, children, events, parts)
 	}
-	want := text(timers, retries, irreversible, awaits)
+	want := text(timers, instants, retries, irreversible, awaits)
 	flying, children, events = s.waits.flying, s.waits.children, s.waits.events
-	if is := text(isTimed(s.waits.timers), isTimed(s.waits.retries), is(s.waits.irreversible), isAwaits); is != want {
+	if is := text(isTimed(s.waits.timers), isTimed(s.waits.instants), isTimed(s.waits.retries), is(s.waits.irreversible), isAwaits); is != want {
 		return fmt.Errorf("the index of waiting steps says\n%s\nand a walk finds\n%s", is, want)
 	}
 	return nil

@@ -1,0 +1,101 @@
+package saga
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// nodeClock is what is known of another node's clock. Skew is measured one way, by the times in its signs of life: how
+// long one was under way is taken to be as long as this node's latest own sign was, which went through the same log
+// and is measured without the other's clock. Of a few measurements the middle one counts.
+type nodeClock struct {
+	// samples are how far the other's steady clock was ahead of the own one, the latest last.
+	samples []time.Duration
+	stepped time.Duration
+}
+
+const clockSamples = 5
+
+func (k *nodeClock) heard(ahead, stepped time.Duration) {
+	k.samples = append(slices.Clone(k.samples), ahead)
+	if n := len(k.samples); n > clockSamples {
+		k.samples = k.samples[n-clockSamples:]
+	}
+	k.stepped = stepped
+}
+
+// ahead returns how far the node's steady clock is ahead of the own one, if that is known.
+func (k *nodeClock) ahead() (time.Duration, bool) {
+	if len(k.samples) == 0 {
+		return 0, false
+	}
+	sorted := slices.Sorted(slices.Values(k.samples))
+	return sorted[len(sorted)/2], true
+}
+
+// steady is the time of the sign by the clock of its node that is never set.
+func (n *nodeSeen) steady() time.Time { return n.At.Add(-time.Duration(n.Stepped)) }
+
+// ahead returns how far the steady clock of that life of a node is ahead of this one's, if it was measured.
+func (cl *cluster) ahead(incarnation string) (time.Duration, bool) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	l := cl.lives[incarnation]
+	return l.clock.ahead()
+}
+
+// aheadOfSteady returns how far the wall clock of that life of a node is ahead of this coordinator's steady clock.
+func (cl *cluster) aheadOfSteady(incarnation string) time.Duration {
+	own := cl.c.clock.read().stepped
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	l := cl.lives[incarnation]
+	ahead, known := l.clock.ahead()
+	if !known {
+		return own
+	}
+	return ahead + l.clock.stepped
+}
+
+// elsewhere reports whether an attempt is in the hands of another node that is alive: that one gives it up, by its
+// own clock.
+func (c *Coordinator) elsewhere(node string) bool {
+	return c.cfg.Shared && node != "" && node != c.incarnation && c.cluster.alive(node)
+}
+
+// SkewTold is from what difference between nodes' clocks on it is told as an alert.
+const SkewTold = time.Second
+
+// NodeView is another coordinator on the same log, as this one sees it.
+type NodeView struct {
+	// Node is its name, Incarnation the name of its present life.
+	Node, Incarnation string
+	// Alive means that it showed signs of life within [Config.NodeTimeout].
+	Alive bool
+	// Skew is how far its wall clock is ahead of this node's, negative if behind; Known means that it was
+	// measured. It is exact to about as much as the time that a sign of life takes varies.
+	Skew  time.Duration
+	Known bool
+}
+
+// Nodes lists the other coordinators that were heard of, by name. It is empty where the log is not [Config.Shared].
+func (c *Coordinator) Nodes() []NodeView {
+	stepped := c.clock.read().stepped
+	cl := &c.cluster
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	var all []NodeView
+	for name, l := range cl.lives {
+		if l.left {
+			continue
+		}
+		v := NodeView{Node: nodeOf(name), Incarnation: name, Alive: cl.aliveLocked(name)}
+		if ahead, known := l.clock.ahead(); known {
+			v.Skew, v.Known = ahead+l.clock.stepped-stepped, true
+		}
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b NodeView) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
+	return all
+}

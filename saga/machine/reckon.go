@@ -1,0 +1,52 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Reckon has the run go on by another clock: that of another coordinator, or the same one after it was
+// set. The times of the durations under way move by c.Shift, so that as much of them is left as before.
+// [Evolve] does so for an event that carries a clock. A coordinator does it ahead of a decision, whose first
+// event then carries the clock; a clock that the run goes by already changes nothing.
+func (s *State) Reckon(c domain.Clock) {
+	by := time.Duration(c.Shift)
+	c.Shift = 0
+	if c == (domain.Clock{}) || c == s.Clock {
+		return
+	}
+	s.Clock = c
+	if by == 0 || s.root == nil {
+		return
+	}
+	if s.Start.Within > 0 {
+		s.Start.Deadline = moved(s.Start.Deadline, by)
+	}
+	s.root.walk(func(st *Step) { s.reckonStep(st, by) })
+	for _, h := range s.handlers {
+		s.reckonStep(h, by)
+	}
+}
+
+func (s *State) reckonStep(st *Step, by time.Duration) {
+	if st.on == nil {
+		return // nothing of it is under way
+	}
+	if !st.Instant {
+		st.Due = moved(st.Due, by)
+	}
+	for _, t := range [...]*Tries{&st.Do, &st.Undo, &st.Probe} {
+		for _, at := range [...]*time.Time{&t.First, &t.Last, &t.Due, &t.BeatDue, &t.RetryAt} {
+			*at = moved(*at, by)
+		}
+	}
+	s.reschedule(st)
+}
+
+func moved(t time.Time, by time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(by)
+}
