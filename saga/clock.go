@@ -88,8 +88,15 @@ func (c *Coordinator) Clock() ClockStatus {
 	return ClockStatus{Stepped: c.clock.stepped, Steps: c.clock.steps}
 }
 
-// reckon has the run go by this coordinator's clock as it stands. The next event of the run says so.
-func (a *actor) reckon(stepped time.Duration) {
+// reckon has the run go by this coordinator's clock as it stands, and returns the time by it. The run's next
+// event says so.
+func (a *actor) reckon() time.Time {
+	r := a.c.clock.read()
+	a.adopt(r.stepped)
+	return r.wall()
+}
+
+func (a *actor) adopt(stepped time.Duration) {
 	here := domain.Clock{Node: a.c.incarnation, Stepped: domain.Duration(stepped)}
 	was := a.state.Clock
 	a.stepped = stepped

@@ -104,9 +104,7 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 			return err
 		}
 	}
-	now := a.c.clock.read()
-	a.reckon(now.stepped)
-	*t = turnState{a: a, now: now.wall(), ctx: first.ctx}
+	*t = turnState{a: a, now: a.reckon(), ctx: first.ctx}
 	if first.start != nil {
 		t.now = a.c.startTime(t.now)
 		t.add(first.start)
