@@ -36,7 +36,7 @@ type wakeup struct {
 	// instant is the earliest time by the wall clock that somebody named, if there is one.
 	instant time.Time
 	wake    domain.Wake
-	at   int64 // the revision that says so
+	at      int64 // the revision that says so
 	// tended is the node in whose hands the run was when it was last chosen.
 	tended string
 	index  int // in the heap, -1 if not on it
