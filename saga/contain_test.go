@@ -298,12 +298,12 @@ var quiet = slog.New(slog.DiscardHandler)
 // what it began; goleak sees to that. One that hangs is left when Run is to end.
 func TestASubscribeThatFailsIsTheErrorOfRun(t *testing.T) {
 	t.Parallel()
-	held, hangs := make(chan struct{}), make(chan struct{})
+	held := make(chan struct{})
 	t.Cleanup(func() { close(held) })
-	for name, bad := range map[string]func() error{
-		"fails":  func() error { return errBroker },
-		"panics": func() error { panic("misdeed") },
-		"hangs":  func() error { hangs <- struct{}{}; <-held; return errBroker },
+	for name, bad := range map[string]func(chan<- struct{}) error{
+		"fails":  func(chan<- struct{}) error { return errBroker },
+		"panics": func(chan<- struct{}) error { panic("misdeed") },
+		"hangs":  func(hangs chan<- struct{}) error { hangs <- struct{}{}; <-held; return errBroker },
 	} {
 		for _, topic := range []string{saga.OutcomesTopic(""), saga.ActionTopic("", "a"), saga.ActionTopic("", "b")} {
 			t.Run(name+" "+topic, func(t *testing.T) {
@@ -311,7 +311,8 @@ func TestASubscribeThatFailsIsTheErrorOfRun(t *testing.T) {
 				broker, err := queue.New(queue.Config{})
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, broker.Close()) })
-				sub := brokenBroker{broker.Group(""), topic, bad}
+				hangs := make(chan struct{}, 2)
+				sub := brokenBroker{broker.Group(""), topic, func() error { return bad(hangs) }}
 				r := newRig(t, memlog.New())
 				s := chain("s", r.act("a"), r.act("b"))
 				c, err := saga.New(saga.Config{Log: r.log, Publisher: broker.Publisher(), Subscriber: sub, Logger: quiet})

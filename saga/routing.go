@@ -75,13 +75,19 @@ func (r *routing) close() error {
 // subscriptions is a [message.Subscriber] that hands out what was subscribed to before. Closing it ends the
 // subscriptions, not what they are made with, which is its owner's to close.
 type subscriptions struct {
-	end      context.CancelFunc
-	channels map[string]<-chan *message.Message
+	end    context.CancelFunc
+	topics map[string]subscription
 }
 
-// Subscribe implements [message.Subscriber].
-func (s *subscriptions) Subscribe(_ context.Context, topic string) (<-chan *message.Message, error) {
-	return s.channels[topic], nil
+type subscription struct {
+	end      context.CancelFunc
+	messages <-chan *message.Message
+}
+
+// Subscribe implements [message.Subscriber]. Of a router that closes, either the context ends or Close is called.
+func (s *subscriptions) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	context.AfterFunc(ctx, s.topics[topic].end)
+	return s.topics[topic].messages, nil
 }
 
 // Close implements [message.Subscriber].
@@ -93,17 +99,19 @@ func (s *subscriptions) Close() error {
 // subscribe subscribes to all topics or, if that fails or ctx ends before, to none.
 func subscribe(ctx context.Context, sub message.Subscriber, consumers []consumer) (*subscriptions, error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	s := &subscriptions{end: end, channels: make(map[string]<-chan *message.Message, len(consumers))}
+	s := &subscriptions{end: end, topics: make(map[string]subscription, len(consumers))}
 	done := make(chan error, 1)
 	go func() {
 		for _, c := range consumers {
-			messages, err := subscribeTo(life, sub, c.topic)
+			own, endOne := context.WithCancel(life)
+			messages, err := subscribeTo(own, sub, c.topic)
 			if err != nil {
+				endOne()
 				s.giveUp()
 				done <- err
 				return
 			}
-			s.channels[c.topic] = messages
+			s.topics[c.topic] = subscription{endOne, messages}
 		}
 		done <- nil
 	}()
@@ -153,10 +161,10 @@ func subscribeTo(ctx context.Context, sub message.Subscriber, topic string) (mes
 // giveUp ends the subscriptions that there are and gives back what they have handed out.
 func (s *subscriptions) giveUp() {
 	s.end()
-	for _, messages := range s.channels {
+	for _, topic := range s.topics {
 		for open := true; open; {
 			select {
-			case m, more := <-messages:
+			case m, more := <-topic.messages:
 				if open = more; more {
 					m.Nack()
 				}
