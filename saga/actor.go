@@ -179,6 +179,7 @@ func (a *actor) settled(batch []*request) {
 			*r.view = a.view()
 		}
 	}
+	a.c.unreadable.forget(a.id)
 	w := a.wake()
 	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.stepped, a.progressed)
 	a.keepPlace()

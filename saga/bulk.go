@@ -89,6 +89,9 @@ type BulkReport struct {
 	Matched int `json:"matched"`
 	Done    int `json:"done"`
 	Failed  int `json:"failed"`
+	// Unreadable counts runs that are left out because they can't be read, so that nobody can tell whether the filter
+	// selects them: see [Coordinator.UnreadableRuns].
+	Unreadable int `json:"unreadable,omitempty"`
 	// More means that the limit left out some: call again.
 	More    bool         `json:"more,omitempty"`
 	Results []BulkResult `json:"results"`
@@ -108,11 +111,11 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 		return BulkReport{}, err
 	}
 	limit := orElse(req.Limit, 1_000)
-	found, err := c.selectRuns(ctx, &req)
+	found, unreadable, err := c.selectRuns(ctx, &req)
 	if err != nil {
 		return BulkReport{}, err
 	}
-	report := BulkReport{DryRun: req.DryRun, Matched: len(found), More: len(found) > limit}
+	report := BulkReport{DryRun: req.DryRun, Matched: len(found), Unreadable: unreadable, More: len(found) > limit}
 	found = found[:min(limit, len(found))]
 	if !req.DryRun {
 		eachAtOnce(ctx, found, func(m *bulkMatch) {
@@ -185,8 +188,8 @@ type bulkMatch struct {
 	drop    bool
 }
 
-// selectRuns returns the runs that the filter selects, oldest first.
-func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) ([]bulkMatch, error) {
+// selectRuns returns the runs that the filter selects, oldest first, and how many can't be read and so not be told.
+func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) (found []bulkMatch, unreadable int, err error) {
 	f := &req.Filter
 	states := f.States
 	if len(states) == 0 && req.Act.stuckOnly() {
@@ -199,7 +202,6 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) ([]bulkM
 	for _, id := range f.Runs {
 		named[id] = true
 	}
-	var found []bulkMatch
 	for id, state := range c.wakeups.states() {
 		if len(named) > 0 && !named[id] || len(states) > 0 && !slices.Contains(states, state) {
 			continue
@@ -211,14 +213,16 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) ([]bulkM
 	eachAtOnce(ctx, found, func(m *bulkMatch) {
 		ok, err := c.matches(ctx, f, m)
 		m.drop = !ok
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			mu.Lock()
+		mu.Lock()
+		defer mu.Unlock()
+		if c.isUnreadable(m.Run, err) {
+			unreadable++
+		} else if err != nil && !errors.Is(err, ErrNotFound) {
 			firstErr = err
-			mu.Unlock()
 		}
 	})
 	if err := errors.Join(ctx.Err(), firstErr); err != nil {
-		return nil, fmt.Errorf("select runs: %w", err)
+		return nil, 0, fmt.Errorf("select runs: %w", err)
 	}
 	found = slices.DeleteFunc(found, func(m bulkMatch) bool { return m.drop })
 	sort.Slice(found, func(i, j int) bool {
@@ -227,7 +231,7 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) ([]bulkM
 		}
 		return found[i].Run.String() < found[j].Run.String()
 	})
-	return found, nil
+	return found, unreadable, nil
 }
 
 // matches looks at the run's first event and, only where the filter asks for a stuck action, folds it.
@@ -272,11 +276,11 @@ func (c *Coordinator) firstEvent(ctx context.Context, id domain.RunID) (*domain.
 		}
 		fact, err := domain.DecodeFact(&r)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, time.Time{}, unreadable(id, err)
 		}
 		started, ok := fact.Event.(*domain.RunStarted)
 		if !ok {
-			return nil, time.Time{}, fmt.Errorf("%s begins with %s: it is no run", r.Stream, r.Type)
+			return nil, time.Time{}, unreadable(id, fmt.Errorf("%s begins with %s: it is no run", r.Stream, r.Type))
 		}
 		return started, fact.Meta.At, nil
 	}

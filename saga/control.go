@@ -131,7 +131,7 @@ func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, 
 // wake is called when a run's time has come.
 func (c *Coordinator) wake(id domain.RunID) {
 	err := c.do(c.life, id, &request{intent: machine.Tick{Elsewhere: c.elsewhere}, ctx: requestContext{actor: c.cfg.Node}})
-	if err == nil || c.life.Err() != nil {
+	if err == nil || c.life.Err() != nil || errors.Is(err, ErrUnreadable) {
 		return
 	}
 	c.logger.Warn("run could not be woken", "run", id, "error", err)

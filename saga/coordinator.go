@@ -26,9 +26,11 @@ type Coordinator struct {
 	registry registry
 	stored   sync.Map // the *definitions whose plans the log has
 	runs     runTable
-	wakeups  wakeups
-	slots    map[string]*slot // by action; fixed once running
-	places   places
+	// unreadable are the runs that wait because they can't be read.
+	unreadable unreadables
+	wakeups    wakeups
+	slots      map[string]*slot // by action; fixed once running
+	places     places
 
 	triggers []AnyTrigger
 	cluster  cluster
@@ -293,6 +295,10 @@ func (c *Coordinator) receive(m *message.Message) error {
 // accept records an outcome.
 func (c *Coordinator) accept(ctx context.Context, r *report) error {
 	err := c.submit(context.WithoutCancel(ctx), r.Run, r.intent())
+	if errors.Is(err, ErrUnreadable) { // the attempt is in doubt for whoever can read the run
+		c.logger.Error("an outcome is not recorded: its run can't be read", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "failure", r.Failure, "error", err)
+		return nil
+	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoStep) || isRefusal(err) {
 		c.logger.Warn("outcome refused", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "error", err)
 		return nil

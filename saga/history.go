@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -20,31 +21,35 @@ const Latest = int64(-1)
 
 // FoldAt folds a run from its stream up to the revision (inclusive), or to its end with [Latest]. It
 // needs no coordinator: it works offline on any log. The caller owns the state. Errors:
-// [ErrNotFound] where the run, or that revision of it, does not exist, and [*domain.UnknownEventError].
+// [ErrNotFound] where the run, or that revision of it, does not exist, and [*UnreadableError].
 func FoldAt(ctx context.Context, log StreamReader, id domain.RunID, revision int64) (*machine.State, error) {
 	planOf := func(hash string) (*domain.Plan, error) { return readPlan(ctx, log, hash) }
 	return foldAt(ctx, log, planOf, id, revision)
 }
 
-func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.Plan, error), id domain.RunID, revision int64) (*machine.State, error) {
+func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.Plan, error), id domain.RunID, revision int64) (s *machine.State, err error) {
+	defer func() {
+		if p := recover(); p != nil { // no event should be able to
+			s, err = nil, unreadable(id, fmt.Errorf("folding it %w", panicked(p)))
+		}
+	}()
 	stream := domain.RunStream(id)
-	var s *machine.State
 	for r, err := range log.ReadStream(ctx, stream, 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", stream, err)
 		}
 		f, err := domain.DecodeFact(&r)
 		if err != nil {
-			return nil, err
+			return nil, unreadable(id, err)
 		}
 		if s == nil {
 			started, ok := f.Event.(*domain.RunStarted)
 			if !ok {
-				return nil, fmt.Errorf("%s begins with %s: it is no run", stream, r.Type)
+				return nil, unreadable(id, fmt.Errorf("%s begins with %s: it is no run", stream, r.Type))
 			}
 			plan, err := planOf(started.Plan)
 			if err != nil {
-				return nil, err
+				return nil, ofPlan(id, err)
 			}
 			s = machine.New(plan, id)
 		}
@@ -64,13 +69,8 @@ func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.
 
 // readPlan is [ReadPlan] over the smaller port.
 func readPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, error) {
-	for e, err := range log.ReadStream(ctx, domain.PlanStream(hash), 0) {
-		if err != nil {
-			return nil, fmt.Errorf("read plan %s: %w", hash, err)
-		}
-		return domain.ParsePlan(e.Data)
-	}
-	return nil, fmt.Errorf("plan %s is not in the log: was the log's directory restored without it?", hash)
+	plan, _, err := findPlan(ctx, log, hash)
+	return plan, err
 }
 
 func (c *Coordinator) foldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {
@@ -91,9 +91,14 @@ func (c *Coordinator) StateAt(ctx context.Context, id domain.RunID, revision int
 	return ViewOf(s), nil
 }
 
-// Why says in a sentence what the run waits for, see [machine.Why]. Errors: [ErrNotFound].
+// Why says in a sentence what the run waits for, see [machine.Why]; of one that can't be read it says just that.
+// Errors: [ErrNotFound].
 func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason, error) {
 	s, err := c.foldAt(ctx, id, Latest)
+	if errors.Is(err, ErrUnreadable) {
+		state, _ := c.wakeups.stateOf(id)
+		return machine.Reason{State: orElse(state, domain.RunRunning), Text: err.Error()}, nil
+	}
 	if err != nil {
 		return machine.Reason{}, err
 	}

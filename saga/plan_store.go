@@ -15,13 +15,28 @@ import (
 
 // ReadPlan reads the plan with the hash from a log.
 func ReadPlan(ctx context.Context, log Log, hash string) (*domain.Plan, error) {
+	return readPlan(ctx, log, hash)
+}
+
+// findPlan reads the first plan of the hash's stream that can be read, and the stream's last revision up to there. An
+// event that holds none is passed over: a program that has the plan stores it again behind it.
+func findPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, domain.Expected, error) {
+	last, bad := domain.NoStream, error(nil)
 	for e, err := range log.ReadStream(ctx, domain.PlanStream(hash), 0) {
 		if err != nil {
-			return nil, fmt.Errorf("read plan %s: %w", hash, err)
+			return nil, last, fmt.Errorf("read plan %s: %w", hash, err)
 		}
-		return domain.ParsePlan(e.Data)
+		last = domain.Expected(e.Revision)
+		plan, err := domain.ParsePlan(e.Data)
+		if err == nil {
+			return plan, last, nil
+		}
+		bad = err
 	}
-	return nil, fmt.Errorf("plan %s %w: was the log's directory restored without it?", hash, errNoPlan)
+	if bad != nil {
+		return nil, last, fmt.Errorf("plan %s %w: %w", hash, ErrUnreadable, bad)
+	}
+	return nil, last, fmt.Errorf("plan %s %w: was the log's directory restored without it?", hash, errNoPlan)
 }
 
 var errNoPlan = errors.New("is not in the log")
@@ -41,7 +56,8 @@ type registration struct {
 var planSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
 
 // publishPlans stores the plans of everything registered, save with [Config.PlansWhenRun], and refuses a saga whose
-// name and version the log knows with another plan.
+// name and version the log knows with another plan. A saga whose versions in the log can't be read is
+// refused when a run of it is started; the others go on.
 func (c *Coordinator) publishPlans(ctx context.Context) error {
 	c.registry.mu.RLock()
 	all := make([]*definition, 0, len(c.registry.byHash))
@@ -52,12 +68,17 @@ func (c *Coordinator) publishPlans(ctx context.Context) error {
 	sort.Slice(all, func(i, j int) bool { return all[i].plan.Hash() < all[j].plan.Hash() })
 	var errs []error
 	for _, d := range all {
+		var err error
 		if c.cfg.PlansWhenRun {
-			_, _, err := c.knownVersion(ctx, d.plan)
-			errs = append(errs, err)
+			_, _, err = c.knownVersion(ctx, d.plan)
 		} else {
-			errs = append(errs, c.storePlan(ctx, d))
+			err = c.storePlan(ctx, d)
 		}
+		if errors.Is(err, ErrUnreadable) {
+			c.logger.Error("no run of a saga can be started; all others go on", "saga", d.plan.Saga, "version", d.plan.Version, "error", err)
+			err = nil
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -79,16 +100,17 @@ func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
 		return fmt.Errorf("the plan of %s v%d is %d bytes of JSON: split it into child sagas", p.Saga, p.Version, len(data))
 	}
 	e := domain.NewEvent{ID: uuid.NewSHA1(planSpace, data), Type: PlanDefined, Data: data}
+	last := domain.NoStream
 	for range turnTries {
-		err = c.persevere(ctx, domain.PlanStream(p.Hash()), domain.NoStream, e)
+		err = c.persevere(ctx, domain.PlanStream(p.Hash()), last, e)
 		if errors.Is(err, domain.ErrConflict) { // somebody has stored it, or the log refuses for reasons of its own
-			_, err = ReadPlan(ctx, c.log, p.Hash())
+			_, last, err = findPlan(ctx, c.log, p.Hash())
 		}
 		if err == nil {
 			c.stored.Store(d, nil)
 			return nil
 		}
-		if ctx.Err() != nil || !errors.Is(err, errNoPlan) {
+		if ctx.Err() != nil || !errors.Is(err, errNoPlan) && !errors.Is(err, ErrUnreadable) {
 			break
 		}
 	}
@@ -117,20 +139,23 @@ func (c *Coordinator) registerVersion(ctx context.Context, p *domain.Plan) error
 }
 
 // knownVersion reports whether the log lists the plan under its saga's version, and the last revision of that list. It
-// refuses a version that is listed with another plan.
+// refuses a version that is listed with another plan, and, with [ErrUnreadable], one that may be what an entry lists that
+// can't be read.
 func (c *Coordinator) knownVersion(ctx context.Context, p *domain.Plan) (bool, domain.Expected, error) {
 	expected := domain.NoStream
 	if p.Version == 0 {
 		return true, expected, nil
 	}
+	var bad error
 	for e, err := range c.log.ReadStream(ctx, domain.SagaPrefix+p.Saga, 0) {
 		if err != nil {
 			return false, expected, fmt.Errorf("read the versions of saga %s: %w", p.Saga, err)
 		}
 		expected = domain.Expected(e.Revision)
 		var known registration
-		if err := json.Unmarshal(e.Data, &known); err != nil {
-			return false, expected, fmt.Errorf("read the versions of saga %s: %w", p.Saga, err)
+		if err := readRegistration(&e, &known); err != nil {
+			bad = err
+			continue
 		}
 		switch {
 		case known.Version != p.Version:
@@ -140,7 +165,21 @@ func (c *Coordinator) knownVersion(ctx context.Context, p *domain.Plan) (bool, d
 			return false, expected, c.planChanged(ctx, p, known.Plan)
 		}
 	}
+	if bad != nil {
+		return false, expected, fmt.Errorf("the versions of saga %s %w: %w: give it another name, or restore the stream from a backup", p.Saga, ErrUnreadable, bad)
+	}
 	return false, expected, nil
+}
+
+func readRegistration(e *domain.Recorded, known *registration) error {
+	err := json.Unmarshal(e.Data, known)
+	if err == nil && (e.Type != SagaRegistered || known.Version < 1 || known.Plan == "") {
+		err = fmt.Errorf("it is no registration")
+	}
+	if err != nil {
+		return fmt.Errorf("%s revision %d (%s): %w", e.Stream, e.Revision, e.Type, err)
+	}
+	return nil
 }
 
 func (c *Coordinator) planChanged(ctx context.Context, p *domain.Plan, hash string) error {

@@ -227,7 +227,7 @@ func (c *Coordinator) takeUp(id domain.RunID) {
 // takeUpAs is takeUp with the request to make.
 func (c *Coordinator) takeUpAs(id domain.RunID, req *request) {
 	err := c.do(c.life, id, req)
-	if err == nil || c.life.Err() != nil {
+	if err == nil || c.life.Err() != nil || errors.Is(err, ErrUnreadable) {
 		return
 	}
 	c.logger.Error("run can't be taken up: it waits until it can", "run", id, "in", 10*overdueDelay, "error", err)

@@ -42,42 +42,13 @@ func (a *actor) turn(batch []*request) {
 		for _, r := range batch {
 			r.err = err
 		}
-		a.lookAgain(batch[0].start != nil, err)
+		a.lookAgain(batch, err)
 		return
 	}
 	if first := batch[0]; first.start != nil {
 		a.placed, a.family = first.admitted, familyOf(a.id, first.start)
 	}
 	a.settled(batch)
-}
-
-// lookAgain has the run looked at a little later, because its turn failed: what it owed, and whose turn that was,
-// nobody else may know. Of a start only a part that was written counts; the rest is its caller's to repeat. A run with
-// events that this program does not know waits for another one.
-func (a *actor) lookAgain(isStart bool, err error) {
-	if unknown := (*domain.UnknownEventError)(nil); errors.As(err, &unknown) {
-		a.leavePlace()
-		return
-	}
-	if !isStart {
-		a.c.wakeups.again(a.id, overdueDelay)
-	} else if a.progressed {
-		a.c.wakeups.set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: a.c.clock.now().Add(overdueDelay)}, false)
-	}
-}
-
-// safeTurn is attemptTurn; a panic, which is a defect of atone or of the log, is an error of this run alone.
-func (a *actor) safeTurn(batch []*request) (err error) {
-	t := turnState{a: a}
-	defer func() {
-		if p := recover(); p != nil {
-			t.giveBack()
-			bad := panicked(p)
-			a.c.logger.Error("a turn of a run panicked: this is a defect", "run", a.id, "panic", bad, "stack", bad.stack)
-			err = fmt.Errorf("run %s: its turn %w: this is a defect", a.id, bad)
-		}
-	}()
-	return a.attemptTurn(&t, batch)
 }
 
 // attemptTurn loads the run if need be, decides, appends, and performs what is owed. The error

@@ -247,6 +247,22 @@ func (w *wakeups) isOurs(run domain.RunID) bool {
 	return e != nil && (w.delay == nil || e.wake.Node == "" || e.wake.Node == w.own)
 }
 
+// has reports whether the run is unfinished.
+func (w *wakeups) has(run domain.RunID) bool {
+	_, ok := w.stateOf(run)
+	return ok
+}
+
+// stateOf returns the state of an unfinished run.
+func (w *wakeups) stateOf(run domain.RunID) (domain.RunState, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entries[run]; e != nil {
+		return e.wake.State, true
+	}
+	return "", false
+}
+
 func (w *wakeups) len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

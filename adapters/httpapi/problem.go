@@ -28,6 +28,7 @@ var problems = []struct {
 	kind   string
 }{
 	{saga.ErrKeyConflict, http.StatusConflict, wire.ProblemKeyConflict},
+	{saga.ErrUnreadable, http.StatusConflict, wire.ProblemUnreadable},
 	{saga.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
 	{projections.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
 	{projections.ErrUnknownView, http.StatusNotFound, wire.ProblemUnknownView},

@@ -64,6 +64,7 @@ type runsCollector struct{ c *saga.Coordinator }
 
 var (
 	runsDesc      = desc("atone_runs", "Unfinished runs by state.", "state")
+	unreadDesc    = desc("atone_runs_unreadable", "Unfinished runs that wait because this process can't read them.")
 	activeDesc    = desc("atone_runs_active", "Runs under way in this process, without those that only wait.")
 	appendsDesc   = desc("atone_run_appends_total", "Appends to runs' streams.")
 	eventsDesc    = desc("atone_run_events_total", "Events appended to runs' streams.")
@@ -76,7 +77,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, readyDesc} {
 		ch <- d
 	}
 }
@@ -94,6 +95,7 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck} {
 		gauge(ch, runsDesc, float64(states[s]), string(s))
 	}
+	gauge(ch, unreadDesc, float64(len(r.c.UnreadableRuns())))
 	gauge(ch, activeDesc, float64(r.c.ActiveRuns()))
 	st := r.c.Stats()
 	counter(ch, appendsDesc, float64(st.Appends.Load()))

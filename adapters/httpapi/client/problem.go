@@ -63,6 +63,7 @@ var sentinels = map[string]error{
 	wire.ProblemTurnedBack:    saga.ErrTurnedBack,
 	wire.ProblemNoStep:        saga.ErrNoStep,
 	wire.ProblemNotStuck:      saga.ErrNotStuck,
+	wire.ProblemUnreadable:    saga.ErrUnreadable,
 	wire.ProblemBadInput:      saga.ErrBadInput,
 	wire.ProblemBadBody:       saga.ErrBadInput,
 	wire.ProblemTooLarge:      domain.ErrTooLarge,

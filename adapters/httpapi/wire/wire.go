@@ -28,6 +28,7 @@ const (
 	ProblemTurnedBack    = "turned-back"
 	ProblemNoStep        = "no-such-step"
 	ProblemNotStuck      = "not-stuck"
+	ProblemUnreadable    = "unreadable"
 	ProblemBadInput      = "bad-input"
 	ProblemTooLarge      = "too-large"
 	ProblemBadBody       = "bad-body"
