@@ -244,7 +244,8 @@ func (c *Coordinator) publishTask(t *task) error {
 	if sent.Sent = c.clock.now(); !t.end.IsZero() {
 		sent.Left = domain.Duration(time.Until(t.end))
 	}
-	m, err := newMessage(c.life, messageID(t.Key, t.Attempt, ""), &sent)
+	topic := ActionTopic(c.cfg.Namespace, t.Action)
+	m, err := newMessage(c.life, messageID(topic, t.Key, t.Attempt, ""), &sent)
 	if err != nil {
 		return err
 	}
@@ -254,5 +255,5 @@ func (c *Coordinator) publishTask(t *task) error {
 	if t.Trace != "" {
 		m.Metadata.Set("traceparent", t.Trace)
 	}
-	return c.publish.Publish(ActionTopic(c.cfg.Namespace, t.Action), m)
+	return c.publish.Publish(topic, m)
 }

@@ -113,10 +113,12 @@ func (r *report) intent() machine.Intent {
 var messageSpace = uuid.MustParse("9d1f0d3b-8f0e-5d0f-9c43-6c8f6c2f9f6e")
 
 // messageID names a message: the same attempt sent twice is the same message. It is a UUID
-// (version 5, over the attempt's key, number and kind), because brokers' adapters keep ids in 36
-// characters.
-func messageID(key string, attempt int, suffix string) string {
-	return uuid.NewSHA1(messageSpace, []byte(key+"#"+strconv.Itoa(attempt)+suffix)).String()
+// (version 5, over the topic and the attempt's key, number and kind), because brokers' adapters keep
+// ids in 36 characters. The topic is part of it because a broker may take an id that it knows from
+// another topic for a repeat (JetStream does within one stream), and keyed runs of two logs can
+// have the same run id.
+func messageID(topic, key string, attempt int, suffix string) string {
+	return uuid.NewSHA1(messageSpace, []byte(topic+"#"+key+"#"+strconv.Itoa(attempt)+suffix)).String()
 }
 
 type sidecarKey struct{}

@@ -324,11 +324,12 @@ func (w *Worker) publish(ctx context.Context, r *report) error {
 	if r.Beat { // each is its own message, for brokers that drop repeats
 		suffix = "/beat-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
-	m, err := newMessage(ctx, messageID(domain.IdempotencyKey(r.Run, r.Step, r.Direction), r.Attempt, suffix), r)
+	topic := OutcomesTopic(w.cfg.Namespace)
+	m, err := newMessage(ctx, messageID(topic, domain.IdempotencyKey(r.Run, r.Step, r.Direction), r.Attempt, suffix), r)
 	if err != nil {
 		return err
 	}
-	if err := w.outcomes.Publish(OutcomesTopic(w.cfg.Namespace), m); err != nil {
+	if err := w.outcomes.Publish(topic, m); err != nil {
 		return fmt.Errorf("report %s of %s: %w", r.Step, r.Run, err)
 	}
 	return nil
