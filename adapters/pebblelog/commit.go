@@ -233,9 +233,10 @@ func (l *Log) finish(b *batch) {
 			l.counters.observe(b, time.Since(start))
 			l.durable.Store(uint64(b.last))
 			l.tail.publish(b.records)
-			if !l.cfg.NoSync && l.flushed.CompareAndSwap(true, false) {
-				if err := l.noteDurable(uint64(b.last)); err != nil {
-					l.fail(err)
+			if !l.cfg.NoSync {
+				select {
+				case l.unmarked <- struct{}{}:
+				default:
 				}
 			}
 		}

@@ -41,6 +41,9 @@ type Config struct {
 
 	// FS is the file system; the machine's own when nil. Tests inject faults here.
 	FS vfs.FS
+
+	// markEvery is how long after an event became durable the mark names it; 500 ms when 0. Tests shorten it.
+	markEvery time.Duration
 }
 
 func (c *Config) setDefaults() {

@@ -12,8 +12,11 @@
 // An unfinished end of the write-ahead log, as a power cut leaves it, is dropped: nothing
 // in it was acknowledged. Any other damage is reported as a [*CorruptionError] with its
 // place, by [Open] or by the read that meets it, and never skipped. [Verify] looks at
-// everything, offline. One case looks like a power cut and is taken for one:
-// damage to the last one or two batches that were written before an unclean stop.
+// everything, offline. A high-water mark, the file MARK, follows the log by at most a second and never
+// names what is not on disk: a log that ends before it is refused, with the file, the positions
+// and what to do ([AcceptLoss] is the last resort). So one case is taken for a power cut: damage to
+// what was written in the last second before an unclean stop. With [Config.NoSync] the mark is
+// written when the log is opened and closed only.
 //
 // After a write error (a full disk, a broken one) the log refuses further appends with
 // [ErrFailed] until it is opened again; it goes on serving reads.
@@ -21,9 +24,11 @@
 // # Directory
 //
 // The directory belongs to one process at a time (a lock file; a second one gets
-// [ErrLocked]). It holds the file FORMAT, which says "atone log format 1", the file DURABLE
-// with a position that the log must not end before, and the files of a Pebble database. A log of a newer format is refused with [ErrNewerFormat]. To back
-// it up, stop the process, or take a file system snapshot, and copy the directory whole.
+// [ErrLocked]). It holds the file FORMAT, which says "atone log format 1", the file MARK
+// with a position that the log must not end before (DURABLE, of earlier versions, is read and
+// replaced), and the files of a Pebble database. A log of a newer format is refused with
+// [ErrNewerFormat]. To back it up, stop the process, or take a file system snapshot, and copy the
+// directory whole.
 //
 // # Format 1
 //

@@ -35,16 +35,28 @@ type CorruptionError struct {
 	Offset int64
 	// Err is what is wrong.
 	Err error
+	// Remedy says what to do about it; empty for what helps against all damage.
+	Remedy string
 }
+
+// What to do about damage.
+const (
+	remedyAny  = "copy the directory, have the disk checked, and restore a backup"
+	remedyLoss = "put the file back from a snapshot or restore a backup of the whole directory; only where there is none, give the events up for lost " +
+		"with `atone log accept-loss` (see \"When the log has lost events\" in docs/operations.md)"
+	remedyMark = "check the log with `atone audit verify --all`, and where it is sound, write the file anew with `atone log accept-loss`"
+	// remedySettings is for damage to a file that no event depends on.
+	remedySettings = "the file holds settings of the store, and no events: remove it and start again"
+)
 
 // Error implements error.
 func (e *CorruptionError) Error() string {
 	at := ""
-	if e.Position > 0 {
+	switch {
+	case e.Position > 0 && e.Through > e.Position:
+		at += fmt.Sprintf(" at positions %d to %d", e.Position, e.Through)
+	case e.Position > 0:
 		at += fmt.Sprintf(" at position %d", e.Position)
-	}
-	if e.Through > e.Position {
-		at += fmt.Sprintf(" to %d", e.Through)
 	}
 	if e.Stream != "" {
 		at += fmt.Sprintf(" in stream %s", e.Stream)
@@ -55,7 +67,11 @@ func (e *CorruptionError) Error() string {
 			at += fmt.Sprintf(" at offset %d", e.Offset)
 		}
 	}
-	return fmt.Sprintf("%v%s: %v: copy the directory, have the disk checked, and restore a backup", ErrCorrupt, at, e.Err)
+	remedy := e.Remedy
+	if remedy == "" {
+		remedy = remedyAny
+	}
+	return fmt.Sprintf("%v%s: %v: %s", ErrCorrupt, at, e.Err, remedy)
 }
 
 // Unwrap returns the cause.

@@ -41,8 +41,11 @@ type Log struct {
 	failOnce sync.Once
 	failure  error
 
-	// flushed is set when a memtable was written to a table.
-	flushed atomic.Bool
+	// mark follows durable. Only keepMark uses it, and Close after that has ended, which closes marked. unmarked
+	// holds a word while something is durable that the mark does not name.
+	mark     mark
+	unmarked chan struct{}
+	marked   chan struct{}
 
 	counters counters
 }
@@ -66,6 +69,8 @@ func (l *Log) Close() error {
 		l.open.Lock()
 		defer l.open.Unlock()
 		l.closed = true
+		<-l.marked
+		defer l.mark.file.Close() // what was to be written to it was synced
 		if err := l.err(); err != nil {
 			closeStore(l.db) // no news: the log failed, and what was acknowledged is safe
 			return
@@ -74,7 +79,7 @@ func (l *Log) Close() error {
 		// checkWAL takes as a proof of it.
 		err := l.db.LogData(nil, pebble.Sync)
 		if err == nil {
-			err = l.noteDurable(l.durable.Load())
+			err = l.mark.advance(domain.Position(l.durable.Load()))
 		}
 		l.closeErr = errors.Join(l.err(), err, closeStore(l.db))
 	})
@@ -201,7 +206,6 @@ func (l *Log) events() *pebble.EventListener {
 				l.fail(err)
 			}
 		},
-		FlushEnd: func(pebble.FlushInfo) { l.flushed.Store(true) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			l.cfg.Logger.Error("log store is damaged", "dir", l.dir, "file", info.Path, "err", info.Details)
 		},

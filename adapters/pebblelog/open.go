@@ -44,23 +44,27 @@ func Open(dir string, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
 	cfg.setDefaults()
+	if err := precheck(dir, cfg); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", dir, err)
+	}
 	l, err := openStore(dir, cfg, false)
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", dir, err)
 	}
 	c, err := newCommitter(l)
 	if err == nil {
-		err = l.checkDurable(c.position)
-	}
-	if err == nil {
-		err = errors.Join(l.noteDurable(uint64(c.position)), l.err())
+		err = errors.Join(l.startMark(c.position), l.err())
 	}
 	if err != nil {
+		if l.mark.file != nil {
+			err = errors.Join(err, l.mark.file.Close())
+		}
 		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), closeStore(l.db))
 	}
 	l.durable.Store(uint64(c.position))
 	l.tail.start(c.position)
 	go c.run()
+	go l.keepMark()
 	return l, nil
 }
 
@@ -69,6 +73,7 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	l := &Log{
 		dir: dir, cfg: cfg, queue: newQueue(), tail: newTail(cfg.TailBytes),
 		done: make(chan struct{}), closing: make(chan struct{}), failed: make(chan struct{}),
+		unmarked: make(chan struct{}, 1), marked: make(chan struct{}),
 	}
 	if !readOnly {
 		if err := cfg.FS.MkdirAll(dir, 0o755); err != nil {
@@ -236,11 +241,9 @@ func explainLock(err error, dir string) error {
 func (l *Log) explainOpen(err error) error {
 	switch {
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
-		return fmt.Errorf("%w: the file %s is there, the data is not: restore a backup: %w", ErrNotALog, formatFile, err)
-	case pebble.IsCorruptionError(err):
-		return l.damaged(err, &CorruptionError{File: filepath.Base(l.dir)})
+		return fmt.Errorf("%w: the file %s is there, the data is not (no file marker.manifest.* names it): restore a backup: %w", ErrNotALog, formatFile, err)
 	}
-	return err
+	return l.blame(err)
 }
 
 // newestPosition finds the last position that the store holds.

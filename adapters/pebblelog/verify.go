@@ -48,7 +48,7 @@ func VerifyConfig(ctx context.Context, dir string, cfg Config) (Report, error) {
 		return c.report, errors.Join(err, closeStore(l.db))
 	}
 	if err == nil {
-		if err := l.checkDurable(last); err != nil && !c.problem(err) {
+		if err := l.checkMark(last); err != nil && !c.problem(err) {
 			return c.report, errors.Join(err, closeStore(l.db))
 		}
 	}

@@ -41,13 +41,7 @@ func checkWAL(fs vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	newest, number := "", uint64(0)
-	for _, name := range names {
-		digits, isLog := strings.CutSuffix(name, ".log")
-		if n, err := strconv.ParseUint(digits, 10, 64); isLog && err == nil && n >= number {
-			newest, number = name, n
-		}
-	}
+	newest, number := newestWAL(names)
 	if newest == "" {
 		return nil
 	}
@@ -62,6 +56,17 @@ func checkWAL(fs vfs.FS, dir string) error {
 	}
 	return &CorruptionError{File: filepath.Base(newest), Offset: offset,
 		Err: errors.New("a part of the write-ahead log that had been synced is not valid any more")}
+}
+
+// newestWAL returns the newest write-ahead log of these files, "" when there is none, and its number.
+func newestWAL(names []string) (newest string, number uint64) {
+	for _, name := range names {
+		digits, isLog := strings.CutSuffix(name, ".log")
+		if n, err := strconv.ParseUint(digits, 10, 64); isLog && err == nil && n >= number {
+			newest, number = name, n
+		}
+	}
+	return newest, number
 }
 
 // walDamage reports where the log is damaged, if it provably is.

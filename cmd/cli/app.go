@@ -143,6 +143,7 @@ func commands(env *environment) []*cobra.Command {
 		newExportCommand(env),
 		newTokenCommand(env),
 		newProjectionsCommand(env),
+		newLogCommand(env),
 	}
 	return append(list, newActCommands(env)...)
 }
