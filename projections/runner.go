@@ -80,7 +80,7 @@ func (c *Config) Validate() error {
 	if c.Store == nil {
 		errs = append(errs, errors.New("projections: Store is missing: open one with adapters/sqlite or adapters/postgres"))
 	}
-	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 || c.Share < 0 {
+	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 || !(c.Share >= 0) {
 		errs = append(errs, fmt.Errorf("projections: Batch (%d), Backoff (%v), Poll (%v) and Share (%v) must not be negative", c.Batch, c.Backoff, c.Poll, c.Share))
 	}
 	seen := map[string]bool{}

@@ -207,8 +207,28 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 			}
 			ctx = huma.WithContext(ctx, saga.WithActor(ctx.Context(), id.Name))
 		}
+		if name := givenTwice(ctx); name != "" {
+			_, w := humago.Unwrap(ctx)
+			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, name+" is given more than once: only one of them could count"))
+			return
+		}
 		next(ctx)
 	}
+}
+
+// givenTwice returns a parameter of the request that takes one value and has several.
+func givenTwice(ctx huma.Context) string {
+	r, _ := humago.Unwrap(ctx)
+	query := r.URL.Query()
+	for _, p := range ctx.Operation().Parameters {
+		switch {
+		case p.In == "query" && p.Schema.Type != huma.TypeArray && len(query[p.Name]) > 1:
+			return "the parameter " + p.Name
+		case p.In == "header" && p.Name != "Accept" && len(r.Header.Values(p.Name)) > 1:
+			return "the header " + p.Name
+		}
+	}
+	return ""
 }
 
 // caller returns who makes the request.

@@ -76,6 +76,8 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		"a year before Christ":            {"POST", "/sagas/approval/runs?deadline=" + q("0000-01-01T00:00:00+14:00"), `{"email":"a"}`},
 		"no time at all":                  {"POST", "/sagas/approval/runs?deadline=0001-01-01T00:00:00Z", `{"email":"a"}`},
 		"a deadline an hour ago":          {"POST", "/sagas/approval/runs?deadline=" + q(time.Now().Add(-time.Hour).Format(time.RFC3339)), `{"email":"a"}`},
+		"a deadline twice":                {"POST", "/sagas/approval/runs?deadline=2199-01-01T00:00:00Z&deadline=2198-01-01T00:00:00Z", `{"email":"a"}`},
+		"a sort twice":                    {"GET", "/runs?sort=wake&sort=ended", ""},
 		"a filter from the year 1":        {"GET", "/runs?to=0001-01-01T00:00:00Z", ""},
 		"a filter to the year 9999":       {"GET", "/audit?from=9999-12-31T23:59:59Z", ""},
 		"a filter of incidents":           {"GET", "/incidents?to=1677-01-01T00:00:00Z", ""},
@@ -104,6 +106,13 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Contains(t, []int{400, 422}, res.StatusCode, "%q", header)
 	}
+	req, err := http.NewRequestWithContext(t.Context(), "POST", w.http.URL+"/sagas/approval/runs", strings.NewReader(`{"email":"a"}`))
+	require.NoError(t, err)
+	req.Header = http.Header{"Idempotency-Key": {"a", "b"}, "Content-Type": {"application/json"}}
+	res, err := w.http.Client().Do(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 422, res.StatusCode, "a key twice")
 	require.Equal(t, before, w.end(), "nothing was written")
 }
 

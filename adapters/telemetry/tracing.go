@@ -133,7 +133,7 @@ func samplerOf(getenv func(string) string) (sdktrace.Sampler, error) {
 	name, ratio := getenv("OTEL_TRACES_SAMPLER"), 1.0
 	if arg := getenv("OTEL_TRACES_SAMPLER_ARG"); strings.HasSuffix(name, "traceidratio") && arg != "" {
 		var err error
-		if ratio, err = strconv.ParseFloat(arg, 64); err != nil || ratio < 0 || ratio > 1 {
+		if ratio, err = strconv.ParseFloat(arg, 64); err != nil || !(ratio >= 0 && ratio <= 1) { // NaN is neither
 			return nil, fmt.Errorf("OTEL_TRACES_SAMPLER_ARG is %q: use a number from 0 to 1", arg)
 		}
 	}

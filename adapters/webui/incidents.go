@@ -99,6 +99,13 @@ func (h *handler) findIncidents(r *http.Request, v *view, f projections.Incident
 	return h.cfg.Views.Incidents(r.Context(), f)
 }
 
+// maxChosen bounds the incidents that one form settles, and maxRefusal what is told of each that refused, in characters: what
+// a form holds must not come back once for every incident.
+const (
+	maxChosen  = 1_000
+	maxRefusal = 300
+)
+
 // settle retries, skips, or abandons the chosen incidents. Each stands on its own.
 func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) error {
 	if !who.Operate {
@@ -111,6 +118,8 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 	switch {
 	case len(chosen) == 0:
 		return h.showIncidents(w, r, who, nil, "Choose at least one incident.", http.StatusUnprocessableEntity)
+	case len(chosen) > maxChosen:
+		return h.showIncidents(w, r, who, nil, fmt.Sprintf("Choose at most %d incidents at once.", maxChosen), http.StatusUnprocessableEntity)
 	case reason == "":
 		return h.showIncidents(w, r, who, nil, "Say why, for the audit.", http.StatusUnprocessableEntity)
 	}
@@ -123,7 +132,7 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 			return err
 		}
 		if err != nil {
-			refused = append(refused, refusal{name, err.Error()})
+			refused = append(refused, refusal{clip(name, maxRefusal), clip(err.Error(), maxRefusal)})
 			continue
 		}
 		good++

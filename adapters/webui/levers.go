@@ -157,6 +157,9 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 	if err != nil {
 		return err
 	}
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errBadForm, err)
+	}
 	d.Step, d.Reason, d.Output, d.Signal = r.PostFormValue("step"), strings.TrimSpace(r.PostFormValue("reason")), r.PostFormValue("output"), strings.TrimSpace(r.PostFormValue("signal"))
 	if d.Act == "signal" && !who.Signal || d.Act != "signal" && !who.Operate {
 		return errDenied
@@ -204,9 +207,6 @@ func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPag
 		payload := strings.TrimSpace(d.Output)
 		if payload == "" {
 			payload = "null"
-		}
-		if !json.Valid([]byte(payload)) {
-			return fmt.Errorf("%w: the payload is not valid JSON", errBadForm)
 		}
 		return c.Signal(ctx, id, d.Signal, json.RawMessage(payload))
 	}

@@ -40,8 +40,12 @@ func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 	h.render(w, r, status, "login", v)
 }
 
+// maxLogin bounds the form of somebody who is not known yet, in bytes: it holds a token.
+const maxLogin = 4 << 10
+
 // login opens a session. The token is neither logged nor shown again.
 func (h *handler) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogin)
 	next := h.safeNext(r.PostFormValue("next"))
 	if err := h.cfg.Sessions.Login(w, r, strings.TrimSpace(r.PostFormValue("token"))); err != nil {
 		h.showLogin(w, r, http.StatusForbidden, loginData{Next: next, Error: err.Error()})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/projections"
 )
 
@@ -52,18 +53,15 @@ func (s *search) condition(name, value string, now time.Time) bool {
 	case "key":
 		f.Key = value
 	case "label":
-		k, v, ok := strings.Cut(value, "=")
-		if !ok {
-			bad()
-			break
-		}
 		if f.Labels == nil {
 			f.Labels = map[string]string{}
 		}
-		f.Labels[k] = v
+		if accept.Label(f.Labels, value) != nil {
+			bad()
+		}
 	case "version":
 		n, err := strconv.Atoi(strings.TrimPrefix(value, "v"))
-		if err != nil {
+		if err != nil || n < 1 {
 			bad()
 			break
 		}
@@ -93,19 +91,20 @@ func (s *search) condition(name, value string, now time.Time) bool {
 
 // parseTime reads a day, a time, or how long ago something was (90m, 3h, 2d).
 func parseTime(text string, now time.Time) (time.Time, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil {
-			return now.AddDate(0, 0, -n), nil
+	if ago, err := accept.ParseAge(text); err == nil {
+		if whole := ago % (24 * time.Hour); whole == 0 && strings.HasSuffix(text, "d") {
+			return now.AddDate(0, 0, -int(ago/(24*time.Hour))), nil // by the calendar, over changes of the clock
 		}
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
+		return now.Add(-ago), nil
 	}
 	var t time.Time
 	var err error
 	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", time.RFC3339} {
 		if t, err = time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
+			if t.IsZero() {
+				t = t.Add(1) // it would be taken for no time
+			}
+			return t, accept.Time("it", t)
 		}
 	}
 	return t, err

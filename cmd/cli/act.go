@@ -141,7 +141,11 @@ func newAbandonCommand(env *environment) *cobra.Command {
 
 func newSignalCommand(env *environment) *cobra.Command {
 	var payload, id string
-	a := newActing(env, "signal RUN NAME", "Send a run a signal that it waits for, or will", "signalled", cobra.ExactArgs(2), func(args []string) (act, error) {
+	var a *acting
+	a = newActing(env, "signal RUN NAME", "Send a run a signal that it waits for, or will", "signalled", cobra.ExactArgs(2), func(args []string) (act, error) {
+		if err := notEmpty(a.cmd.Flags(), "id"); err != nil {
+			return act{}, err // each would count
+		}
 		raw, err := env.readPayload(payload)
 		return act{verb: verbSignal, signal: args[0], payload: raw, id: id}, err
 	})

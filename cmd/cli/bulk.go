@@ -67,12 +67,18 @@ and a person is asked; --yes answers beforehand, --dry-run only lists.`,
 		Example: fmt.Sprintf("  %s bulk %s --saga order --older-than 1h --reason 'strike' --dry-run", env.app.Name, what),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := notEmpty(cmd.Flags(), "run", "saga", "version", "state", "key-prefix", "older-than", "action"); err != nil {
+				return err
+			}
 			r, err := flags.request(env, what)
 			if err != nil {
 				return err
 			}
 			if needReason && r.Reason == "" {
 				return usageError{fmt.Errorf("bulk %s needs a --reason: it is recorded for good", what)}
+			}
+			if err := r.Validate(); err != nil {
+				return usageError{err}
 			}
 			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
 				return env.bulk(ctx, b, r, done, &flags)

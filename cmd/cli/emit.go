@@ -26,7 +26,10 @@ next runs on it.`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.Type = args[0]
-			var err error
+			err := notEmpty(cmd.Flags(), "id", "correlation")
+			if err != nil {
+				return err
+			}
 			if e.Payload, err = env.readPayload(payload); err != nil {
 				return err
 			}

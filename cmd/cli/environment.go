@@ -16,6 +16,7 @@ import (
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -158,11 +159,13 @@ func (env *environment) readPayload(given string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read the payload: %w", err)}
 	}
-	if len(raw) > domain.MaxAppendSize {
-		return nil, usageError{fmt.Errorf("the payload is larger than %d bytes: store it elsewhere and pass a reference", domain.MaxAppendSize)}
-	}
-	if !json.Valid(raw) {
-		return nil, usageError{fmt.Errorf("the payload is not valid JSON: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", raw)}
+	switch err := accept.Payload("the payload", raw); {
+	case len(raw) == 0:
+		return nil, usageError{errors.New("the payload is empty: give JSON, or leave it away")}
+	case err != nil && !json.Valid(raw):
+		return nil, usageError{fmt.Errorf("%w: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", err, raw)}
+	case err != nil:
+		return nil, usageError{err}
 	}
 	return raw, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/projections"
 )
 
@@ -28,14 +28,17 @@ func (t *timeFlag) String() string {
 
 // Set implements [pflag.Value].
 func (t *timeFlag) Set(s string) error {
-	if ago, err := parseAge(s); err == nil {
+	if ago, err := accept.ParseAge(s); err == nil {
 		t.Time = time.Now().Add(-ago)
 		return nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			if at.IsZero() {
+				at = at.Add(1) // it would be taken for no time
+			}
 			t.Time = at
-			return nil
+			return accept.Time("it", at)
 		}
 	}
 	return fmt.Errorf("%q is no time: write how long ago (90m, 24h, 7d), a date (2026-01-31), or RFC 3339 (2026-01-31T08:00:00Z)", s)
@@ -43,22 +46,6 @@ func (t *timeFlag) Set(s string) error {
 
 // Type implements [pflag.Value].
 func (*timeFlag) Type() string { return "time" }
-
-// parseAge reads a duration; besides Go's units it knows d for days.
-func parseAge(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 100_000 {
-			return 0, fmt.Errorf("%q is no duration: write 90m, 24h or 7d", s)
-		}
-		return time.Duration(n * 24 * float64(time.Hour)), nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no duration: write 90m, 24h or 7d", s)
-	}
-	return d, nil
-}
 
 // ageFlag is a duration that may be given in days.
 type ageFlag time.Duration
@@ -73,7 +60,7 @@ func (a *ageFlag) String() string {
 
 // Set implements [pflag.Value].
 func (a *ageFlag) Set(s string) error {
-	d, err := parseAge(s)
+	d, err := accept.ParseAge(s)
 	*a = ageFlag(d)
 	return err
 }
@@ -114,18 +101,32 @@ func joined[T ~string](list []T) string {
 
 // parseLabels reads labels given as NAME=VALUE.
 func parseLabels(list []string) (map[string]string, error) {
-	var labels map[string]string
+	if len(list) == 0 {
+		return nil, nil
+	}
+	labels := make(map[string]string, len(list))
 	for _, l := range list {
-		name, value, ok := strings.Cut(l, "=")
-		if !ok || name == "" {
-			return nil, usageError{fmt.Errorf("label %q: write NAME=VALUE", l)}
+		if err := accept.Label(labels, l); err != nil {
+			return nil, usageError{err}
 		}
-		if labels == nil {
-			labels = make(map[string]string)
-		}
-		labels[name] = value
 	}
 	return labels, nil
+}
+
+// notEmpty refuses conditions that are given but say nothing (--saga "$SAGA" with SAGA unset): the command would
+// do to all what was meant for some.
+func notEmpty(f *pflag.FlagSet, conditions ...string) error {
+	for _, name := range conditions {
+		flag := f.Lookup(name)
+		if flag == nil || !flag.Changed {
+			continue
+		}
+		switch value := flag.Value.String(); value {
+		case "", "[]", "0", "0s":
+			return usageError{fmt.Errorf("--%s is given without a value: say which, or leave it away", name)}
+		}
+	}
+	return nil
 }
 
 // runFlags select runs.

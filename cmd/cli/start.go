@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
@@ -29,19 +29,15 @@ func (s *starting) addFlags(cmd *cobra.Command, alwaysWait bool) {
 }
 
 // request turns the flags into a request.
-func (s *starting) request(env *environment) (startRequest, error) {
+func (s *starting) request(env *environment, given *pflag.FlagSet) (startRequest, error) {
 	r := startRequest{Key: s.key}
-	for _, l := range s.labels {
-		name, value, ok := strings.Cut(l, "=")
-		if !ok || name == "" {
-			return r, usageError{fmt.Errorf("label %q: write NAME=VALUE", l)}
-		}
-		if r.Labels == nil {
-			r.Labels = make(map[string]string)
-		}
-		r.Labels[name] = value
+	err := notEmpty(given, "key") // it would start a run each time
+	if err != nil {
+		return r, err
 	}
-	var err error
+	if r.Labels, err = parseLabels(s.labels); err != nil {
+		return r, err
+	}
 	r.Input, err = env.readPayload(s.payload)
 	return r, err
 }
@@ -56,7 +52,7 @@ func newStartCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s start order -d '{\"item\": \"tea\"}' --key 4711 --wait --data DIR", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := s.request(env)
+			r, err := s.request(env, cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -79,7 +75,7 @@ func newInvokeCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s invoke create-user -d @user.json --data DIR", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := s.request(env)
+			r, err := s.request(env, cmd.Flags())
 			if err != nil {
 				return err
 			}

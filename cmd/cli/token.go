@@ -50,6 +50,9 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 			if len(t.Scopes) == 0 {
 				return usageError{errors.New("say what it is good for: --scope read, start, operate or admin")}
 			}
+			if err := notEmpty(cmd.Flags(), "expires-in", "saga"); err != nil {
+				return err // a token that never ends, or is good for everything, is not what was meant
+			}
 			if expires > 0 {
 				t.Expires = time.Now().Add(time.Duration(expires)).UTC().Truncate(time.Second)
 			}

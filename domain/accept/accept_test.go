@@ -61,6 +61,7 @@ func TestNamesThatNobodySeesAreRefused(t *testing.T) {
 		require.NoError(t, accept.Name("the name", good, accept.MaxName), "%q", good)
 		require.NoError(t, accept.Labels(map[string]string{good: good, "b": ""}))
 	}
+	require.Error(t, accept.Labels(map[string]string{"a=b": "c"}))
 	require.NoError(t, accept.Text("the reason", "two\r\n\tlines"))
 	require.Error(t, accept.Text("the reason", "\x1b[31m"))
 	require.Error(t, accept.Text("the reason", "\xff"))

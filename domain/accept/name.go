@@ -71,13 +71,16 @@ func Text(what, s string) error {
 }
 
 // Labels refuses labels that are too many or too large, and names and values that [Name] refuses; a
-// value may be empty.
+// value may be empty, and a name has no = in it.
 func Labels(labels map[string]string) error {
 	var errs []error
 	size := 0
 	for name, value := range labels {
 		size += len(name) + len(value)
 		errs = append(errs, Name("a label's name", name, MaxLabelBytes), OptionalName("the label "+part(name), value, MaxLabelBytes))
+		if strings.Contains(name, "=") {
+			errs = append(errs, fmt.Errorf("the label's name %q has a =, so that no filter could name it", part(name)))
+		}
 	}
 	if len(labels) > MaxLabels || size > MaxLabelBytes {
 		return fmt.Errorf("%d labels of %d bytes; at most %d labels of %d bytes in all fit", len(labels), size, MaxLabels, MaxLabelBytes)

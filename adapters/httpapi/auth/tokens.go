@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // Log is what tokens need of an event log.
@@ -202,6 +203,13 @@ func (s *Spec) Validate(now time.Time) error {
 		return fmt.Errorf("%w: it needs a scope: read, start, operate or admin", ErrBadToken)
 	case !s.Expires.IsZero() && !s.Expires.After(now):
 		return fmt.Errorf("%w: it would have expired already", ErrBadToken)
+	}
+	errs := []error{accept.Time("its end", s.Expires), accept.OptionalName("who makes it", s.By, accept.MaxName)}
+	for _, name := range s.Sagas {
+		errs = append(errs, accept.Name("a saga that it is good for", name, 100))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadToken, err)
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("client: server %q is no URL: give one such as http://127.0.0.1:7070", cfg.Server)
 	}
+	if cfg.Poll < 0 || cfg.Backoff < 0 {
+		return nil, fmt.Errorf("client: Poll (%v) and Backoff (%v) can't be negative", cfg.Poll, cfg.Backoff)
+	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{}
@@ -86,7 +89,7 @@ func (c *Client) call(ctx context.Context, r request) (int, error) {
 	var body []byte
 	if r.body != nil {
 		var err error
-		if body, err = json.Marshal(r.body); err != nil {
+		if body, err = encode(r.body); err != nil {
 			return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
 		}
 	}

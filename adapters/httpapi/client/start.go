@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -32,7 +35,10 @@ type startOptions struct {
 func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
 
 // Labels are attached to the run.
-func Labels(labels map[string]string) StartOption { return func(o *startOptions) { o.labels = labels } }
+func Labels(labels map[string]string) StartOption {
+	own := maps.Clone(labels)
+	return func(o *startOptions) { o.labels = own }
+}
 
 // RunDeadline turns the run back if it has not ended by then.
 func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.deadline = t } }
@@ -40,6 +46,22 @@ func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.dea
 // TraceParent makes the run part of a trace, given as a W3C traceparent.
 func TraceParent(traceparent string) StartOption {
 	return func(o *startOptions) { o.trace = traceparent }
+}
+
+// check refuses what would not arrive as it is, before it is sent.
+func (o *startOptions) check(input json.RawMessage) error {
+	errs := []error{accept.OptionalName("the key", o.key, accept.MaxKey), accept.OptionalName("the traceparent", o.trace, accept.MaxKey),
+		accept.Labels(o.labels), accept.Time("the deadline", o.deadline), accept.Payload("the input", input)}
+	if strings.TrimSpace(o.key) != o.key {
+		errs = append(errs, errors.New("the key begins or ends with a space, which no header carries"))
+	}
+	if o.version < 0 {
+		errs = append(errs, errors.New("the version is negative"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: %w", saga.ErrBadInput, err)
+	}
+	return nil
 }
 
 func (o *startOptions) request(path string, input json.RawMessage, out any) request {
@@ -63,7 +85,7 @@ func (o *startOptions) request(path string, input json.RawMessage, out any) requ
 // [saga.Start].
 func Start[In, Out any](ctx context.Context, c *Client, s *saga.Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
 	name, version := s.SagaName()
-	raw, err := json.Marshal(in)
+	raw, err := encode(in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: start %s: %w", saga.ErrBadInput, name, err)
 	}
@@ -77,7 +99,7 @@ func Start[In, Out any](ctx context.Context, c *Client, s *saga.Saga[In, Out], i
 // Invoke runs a single action as a run of its own and returns its output.
 func Invoke[In, Out any](ctx context.Context, c *Client, a *saga.Action[In, Out], in In, opts ...StartOption) (Out, error) {
 	var zero Out
-	raw, err := json.Marshal(in)
+	raw, err := encode(in)
 	if err != nil {
 		return zero, fmt.Errorf("%w: invoke %s: %w", saga.ErrBadInput, a.Name, err)
 	}
@@ -96,9 +118,21 @@ func (c *Client) StartByName(ctx context.Context, name string, version int, inpu
 		opt(&o)
 	}
 	o.version = version
+	if err := o.check(input); err != nil {
+		return wire.Result{}, err
+	}
 	var res wire.Result
 	_, err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", orNull(input), &res))
 	return res, err
+}
+
+// encode writes an input or a body, and refuses one that encoding/json would change in silence.
+func encode(in any) (json.RawMessage, error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	return raw, accept.Strings("what is sent", raw, in)
 }
 
 // InvokeByName starts a run of the single action with that name.
@@ -106,6 +140,9 @@ func (c *Client) InvokeByName(ctx context.Context, action string, input json.Raw
 	var o startOptions
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if err := o.check(input); err != nil {
+		return wire.Result{}, err
 	}
 	var res wire.Result
 	_, err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", orNull(input), &res))
