@@ -131,6 +131,9 @@ type (
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
 		Cause     Failure   `json:"cause"`
+		// After is the end that the run had come to, where an effect came after it that can't be undone.
+		// The run has not ended any more.
+		After RunState `json:"after,omitempty"`
 	}
 	// RunPaused stops new attempts from being started.
 	RunPaused struct {
@@ -169,7 +172,8 @@ type (
 		Attempt   int             `json:"attempt"`
 		Output    json.RawMessage `json:"output,omitempty"`
 	}
-	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which.
+	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which. Of a probe it is recorded
+	// where the probe is tried again, and where it found an effect whose output can't be recorded.
 	AttemptFailed struct {
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
@@ -189,6 +193,8 @@ type (
 		Output json.RawMessage `json:"output,omitempty"`
 		// RetryAt is when the next attempt of the do begins, where one is due.
 		RetryAt time.Time `json:"retry_at,omitzero"`
+		// Cause is why the probe itself failed, where it did and was not tried again: it counts as unknown.
+		Cause *Failure `json:"cause,omitempty"`
 	}
 	// AttemptHeartbeat records progress of a long attempt.
 	AttemptHeartbeat struct {

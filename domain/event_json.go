@@ -56,6 +56,7 @@ func (e *RunStuck) fields(w *objectWriter) {
 	w.str("step", e.Step)
 	w.str("direction", string(e.Direction))
 	w.failure("cause", &e.Cause)
+	w.optStr("after", string(e.After))
 }
 
 func (e *RunPaused) fields(w *objectWriter)  { w.str("reason", e.Reason) }
@@ -94,6 +95,9 @@ func (e *StepProbed) fields(w *objectWriter) {
 	w.str("verdict", string(e.Verdict))
 	w.raw("output", e.Output)
 	w.time("retry_at", e.RetryAt)
+	if e.Cause != nil {
+		w.failure("cause", e.Cause)
+	}
 }
 
 func (e *AttemptHeartbeat) fields(w *objectWriter) {

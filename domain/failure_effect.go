@@ -4,10 +4,10 @@ package domain
 // from it is recorded in the event, as [Failure.InDoubt] and [AttemptFailed.Probe].
 type FailureEffect string
 
-// What a failure may say. The zero value says nothing, and then the effect may have happened: that is
-// also how a report is read that comes from a worker which does not know of this.
+// What a failure may say. The zero value is read as EffectUnsaid: it comes from a worker which does not know of
+// this.
 const (
-	EffectUnsaid  FailureEffect = ""         // it may have happened
+	EffectUnsaid  FailureEffect = "unknown"  // nothing is said: it may have happened
 	EffectNotDone FailureEffect = "not_done" // nothing was done
 	EffectInDoubt FailureEffect = "in_doubt" // it may have happened, and the action is asked before the retry
 	EffectDone    FailureEffect = "done"     // it happened, but what it returned can't be recorded

@@ -89,6 +89,16 @@ func IdempotencyKey(run RunID, step string, dir Direction) string {
 	return run.String() + "/" + step + "/" + string(dir)
 }
 
+// UndoKey returns the key of the attempts of a step's n-th undo, counted from 1: an undo that is owed
+// anew, because an effect came after the last one, must not look like a repeat of it.
+func UndoKey(run RunID, step string, n int) string {
+	key := IdempotencyKey(run, step, Undo)
+	if n > 1 {
+		key += "/" + strconv.Itoa(n)
+	}
+	return key
+}
+
 // IncidentID returns the id of the n-th incident of a run.
 func IncidentID(run RunID, n int) uuid.UUID {
 	return uuid.NewSHA1(incidentSpace, []byte(run.String()+"\x00"+strconv.Itoa(n)))

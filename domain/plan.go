@@ -70,7 +70,10 @@ type Node struct {
 	Action *ActionSpec `json:"action,omitempty"`
 	Rule   Rule        `json:"rule,omitempty"`
 	// Accepted is why the author accepts that this irreversible step may be left behind.
-	Accepted string  `json:"accepted,omitempty"`
+	Accepted string `json:"accepted,omitempty"`
+	// Doubt is why the author accepts that this irreversible step may end stuck, because it can't be told whether
+	// it took effect.
+	Doubt    string  `json:"doubt,omitempty"`
 	Children []*Node `json:"children,omitempty"`
 	// Cases labels the children of a switch.
 	Cases []string `json:"cases,omitempty"`

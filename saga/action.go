@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -35,14 +36,19 @@ type Action[In, Out any] struct {
 	Name string
 	// Description is for people.
 	Description string
-	// Do does the work. It may be called again after a crash or a timeout, with the same
-	// idempotency key (see [AttemptOf]). Its ctx ends at the attempt's timeout and when the run is
-	// turned back. Required.
+	// Do does the work. It may be called again after a crash, a timeout or an error, with the same
+	// idempotency key (see [AttemptOf]). An error that it returns is in doubt unless it says that nothing
+	// was done, see [Permanent], [NothingDone] and FailsCleanly. Its ctx ends at the attempt's timeout
+	// and when the run is turned back. Required.
 	Do func(ctx context.Context, in In) (Out, error)
 	// Undo takes the effect back. It may be called more than once, and where Did.InDoubt is set
-	// for an effect that never happened; it then has nothing to do and returns nil.
+	// for an effect that never happened; it then has nothing to do and returns nil. It finds what this step did by
+	// Did.Key, which Do has stored with it: a row with the input's id may be somebody else's.
 	Undo func(ctx context.Context, did Did[In, Out]) error
-	// Probe finds out whether an attempt in doubt took effect.
+	// Probe finds out whether an attempt in doubt took effect: by the do's key, which AttemptOf(ctx).Key is here
+	// too. It is asked after an attempt that timed out, was lost, panicked or failed with [InDoubt], and in any
+	// doubt when no retry follows. A probe that fails or times out is tried again under Retry, and then
+	// counts as unknown.
 	Probe func(ctx context.Context, in In) (Probed[Out], error)
 	// Effect is required where there is no Undo, and empty where there is one.
 	Effect Effect
@@ -81,8 +87,13 @@ type Did[In, Out any] struct {
 	Input In
 	// Output is what Do returned; the zero value where InDoubt is set and no late success came in.
 	Output Out
-	// InDoubt means that it is not known whether Do took effect.
+	// InDoubt means that it is not known whether Do took effect, or, with a zero Output, that it did but what it
+	// returned could not be recorded. Take back what was done under Key, if anything was.
 	InDoubt bool
+	// Key is the idempotency key that every attempt of Do had (its [Attempt] says AttemptOf(ctx).Key). What Do
+	// stored under it is this step's own, and nobody else's: an undo in doubt takes back only that. The undo's
+	// own key is that of AttemptOf.
+	Key string
 	// Cause is why the run is being undone.
 	Cause error
 }
@@ -125,8 +136,10 @@ type actionCode struct {
 	undo               func(ctx context.Context, t *task) error
 	probe              func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
 	// permanent reports whether the author named the error as one not to retry.
-	permanent     func(error) bool
-	failsCleanly  bool
+	permanent    func(error) bool
+	failsCleanly bool
+	// unreadable says why values of its types don't come back from JSON; empty where that can't be told without one.
+	unreadable    string
 	undoPermanent func(error) bool
 	onFailure     *actionCode
 }
@@ -171,6 +184,11 @@ func (a *Action[In, Out]) compile() (*actionCode, error) {
 		c.spec.UndoTimeout = domain.Duration(orElse(a.UndoTimeout, defaultTimeout))
 		errs = append(errs, c.spec.UndoRetry.Validate())
 	}
+	for what, t := range map[string]reflect.Type{"its input": reflect.TypeFor[In](), "its output": reflect.TypeFor[Out]()} {
+		if why, _ := readsBack(t); why != "" {
+			c.unreadable = fmt.Sprintf("%s, of type %v, holds %s", what, t, why)
+		}
+	}
 	a.bind(c)
 	if a.OnFailure != nil {
 		h, err := a.OnFailure.compile()
@@ -210,6 +228,7 @@ func (a *Action[In, Out]) validate() []error {
 // bind wraps the typed functions.
 func (a *Action[In, Out]) bind(c *actionCode) {
 	c.check, c.checkOutput = fits[In], fits[Out]
+	record := recorder[Out]()
 	c.do = func(ctx context.Context, raw json.RawMessage) (json.RawMessage, error) {
 		in, err := decode[In](raw)
 		if err != nil {
@@ -219,7 +238,7 @@ func (a *Action[In, Out]) bind(c *actionCode) {
 		if err != nil {
 			return nil, err
 		}
-		return encode(out)
+		return record(out)
 	}
 	if a.Undo != nil {
 		c.undo = func(ctx context.Context, t *task) error {
@@ -227,7 +246,7 @@ func (a *Action[In, Out]) bind(c *actionCode) {
 			if err != nil {
 				return Permanent(fmt.Errorf("recorded input of %s: %w", a.Name, err))
 			}
-			did := Did[In, Out]{Input: in, InDoubt: t.InDoubt}
+			did := Did[In, Out]{Input: in, InDoubt: t.InDoubt, Key: domain.IdempotencyKey(t.Run, t.Step, domain.Do)}
 			if len(t.Output) > 0 {
 				if did.Output, err = decode[Out](t.Output); err != nil {
 					return Permanent(fmt.Errorf("recorded output of %s: %w", a.Name, err))
@@ -249,7 +268,7 @@ func (a *Action[In, Out]) bind(c *actionCode) {
 			if err != nil || p.verdict != domain.Applied {
 				return orElse(p.verdict, domain.Unknown), nil, err
 			}
-			out, err := encode(p.output)
+			out, err := record(p.output)
 			return p.verdict, out, err
 		}
 	}

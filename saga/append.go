@@ -209,6 +209,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
 	}
 	if e.Direction == domain.Undo {
+		t.Key = a.state.UndoKey(st)
 		t.Output, t.InDoubt, t.Cause, t.Details = st.Output, st.InDoubt, a.state.UndoCause(st), st.Undo.Details
 		if len(t.Output) == 0 {
 			t.Output = st.Late

@@ -42,6 +42,7 @@ func (c *orderCheck) walk(n *domain.Node, in reach) reach {
 	}
 	st := c.b.steps[n]
 	c.rule(st, in)
+	c.doubt(st)
 	if len(in.points) > 0 && st.failsBackward() {
 		c.tell(st, fmt.Sprintf("%s → %s: %s", in.points[0].key, st.key, in.points[0].why()), in.points[0])
 	}
@@ -81,6 +82,21 @@ func (c *orderCheck) rule(st *step, in reach) {
 	if in.pivoted || len(in.points) > 0 && st.failsOnlyByBug() {
 		st.node.Rule = domain.RuleForward
 	}
+}
+
+// doubt refuses an irreversible step whose failure turns the run back although nothing tells whether it took effect.
+func (c *orderCheck) doubt(st *step) {
+	n := st.node
+	if n.Kind != domain.KindDo && n.Kind != domain.KindPlan || n.Rule != domain.RuleBackward || n.Accepted != "" || n.Doubt != "" ||
+		n.Action.Effect != domain.EffectIrreversible || n.Action.Probe {
+		return
+	}
+	if code := c.b.byName[n.Action.Name]; code == nil || code.failsCleanly {
+		return
+	}
+	c.b.fail(st.key, "%s is irreversible, its failure turns the run back, and nothing tells whether it took effect all the same: "+
+		"give it a Probe, set FailsCleanly if its work is one local transaction, make the step Forward, "+
+		"or accept with AcceptDoubt(reason) that the run may end stuck here", n.Action.Name)
 }
 
 func (c *orderCheck) parallel(n *domain.Node, in reach) reach {

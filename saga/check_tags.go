@@ -20,7 +20,16 @@ func newTagSet() tagSet { return tagSet{seen: map[reflect.Type]bool{}} }
 // uses notes a type of the saga: its fields tagged `atone:"secret"` or `atone:"search"`, however
 // deep, go into the plan by their JSON names. A type that JSON can't hold is refused here,
 // rather than by the first run.
-func (b *builder) uses(path string, t reflect.Type) { b.usesAs(path, "", t, false) }
+func (b *builder) uses(path string, t reflect.Type) {
+	if b.tags.seen[t] {
+		return
+	}
+	before := len(b.errs)
+	b.usesAs(path, "", t, false)
+	if why, _ := readsBack(t); why != "" && len(b.errs) == before {
+		b.fail(path, "its type %v holds %s: use one that JSON writes and reads", t, why)
+	}
+}
 
 // usesAs does that for a part of a type; what says which. Nothing is refused below a type that
 // writes its own JSON.

@@ -25,7 +25,7 @@ var (
 	loops      = &Action[PlannerIn[int], Steps[int]]{Name: "loops", Effect: NoEffect, Do: func(context.Context, PlannerIn[int]) (Steps[int], error) {
 		return Steps[int]{Done: true}, nil
 	}}
-	posts = &Action[PlannerIn[int], Steps[int]]{Name: "posts", Effect: Irreversible, Do: loops.Do}
+	posts = &Action[PlannerIn[int], Steps[int]]{Name: "posts", Effect: Irreversible, FailsCleanly: true, Do: loops.Do}
 )
 
 func seven(View) int       { return 7 }

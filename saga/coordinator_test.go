@@ -89,7 +89,7 @@ func TestFailedRunIsUndoneInReverse(t *testing.T) {
 	var comp *saga.Compensated
 	require.ErrorAs(t, err, &comp)
 	require.Equal(t, "x", comp.Cause.Step)
-	require.Equal(t, []string{"b:1ab", "a:1a"}, undone)
+	require.Equal(t, []string{"x:", "b:1ab", "a:1a"}, undone, "x did not say that nothing was done")
 	v, err := c.Describe(t.Context(), run.ID)
 	require.NoError(t, err)
 	require.Equal(t, domain.RunIsCompensated, v.State)

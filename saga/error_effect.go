@@ -54,7 +54,7 @@ func Commit(tx interface{ Commit() error }) error { return InDoubt(tx.Commit()) 
 // ([Permanent]). Nil, and an error that says nothing, are domain.EffectUnsaid.
 func EffectOf(err error) (effect domain.FailureEffect, refused bool) {
 	v := said(err)
-	return v.effect, v.retry == retryNever
+	return orElse(v.effect, domain.EffectUnsaid), v.retry == retryNever
 }
 
 // DelayOf returns the delay that an error asks for with [RetryAfter], or 0.

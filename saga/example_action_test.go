@@ -106,7 +106,7 @@ func ExampleOnFailure() {
 	}}
 	s := saga.Define("order", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[account] {
 		reserved := saga.Do(f, printing("reserve", nil), in.In)
-		return saga.Do(f, printing("charge", errors.New("card refused")), reserved.In)
+		return saga.Do(f, printing("charge", saga.Permanent(errors.New("card refused"))), reserved.In)
 	}, saga.OnFailure(tell))
 	c, stop := running(saga.Config{}, s)
 	defer stop()

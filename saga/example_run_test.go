@@ -53,7 +53,7 @@ func printing(name string, fail error) *saga.Action[account, account] {
 }
 
 func ExampleStart() {
-	create, mail, crm := printing("create-user", nil), printing("send-welcome", nil), printing("update-crm", errors.New("no such tenant"))
+	create, mail, crm := printing("create-user", nil), printing("send-welcome", nil), printing("update-crm", saga.Permanent(errors.New("no such tenant")))
 	signup := saga.Define("signup", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[account] {
 		user := saga.Do(f, create, in.In)
 		saga.Do(f, mail, user.In)

@@ -42,6 +42,9 @@ var (
 		Name:   "send-parcel",
 		Effect: saga.Irreversible,
 		Do:     func(ctx context.Context, labels []string) (saga.None, error) { return saga.None{}, nil },
+		Probe: func(ctx context.Context, labels []string) (saga.Probed[saga.None], error) { // when an answer was lost
+			return saga.Applied(saga.None{}), nil
+		},
 	}
 	sendMail = &saga.Action[string, saga.None]{
 		Name:   "send-mail",
@@ -230,7 +233,7 @@ func ExampleSleep() {
 		saga.Sleep(f, 24*time.Hour)
 		saga.Sleep(f, func(v saga.View) time.Duration { return time.Duration(len(to.In(v))) * time.Second })
 		saga.SleepUntil(f, func(saga.View) time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) })
-		return saga.Do(f, sendMail, to.In)
+		return saga.Do(f, sendMail, to.In, saga.OnFail(saga.Forward))
 	})
 	plan, err := s.Plan()
 	for _, n := range plan.Root.Children {
@@ -302,6 +305,17 @@ func ExampleAcceptIrreversible() {
 	plan, err := s.Plan()
 	fmt.Println(plan.Root.Children[0].Accepted, err)
 	// Output: a greeting does no harm <nil>
+}
+
+// When the provider's answer is lost, nobody can ask it whether the letter went out. The run is then stuck until a person
+// has found out, and the author says that this is as good as it gets.
+func ExampleAcceptDoubt() {
+	s := saga.Define("dunning", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[saga.None] {
+		return saga.Do(f, sendMail, func(v saga.View) string { return form.In(v).Email }, saga.AcceptDoubt("the provider has no list of what it sent"))
+	})
+	plan, err := s.Plan()
+	fmt.Println(plan.Root.Children[0].Doubt, err)
+	// Output: the provider has no list of what it sent <nil>
 }
 
 func ExampleOnFail() {

@@ -69,7 +69,7 @@ func TestCancelWaitsForAnIrreversibleStep(t *testing.T) {
 		t.Run(fmt.Sprint(succeeds), func(t *testing.T) {
 			onEveryLog(t, func(r *rig) {
 				running, goOn := make(chan struct{}), make(chan struct{})
-				post := &saga.Action[string, string]{Name: "post", Effect: saga.Irreversible, Retry: saga.Retry{MaxAttempts: 1},
+				post := &saga.Action[string, string]{Name: "post", Effect: saga.Irreversible, FailsCleanly: true, Retry: saga.Retry{MaxAttempts: 1},
 					Do: func(ctx context.Context, in string) (string, error) {
 						r.note(ctx, "post")
 						close(running)

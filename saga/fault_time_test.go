@@ -126,8 +126,9 @@ func TestTimedOutAttemptIsInDoubt(t *testing.T) {
 		"applied":     {func() (saga.Probed[string], error) { return saga.Applied("found"), nil }, []string{"a", "probe"}, "found"},
 		"not applied": {func() (saga.Probed[string], error) { return saga.NotApplied[string](), nil }, []string{"a", "probe", "a"}, "a"},
 		"unknown":     {func() (saga.Probed[string], error) { return saga.Unknown[string](), nil }, []string{"a", "probe", "a"}, "a"},
-		"fails":       {func() (saga.Probed[string], error) { return saga.Probed[string]{}, errModel }, []string{"a", "probe", "a"}, "a"},
-		"panics":      {func() (saga.Probed[string], error) { panic("probe") }, []string{"a", "probe", "a"}, "a"},
+		"fails":       {func() (saga.Probed[string], error) { return saga.Probed[string]{}, errModel }, []string{"a", "probe", "probe", "probe", "a"}, "a"},
+		"panics":      {func() (saga.Probed[string], error) { panic("probe") }, []string{"a", "probe", "probe", "probe", "a"}, "a"},
+		"gives up":    {func() (saga.Probed[string], error) { return saga.Probed[string]{}, saga.Permanent(errModel) }, []string{"a", "probe", "a"}, "a"},
 		"no probe":    {nil, []string{"a", "a"}, "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,10 +176,11 @@ func TestLateSuccessIsUndone(t *testing.T) {
 			time.Sleep(time.Hour) // deaf
 			return "late", nil
 		}
-		outputs := make(chan string, 2)
+		outputs, keys := make(chan string, 2), make(chan string, 2)
 		a.Undo = func(ctx context.Context, did saga.Did[string, string]) error {
 			r.note(ctx, "undo a")
 			outputs <- did.Output
+			keys <- saga.AttemptOf(ctx).Key
 			require.True(r.t, did.InDoubt)
 			return nil
 		}
@@ -191,6 +193,7 @@ func TestLateSuccessIsUndone(t *testing.T) {
 		require.Equal(r.t, []string{"a", "undo a", "undo a"}, r.called(), "the effect may have come after the undo")
 		require.Equal(r.t, "", <-outputs)
 		require.Equal(r.t, "late", <-outputs)
+		require.NotEqual(r.t, <-keys, <-keys, "whoever saw the first undo's key would take the second for a repeat")
 	})
 }
 

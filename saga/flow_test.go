@@ -234,7 +234,7 @@ var (
 		Undo: func(context.Context, Did[flowUser, flowUser]) error { return nil }}
 	charge  = &Action[int, int]{Name: "charge", Do: pass[int], Undo: func(context.Context, Did[int, int]) error { return nil }}
 	check   = &Action[int, int]{Name: "check", Do: failNegative, Effect: NoEffect}
-	post    = &Action[string, string]{Name: "post", Do: pass[string], Effect: Irreversible}
+	post    = &Action[string, string]{Name: "post", Do: pass[string], Effect: Irreversible, FailsCleanly: true}
 	echo    = &Action[string, string]{Name: "echo", Do: pass[string], Effect: NoEffect}
 	onFails = &Action[Failed, None]{Name: "tell-ops", Effect: NoEffect, Do: func(context.Context, Failed) (None, error) { return None{}, nil }}
 )

@@ -90,6 +90,9 @@ func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Step
 		}
 		used, bad := f.b.specOf(a)
 		f.b.failAll(st.key, bad)
+		if c := f.b.byName[used.Name]; c != nil && c.unreadable != "" {
+			f.b.fail(st.key, "action %s: %s: use a type that JSON writes and reads", used.Name, c.unreadable)
+		}
 		if used.Effect == domain.EffectIrreversible {
 			st.mayPlan = orElse(st.mayPlan, used.Name)
 		}

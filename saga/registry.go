@@ -82,6 +82,9 @@ func (r *registry) addAction(a AnyAction) error {
 	if err != nil {
 		return err
 	}
+	if code.unreadable != "" {
+		return fmt.Errorf("action %q: %s: use a type that JSON writes and reads", code.spec.Name, code.unreadable)
+	}
 	return r.addCode(code)
 }
 

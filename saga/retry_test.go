@@ -120,11 +120,12 @@ func TestUndoIsToldEverything(t *testing.T) {
 		r.fails("b", saga.InDoubt(saga.Permanent(errModel)))
 		s := chain("told", act("a"), act("b"))
 		c := r.begin(saga.Config{}, s)
-		_, err := finished(r.t, start(r.t, c, s, "in "))
+		run := start(r.t, c, s, "in ")
+		_, err := finished(r.t, run)
 		require.ErrorAs(r.t, err, new(*saga.Compensated))
 		b, a := <-told, <-told
-		require.Equal(r.t, saga.Did[string, string]{Input: "in ", Output: "in a", Cause: a.Cause}, a)
-		require.Equal(r.t, saga.Did[string, string]{Input: "in a", InDoubt: true, Cause: b.Cause}, b)
+		require.Equal(r.t, saga.Did[string, string]{Input: "in ", Output: "in a", Key: run.ID.String() + "/a/do", Cause: a.Cause}, a)
+		require.Equal(r.t, saga.Did[string, string]{Input: "in a", InDoubt: true, Key: run.ID.String() + "/b/do", Cause: b.Cause}, b)
 		var cause *domain.Failure
 		require.ErrorAs(r.t, a.Cause, &cause)
 		require.Equal(r.t, "b", cause.Step)

@@ -34,6 +34,9 @@ func Do[In, Out any](f *Flow, a *Action[In, Out], input func(View) In, opts ...S
 	if node.Accepted != "" && node.Action.Effect != domain.EffectIrreversible {
 		f.b.fail(st.key, "AcceptIrreversible: the action's effect is %q, there is nothing to accept", node.Action.Effect)
 	}
+	if node.Doubt != "" && node.Action.Effect != domain.EffectIrreversible {
+		f.b.fail(st.key, "AcceptDoubt: the action's effect is %q, there is nothing to accept", node.Action.Effect)
+	}
 	f.b.uses(st.key, reflect.TypeFor[In]())
 	f.b.uses(st.key, reflect.TypeFor[Out]())
 	f.b.expr(st, valueOf(input), input == nil, "its input function", tryOf(input))

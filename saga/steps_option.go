@@ -85,6 +85,21 @@ func AcceptIrreversible(reason string) StepOption {
 	}}
 }
 
+// AcceptDoubt accepts, and records why, that the run may end stuck at this irreversible step: when it fails, and nothing
+// tells whether it took effect, it can neither go on nor be undone until a person has found out. Without it
+// such a step is refused where its failure turns the run back; a Probe, an action that fails cleanly, or the
+// rule Forward with a provider that honours the idempotency key, are better. It accepts nothing of
+// [AcceptIrreversible].
+func AcceptDoubt(reason string) StepOption {
+	return StepOption{"AcceptDoubt", func(c *stepConf) error {
+		if strings.TrimSpace(reason) == "" {
+			return errors.New("AcceptDoubt needs a reason: it is recorded, and shown to whoever has to find out")
+		}
+		c.node.Doubt = reason
+		return nil
+	}}
+}
+
 // WithRetry replaces the action's Retry for this step; a field left zero takes the library's
 // default, and NonRetryable errors stay the action's own.
 func WithRetry(r Retry) StepOption {
@@ -179,7 +194,7 @@ func Uses(actions ...AnyAction) StepOption {
 
 // options that each kind of step takes.
 var optionsFor = map[domain.Kind][]string{
-	domain.KindDo:       {"Name", "OnFail", "AcceptIrreversible", "WithRetry", "WithTimeout"},
+	domain.KindDo:       {"Name", "OnFail", "AcceptIrreversible", "AcceptDoubt", "WithRetry", "WithTimeout"},
 	domain.KindParallel: {"Name", "Concurrency"},
 	domain.KindEach:     {"Name", "Concurrency", "Tolerate"},
 	domain.KindSwitch:   {"Name"},
@@ -187,7 +202,7 @@ var optionsFor = map[domain.Kind][]string{
 	domain.KindAwait:    {"Name", "OnFail", "Within", "DefaultTo"},
 	domain.KindChild:    {"Name", "OnFail"},
 	domain.KindPivot:    {"Name"},
-	domain.KindPlan:     {"Name", "OnFail", "AcceptIrreversible", "WithRetry", "WithTimeout", "MaxRounds", "Uses"},
+	domain.KindPlan:     {"Name", "OnFail", "AcceptIrreversible", "AcceptDoubt", "WithRetry", "WithTimeout", "MaxRounds", "Uses"},
 	domain.KindCompute:  {"Name", "OnFail"},
 }
 

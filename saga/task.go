@@ -92,6 +92,13 @@ type report struct {
 	Details json.RawMessage `json:"details,omitempty"`
 }
 
+// said sets what the report's failure says of the effect. Whether the attempt is in doubt is decided by the coordinator; the
+// failure says it too, for observers, and for coordinators that are older.
+func (r *report) said(e domain.FailureEffect, code *actionCode) {
+	r.Effect = e
+	r.Failure.InDoubt = r.Direction == domain.Do && code.spec.Effect != domain.EffectNone && e != domain.EffectNotDone
+}
+
 type emitted struct {
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
@@ -102,7 +109,14 @@ func (r *report) intent() machine.Intent {
 	if r.Beat {
 		return machine.Beat{Step: r.Step, Direction: r.Direction, Attempt: r.Attempt, Details: r.Details}
 	}
-	o := machine.Outcome{Step: r.Step, Direction: r.Direction, Attempt: r.Attempt, Output: r.Output, Failure: r.Failure, Verdict: r.Verdict}
+	o := machine.Outcome{Step: r.Step, Direction: r.Direction, Attempt: r.Attempt, Output: r.Output, Failure: r.Failure, Effect: r.Effect, Verdict: r.Verdict}
+	switch {
+	case r.Failure == nil || r.Effect != "":
+	case r.Direction == domain.Probe && r.Verdict == domain.Applied: // from an older worker, whose answer was too large
+		o.Effect = domain.EffectDone
+	case r.Failure.InDoubt: // it said so
+		o.Effect = domain.EffectInDoubt
+	}
 	for _, e := range r.Emitted {
 		o.Emitted = append(o.Emitted, &domain.DomainEvent{Type: e.Type, Payload: e.Payload})
 	}

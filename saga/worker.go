@@ -218,7 +218,8 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *
 		if bad != nil {
 			r.Output, r.Emitted = nil, nil
 			// This says nothing of the effect, which is in doubt.
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten("the handler " + bad.how), Type: bad.kind, Stack: bad.stack, InDoubt: t.Direction == domain.Do}
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten("the handler " + bad.how), Type: bad.kind, Stack: bad.stack}
+			r.said(domain.EffectInDoubt, code)
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
 			}
@@ -249,24 +250,23 @@ func (w *Worker) call(ctx context.Context, code *actionCode, a *attemptState, r 
 	default:
 		r.Output, err = code.do(ctx, t.Input)
 	}
-	if err == nil && len(r.Output) > maxPayload {
-		err = Permanent(fmt.Errorf("the output is %d bytes; at most %d fit a run's stream: store it elsewhere and return a reference", len(r.Output), maxPayload))
-	}
-	if err != nil {
-		r.Output = nil
-		r.Failure = failureOf(err, t.Step, permanent(err))
-		r.Effect = effectOf(err, code.failsCleanly)
-		r.Failure.InDoubt = r.Effect == domain.EffectInDoubt
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n := len(r.Output) + a.size; n > maxTogether {
-		r.Output = nil
-		r.Failure = failureOf(fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether), t.Step, true)
-		return
+	if n := len(r.Output) + a.size; err == nil && n > maxTogether {
+		err = &notRecordable{fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether)}
 	}
-	r.Emitted, a.over = a.emitted, true
+	switch bad, done := err.(*notRecordable); {
+	case done:
+		r.Output = nil
+		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: shorten(bad.Error()), Type: errorType(bad.err)}
+		r.said(domain.EffectDone, code)
+	case err != nil:
+		r.Output = nil
+		r.Failure = failureOf(err, t.Step, permanent(err))
+		r.said(effectOf(err, code.failsCleanly), code)
+	default:
+		r.Emitted, a.over = a.emitted, true
+	}
 }
 
 // end refuses what the handler, or a goroutine that it left behind, emits from now on.

@@ -48,6 +48,9 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 	s.Blocked, s.BlockedAt = "", time.Time{}
 	t := st.tries(e.Direction)
+	if e.Direction == domain.Undo && st.undoAgain {
+		st.newUndo()
+	}
 	if t.N == t.Base {
 		t.First = at
 	}
@@ -61,7 +64,6 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 	switch e.Direction {
 	case domain.Undo:
-		st.undoAgain = false
 		s.set(st, Undoing)
 	case domain.Probe:
 		s.set(st, Probing)
@@ -100,7 +102,7 @@ func (st *Step) mayStart(dir domain.Direction) bool {
 	switch st.Phase {
 	case Ready, Backoff:
 		return dir == st.direction() && st.Node.Kind == domain.KindDo
-	case ProbeDue:
+	case ProbeDue, ProbeBackoff:
 		return dir == domain.Probe
 	case UndoDue, UndoBackoff:
 		return dir == domain.Undo
@@ -114,7 +116,7 @@ func (st *Step) maySucceed(dir domain.Direction) bool {
 		return false
 	}
 	switch st.Phase {
-	case Running, Backoff, ProbeDue, Probing, Failed, Stuck:
+	case Running, Backoff, ProbeDue, Probing, ProbeBackoff, Failed, Stuck:
 		return dir == st.direction()
 	case Ready: // granted more attempts after it was stuck
 		return dir == st.direction() && st.Do.N > 0
@@ -140,8 +142,9 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 		s.settle(st, Undone)
 		return
 	}
-	st.Output, st.InDoubt, st.Cause = e.Output, false, nil
-	st.Probe.Running = false // a success that comes late answers what a probe in flight was to find out
+	st.Output, st.Cause = e.Output, nil
+	st.Probe.Running, st.Probe.RetryAt = false, time.Time{} // a success that comes late answers what a probe was to find out
+	st.certain()
 	s.succeed(st)
 }
 
@@ -152,66 +155,134 @@ func (s *State) succeed(st *Step) {
 		s.afterTurn(st)
 		return
 	}
-	if st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == "" && !st.Handler {
+	if st.cantUndo() && !st.Handler {
 		s.PastPivot, s.Cancel = true, nil
 	}
 	s.complete(st)
 }
 
+// doubts reports whether an attempt of that direction can leave an effect in doubt.
+func (st *Step) doubts(dir domain.Direction) bool {
+	return dir == domain.Do && !st.Handler && st.Node.Action != nil && st.Node.Action.Effect != domain.EffectNone
+}
+
+// certain ends the doubt: it is known whether the step's effect happened.
+func (st *Step) certain() { st.InDoubt, st.Unasked = false, false }
+
+// failing reports whether an attempt of that direction is in flight.
+func (st *Step) failing(dir domain.Direction) bool {
+	switch st.Phase {
+	case Running:
+		return dir == st.direction()
+	case Probing:
+		return dir == domain.Probe
+	case Undoing:
+		return dir == domain.Undo
+	}
+	return false
+}
+
 func (s *State) attemptFailed(e *domain.AttemptFailed) {
 	st := s.steps[e.Step]
-	if st == nil || !(st.Phase == Running && e.Direction == st.direction() || st.Phase == Undoing && e.Direction == domain.Undo) || st.Node.Action == nil {
+	if st == nil || st.Node.Action == nil || !st.failing(e.Direction) {
 		return
 	}
+	cause := e.Cause
+	cause.InDoubt = cause.InDoubt && (st.doubts(e.Direction) || e.Direction == domain.Probe && st.doubts(domain.Do))
 	t := st.tries(e.Direction)
-	t.Running, t.Cause, t.RetryAt = false, &e.Cause, e.RetryAt
+	t.Running, t.Cause, t.RetryAt = false, &cause, e.RetryAt
+	switch e.Direction {
+	case domain.Undo:
+		s.undoFailed(st, e, cause)
+	case domain.Probe:
+		s.probeFailed(st, e, cause)
+	default:
+		s.doFailed(st, e, cause)
+	}
+}
+
+// gaveUp notes an attempt that may yet report.
+func (t *Tries) gaveUp(e *domain.AttemptFailed) {
 	if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
 		t.GaveUp = append(t.GaveUp, e.Attempt)
 	}
-	if e.Direction == domain.Undo {
-		if e.RetryAt.IsZero() {
-			st.Cause = &e.Cause
-			s.set(st, UndoFailed)
-		} else {
-			s.set(st, UndoBackoff)
-		}
+}
+
+func (s *State) undoFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure) {
+	st.Undo.gaveUp(e)
+	if e.RetryAt.IsZero() {
+		st.Cause = &cause
+		s.set(st, UndoFailed)
 		return
 	}
-	st.InDoubt = st.InDoubt || e.Cause.InDoubt
+	s.set(st, UndoBackoff)
+}
+
+// probeFailed has the probe tried again, or else fails the step: the probe found an effect that can't be
+// recorded. (A probe that is not tried again otherwise has answered "unknown", see stepProbed.)
+func (s *State) probeFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure) {
+	if !e.RetryAt.IsZero() {
+		s.set(st, ProbeBackoff)
+		return
+	}
+	st.InDoubt, st.Unasked = cause.InDoubt, false
+	if st.Turning {
+		s.notDone(st)
+		return
+	}
+	s.fail(st, cause)
+}
+
+func (s *State) doFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure) {
+	st.Do.gaveUp(e)
+	st.InDoubt = st.InDoubt || cause.InDoubt
 	switch {
 	case e.Probe:
-		s.set(st, ProbeDue)
+		s.askProbe(st)
 	case st.Turning:
-		st.Phase = Backoff // not done
-		s.afterTurn(st)
+		s.notDone(st)
 	case !e.RetryAt.IsZero():
+		st.Unasked = st.Unasked || cause.InDoubt && st.Node.Action.Probe
 		s.set(st, Backoff)
 	case st.Handler:
-		st.Cause = &e.Cause
+		st.Cause = &cause
 		s.set(st, Ignored)
 	default:
-		s.fail(st, e.Cause)
+		s.fail(st, cause)
 	}
+}
+
+// askProbe makes a probe owed, with a set of attempts of its own.
+func (s *State) askProbe(st *Step) {
+	st.Probe.Base, st.Probe.RetryAt = st.Probe.N, time.Time{}
+	s.set(st, ProbeDue)
+}
+
+// notDone goes on with a do that ended, not known to be done, while it was being turned back.
+func (s *State) notDone(st *Step) {
+	st.Phase = Backoff // not done; afterTurn moves it on to its list itself
+	s.afterTurn(st)
 }
 
 func (s *State) stepProbed(e *domain.StepProbed) {
 	st := s.steps[e.Step]
-	if st == nil || st.Phase != Probing && st.Phase != ProbeDue {
+	if st == nil || st.Phase != Probing && st.Phase != ProbeDue && st.Phase != ProbeBackoff {
 		return
 	}
-	st.Probe.Running = false
+	st.Probe.Running, st.Probe.Cause, st.Probe.RetryAt = false, e.Cause, time.Time{}
+	st.Unasked = false
 	switch e.Verdict {
 	case domain.Applied:
-		st.Output, st.InDoubt, st.Cause = e.Output, false, nil
+		st.Output, st.Cause = e.Output, nil
+		st.certain()
 		s.succeed(st)
 		return
 	case domain.NotApplied:
-		st.InDoubt = false
+		st.certain()
 	}
 	switch {
 	case st.Turning:
-		st.Phase = Backoff
-		s.afterTurn(st)
+		s.notDone(st)
 	case !e.RetryAt.IsZero():
 		st.Do.RetryAt = e.RetryAt
 		s.set(st, Backoff)
@@ -231,17 +302,21 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 		return
 	}
 	st.tries(e.Direction).reported(e.Attempt)
-	if e.Direction == domain.Undo {
+	if e.Direction == domain.Undo || e.Direction == domain.Probe {
 		return // recorded; the attempt in flight decides
 	}
-	if e.Cause != nil && !e.Cause.InDoubt {
+	if e.Cause != nil && !e.Cause.InDoubt || !st.doubts(e.Direction) {
 		return
 	}
-	st.InDoubt = true
 	if e.Cause == nil {
 		st.Late = e.Output
 	}
-	if st.Node.Action == nil || st.Node.Action.Effect != domain.EffectUndo {
+	st.InDoubt = st.InDoubt || e.Cause == nil || st.Phase != Done // what another attempt did is known
+	s.index(st)
+	if st.Node.Action.Effect != domain.EffectUndo {
+		if e.Cause == nil && st.Phase == Untouched && st.Node.Accepted != "" {
+			s.settle(st, Left) // as its author accepts
+		}
 		return
 	}
 	switch st.Phase {
@@ -254,9 +329,18 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 
 // undoOnceMore makes an undo owed again, because the effect may have come after the last one.
 func (s *State) undoOnceMore(st *Step) {
-	st.undoAgain = false
-	st.Undo.Base = st.Undo.N
+	st.newUndo()
 	s.set(st, UndoDue)
+}
+
+// newUndo makes the attempts from here on those of another undo, with retries and a key of its own: whoever
+// saw the last one's key would take them for repeats, and the last one's late success says nothing of them.
+func (st *Step) newUndo() {
+	st.undoAgain = false
+	if st.Undo.N > 0 {
+		st.Undos++
+	}
+	st.Undo.Base = st.Undo.N
 }
 
 // UndoCause returns why the step is undone: the failure of the item that it belongs to, where an each does without
@@ -269,3 +353,6 @@ func (s *State) UndoCause(st *Step) *domain.Failure {
 	}
 	return s.Cause
 }
+
+// UndoKey returns the idempotency key of the undo that the step owes, or owed last.
+func (s *State) UndoKey(st *Step) string { return domain.UndoKey(s.Run, st.Path, 1+st.Undos) }

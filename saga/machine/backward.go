@@ -2,6 +2,9 @@ package machine
 
 import "github.com/atonehq/atone/domain"
 
+// irreversibleText says why an effect stays.
+const irreversibleText = "its effect can't be undone: it is declared irreversible"
+
 // defaultUndoWidth is how many siblings are undone at once where the plan sets no bound.
 const defaultUndoWidth = 16
 
@@ -28,8 +31,13 @@ func (s *State) turnBack(st *Step) {
 		}
 		s.turnBack(st.kids[0])
 	case domain.KindDo:
-		if st.Phase != Running && st.Phase != Probing && st.Phase != ProbeDue {
-			s.afterTurn(st) // else its outcome is awaited first
+		switch {
+		case st.Phase == Running || st.Phase == Probing || st.Phase == ProbeDue || st.Phase == ProbeBackoff:
+			// Its outcome is awaited first.
+		case st.Unasked:
+			s.askProbe(st) // there is no next attempt that would tell
+		default:
+			s.afterTurn(st)
 		}
 	case domain.KindChild:
 		if st.Phase == Done && st.ChildState != domain.RunIsCompleted && (st.Child == domain.RunID{} || st.ChildState.Ended()) {
@@ -63,7 +71,7 @@ func (s *State) afterTurn(st *Step) {
 		s.settle(st, Left)
 	default:
 		st.Cause = &domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, InDoubt: st.Phase != Done,
-			Message: "its effect can't be undone: it is declared irreversible"}
+			Message: irreversibleText}
 		s.set(st, UndoFailed)
 	}
 }

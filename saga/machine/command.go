@@ -20,7 +20,7 @@ func (in Cancel) decide(s *State, _ time.Time) ([]domain.Event, error) {
 type TurnBack struct{ Cause domain.Failure }
 
 func (in TurnBack) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	if s.End == domain.RunIsCompleted {
+	if s.End == domain.RunIsCompleted || s.Was == domain.RunIsCompleted {
 		if s.PastPivot {
 			return nil, ErrPastPivot
 		}
@@ -36,8 +36,8 @@ func (s *State) turnBackEvents(cause domain.Failure) ([]domain.Event, error) {
 	switch {
 	case s.root == nil:
 		return nil, ErrStale
-	case s.End != "":
-		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	case s.ended() != "":
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.ended())
 	case s.Turning:
 		return nil, ErrTurnedBack
 	case s.PastPivot:
@@ -233,8 +233,8 @@ func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	if s.seen[in.ID] {
 		return nil, nil
 	}
-	if s.End != "" {
-		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
+	if s.ended() != "" {
+		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.ended())
 	}
 	events := []domain.Event{&domain.SignalReceived{Signal: in.Name, ID: in.ID, Value: in.Value}}
 	if open := s.waits.awaits[awaitKey{signal: in.Name}]; len(open) > 0 {

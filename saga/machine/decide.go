@@ -129,11 +129,12 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 			return one(&domain.ChildTurnedBack{Step: st.Path, Run: st.Child, Cause: cause})
 		}
 		return one(s.startEvent(st, domain.Undo, nil, in.Node, now))
-	case UndoBackoff:
-		if now.Before(st.Undo.RetryAt) {
+	case UndoBackoff, ProbeBackoff:
+		dir := st.backoffDirection()
+		if now.Before(st.tries(dir).RetryAt) {
 			return nil, ErrStale
 		}
-		return one(s.startEvent(st, domain.Undo, nil, in.Node, now))
+		return one(s.startEvent(st, dir, nil, in.Node, now))
 	}
 	return nil, ErrStale
 }
@@ -309,8 +310,14 @@ type Finish struct {
 }
 
 func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
-	if !s.finish || s.End != "" {
+	if !s.mayEnd() {
 		return nil, ErrStale
+	}
+	switch s.Was { // what had ended before a late effect needed a person comes to the same end
+	case domain.RunIsCompleted:
+		return one(&domain.RunCompleted{Output: s.Output})
+	case domain.RunIsAbandoned:
+		return one(&domain.RunAbandoned{Reason: s.AbandonReason, Left: s.Left})
 	}
 	if n := len(s.root.Output); !s.Plan.Returns && n > maxInput {
 		in.Failure = &domain.Failure{Kind: domain.FailurePermanent, Message: fmt.Sprintf("the output is %d bytes; at most %d fit: have the steps return references", n, maxInput)}
@@ -349,11 +356,12 @@ func (in Consequence) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	if st.Phase != Failed {
 		return nil, ErrStale
 	}
+	cause.InDoubt = st.InDoubt // what an earlier attempt left in doubt, a later one's refusal does not settle
 	switch {
 	case st.Node.Rule == domain.RuleIgnore:
 		return one(&domain.StepIgnored{Step: st.Path})
-	case st.Node.Rule == domain.RuleAsk, st.Node.Rule == domain.RuleForward, s.PastPivot:
-		return one(s.stuckEvent(st, domain.Do, cause))
+	case st.Node.Rule == domain.RuleAsk, st.Node.Rule == domain.RuleForward, s.PastPivot, st.InDoubt && st.cantUndo():
+		return one(s.stuckEvent(st, domain.Do, cause)) // what may have happened, and stays, is not left while the rest is undone
 	}
 	if each, item := st.tolerating(); each != nil {
 		return one(&domain.ItemFailed{Step: each.Path, Item: item, Cause: cause})
@@ -362,7 +370,7 @@ func (in Consequence) decide(s *State, _ time.Time) ([]domain.Event, error) {
 }
 
 func (s *State) stuckEvent(st *Step, dir domain.Direction, cause domain.Failure) *domain.RunStuck {
-	return &domain.RunStuck{Incident: domain.IncidentID(s.Run, s.Incidents+1).String(), Step: st.Path, Direction: dir, Cause: cause}
+	return &domain.RunStuck{Incident: domain.IncidentID(s.Run, s.Incidents+1).String(), Step: st.Path, Direction: dir, Cause: cause, After: s.End}
 }
 
 // tolerating returns the innermost each around the step that may lose another item, and the item.

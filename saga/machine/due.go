@@ -53,9 +53,15 @@ func (s *State) Todo(now time.Time, f func(Duty, *Step) bool) {
 			}
 		}
 	}
-	if s.finish && s.End == "" {
+	if s.mayEnd() {
 		f(End, nil)
 	}
+}
+
+// mayEnd reports whether the run's end is owed: its root is done or settled, and no undo is open. One is where an
+// effect came after the undo of its step, which its parent did not wait for.
+func (s *State) mayEnd() bool {
+	return s.finish && s.End == "" && s.waits.undos == 0
 }
 
 func (st *Step) duty() Duty {
@@ -179,7 +185,7 @@ func (s *State) report(about *Step) json.RawMessage {
 		r.Step, r.Cause, r.StepInput = about.Path, about.Cause, about.Input
 	}
 	s.Steps(func(st *Step) {
-		if st.Phase == Undone && st.Node.Kind == domain.KindDo {
+		if st.Phase == Undone && (st.Node.Kind == domain.KindDo || st.Node.Kind == domain.KindChild) {
 			r.Undone = append(r.Undone, st.Path)
 		}
 	})

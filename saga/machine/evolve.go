@@ -62,21 +62,11 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 	case *domain.RunCancelled:
 		s.end(domain.RunIsCancelled, at)
 	case *domain.RunAbandoned:
-		s.Left = e.Left
+		s.Left, s.AbandonReason = e.Left, e.Reason
 		s.end(domain.RunIsAbandoned, at)
 	case *domain.RunStuck:
 		s.Incidents++
-		s.on(e.Step, func(st *Step) {
-			switch st.Phase {
-			case UndoFailed:
-				s.set(st, UndoStuck)
-			case Failed:
-				s.set(st, Stuck)
-			default:
-				return
-			}
-			st.Incident = e.Incident
-		})
+		s.on(e.Step, func(st *Step) { s.getStuck(st, e) })
 	case *domain.RunPaused:
 		s.Paused, s.PauseReason = true, e.Reason
 	case *domain.RunResumed:
@@ -94,7 +84,7 @@ func (s *State) runTurnedBack(e *domain.RunTurnedBack) {
 		return
 	}
 	s.Turning, s.Cause, s.Cancel = true, &e.Cause, nil
-	s.End, s.EndedAt, s.Output, s.finish = "", time.Time{}, nil, false // a child's end is reopened by its parent
+	s.End, s.EndedAt, s.Was, s.Output, s.finish = "", time.Time{}, "", nil, false // a child's end is reopened by its parent
 	s.turnBack(s.root)
 }
 
@@ -103,7 +93,7 @@ func (s *State) end(state domain.RunState, at time.Time) {
 	if s.root == nil || s.End != "" || state != domain.RunIsAbandoned && !s.finish {
 		return
 	}
-	s.End, s.EndedAt, s.finish = state, at, false
+	s.End, s.EndedAt, s.Was, s.finish = state, at, "", false
 	if state == domain.RunIsAbandoned {
 		s.unparkAll()
 		for _, l := range []*list{&s.todo, &s.watch} {
@@ -120,6 +110,30 @@ func (s *State) end(state domain.RunState, at time.Time) {
 	if s.Plan.OnFailure != nil && (state == domain.RunIsCompensated || state == domain.RunIsAbandoned) {
 		s.addHandler(nil, HandlerStep, s.Plan.OnFailure)
 	}
+}
+
+// getStuck makes a step wait for a person. Where the run had ended, it has not any more.
+func (s *State) getStuck(st *Step, e *domain.RunStuck) {
+	switch {
+	case st.Phase == UndoFailed:
+		s.set(st, UndoStuck)
+	case st.Phase == Untouched && st.cantUndo(): // its success came late
+		st.Cause = &e.Cause
+		s.set(st, UndoStuck)
+	case st.Phase == Failed:
+		s.set(st, Stuck)
+	default:
+		return
+	}
+	st.Incident = e.Incident
+	if e.After != "" && s.End != "" {
+		s.Was, s.End, s.EndedAt, s.finish = s.End, "", time.Time{}, true
+	}
+}
+
+// cantUndo reports whether the step's effect stays, and nobody has accepted that.
+func (st *Step) cantUndo() bool {
+	return st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == ""
 }
 
 // evolveStep folds the events of a step other than its attempts.

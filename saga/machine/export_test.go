@@ -14,8 +14,8 @@ import (
 func dump(s *State) string {
 	d := &dumper{}
 	d.line("run %s rev %d plan %s start %s at %s actor %q corr %q trace %q clock %s", s.Run, s.Revision, s.Plan.Hash(), asJSON(s.Start), when(s.StartedAt), s.Actor, s.Correlation, s.Trace, asJSON(s.Clock))
-	d.line("end %q at %s out %s cause %s turning %v pivot %v paused %v %q blocked %q cancel %s incidents %d left %q stuck %d finish %v",
-		s.End, when(s.EndedAt), s.Output, asJSON(s.Cause), s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, asJSON(s.Cancel), s.Incidents, s.Left, s.stuck, s.finish)
+	d.line("end %q at %s out %s cause %s turning %v pivot %v paused %v %q blocked %q cancel %s incidents %d left %q stuck %d finish %v was %q abandoned %q",
+		s.End, when(s.EndedAt), s.Output, asJSON(s.Cause), s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, asJSON(s.Cancel), s.Incidents, s.Left, s.stuck, s.finish, s.Was, s.AbandonReason)
 	for _, g := range s.signals {
 		d.line("signal %s %s %s seen %v", g.name, g.id, g.value, s.seen[g.id])
 	}
@@ -56,7 +56,7 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 	}
 	d.line("%s  index %d next %d open %d failures %d undoAt %d undoing %d pulling %v counted %v settledOnce %v items %s listed %v on %s parent %s scope %q",
 		indent, st.index, st.next, st.open, st.failures, st.undoAt, st.undoing, st.pulling, st.counted, st.settledOnce, st.items, st.listed, on, pathOf(st.parent), st.scope.prefix)
-	d.line("%s  gaveUp %v again %v", indent, append(append(append([]int{}, st.Do.GaveUp...), -1), st.Undo.GaveUp...), st.undoAgain)
+	d.line("%s  gaveUp %v again %v unasked %v undos %d", indent, append(append(append([]int{}, st.Do.GaveUp...), -1), st.Undo.GaveUp...), st.undoAgain, st.Unasked, st.Undos)
 	for _, k := range st.kids {
 		if k == nil {
 			d.line("%s  -", indent)

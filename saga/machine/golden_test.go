@@ -31,6 +31,11 @@ func TestGoldenTranscripts(t *testing.T) {
 	post := do("post")
 	post.Action.Effect, post.Action.UndoRetry = domain.EffectIrreversible, domain.RetryPolicy{}
 	post.Rule = domain.RuleForward
+	postBack, probedPost := do("post"), do("post")
+	for _, n := range []*domain.Node{postBack, probedPost} {
+		n.Action.Effect, n.Action.UndoRetry = domain.EffectIrreversible, domain.RetryPolicy{}
+	}
+	probedPost.Action.Probe, probedPost.Action.Retry = true, golden(2)
 	item := seq(do("label"))
 	item.Result = "label"
 	each := &domain.Node{Kind: domain.KindEach, Name: "ship", Children: []*domain.Node{item}, Concurrency: 2, Tolerate: 1}
@@ -51,6 +56,18 @@ func TestGoldenTranscripts(t *testing.T) {
 		"late success after the undo":           {seq(a), "timeout a; cancel; undone a; late a 1; undone a"},
 		"late success while the undo runs":      {seq(a), "timeout a; cancel; late a 1; undone a; undone a"},
 		"lost and undone in doubt":              {seq(a), "lost a; cancel; undone a"},
+		"nothing done":                          {seq(a, b), "nothing a; tick; nothing a; tick; nothing a"},
+		"unsaid and undone in doubt":            {seq(a, b), "ok a; fail b; tick; fail b; tick; fail b; undone b; undone a"},
+		"unsaid and probed at the last":         {seq(probed, b), "fail a; tick; fail a; tick; fail a; probe a applied; ok b"},
+		"refused after a doubt and probed":      {seq(probed, b), "doubt a; probe a unknown; tick; permanent a; probe a not_applied"},
+		"unsaid and probed as the run turns":    {seq(&domain.Node{Kind: domain.KindParallel, Name: "both", Children: []*domain.Node{seq(probed), seq(b)}}), "fail a; permanent b; probe a not_applied"},
+		"done but not recordable":               {seq(c, probed, b), "ok c; done a; undone a; undone c"},
+		"probe retried":                         {seq(probed, b), "timeout a; probefail a; tick; probefail a; tick; probefail a; tick; ok a; ok b"},
+		"probe finds what is not recordable":    {seq(probed, b), "timeout a; probedone a; undone a"},
+		"irreversible and in doubt":             {seq(a, postBack), "ok a; fail post; cancel; tick; fail post; tick; fail post; skip post; undone a"},
+		"late undo stuck after the end":         {seq(a), "timeout a; cancel; undone a; late a 1; undofail a; tick; undofail a; tick; undofail a; cancel; retry a; undone a"},
+		"late success of what stays":            {seq(seq(probedPost), b), "timeout post; probe post not_applied; cancel; late post 1; skip post"},
+		"late failure after the undo":           {seq(a), "timeout a; cancel; undone a; latefail a 1; undone a"},
 		"undo stuck and retried":                {seq(a, b), "ok a; permanent b; undofail a; tick; undofail a; tick; undofail a; retry a; undone a"},
 		"undo stuck and skipped":                {seq(a, b), "ok a; permanent b; undofail a; tick; undofail a; tick; undofail a; skip a"},
 		"undo stuck and abandoned":              {seq(a, b), "ok a; permanent b; undofail a; tick; undofail a; tick; undofail a; abandon"},
@@ -197,9 +214,12 @@ func (g *stage) owed(d Duty, st *Step) Intent {
 
 // happens plays one thing of a scenario:
 //
-//	ok|fail|permanent|doubt <step>     a do's outcome        undone|undofail <step>  an undo's
-//	timeout|lost <step>                no outcome comes      late <step> <attempt>   one comes late
-//	probe <step> <verdict>             a probe's answer      tick                    time passes to the next wake
+//	ok <step>                          a do's success        undone|undofail <step>  an undo's outcome
+//	fail|nothing|permanent <step>      an error that says nothing, that nothing was done, that it is refused
+//	doubt|done <step>                  one that says it is in doubt; a success that can't be recorded
+//	timeout|lost <step>                no outcome comes      late|latefail <step> <attempt>  one comes late
+//	probe <step> <verdict>             a probe's answer      probefail|probedone <step>      its failure
+//	tick                               time passes to the next wake
 //	items|choose <step> <n>            the code's answers    sleep <step>            until in an hour
 //	plan <step> <steps…>               a planner's answer, done without steps
 //	signal <name> <id>; child <step> <state>; cancel; pause; resume; retry|skip|substitute <step>; abandon
@@ -223,7 +243,7 @@ func (g *stage) intent(verb string, arg func(int) string, w []string) Intent {
 	n := 0
 	_, _ = fmt.Sscan(arg(2), &n)
 	switch verb {
-	case "ok", "fail", "permanent", "doubt":
+	case "ok", "fail", "nothing", "permanent", "doubt", "done":
 		return g.outcome(verb, step, arg(3))
 	case "undone":
 		return Outcome{Step: step, Direction: domain.Undo, Attempt: g.s.Step(step).Undo.N}
@@ -231,6 +251,8 @@ func (g *stage) intent(verb string, arg func(int) string, w []string) Intent {
 		return Outcome{Step: step, Direction: domain.Undo, Attempt: g.s.Step(step).Undo.N, Failure: &domain.Failure{Kind: domain.FailureRetryable, Message: "no"}}
 	case "late":
 		return Outcome{Step: step, Direction: domain.Do, Attempt: n, Output: json.RawMessage(`"late"`)}
+	case "latefail":
+		return Outcome{Step: step, Direction: domain.Do, Attempt: n, Failure: &domain.Failure{Kind: domain.FailureRetryable, Message: "too late"}}
 	case "timeout", "tick":
 		g.now = g.s.Wake().Due
 		return Tick{}
@@ -238,6 +260,12 @@ func (g *stage) intent(verb string, arg func(int) string, w []string) Intent {
 		return Lost{Step: step, Direction: domain.Do, Attempt: g.s.Step(step).Do.N, Reason: "its worker was gone"}
 	case "probe":
 		return Outcome{Step: step, Direction: domain.Probe, Attempt: g.s.Step(step).Probe.N, Verdict: domain.Verdict(arg(2)), Output: json.RawMessage(`"found"`)}
+	case "probefail":
+		return Outcome{Step: step, Direction: domain.Probe, Attempt: g.s.Step(step).Probe.N, Verdict: domain.Unknown,
+			Failure: &domain.Failure{Kind: domain.FailureRetryable, Message: "nobody answers"}}
+	case "probedone":
+		return Outcome{Step: step, Direction: domain.Probe, Attempt: g.s.Step(step).Probe.N, Verdict: domain.Applied, Effect: domain.EffectDone,
+			Failure: &domain.Failure{Kind: domain.FailurePermanent, Message: "it happened, but its output is too large"}}
 	case "items":
 		in := Listed{Step: step}
 		for i := range n {
@@ -276,10 +304,14 @@ func (g *stage) outcome(verb, step, of string) Intent {
 		o.Output = json.RawMessage(`"` + path + `"`)
 	case "fail":
 		o.Failure = &domain.Failure{Kind: domain.FailureRetryable, Message: "not now"}
+	case "nothing":
+		o.Failure, o.Effect = &domain.Failure{Kind: domain.FailureRetryable, Message: "refused a connection"}, domain.EffectNotDone
 	case "permanent":
-		o.Failure = &domain.Failure{Kind: domain.FailurePermanent, Message: "never"}
+		o.Failure, o.Effect = &domain.Failure{Kind: domain.FailurePermanent, Message: "never"}, domain.EffectNotDone
 	case "doubt":
-		o.Failure = &domain.Failure{Kind: domain.FailureRetryable, Message: "cut short", InDoubt: true}
+		o.Failure, o.Effect = &domain.Failure{Kind: domain.FailureRetryable, Message: "cut short"}, domain.EffectInDoubt
+	case "done":
+		o.Failure, o.Effect = &domain.Failure{Kind: domain.FailureRetryable, Message: "it happened, but its output is too large"}, domain.EffectDone
 	}
 	return o
 }

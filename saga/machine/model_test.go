@@ -153,6 +153,8 @@ type try struct {
 	reported, dead bool
 	// applied means that its work is done, unheard of as yet.
 	applied bool
+	// key is the idempotency key of an undo.
+	key     string
 	outcome *Outcome
 }
 
@@ -160,6 +162,8 @@ type try struct {
 type world struct {
 	effect map[string]bool
 	tries  []*try
+	// undone are the keys of the undos that somebody has carried out.
+	undone map[string]bool
 	// excused are the steps whose effect a person took upon himself, vouched those that a person
 	// said were done.
 	excused, vouched map[string]bool

@@ -16,8 +16,9 @@ type Outcome struct {
 	Attempt   int
 	// Output is that of a success; for a probe, that of the attempt probed.
 	Output json.RawMessage
-	// Failure is set where the attempt did not succeed.
+	// Failure is set where the attempt did not succeed, and Effect is what it says of its effect.
 	Failure *domain.Failure
+	Effect  domain.FailureEffect
 	// Verdict is a probe's answer.
 	Verdict domain.Verdict
 	// Emitted are the domain events that the handler emitted; they stand or fall with its success.
@@ -34,15 +35,17 @@ func (in Outcome) decide(s *State, now time.Time) ([]domain.Event, error) {
 		return nil, fmt.Errorf("%s: outcome of %s attempt %d, and %d were started: %w", in.Step, in.Direction, in.Attempt, t.N, ErrNoAttempt)
 	}
 	if !t.Running || in.Attempt != t.N {
-		return in.late(st)
+		return in.late(s, st)
 	}
-	if in.Direction == domain.Probe {
-		return one(s.probed(st, in.Verdict, in.Output, now))
+	switch {
+	case in.Direction == domain.Probe && in.Failure != nil:
+		return one(s.probeFailure(st, in.Attempt, *in.Failure, in.Effect, now))
+	case in.Direction == domain.Probe:
+		return one(s.probed(st, in.Verdict, in.Output, nil, now))
+	case in.Failure != nil:
+		return one(s.failed(st, in.Direction, in.Attempt, *in.Failure, in.Effect, now))
 	}
-	if in.Failure == nil {
-		return in.success(), nil
-	}
-	return one(s.failed(st, in.Direction, in.Attempt, *in.Failure, now))
+	return in.success(), nil
 }
 
 func (in Outcome) success() []domain.Event {
@@ -55,7 +58,7 @@ func (in Outcome) success() []domain.Event {
 
 // late decides on the outcome of an attempt that is no longer in flight. A repeat of
 // an outcome that was recorded is nothing; one of an attempt that had been given up is a fact.
-func (in Outcome) late(st *Step) ([]domain.Event, error) {
+func (in Outcome) late(s *State, st *Step) ([]domain.Event, error) {
 	if in.Direction == domain.Undo && in.Failure == nil && in.Attempt > st.Undo.Base &&
 		(st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
 		return in.success(), nil
@@ -64,17 +67,31 @@ func (in Outcome) late(st *Step) ([]domain.Event, error) {
 		return nil, nil
 	}
 	if in.Failure != nil {
-		return one(&domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Cause: in.Failure})
+		cause := *in.Failure
+		cause.InDoubt = st.doubts(in.Direction) && in.Effect != domain.EffectNotDone
+		events, _ := one(&domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Cause: &cause})
+		if in.Effect == domain.EffectDone {
+			events = append(events, s.lateStuck(st, in.Direction)...)
+		}
+		return events, nil
 	}
 	if in.Direction != domain.Undo && in.Attempt == st.Do.N {
 		switch st.Phase {
-		case Ready, Backoff, ProbeDue, Probing, Failed, Stuck:
+		case Ready, Backoff, ProbeDue, Probing, ProbeBackoff, Failed, Stuck:
 			return in.success(), nil
 		}
 	}
 	events := in.success()
 	events[len(events)-1] = &domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: orNull(in.Output)}
-	return events, nil
+	return append(events, s.lateStuck(st, in.Direction)...), nil
+}
+
+// lateStuck is what follows where an effect that can't be undone came after its step was turned back as untouched.
+func (s *State) lateStuck(st *Step, dir domain.Direction) []domain.Event {
+	if st.Phase != Untouched || !st.cantUndo() || !st.doubts(dir) {
+		return nil
+	}
+	return []domain.Event{s.stuckEvent(st, domain.Undo, domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: irreversibleText})}
 }
 
 func orNull(v json.RawMessage) json.RawMessage {
@@ -85,15 +102,29 @@ func orNull(v json.RawMessage) json.RawMessage {
 }
 
 // failed decides what a failure of the attempt in flight leads to: a retry, a probe, or the
-// step's failure for good.
-func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain.Failure, now time.Time) *domain.AttemptFailed {
-	e := &domain.AttemptFailed{Step: st.Path, Direction: dir, Attempt: attempt, Cause: cause}
-	if dir != domain.Undo && cause.InDoubt && st.Node.Action.Probe && !st.Handler {
-		e.Probe = true
-		return e
+// step's failure for good. Whether its effect is in doubt is decided here, once, and recorded.
+func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain.Failure, effect domain.FailureEffect, now time.Time) *domain.AttemptFailed {
+	cause.InDoubt = st.doubts(dir) && effect != domain.EffectNotDone
+	if effect == domain.EffectDone {
+		cause.Kind = domain.FailurePermanent // a retry would do the same and bring no other output
 	}
-	e.RetryAt = s.retryAt(st, dir, cause, now)
+	e := &domain.AttemptFailed{Step: st.Path, Direction: dir, Attempt: attempt, Cause: cause, RetryAt: s.retryAt(st, dir, cause, now)}
+	if dir == domain.Do && st.Node.Action.Probe && st.asksProbe(cause, effect, !e.RetryAt.IsZero()) {
+		e.Probe, e.RetryAt = true, time.Time{}
+	}
 	return e
+}
+
+// asksProbe reports whether a failed do is probed: at once after an attempt that timed out, was lost or is said to be
+// in doubt, and in any doubt where no retry follows. Of an effect that is known to have happened there is nothing to ask.
+func (st *Step) asksProbe(cause domain.Failure, effect domain.FailureEffect, retried bool) bool {
+	switch {
+	case effect == domain.EffectDone:
+		return false
+	case effect == domain.EffectInDoubt, cause.Kind == domain.FailureTimedOut, cause.Kind == domain.FailureLost:
+		return true
+	}
+	return !retried && (cause.InDoubt || st.InDoubt)
 }
 
 // retryAt returns when the next attempt begins, zero for never.
@@ -120,19 +151,34 @@ func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, no
 	return at
 }
 
-// probed decides on a probe's answer.
-func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, now time.Time) *domain.StepProbed {
-	e := &domain.StepProbed{Step: st.Path, Attempt: st.Probe.N, Verdict: v}
+// probed decides on a probe's answer. cause is why the probe failed, where that is the answer.
+func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, cause *domain.Failure, now time.Time) *domain.StepProbed {
+	e := &domain.StepProbed{Step: st.Path, Attempt: st.Probe.N, Verdict: v, Cause: cause}
 	if v == domain.Applied {
 		e.Output = orNull(output)
 		return e
 	}
-	cause := domain.Failure{Kind: domain.FailureTimedOut}
+	failure := domain.Failure{Kind: domain.FailureTimedOut}
 	if st.Do.Cause != nil {
-		cause = *st.Do.Cause
+		failure = *st.Do.Cause
 	}
-	e.RetryAt = s.retryAt(st, domain.Do, cause, now)
+	e.RetryAt = s.retryAt(st, domain.Do, failure, now)
 	return e
+}
+
+// probeFailure decides on a probe that did not answer: it is tried again under the action's Retry, and then it can't
+// be told. One that found an effect whose output can't be recorded has answered: the step failed, and is in doubt.
+func (s *State) probeFailure(st *Step, attempt int, cause domain.Failure, effect domain.FailureEffect, now time.Time) domain.Event {
+	cause.InDoubt = false
+	e := &domain.AttemptFailed{Step: st.Path, Direction: domain.Probe, Attempt: attempt, Cause: cause}
+	if effect == domain.EffectDone {
+		e.Cause.Kind, e.Cause.InDoubt = domain.FailurePermanent, st.doubts(domain.Do)
+		return e
+	}
+	if e.RetryAt = s.retryAt(st, domain.Probe, cause, now); !e.RetryAt.IsZero() {
+		return e
+	}
+	return s.probed(st, domain.Unknown, nil, &cause, now)
 }
 
 // Lost says that the worker of an attempt died, or that its queue was emptied by a crash.
@@ -156,10 +202,11 @@ func (in Lost) decide(s *State, now time.Time) ([]domain.Event, error) {
 
 // giveUpEvent decides on an attempt whose outcome did not come.
 func (s *State) giveUpEvent(st *Step, dir domain.Direction, kind domain.FailureKind, reason string, now time.Time) domain.Event {
+	cause := domain.Failure{Kind: kind, Message: reason, Step: st.Path}
 	if dir == domain.Probe {
-		return s.probed(st, domain.Unknown, nil, now)
+		return s.probeFailure(st, st.Probe.N, cause, domain.EffectUnsaid, now)
 	}
-	return s.failed(st, dir, st.tries(dir).N, domain.Failure{Kind: kind, Message: reason, Step: st.Path, InDoubt: true}, now)
+	return s.failed(st, dir, st.tries(dir).N, cause, domain.EffectInDoubt, now)
 }
 
 // Beat records that a long attempt is alive.

@@ -50,8 +50,8 @@ type PreviewStep struct {
 type Preview struct {
 	// Refused says why the run can't be cancelled; the rest is then empty.
 	Refused string `json:"refused,omitempty"`
-	// Pending means that the cancel would wait for the outcome of the irreversible attempt that Steps
-	// names: its success makes the cancel moot, its failure lets it proceed.
+	// Pending means that the cancel would wait until it is known whether the irreversible step that Steps
+	// names takes effect: its success makes the cancel moot, its failure lets it proceed.
 	Pending bool `json:"pending,omitempty"`
 	// Paused means that the run is paused: it is undone only once it is resumed.
 	Paused bool          `json:"paused,omitempty"`
@@ -104,8 +104,11 @@ func pendingStep(st *Step) PreviewStep {
 	if st == nil {
 		return PreviewStep{Wave: 1, Do: MoveAwait}
 	}
-	return PreviewStep{Wave: 1, Do: MoveAwait, Step: st.Path, Action: st.Node.Action.Name, Input: st.Input,
-		Note: "it can't be undone: a success makes the cancel moot, a failure lets it proceed"}
+	note := "it can't be undone: a success makes the cancel moot, a failure lets it proceed"
+	if st.Phase == Stuck {
+		note = "it can't be undone, and may have happened: substitute its output if it did, which makes the cancel moot; skip it if not"
+	}
+	return PreviewStep{Wave: 1, Do: MoveAwait, Step: st.Path, Action: st.Node.Action.Name, Input: st.Input, InDoubt: st.InDoubt, Note: note}
 }
 
 // preview plays a state to its end.
@@ -203,7 +206,7 @@ func (p *preview) outcomes() bool {
 	})
 	var later []*Step
 	for st := p.s.watch.head; st != nil; st = st.nxt {
-		if st.Phase == UndoBackoff || st.Phase == Backoff && st.Handler {
+		if st.Phase == UndoBackoff || st.Phase == ProbeBackoff || st.Phase == Backoff && st.Handler {
 			later = append(later, st)
 		}
 	}
@@ -215,7 +218,7 @@ func (p *preview) outcomes() bool {
 		p.tell(st, MoveUndoChild, "the child run undoes itself")
 		progress = p.decide(ChildSeen{Step: st.Path, Run: st.Child, State: domain.RunIsCompensated}) || progress
 	}
-	if !progress && len(later) > 0 { // undos that wait for their next attempt: take them as due
+	if !progress && len(later) > 0 { // undos and probes that wait for their next attempt: take them as due
 		for _, st := range later {
 			if at := st.tries(st.backoffDirection()).RetryAt; at.After(p.now) {
 				p.now = at

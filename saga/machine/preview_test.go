@@ -29,16 +29,19 @@ func TestAPreviewTellsTheUndoStepByStep(t *testing.T) {
 		want string // lines "wave move step"
 		ends domain.RunState
 	}{
-		"in reverse":                  {seq(do("a"), do("b"), do("c")), "ok a; ok b", "1 await c; 2 undo c; 3 undo b; 4 undo a", domain.RunIsCancelled},
-		"siblings at once":            {seq(do("a"), both, do("d")), "ok a; ok b; ok c; permanent d", "1 undo c; 1 undo b; 2 undo a", domain.RunIsCompensated},
-		"what has no effect":          {seq(look, do("a"), do("b")), "ok look; ok a; pause", "1 await b; 2 undo b; 3 undo a", domain.RunIsCancelled},
-		"a child":                     {seq(child, do("b")), "child child completed", "1 await b; 2 undo b; 3 undo child child", domain.RunIsCancelled},
-		"what is in doubt":            {seq(do("a")), "timeout a", "1 undo a", domain.RunIsCancelled},
-		"a probe first":               {seq(probed), "timeout p", "1 probe p; 2 undo p", domain.RunIsCancelled},
-		"what is left":                {seq(accepted, do("b")), "ok mail; fail b", "1 leave mail", domain.RunIsCancelled},
-		"a failed undo's next try":    {seq(do("a"), do("b")), "ok a; permanent b; undofail a", "1 undo a", domain.RunIsCompensated},
-		"a stuck undo":                {seq(do("a"), do("b"), do("c")), "ok a; ok b; permanent c; undofail b; tick; undofail b; tick; undofail b", "1 stuck b; 1 undo b; 2 undo a", domain.RunIsCompensated},
-		"a run that waits for nobody": {seq(do("a"), do("b")), "ok a; fail b", "1 undo a", domain.RunIsCancelled},
+		"in reverse":                    {seq(do("a"), do("b"), do("c")), "ok a; ok b", "1 await c; 2 undo c; 3 undo b; 4 undo a", domain.RunIsCancelled},
+		"siblings at once":              {seq(do("a"), both, do("d")), "ok a; ok b; ok c; permanent d", "1 undo c; 1 undo b; 2 undo a", domain.RunIsCompensated},
+		"what has no effect":            {seq(look, do("a"), do("b")), "ok look; ok a; pause", "1 await b; 2 undo b; 3 undo a", domain.RunIsCancelled},
+		"a child":                       {seq(child, do("b")), "child child completed", "1 await b; 2 undo b; 3 undo child child", domain.RunIsCancelled},
+		"what is in doubt":              {seq(do("a")), "timeout a", "1 undo a", domain.RunIsCancelled},
+		"a retry that is in doubt":      {seq(do("a"), do("b")), "ok a; fail b", "1 undo b; 2 undo a", domain.RunIsCancelled},
+		"a probe that was not asked":    {seq(probed), "fail p", "1 probe p; 2 undo p", domain.RunIsCancelled},
+		"a probe that is to be retried": {seq(probed), "timeout p; probefail p", "1 probe p; 2 undo p", domain.RunIsCancelled},
+		"a probe first":                 {seq(probed), "timeout p", "1 probe p; 2 undo p", domain.RunIsCancelled},
+		"what is left":                  {seq(accepted, do("b")), "ok mail; nothing b", "1 leave mail", domain.RunIsCancelled},
+		"a failed undo's next try":      {seq(do("a"), do("b")), "ok a; permanent b; undofail a", "1 undo a", domain.RunIsCompensated},
+		"a stuck undo":                  {seq(do("a"), do("b"), do("c")), "ok a; ok b; permanent c; undofail b; tick; undofail b; tick; undofail b", "1 stuck b; 1 undo b; 2 undo a", domain.RunIsCompensated},
+		"a run that waits for nobody":   {seq(do("a"), do("b")), "ok a; nothing b", "1 undo a", domain.RunIsCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -42,7 +42,7 @@ type childRun struct {
 func newSim(t *rapid.T, steps int) *sim {
 	run := uuid.NewSHA1(uuid.Nil, []byte("run"))
 	x := &sim{t: t, plan: drawPlan(t, steps), h: newHistory(run), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), children: map[domain.RunID]*childRun{}, retries: map[string]int{},
-		w: world{effect: map[string]bool{}, excused: map[string]bool{}, vouched: map[string]bool{}}}
+		w: world{effect: map[string]bool{}, undone: map[string]bool{}, excused: map[string]bool{}, vouched: map[string]bool{}}}
 	x.s = New(x.plan, run)
 	x.abandon = rapid.IntRange(1, 4).Draw(t, "people abandon what is stuck") == 1
 	start := &domain.RunStarted{Saga: x.plan.Saga, Version: 1, Plan: x.plan.Hash(), Input: json.RawMessage(`{"in":1}`)}
@@ -74,7 +74,11 @@ func (x *sim) record(e domain.Event) {
 	}
 	switch e := e.(type) {
 	case *domain.AttemptStarted:
-		x.w.tries = append(x.w.tries, &try{step: e.Step, dir: e.Direction, n: e.Attempt})
+		a := &try{step: e.Step, dir: e.Direction, n: e.Attempt}
+		if e.Direction == domain.Undo {
+			a.key = x.s.UndoKey(x.s.Step(e.Step))
+		}
+		x.w.tries = append(x.w.tries, a)
 	case *domain.ChildStarted:
 		x.children[e.Run] = &childRun{step: e.Step, state: domain.RunRunning}
 	case *domain.ChildTurnedBack:
@@ -218,54 +222,37 @@ func (x *sim) flying(a *try) bool {
 // report has the worker of an attempt end it: with an outcome, or by never being heard of again.
 func (x *sim) report(a *try) {
 	st := x.s.Step(a.step)
-	lasting := st.Node.Action.Effect != domain.EffectNone
-	o := Outcome{Step: a.step, Direction: a.dir, Attempt: a.n}
+	if a.dir == domain.Undo && st.Node.Action.Effect != domain.EffectUndo {
+		x.t.Fatalf("%s has no undo, but one was started", a.step)
+	}
 	how := 0
 	if !x.calm {
 		how = x.draw(7, "outcome")
 	}
-	fail := func(kind domain.FailureKind, doubt bool) {
-		o.Failure = &domain.Failure{Kind: kind, Step: a.step, Message: "model failure", InDoubt: doubt}
-	}
-	takes := func() { // the attempt's work is done, once
-		if a.applied {
-			return
-		}
-		if lasting && a.dir == domain.Do {
-			x.w.effect[a.step] = true
-		} else if a.dir == domain.Undo {
-			x.w.effect[a.step] = false
-		}
-	}
-	if a.dir == domain.Undo && st.Node.Action.Effect != domain.EffectUndo {
-		x.t.Fatalf("%s has no undo, but one was started", a.step)
-	}
+	o := Outcome{Step: a.step, Direction: a.dir, Attempt: a.n}
 	switch {
 	case how == 5 && x.flying(a) && !a.applied: // the worker dies
 		if x.coin("applied") {
-			takes()
+			x.takes(a)
 		}
 		a.dead = true
 		return
 	case how == 6 && a.dir != domain.Probe: // its work is done, but it is not heard of for now
-		takes()
+		x.takes(a)
 		a.applied = true
 		return
 	case a.dir == domain.Probe:
-		o.Verdict = x.probe(a.step, how)
+		x.probe(&o, how)
 	case how <= 1 || a.applied && how < 4:
-		takes()
+		x.takes(a)
 		o.Output = json.RawMessage(fmt.Sprintf(`{"out":%d}`, a.n))
 	case how == 2:
-		fail(domain.FailureRetryable, false)
+		o.Failure, o.Effect = x.failure(domain.FailureRetryable), domain.EffectNotDone
 		o.Failure.RetryAfter = domain.Duration(x.draw(2, "retry after")) * domain.Duration(time.Second)
 	case how == 3:
-		fail(domain.FailurePermanent, false)
+		o.Failure, o.Effect = x.failure(domain.FailurePermanent), domain.EffectNotDone
 	default:
-		if x.coin("applied") {
-			takes()
-		}
-		fail(rapid.SampledFrom([]domain.FailureKind{domain.FailureRetryable, domain.FailureTimedOut, domain.FailurePermanent}).Draw(x.t, "kind"), true)
+		x.failsInDoubt(a, &o)
 	}
 	a.reported, a.outcome = true, &o
 	if o.Failure == nil && a.dir == domain.Do && x.coin("emits") {
@@ -274,15 +261,46 @@ func (x *sim) report(a *try) {
 	x.tell(o)
 }
 
-// probe answers truthfully, or that it can't tell.
-func (x *sim) probe(step string, how int) domain.Verdict {
-	switch {
-	case how == 2 || x.w.mayStillApply(step):
-		return domain.Unknown
-	case x.w.effect[step]:
-		return domain.Applied
+func (x *sim) failure(kind domain.FailureKind) *domain.Failure {
+	return &domain.Failure{Kind: kind, Message: "model failure"}
+}
+
+// failsInDoubt is a failure that says nothing of its effect, or that it is in doubt, or that it happened: only then
+// does anybody know whether it did.
+func (x *sim) failsInDoubt(a *try, o *Outcome) {
+	o.Effect = rapid.SampledFrom([]domain.FailureEffect{domain.EffectUnsaid, domain.EffectUnsaid, domain.EffectInDoubt, domain.EffectDone}).Draw(x.t, "says")
+	o.Failure = x.failure(rapid.SampledFrom([]domain.FailureKind{domain.FailureRetryable, domain.FailureTimedOut, domain.FailurePermanent}).Draw(x.t, "kind"))
+	if o.Effect == domain.EffectDone || x.coin("applied") {
+		x.takes(a)
 	}
-	return domain.NotApplied
+}
+
+// takes does the attempt's work, once. Whoever undoes takes an undo's key that he has seen for a repeat.
+func (x *sim) takes(a *try) {
+	lasting := x.s.Step(a.step).Node.Action.Effect != domain.EffectNone
+	switch {
+	case a.applied:
+	case lasting && a.dir == domain.Do:
+		x.w.effect[a.step] = true
+	case a.dir == domain.Undo && !x.w.undone[a.key]:
+		x.w.undone[a.key] = true
+		x.w.effect[a.step] = false
+	}
+}
+
+// probe answers truthfully, that it can't tell, or not at all.
+func (x *sim) probe(o *Outcome, how int) {
+	o.Verdict = domain.NotApplied
+	switch {
+	case how == 3 || how == 4:
+		o.Verdict, o.Failure = domain.Unknown, x.failure(rapid.SampledFrom([]domain.FailureKind{domain.FailureRetryable, domain.FailureTimedOut, domain.FailurePermanent}).Draw(x.t, "kind"))
+	case how == 2 || x.w.mayStillApply(o.Step):
+		o.Verdict = domain.Unknown
+	case x.w.effect[o.Step] && how == 6:
+		o.Verdict, o.Failure, o.Effect = domain.Applied, x.failure(domain.FailurePermanent), domain.EffectDone
+	case x.w.effect[o.Step]:
+		o.Verdict, o.Output = domain.Applied, json.RawMessage(`{"found":1}`)
+	}
 }
 
 // fold makes the state anew, by the clock as it stands.

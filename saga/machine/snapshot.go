@@ -36,6 +36,8 @@ type stateSnapshot struct {
 	Cancel      *domain.Failure   `json:"cancel,omitempty"`
 	Incidents   int               `json:"incidents,omitempty"`
 	Left        []string          `json:"left,omitempty"`
+	Was         domain.RunState   `json:"was,omitempty"`
+	Abandoned   string            `json:"abandon_reason,omitempty"`
 	Finish      bool              `json:"finish,omitempty"`
 	Signals     []signalSnapshot  `json:"signals,omitempty"`
 	Seen        map[string]bool   `json:"seen,omitempty"`
@@ -62,6 +64,8 @@ type stepSnapshot struct {
 	Undo        *Tries            `json:"undo,omitempty"`
 	Probe       *Tries            `json:"probe,omitempty"`
 	InDoubt     bool              `json:"doubt,omitempty"`
+	Unasked     bool              `json:"unasked,omitempty"`
+	Undos       int               `json:"undos,omitempty"`
 	Turning     bool              `json:"turning,omitempty"`
 	Late        json.RawMessage   `json:"late,omitempty"`
 	Cause       *domain.Failure   `json:"cause,omitempty"`
@@ -104,7 +108,7 @@ func Snapshot(s *State) ([]byte, error) {
 		Format: snapshotFormat, Revision: s.Revision, Start: s.Start, StartedAt: s.StartedAt, Actor: s.Actor,
 		Correlation: s.Correlation, Trace: s.Trace, Clock: s.Clock, End: s.End, EndedAt: s.EndedAt, Output: s.Output, Cause: s.Cause,
 		Turning: s.Turning, PastPivot: s.PastPivot, Paused: s.Paused, PauseReason: s.PauseReason, Blocked: s.Blocked, BlockedAt: s.BlockedAt,
-		Cancel: s.Cancel, Incidents: s.Incidents, Left: s.Left, Finish: s.finish, Seen: s.seen,
+		Cancel: s.Cancel, Incidents: s.Incidents, Left: s.Left, Was: s.Was, Abandoned: s.AbandonReason, Finish: s.finish, Seen: s.seen,
 		Root: snapStep(s.root), Todo: s.todo.paths(), Watch: s.watch.paths(),
 	}
 	for _, g := range s.signals {
@@ -135,7 +139,7 @@ func (l *list) paths() (paths []string) {
 func snapStep(st *Step) *stepSnapshot {
 	p := &stepSnapshot{
 		Index: st.index, Phase: uint8(st.Phase), Input: st.Input, Output: st.Output, Do: snapTries(st.Do), Undo: snapTries(st.Undo),
-		Probe: snapTries(st.Probe), InDoubt: st.InDoubt, Turning: st.Turning, Late: st.Late, Cause: st.Cause, Incident: st.Incident,
+		Probe: snapTries(st.Probe), InDoubt: st.InDoubt, Unasked: st.Unasked, Undos: st.Undos, Turning: st.Turning, Late: st.Late, Cause: st.Cause, Incident: st.Incident,
 		Due: st.Due, Instant: st.Instant, Signal: st.Signal, Event: st.Event, Correlation: st.Correlation, Child: st.Child, ChildState: st.ChildState,
 		Next: st.next, Open: st.open, Failures: st.failures, UndoAt: st.undoAt, Undoing: st.undoing, Counted: st.counted,
 		SettledOnce: st.settledOnce, Items: st.items, Listed: st.listed, UndoAgain: st.undoAgain, Width: len(st.kids),
@@ -185,6 +189,7 @@ func Restore(plan *domain.Plan, run domain.RunID, snapshot []byte) (*State, erro
 	s.Correlation, s.Trace, s.End, s.EndedAt, s.Output, s.Cause = snap.Correlation, snap.Trace, snap.End, snap.EndedAt, snap.Output, snap.Cause
 	s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, s.BlockedAt = snap.Turning, snap.PastPivot, snap.Paused, snap.PauseReason, snap.Blocked, snap.BlockedAt
 	s.Cancel, s.Incidents, s.Left, s.finish, s.seen = snap.Cancel, snap.Incidents, snap.Left, snap.Finish, snap.Seen
+	s.Was, s.AbandonReason = snap.Was, snap.Abandoned
 	for _, g := range snap.Signals {
 		s.signals = append(s.signals, signal{g.Name, g.ID, g.Value})
 	}
@@ -255,7 +260,8 @@ func (st *Step) deriveOutput(s *State) {
 }
 
 func (p *stepSnapshot) fill(st *Step) {
-	st.Phase, st.Input, st.Output, st.InDoubt, st.Turning, st.Late = Phase(p.Phase), p.Input, p.Output, p.InDoubt, p.Turning, p.Late
+	st.Phase, st.Input, st.Output, st.Turning, st.Late = Phase(p.Phase), p.Input, p.Output, p.Turning, p.Late
+	st.InDoubt, st.Unasked, st.Undos = p.InDoubt && st.doubts(domain.Do), p.Unasked, p.Undos
 	st.Cause, st.Incident, st.Due, st.Instant, st.Signal, st.Event, st.Correlation = p.Cause, p.Incident, p.Due, p.Instant, p.Signal, p.Event, p.Correlation
 	st.Child, st.ChildState, st.next, st.open, st.failures = p.Child, p.ChildState, p.Next, p.Open, p.Failures
 	st.undoAt, st.undoing, st.counted, st.settledOnce, st.items, st.listed, st.undoAgain = p.UndoAt, p.Undoing, p.Counted, p.SettledOnce, p.Items, p.Listed, p.UndoAgain

@@ -13,31 +13,32 @@ type Phase uint8
 // The phases of a step. Those marked * have work owed at once, those marked + wait
 // for somebody else or for a time.
 const (
-	Idle        Phase = iota
-	Ready             // * entered; its expression is to be evaluated, or its attempt started
-	Running           // + a do attempt (or handler) is in flight
-	Backoff           // + waits for the next attempt's time
-	ProbeDue          // * an attempt is in doubt and its action has a probe
-	Probing           // + a probe is in flight
-	Waiting           // + a sleep, an await, a child run
-	Active            // a composite whose children are under way
-	Failed            // * failed for good; the consequence is not yet decided
-	Stuck             // + needs a person, going forward
-	Done              // done
-	Skipped           // settled by a person as having no effect
-	Ignored           // failed, and the run goes on without it
-	UndoDue           // * is to be undone
-	Undoing           // + an undo is in flight
-	UndoBackoff       // + waits for the next undo attempt's time
-	UndoFailed        // * the undo failed for good; the consequence is not yet decided
-	UndoStuck         // + needs a person, going backward
-	Undone            // undone
-	Untouched         // turned back without having had an effect
-	Left              // its effect is knowingly left behind
+	Idle         Phase = iota
+	Ready              // * entered; its expression is to be evaluated, or its attempt started
+	Running            // + a do attempt (or handler) is in flight
+	Backoff            // + waits for the next attempt's time
+	ProbeDue           // * an attempt is in doubt and its action has a probe
+	Probing            // + a probe is in flight
+	Waiting            // + a sleep, an await, a child run
+	Active             // a composite whose children are under way
+	Failed             // * failed for good; the consequence is not yet decided
+	Stuck              // + needs a person, going forward
+	Done               // done
+	Skipped            // settled by a person as having no effect
+	Ignored            // failed, and the run goes on without it
+	UndoDue            // * is to be undone
+	Undoing            // + an undo is in flight
+	UndoBackoff        // + waits for the next undo attempt's time
+	UndoFailed         // * the undo failed for good; the consequence is not yet decided
+	UndoStuck          // + needs a person, going backward
+	Undone             // undone
+	Untouched          // turned back without having had an effect
+	Left               // its effect is knowingly left behind
+	ProbeBackoff       // + waits for the time of the next probe: the last one failed
 )
 
 var phaseNames = [...]string{"idle", "ready", "running", "backoff", "probe due", "probing", "waiting", "active", "failed", "stuck",
-	"done", "skipped", "ignored", "undo due", "undoing", "undo backoff", "undo failed", "undo stuck", "undone", "untouched", "left"}
+	"done", "skipped", "ignored", "undo due", "undoing", "undo backoff", "undo failed", "undo stuck", "undone", "untouched", "left", "probe backoff"}
 
 // String returns the phase's name.
 func (p Phase) String() string { return phaseNames[p] }
@@ -51,14 +52,17 @@ func (p Phase) owed() bool {
 
 func (p Phase) waits() bool {
 	switch p {
-	case Running, Backoff, Probing, Waiting, Stuck, Undoing, UndoBackoff, UndoStuck:
+	case Running, Backoff, Probing, ProbeBackoff, Waiting, Stuck, Undoing, UndoBackoff, UndoStuck:
 		return true
 	}
 	return false
 }
 
+// backsOff reports whether the step waits for the time of its next attempt.
+func (p Phase) backsOff() bool { return p == Backoff || p == UndoBackoff || p == ProbeBackoff }
+
 // settled reports whether a turned-back step is finished with.
-func (p Phase) settled() bool { return p >= Undone }
+func (p Phase) settled() bool { return p >= Undone && p <= Left }
 
 // Tries counts the attempts of a step in one direction.
 type Tries struct {
@@ -94,6 +98,11 @@ type Step struct {
 	Do, Undo, Probe Tries
 	// InDoubt means that an attempt's effect may have happened unseen.
 	InDoubt bool
+	// Unasked means that an attempt is in doubt after which the action's probe was not asked: it was to be
+	// tried again at once.
+	Unasked bool
+	// Undos counts the undos that were owed anew, because an effect came after the one before.
+	Undos int
 	// Turning means that the step is being turned back.
 	Turning bool
 	// Late is the output of a success that came too late to count; it is kept for the undo.
@@ -198,6 +207,11 @@ type State struct {
 	Cancel *domain.Failure
 	// Incidents counts the incidents of the run so far.
 	Incidents int
+	// Was is the end that the run had come to before an effect came that could not be undone; it comes to
+	// the same end once a person has seen to it.
+	Was domain.RunState
+	// AbandonReason is why a person closed the run.
+	AbandonReason string
 	// Left lists the steps whose effect was left behind.
 	Left []string
 
@@ -263,6 +277,14 @@ func (s *State) Status() domain.RunState {
 		return domain.RunCompensating
 	}
 	return domain.RunRunning
+}
+
+// ended returns the end that the run has, or had come to before an effect came late that a person has to see to.
+func (s *State) ended() domain.RunState {
+	if s.End != "" {
+		return s.End
+	}
+	return s.Was
 }
 
 // list is a doubly linked list of steps in the order in which they joined it.

@@ -74,32 +74,45 @@ func (st *Step) ranOut() domain.Event {
 
 // canTurnBack reports whether the run may begin backward recovery.
 func (s *State) canTurnBack() bool {
-	return s.root != nil && s.End == "" && !s.Turning && !s.PastPivot && s.irreversibleInFlight() == nil
+	return s.root != nil && s.ended() == "" && !s.Turning && !s.PastPivot && s.irreversibleInFlight() == nil
 }
 
-// irreversibleInFlight returns a step whose irreversible effect may be about to happen.
+// irreversibleInFlight returns a step whose irreversible effect may be about to happen, or may have happened: until
+// that is known the run does not turn back.
 func (s *State) irreversibleInFlight() *Step {
-	for _, st := range s.waits.irreversible {
-		if st.Phase != Backoff || st.InDoubt {
-			return st
-		}
+	if len(s.waits.irreversible) > 0 {
+		return s.waits.irreversible[0]
 	}
 	return nil
+}
+
+// mayHappen reports whether a do that is not done may yet take effect, or may have.
+func (st *Step) mayHappen() bool {
+	switch st.Phase {
+	case Running, ProbeDue, Probing, ProbeBackoff:
+		return true
+	case Ready, Backoff, Failed, Stuck:
+		return st.InDoubt
+	}
+	return false
 }
 
 func (st *Step) inFlightDirection() domain.Direction {
 	switch st.Phase {
 	case Undoing:
 		return domain.Undo
-	case Probing:
+	case Probing, ProbeBackoff:
 		return domain.Probe
 	}
 	return st.direction()
 }
 
 func (st *Step) backoffDirection() domain.Direction {
-	if st.Phase == UndoBackoff {
+	switch st.Phase {
+	case UndoBackoff:
 		return domain.Undo
+	case ProbeBackoff:
+		return domain.Probe
 	}
 	return st.direction()
 }
@@ -107,7 +120,7 @@ func (st *Step) backoffDirection() domain.Direction {
 // Wake says when the run next needs attention, for the metadata of an append.
 func (s *State) Wake() domain.Wake {
 	w := domain.Wake{State: s.Status(), Events: s.waits.events > 0,
-		Busy: s.todo.head != nil || s.parkedReady() || s.InHands() || s.finish && s.End == ""}
+		Busy: s.todo.head != nil || s.parkedReady() || s.InHands() || s.mayEnd()}
 	due := func(t time.Time) {
 		if !t.IsZero() && (w.Due.IsZero() || t.Before(w.Due)) {
 			w.Due = t

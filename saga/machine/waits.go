@@ -18,11 +18,11 @@ type waits struct {
 	// instants are the timers that are due at a time which somebody named: the ends of SleepUntil.
 	instants timers
 	// flying counts the steps with an attempt in flight, children the child runs that are to
-	// exist, events the open awaits of domain events.
-	flying, children, events int
+	// exist, events the open awaits of domain events, undos the steps whose undo is owed and not done.
+	flying, children, events, undos int
 	// awaits are the open awaits by what they wait for, those opened first in front.
 	awaits map[awaitKey][]*Step
-	// irreversible are the steps whose irreversible effect may be about to happen, if they are in doubt or in flight.
+	// irreversible are the steps whose irreversible effect may be about to happen, or may have happened.
 	irreversible []*Step
 	// parked are, by action, the steps that are left out of what is owed, see [State.Park].
 	parked []*parked
@@ -47,6 +47,7 @@ const (
 	isEvent
 	isAwait
 	isIrreversible
+	isUndo
 )
 
 func (st *Step) waitFlags() (f waitFlags) {
@@ -62,11 +63,11 @@ func (st *Step) waitFlags() (f waitFlags) {
 			f |= isEvent
 		}
 	}
-	if a := st.Node.Action; a != nil && a.Effect == domain.EffectIrreversible && st.Node.Accepted == "" {
-		switch st.Phase {
-		case Running, ProbeDue, Probing, Backoff:
-			f |= isIrreversible
-		}
+	if st.cantUndo() && !st.Handler && st.mayHappen() {
+		f |= isIrreversible
+	}
+	if st.undoOpen() {
+		f |= isUndo
 	}
 	return f
 }
@@ -85,6 +86,7 @@ func (s *State) index(st *Step) {
 	count(&s.waits.flying, isFlying)
 	count(&s.waits.children, isChild)
 	count(&s.waits.events, isEvent)
+	count(&s.waits.undos, isUndo)
 	if (now^was)&isAwait != 0 {
 		s.indexAwait(st, now&isAwait != 0)
 	}
@@ -136,7 +138,7 @@ func (s *State) reschedule(st *Step) {
 	if st.Phase == Waiting && st.Instant {
 		want = &s.waits.instants
 	}
-	if st.Phase == Backoff || st.Phase == UndoBackoff {
+	if st.Phase.backsOff() {
 		want = &s.waits.retries
 		if st.on != &s.watch {
 			want = &s.waits.parkedRetries
@@ -160,7 +162,7 @@ func (st *Step) waitsUntil() time.Time {
 	switch st.Phase {
 	case Waiting:
 		return st.Due
-	case Backoff, UndoBackoff:
+	case Backoff, UndoBackoff, ProbeBackoff:
 		return st.tries(st.backoffDirection()).RetryAt
 	case Running, Undoing, Probing:
 		t := st.tries(st.inFlightDirection())
@@ -177,7 +179,7 @@ func (st *Step) waitsUntil() time.Time {
 // [State.Unpark] brings it back or it moves on. It is a hint that saves walking a long list of such steps:
 // no part of the fold, and forgotten with the state.
 func (s *State) Park(st *Step) {
-	if st.Node.Action == nil || st.on != &s.todo && (st.on != &s.watch || st.Phase != Backoff && st.Phase != UndoBackoff) {
+	if st.Node.Action == nil || st.on != &s.todo && (st.on != &s.watch || !st.Phase.backsOff()) {
 		return
 	}
 	p := s.parkedOf(st.Node.Action.Name)

@@ -15,7 +15,7 @@ import (
 
 // checkWaits compares the index of waiting steps with what a walk over all of them finds.
 func checkWaits(s *State) error {
-	var flying, children, events int
+	var flying, children, events, undos int
 	var timers, instants, retries, irreversible, awaits []string
 	for _, l := range []*list{&s.todo, &s.watch} {
 		for st := l.head; st != nil; st = st.nxt {
@@ -32,13 +32,17 @@ func checkWaits(s *State) error {
 					events++
 				}
 			}
-			if a := st.Node.Action; a != nil && a.Effect == domain.EffectIrreversible && st.Node.Accepted == "" &&
-				slices.Contains([]Phase{Running, ProbeDue, Probing, Backoff}, st.Phase) {
+			if a := st.Node.Action; a != nil && a.Effect == domain.EffectIrreversible && st.Node.Accepted == "" && !st.Handler &&
+				(slices.Contains([]Phase{Running, ProbeDue, Probing, ProbeBackoff}, st.Phase) ||
+					st.InDoubt && slices.Contains([]Phase{Ready, Backoff, Failed, Stuck}, st.Phase)) {
 				irreversible = append(irreversible, st.Path)
+			}
+			if st.Phase >= UndoDue && st.Phase <= UndoStuck {
+				undos++
 			}
 			switch {
 			case at.IsZero():
-			case st.Phase == Backoff || st.Phase == UndoBackoff:
+			case st.Phase == Backoff || st.Phase == UndoBackoff || st.Phase == ProbeBackoff:
 				retries = append(retries, st.Path+" "+at.String())
 			case st.Instant && st.Phase == Waiting:
 				instants = append(instants, st.Path+" "+at.String())
@@ -67,10 +71,10 @@ func checkWaits(s *State) error {
 		for _, p := range parts {
 			slices.Sort(p)
 		}
-		return fmt.Sprintf("%d %d %d %q", flying, children, events, parts)
+		return fmt.Sprintf("%d %d %d %d %q", flying, children, events, undos, parts)
 	}
 	want := text(timers, instants, retries, irreversible, awaits)
-	flying, children, events = s.waits.flying, s.waits.children, s.waits.events
+	flying, children, events, undos = s.waits.flying, s.waits.children, s.waits.events, s.waits.undos
 	if is := text(isTimed(s.waits.timers), isTimed(s.waits.instants), isTimed(s.waits.retries), is(s.waits.irreversible), isAwaits); is != want {
 		return fmt.Errorf("the index of waiting steps says\n%s\nand a walk finds\n%s", is, want)
 	}

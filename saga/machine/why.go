@@ -31,7 +31,8 @@ type Reason struct {
 	State domain.RunState `json:"state"`
 	// Text is one sentence; it is there for ended runs too.
 	Text string `json:"text"`
-	// Waits lists everything that is waited for, the most telling first. It is empty for a run that has ended.
+	// Waits lists everything that is waited for, the most telling first. Of a run that has ended it lists what is
+	// undone once more, because an effect came late.
 	Waits []Wait `json:"waits,omitempty"`
 }
 
@@ -42,14 +43,13 @@ const maxWaits = 100
 // changes nothing.
 func Why(s *State, now time.Time) Reason {
 	r := Reason{State: s.Status()}
-	if s.End != "" {
-		r.Text = s.endText()
-		return r
-	}
 	var waits []Wait
 	total := 0
 	for _, l := range [...]*list{&s.watch, &s.todo} {
 		for st := l.head; st != nil; st = st.nxt {
+			if s.End != "" && !st.undoOpen() {
+				continue // a failure handler
+			}
 			if total++; len(waits) < maxWaits || st.Phase == Stuck || st.Phase == UndoStuck {
 				waits = append(waits, s.wait(st, now))
 			}
@@ -67,13 +67,20 @@ func Why(s *State, now time.Time) Reason {
 		waits[0] = first
 	}
 	r.Waits = waits
-	r.Text = s.waitText(waits, total, now)
+	if s.End == "" {
+		r.Text = s.waitText(waits, total, now)
+		return r
+	}
+	r.Text = s.endText()
+	if total > 0 {
+		r.Text += "; an effect came after that: " + waits[0].Text
+	}
 	return r
 }
 
 // urgency orders what is worth telling first.
 var urgency = map[Phase]int{
-	UndoStuck: 20, Stuck: 19, UndoFailed: 18, Failed: 17, UndoBackoff: 16, Backoff: 15, ProbeDue: 14, Probing: 13,
+	UndoStuck: 20, Stuck: 19, UndoFailed: 18, Failed: 17, UndoBackoff: 16, Backoff: 15, ProbeBackoff: 15, ProbeDue: 14, Probing: 13,
 	Undoing: 12, Running: 11, UndoDue: 10, Ready: 9, Waiting: 8,
 }
 
@@ -82,17 +89,18 @@ func (s *State) waitText(waits []Wait, total int, now time.Time) string {
 	var text string
 	switch {
 	case stuck:
-		text = waits[0].Text
+		text = waits[0].Text + s.heldByDoubt(now)
 	case s.Paused:
 		return "paused: " + orText(s.PauseReason, "no reason given") + "; resume it to go on"
 	case s.Blocked != "" && (total == 0 || s.todo.head != nil || s.finish):
 		return "blocked since " + clock(s.BlockedAt, now) + ": " + s.Blocked
-	case s.Cancel != nil:
-		text = "a cancel waits for the outcome of an irreversible attempt: " + firstText(waits)
 	case total == 0:
 		return "nothing is in flight: the coordinator is to take the next step"
 	default:
 		text = waits[0].Text
+		if held := s.heldByDoubt(now); held != "" {
+			text = s.wait(s.irreversibleInFlight(), now).Text + held
+		}
 	}
 	if total > 1 {
 		text += fmt.Sprintf(" (and %d more)", total-1)
@@ -100,11 +108,23 @@ func (s *State) waitText(waits []Wait, total int, now time.Time) string {
 	return text
 }
 
-func firstText(waits []Wait) string {
-	if len(waits) == 0 {
-		return "none is in flight any more"
+// heldByDoubt says that a cancel or the run's deadline waits until it is known whether an irreversible step takes effect.
+func (s *State) heldByDoubt(now time.Time) string {
+	st := s.irreversibleInFlight()
+	if st == nil || s.PastPivot || s.Turning {
+		return ""
 	}
-	return waits[0].Text
+	var what []string
+	if s.Cancel != nil {
+		what = append(what, "a cancel")
+	}
+	if d := s.Start.Deadline; !d.IsZero() && !now.Before(d) {
+		what = append(what, "the run's deadline, which passed"+strings.TrimSuffix(at(d, now), " (due)")+",")
+	}
+	if len(what) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s waits until it is known whether %s took effect, because it can't be undone", strings.Join(what, " and "), st.Path)
 }
 
 func (s *State) endText() string {
@@ -150,14 +170,14 @@ func (s *State) wait(st *Step, now time.Time) Wait {
 	}
 	switch st.Phase {
 	case Stuck, UndoStuck:
-		w.Text = "stuck: " + name + " failed" + times(t.N-t.Base) + ": " + causeText(w.Cause) + "; retry, " + s.ways(st)
-	case Backoff, UndoBackoff:
+		w.Text = "stuck: " + name + " failed" + times(t.N-t.Base) + ": " + causeText(w.Cause) + s.afterEnd() + "; " + s.ways(st)
+	case Backoff, UndoBackoff, ProbeBackoff:
 		w.Until = t.RetryAt
-		w.Text = fmt.Sprintf("%s: attempt %d%s after %s", name, t.N+1, at(t.RetryAt, now), causeText(t.Cause))
+		w.Text = fmt.Sprintf("%s: %s %d%s after %s", name, w.what(), t.N+1, at(t.RetryAt, now), causeText(t.Cause))
 	case Running, Probing, Undoing:
 		s.inFlightText(&w, st, name, now)
 	case ProbeDue:
-		w.Text = fmt.Sprintf("%s: attempt %d is in doubt and is to be probed, after %s", st.Path, st.Do.N, causeText(st.Do.Cause))
+		w.Text = fmt.Sprintf("%s: attempt %d is to be probed, after %s", st.Path, st.Do.N, causeText(st.Do.Cause))
 	case Waiting:
 		waitingText(&w, st, name, now)
 	case Failed, UndoFailed:
@@ -183,11 +203,7 @@ func (s *State) inFlightText(w *Wait, st *Step, name string, now time.Time) {
 	if !t.BeatDue.IsZero() && (w.Until.IsZero() || t.BeatDue.Before(w.Until)) {
 		w.Until = t.BeatDue
 	}
-	what := "attempt"
-	if w.Direction == domain.Probe {
-		what = "probe"
-	}
-	w.Text = fmt.Sprintf("%s: %s %d runs for %s", name, what, t.N, round(now.Sub(t.Last)))
+	w.Text = fmt.Sprintf("%s: %s %d runs for %s", name, w.what(), t.N, round(now.Sub(t.Last)))
 	if !w.Until.IsZero() {
 		w.Text += ", at most until" + strings.TrimPrefix(at(w.Until, now), " at")
 	}
@@ -220,15 +236,37 @@ func waitingText(w *Wait, st *Step, name string, now time.Time) {
 	}
 }
 
-// ways lists what besides a retry gets a stuck step going.
+// what says what the attempts of the wait are called.
+func (w *Wait) what() string {
+	if w.Direction == domain.Probe {
+		return "probe"
+	}
+	return "attempt"
+}
+
+// afterEnd says that the run had ended when it got stuck.
+func (s *State) afterEnd() string {
+	if s.Was == "" {
+		return ""
+	}
+	return "; the run had ended " + string(s.Was) + " before this effect came late"
+}
+
+// ways lists what gets a stuck step going.
 func (s *State) ways(st *Step) string {
-	if st.Phase == UndoStuck {
-		return "skip the undo, or abandon the run"
+	switch {
+	case st.Phase == UndoStuck:
+		return "retry, skip the undo, or abandon the run"
+	case st.InDoubt && st.cantUndo():
+		return "it may have happened: find out, and substitute its output if it did, skip or retry it if not, or abandon the run"
+	case st.InDoubt && s.PastPivot:
+		return "it may have happened: retry, skip, substitute its output, or abandon the run"
+	case st.InDoubt:
+		return "it may have happened: retry, skip, substitute its output, cancel or abandon the run"
+	case s.PastPivot:
+		return "retry, skip, substitute its output, or abandon the run"
 	}
-	if s.PastPivot {
-		return "skip, substitute its output, or abandon the run"
-	}
-	return "skip, substitute its output, cancel or abandon the run"
+	return "retry, skip, substitute its output, cancel or abandon the run"
 }
 
 func times(n int) string {

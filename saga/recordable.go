@@ -1,0 +1,153 @@
+package saga
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// This file is about values that can't be recorded: those that JSON can't hold, that are too large or too deep, or that
+// don't come back from their JSON. An attempt that returned one has done its work all the same (rule 11).
+
+// notRecordable is the error of an attempt that succeeded and whose outcome can't be recorded.
+type notRecordable struct{ err error }
+
+// Error implements error.
+func (e *notRecordable) Error() string {
+	return "it was done, but its outcome can't be recorded: " + e.err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *notRecordable) Unwrap() error { return e.err }
+
+// maxDepth bounds how deep the objects and lists of a payload are nested. encoding/json reads 10,000, and a payload is
+// read inside of its event, and both inside of snapshots and answers.
+const maxDepth = 1000
+
+// recorder writes a handler's result as JSON, or says why it can't be recorded, as a [*notRecordable].
+func recorder[T any]() func(v T) (json.RawMessage, error) {
+	_, always := readsBack(reflect.TypeFor[T]())
+	return func(v T) (raw json.RawMessage, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("writing it as JSON panicked: %v", p)
+			}
+			if err != nil {
+				raw, err = nil, &notRecordable{err}
+			}
+		}()
+		if raw, err = encode(v); err != nil {
+			return nil, err
+		}
+		if len(raw) > maxPayload {
+			return nil, fmt.Errorf("the output is %d bytes; at most %d fit a run's stream: store it elsewhere and return a reference", len(raw), maxPayload)
+		}
+		if always {
+			return raw, nil
+		}
+		if tooDeep(raw) {
+			return nil, fmt.Errorf("the output is nested more than %d deep: return it flatter, or a reference to it", maxDepth)
+		}
+		if _, err = decode[T](raw); err != nil {
+			return nil, fmt.Errorf("the output does not come back from its JSON: %w", err)
+		}
+		return raw, nil
+	}
+}
+
+// tooDeep reports whether valid JSON is nested deeper than maxDepth.
+func tooDeep(raw []byte) bool {
+	if bytes.Count(raw, []byte{'['})+bytes.Count(raw, []byte{'{'}) <= maxDepth {
+		return false
+	}
+	depth, inString := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inString:
+			if c == '\\' {
+				i++
+			} else if c == '"' {
+				inString = false
+			}
+		case c == '"':
+			inString = true
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
+var (
+	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// readsBack says of a type what is known of its values without one: why none that is set comes back from JSON, or,
+// where that is empty, whether all do.
+func readsBack(t reflect.Type) (never string, always bool) {
+	return typeCheck{}.reads(t)
+}
+
+// typeCheck holds the types that it is within.
+type typeCheck map[reflect.Type]bool
+
+func (c typeCheck) reads(t reflect.Type) (never string, always bool) {
+	if c[t] {
+		return "", false // it holds itself: how deep depends on the value
+	}
+	c[t] = true
+	defer delete(c, t)
+	if marshals(t) {
+		if p := reflect.PointerTo(t); !p.Implements(unmarshaler) && !p.Implements(textUnmarshaler) && t.Kind() == reflect.Interface {
+			return fmt.Sprintf("%v, an interface of which JSON does not say what is in it", t), false
+		}
+		return "", false // its own code decides
+	}
+	switch t.Kind() {
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return fmt.Sprintf("%v, an interface of which JSON does not say what is in it", t), false
+		}
+		return "", false
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return c.reads(t.Elem())
+	case reflect.Map:
+		k := t.Key()
+		if k.Implements(textMarshaler) && k.Kind() != reflect.String && !reflect.PointerTo(k).Implements(textUnmarshaler) {
+			return fmt.Sprintf("a map key of type %v, which is written as text and has no UnmarshalText", k), false
+		}
+		never, always = c.reads(t.Elem())
+		return never, always && !k.Implements(textMarshaler)
+	case reflect.Struct:
+		return c.fields(t)
+	case reflect.Func, reflect.Chan, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return fmt.Sprintf("%v, which JSON can't hold", t), false
+	}
+	return "", true
+}
+
+func (c typeCheck) fields(t reflect.Type) (never string, always bool) {
+	always = true
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		if !f.IsExported() && !f.Anonymous || tag == "-" {
+			continue
+		}
+		_, options, _ := strings.Cut(tag, ",")
+		n, a := c.reads(f.Type)
+		if n != "" {
+			return n, false
+		}
+		always = always && a && !f.Anonymous && !strings.Contains(options, "string")
+	}
+	return "", always
+}
