@@ -22,6 +22,9 @@ type Event struct {
 	Action string
 	Number int
 	Begun  time.Time
+	// Again means, of a run's end, that the run had ended before, and was then stuck because of an effect that
+	// came late.
+	Again bool
 	// Err says why the event could not be read: a newer version wrote it, or it was tampered with.
 	// Views show that it is there and go on.
 	Err error

@@ -347,7 +347,7 @@ func TestWhyARunWaits(t *testing.T) {
 	require.Equal(t, "ok: waits for signal approve, at most until 14:02:11 (in 38s)", step(projections.RunStep{Step: "ok", Kind: projections.WaitsSignal, What: "approve", Due: due}))
 	require.Equal(t, "paid: waits for event order.paid", step(projections.RunStep{Step: "paid", Kind: projections.WaitsEvent, What: "order.paid"}))
 	require.Equal(t, "sub: waits for child run 7", step(projections.RunStep{Step: "sub", Kind: projections.WaitsChild, What: "7"}))
-	require.Equal(t, "pay: attempt 1 is in doubt and is probed, after no outcome", step(projections.RunStep{Step: "pay", Kind: projections.WaitsProbe, Attempt: 1, Error: "no outcome"}))
+	require.Equal(t, "pay: attempt 1 is probed, after no outcome", step(projections.RunStep{Step: "pay", Kind: projections.WaitsProbe, Attempt: 1, Error: "no outcome"}))
 	require.Equal(t, "pay: attempt 2 runs for 1m33s", step(projections.RunStep{Step: "pay", Kind: projections.WaitsOutcome, Attempt: 2, Since: now.Add(-93 * time.Second)}))
 	many := projections.Run{State: domain.RunIsStuck, More: 3, Steps: []projections.RunStep{{Step: "a", Kind: projections.WaitsTimer, Due: due}, {Step: "b", Kind: projections.WaitsPerson, Error: "no"}}}
 	require.Equal(t, "stuck: b failed: no; retry, skip or resolve (and 4 more)", many.Waiting(now))

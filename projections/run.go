@@ -60,7 +60,7 @@ type StepKind string
 const (
 	WaitsOutcome StepKind = "attempt" // an attempt is in flight
 	WaitsRetry   StepKind = "retry"   // for the time of the next attempt
-	WaitsProbe   StepKind = "probe"   // to be asked whether an attempt in doubt applied
+	WaitsProbe   StepKind = "probe"   // to be asked whether an attempt took effect
 	WaitsTimer   StepKind = "timer"   // a sleep
 	WaitsSignal  StepKind = "signal"  // for a signal, named by What
 	WaitsEvent   StepKind = "event"   // for a domain event, named by What
@@ -144,9 +144,9 @@ func (s *RunStep) waiting(now time.Time) string {
 		}
 		return text + ": " + s.Error + "; retry, skip or resolve"
 	case WaitsRetry:
-		return fmt.Sprintf("%s: attempt %d%s after %s", name, s.Attempt+1, at(s.Due, now), s.Error)
+		return fmt.Sprintf("%s: %s %d%s after %s", name, s.what(), s.Attempt+1, at(s.Due, now), s.Error)
 	case WaitsProbe:
-		return fmt.Sprintf("%s: attempt %d is in doubt and is probed, after %s", name, s.Attempt, s.Error)
+		return fmt.Sprintf("%s: attempt %d is probed, after %s", name, s.Attempt, s.Error)
 	case WaitsTimer:
 		return name + ": sleeps until" + strings.TrimPrefix(at(s.Due, now), " at")
 	case WaitsSignal:
@@ -156,12 +156,20 @@ func (s *RunStep) waiting(now time.Time) string {
 	case WaitsChild:
 		return name + ": waits for child run " + s.What
 	default:
-		text = fmt.Sprintf("%s: attempt %d runs for %s", name, s.Attempt, round(now.Sub(s.Since)))
+		text = fmt.Sprintf("%s: %s %d runs for %s", name, s.what(), s.Attempt, round(now.Sub(s.Since)))
 	}
 	if !s.Due.IsZero() {
 		text += ", at most until" + strings.TrimPrefix(at(s.Due, now), " at")
 	}
 	return text
+}
+
+// what says what the attempts of the step are called.
+func (s *RunStep) what() string {
+	if s.Direction == domain.Probe {
+		return "probe"
+	}
+	return "attempt"
 }
 
 // at writes a time with its distance from now: " at 14:02:11 (in 38s)".

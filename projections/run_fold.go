@@ -95,7 +95,7 @@ func (r *Run) foldAttempt(e *Event, at time.Time) {
 			s.Kind = WaitsProbe
 			r.put(s)
 		case !d.RetryAt.IsZero():
-			s.Kind = WaitsRetry
+			s.Kind = WaitsRetry // of the do, of an undo, or of a probe
 			r.put(s)
 		default:
 			r.remove(d.Step)
@@ -125,6 +125,9 @@ func (r *Run) foldStep(e *Event, at time.Time) {
 	switch d := e.Event.(type) {
 	case *domain.RunStuck:
 		r.Error = d.Cause.Message
+		if d.After != "" {
+			r.State, r.Ended = domain.RunIsStuck, time.Time{} // an effect came after its end
+		}
 		r.put(RunStep{Step: d.Step, Direction: d.Direction, Kind: WaitsPerson, Action: e.Action, Attempt: e.Number, What: d.Incident, Since: at, Error: d.Cause.Message})
 	case *domain.StepRetried:
 		r.remove(d.Step)

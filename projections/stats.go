@@ -169,6 +169,9 @@ func (a *statsApplier) count(ctx context.Context, tx Tx, e *Event) error {
 // counted says what an event counts for, the latency that it ends (or -1), and whether it is about the run.
 func counted(e *Event) (c Counts, latency time.Duration, ofRun bool) {
 	latency = -1
+	if e.Again {
+		return Counts{}, latency, true // it is counted as it ended first
+	}
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted:
 		c.Started = 1

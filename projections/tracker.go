@@ -29,6 +29,8 @@ type tracked struct {
 	info *RunInfo
 	next uint64 // the revision that follows what was seen
 	open map[attemptKey]openAttempt
+	// reopened means that the run was stuck after it had ended.
+	reopened bool
 }
 
 type attemptKey struct {
@@ -127,7 +129,10 @@ func (t *tracker) step(ctx context.Context, run *tracked, e *Event) error {
 	case *domain.StepProbed:
 		run.about(e, d.Step, domain.Probe, d.Attempt)
 	case *domain.RunStuck:
+		run.reopened = run.reopened || d.After != ""
 		run.about(e, d.Step, d.Direction, latest)
+	case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled, *domain.RunAbandoned:
+		e.Again = run.reopened
 	case *domain.StepRetried:
 		run.about(e, d.Step, d.Direction, latest)
 	case *domain.StepResolved:

@@ -170,7 +170,7 @@ func (w *world) define() {
 			return "DHL-4471", nil
 		},
 		Undo: func(ctx context.Context, did saga.Did[int, string]) error { w.work(ctx, 1); return nil }}
-	mail := &saga.Action[letter, saga.None]{Name: "send-mail", Effect: saga.Irreversible, Retry: quick, Timeout: 5 * time.Second,
+	mail := &saga.Action[letter, saga.None]{Name: "send-mail", Effect: saga.Irreversible, FailsCleanly: true, Retry: quick, Timeout: 5 * time.Second,
 		Do: func(ctx context.Context, to letter) (saga.None, error) { w.work(ctx, 1); return saga.None{}, nil }}
 	each := &saga.Action[int, int]{Name: "double", Effect: saga.NoEffect, Do: func(ctx context.Context, n int) (int, error) { return 2 * n, nil }}
 

@@ -38,6 +38,7 @@ type history struct {
 
 // readHistory puts a run's events onto the timeline. What has not ended lasts until now.
 func readHistory(facts []domain.Fact, now time.Time) *history {
+	until := now
 	h := &history{lanes: map[string][]span{}, took: map[string]time.Duration{}, open: map[laneKey]span{}}
 	for i := range facts {
 		f := &facts[i]
@@ -51,10 +52,14 @@ func readHistory(facts []domain.Fact, now time.Time) *history {
 		h.attempts(f.Event, at)
 		h.waits(f.Event, at)
 		h.run(f.Event, at)
-		if f.Meta.Wake.State.Ended() {
-			now = at
+		switch w := f.Meta.Wake.State; {
+		case w.Ended():
+			until = at
+		case w != "":
+			until = now // it has not ended, or not any more
 		}
 	}
+	now = until
 	if now.Before(h.to) {
 		now = h.to // clocks of several machines need not agree
 	}
@@ -106,7 +111,7 @@ var (
 
 func failClass(d domain.Direction, c domain.Failure) string {
 	class := "b-fail"
-	if c.Kind == domain.FailureTimedOut || c.Kind == domain.FailureLost {
+	if c.InDoubt && d == domain.Do {
 		class = "b-doubt"
 	}
 	if d == domain.Undo {
