@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,26 +24,38 @@ import (
 
 type User struct{ ID, Email string }
 
-// table is a users table in memory.
-type table struct{ rows sync.Map }
+// table is a users table in memory: the key of each row's maker, by the row's id.
+type table struct {
+	mu   sync.Mutex
+	made map[string]string
+}
 
-func (t *table) Insert(_ context.Context, u User) error {
-	t.rows.Store(u.ID, u)
+// Insert fails as a database does where the id is taken, with an error that says nothing.
+func (t *table) Insert(_ context.Context, key string, u User) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if by, taken := t.made[u.ID]; taken && by != key {
+		return fmt.Errorf("duplicate key value %q violates unique constraint", u.ID)
+	}
+	t.made[u.ID] = key
 	return nil
 }
 
-func (t *table) Delete(_ context.Context, id string) error {
-	t.rows.Delete(id)
+func (t *table) Delete(_ context.Context, key string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.made, func(_, by string) bool { return by == key })
 	return nil
 }
 
-func (t *table) count() (n int) {
-	t.rows.Range(func(any, any) bool { n++; return true })
-	return n
+func (t *table) ids() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.made))
 }
 
 var (
-	users       = new(table)
+	users       = &table{made: map[string]string{}}
 	sendWelcome = &saga.Action[User, saga.None]{
 		Name: "send-welcome",
 		Do:   func(context.Context, User) (saga.None, error) { return saga.None{}, nil },
@@ -63,9 +77,13 @@ var (
 
 var createUser = &saga.Action[User, User]{
 	Name: "create-user",
-	// Do may be called again, after a crash or a timeout: an insert that takes a known ID for done is once.
-	Do:   func(ctx context.Context, u User) (User, error) { return u, users.Insert(ctx, u) },
-	Undo: func(ctx context.Context, did saga.Did[User, User]) error { return users.Delete(ctx, did.Input.ID) },
+	// Do may be called again, after a crash, a timeout or an error: an insert that finds its own key is done.
+	Do: func(ctx context.Context, u User) (User, error) {
+		return u, users.Insert(ctx, saga.AttemptOf(ctx).Key, u)
+	},
+	// An error does not say that nothing was done, so Undo is called after one too. It takes back what Do's key
+	// did: a row with the input's ID may be somebody else's.
+	Undo: func(ctx context.Context, did saga.Did[User, User]) error { return users.Delete(ctx, did.Key) },
 }
 
 var signup = saga.Define("signup", 1, func(f *saga.Flow, form saga.Ref[User]) saga.Ref[User] {
@@ -92,14 +110,22 @@ func TestTheReadmesProgramRunsAsWritten(t *testing.T) {
 	// } README
 	require.NoError(t, err)
 	require.Equal(t, "42", user.ID)
-	require.Equal(t, 1, users.count())
+	require.Equal(t, []string{"42"}, users.ids())
 
 	run, err = saga.Start(ctx, c, signup, User{ID: "13", Email: "eve@example.org"})
 	require.NoError(t, err)
 	_, err = run.Wait(ctx)
 	var undone *saga.Compensated
 	require.ErrorAs(t, err, &undone)
-	require.Equal(t, 1, users.count(), "the second user is gone again")
+	require.Equal(t, []string{"42"}, users.ids(), "the second user is gone again")
+
+	run, err = saga.Start(ctx, c, signup, User{ID: "42", Email: "mallory@example.org"})
+	require.NoError(t, err)
+	_, err = run.Wait(ctx)
+	require.ErrorAs(t, err, &undone)
+	require.Contains(t, undone.Cause.Message, "duplicate key")
+	require.True(t, undone.Cause.InDoubt, "the error does not say that nothing was done")
+	require.Equal(t, []string{"42"}, users.ids(), "the row is the first run's, and its undo of nothing leaves it alone")
 	stop() // the coordinator ends by itself; nothing of it is under way
 	require.NoError(t, log.Close())
 }

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
+
+	"github.com/atonehq/atone/saga/verdict"
 )
 
 // HTTPCRM is a CRM behind an HTTP interface: PUT and DELETE /contacts/ID.
@@ -41,11 +41,8 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
-	client := h.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	res, err := client.Do(req)
+	// Its errors say whether the request can have arrived, and answers what they mean for the contact.
+	res, err := verdict.Client(h.Client).Do(req)
 	if err != nil {
 		var long *url.Error // its text repeats the URL, which tells an audit nothing
 		if errors.As(err, &long) {
@@ -54,15 +51,14 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 		return fmt.Errorf("crm: no answer: %w", err)
 	}
 	defer res.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
-	if err != nil {
+	if method == http.MethodDelete && res.StatusCode == http.StatusNotFound {
+		return nil
+	}
+	var answer *verdict.StatusError
+	if err := verdict.Response(res); errors.As(err, &answer) && answer.Status == http.StatusUnprocessableEntity {
+		return fmt.Errorf("crm: %s: %w", answer.Body, ErrRejected)
+	} else if err != nil {
 		return fmt.Errorf("crm: %w", err)
 	}
-	switch {
-	case res.StatusCode < 300, method == http.MethodDelete && res.StatusCode == http.StatusNotFound:
-		return nil
-	case res.StatusCode == http.StatusUnprocessableEntity:
-		return fmt.Errorf("crm: %s: %w", strings.TrimSpace(string(said)), ErrRejected)
-	}
-	return fmt.Errorf("crm: %s: %s", res.Status, strings.TrimSpace(string(said)))
+	return nil
 }

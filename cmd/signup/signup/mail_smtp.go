@@ -10,6 +10,9 @@ import (
 	"net/smtp"
 	"strings"
 	"time"
+
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/verdict"
 )
 
 // SMTPMailer sends mail through a mail server without authentication, such as one on the same machine.
@@ -30,11 +33,11 @@ func messageID(key string) string {
 // Send implements [Mailer].
 func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
 	if strings.ContainsAny(m.To+m.ID+m.InReplyTo, "\r\n") {
-		return fmt.Errorf("mail to %q: a line break in an address", m.To)
+		return saga.Permanent(fmt.Errorf("mail to %q: a line break in an address", m.To))
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
-		return fmt.Errorf("reach mail server: %w", err)
+		return fmt.Errorf("reach mail server: %w", verdict.SMTP(err))
 	}
 	// net/smtp knows no contexts: the connection is cut when ctx ends.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -42,31 +45,13 @@ func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
 	host, _, _ := net.SplitHostPort(s.Addr)
 	client, err := smtp.NewClient(conn, host)
 	if err != nil {
-		return fmt.Errorf("greet mail server: %w", err)
+		_ = conn.Close()
+		return fmt.Errorf("greet mail server: %w", verdict.SMTP(err))
 	}
 	defer client.Close()
-	if err := s.deliver(client, m); err != nil {
+	// Its errors say whether the mail may have been sent all the same: from the end of the message on.
+	if err := verdict.SendMail(client, s.From, []string{m.To}, m.message(s.From, time.Now())); err != nil {
 		return fmt.Errorf("send mail to %s: %w", m.To, err)
-	}
-	return nil
-}
-
-func (s *SMTPMailer) deliver(client *smtp.Client, m Mail) error {
-	if err := client.Mail(s.From); err != nil {
-		return err
-	}
-	if err := client.Rcpt(m.To); err != nil {
-		return err
-	}
-	w, err := client.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(m.message(s.From, time.Now())); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil { // the server has taken the message when this returns nil
-		return err
 	}
 	_ = client.Quit() // it is sent: a bad goodbye must not make us send it again
 	return nil

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -120,12 +119,12 @@ func createUser(users Users) *saga.Action[Form, User] {
 		Do: func(ctx context.Context, f Form) (User, error) {
 			u, err := users.Create(ctx, saga.AttemptOf(ctx).Key, f)
 			if errors.Is(err, ErrEmailTaken) {
-				return u, saga.Permanent(err)
+				return u, saga.Permanent(err) // refused: nothing was done
 			}
-			return u, err
+			return u, err // of any other error nobody knows: the row may be there
 		},
-		Undo: func(ctx context.Context, _ saga.Did[Form, User]) error {
-			return users.Delete(ctx, doKey(ctx))
+		Undo: func(ctx context.Context, did saga.Did[Form, User]) error {
+			return users.Delete(ctx, did.Key) // what another key made is another sign-up's
 		},
 	}
 }
@@ -141,7 +140,7 @@ func sendWelcome(mailer Mailer) *saga.Action[User, Sent] {
 				Subject: "Welcome, " + u.Name, Body: "Your account is ready.\n"})
 		},
 		Undo: func(ctx context.Context, did saga.Did[User, Sent]) error {
-			return mailer.Send(ctx, Mail{ID: messageID(saga.AttemptOf(ctx).Key), InReplyTo: messageID(doKey(ctx)), To: did.Input.Email,
+			return mailer.Send(ctx, Mail{ID: messageID(saga.AttemptOf(ctx).Key), InReplyTo: messageID(did.Key), To: did.Input.Email,
 				Subject: "Please ignore our welcome", Body: "Your account could not be made after all. Please ignore our last mail.\n"})
 		},
 	}
@@ -165,11 +164,4 @@ func updateCRM(crm CRM) *saga.Action[Contact, saga.None] {
 			return crm.Delete(ctx, saga.AttemptOf(ctx).Key, did.Input.ID)
 		},
 	}
-}
-
-// doKey returns, in an undo, the key that the work to be undone was done with. The output would
-// tell as well, but an attempt in doubt has none.
-func doKey(ctx context.Context) string {
-	a := saga.AttemptOf(ctx)
-	return domain.IdempotencyKey(a.Run, a.Step, domain.Do)
 }

@@ -78,12 +78,17 @@ func TestCRMAnswersAreToldApart(t *testing.T) {
 	require.Equal(t, "key", got.Header.Get("Idempotency-Key"))
 	require.ErrorIs(t, put(http.StatusUnprocessableEntity), signup.ErrRejected)
 	require.ErrorContains(t, put(http.StatusServiceUnavailable), "503 Service Unavailable: because")
+	effect, _ := saga.EffectOf(put(http.StatusServiceUnavailable))
+	require.Equal(t, domain.EffectInDoubt, effect)
 	require.NotErrorIs(t, put(http.StatusServiceUnavailable), signup.ErrRejected)
 	status = http.StatusNotFound
 	require.NoError(t, crm.Delete(t.Context(), "key", "gone"), "what is not there is deleted")
 	require.Error(t, put(http.StatusNotFound))
 	server.Close()
-	require.ErrorContains(t, put(http.StatusOK), "crm: no answer")
+	err := put(http.StatusOK)
+	require.ErrorContains(t, err, "crm: no answer")
+	effect, _ = saga.EffectOf(err)
+	require.Equal(t, domain.EffectNotDone, effect, "nobody listens")
 }
 
 func TestMailArrivesWithItsID(t *testing.T) {
@@ -164,9 +169,23 @@ func (o *office) Delete(_ context.Context, _, id string) error {
 // signUp runs one sign-up over a real users table and an office.
 func signUp(t *testing.T, put func(calls int) error) (*office, *signup.SQLiteUsers, saga.RunView, error) {
 	t.Helper()
+	return signUpWith(t, nil, put)
+}
+
+// signUpWith does that with a CRM of its own, nil meaning the office.
+func signUpWith(t *testing.T, crm signup.CRM, put func(calls int) error) (*office, *signup.SQLiteUsers, saga.RunView, error) {
+	t.Helper()
 	o := &office{mails: map[string]signup.Mail{}, contacts: map[string]string{}, put: put}
 	users := openUsers(t)
-	service := signup.New(users, o, o)
+	if crm == nil {
+		crm = o
+	}
+	_, view, err := runSignUp(t, signup.New(users, o, crm))
+	return o, users, view, err
+}
+
+func runSignUp(t *testing.T, service *signup.Service) (*saga.Run[signup.Receipt], saga.RunView, error) {
+	t.Helper()
 	c, err := saga.New(saga.Config{Log: memlog.New(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	require.NoError(t, c.Register(service.Signup))
@@ -180,7 +199,7 @@ func signUp(t *testing.T, put func(calls int) error) (*office, *signup.SQLiteUse
 	require.NoError(t, err)
 	stop()
 	require.NoError(t, <-ended)
-	return o, users, view, result
+	return run, view, result
 }
 
 func TestSignupDoesAllThree(t *testing.T) {
@@ -220,6 +239,64 @@ func TestRejectedSignupLeavesNothing(t *testing.T) {
 			require.Contains(t, o.mails, m.InReplyTo, "the mail to ignore names the welcome")
 		}
 	}
+}
+
+// TestContactStoredBehindALostAnswerIsDeleted: the CRM stores the PUT and cuts the connection, every time.
+func TestContactStoredBehindALostAnswerIsDeleted(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	contacts := map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodDelete {
+			delete(contacts, r.URL.Path)
+			return
+		}
+		contacts[r.URL.Path] = r.Header.Get("Idempotency-Key")
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err == nil {
+			_ = conn.Close()
+		}
+	}))
+	defer server.Close()
+	crm := &signup.HTTPCRM{URL: server.URL}
+	_, users, view, err := signUpWith(t, crm, func(int) error { return nil })
+	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.Equal(t, 4, view.Steps[2].Attempts)
+	require.True(t, view.Steps[2].InDoubt)
+	all, err := users.All(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, all)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Empty(t, contacts, "it was stored, though every answer was lost")
+}
+
+// TestTakenAddressIsNotTakenBack: another sign-up's account is not this one's to delete, though the error that says that
+// the address is taken says nothing else.
+func TestTakenAddressIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	o := &office{mails: map[string]signup.Mail{}, contacts: map[string]string{}, put: func(int) error { return nil }}
+	users := openUsers(t)
+	first, err := users.Create(t.Context(), "another key", signup.Form{Name: "Ada", Email: "ada@example.org"})
+	require.NoError(t, err)
+	_, _, err = runSignUp(t, signup.New(silentUsers{users}, o, o))
+	require.ErrorAs(t, err, new(*saga.Compensated))
+	all, err := users.All(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []signup.User{first}, all)
+}
+
+// silentUsers fails with errors that say nothing, as a hurried author's do.
+type silentUsers struct{ *signup.SQLiteUsers }
+
+func (s silentUsers) Create(ctx context.Context, key string, f signup.Form) (signup.User, error) {
+	u, err := s.SQLiteUsers.Create(ctx, key, f)
+	if err != nil {
+		err = errors.New(err.Error())
+	}
+	return u, err
 }
 
 func TestContactStoredInDoubtIsDeleted(t *testing.T) {
