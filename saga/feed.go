@@ -1,382 +1,287 @@
 package saga
 
-// This file is long because what a feed reads, remembers, saves and delivers is one protocol.
-
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/internal/inbox"
 )
 
-// feed follows the whole log: it starts runs for domain events, wakes runs that await them and,
-// where several coordinators share the log, hears of what the others do. It is one
-// goroutine; its position is saved, and what it does may be done again.
+// feed follows the whole log for everything that happens in it: domain events start runs ([lane]) and wake runs that
+// await them ([deliverer]), and where several coordinators share the log, this one hears of what the others do. The
+// goroutine that reads does none of that work and waits for nothing but the log. How far each of them came is
+// saved, and what they do may be done again.
 type feed struct {
-	c    *Coordinator
-	from domain.Position // where this life of the feed began
-	// since is, for each interest, up to where events were handled before this life.
-	since map[string]domain.Position
-	// scanned is up to where the list of unfinished runs was read at the start.
-	scanned domain.Position
-	// awaited are the event types that registered sagas await.
-	awaited map[string]bool
-	// open are the runs that await an event, and from where on; entries may be stale.
-	open map[awaitKey]map[domain.RunID]domain.Position
-	// early keeps events that nobody awaited yet, for awaits that open later.
-	early      map[awaitKey]earlyEvent
-	earlyOrder []awaitKey
+	c *Coordinator
+	// awaiting are the event types that the sagas of each registered plan await, awaited all of them.
+	awaiting  map[string][]string
+	awaited   []string
+	lanes     []*lane
+	deliverer *deliverer
+	// scanned is up to where the list of unfinished runs was read at the start, unfinished what it said.
+	scanned    domain.Position
+	unfinished []unfinishedRun
+	// changes counts what makes a position worth saving.
+	changes atomic.Int64
 
-	seen  domain.Position // up to where everything was handled
-	saved domain.Position
+	mu    sync.Mutex
+	index *inbox.Index
+	// known is up to where the index knew the log when this life began, seen up to where everything was read.
+	known, seen domain.Position
+	// live means that what was there at the start has been read. Until then awaits may look open that were met since.
+	live bool
+	// events counts those read since the index was saved.
+	events int
+	// leaving means that events are being stored under their keys; left is signalled when they are.
+	leaving bool
+	left    *sync.Cond
 }
 
-type awaitKey struct{ eventType, correlation string }
-
-type earlyEvent struct {
-	id    string
-	value json.RawMessage
-	at    domain.Position
+// unfinishedRun is a run that had not ended at the start; waits means that it awaited an event.
+type unfinishedRun struct {
+	id    domain.RunID
+	waits bool
 }
 
-// earlyEvents bounds how many events are kept for awaits that open later; an await that finds none
-// reads the log since its run's start.
-const earlyEvents = 100_000
-
-// feedStream keeps the feed's position and the events whose trigger failed.
-const feedStream = domain.SystemPrefix + "triggers"
-
-const (
-	feedCheckpointType = "atone.trigger_checkpoint.v1"
-	triggerFailedType  = "atone.trigger_failed.v1"
-)
-
-// feedCheckpoint says that everything up to the position was handled that is one of the interests.
-// Coordinators that share a log share the checkpoints; in the middle of a deployment one may know
-// triggers that the other does not.
-type feedCheckpoint struct {
-	Position  domain.Position `json:"position"`
-	Interests []string        `json:"interests"`
-}
-
-// interests are the triggers and awaits that this coordinator handles.
-func (f *feed) interests() []string {
-	var all []string
-	for _, t := range f.c.triggers {
-		all = append(all, triggerInterest(t))
-	}
-	for eventType := range f.awaited {
-		all = append(all, awaitInterest(eventType))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-func triggerInterest(t AnyTrigger) string {
-	name, _ := t.sagaOf().SagaName()
-	return "trigger " + name + " " + t.eventType()
-}
-
-func awaitInterest(eventType string) string { return "await " + eventType }
-
-type triggerFailed struct {
-	Stream string    `json:"stream"`
-	Event  uuid.UUID `json:"event"`
-	Type   string    `json:"type"`
-	Saga   string    `json:"saga"`
-	Error  string    `json:"error"`
-}
-
-// startFeed follows the log if anything needs it.
+// startFeed follows the log if anything needs it. What is appended once it has returned is not missed.
 func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
-	f := &feed{c: c, awaited: c.registry.awaitedTypes(), open: make(map[awaitKey]map[domain.RunID]domain.Position),
-		early: make(map[awaitKey]earlyEvent), since: make(map[string]domain.Position), scanned: u.position}
+	f := &feed{c: c, awaiting: c.registry.awaiting(), scanned: u.position}
+	f.left = sync.NewCond(&f.mu)
+	for _, types := range f.awaiting {
+		f.awaited = append(f.awaited, types...)
+	}
+	slices.Sort(f.awaited)
+	f.awaited = slices.Compact(f.awaited)
+	f.index = inbox.New(f.awaited)
 	if len(c.triggers) == 0 && len(f.awaited) == 0 && !c.cfg.Shared {
 		return nil
 	}
-	if err := f.load(ctx); err != nil {
+	for _, t := range c.triggers {
+		f.lanes = append(f.lanes, newLane(f, t))
+	}
+	if err := f.loadTriggers(ctx); err != nil {
 		return err
 	}
-	for id, w := range u.runs {
-		if w.Events {
-			unknown := (*domain.UnknownEventError)(nil)
-			if err := f.index(ctx, id); errors.As(err, &unknown) {
-				c.logger.Error("run waits for a program that knows its events", "run", id, "error", err)
-			} else if err != nil {
+	if len(f.awaited) > 0 {
+		for id, w := range u.runs {
+			f.unfinished = append(f.unfinished, unfinishedRun{id, w.Events})
+		}
+	}
+	f.deliverer = newDeliverer(f)
+	for _, l := range f.lanes {
+		c.goBackground(l.run)
+	}
+	c.goBackground(f.follow)
+	c.goBackground(f.keepSaved)
+	if len(f.awaited) > 0 {
+		f.deliverer.start()
+	}
+	return nil
+}
+
+// awaiting returns, by plan, the event types that the registered sagas await.
+func (r *registry) awaiting() map[string][]string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	plans := make(map[string][]string)
+	for hash, d := range r.byHash {
+		var types []string
+		d.plan.Root.Walk(func(n *domain.Node) {
+			if n.Await != nil && n.Await.Event != "" && !slices.Contains(types, n.Await.Event) {
+				types = append(types, n.Await.Event)
+			}
+		})
+		if len(types) > 0 {
+			plans[hash] = types
+		}
+	}
+	return plans
+}
+
+// follow reads the log until ctx ends. Interruptions are logged and outlived.
+func (f *feed) follow(ctx context.Context) {
+	prepared := false
+	for delay := 100 * time.Millisecond; ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
+		err := error(nil)
+		if !prepared {
+			err = f.prepare(ctx)
+			prepared = err == nil
+		}
+		if prepared {
+			began := time.Now()
+			if err = f.read(ctx); time.Since(began) > time.Minute {
+				delay = 100 * time.Millisecond
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			f.c.logger.Error("following the log was interrupted, going on", "in", delay, "error", err)
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// prepare finds out from where on the log is to be read.
+func (f *feed) prepare(ctx context.Context) error {
+	began, index, position := time.Now(), f.index, f.scanned
+	if len(f.awaited) > 0 {
+		var err error
+		if index, position, err = f.loadIndex(ctx); err != nil {
+			return err
+		}
+		if index == nil {
+			if index, position, err = f.beginIndex(ctx); err != nil {
 				return err
 			}
 		}
+		f.c.logger.Info("awaits read", "runs", index.Known(), "events", index.Kept(), "took", time.Since(began))
 	}
-	c.goBackground(func(ctx context.Context) {
-		for delay := 100 * time.Millisecond; ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
-			if err := f.run(ctx); err != nil && ctx.Err() == nil {
-				c.logger.Error("following the log was interrupted, going on", "in", delay, "error", err)
-			}
-			select {
-			case <-time.After(delay):
-			case <-ctx.Done():
-			}
-		}
-	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.index, f.known, f.unfinished = index, position, nil
+	f.seen = min(position, f.scanned)
 	return nil
 }
 
-// awaitedTypes returns the event types that the registered sagas await.
-func (r *registry) awaitedTypes() map[string]bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	types := make(map[string]bool)
-	for _, d := range r.byHash {
-		d.plan.Root.Walk(func(n *domain.Node) {
-			if n.Await != nil && n.Await.Event != "" {
-				types[n.Await.Event] = true
-			}
-		})
-	}
-	return types
-}
-
-// checkpointsSearched bounds how far back an interest is looked for; at one every five seconds of
-// activity, the longest absence is half a day of it.
-const checkpointsSearched = 10_000
-
-// load reads where the feed was, for each interest; a new one begins at the log's end.
-func (f *feed) load(ctx context.Context) error {
-	interests := f.interests()
-	f.from = f.scanned
-	if len(interests) == 0 {
-		f.seen, f.saved = f.from, f.from
-		return nil
-	}
-	missing, searched := len(interests), 0
-	for e, err := range f.c.log.ReadStreamBackward(ctx, feedStream, domain.End) {
-		if err != nil {
-			return fmt.Errorf("read %s: %w", feedStream, err)
-		}
-		if e.Type != feedCheckpointType {
-			continue
-		}
-		var p feedCheckpoint
-		if err := json.Unmarshal(e.Data, &p); err != nil {
-			return fmt.Errorf("read %s: %w", feedStream, err)
-		}
-		for _, i := range p.Interests {
-			if _, known := f.since[i]; !known && slices.Contains(interests, i) {
-				f.since[i] = p.Position
-				f.from = min(f.from, p.Position)
-				missing--
-			}
-		}
-		if searched++; missing == 0 || searched == checkpointsSearched {
-			break
-		}
-	}
-	f.seen, f.saved = f.from, f.from
-	if missing == 0 {
-		return nil
-	}
-	end, err := f.end(ctx)
-	if err != nil {
-		return err
-	}
-	if missing == len(interests) {
-		f.from, f.seen, f.saved = end, end, end
-	}
-	var begins []string
-	for _, i := range interests {
-		if _, known := f.since[i]; !known {
-			f.since[i] = end
-			begins = append(begins, i)
-		}
-	}
-	return f.checkpoint(ctx, feedCheckpoint{Position: end, Interests: begins})
-}
-
-// save notes how far the feed came. An interest that began later than that is left as it is noted.
-func (f *feed) save(ctx context.Context) error {
-	p := feedCheckpoint{Position: f.seen}
-	for _, i := range f.interests() {
-		if f.since[i] <= f.seen {
-			p.Interests = append(p.Interests, i)
-		}
-	}
-	if len(p.Interests) > 0 {
-		if err := f.checkpoint(ctx, p); err != nil {
-			return err
-		}
-	}
-	f.saved = f.seen
-	return nil
-}
-
-func (f *feed) checkpoint(ctx context.Context, p feedCheckpoint) error {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	if _, err := f.c.log.Append(ctx, feedStream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: feedCheckpointType, Data: data}); err != nil {
-		return fmt.Errorf("save position: %w", err)
-	}
-	return nil
-}
-
-// end returns the position of the log's last event.
-func (f *feed) end(ctx context.Context) (domain.Position, error) {
-	for e, err := range f.c.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
-		if err != nil {
-			return 0, fmt.Errorf("find the log's end: %w", err)
-		}
-		return e.Position, nil
-	}
-	return 0, nil
-}
-
-// index adds the open awaits of a run that was loaded at the start.
-func (f *feed) index(ctx context.Context, id domain.RunID) error {
-	l, err := f.c.fold(ctx, id)
-	if err != nil {
-		return err
-	}
-	started, err := f.startOf(ctx, id)
-	if err != nil {
-		return err
-	}
-	l.state.Awaits(func(st *machine.Step) { f.add(awaitKey{st.Event, st.Correlation}, id, started) })
-	return nil
-}
-
-func (f *feed) add(k awaitKey, id domain.RunID, started domain.Position) {
-	if f.open[k] == nil {
-		f.open[k] = make(map[domain.RunID]domain.Position, 1)
-	}
-	f.open[k][id] = started
-}
-
-// feedSaveEvery is how often the position is saved while events come in.
-const feedSaveEvery = 5 * time.Second
-
-func (f *feed) run(ctx context.Context) error {
-	lastSave := time.Now()
+// read follows the log from where it was read last.
+func (f *feed) read(ctx context.Context) error {
 	for d, err := range f.c.log.Subscribe(ctx, f.seen, domain.Filter{}) {
 		if err != nil {
 			return err
 		}
-		mattered := false
 		if d.Event != nil {
-			if mattered, err = f.take(ctx, d.Event); err != nil {
-				return err
-			}
+			f.take(d.Event)
 		}
+		f.mu.Lock()
 		f.seen = d.Position
-		if now := time.Now(); mattered && now.Sub(lastSave) > feedSaveEvery || f.seen > f.saved+1_000_000 {
-			lastSave = now
-			if err := f.save(ctx); err != nil {
-				return err
+		if d.Event != nil {
+			f.events++
+		}
+		if d.CaughtUp && !f.live {
+			f.live = true
+			for _, run := range f.index.Ready() {
+				f.deliverer.schedule(run)
 			}
 		}
+		f.mu.Unlock()
 	}
 	return ctx.Err()
 }
 
-// take handles one event; mattered means that the position is worth saving.
-func (f *feed) take(ctx context.Context, e *domain.Recorded) (mattered bool, err error) {
+// take notes what an event means.
+func (f *feed) take(e *domain.Recorded) {
 	run, isRun := domain.RunOfStream(e.Stream)
 	switch {
 	case isRun && domain.ReservedType(e.Type):
 		if f.c.cfg.Shared && e.Position > f.scanned {
 			f.c.heard(run, e)
 		}
-		if e.Type == "await.opened.v1" {
-			return true, f.opened(ctx, run, e)
-		}
-		return false, nil
+		f.takeRunEvent(run, e)
 	case strings.HasPrefix(e.Stream, nodePrefix):
 		f.c.cluster.seen(e)
-		return false, nil
-	case !isRun && domain.ReservedStream(e.Stream), strings.HasPrefix(e.Type, "$"), strings.HasPrefix(e.Stream, "$"):
-		return false, nil
+	case isDomainEvent(e):
+		for _, l := range f.lanes {
+			l.push(e)
+		}
+		f.takeDomainEvent(e)
+	}
+}
+
+// isDomainEvent reports whether an event is one that an app, or an action, emitted.
+func isDomainEvent(e *domain.Recorded) bool {
+	_, isRun := domain.RunOfStream(e.Stream)
+	return !strings.HasPrefix(e.Type, "$") && !strings.HasPrefix(e.Stream, "$") &&
+		(isRun && !domain.ReservedType(e.Type) || !isRun && !domain.ReservedStream(e.Stream))
+}
+
+// takeDomainEvent keeps an event that is awaited, now or perhaps later.
+func (f *feed) takeDomainEvent(e *domain.Recorded) {
+	if !f.index.Awaits(e.Type) || e.Position <= f.known || !payable(e.Data) {
+		return
 	}
 	ev := eventOf(e)
-	for _, t := range f.c.triggers {
-		matches, err := f.matches(t, &ev)
-		if err == nil && matches && ev.Position > f.since[triggerInterest(t)] {
-			mattered = true
-			err = f.start(ctx, t, &ev)
+	if ev.CorrelationID == "" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes.Add(1)
+	waiting := f.index.Add(inbox.Key{Type: e.Type, Correlation: ev.CorrelationID},
+		inbox.Event{ID: e.ID, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Data: orNullJSON(e.Data)})
+	if f.live {
+		for _, run := range waiting {
+			f.deliverer.schedule(run)
 		}
-		if errors.Is(err, ErrBadInput) {
-			err = f.passOver(ctx, t, &ev, err)
+	}
+	f.makeRoom()
+}
+
+// takeRunEvent notes what a run's event says of what it awaits.
+func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
+	if f.c.cfg.Shared && e.Revision == 0 {
+		for _, l := range f.lanes {
+			l.started(run)
 		}
-		if err != nil {
-			return true, err
+	}
+	if len(f.awaited) == 0 || e.Position <= f.known {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch e.Type {
+	case "run.started.v1":
+		f.begun(run, e)
+	case "await.opened.v1":
+		var a domain.AwaitOpened
+		if json.Unmarshal(e.Data, &a) == nil && a.Event != "" {
+			if f.index.Open(run, inbox.Await{Key: inbox.Key{Type: a.Event, Correlation: a.Correlation}, Step: a.Step, Opened: e.Position}) && f.live {
+				f.deliverer.schedule(run)
+			}
+		}
+	case "await.met.v1":
+		var a domain.AwaitMet
+		if f.index.Knows(run) && json.Unmarshal(e.Data, &a) == nil {
+			f.index.Met(run, a.Step, a.By)
+		}
+	case "step.failed.v1":
+		var s domain.StepFailed
+		if f.index.Knows(run) && json.Unmarshal(e.Data, &s) == nil {
+			f.index.Close(run, func(a inbox.Await) bool { return a.Step == s.Step })
 		}
 	}
-	if f.awaited[ev.Type] {
-		return true, f.wake(ctx, &ev)
+	if !f.index.Knows(run) || !strings.Contains(string(e.Metadata), `"wake":`) {
+		return // else it is in the middle of an append
 	}
-	return mattered, nil
+	switch w := wakeOf(e.Metadata); {
+	case over(w):
+		f.index.End(run)
+	case !w.Events: // those that its turning back closed have no events of their own
+		f.index.Close(run, func(inbox.Await) bool { return true })
+	}
 }
 
-func eventOf(e *domain.Recorded) Event {
-	m, err := domain.DecodeMeta(e.Metadata)
-	if err != nil {
-		m = domain.Meta{} // an app's own metadata need not be atone's
+// begun makes a run known whose saga awaits events. The caller holds mu.
+func (f *feed) begun(run domain.RunID, e *domain.Recorded) {
+	var s struct {
+		Plan    string `json:"plan"`
+		Trigger *struct {
+			Position domain.Position `json:"position"`
+		} `json:"trigger"`
 	}
-	return Event{ID: e.ID, Type: e.Type, Stream: e.Stream, Data: e.Data, CorrelationID: m.CorrelationID,
-		CausationID: m.CausationID, Position: e.Position, Created: e.Created}
-}
-
-// matches asks the trigger whether it wants the event. A panic of its code is an [ErrBadInput].
-func (f *feed) matches(t AnyTrigger, e *Event) (bool, error) {
-	matches, failure := guard("", func() (bool, error) { return t.matches(e), nil })
-	if failure != nil {
-		return false, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
+	if json.Unmarshal(e.Data, &s) != nil || f.awaiting[s.Plan] == nil {
+		return
 	}
-	return matches, nil
-}
-
-// start starts the run that an event asks for. Where that can't be for what the event holds, the error is an
-// [ErrBadInput].
-func (f *feed) start(ctx context.Context, t AnyTrigger, e *Event) error {
-	name, version := t.sagaOf().SagaName()
-	raw, err := f.inputFor(t, e)
-	if err == nil {
-		_, err = f.c.StartByName(WithActor(ctx, "trigger "+e.Type), name, version, raw, func(o *startOptions) {
-			o.id = domain.RunIDForEvent(name, e.ID)
-			o.trigger = &domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type, Position: e.Position}
-			o.correlation, o.causation = e.CorrelationID, e.ID.String()
-		})
+	from := e.Position
+	if s.Trigger != nil && s.Trigger.Position > 0 {
+		from = s.Trigger.Position
 	}
-	if errors.Is(err, ErrKeyConflict) {
-		return nil // the run exists; the trigger's code has changed since
-	}
-	return err
-}
-
-// passOver records that an event can't start its run.
-func (f *feed) passOver(ctx context.Context, t AnyTrigger, e *Event, err error) error {
-	name, _ := t.sagaOf().SagaName()
-	f.c.logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", name, "error", err)
-	data, jsonErr := json.Marshal(triggerFailed{Stream: e.Stream, Event: e.ID, Type: e.Type, Saga: name, Error: err.Error()})
-	if jsonErr != nil {
-		return jsonErr
-	}
-	_, err = f.c.log.Append(ctx, feedStream, domain.AnyRevision,
-		domain.NewEvent{ID: uuid.NewSHA1(planSpace, append(e.ID[:], name...)), Type: triggerFailedType, Data: data})
-	return err
-}
-
-func (f *feed) inputFor(t AnyTrigger, e *Event) (json.RawMessage, error) {
-	raw, failure := guard("", func() (json.RawMessage, error) { return t.input(e) })
-	if failure != nil {
-		return nil, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)
-	}
-	return raw, nil
+	f.index.Begin(run, from, f.awaiting[s.Plan])
 }

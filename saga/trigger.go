@@ -33,6 +33,7 @@ type AnyTrigger interface {
 	// input computes the run's input from the event.
 	input(e *Event) (json.RawMessage, error)
 	eventType() string
+	streamPrefix() string
 }
 
 // Trigger starts a run of a saga for each domain event of a type. The event's id makes the run's
@@ -54,6 +55,8 @@ type Trigger[In, Out any] struct {
 }
 
 func (t *Trigger[In, Out]) eventType() string { return t.Type }
+
+func (t *Trigger[In, Out]) streamPrefix() string { return t.StreamPrefix }
 
 func (t *Trigger[In, Out]) sagaOf() AnySaga { return t.Saga }
 
@@ -119,4 +122,13 @@ func (c *Coordinator) SecretFields(eventType string) []string {
 	}
 	slices.Sort(fields)
 	return slices.Compact(fields)
+}
+
+func eventOf(e *domain.Recorded) Event {
+	m, err := domain.DecodeMeta(e.Metadata)
+	if err != nil {
+		m = domain.Meta{} // an app's own metadata need not be atone's
+	}
+	return Event{ID: e.ID, Type: e.Type, Stream: e.Stream, Data: e.Data, CorrelationID: m.CorrelationID,
+		CausationID: m.CausationID, Position: e.Position, Created: e.Created}
 }

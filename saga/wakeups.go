@@ -239,6 +239,16 @@ func (w *wakeups) take() (due []domain.RunID, next time.Duration) {
 	return due, next
 }
 
+// ownerOf returns the node in whose hands a run is, empty if it is not known.
+func (w *wakeups) ownerOf(run domain.RunID) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entries[run]; e != nil {
+		return e.wake.Node
+	}
+	return ""
+}
+
 // isOurs reports whether a run that needs attention is in this coordinator's hands, or in nobody's.
 func (w *wakeups) isOurs(run domain.RunID) bool {
 	w.mu.Lock()

@@ -243,7 +243,7 @@ func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return events, nil
 }
 
-// EventSeen delivers a domain event to an await.
+// EventSeen delivers a domain event to the awaits that are open for it. Refusals: [ErrTaken], [ErrNotAwaited].
 type EventSeen struct {
 	Type, Correlation, ID string
 	Value                 json.RawMessage
@@ -251,11 +251,14 @@ type EventSeen struct {
 
 func (in EventSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	if s.seen[in.ID] {
-		return nil, nil
+		return nil, ErrTaken
 	}
 	var events []domain.Event
 	for _, st := range s.waits.awaits[awaitKey{event: in.Type, correlation: in.Correlation}] {
 		events = append(events, &domain.AwaitMet{Step: st.Path, Value: in.Value, By: in.ID})
+	}
+	if len(events) == 0 {
+		return nil, ErrNotAwaited
 	}
 	return events, nil
 }

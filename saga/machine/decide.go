@@ -25,6 +25,9 @@ var (
 	ErrNotStuck = errors.New("the step is not stuck")
 	// ErrStale means that the intent was overtaken by what happened meanwhile; it is dropped.
 	ErrStale = errors.New("overtaken by what happened meanwhile")
+	// ErrTaken means that the run has taken the event before, ErrNotAwaited that it has no open await for it.
+	ErrTaken      = errors.New("the run has taken this event before")
+	ErrNotAwaited = errors.New("the run awaits no such event")
 	// ErrBadOutput means that a substitute output is no JSON.
 	ErrBadOutput = errors.New("the output is not valid JSON")
 )
