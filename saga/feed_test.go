@@ -364,7 +364,10 @@ func TestTriggerWithoutAPlaceWaitsDurablyAndTheFeedGoesOn(t *testing.T) {
 				}
 				close(open)
 				for _, e := range orders {
-					require.Eventually(t, func() bool { _, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", e.ID)); return err == nil }, time.Hour, time.Second)
+					require.Eventually(t, func() bool {
+						_, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", e.ID))
+						return err == nil
+					}, time.Hour, time.Second)
 				}
 				time.Sleep(time.Minute)
 				require.Zero(t, c.ActiveRuns())
@@ -424,7 +427,10 @@ func TestRunThatTakesNoEventHoldsUpNobody(t *testing.T) {
 		out, err := finished(t, good)
 		require.NoError(t, err)
 		require.Equal(t, 1, out)
-		require.Eventually(t, func() bool { _, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", goodOrder.ID)); return err == nil }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool {
+			_, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", goodOrder.ID))
+			return err == nil
+		}, time.Minute, time.Millisecond)
 		require.Less(t, time.Since(began), time.Second)
 		time.Sleep(time.Hour)
 		log.mu.Lock()
