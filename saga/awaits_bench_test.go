@@ -67,7 +67,7 @@ func BenchmarkAwaits(b *testing.B) {
 					runs[i], err = saga.Start(b.Context(), c, s, fmt.Sprint(i))
 					require.NoError(b, err)
 				})
-				end := logEnd(b, log)
+				end := endOfLog(b, log)
 				if cold {
 					stop()
 					began := time.Now()
@@ -109,7 +109,7 @@ func emit(b *testing.B, c *saga.Coordinator, i int) {
 	require.NoError(b, err)
 }
 
-func logEnd(b *testing.B, log domain.Log) domain.Position {
+func endOfLog(b *testing.B, log domain.Log) domain.Position {
 	for e, err := range log.ReadAllBackward(b.Context(), domain.EndPosition, domain.Filter{}) {
 		require.NoError(b, err)
 		return e.Position
