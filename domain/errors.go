@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors that a [Log] returns, to be tested with errors.Is.
@@ -43,3 +44,37 @@ func (e *ConflictError) Error() string {
 
 // Is reports true for [ErrConflict].
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// JoinOnce joins errors, each told once: joined errors are taken apart, and of those with one text the first
+// stays. It returns nil for none.
+func JoinOnce(errs ...error) error {
+	var all []error
+	told := make(map[string]bool)
+	var add func([]error)
+	add = func(errs []error) {
+		for _, err := range errs {
+			if err == nil {
+				continue
+			}
+			if j, ok := err.(interface{ Unwrap() []error }); ok && isJoined(err, j.Unwrap()) {
+				add(j.Unwrap())
+				continue
+			}
+			if text := err.Error(); !told[text] {
+				told[text] = true
+				all = append(all, err)
+			}
+		}
+	}
+	add(errs)
+	return errors.Join(all...)
+}
+
+// isJoined reports whether an error is made by errors.Join, and says nothing of its own.
+func isJoined(err error, parts []error) bool {
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		texts[i] = p.Error()
+	}
+	return err.Error() == strings.Join(texts, "\n")
+}

@@ -494,3 +494,23 @@ func TestTheLongestDurationsHold(t *testing.T) {
 	var cancelled *saga.Cancelled
 	require.ErrorAs(t, err, &cancelled)
 }
+
+// TestAnErrorOfADefinitionIsToldOnce registers what is wrong in every way at once: as itself, as a child, by a trigger, again.
+func TestAnErrorOfADefinitionIsToldOnce(t *testing.T) {
+	t.Parallel()
+	bad := &saga.Action[string, string]{Name: "bad name", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return in, nil }}
+	child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Do(f, bad, in.In) })
+	parent := saga.Define("parent", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+		saga.Child(f, child, in.In, saga.Name("one"))
+		return saga.Child(f, child, in.In, saga.Name("two"))
+	})
+	c, err := saga.New(saga.Config{Log: memlog.New()})
+	require.NoError(t, err)
+	err = domain.JoinOnce(c.Register(child, parent, child, parent), c.RegisterTriggers(&saga.Trigger[string, string]{Type: "a.b", Saga: child}), parent.Err())
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, 3, err.Error())
+	require.Equal(t, 1, strings.Count(err.Error(), `action "bad name"`), err.Error())
+	var d *saga.DefinitionError
+	require.ErrorAs(t, err, &d)
+	require.NoError(t, domain.JoinOnce(nil, errors.Join(nil)))
+}

@@ -111,7 +111,7 @@ func TestDefinitionErrors(t *testing.T) {
 			Compute(leaked, "x", seven)
 		}), []wrong{{"x", "after the function that got it has returned"}}},
 		"flow of the outer":        {flowOf(func(f *Flow, _ Ref[int]) { Parallel(f, func(g *Flow) { doCheck(g); Compute(f, "x", seven) }) }), []wrong{{"x", "enclosing function's Flow"}}},
-		"wrong child":              {flowOf(func(f *Flow, in Ref[int]) { Child(f, wrongChild, in.In); Child[int, int](f, nil, in.In) }), []wrong{{"wrong", "version is 0"}, {"child-1", "child saga is nil"}}},
+		"wrong child":              {flowOf(func(f *Flow, in Ref[int]) { Child(f, wrongChild, in.In); Child[int, int](f, nil, in.In) }), []wrong{{"wrong", "is wrong: see there"}, {"", "version is 0"}, {"child-1", "child saga is nil"}}},
 		"two children of one name": {flowOf(func(f *Flow, _ Ref[int]) { Child(f, otherChild, text); Child(f, sendsChild, text, Name("x")) }), []wrong{{"x", "two sagas are named"}}},
 		"await without a name":     {flowOf(func(f *Flow, _ Ref[int]) { Await[int](f, ""); AwaitEvent[int](f, "run.x", text) }), []wrong{{"await-1", "without a name"}, {"run.x", "no app can emit"}}},
 		"default of another type": {flowOf(func(f *Flow, _ Ref[int]) {

@@ -97,7 +97,7 @@ func (c *Coordinator) Register(sagas ...AnySaga) error {
 	for _, s := range sagas {
 		errs = append(errs, c.registry.addSaga(s))
 	}
-	return errors.Join(errs...)
+	return domain.JoinOnce(errs...)
 }
 
 // RegisterActions makes single actions known, to be invoked by name.
@@ -109,7 +109,7 @@ func (c *Coordinator) RegisterActions(actions ...AnyAction) error {
 	for _, a := range actions {
 		errs = append(errs, c.registry.addAction(a))
 	}
-	return errors.Join(errs...)
+	return domain.JoinOnce(errs...)
 }
 
 // Run takes up every unfinished run and keeps all of them going until ctx ends. It returns nil

@@ -47,7 +47,7 @@ func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In
 	}
 	b.finish(out, reflect.TypeFor[Out]() == reflect.TypeFor[None](), opts)
 	s.noReturn = b.noReturn
-	if s.err = errors.Join(b.errs...); s.err != nil {
+	if s.err = domain.JoinOnce(b.errs...); s.err != nil {
 		return s
 	}
 	s.def = &definition{

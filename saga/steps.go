@@ -86,7 +86,8 @@ func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(View) In, opts ...
 	case s == nil:
 		f.b.fail(st.key, "the child saga is nil: define it before this one")
 	case s.err != nil:
-		f.b.fail(st.key, "its saga is wrong: %v", s.err)
+		f.b.fail(st.key, "its saga, %q v%d, is wrong: see there", s.name, s.version)
+		f.b.errs = append(f.b.errs, s.err)
 	default:
 		f.b.child(st, s)
 		st.noReturn = s.noReturn

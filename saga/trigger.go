@@ -95,7 +95,7 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 			errs = append(errs, c.registry.addSaga(t.sagaOf()))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := domain.JoinOnce(errs...); err != nil {
 		return err
 	}
 	c.triggers = append(c.triggers, triggers...)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/atonehq/atone/domain"
 )
 
 // WorkerConfig configures a [Worker] in a process of its own. Publisher, Subscriber and at least one saga or
@@ -62,7 +64,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	for _, a := range cfg.Actions {
 		errs = append(errs, r.addAction(a))
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := domain.JoinOnce(errs...); err != nil {
 		return nil, err
 	}
 	w := newWorker(r.actionTable(), cfg.Publisher, cfg.Logger, cfg.Observer)

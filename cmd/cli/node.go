@@ -35,7 +35,7 @@ func (env *environment) newCoordinator(cfg saga.Config) (*saga.Coordinator, erro
 	if err != nil {
 		return nil, err
 	}
-	return c, errors.Join(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...), c.RegisterTriggers(env.app.Triggers...))
+	return c, domain.JoinOnce(c.Register(env.app.Sagas...), c.RegisterActions(env.app.Actions...), c.RegisterTriggers(env.app.Triggers...))
 }
 
 // catalogue returns a coordinator that knows what is registered, and never runs.
