@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
 )
 
 func TestMain(m *testing.M) {
@@ -91,4 +97,63 @@ func TestUnknownScenarioIsRefused(t *testing.T) {
 	cmd.SetErr(&bytes.Buffer{})
 	cmd.SetArgs([]string{"--scenario", "s9"})
 	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, e1, e2 or p1")
+}
+
+// TestBareAppendsAreNobodysRuns reads what a measurement left in a server's log.
+func TestBareAppendsAreNobodysRuns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
+	require.NoError(t, err)
+	address, stop, err := serve(log)
+	require.NoError(t, err)
+	connection := "esdb://" + address + "?tls=false"
+	run := func(args ...string) error {
+		cmd := Command()
+		cmd.SetOut(&bytes.Buffer{})
+		cmd.SetErr(&bytes.Buffer{})
+		cmd.SetArgs(append(args, "--scenario", "s1", "--log", connection, "--runs", "40", "--callers", "4", "--json"))
+		return cmd.ExecuteContext(t.Context())
+	}
+	require.NoError(t, run())
+	runs := map[string]bool{}
+	var bare []string
+	for r, err := range log.ReadAll(t.Context(), 0, domain.Filter{}) {
+		require.NoError(t, err)
+		if id, ok := domain.RunOfStream(r.Stream); ok && !runs[r.Stream] {
+			runs[r.Stream] = true
+			_, err := saga.FoldAt(t.Context(), log, id, saga.Latest)
+			require.NoError(t, err)
+		}
+		if strings.HasPrefix(r.Stream, "atone-bench-") && r.Revision == 0 {
+			bare = append(bare, r.Stream)
+		}
+	}
+	require.Len(t, runs, 40+5+1, "the runs themselves, and those that warmed up")
+	require.Len(t, bare, 40+5)
+	client, err := connect(address)
+	require.NoError(t, err)
+	for _, name := range bare {
+		_, err := client.ReadStream(t.Context(), name, esdb.ReadStreamOptions{}, 1)
+		e, _ := esdb.FromError(err)
+		if err == nil {
+			read, err := client.ReadStream(t.Context(), name, esdb.ReadStreamOptions{}, 1)
+			require.NoError(t, err)
+			_, err = read.Recv()
+			e, _ = esdb.FromError(err)
+			read.Close()
+		}
+		require.NotNil(t, e, name)
+		require.Equal(t, esdb.ErrorCodeResourceNotFound, e.Code(), "%s is soft-deleted", name)
+	}
+	require.NoError(t, client.Close())
+
+	require.ErrorIs(t, run(), errHoldsRuns)
+	require.NoError(t, run("--yes"))
+	require.NoError(t, stop())
+	require.NoError(t, log.Close())
+	for _, scenario := range []string{"s1", "p1", "e1"} {
+		_, err = Run(t.Context(), Options{Scenario: scenario, Runs: 10, Callers: 2, Data: dir})
+		require.ErrorIs(t, err, errHoldsRuns, "a server's data directory")
+	}
 }

@@ -34,7 +34,8 @@ Scenarios:
 
 s1 to s5 are set against the log alone, with the same appends, at the same concurrency, in the same process; e1 and
 e2 against the same client and a server that does nothing. With --projections, s1 to s4 run with views beside them
-and without, in turns. With --log they run on EventStoreDB.`,
+and without, in turns. With --log they run on EventStoreDB: the runs stay there, the appends without a coordinator go
+to streams named atone-bench-…, which are soft-deleted at the end. A log that holds runs wants --yes.`,
 		Example: `  atone bench --scenario s1 --callers 64
   atone bench --scenario s5 --runs 2000 --json
   atone bench --scenario s1 --projections
@@ -63,6 +64,7 @@ and without, in turns. With --log they run on EventStoreDB.`,
 	cmd.Flags().StringVar(&o.Log, "log", "", "log of s1 to s4: esdb://… for EventStoreDB, esdb for atone's own server in this process (default: the embedded log)")
 	cmd.Flags().BoolVar(&o.Projections, "projections", false, "measure s1 to s4 with and without views running beside")
 	cmd.Flags().StringVar(&o.Data, "data", "", "directory for the log (default: a temporary one)")
+	cmd.Flags().BoolVar(&o.Yes, "yes", false, "measure on a log that holds runs: the scenario's are added to them, for good")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }

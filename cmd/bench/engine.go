@@ -36,27 +36,27 @@ func (e engine) name() string {
 	return "EventStoreDB"
 }
 
-// open returns the log and what closes it and all behind it.
-func (e engine) open(dir string) (domain.Log, func() error, error) {
-	connection := string(e)
+// open returns the log, the connection string that leads to it if there is one, and what closes it and all behind it.
+func (e engine) open(dir string) (_ domain.Log, connection string, _ func() error, _ error) {
+	connection = string(e)
 	closeAll := func() error { return nil }
 	if e == embedded || e == served {
 		log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
 		if err != nil || e == embedded {
-			return log, log.Close, err
+			return log, "", log.Close, err
 		}
 		address, stop, err := serve(log)
 		if err != nil {
-			return nil, nil, errors.Join(err, log.Close())
+			return nil, "", nil, errors.Join(err, log.Close())
 		}
 		connection = "esdb://" + address + "?tls=false"
 		closeAll = func() error { return errors.Join(stop(), log.Close()) }
 	}
 	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: quiet})
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("--log: %w", err), closeAll())
+		return nil, "", nil, errors.Join(fmt.Errorf("--log: %w", err), closeAll())
 	}
-	return log, func() error { return errors.Join(log.Close(), closeAll()) }, nil
+	return log, connection, func() error { return errors.Join(log.Close(), closeAll()) }, nil
 }
 
 // serve serves a log to EventStoreDB clients on a free port of this machine.

@@ -95,7 +95,7 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 		return res, err
 	}
 	defer remove()
-	logDir := filepath.Join(dir, "recovery")
+	logDir := filepath.Join(dir, "recovery", "log")
 	ids, err := killedChild(ctx, logDir, res)
 	if err != nil {
 		return res, err

@@ -35,6 +35,8 @@ type Options struct {
 	Callers, Runs int
 	// Data is the directory for logs and views; empty means a temporary one, removed at the end.
 	Data string
+	// Yes measures on a log that holds runs, to which the scenario's own are added.
+	Yes bool
 }
 
 // runOne starts a run and waits for its end.
@@ -92,6 +94,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if !ok && (o.Log != "" || o.Projections) {
 		return Result{}, errors.New("--log and --projections are for s1, s2, s3 and s4: leave them out")
 	}
+	if err := checkLogs(ctx, o); err != nil {
+		return Result{}, err
+	}
 	if client, is := clientScenarios[o.Scenario]; is {
 		return runClient(ctx, o, client)
 	}
@@ -138,7 +143,7 @@ func dataDir(dir string) (string, func(), error) {
 
 // measureRuns runs the scenario on a coordinator and returns the appends of one of its runs.
 func measureRuns(ctx context.Context, dir string, sc scenario, res *Result) (sample [][]domain.NewEvent, err error) {
-	log, closeLog, err := sc.engine.open(dir)
+	log, _, closeLog, err := sc.engine.open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -253,12 +258,14 @@ func repeat(ctx context.Context, callers, runs int, one func(context.Context) er
 
 // measureCeiling has the log alone do the appends of as many runs at the same concurrency.
 func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]domain.NewEvent, res *Result) (err error) {
-	log, closeLog, err := sc.engine.open(dir)
+	log, connection, closeLog, err := sc.engine.open(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	one := func(ctx context.Context) error { return replay(ctx, log, sample) }
+	var bare bareStreams
+	defer func() { err = errors.Join(err, bare.remove(ctx, connection, sc.callers)) }()
+	one := func(ctx context.Context) error { return replay(ctx, log, bare.next(), sample) }
 	if _, err := repeat(ctx, sc.callers, min(sc.runs/10+1, 2000), one); err != nil {
 		return err
 	}
@@ -275,9 +282,8 @@ func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]dom
 	return nil
 }
 
-// replay appends the same batches to a new stream.
-func replay(ctx context.Context, log domain.Log, sample [][]domain.NewEvent) error {
-	stream := domain.RunStream(domain.NewRunID())
+// replay appends the same batches to a stream that is new.
+func replay(ctx context.Context, log domain.Log, stream string, sample [][]domain.NewEvent) error {
 	expected := domain.NoStream
 	for _, batch := range sample {
 		events := make([]domain.NewEvent, len(batch))
