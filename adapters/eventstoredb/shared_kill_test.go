@@ -48,6 +48,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(slowEnv); dir != "" {
+		if err := slowServer(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv(serverEnv); dir != "" {
 		fmt.Fprintln(os.Stderr, killedServer(dir))
 		os.Exit(1)

@@ -13,14 +13,17 @@ const (
 	unary              // a call of its own, Append
 )
 
-// How the faster way is found: every sampleEvery-th append that nothing else waits behind goes the
-// other way. When each has enough samples, the one that takes less than half of the other's time is
-// taken: on most servers that is neither, and batches, which cost less, go on.
+// How the faster way is found: now and then all appends go the other way for a moment. Samples among
+// appends of the current way would say little: what is not in use has no queue, and looks quick. When
+// the other way took clearly less time in two trials in a row, it becomes the current one. Trials that
+// it loses make the next ones rarer.
 const (
-	sampleEvery = 128
-	enough      = 16
-	muchFaster  = 2
-	weight      = 1.0 / 8 // of a sample in the mean
+	firstTrial  = 1_000   // appends before the first trial, and after a trial that was won
+	rarestTrial = 100_000 // appends between trials at most
+	trialLength = 400     // appends that are measured of each way
+	settling    = trialLength / 4
+	clearly     = 1.25 // how many times the other's mean time the current one's must be
+	winsNeeded  = 2
 )
 
 // ways chooses between the calls. It is safe to use concurrently.
@@ -28,14 +31,11 @@ type ways struct {
 	mu      sync.Mutex
 	refused bool // the server does not take batches
 	current way
-	n       int
-	pace    [2]pace
-}
 
-// pace is the mean time of one way's appends.
-type pace struct {
-	samples int
-	mean    float64 // seconds
+	n, every int // appends since the last trial; after how many the next one ends
+	wins     int // trials in a row that the other way won
+	sum      [2]time.Duration
+	count    [2]int
 }
 
 // choose returns the way for an append. One that is not alone on its stream takes the current way,
@@ -46,11 +46,37 @@ func (w *ways) choose(alone bool) way {
 	if w.refused {
 		return unary
 	}
-	if w.n++; alone && w.n%sampleEvery == 0 {
+	if w.every == 0 {
+		w.every = firstTrial
+	}
+	if w.n++; w.n == w.every {
+		w.decide()
+	}
+	if alone && w.n > w.every-trialLength {
 		return 1 - w.current
 	}
 	return w.current
 }
+
+// decide ends a trial.
+func (w *ways) decide() {
+	other := 1 - w.current
+	won := w.count[w.current] > 0 && w.count[other] > trialLength/4 &&
+		w.mean(other)*clearly < w.mean(w.current)
+	switch {
+	case !won:
+		w.wins = 0
+		w.every = min(2*w.every, rarestTrial)
+	case w.wins+1 == winsNeeded:
+		w.current, w.wins, w.every = other, 0, firstTrial
+	default:
+		w.wins++
+		w.every = firstTrial
+	}
+	w.n, w.sum, w.count = 0, [2]time.Duration{}, [2]int{}
+}
+
+func (w *ways) mean(of way) float64 { return w.sum[of].Seconds() / float64(w.count[of]) }
 
 // refuse notes that the server takes no batches: from now on every append is a call of its own.
 func (w *ways) refuse() {
@@ -59,18 +85,14 @@ func (w *ways) refuse() {
 	w.refused = true
 }
 
-// took notes how long an append took that succeeded at once.
+// took notes how long an append took that succeeded at once. Only the current way's last ones before a
+// trial count, and the other way's once it has a queue of its own.
 func (w *ways) took(by way, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := &w.pace[by]
-	if p.samples++; p.samples == 1 {
-		p.mean = d.Seconds()
-	}
-	p.mean += (d.Seconds() - p.mean) * weight
-	mine, other := &w.pace[w.current], &w.pace[1-w.current]
-	if mine.samples >= enough && other.samples >= enough && other.mean*muchFaster < mine.mean {
-		w.current = 1 - w.current
-		w.pace = [2]pace{}
+	start := w.every - trialLength
+	if by == w.current && w.n > start-trialLength && w.n <= start || by != w.current && w.n > start+settling {
+		w.sum[by] += d
+		w.count[by]++
 	}
 }
