@@ -306,10 +306,15 @@ func readOnce(ctx context.Context, s *session, outgoing context.Context, request
 // accepts applies the filter once more, leaving out tombstones and, unless a prefix asks
 // for them, system streams: they are the server's events, not the log's.
 func accepts(filter domain.Filter, e domain.Recorded) bool {
-	if e.Type == typeTombstone || !filter.Accepts(e.Stream) {
+	if tombstone(e) || !filter.Accepts(e.Stream) {
 		return false
 	}
 	return wantsSystem(filter) || e.Stream == "" || e.Stream[0] != '$'
+}
+
+// tombstone reports whether the event ends a stream for ever. An app's event may have its type.
+func tombstone(e domain.Recorded) bool {
+	return e.Type == typeTombstone && e.Revision == math.MaxInt64
 }
 
 // wantsSystem reports whether a prefix of the filter asks for system streams.

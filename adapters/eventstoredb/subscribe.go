@@ -138,7 +138,9 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 			s.broken = unplaced(e)
 			return false
 		}
-		s.log.told.note(e.Stream, e.Revision)
+		if !tombstone(e) {
+			s.log.told.note(e.Stream, e.Revision)
+		}
 		if e.Position <= s.last {
 			return true
 		}
