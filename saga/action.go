@@ -66,8 +66,10 @@ type Action[In, Out any] struct {
 	// HeartbeatTimeout, if set, is how long an attempt of Do may go without [Heartbeat] before it
 	// is taken for lost. It does not apply to Undo and Probe, which end by their timeouts alone.
 	HeartbeatTimeout time.Duration
-	// Concurrency bounds how many attempts of this action one coordinator runs at once; 0 means
-	// [Config.ActionConcurrency].
+	// Concurrency bounds how many handlers of this action one coordinator runs at once; 0 means
+	// [Config.ActionConcurrency]. A handler that goes on after its attempt was given up keeps its place
+	// until it returns, and the steps behind it wait: their attempts do not begin. Of a worker in
+	// another process that is not known; a place there is free once the attempt was given up.
 	Concurrency int
 	// Rate bounds how many attempts start in a second; 0 means no bound. Burst is how
 	// many may start at once, 0 meaning the rate rounded up.

@@ -249,8 +249,7 @@ func (a *actor) releaseEnded() {
 	})
 	for id, s := range a.held {
 		if !flying[id] {
-			delete(a.held, id)
-			s.release()
+			a.freePlace(id, s)
 			if id.dir == domain.Do {
 				a.c.worker.cancel(id, errGivenUp)
 			}

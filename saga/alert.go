@@ -19,9 +19,13 @@ const (
 	AlertFailed AlertKind = "failed"
 	// AlertSlow: a run takes longer than its saga says that it should.
 	AlertSlow AlertKind = "slow"
+	// AlertHung: a handler goes on after its attempt was given up, and keeps its place.
+	AlertHung AlertKind = "hung"
+	// AlertSkew: two nodes' wall clocks are more than [SkewTold] apart. It names no run.
+	AlertSkew AlertKind = "skew"
 )
 
-// Alert tells somebody about a run.
+// Alert tells somebody about a run, or about a node.
 type Alert struct {
 	// ID is the same whenever the same alert is told again: the incident's id for stuck runs.
 	ID      string          `json:"id"`
@@ -45,6 +49,7 @@ type AlertSink interface {
 // alertTexts are the messages under which [LogAlerts] logs.
 var alertTexts = map[AlertKind]string{
 	AlertStuck: "run is stuck and needs a person", AlertFailed: "run failed and turns back", AlertSlow: "run is slow",
+	AlertHung: "handler ignores its context and keeps its place", AlertSkew: "the clocks of two nodes are apart",
 }
 
 // LogAlerts is an [AlertSink] that writes alerts to a logger: stuck runs as errors, the

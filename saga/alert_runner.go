@@ -84,7 +84,7 @@ func (r *alertRunner) run(ctx context.Context) error {
 	defer reading.Wait()
 	defer stop()
 	reading.Go(func() {
-		for d, err := range r.c.log.Subscribe(sub, from, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		for d, err := range r.c.log.Subscribe(sub, from, domain.Filter{Prefixes: []string{domain.RunPrefix, noticeStream}}) {
 			if err != nil {
 				failed <- err
 				return
@@ -163,6 +163,9 @@ func (r *alertRunner) take(ctx context.Context, d domain.Delivery) error {
 	if d.Event == nil {
 		return nil
 	}
+	if d.Event.Type == noticeType {
+		return r.notice(ctx, d)
+	}
 	run, ok := domain.RunOfStream(d.Event.Stream)
 	if !ok {
 		return nil
@@ -194,6 +197,21 @@ func (r *alertRunner) take(ctx context.Context, d domain.Delivery) error {
 		}
 		return nil
 	default:
+		return nil
+	}
+	if err := r.tell(ctx, alert); err != nil {
+		return err
+	}
+	r.told = d.Position
+	r.save(ctx)
+	return nil
+}
+
+// notice tells what a node noticed.
+func (r *alertRunner) notice(ctx context.Context, d domain.Delivery) error {
+	alert, err := noticeOf(d.Event)
+	if err != nil {
+		r.c.logger.Error("an alert can't be read: it is passed over", "error", err)
 		return nil
 	}
 	if err := r.tell(ctx, alert); err != nil {
@@ -249,7 +267,9 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 
 // tell gives an alert to the sink, again and again until it has taken it.
 func (r *alertRunner) tell(ctx context.Context, a Alert) error {
-	if s := r.starts[a.Run]; s != nil {
+	if s := r.starts[a.Run]; a.Saga != "" || a.Run == (domain.RunID{}) {
+		// it says itself what it is about
+	} else if s != nil {
 		a.Saga, a.Version = s.Saga, s.Version
 	} else if v, err := r.c.Describe(ctx, a.Run); err == nil {
 		a.Saga, a.Version = v.Saga, v.Version

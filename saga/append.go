@@ -176,8 +176,7 @@ func (a *actor) leaveAttempts() {
 		if id.dir == domain.Do {
 			a.c.worker.cancel(id, ErrRunTurnedBack)
 		}
-		delete(a.held, id)
-		s.release()
+		a.freePlace(id, s)
 	}
 }
 
@@ -185,8 +184,7 @@ func (a *actor) leaveAttempts() {
 func (a *actor) letGo(step string, dir domain.Direction, n int) {
 	id := attemptID{a.id, step, dir, n}
 	if s := a.held[id]; s != nil {
-		delete(a.held, id)
-		s.release()
+		a.freePlace(id, s)
 	}
 }
 

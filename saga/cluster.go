@@ -221,6 +221,7 @@ func (cl *cluster) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		cl.tellSkew()
 		died := cl.bury()
 		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake, again bool) bool {
 			switch {

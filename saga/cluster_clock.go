@@ -2,8 +2,11 @@ package saga
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/atonehq/atone/domain"
 )
 
 // nodeClock is what is known of another node's clock. Skew is measured one way, by the times in its signs of life: how
@@ -13,6 +16,7 @@ type nodeClock struct {
 	// samples are how far the other's steady clock was ahead of the own one, the latest last.
 	samples []time.Duration
 	stepped time.Duration
+	told    bool // an alert told of the skew
 }
 
 const clockSamples = 5
@@ -98,4 +102,32 @@ func (c *Coordinator) Nodes() []NodeView {
 	}
 	slices.SortFunc(all, func(a, b NodeView) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
 	return all
+}
+
+// tellSkew tells of nodes whose wall clocks are far from this one's; of two nodes the one whose name comes first tells.
+func (cl *cluster) tellSkew() {
+	for _, n := range cl.c.Nodes() {
+		if !n.Alive || !n.Known || n.Skew.Abs() <= SkewTold || cl.c.incarnation > n.Incarnation || !cl.mayTell(n.Incarnation) {
+			continue
+		}
+		text := fmt.Sprintf("the clock of node %s is %s ahead of node %s's: see that both are set by NTP; times that somebody named come by the clock of whichever node acts", n.Node, n.Skew.Round(time.Millisecond), cl.c.cfg.Node)
+		if n.Skew < 0 {
+			text = fmt.Sprintf("the clock of node %s is %s behind node %s's: see that both are set by NTP; times that somebody named come by the clock of whichever node acts", n.Node, -n.Skew.Round(time.Millisecond), cl.c.cfg.Node)
+		}
+		cl.c.logger.Warn("the clocks of two nodes are apart", "node", n.Node, "ahead", n.Skew)
+		cl.c.notify(Alert{ID: "skew/" + cl.c.incarnation + "/" + n.Incarnation, Kind: AlertSkew, At: cl.c.clock.now(), Cause: &domain.Failure{Kind: domain.FailureRetryable, Message: text}})
+	}
+}
+
+// mayTell reports whether the skew of a node is measured well enough and was not told of yet.
+func (cl *cluster) mayTell(incarnation string) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	l := cl.lives[incarnation]
+	if l.clock.told || len(l.clock.samples) < clockSamples {
+		return false
+	}
+	l.clock.told = true
+	cl.lives[incarnation] = l
+	return true
 }

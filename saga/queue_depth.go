@@ -8,6 +8,8 @@ type QueueDepth struct {
 	InFlight int
 	// Limit is how many may be in flight at once.
 	Limit int
+	// Hung counts the places of attempts that were given up and whose handlers have not returned, see [Action.Concurrency].
+	Hung int
 }
 
 // QueueDepths returns the depth of each action's queue; it is empty before the coordinator has started.
@@ -20,7 +22,7 @@ func (c *Coordinator) QueueDepths() map[string]QueueDepth {
 	out := make(map[string]QueueDepth, len(c.slots))
 	for name, s := range c.slots {
 		s.mu.Lock()
-		out[name] = QueueDepth{Waiting: len(s.waiting), InFlight: s.used, Limit: s.limit}
+		out[name] = QueueDepth{Waiting: len(s.waiting), InFlight: s.used, Limit: s.limit, Hung: s.hung()}
 		s.mu.Unlock()
 	}
 	return out

@@ -15,6 +15,7 @@ import (
 // A run that finds no place is queued and nudged when its turn has come; it holds a reservation
 // from then until its next turn ends. It is safe to use concurrently.
 type slot struct {
+	action  string
 	limit   int
 	limiter *rate.Limiter // nil for no bound
 	nudge   func(domain.RunID)
@@ -25,11 +26,13 @@ type slot struct {
 	queued   map[domain.RunID]bool
 	reserved map[domain.RunID]int
 	timer    *time.Timer // set while the rate holds the queue up
+	// holders are the attempts that have the places.
+	holders map[attemptID]holder
 }
 
 func newSlot(code *actionCode, otherwise int, nudge func(domain.RunID)) *slot {
-	s := &slot{limit: orElse(code.concurrency, otherwise), nudge: nudge,
-		queued: make(map[domain.RunID]bool), reserved: make(map[domain.RunID]int)}
+	s := &slot{action: code.spec.Name, limit: orElse(code.concurrency, otherwise), nudge: nudge,
+		queued: make(map[domain.RunID]bool), reserved: make(map[domain.RunID]int), holders: make(map[attemptID]holder)}
 	if code.rate > 0 {
 		s.limiter = rate.NewLimiter(rate.Limit(code.rate), orElse(code.burst, int(min(math.Ceil(code.rate), math.MaxInt32))))
 	}

@@ -358,10 +358,7 @@ func (t *turnState) begin(st *machine.Step, intent func() machine.Intent) error 
 	err := t.decide(intent())
 	for _, e := range t.events[before:] {
 		if started, ok := e.event.(*domain.AttemptStarted); ok {
-			if a.held == nil {
-				a.held = make(map[attemptID]*slot, 4)
-			}
-			a.held[attemptID{a.id, started.Step, started.Direction, started.Attempt}] = s
+			a.hold(attemptID{a.id, started.Step, started.Direction, started.Attempt}, s, t.now)
 			return err
 		}
 	}

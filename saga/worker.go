@@ -27,9 +27,9 @@ type Worker struct {
 	// the coordinator, or in the broker).
 	outcomes message.Publisher
 	logger   *slog.Logger
-	// running holds the cancel functions of the do attempts under way, by attempt.
+	// running holds the attempts whose handlers have not returned.
 	mu      sync.Mutex
-	running map[attemptID]context.CancelCauseFunc
+	running map[attemptID]*handling
 	closing bool
 	transit transit
 	// drained is closed when a worker that stops waits for outcomes no longer.
@@ -65,7 +65,7 @@ type Observer interface {
 }
 
 func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]context.CancelCauseFunc), drained: make(chan struct{})}
+	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]*handling), drained: make(chan struct{})}
 }
 
 // consumers returns what is called for the attempts of each action. The error is that a middleware can't be applied.
@@ -159,7 +159,7 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 		cancel(nil)
 		return nil, nil, false
 	}
-	w.running[id] = cancel
+	w.running[id] = &handling{cancel: cancel}
 	w.handling.Add(1)
 	stopTimer := context.CancelFunc(func() {})
 	if !a.deadline.IsZero() {
@@ -168,19 +168,17 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 	return ctx, func() {
 		stopTimer()
 		cancel(nil)
-		w.mu.Lock()
-		delete(w.running, id)
-		w.mu.Unlock()
+		w.returned(id)
 	}, true
 }
 
 // cancel ends the context of an attempt, if it runs here.
 func (w *Worker) cancel(id attemptID, cause error) {
 	w.mu.Lock()
-	c := w.running[id]
+	h := w.running[id]
 	w.mu.Unlock()
-	if c != nil {
-		c(cause)
+	if h != nil {
+		h.cancel(cause)
 	}
 }
 
@@ -190,9 +188,9 @@ func (w *Worker) drain(ctx context.Context) {
 	defer close(w.drained)
 	w.mu.Lock()
 	w.closing = true
-	for id, c := range w.running {
+	for id, h := range w.running {
 		if id.dir == domain.Do {
-			c(ErrShutdown)
+			h.cancel(ErrShutdown)
 		}
 	}
 	w.mu.Unlock()

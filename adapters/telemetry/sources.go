@@ -72,12 +72,16 @@ var (
 	waitingDesc   = desc("atone_queue_waiting", "Runs that wait for a free place of an action.", "action")
 	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that are handed out and have no outcome.", "action")
 	limitDesc     = desc("atone_queue_limit", "How many attempts of an action may be in flight at once.", "action")
+	hungDesc      = desc("atone_queue_hung", "Places of an action kept by handlers that go on though their attempts were given up.", "action")
+	skewDesc      = desc("atone_node_clock_skew_seconds", "How far the wall clock of another living node is ahead of this one's.", "node")
+	steppedDesc   = desc("atone_clock_stepped_seconds", "By how much this process's wall clock was set since it started.")
+	stepsDesc     = desc("atone_clock_steps_total", "How often this process's wall clock was set since it started.")
 	readyDesc     = desc("atone_ready", "1 when the coordinator has started.")
 )
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc} {
 		ch <- d
 	}
 }
@@ -105,6 +109,20 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, waitingDesc, float64(d.Waiting), action)
 		gauge(ch, placesDesc, float64(d.InFlight), action)
 		gauge(ch, limitDesc, float64(d.Limit), action)
+		gauge(ch, hungDesc, float64(d.Hung), action)
+	}
+	r.clocks(ch)
+}
+
+// clocks tells of this process's wall clock and of those of other nodes.
+func (r runsCollector) clocks(ch chan<- prometheus.Metric) {
+	own := r.c.Clock()
+	gauge(ch, steppedDesc, own.Stepped.Seconds())
+	counter(ch, stepsDesc, float64(own.Steps))
+	for _, n := range r.c.Nodes() {
+		if n.Alive && n.Known {
+			gauge(ch, skewDesc, n.Skew.Seconds(), n.Node)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // Coordinator is what the page asks of the coordinator; a [saga.Coordinator] has it.
@@ -24,6 +25,7 @@ type Coordinator interface {
 	Actions() []saga.ActionInfo
 	SecretFields(eventType string) []string
 	RunStates() map[domain.RunState]int
+	PlaceOf(action string) *machine.Place
 
 	Cancel(ctx context.Context, id domain.RunID, reason string) error
 	Pause(ctx context.Context, id domain.RunID, reason string) error

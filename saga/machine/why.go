@@ -22,8 +22,32 @@ type Wait struct {
 	// Incident and Cause are those of a stuck or failed step.
 	Incident string          `json:"incident,omitempty"`
 	Cause    *domain.Failure `json:"cause,omitempty"`
+	// Place is what has the place that the step waits for, where that is known.
+	Place *Place `json:"place,omitempty"`
 	// Text is the sentence for people.
 	Text string `json:"text"`
+}
+
+// Place is an attempt that has a place of its action which others wait for.
+type Place struct {
+	Run       domain.RunID     `json:"run"`
+	Step      string           `json:"step"`
+	Direction domain.Direction `json:"direction"`
+	Attempt   int              `json:"attempt"`
+	// Since is when it got the place. GivenUp is when the attempt was given up, whose handler has not returned.
+	Since   time.Time `json:"since"`
+	GivenUp time.Time `json:"given_up,omitzero"`
+}
+
+func (p *Place) text(now time.Time) string {
+	text := fmt.Sprintf(", which attempt %d of %s of run %s has had since %s", p.Attempt, p.Step, p.Run, clock(p.Since, now))
+	if p.Direction != domain.Do {
+		text = fmt.Sprintf(", which attempt %d (%s) of %s of run %s has had since %s", p.Attempt, p.Direction, p.Step, p.Run, clock(p.Since, now))
+	}
+	if !p.GivenUp.IsZero() {
+		text += "; it was given up at " + clock(p.GivenUp, now) + " and its handler has not returned: it ignores its context"
+	}
+	return text
 }
 
 // Reason answers "why is it waiting?".
@@ -41,7 +65,11 @@ const maxWaits = 100
 
 // Why says in a sentence what the run waits for at the given time, and lists the single waits. It
 // changes nothing.
-func Why(s *State, now time.Time) Reason {
+func Why(s *State, now time.Time) Reason { return WhyWith(s, now, nil) }
+
+// WhyWith is [Why] where it is known who has the places of actions: placeOf returns the attempt that has held one for
+// longest if none is free, and nil otherwise.
+func WhyWith(s *State, now time.Time, placeOf func(action string) *Place) Reason {
 	r := Reason{State: s.Status()}
 	var waits []Wait
 	total := 0
@@ -51,7 +79,7 @@ func Why(s *State, now time.Time) Reason {
 				continue // a failure handler
 			}
 			if total++; len(waits) < maxWaits || st.Phase == Stuck || st.Phase == UndoStuck {
-				waits = append(waits, s.wait(st, now))
+				waits = append(waits, s.wait(st, now, placeOf))
 			}
 		}
 	}
@@ -150,7 +178,7 @@ func leftText(left []string) string {
 }
 
 // wait describes one step that waits or is owed something.
-func (s *State) wait(st *Step, now time.Time) Wait {
+func (s *State) wait(st *Step, now time.Time, placeOf func(string) *Place) Wait {
 	w := Wait{Step: st.Path, Phase: st.Phase, Direction: st.inFlightDirection(), Incident: st.Incident, Cause: st.Cause}
 	if st.Node.Action != nil {
 		w.Action = st.Node.Action.Name
@@ -186,6 +214,22 @@ func (s *State) wait(st *Step, now time.Time) Wait {
 		w.Text = name + ": is to be started"
 		if w.Action != "" {
 			w.Text += "; waits for a free place of action " + w.Action
+		}
+	}
+	if w.Action == "" || placeOf == nil {
+		return w
+	}
+	switch due := t.RetryAt; st.Phase {
+	case Backoff, UndoBackoff, ProbeDue:
+		if due.After(now) {
+			return w
+		}
+		if w.Place = placeOf(w.Action); w.Place != nil {
+			w.Text += "; waits for a free place of action " + w.Action + w.Place.text(now)
+		}
+	case Ready, UndoDue:
+		if w.Place = placeOf(w.Action); w.Place != nil {
+			w.Text += w.Place.text(now)
 		}
 	}
 	return w
