@@ -48,8 +48,8 @@ type cluster struct {
 	// lives is what is known of each incarnation of other nodes; of one that is missing nothing
 	// was heard since this node began to listen.
 	lives map[string]life
-	// lag is how long the latest own sign took to come back, negative before the first did.
-	lag time.Duration
+	// own is how far this node's steady clock was ahead of the log's at its latest sign of life, nil before the first.
+	own *time.Duration
 }
 
 // life is what is known of another incarnation.
@@ -71,7 +71,6 @@ const (
 func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
 	cl.lives = make(map[string]life)
-	cl.lag = -1
 	if c.cfg.Shared {
 		c.wakeups.delay, c.wakeups.own = cl.delay, c.incarnation
 	}
@@ -122,13 +121,12 @@ func (cl *cluster) seen(e *domain.Recorded) {
 	if json.Unmarshal(e.Data, &n) != nil || n.Incarnation == "" {
 		return
 	}
-	now := cl.c.clock.read()
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	switch {
 	case n.Incarnation == cl.c.incarnation:
 		cl.signs++
-		cl.lag = now.steady.Sub(n.steady())
+		cl.own = n.aheadOfLog(e)
 		for other, l := range cl.lives {
 			if cl.signs-l.at > signsKept {
 				delete(cl.lives, other) // what is missing here is dead
@@ -136,8 +134,8 @@ func (cl *cluster) seen(e *domain.Recorded) {
 		}
 	default:
 		l := life{at: cl.signs, left: e.Type == nodeLeftType, clock: cl.lives[n.Incarnation].clock}
-		if !n.At.IsZero() && cl.lag >= 0 {
-			l.clock.heard(n.steady().Sub(now.steady.Add(-cl.lag)), time.Duration(n.Stepped))
+		if theirs := n.aheadOfLog(e); theirs != nil && cl.own != nil {
+			l.clock.heard(*theirs-*cl.own, time.Duration(n.Stepped))
 		}
 		cl.lives[n.Incarnation] = l
 	}

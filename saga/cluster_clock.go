@@ -9,11 +9,11 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// nodeClock is what is known of another node's clock. Skew is measured one way, by the times in its signs of life: how
-// long one was under way is taken to be as long as this node's latest own sign was, which went through the same log
-// and is measured without the other's clock. Of a few measurements the middle one counts.
+// nodeClock is what is known of another node's clock. A sign of life has its time by the node's clock, and the log adds
+// the time by its own, which is the same for all: two nodes are compared by way of that, however far behind the log
+// they read. A sample is off by what the appends took; of a few the middle one counts.
 type nodeClock struct {
-	// samples are how far the other's steady clock was ahead of the own one, the latest last.
+	// samples are how far the node's steady clock was ahead of this node's, the latest last.
 	samples []time.Duration
 	stepped time.Duration
 	told    bool // an alert told of the skew
@@ -29,13 +29,23 @@ func (k *nodeClock) heard(ahead, stepped time.Duration) {
 	k.stepped = stepped
 }
 
-// ahead returns how far the node's steady clock is ahead of the own one, if that is known.
+// ahead returns how far the node's steady clock is ahead of this node's, if that is known.
 func (k *nodeClock) ahead() (time.Duration, bool) {
 	if len(k.samples) == 0 {
 		return 0, false
 	}
 	sorted := slices.Sorted(slices.Values(k.samples))
 	return sorted[len(sorted)/2], true
+}
+
+// aheadOfLog returns how far the steady clock of the sign's node was ahead of the log's; nil for a node of an earlier
+// version, which does not say what its clock shows.
+func (n *nodeSeen) aheadOfLog(e *domain.Recorded) *time.Duration {
+	if n.At.IsZero() || e.Created.IsZero() {
+		return nil
+	}
+	ahead := n.steady().Sub(e.Created)
+	return &ahead
 }
 
 // steady is the time of the sign by the clock of its node that is never set.
