@@ -96,7 +96,7 @@ func WhyWith(s *State, now time.Time, placeOf func(action string) *Place) Reason
 	}
 	r.Waits = waits
 	if s.End == "" {
-		r.Text = s.waitText(waits, total, now)
+		r.Text = s.waitText(waits, total, now, placeOf)
 		return r
 	}
 	r.Text = s.endText()
@@ -112,7 +112,7 @@ var urgency = map[Phase]int{
 	Undoing: 12, Running: 11, UndoDue: 10, Ready: 9, Waiting: 8,
 }
 
-func (s *State) waitText(waits []Wait, total int, now time.Time) string {
+func (s *State) waitText(waits []Wait, total int, now time.Time, placeOf func(string) *Place) string {
 	stuck := len(waits) > 0 && (waits[0].Phase == Stuck || waits[0].Phase == UndoStuck)
 	var text string
 	switch {
@@ -127,7 +127,7 @@ func (s *State) waitText(waits []Wait, total int, now time.Time) string {
 	default:
 		text = waits[0].Text
 		if held := s.heldByDoubt(now); held != "" {
-			text = s.wait(s.irreversibleInFlight(), now).Text + held
+			text = s.wait(s.irreversibleInFlight(), now, placeOf).Text + held
 		}
 	}
 	if total > 1 {
