@@ -21,3 +21,14 @@ type SilenceTeller interface {
 	// of it: a cluster without a majority goes on serving them. It does not wait.
 	Silence() time.Duration
 }
+
+// AppendBeginner is implemented by a [Log] that takes appends into line one by one, so that many to
+// one stream can be under way and share a sync, and larger ones than every log has to.
+type AppendBeginner interface {
+	// BeginAppend is [Log.Append] in two parts: it returns when the append is in line, and the function
+	// that it returns waits for the result; it must be called, once. Appends that one goroutine began
+	// one after the other are judged and written in that order. limit, in bytes by the rule of
+	// [NewEvent.Size], stands in the place of [MaxAppendSize]. Coordinators have no use for a higher one:
+	// what they write has to fit into every log.
+	BeginAppend(ctx context.Context, limit int, stream string, expected Expected, events ...NewEvent) func() (Appended, error)
+}

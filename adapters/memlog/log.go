@@ -46,7 +46,10 @@ type Log struct {
 	closed  bool
 }
 
-var _ domain.Log = (*Log)(nil)
+var (
+	_ domain.Log            = (*Log)(nil)
+	_ domain.AppendBeginner = (*Log)(nil)
+)
 
 // stream holds where one stream's events are in [Log.all], by revision, and the newest
 // revision of each id.
@@ -80,7 +83,17 @@ func (l *Log) Close() error {
 
 // Append implements [domain.Log].
 func (l *Log) Append(ctx context.Context, name string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
-	if err := validate(name, expected, events); err != nil {
+	return l.append(ctx, domain.MaxAppendSize, name, expected, events)
+}
+
+// BeginAppend implements [domain.AppendBeginner]: nothing is left to wait for.
+func (l *Log) BeginAppend(ctx context.Context, limit int, name string, expected domain.Expected, events ...domain.NewEvent) func() (domain.Appended, error) {
+	result, err := l.append(ctx, limit, name, expected, events)
+	return func() (domain.Appended, error) { return result, err }
+}
+
+func (l *Log) append(ctx context.Context, limit int, name string, expected domain.Expected, events []domain.NewEvent) (domain.Appended, error) {
+	if err := validate(limit, name, expected, events); err != nil {
 		return domain.Appended{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -123,7 +136,7 @@ func (l *Log) Append(ctx context.Context, name string, expected domain.Expected,
 }
 
 // validate refuses what no log engine accepts.
-func validate(name string, expected domain.Expected, events []domain.NewEvent) error {
+func validate(limit int, name string, expected domain.Expected, events []domain.NewEvent) error {
 	if name == "" || name == "$all" || name == "$$" {
 		return fmt.Errorf("append: %q cannot be a stream's name", name)
 	}
@@ -140,8 +153,8 @@ func validate(name string, expected domain.Expected, events []domain.NewEvent) e
 		}
 		size += e.Size()
 	}
-	if size > domain.MaxAppendSize {
-		return fmt.Errorf("append to %s of %d bytes (at most %d): %w", name, size, domain.MaxAppendSize, domain.ErrTooLarge)
+	if size > limit {
+		return fmt.Errorf("append to %s of %d bytes (at most %d): %w", name, size, limit, domain.ErrTooLarge)
 	}
 	return nil
 }

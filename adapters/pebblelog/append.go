@@ -45,27 +45,52 @@ var requests = sync.Pool{New: func() any { return &request{done: make(chan struc
 // nothing was written; when it ends later, the outcome is unknown. Once the log has failed,
 // the error is [ErrFailed].
 func (l *Log) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
-	if err := validate(stream, expected, events); err != nil {
+	r, err := l.enqueue(ctx, domain.MaxAppendSize, stream, expected, events)
+	if err != nil {
 		return domain.Appended{}, err
 	}
+	return l.complete(ctx, r)
+}
+
+// BeginAppend implements [domain.AppendBeginner].
+func (l *Log) BeginAppend(ctx context.Context, limit int, stream string, expected domain.Expected, events ...domain.NewEvent) func() (domain.Appended, error) {
+	r, err := l.enqueue(ctx, limit, stream, expected, events)
+	return func() (domain.Appended, error) {
+		if err != nil {
+			return domain.Appended{}, err
+		}
+		return l.complete(ctx, r)
+	}
+}
+
+// enqueue puts an append in line for the committer.
+func (l *Log) enqueue(ctx context.Context, limit int, stream string, expected domain.Expected, events []domain.NewEvent) (*request, error) {
+	if err := validate(limit, stream, expected, events); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
-		return domain.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
+		return nil, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	if err := l.err(); err != nil {
-		return domain.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
+		return nil, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	r := requests.Get().(*request)
 	r.stream, r.expected, r.result, r.err = stream, expected, domain.Appended{}, nil
 	r.body, r.events = encodeEvents(events)
 	r.state.Store(stateQueued)
 	if !l.queue.put(r) {
-		return domain.Appended{}, fmt.Errorf("append to %s: %w", stream, domain.ErrClosed)
+		return nil, fmt.Errorf("append to %s: %w", stream, domain.ErrClosed)
 	}
+	return r, nil
+}
+
+// complete waits for the append's result.
+func (l *Log) complete(ctx context.Context, r *request) (domain.Appended, error) {
 	select {
 	case <-r.done:
 	default:
 		if err := l.await(ctx, r); err != nil {
-			return domain.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
+			return domain.Appended{}, fmt.Errorf("append to %s: %w", r.stream, err)
 		}
 	}
 	result, err := r.result, r.err
@@ -97,7 +122,7 @@ func (l *Log) await(ctx context.Context, r *request) error {
 }
 
 // validate refuses what no log engine accepts.
-func validate(stream string, expected domain.Expected, events []domain.NewEvent) error {
+func validate(limit int, stream string, expected domain.Expected, events []domain.NewEvent) error {
 	if stream == "" || stream == "$all" || stream == "$$" {
 		return fmt.Errorf("append: %q cannot be a stream's name", stream)
 	}
@@ -117,8 +142,8 @@ func validate(stream string, expected domain.Expected, events []domain.NewEvent)
 		}
 		size += events[i].Size()
 	}
-	if size > domain.MaxAppendSize {
-		return fmt.Errorf("append to %s of %d bytes (at most %d): %w", stream, size, domain.MaxAppendSize, domain.ErrTooLarge)
+	if size > limit {
+		return fmt.Errorf("append to %s of %d bytes (at most %d): %w", stream, size, limit, domain.ErrTooLarge)
 	}
 	return nil
 }
