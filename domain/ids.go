@@ -7,29 +7,53 @@ import (
 	"github.com/google/uuid"
 )
 
-// Prefixes of the streams that atone keeps. Only coordinators append to them.
+// Beginnings of the names of streams that atone keeps. What is reserved is not the beginning
+// but the whole shape of the name: see [ReservedShape].
 const (
 	// RunPrefix begins the name of a run's stream: run-<uuid>.
 	RunPrefix = "run-"
 	// PlanPrefix begins the name of the stream that holds one plan: plan-<hash>.
 	PlanPrefix = "plan-"
-	// SagaPrefix begins the name of the stream that lists a saga's versions: saga-<name>.
-	SagaPrefix = "saga-"
 	// SnapshotPrefix begins the name of the stream with a run's snapshots: snapshot-<uuid>.
 	SnapshotPrefix = "snapshot-"
 	// SystemPrefix begins the names of all other streams of atone's own.
 	SystemPrefix = "atone-"
+	// SagaPrefix begins the name of the stream that lists a saga's versions: atone-saga-<name>.
+	SagaPrefix = SystemPrefix + "saga-"
+	// OldSagaPrefix began the name of that stream until it moved. Its registrations are still
+	// read; the name is no longer reserved.
+	OldSagaPrefix = "saga-"
 )
 
-// ReservedStream reports whether only atone itself may append to the stream.
-func ReservedStream(stream string) bool {
-	for _, p := range [...]string{RunPrefix, PlanPrefix, SagaPrefix, SnapshotPrefix, SystemPrefix} {
-		if strings.HasPrefix(stream, p) {
-			return true
-		}
+// ReservedShape returns the shape, in words, by which the stream's name is one that only atone
+// itself may append to; "" for every other name. Reserved are run- and snapshot- with a UUID,
+// plan- with 64 hexadecimal digits, and everything that begins with atone-.
+func ReservedShape(stream string) string {
+	if _, ok := RunOfStream(stream); ok {
+		return "run- and a UUID"
 	}
-	return false
+	if id, ok := strings.CutPrefix(stream, SnapshotPrefix); ok && isUUID(id) {
+		return "snapshot- and a UUID"
+	}
+	if hash, ok := strings.CutPrefix(stream, PlanPrefix); ok && len(hash) == 64 && isHex(hash) {
+		return "plan- and 64 hexadecimal digits"
+	}
+	if strings.HasPrefix(stream, SystemPrefix) {
+		return "a name that begins with atone-"
+	}
+	return ""
 }
+
+// ReservedStream reports whether only atone itself may append to the stream.
+func ReservedStream(stream string) bool { return ReservedShape(stream) != "" }
+
+// isUUID accepts the form with dashes only, in either case.
+func isUUID(s string) bool {
+	_, err := uuid.Parse(s)
+	return err == nil && len(s) == 36
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdefABCDEF") == "" }
 
 // RunID identifies a run.
 type RunID = uuid.UUID
@@ -76,11 +100,10 @@ func RunStream(id RunID) string { return RunPrefix + id.String() }
 // RunOfStream returns the run that a stream belongs to, and whether it belongs to one.
 func RunOfStream(stream string) (RunID, bool) {
 	s, ok := strings.CutPrefix(stream, RunPrefix)
-	if !ok || len(s) != 36 {
+	if !ok || !isUUID(s) {
 		return RunID{}, false
 	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
+	return uuid.MustParse(s), true
 }
 
 // IdempotencyKey returns the key that every attempt of the step in that direction

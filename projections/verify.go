@@ -86,7 +86,7 @@ func VerifyAll(ctx context.Context, source Source, anchors ...*Anchor) (*Verific
 		}
 		if run, ok := domain.RunOfStream(r.Stream); ok {
 			c.check(run, &r)
-		} else if hash, ok := strings.CutPrefix(r.Stream, domain.PlanPrefix); ok {
+		} else if hash, ok := strings.CutPrefix(r.Stream, domain.PlanPrefix); ok && domain.ReservedStream(r.Stream) {
 			c.checkPlan(hash, &r)
 		}
 	}

@@ -101,7 +101,7 @@ func checkEmit(stream, eventType string, payload json.RawMessage, opts EmitOptio
 		}
 	}
 	bad(strings.HasPrefix(stream, "$"), "a stream whose name begins with $ is the log's own: choose another")
-	bad(domain.ReservedStream(stream), "stream %.100q is atone's own: choose a name that does not begin with run-, plan-, saga-, snapshot- or atone-", stream)
+	bad(domain.ReservedStream(stream), "stream %.100q is atone's own, by its shape (%s): choose another name", stream, domain.ReservedShape(stream))
 	bad(eventType != "" && domain.ReservedType(eventType), "event type %.100q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
 	return errors.Join(append(errs,
 		accept.Name("the stream", stream, accept.MaxName),

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sort"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/pmezard/go-difflib/difflib"
@@ -147,11 +149,13 @@ func (c *Coordinator) knownVersion(ctx context.Context, p *domain.Plan) (bool, d
 		return true, expected, nil
 	}
 	var bad error
-	for e, err := range c.log.ReadStream(ctx, domain.SagaPrefix+p.Saga, 0) {
+	for e, err := range c.registrations(ctx, p.Saga) {
 		if err != nil {
 			return false, expected, fmt.Errorf("read the versions of saga %s: %w", p.Saga, err)
 		}
-		expected = domain.Expected(e.Revision)
+		if strings.HasPrefix(e.Stream, domain.SagaPrefix) {
+			expected = domain.Expected(e.Revision)
+		}
 		var known registration
 		if err := readRegistration(&e, &known); err != nil {
 			bad = err
@@ -180,6 +184,23 @@ func readRegistration(e *domain.Recorded, known *registration) error {
 		return fmt.Errorf("%s revision %d (%s): %w", e.Stream, e.Revision, e.Type, err)
 	}
 	return nil
+}
+
+// registrations yields what the log lists of a saga: first what older programs wrote, to a stream
+// that today may be an app's, then the stream of today.
+func (c *Coordinator) registrations(ctx context.Context, saga string) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		for _, stream := range []string{domain.OldSagaPrefix + saga, domain.SagaPrefix + saga} {
+			for e, err := range c.log.ReadStream(ctx, stream, 0) {
+				if err == nil && stream != domain.SagaPrefix+saga && e.Type != SagaRegistered {
+					continue // an app's own event
+				}
+				if !yield(e, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (c *Coordinator) planChanged(ctx context.Context, p *domain.Plan, hash string) error {

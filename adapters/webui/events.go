@@ -86,7 +86,7 @@ func (d *eventsPage) matches(e *domain.Recorded) bool {
 	if domain.ReservedType(e.Type) || strings.HasPrefix(e.Stream, "$") {
 		return false
 	}
-	if domain.ReservedStream(e.Stream) && !strings.HasPrefix(e.Stream, domain.RunPrefix) {
+	if _, ofRun := domain.RunOfStream(e.Stream); !ofRun && domain.ReservedStream(e.Stream) {
 		return false
 	}
 	return strings.HasPrefix(e.Type, d.Type)
@@ -115,8 +115,8 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 	if e.Binary {
 		row.Data, row.Binary = nil, len(e.Data)
 	}
-	id, err := uuid.Parse(strings.TrimPrefix(e.Stream, domain.RunPrefix))
-	if err != nil || !strings.HasPrefix(e.Stream, domain.RunPrefix) {
+	id, ofRun := domain.RunOfStream(e.Stream)
+	if !ofRun {
 		return row, len(who.Sagas) == 0
 	}
 	of := l.of(ctx, id)

@@ -261,7 +261,7 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"bulk retry --saga calc --limit 0", "--limit is 1"},
 			{"bulk retry --state asleep", "use running"},
 			{"emit x -d {", "not valid JSON"},
-			{"emit x --stream run-1", "atone's own"},
+			{"emit x --stream atone-1", "atone's own"},
 			{"stats --last soon", "is no duration"},
 			{"projections rebuild", "name a view"},
 			{"export -o csv", "use ndjson"},
