@@ -3,10 +3,13 @@ package esdbserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"strconv"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/codes"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
 	"github.com/atonehq/atone/domain"
@@ -47,11 +50,11 @@ func drain(call streams.Streams_AppendServer) {
 func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.AppendResp, error) {
 	req, err := call.Recv()
 	if err != nil {
-		return nil, invalidArgument("an append begins with its options")
+		return nil, startFailure(err)
 	}
 	options := req.GetOptions()
 	if options == nil {
-		return nil, invalidArgument("an append begins with its options")
+		return nil, refused("an append begins with its options")
 	}
 	stream, err := streamName(options.GetStreamIdentifier())
 	if err != nil {
@@ -79,13 +82,25 @@ func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.App
 	return &streams.AppendResp{Result: &streams.AppendResp_Success_{Success: appendSuccess(done)}}, nil
 }
 
+// startFailure is the error of a request of which not even the first message could be read.
+func startFailure(err error) error {
+	if errors.Is(err, io.EOF) {
+		return refused("an append begins with its options")
+	}
+	return err
+}
+
 // mayWrite checks the stream's name and the caller's right to append to it.
 func (s *streamsService) mayWrite(ctx context.Context, stream string) error {
 	if err := s.server.allow.require(ctx, write, stream); err != nil {
 		return err
 	}
-	if !streamdb.IsWritable(stream) {
-		return accessDenied()
+	switch {
+	case streamdb.IsVirtual(stream):
+		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
+			"Access Denied: the stream %s is computed while it is read: append to the streams that it links", stream))
+	case !streamdb.IsWritable(stream):
+		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf("Access Denied: no stream can be named %s", stream))
 	}
 	return nil
 }
@@ -93,7 +108,7 @@ func (s *streamsService) mayWrite(ctx context.Context, stream string) error {
 // collect receives the events, and stops as soon as they are too many.
 func (s *streamsService) collect(call streams.Streams_AppendServer) ([]domain.NewEvent, error) {
 	var events []domain.NewEvent
-	size := 0
+	var size appendSize
 	for {
 		req, err := call.Recv()
 		if errors.Is(err, io.EOF) {
@@ -104,17 +119,36 @@ func (s *streamsService) collect(call streams.Streams_AppendServer) ([]domain.Ne
 		}
 		message := req.GetProposedMessage()
 		if message == nil {
-			return nil, invalidArgument("an append has its options once, and then events")
+			return nil, refused("an append has its options once, and then events")
 		}
 		event, err := s.accept(message)
 		if err != nil {
 			return nil, err
 		}
-		if size += event.Size(); size > s.server.cfg.MaxAppendSize {
-			return nil, maximumAppendSize(s.server.cfg.MaxAppendSize)
+		if err := size.add(&event, s.server.cfg); err != nil {
+			return nil, err
 		}
 		events = append(events, event)
 	}
+}
+
+// appendSize is how large an append has become, in bytes.
+type appendSize struct{ data, all int }
+
+// add counts an event, and refuses what is too much. Only data counts towards the limit that
+// clients know of.
+func (s *appendSize) add(e *domain.NewEvent, cfg Config) error {
+	s.data += len(e.Data)
+	s.all += e.Size()
+	if s.data > cfg.MaxAppendSize {
+		return maximumAppendSize(cfg.MaxAppendSize)
+	}
+	if s.all > cfg.MaxMessageSize {
+		return exception(codes.InvalidArgument, "maximum-append-size-exceeded", fmt.Sprintf(
+			"data, metadata and types of one append are more than %d bytes together: append fewer events at once, or smaller ones", cfg.MaxMessageSize),
+			"maximum-append-size", strconv.Itoa(cfg.MaxAppendSize))
+	}
+	return nil
 }
 
 // accept checks one event.
@@ -137,7 +171,7 @@ func expectedByAppend(o *streams.AppendReq_Options) (domain.Expected, error) {
 	case *streams.AppendReq_Options_StreamExists:
 		return domain.StreamExists, nil
 	}
-	return 0, invalidArgument("the expected stream revision is required")
+	return 0, notValid("AppendReq+Types+Options+ExpectedStreamRevisionOneofCase")
 }
 
 func appendSuccess(done streamdb.Appended) *streams.AppendResp_Success {

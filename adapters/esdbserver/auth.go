@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
 )
 
 // Role is what a user may do. A stream's own $acl can only take from it.
@@ -97,7 +98,8 @@ func (a *authenticator) authenticate(ctx context.Context) (context.Context, erro
 	md, _ := metadata.FromIncomingContext(ctx)
 	header := md.Get("authorization")
 	c := caller{role: a.anonymous}
-	if len(header) > 0 && len(a.users) > 0 {
+	// What carries no user is nobody's, as with the original.
+	if len(header) > 0 && len(a.users) > 0 && isBasic(header[0]) {
 		var ok bool
 		if c, ok = a.check(header[0]); !ok {
 			return nil, unauthenticated()
@@ -106,12 +108,14 @@ func (a *authenticator) authenticate(ctx context.Context) (context.Context, erro
 	return context.WithValue(ctx, callerKey{}, c), nil
 }
 
+func isBasic(header string) bool {
+	scheme, _, _ := strings.Cut(header, " ")
+	return strings.EqualFold(scheme, "basic")
+}
+
 // check verifies the value of an Authorization header.
 func (a *authenticator) check(header string) (caller, bool) {
-	scheme, credentials, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "basic") {
-		return caller{}, false
-	}
+	_, credentials, _ := strings.Cut(header, " ")
 	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	if err != nil {
 		return caller{}, false
@@ -132,11 +136,29 @@ func (a *authenticator) check(header string) (caller, bool) {
 // authorizer says who may do what with which stream.
 type authorizer struct {
 	db       *streamdb.DB
-	reserved []string
+	reserved func(stream string) string
+}
+
+// shapeOf returns what tells the reserved streams by the shape of their names.
+func shapeOf(reserved []string) func(stream string) string {
+	if reserved == nil {
+		return domain.ReservedShape
+	}
+	return func(stream string) string {
+		for _, beginning := range reserved {
+			if strings.HasPrefix(stream, beginning) {
+				return "a name that begins with " + beginning
+			}
+		}
+		return ""
+	}
 }
 
 // require returns access-denied unless the caller may do this with the stream.
 func (a *authorizer) require(ctx context.Context, kind access, stream string) error {
+	if shape := a.reservedFor(ctx, kind, stream); shape != "" {
+		return reservedName(stream, shape)
+	}
 	ok, err := a.allowed(ctx, kind, stream)
 	if err == nil && !ok {
 		err = accessDenied()
@@ -144,11 +166,28 @@ func (a *authorizer) require(ctx context.Context, kind access, stream string) er
 	return err
 }
 
+// authenticated returns access-denied to those who may do nothing at all.
+func (a *authorizer) authenticated(ctx context.Context) error {
+	if callerOf(ctx).role == RoleNone {
+		return accessDenied()
+	}
+	return nil
+}
+
+// reservedFor returns the shape by which the stream belongs to the coordinator, where that
+// keeps the caller from this kind of access to it.
+func (a *authorizer) reservedFor(ctx context.Context, kind access, stream string) string {
+	if kind != write && kind != remove || callerOf(ctx).role == RoleCoordinator {
+		return ""
+	}
+	for streamdb.IsMetastream(stream) {
+		stream = streamdb.OriginalOf(stream)
+	}
+	return a.reserved(stream)
+}
+
 func (a *authorizer) allowed(ctx context.Context, kind access, stream string) (bool, error) {
 	c := callerOf(ctx)
-	if (kind == write || kind == remove) && a.isReserved(stream) && c.role != RoleCoordinator {
-		return false, nil
-	}
 	if !c.role.may(kind, stream) {
 		return false, nil
 	}
@@ -156,13 +195,6 @@ func (a *authorizer) allowed(ctx context.Context, kind access, stream string) (b
 		return true, nil
 	}
 	return a.inACL(ctx, c, kind, stream)
-}
-
-func (a *authorizer) isReserved(stream string) bool {
-	for streamdb.IsMetastream(stream) {
-		stream = streamdb.OriginalOf(stream)
-	}
-	return slices.ContainsFunc(a.reserved, func(prefix string) bool { return strings.HasPrefix(stream, prefix) })
 }
 
 // may is what the role alone allows.

@@ -3,33 +3,25 @@ package esdbserver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"sync"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
-	"google.golang.org/genproto/googleapis/rpc/code"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/emptypb"
+	"golang.org/x/sync/semaphore"
 
-	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
 	"github.com/atonehq/atone/domain"
 )
 
 const (
-	// maxPendingBatches is how many batches of one call may be begun and not finished,
-	// maxPendingBytes how large they may be together, and maxBatchesInFlight how many
-	// finished ones may wait for the log. Beyond the first two a batch is refused; beyond
-	// the last the client has to wait.
+	// maxPendingBatches is how many batches of one call may be begun and not finished, and
+	// maxPendingBytes how large they may be together: beyond that a batch is refused. As many
+	// bytes, in maxBatchesInFlight batches, may wait for the log: beyond that the client has to wait.
 	maxPendingBatches  = 1024
 	maxPendingBytes    = 64 << 20
-	maxBatchesInFlight = 64
+	maxBatchesInFlight = 1024
 )
 
 // batchCall is one call of BatchAppend: any number of batches, told apart by their
@@ -39,14 +31,19 @@ type batchCall struct {
 	service *streamsService
 	call    streams.Streams_BatchAppendServer
 	pending map[uuid.UUID]*pendingBatch
-	size    int // of all that is pending
+	expired chan uuid.UUID // of batches whose deadline has passed
+	size    int            // of all that is pending
 	slots   chan struct{}
+	room    *semaphore.Weighted // of bytes, for the batches in flight
+	inLine  chan inLine
 	running sync.WaitGroup
 
 	sending sync.Mutex
 
-	mu    sync.Mutex
-	tails map[string]chan struct{} // by stream: closed when the last batch so far is answered
+	mu sync.Mutex
+	// tails are, by stream, closed when the last of the batches so far is answered that could
+	// not be put in line at once.
+	tails map[string]chan struct{}
 }
 
 // pendingBatch is a batch that is not finished yet.
@@ -55,30 +52,56 @@ type pendingBatch struct {
 	expected domain.Expected
 	option   *streams.BatchAppendReq_Options
 	deadline time.Time
+	timer    *time.Timer
 	events   []domain.NewEvent
-	size     int
+	size     appendSize
 }
 
 // BatchAppend appends batches of events as they come.
 func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	b := &batchCall{
-		service: s, call: call, pending: map[uuid.UUID]*pendingBatch{},
-		slots: make(chan struct{}, maxBatchesInFlight), tails: map[string]chan struct{}{},
+		service: s, call: call, pending: map[uuid.UUID]*pendingBatch{}, expired: make(chan uuid.UUID),
+		slots: make(chan struct{}, maxBatchesInFlight), inLine: make(chan inLine, maxBatchesInFlight),
+		room: semaphore.NewWeighted(maxPendingBytes), tails: map[string]chan struct{}{},
 	}
+	b.running.Go(b.answerInOrder)
 	defer b.running.Wait()
+	defer close(b.inLine)
+	defer b.stopTimers()
 	received := b.receiver()
 	for {
+		var err error
 		select {
 		case r := <-received:
 			if r.err != nil {
 				return ignoreEOF(r.err)
 			}
-			if err := b.handle(r.req); err != nil {
-				return err
-			}
+			err = b.handle(r.req)
+		case id := <-b.expired:
+			err = b.expire(id)
 		case <-s.server.closing.Done():
 			return s.server.subscriptionEnded(context.Canceled)
 		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// expire answers a batch that was not finished in time. The id is in its structured form then,
+// whatever the client uses, as with the original. Messages that still come for it are passed over.
+func (b *batchCall) expire(id uuid.UUID) error {
+	p := b.pending[id]
+	if p == nil || p.deadline.After(time.Now()) { // finished meanwhile, or another batch by now
+		return nil
+	}
+	b.forget(id, p)
+	return b.refuse(toUUID(id, true), streamID(p.stream), context.DeadlineExceeded)
+}
+
+func (b *batchCall) stopTimers() {
+	for _, p := range b.pending {
+		p.timer.Stop()
 	}
 }
 
@@ -150,16 +173,18 @@ func (b *batchCall) receive(req *streams.BatchAppendReq) error {
 			return err
 		}
 		b.pending[id] = p
+		p.timer = time.AfterFunc(time.Until(p.deadline), func() {
+			select {
+			case b.expired <- id:
+			case <-b.call.Context().Done():
+			}
+		})
 	}
 	p := b.pending[id]
 	if p == nil {
 		return nil
 	}
-	err = b.collect(p, req.GetProposedMessages())
-	if !p.deadline.After(time.Now()) {
-		err = context.DeadlineExceeded
-	}
-	if err != nil {
+	if err = b.collect(p, req.GetProposedMessages()); err != nil {
 		b.forget(id, p)
 		req.Options = p.option // for the answer
 		return err
@@ -173,8 +198,9 @@ func (b *batchCall) receive(req *streams.BatchAppendReq) error {
 
 // forget takes a batch out of those that are not finished.
 func (b *batchCall) forget(id uuid.UUID, p *pendingBatch) {
+	p.timer.Stop()
 	delete(b.pending, id)
-	b.size -= p.size
+	b.size -= p.size.all
 }
 
 func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, error) {
@@ -185,7 +211,10 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	if err := b.service.mayWrite(b.call.Context(), stream); err != nil {
 		return nil, err
 	}
-	p := &pendingBatch{stream: stream, option: o, deadline: b.deadline(o)}
+	p := &pendingBatch{stream: stream, option: o}
+	if p.deadline, err = b.deadline(o); err != nil {
+		return nil, err
+	}
 	switch v := o.GetExpectedStreamPosition().(type) {
 	case *streams.BatchAppendReq_Options_StreamPosition:
 		p.expected, err = exactRevision(v.StreamPosition)
@@ -196,7 +225,7 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	case *streams.BatchAppendReq_Options_StreamExists:
 		p.expected = domain.StreamExists
 	default:
-		err = invalidArgument("the expected stream position is required")
+		err = notValid("BatchAppendReq+Types+Options+ExpectedStreamPositionOneofCase")
 	}
 	if err == nil && !p.deadline.After(time.Now()) {
 		err = context.DeadlineExceeded
@@ -204,35 +233,37 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	return p, err
 }
 
-// deadline is when the batch has to be durable: as the client says in either of two forms,
-// but no later than the server's own limit.
-func (b *batchCall) deadline(o *streams.BatchAppendReq_Options) time.Time {
+// deadline is when the batch has to be finished: as the client says in either of two forms,
+// but no later than the server's own limit. A finished one waits for the log as long as it takes.
+func (b *batchCall) deadline(o *streams.BatchAppendReq_Options) (time.Time, error) {
 	limit := time.Now().Add(b.service.server.cfg.WriteTimeout)
 	var asked time.Time
 	switch v := o.GetDeadlineOption().(type) {
 	case *streams.BatchAppendReq_Options_Deadline_21_10_0:
 		asked = v.Deadline_21_10_0.AsTime()
 	case *streams.BatchAppendReq_Options_Deadline:
-		asked = time.Now().Add(v.Deadline.AsDuration())
+		if err := v.Deadline.CheckValid(); err != nil {
+			return limit, invalidArgument("Duration was not a valid normalized duration")
+		}
+		asked = time.Now().Add(v.Deadline.AsDuration().Truncate(100 * time.Nanosecond)) // a tick
 	default:
-		return limit
+		return limit, nil
 	}
 	if asked.Before(limit) {
-		return asked
+		return asked, nil
 	}
-	return limit
+	return limit, nil
 }
 
 func (b *batchCall) collect(p *pendingBatch, messages []*streams.BatchAppendReq_ProposedMessage) error {
-	limit := b.service.server.cfg.MaxAppendSize
 	for _, m := range messages {
 		event, err := b.service.accept(m)
 		if err != nil {
 			return err
 		}
-		p.size += event.Size()
-		if b.size += event.Size(); p.size > limit {
-			return maximumAppendSize(limit)
+		b.size += event.Size()
+		if err := p.size.add(&event, b.service.server.cfg); err != nil {
+			return err
 		}
 		if b.size > maxPendingBytes {
 			return invalidArgument("batches of %d bytes are begun and not finished", b.size)
@@ -240,138 +271,4 @@ func (b *batchCall) collect(p *pendingBatch, messages []*streams.BatchAppendReq_
 		p.events = append(p.events, event)
 	}
 	return nil
-}
-
-// submit appends the batch after those submitted before for the same stream.
-func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
-	select {
-	case b.slots <- struct{}{}:
-	case <-b.call.Context().Done():
-		return b.call.Context().Err()
-	}
-	done := make(chan struct{})
-	b.mu.Lock()
-	before := b.tails[p.stream]
-	b.tails[p.stream] = done
-	b.mu.Unlock()
-	b.running.Go(func() {
-		defer func() {
-			b.mu.Lock()
-			if b.tails[p.stream] == done {
-				delete(b.tails, p.stream)
-			}
-			b.mu.Unlock()
-			close(done)
-			<-b.slots
-		}()
-		if before != nil {
-			<-before
-		}
-		// An error here is the client's going away: the call's own Recv reports it.
-		_ = b.append(id, p)
-	})
-	return nil
-}
-
-func (b *batchCall) append(id *shared.UUID, p *pendingBatch) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = b.refuse(id, streamID(p.stream), b.service.server.panicked("BatchAppend", r))
-		}
-	}()
-	ctx, cancel := context.WithDeadline(b.call.Context(), p.deadline)
-	defer cancel()
-	done, err := b.service.server.db.Append(ctx, p.stream, p.expected, p.events)
-	if err != nil {
-		return b.refuse(id, streamID(p.stream), err)
-	}
-	return b.send(&streams.BatchAppendResp{
-		CorrelationId: id, StreamIdentifier: streamID(p.stream),
-		Result: &streams.BatchAppendResp_Success_{Success: batchSuccess(done)},
-	})
-}
-
-func batchSuccess(done streamdb.Appended) *streams.BatchAppendResp_Success {
-	out := &streams.BatchAppendResp_Success{
-		CurrentRevisionOption: &streams.BatchAppendResp_Success_NoStream{NoStream: &emptypb.Empty{}},
-		PositionOption:        &streams.BatchAppendResp_Success_NoPosition{NoPosition: &emptypb.Empty{}},
-	}
-	if done.Number != streamdb.NoNumber {
-		out.CurrentRevisionOption = &streams.BatchAppendResp_Success_CurrentRevision{CurrentRevision: uint64(done.Number)}
-	}
-	if p := uint64(done.Position); p != 0 {
-		out.PositionOption = &streams.BatchAppendResp_Success_Position{Position: &shared.AllStreamPosition{CommitPosition: p, PreparePosition: p}}
-	}
-	return out
-}
-
-// send answers; answers come from several goroutines.
-func (b *batchCall) send(resp *streams.BatchAppendResp) error {
-	b.sending.Lock()
-	defer b.sending.Unlock()
-	return b.call.Send(resp)
-}
-
-// refuse answers a batch with what went wrong.
-func (b *batchCall) refuse(id *shared.UUID, stream *shared.StreamIdentifier, err error) error {
-	return b.send(&streams.BatchAppendResp{
-		CorrelationId: id, StreamIdentifier: stream,
-		Result: &streams.BatchAppendResp_Error{Error: b.status(stream, err)},
-	})
-}
-
-// status describes an error as the answer to a batch does: a code, a name and one packed message.
-func (b *batchCall) status(stream *shared.StreamIdentifier, err error) *rpcstatus.Status {
-	var (
-		conflict *domain.ConflictError
-		known    *failure
-	)
-	switch {
-	case errors.As(err, &conflict):
-		return batchStatus(code.Code_ALREADY_EXISTS, "WrongExpectedVersion", batchWrongVersion(conflict))
-	case errors.Is(err, domain.ErrStreamDeleted):
-		return batchStatus(code.Code_NOT_FOUND, "StreamDeleted", &shared.StreamDeleted{StreamIdentifier: stream})
-	case errors.Is(err, context.DeadlineExceeded):
-		return batchStatus(code.Code_DEADLINE_EXCEEDED, "Timeout", &shared.Timeout{})
-	case errors.Is(err, domain.ErrTooLarge):
-		return batchStatus(code.Code_INVALID_ARGUMENT, "MaximumAppendSizeExceeded", &shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(domain.MaxAppendSize)})
-	case errors.As(err, &known):
-		name := known.trailers.Get("exception")
-		switch {
-		case len(name) > 0 && name[0] == "access-denied":
-			return batchStatus(code.Code_PERMISSION_DENIED, "AccessDenied", &shared.AccessDenied{})
-		case len(name) > 0 && name[0] == "maximum-append-size-exceeded":
-			limit := uint32(min(b.service.server.cfg.MaxAppendSize, math.MaxInt32))
-			return batchStatus(code.Code_INVALID_ARGUMENT, "MaximumAppendSizeExceeded", &shared.MaximumAppendSizeExceeded{MaxAppendSize: limit})
-		}
-		return batchStatus(code.Code_INVALID_ARGUMENT, "BadRequest", &shared.BadRequest{Message: known.message})
-	}
-	b.service.server.cfg.Logger.Warn("a batch could not be appended", "stream", string(stream.GetStreamName()), "error", err)
-	return batchStatus(code.Code_UNKNOWN, fmt.Sprintf("Unknown: %v", err), &shared.Unknown{})
-}
-
-func batchStatus(c code.Code, message string, details proto.Message) *rpcstatus.Status {
-	packed, err := anypb.New(details)
-	if err != nil { // only for a message that is not UTF-8
-		packed = &anypb.Any{}
-	}
-	return &rpcstatus.Status{Code: int32(c), Message: message, Details: []*anypb.Any{packed}}
-}
-
-func batchWrongVersion(c *domain.ConflictError) *shared.WrongExpectedVersion {
-	out := &shared.WrongExpectedVersion{CurrentStreamRevisionOption: &shared.WrongExpectedVersion_CurrentNoStream{CurrentNoStream: &emptypb.Empty{}}}
-	if c.Actual >= 0 {
-		out.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentStreamRevision{CurrentStreamRevision: uint64(c.Actual)}
-	}
-	switch c.Expected {
-	case domain.AnyRevision:
-		out.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedAny{ExpectedAny: &emptypb.Empty{}}
-	case domain.StreamExists:
-		out.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: &emptypb.Empty{}}
-	case domain.NoStream:
-		out.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: &emptypb.Empty{}}
-	default:
-		out.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamPosition{ExpectedStreamPosition: uint64(c.Expected)}
-	}
-	return out
 }

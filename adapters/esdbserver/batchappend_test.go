@@ -135,9 +135,9 @@ func TestBatchErrorsHaveTheirDetails(t *testing.T) {
 	require.NotNil(t, wrong.GetCurrentNoStream())
 	require.NotNil(t, wrong.GetExpectedStreamExists())
 
-	require.IsType(t, &shared.AccessDenied{}, b.refused(request("run-1", nil)))
+	require.IsType(t, &shared.AccessDenied{}, b.refused(request("atone-1", nil)))
 	limit := b.refused(request("s", make([]byte, 2<<20))).(*shared.MaximumAppendSizeExceeded)
-	require.EqualValues(t, domain.MaxAppendSize, limit.MaxAppendSize)
+	require.EqualValues(t, 1<<20, limit.MaxAppendSize)
 	req = request("s", nil)
 	req.Options.DeadlineOption = &streams.BatchAppendReq_Options_Deadline{Deadline: durationpb.New(-1)}
 	require.IsType(t, &shared.Timeout{}, b.refused(req))
@@ -177,9 +177,10 @@ func (l *stuckLog) Append(ctx context.Context, stream string, expected domain.Ex
 
 func TestBatchThatTheLogDoesNotTakeTimesOut(t *testing.T) {
 	t.Parallel()
-	b := start(t, func(c *esdbserver.Config) { c.Log = &stuckLog{memlog.New(), make(chan struct{})} }).batches()
+	b := start(t, func(c *esdbserver.Config) {
+		c.Log, c.CommitTimeout = &stuckLog{memlog.New(), make(chan struct{})}, 10*time.Millisecond
+	}).batches()
 	req := request("stuck", nil)
-	req.Options.DeadlineOption = &streams.BatchAppendReq_Options_Deadline{Deadline: durationpb.New(10 * time.Millisecond)}
 	other := request("free", nil)
 	b.send(req, other)
 	require.True(t, proto.Equal(other.CorrelationId, b.answer().CorrelationId), "other streams do not wait")

@@ -28,23 +28,28 @@ type Config struct {
 	// credentials over plaintext.)
 	Anonymous Role
 	// Reserved lists the beginnings of the names of streams that only [RoleCoordinator] may
-	// append to or delete, whatever an ACL says: the coordinator's own. nil means
-	// [DefaultReserved]; an empty list reserves nothing.
+	// append to or delete, whatever an ACL says. nil means the coordinator's own, by the exact
+	// shapes of [domain.ReservedShape]; an empty list reserves nothing.
 	Reserved []string
 
-	// MaxAppendSize is the largest append accepted, in bytes by the rule of
-	// [domain.NewEvent.Size]. Default, and upper limit, [domain.MaxAppendSize].
+	// MaxAppendSize is how much data the events of one append may have, in bytes. As with the
+	// original it counts their data only; metadata and types are bounded by MaxMessageSize, all
+	// three together, for the whole append. Default 1 MiB. On a Log that is no
+	// [domain.AppendBeginner] its own limit applies as well.
 	MaxAppendSize int
 	// MaxMessageSize is the largest gRPC message accepted, in bytes. It must leave room for an append that is
-	// to be refused with an explanation. Default 17 MiB, the clients' own limit.
+	// to be refused with an explanation. Default 16 MiB, as with the original.
 	MaxMessageSize int
 	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default 10,000.
 	MaxSubscriptions int
 	// MaxConnections is how many connections may be open. Default 10,000.
 	MaxConnections int
-	// WriteTimeout is how long an append in a batch may wait for the log where its client
-	// names no shorter deadline. Default 10 s.
+	// WriteTimeout is how long a batch may take from its first message to its final one, where its
+	// client names no shorter deadline. Default 2 s, as with the original.
 	WriteTimeout time.Duration
+	// CommitTimeout is how long a finished batch waits for the log; then its client is told that it
+	// timed out, which leaves in doubt whether it was written. Default 10 s.
+	CommitTimeout time.Duration
 	// TailEvents and TailBytes bound the newest events held in memory for all live
 	// subscribers together. Default 4096 events and 32 MiB.
 	TailEvents, TailBytes int
@@ -61,16 +66,18 @@ type Config struct {
 	Now func() time.Time
 }
 
-// DefaultReserved are the beginnings of the names of the streams that a coordinator keeps.
-var DefaultReserved = []string{domain.RunPrefix, domain.PlanPrefix, domain.SagaPrefix, domain.SnapshotPrefix, domain.SystemPrefix}
+// maxAppendSize is what Config.MaxAppendSize may be at most: clients receive messages of up to
+// 17 MiB, and an event has to be read back in one.
+const maxAppendSize = 15 << 20
 
 func (c *Config) setDefaults() {
 	set(&c.Addr, "127.0.0.1:2113")
-	set(&c.MaxAppendSize, domain.MaxAppendSize)
-	set(&c.MaxMessageSize, 17<<20)
+	set(&c.MaxAppendSize, 1<<20)
+	set(&c.MaxMessageSize, 16<<20)
 	set(&c.MaxSubscriptions, 10_000)
 	set(&c.MaxConnections, 10_000)
-	set(&c.WriteTimeout, 10*time.Second)
+	set(&c.WriteTimeout, 2*time.Second)
+	set(&c.CommitTimeout, 10*time.Second)
 	set(&c.TailEvents, 4096)
 	set(&c.TailBytes, 32<<20)
 	set(&c.IDsRemembered, 100_000)
@@ -80,9 +87,6 @@ func (c *Config) setDefaults() {
 		if len(c.Users) == 0 {
 			c.Anonymous = RoleAdmin
 		}
-	}
-	if c.Reserved == nil {
-		c.Reserved = DefaultReserved
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -104,13 +108,13 @@ func (c Config) Validate() error {
 	if c.Log == nil {
 		fail("Config.Log is required")
 	}
-	if c.MaxAppendSize < 1 || c.MaxAppendSize > domain.MaxAppendSize {
-		fail("Config.MaxAppendSize is %d: choose 1 to %d", c.MaxAppendSize, domain.MaxAppendSize)
+	if c.MaxAppendSize < 1 || c.MaxAppendSize > maxAppendSize {
+		fail("Config.MaxAppendSize is %d: choose 1 to %d", c.MaxAppendSize, maxAppendSize)
 	}
-	if c.MaxMessageSize < 2*c.MaxAppendSize {
-		fail("Config.MaxMessageSize is %d: it must be at least twice MaxAppendSize", c.MaxMessageSize)
+	if c.MaxMessageSize < c.MaxAppendSize+1<<20 {
+		fail("Config.MaxMessageSize is %d: it must be at least 1 MiB more than MaxAppendSize", c.MaxMessageSize)
 	}
-	if c.MaxSubscriptions < 1 || c.MaxConnections < 1 || c.TailEvents < 1 || c.TailBytes < 1 || c.IDsRemembered < 4 || c.WriteTimeout < 0 {
+	if c.MaxSubscriptions < 1 || c.MaxConnections < 1 || c.TailEvents < 1 || c.TailBytes < 1 || c.IDsRemembered < 4 || c.WriteTimeout < 0 || c.CommitTimeout < 0 {
 		fail("Config has a limit below its minimum: leave it zero for the default")
 	}
 	if !c.Anonymous.known() {

@@ -26,7 +26,7 @@ func (s *streamsService) Delete(ctx context.Context, req *streams.DeleteReq) (*s
 	case *streams.DeleteReq_Options_StreamExists:
 		expected = domain.StreamExists
 	default:
-		err = invalidArgument("the expected stream revision is required")
+		err = notValid("DeleteReq+Types+Options+ExpectedStreamRevisionOneofCase")
 	}
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (s *streamsService) Tombstone(ctx context.Context, req *streams.TombstoneRe
 	case *streams.TombstoneReq_Options_StreamExists:
 		expected = domain.StreamExists
 	default:
-		err = invalidArgument("the expected stream revision is required")
+		err = notValid("TombstoneReq+Types+Options+ExpectedStreamRevisionOneofCase")
 	}
 	if err != nil {
 		return nil, err

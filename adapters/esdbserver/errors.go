@@ -55,8 +55,14 @@ func accessDenied() error {
 	return exception(codes.PermissionDenied, "access-denied", "Access Denied")
 }
 
+// reservedName refuses what only a coordinator may do, and says by which shape of its name.
+func reservedName(stream, shape string) error {
+	return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
+		"Access Denied: the stream %s belongs to atone by the shape of its name (%s): choose another name, or log in as a coordinator", stream, shape))
+}
+
 func unauthenticated() error {
-	return &failure{code: codes.Unauthenticated, message: "the user or the password is wrong"}
+	return &failure{code: codes.Unauthenticated, message: "Unauthenticated"}
 }
 
 func streamDeleted(stream string) error {
@@ -84,9 +90,29 @@ func invalidArgument(format string, args ...any) error {
 	return &failure{code: codes.InvalidArgument, message: fmt.Sprintf(format, args...)}
 }
 
+// refused is an error for what the original refuses by an exception of its handler: the code is
+// the same, and in place of its "Exception was thrown by handler." stands what is wrong.
+func refused(format string, args ...any) error {
+	return &failure{code: codes.Unknown, message: fmt.Sprintf(format, args...)}
+}
+
+// notValid says, in the original's words, that a required alternative was left out.
+func notValid(oneof string) error {
+	return invalidArgument("'None' is not a valid EventStore.Client.Streams.%s", oneof)
+}
+
+// notValidGroup is notValid for persistent subscriptions.
+func notValidGroup(oneof string) error {
+	return invalidArgument("'None' is not a valid EventStore.Client.PersistentSubscriptions.%s", oneof)
+}
+
 // groupError builds one of the persistent-subscription-* exceptions.
 func groupError(code codes.Code, name, message, stream, group string, details ...string) error {
-	return exception(code, name, message, append([]string{"stream-name", stream, "group-name", group}, details...)...)
+	all := []string{"stream-name", stream}
+	if group != "" {
+		all = append(all, "group-name", group)
+	}
+	return exception(code, name, message, append(all, details...)...)
 }
 
 // translate turns an error into one that clients understand.
@@ -114,7 +140,10 @@ func translate(err error, operation string) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return status.FromContextError(err).Err()
 	}
-	if _, ok := status.FromError(err); ok {
+	if s, ok := status.FromError(err); ok {
+		if s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max") {
+			return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
+		}
 		return err
 	}
 	return &failure{code: codes.Unknown, message: fmt.Sprintf("%s failed: %v", operation, err)}

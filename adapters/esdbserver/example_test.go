@@ -42,7 +42,7 @@ func Example() {
 	order := esdb.EventData{EventType: "order.placed.v1", ContentType: esdb.ContentTypeJson, Data: []byte(`{"total":42}`)}
 	appended, err := client.AppendToStream(ctx, "order-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, order)
 	fmt.Println(appended.NextExpectedVersion, err)
-	_, err = client.AppendToStream(ctx, "run-1", esdb.AppendToStreamOptions{}, order)
+	_, err = client.AppendToStream(ctx, "atone-1", esdb.AppendToStreamOptions{}, order)
 	fmt.Println(err)
 
 	stream, err := client.ReadStream(ctx, "$ce-order", esdb.ReadStreamOptions{ResolveLinkTos: true}, 10)
@@ -63,7 +63,7 @@ func Example() {
 	fmt.Println(<-ended)
 	// Output:
 	// 0 <nil>
-	// [ErrorCodeAccessDenied] the request requires the right ACL: rpc error: code = PermissionDenied desc = Access Denied
+	// [ErrorCodeAccessDenied] the request requires the right ACL: rpc error: code = PermissionDenied desc = Access Denied: the stream atone-1 belongs to atone by the shape of its name (a name that begins with atone-): choose another name, or log in as a coordinator
 	// order-1 order.placed.v1 {"total":42}
 	// <nil>
 }

@@ -58,7 +58,7 @@ func compile(pattern string) (func(string) bool, error) {
 	}
 	full, err := regexp2.Compile(pattern, regexp2.None)
 	if err != nil {
-		return nil, invalidArgument("the filter's pattern cannot be read: %v", err)
+		return nil, refused("the filter's pattern cannot be read: %v", err)
 	}
 	full.MatchTimeout = patternTimeout
 	return func(s string) bool {

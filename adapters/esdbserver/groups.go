@@ -63,8 +63,8 @@ func (s *groupsService) manage(ctx context.Context, stream string) error {
 // Create makes a group.
 func (s *groupsService) Create(ctx context.Context, req *persistent.CreateReq) (*persistent.CreateResp, error) {
 	o := req.GetOptions()
-	if o == nil {
-		return nil, invalidArgument("'options' is required")
+	if o.GetSettings() == nil {
+		return nil, refused("a group needs options with its settings")
 	}
 	settings, err := createSettings(o)
 	if err != nil {
@@ -105,7 +105,7 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 		case *persistent.CreateReq_StreamOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = invalidArgument("a revision, start or end is required")
+			err = notValidGroup("CreateReq+Types+StreamOptions+RevisionOptionOneofCase")
 		}
 		return set, err
 	}
@@ -138,7 +138,7 @@ func startOfAll(o *persistent.CreateReq_AllOptions) (int64, error) {
 	case *persistent.CreateReq_AllOptions_End:
 		return groups.FromEnd, nil
 	}
-	return 0, invalidArgument("a position, start or end is required")
+	return 0, notValidGroup("CreateReq+Types+AllOptions+AllOptionOneofCase")
 }
 
 func filterSpec(o *persistent.CreateReq_AllOptions) (*groups.FilterSpec, error) {
@@ -210,8 +210,8 @@ func milliseconds(ms int32, ticks int64) int32 {
 // Update changes a group.
 func (s *groupsService) Update(ctx context.Context, req *persistent.UpdateReq) (*persistent.UpdateResp, error) {
 	o := req.GetOptions()
-	if o == nil {
-		return nil, invalidArgument("'options' is required")
+	if o.GetSettings() == nil {
+		return nil, refused("a group needs options with its settings")
 	}
 	settings, err := updateSettings(o)
 	if err != nil {
@@ -238,7 +238,7 @@ func updateSettings(o *persistent.UpdateReq_Options) (groups.Settings, error) {
 		case *persistent.UpdateReq_AllOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = invalidArgument("a position, start or end is required")
+			err = notValidGroup("UpdateReq+Types+AllOptions+AllOptionOneofCase")
 		}
 		return set, err
 	case *persistent.UpdateReq_Options_Stream:
@@ -252,7 +252,7 @@ func updateSettings(o *persistent.UpdateReq_Options) (groups.Settings, error) {
 		case *persistent.UpdateReq_StreamOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = invalidArgument("a revision, start or end is required")
+			err = notValidGroup("UpdateReq+Types+StreamOptions+RevisionOptionOneofCase")
 		}
 		return set, err
 	}

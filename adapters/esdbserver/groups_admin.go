@@ -2,6 +2,7 @@ package esdbserver
 
 import (
 	"context"
+	"errors"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -60,7 +61,8 @@ func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*per
 	default:
 		return nil, invalidArgument("all, or a stream, is required")
 	}
-	if err := s.manage(ctx, stream); err != nil {
+	// As for GetInfo, it is enough to be somebody.
+	if err := s.server.allow.authenticated(ctx); err != nil {
 		return nil, err
 	}
 	list, err := s.server.groups.List(stream)
@@ -81,6 +83,9 @@ func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*per
 	return resp, nil
 }
 
+// negativeStop is what the original says of a replay that is to stop before the first event.
+const negativeStop = "Cannot stop replaying parked message at a negative version."
+
 // ReplayParked gives a group's parked messages out again.
 func (s *groupsService) ReplayParked(ctx context.Context, req *persistent.ReplayParkedReq) (*persistent.ReplayParkedResp, error) {
 	o := req.GetOptions()
@@ -93,10 +98,14 @@ func (s *groupsService) ReplayParked(ctx context.Context, req *persistent.Replay
 		return nil, err
 	}
 	stopAt := int64(-1)
-	if option, ok := o.GetStopAtOption().(*persistent.ReplayParkedReq_Options_StopAt); ok {
+	switch option := o.GetStopAtOption().(type) {
+	case *persistent.ReplayParkedReq_Options_StopAt:
 		if stopAt = option.StopAt; stopAt < 0 {
-			return nil, invalidArgument("%d is no event to stop at", stopAt)
+			return nil, groupFailure(&groups.InvalidError{Err: errors.New(negativeStop)}, stream, o.GetGroupName())
 		}
+	case *persistent.ReplayParkedReq_Options_NoLimit:
+	default:
+		return nil, refused("where to stop, or that there is no limit, is required")
 	}
 	g, err := s.server.groups.Get(stream, o.GetGroupName())
 	if err == nil {

@@ -20,11 +20,11 @@ const maxInFlight = 10_000
 func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer) error {
 	first, err := call.Recv()
 	if err != nil {
-		return invalidArgument("a consumer begins with its options")
+		return ignoreEOF(err) // nothing was asked for
 	}
 	o := first.GetOptions()
 	if o == nil {
-		return invalidArgument("a consumer begins with its options")
+		return refused("a consumer begins with its options")
 	}
 	_, all := o.GetStreamOption().(*persistent.ReadReq_Options_All)
 	stream, err := groupStream(all, o.GetStreamIdentifier())
@@ -32,7 +32,7 @@ func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer)
 		return err
 	}
 	if o.GetBufferSize() < 1 || o.GetBufferSize() > maxInFlight {
-		return invalidArgument("a buffer of %d is not possible: choose 1 to %d", o.GetBufferSize(), maxInFlight)
+		return refused("a buffer of %d is not possible: choose 1 to %d", o.GetBufferSize(), maxInFlight)
 	}
 	if err := s.server.allow.require(call.Context(), consumeGroup, stream); err != nil {
 		return err
@@ -79,12 +79,12 @@ func (s *groupsService) consume(ctx context.Context, call persistent.PersistentS
 			}
 			received = nil // the consumer will say nothing more, but may go on listening
 		case <-client.Gone:
-			if s.server.closing.Err() != nil {
-				return s.server.subscriptionEnded(context.Canceled)
-			}
 			return groupFailure(client.Err(), stream, o.GetGroupName())
 		case <-ctx.Done():
-			return s.server.subscriptionEnded(ctx.Err())
+			if s.server.closing.Err() != nil {
+				return groupFailure(groups.ErrDropped, stream, o.GetGroupName())
+			}
+			return ctx.Err()
 		}
 	}
 }
@@ -114,8 +114,9 @@ func receiveVerdicts(call persistent.PersistentSubscriptions_ReadServer, client 
 				return invalidArgument("%v is no nack action", m.Nack.GetAction())
 			}
 			client.Nack(ids, verdict, m.Nack.GetReason())
+		case *persistent.ReadReq_Options_: // the first count
 		default:
-			return invalidArgument("a consumer sends acks and nacks")
+			return refused("a consumer sends acks and nacks")
 		}
 	}
 }

@@ -53,11 +53,11 @@ func New(cfg Config) (*Server, error) {
 	cfg.setDefaults()
 	db := streamdb.New(streamdb.Config{
 		Log: cfg.Log, Now: cfg.Now, StreamsCached: 100_000, IDsRemembered: cfg.IDsRemembered,
-		TailEvents: cfg.TailEvents, TailBytes: cfg.TailBytes,
+		TailEvents: cfg.TailEvents, TailBytes: cfg.TailBytes, AppendLimit: cfg.MaxMessageSize,
 	})
 	s := &Server{
 		cfg: cfg, db: db, node: uuid.New(),
-		auth: newAuthenticator(cfg.Users, cfg.Anonymous), allow: &authorizer{db, cfg.Reserved},
+		auth: newAuthenticator(cfg.Users, cfg.Anonymous), allow: &authorizer{db, shapeOf(cfg.Reserved)},
 	}
 	s.groups = groups.NewManager(db, cfg.Now, cfg.Logger, groupFilter)
 	s.closing, s.close = context.WithCancel(context.Background())

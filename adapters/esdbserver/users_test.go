@@ -16,10 +16,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
@@ -65,6 +67,7 @@ func TestEachRoleMayDoWhatItSays(t *testing.T) {
 	t.Parallel()
 	_, as := guarded(t)
 	const ok, denied = true, false
+	aRun, otherRun := domain.RunStream(uuid.New()), domain.RunStream(uuid.New())
 	operations := map[string]func(ctx context.Context, c *esdb.Client, name string) error{
 		"append": func(ctx context.Context, c *esdb.Client, name string) error {
 			_, err := c.AppendToStream(ctx, name, esdb.AppendToStreamOptions{}, batch(1, "T")...)
@@ -107,21 +110,21 @@ func TestEachRoleMayDoWhatItSays(t *testing.T) {
 		allowed                 bool
 	}{
 		{"", "read", "order-1", denied}, {"", "read all", "", denied}, {"", "append", "order-1", denied},
-		{"reader", "read", "order-1", ok}, {"reader", "read", "run-1", ok}, {"reader", "read all", "", ok},
+		{"reader", "read", "order-1", ok}, {"reader", "read", aRun, ok}, {"reader", "read all", "", ok},
 		{"reader", "read", "$ce-order", ok}, {"reader", "read", "$users", denied},
 		{"reader", "append", "order-1", denied}, {"reader", "delete", "order-1", denied}, {"reader", "create group", "order-1", denied},
 		{"app", "read", "order-1", ok}, {"app", "append", "order-1", ok}, {"app", "append", "order-new", ok},
-		{"app", "append", "run-1", denied}, {"app", "append", "plan-1", denied}, {"app", "append", "saga-1", denied}, {"app", "append", "snapshot-1", denied},
+		{"app", "append", aRun, denied}, {"app", "append", "plan-" + strings.Repeat("0a", 32), denied}, {"app", "append", "saga-1", ok}, {"app", "append", "run-1", ok}, {"app", "append", "plan-b", ok}, {"app", "append", "snapshot-1", ok}, {"app", "append", "snapshot-" + uuid.NewString(), denied},
 		{"app", "append", "atone-1", denied}, {"app", "append", "$system", denied}, {"app", "append", "$ce-order", denied},
-		{"app", "delete", "order-1", denied}, {"app", "metadata", "order-1", denied}, {"app", "metadata", "run-1", denied},
+		{"app", "delete", "order-1", denied}, {"app", "metadata", "order-1", denied}, {"app", "metadata", aRun, denied},
 		{"app", "create group", "order-1", denied},
 		{"admin", "append", "order-1", ok}, {"admin", "append", "$system", ok}, {"admin", "read", "$users", ok},
-		{"admin", "append", "run-1", denied}, {"admin", "delete", "run-1", denied}, {"admin", "metadata", "run-1", denied},
+		{"admin", "append", aRun, denied}, {"admin", "delete", aRun, denied}, {"admin", "metadata", aRun, denied},
 		{"admin", "metadata", "order-1", ok}, {"admin", "delete", "order-2", ok}, {"admin", "create group", "order-1", ok},
-		{"coordinator", "append", "run-1", ok}, {"coordinator", "metadata", "run-2", ok}, {"coordinator", "append", "order-1", ok},
+		{"coordinator", "append", aRun, ok}, {"coordinator", "metadata", otherRun, ok}, {"coordinator", "append", "order-1", ok},
 	}
 	ctx := within(t)
-	for _, name := range []string{"order-1", "order-2", "run-1", "run-2"} {
+	for _, name := range []string{"order-1", "order-2", aRun, otherRun} {
 		require.NoError(t, operations["append"](ctx, as("coordinator:secret"), name))
 	}
 	clients := map[string]*esdb.Client{"": as("")}
@@ -186,7 +189,7 @@ func TestPlaintextBeyondLoopbackIsRefused(t *testing.T) {
 func TestConfigurationErrorsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	_, err := esdbserver.New(esdbserver.Config{
-		MaxAppendSize: domain.MaxAppendSize + 1, Anonymous: "king", TailEvents: -1, Advertised: "here",
+		MaxAppendSize: 20 << 20, Anonymous: "king", TailEvents: -1, Advertised: "here",
 		Users: []esdbserver.User{{Name: "a", Password: "b", Role: "king"}, {Name: "a", Password: "b", Role: esdbserver.RoleApp}, {}},
 	})
 	for _, part := range []string{"Config.Log", "MaxAppendSize", "Anonymous", "Advertised", "limit below", "has the role", "given twice", "must not be empty"} {

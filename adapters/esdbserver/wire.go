@@ -26,17 +26,20 @@ type streamNamer interface {
 	GetStreamIdentifier() *shared.StreamIdentifier
 }
 
+// errLongName refuses a name that no stream here can have.
+var errLongName = invalidArgument("a stream name may have at most %d bytes", streamdb.MaxNameLength)
+
 // streamName returns the identifier's name; it must be UTF-8, not empty and not too long.
 func streamName(id *shared.StreamIdentifier) (string, error) {
 	name := id.GetStreamName()
 	if len(name) == 0 {
-		return "", invalidArgument("'streamName' is required and must not be empty")
+		return "", refused("a stream's name is required and must not be empty")
 	}
 	if !utf8.Valid(name) {
 		return "", invalidArgument("the stream name is not valid UTF-8")
 	}
 	if len(streamdb.OriginalOf(string(name))) > streamdb.MaxNameLength {
-		return "", invalidArgument("a stream name may have at most %d bytes", streamdb.MaxNameLength)
+		return "", errLongName
 	}
 	return string(name), nil
 }
@@ -56,11 +59,11 @@ func fromUUID(id *shared.UUID) (uuid.UUID, error) {
 	case *shared.UUID_String_:
 		out, err := uuid.Parse(v.String_)
 		if err != nil {
-			return uuid.Nil, invalidArgument("%q is no UUID", v.String_)
+			return uuid.Nil, refused("%q is no UUID", v.String_)
 		}
 		return out, nil
 	}
-	return uuid.Nil, invalidArgument("an id is required")
+	return uuid.Nil, refused("an id is required")
 }
 
 // toUUID writes the form that the client asked for.
@@ -105,7 +108,7 @@ func newEvent(p proposed) (domain.NewEvent, error) {
 		return domain.NewEvent{}, err
 	}
 	if id == uuid.Nil {
-		return domain.NewEvent{}, invalidArgument("an event's id must not be empty")
+		return domain.NewEvent{}, refused("an event's id must not be empty")
 	}
 	eventType, ok := p.GetMetadata()["type"]
 	if !ok {
@@ -116,17 +119,21 @@ func newEvent(p proposed) (domain.NewEvent, error) {
 		return domain.NewEvent{}, missingMetadata("content-type")
 	}
 	if eventType == "" {
-		return domain.NewEvent{}, invalidArgument("an event's type must not be empty")
+		return domain.NewEvent{}, refused("an event's type must not be empty")
 	}
 	return domain.NewEvent{
 		ID: id, Type: eventType, Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: contentType != contentJSON,
 	}, nil
 }
 
-// exactRevision checks a revision that a client expects a stream to have.
+// exactRevision checks a revision that a client expects a stream to have. The highest number is
+// that of no event, and what clients get back from an append of nothing: no stream.
 func exactRevision(n uint64) (domain.Expected, error) {
+	if n == math.MaxUint64 {
+		return domain.NoStream, nil
+	}
 	if n > math.MaxInt64 {
-		return 0, invalidArgument("%d is no stream revision", n)
+		return 0, refused("%d is no stream revision", n)
 	}
 	return domain.Expected(n), nil
 }

@@ -25,7 +25,12 @@ func (g *Group) feed(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.As(err, &deleted), errors.Is(err, domain.ErrClosed):
+		case errors.As(err, &deleted):
+			// The tombstone was the last event. What is with the consumers goes on.
+			g.logger.Info("the group has come to the end of its source, which is deleted")
+			<-ctx.Done()
+			return
+		case errors.Is(err, domain.ErrClosed):
 			g.logger.Warn("the group has stopped: its source is gone", "error", err)
 			g.drop(ErrFaulted)
 			return
@@ -44,7 +49,7 @@ func (g *Group) source(ctx context.Context) iter.Seq2[streamdb.Message, error] {
 	after := g.lastRead
 	g.mu.Unlock()
 	if g.settings.Stream == All {
-		return g.db.SubscribeAll(ctx, domain.Position(max(after, 0)), g.filter)
+		return g.db.SubscribeAll(ctx, streamdb.Place{After: domain.Position(max(after, 0))}, g.filter)
 	}
 	return g.db.SubscribeStream(ctx, g.settings.Stream, after)
 }
@@ -97,7 +102,7 @@ func (g *Group) take(ctx context.Context, event domain.Recorded) error {
 	}
 	g.ready = append(g.ready, m)
 	g.readyBytes += m.size
-	g.lastRead = m.at
+	g.lastRead, g.lastTaken = m.at, m.at
 	g.push(g.now())
 	return nil
 }

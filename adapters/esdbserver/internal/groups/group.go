@@ -54,6 +54,7 @@ type Group struct {
 	known      int64 // the place up to which everything was given out
 	knownOrder int64
 	lastRead   int64
+	lastTaken  int64 // the place of the last event that was for the group, or where it began
 	checkpoint checkpointState
 	replays    replayState
 	// parkQueue are the messages whose links are not durable yet; while parkRunning, a
@@ -84,7 +85,7 @@ func newGroup(ctx context.Context, m *Manager, s Settings, filter *streamdb.Filt
 	g := &Group{
 		settings: s, db: m.db, now: m.now, logger: m.logger.With("group", s.Key()), filter: filter, done: make(chan struct{}),
 		strategy: newStrategy(s.Strategy()), outstanding: map[uuid.UUID]*message{}, room: make(chan struct{}, 1),
-		known: after, lastRead: after,
+		known: after, lastRead: after, lastTaken: after,
 	}
 	g.life, g.stop = context.WithCancel(ctx)
 	g.checkpoint = checkpointState{at: after, exists: hasCheckpoint, when: m.now()}

@@ -334,13 +334,22 @@ func TestDeletedGroupIsForgotten(t *testing.T) {
 	})
 }
 
-func TestTombstoneEndsTheGroupsOverTheStream(t *testing.T) {
+// A tombstone is the last event of its stream, for consumers too. What they have in hand goes on.
+func TestTombstoneIsTheLastEventOfAGroup(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.write("s", 1, 1)
-		c := w.connect(w.create(settings()), 1)
+		c := w.connect(w.create(settings()), 2)
+		first := <-c.Deliveries
 		_, err := w.Tombstone(w.ctx, "s", domain.AnyRevision)
 		require.NoError(t, err)
-		<-c.Gone
-		require.ErrorIs(t, c.Err(), groups.ErrFaulted)
+		last := <-c.Deliveries
+		require.Equal(t, streamdb.TypeTombstone, last.Event.Event.Type)
+		require.EqualValues(t, streamdb.Tombstoned, last.Event.Event.Revision)
+		c.Ack([]uuid.UUID{first.Event.Event.ID, last.Event.Event.ID})
+		select {
+		case <-c.Gone:
+			require.Fail(t, "the consumer was dropped", "%v", c.Err())
+		default:
+		}
 	})
 }

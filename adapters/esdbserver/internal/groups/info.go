@@ -61,8 +61,8 @@ func (g *Group) Info(ctx context.Context) (Info, error) {
 	if g.checkpoint.exists {
 		out.Checkpointed = g.settings.place(g.checkpoint.at)
 	}
-	if g.lastRead != g.settings.StartAfter {
-		out.LastKnown = g.settings.place(g.lastRead)
+	if g.lastTaken != g.settings.StartAfter {
+		out.LastKnown = g.settings.place(g.lastTaken)
 	}
 	out.AveragePerSecond = perSecond(out.SinceLast, since)
 	for _, c := range g.clients {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -181,7 +180,7 @@ func (m *Manager) Get(stream, group string) (*Group, error) {
 	return g, nil
 }
 
-// List returns the groups over the stream, or with an empty name all, in order of their names.
+// List returns the groups over the stream, or with an empty name all, in the order in which they were created.
 func (m *Manager) List(stream string) ([]*Group, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -194,7 +193,7 @@ func (m *Manager) List(stream string) ([]*Group, error) {
 			out = append(out, g)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.settings.Key(), b.settings.Key()) })
+	slices.SortFunc(out, func(a, b *Group) int { return m.entry(a.settings) - m.entry(b.settings) })
 	return out, nil
 }
 
@@ -220,8 +219,8 @@ func (m *Manager) Create(ctx context.Context, s Settings, user string) error {
 	return m.launch(ctx, s)
 }
 
-// entry returns the place of the group with the key of s in the configuration, or -1. The
-// change lock is held.
+// entry returns the place of the group with the key of s in the configuration, or -1. One of
+// the locks is held.
 func (m *Manager) entry(s Settings) int {
 	return slices.IndexFunc(m.conf.Entries, func(e Settings) bool { return e.Key() == s.Key() })
 }
@@ -245,20 +244,36 @@ func (m *Manager) prepare(ctx context.Context, s *Settings) error {
 			return err
 		}
 	}
-	if s.StartFrom != FromEnd {
+	switch {
+	case s.Stream == All:
+		return m.prepareAll(ctx, s)
+	case s.StartFrom != FromEnd:
 		s.StartAfter = s.StartFrom - 1
-		if s.Stream == All {
-			s.StartAfter = max(0, s.StartAfter)
-		}
 		return nil
 	}
-	if s.Stream == All {
+	last, err := m.db.LastNumber(ctx, s.Stream)
+	s.StartAfter = last
+	return err
+}
+
+// beyondEnd is what the original says of a group that is to begin past the log's end.
+const beyondEnd = "Invalid Start From position: commit position must be less than or equal to the last commit position in the transaction file."
+
+// prepareAll finds out where a group over all streams begins: before the record at its position.
+func (m *Manager) prepareAll(ctx context.Context, s *Settings) error {
+	if s.StartFrom == FromEnd {
 		end, err := m.db.EndPosition(ctx)
 		s.StartAfter = int64(end)
 		return err
 	}
-	last, err := m.db.LastNumber(ctx, s.Stream)
-	s.StartAfter = last
+	place, err := m.db.Locate(ctx, domain.Position(s.StartFrom))
+	switch {
+	case errors.Is(err, domain.ErrBadPosition):
+		return &InvalidError{fmt.Errorf("no record stands at the position %d: give one that the server gave, or start or end", s.StartFrom)}
+	case err == nil && place.Beyond:
+		return &InvalidError{errors.New(beyondEnd)}
+	}
+	s.StartAfter = int64(place.After)
 	return err
 }
 
@@ -325,7 +340,9 @@ func (m *Manager) save(ctx context.Context, user string, entries []Settings) err
 	}
 	_, err = m.db.Append(ctx, configStream, domain.AnyRevision, []domain.NewEvent{{ID: uuid.New(), Type: configType, Data: data}})
 	if err == nil {
+		m.mu.Lock()
 		m.conf = conf
+		m.mu.Unlock()
 	}
 	return err
 }

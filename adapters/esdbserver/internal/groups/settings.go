@@ -59,6 +59,9 @@ type Settings struct {
 	ConsumerStrategy   string `json:"namedConsumerStrategy"`
 }
 
+// batchOverBuffer is what the original says of a read batch that does not fit into the buffer.
+const batchOverBuffer = "Specified argument was out of the range of valid values. (Parameter 'ReadBatchSize may not be greater than or equal to BufferSize')"
+
 // maxBuffer bounds the number of events that a group holds ready, whatever its settings.
 const maxBuffer = 100_000
 
@@ -80,10 +83,10 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("the names of the stream and the group are too long: the group's own streams are named after them, in at most %d bytes", streamdb.MaxNameLength))
 	}
 	if !slices.Contains([]string{RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation}, s.Strategy()) {
-		errs = append(errs, fmt.Errorf("consumer strategy %q does not exist", s.Strategy()))
+		errs = append(errs, fmt.Errorf("Consumer strategy %s does not exist.", s.Strategy()))
 	}
 	if s.ReadBatchSize < 0 || s.ReadBatchSize >= s.HistoryBufferSize {
-		errs = append(errs, errors.New("the read batch size may not be greater than or equal to the history buffer size"))
+		errs = append(errs, errors.New(batchOverBuffer))
 	}
 	if s.HistoryBufferSize > maxBuffer {
 		errs = append(errs, fmt.Errorf("the history buffer may have at most %d events", maxBuffer))

@@ -14,7 +14,8 @@ import (
 const NoNumber int64 = -1
 
 // Appended is the answer to an append: the number of the last event that it wrote, or
-// [NoNumber], and that event's position in the log, 0 when nothing was written.
+// [NoNumber], and that event's position in the log. For an append of no events it is the
+// stream's last number and the position of the log's last event; 0 means that there is none.
 type Appended struct {
 	Number   int64
 	Position domain.Position
@@ -61,7 +62,7 @@ func (db *DB) appendPlain(ctx context.Context, stream string, expected domain.Ex
 		return db.appendAny(ctx, stream, expected, events)
 	}
 	for {
-		done, err := db.log.Append(ctx, stream, expected, events...)
+		done, err := db.write(ctx, stream, expected, events...)
 		if err == nil {
 			db.appended(stream, events, int64(done.Revision), nil)
 			return Appended{int64(done.Revision), done.Position}, nil
@@ -161,7 +162,7 @@ func (db *DB) appendReserved(ctx context.Context, stream string, expected domain
 }
 
 func (db *DB) appendNew(ctx context.Context, stream string, expected domain.Expected, events []domain.NewEvent) (Appended, error) {
-	done, err := db.log.Append(ctx, stream, expected, events...)
+	done, err := db.write(ctx, stream, expected, events...)
 	if expected == domain.StreamExists && errors.Is(err, domain.ErrConflict) {
 		// A stream that has metadata and no events exists, too.
 		i, infoErr := db.info(ctx, stream)
@@ -171,9 +172,9 @@ func (db *DB) appendNew(ctx context.Context, stream string, expected domain.Expe
 		if i.metaRevision == noMetaEvent {
 			return Appended{}, err
 		}
-		done, err = db.log.Append(ctx, stream, domain.NoStream, events...)
+		done, err = db.write(ctx, stream, domain.NoStream, events...)
 		if errors.Is(err, domain.ErrConflict) { // it has events since
-			done, err = db.log.Append(ctx, stream, domain.StreamExists, events...)
+			done, err = db.write(ctx, stream, domain.StreamExists, events...)
 		}
 	}
 	return Appended{int64(done.Revision), done.Position}, err

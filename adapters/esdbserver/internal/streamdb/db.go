@@ -1,6 +1,7 @@
 package streamdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,16 @@ type Config struct {
 	StreamsCached, IDsRemembered int
 	// TailEvents and TailBytes bound the newest events held for live subscribers.
 	TailEvents, TailBytes int
+	// AppendLimit is how large one append may be, in bytes by the rule of [domain.NewEvent.Size], where
+	// the log lets itself be told. Default [domain.MaxAppendSize].
+	AppendLimit int
 }
 
 // DB applies EventStoreDB's stream rules to a log. Its methods are safe to call
 // concurrently. Live subscribers make progress only while [DB.Run] runs.
 type DB struct {
 	log   domain.Log
+	limit int
 	now   func() time.Time
 	infos *infoCache
 	ids   *recentIDs
@@ -42,7 +47,7 @@ type DB struct {
 // New returns a DB over the log.
 func New(cfg Config) *DB {
 	return &DB{
-		log: cfg.Log, now: cfg.Now, seed: maphash.MakeSeed(),
+		log: cfg.Log, limit: cmp.Or(cfg.AppendLimit, domain.MaxAppendSize), now: cfg.Now, seed: maphash.MakeSeed(),
 		infos: newInfoCache(cfg.StreamsCached), ids: newRecentIDs(cfg.IDsRemembered),
 		tail: newTail(cfg.TailEvents, cfg.TailBytes), index: newVirtualIndex(),
 	}
@@ -78,6 +83,14 @@ func (db *DB) Run(ctx context.Context) error {
 		return nil
 	}
 	return errors.New("follow the log: the subscription ended")
+}
+
+// write appends to the log itself.
+func (db *DB) write(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	if b, ok := db.log.(domain.AppendBeginner); ok {
+		return b.BeginAppend(ctx, db.limit, stream, expected, events...)()
+	}
+	return db.log.Append(ctx, stream, expected, events...)
 }
 
 // EndPosition returns the position of the log's last event, 0 for an empty log.

@@ -87,6 +87,8 @@ func (db *DB) appendExclusive(ctx context.Context, stream string, expected domai
 		if result, err = db.appendPlain(ctx, stream, expected, events); err != nil || result.Number <= current {
 			return result, err
 		}
+	} else if result.Position, err = db.EndPosition(ctx); err != nil {
+		return result, err
 	}
 	return result, undelete()
 }
@@ -122,7 +124,7 @@ func (db *DB) undeletion(ctx context.Context, stream string, i *info, current in
 
 func (db *DB) writeMeta(ctx context.Context, stream string, data []byte) error {
 	meta := MetastreamOf(stream)
-	_, err := db.log.Append(ctx, meta, domain.AnyRevision, newMetadataEvent(data))
+	_, err := db.write(ctx, meta, domain.AnyRevision, newMetadataEvent(data))
 	db.infos.observe(meta, TypeMetadata)
 	if err != nil {
 		return fmt.Errorf("write the metadata of stream %s: %w", stream, err)
@@ -144,7 +146,7 @@ func (db *DB) Delete(ctx context.Context, stream string, expected domain.Expecte
 		return 0, &domain.ConflictError{Stream: stream, Expected: expected, Actual: domain.NoStream}
 	}
 	meta := MetastreamOf(stream)
-	done, err := db.log.Append(ctx, meta, domain.AnyRevision, newMetadataEvent(fmt.Appendf(nil, `{"$tb":%d}`, int64(Tombstoned))))
+	done, err := db.write(ctx, meta, domain.AnyRevision, newMetadataEvent(fmt.Appendf(nil, `{"$tb":%d}`, int64(Tombstoned))))
 	db.infos.observe(meta, TypeMetadata)
 	return done.Position, err
 }
@@ -161,7 +163,7 @@ func (db *DB) Tombstone(ctx context.Context, stream string, expected domain.Expe
 			return 0, err
 		}
 		tombstone := domain.NewEvent{ID: uuid.New(), Type: TypeTombstone}
-		done, err := db.log.Append(ctx, stream, domain.Expected(current), tombstone)
+		done, err := db.write(ctx, stream, domain.Expected(current), tombstone)
 		db.infos.observe(stream, TypeTombstone)
 		if !errors.Is(err, domain.ErrConflict) {
 			return done.Position, err

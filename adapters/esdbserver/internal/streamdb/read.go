@@ -101,7 +101,7 @@ func (v View) readable(events iter.Seq2[domain.Recorded, error]) iter.Seq2[domai
 // Present returns the event as clients see it: a tombstone has the number [Tombstoned].
 func Present(event domain.Recorded) domain.Recorded {
 	if event.Type == TypeTombstone {
-		event.Revision = Tombstoned
+		event.Revision, event.Binary = Tombstoned, true
 	}
 	return event
 }
@@ -118,23 +118,6 @@ func (db *DB) Metadata(ctx context.Context, stream string) (Metadata, error) {
 // All yields the events of all streams after the position (exclusive), in log order.
 func (db *DB) All(ctx context.Context, after domain.Position) iter.Seq2[domain.Recorded, error] {
 	return present(db.log.ReadAll(ctx, after, domain.Filter{}))
-}
-
-// AllFrom yields the events of all streams from the position (inclusive) on, in log order. It looks up
-// the event before, for the log reads exclusively and positions are not computed with.
-func (db *DB) AllFrom(ctx context.Context, from domain.Position) iter.Seq2[domain.Recorded, error] {
-	return func(yield func(domain.Recorded, error) bool) {
-		var after domain.Position
-		for event, err := range db.log.ReadAllBackward(ctx, from, domain.Filter{}) {
-			if err != nil {
-				yield(event, err)
-				return
-			}
-			after = event.Position
-			break
-		}
-		db.All(ctx, after)(yield)
-	}
 }
 
 // AllBackward yields the events before the position (exclusive), newest first;

@@ -2,6 +2,7 @@ package streamdb
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/atonehq/atone/domain"
@@ -30,14 +31,14 @@ type Filter struct {
 	Interval int
 }
 
-// SubscribeAll yields the events after the position, first the stored ones, then each new
+// SubscribeAll yields the events after the place, first the stored ones, then each new
 // one, in order, none twice, until ctx ends or reading fails. A reader that is slow
 // blocks nobody; it falls back to reading the log. With a filter it yields checkpoints.
-func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *Filter) iter.Seq2[Message, error] {
+func (db *DB) SubscribeAll(ctx context.Context, from Place, filter *Filter) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		changed, stop := db.tail.follow("")
 		defer stop()
-		s := &allSubscriber{at: after, filter: filter, yield: yield}
+		s := &allSubscriber{at: from.After, skipTo: from.SkipTo, quiet: from.Live || from.Beyond, filter: filter, yield: yield}
 		// What the log holds now is no news, even if the tail has not got there yet.
 		end, err := db.EndPosition(ctx)
 		if err != nil {
@@ -78,7 +79,11 @@ func (db *DB) SubscribeAll(ctx context.Context, after domain.Position, filter *F
 
 // allSubscriber is one subscription's way through the log.
 type allSubscriber struct {
-	at         domain.Position
+	at     domain.Position
+	skipTo domain.Position // up to here events are passed over
+	// quiet is true until a subscription that began at the end, or past it, has been announced:
+	// no checkpoint comes before.
+	quiet      bool
 	filter     *Filter
 	yield      func(Message, error) bool
 	considered int
@@ -88,6 +93,9 @@ type allSubscriber struct {
 // deliver passes the event on if the filter accepts it, and a checkpoint when one is due.
 func (s *allSubscriber) deliver(event domain.Recorded) bool {
 	s.at = event.Position
+	if s.at <= s.skipTo {
+		return true
+	}
 	if s.filter == nil {
 		return s.yield(Message{Event: &event, Position: event.Position}, nil)
 	}
@@ -108,9 +116,10 @@ func (s *allSubscriber) checkpoint() bool {
 // announce says that the subscription is live. A filtered one gets a checkpoint first.
 func (s *allSubscriber) announce() bool {
 	s.caughtUp = true
-	if s.filter != nil && !s.checkpoint() {
+	if s.filter != nil && !s.quiet && !s.checkpoint() {
 		return false
 	}
+	s.quiet = false
 	return s.yield(Message{Position: s.at, CaughtUp: true}, nil)
 }
 
@@ -147,6 +156,9 @@ func (db *DB) SubscribeStream(ctx context.Context, stream string, after int64) i
 		for {
 			wake := changed()
 			next, read, err := db.readOn(ctx, stream, after, yield)
+			if errors.Is(err, errLeft) {
+				return
+			}
 			if err != nil {
 				yield(Message{}, err)
 				return
@@ -174,6 +186,22 @@ func (db *DB) SubscribeStream(ctx context.Context, stream string, after int64) i
 	}
 }
 
+// yieldTombstone yields the stream's last event, which says that it is deleted, and returns
+// gone. A metastream ends with its stream, and has no such event.
+func (db *DB) yieldTombstone(ctx context.Context, stream string, gone error, yield func(Message, error) bool) error {
+	head, found, err := db.last(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if event := Present(head); found && event.Type == TypeTombstone && !yield(Message{Event: &event, Position: event.Position}, nil) {
+		return errLeft
+	}
+	return gone
+}
+
+// errLeft says that the reader takes no more.
+var errLeft = errors.New("the reader has left")
+
 // stopped is what readOn returns when the reader takes no more.
 const stopped = int64(-2)
 
@@ -191,6 +219,9 @@ func (db *DB) LastNumber(ctx context.Context, stream string) (int64, error) {
 // number of the last one.
 func (db *DB) readOn(ctx context.Context, stream string, after int64, yield func(Message, error) bool) (last int64, read int, err error) {
 	view, err := db.View(ctx, stream)
+	if errors.Is(err, domain.ErrStreamDeleted) {
+		return after, 0, db.yieldTombstone(ctx, stream, err, yield)
+	}
 	if err != nil || !view.Exists || after == Tombstoned {
 		return after, 0, err
 	}
@@ -198,8 +229,8 @@ func (db *DB) readOn(ctx context.Context, stream string, after int64, yield func
 		if err != nil {
 			return after, read, err
 		}
-		if event.Type == TypeTombstone {
-			return after, read, &DeletedError{stream}
+		if event.Type == TypeTombstone { // appended since the stream was looked at
+			return after, read, db.yieldTombstone(ctx, stream, &DeletedError{stream}, yield)
 		}
 		if !yield(Message{Event: &event, Position: event.Position}, nil) {
 			return stopped, read, nil

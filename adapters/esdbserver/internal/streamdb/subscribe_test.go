@@ -47,7 +47,7 @@ func TestSubscriptionToAllHasNoGapAndNoDuplicateWhileItFallsBehind(t *testing.T)
 	d := open(t) // its tail holds 16 events
 	d.append("s", domain.NoStream, 1, 2, 3)
 	d.follow()
-	sub := pull(t, d.SubscribeAll(d.ctx, 0, nil))
+	sub := pull(t, d.SubscribeAll(d.ctx, streamdb.Place{}, nil))
 	for range 3 {
 		sub.event()
 	}
@@ -74,7 +74,7 @@ func TestSubscriptionFromAPositionIsExclusive(t *testing.T) {
 	d := open(t)
 	d.append("s", domain.NoStream, 1, 2, 3)
 	d.follow()
-	require.EqualValues(t, 2, pull(t, d.SubscribeAll(d.ctx, d.position("s", 1), nil)).event().Revision)
+	require.EqualValues(t, 2, pull(t, d.SubscribeAll(d.ctx, streamdb.Place{After: d.position("s", 1)}, nil)).event().Revision)
 	require.EqualValues(t, 2, pull(t, d.SubscribeStream(d.ctx, "s", 1)).event().Revision)
 }
 
@@ -85,7 +85,7 @@ func TestFilteredSubscriptionTellsHowFarItHasCome(t *testing.T) {
 	d.append("wanted", domain.NoStream, 8)
 	d.follow()
 	filter := &streamdb.Filter{Interval: 3, Accepts: func(e *domain.Recorded) bool { return strings.HasPrefix(e.Stream, "w") }}
-	sub := pull(t, d.SubscribeAll(d.ctx, 0, filter))
+	sub := pull(t, d.SubscribeAll(d.ctx, streamdb.Place{}, filter))
 	checkpoint := func(at domain.Position) {
 		t.Helper()
 		m := sub.message()
@@ -116,6 +116,9 @@ func TestSubscriptionToAStreamFollowsDeletionAndTombstone(t *testing.T) {
 	require.EqualValues(t, 1, sub.event().Revision)
 	_, err = d.Tombstone(d.ctx, "s", domain.AnyRevision)
 	require.NoError(t, err)
+	last := sub.event()
+	require.Equal(t, streamdb.TypeTombstone, last.Type)
+	require.EqualValues(t, streamdb.Tombstoned, last.Revision)
 	_, err, _ = sub.next()
 	require.ErrorIs(t, err, domain.ErrStreamDeleted)
 }
@@ -125,7 +128,7 @@ func TestSubscriptionEndsWithItsContext(t *testing.T) {
 	d := open(t)
 	d.follow()
 	ctx, cancel := context.WithCancel(d.ctx)
-	all, one := pull(t, d.SubscribeAll(ctx, 0, nil)), pull(t, d.SubscribeStream(ctx, "s", -1))
+	all, one := pull(t, d.SubscribeAll(ctx, streamdb.Place{}, nil)), pull(t, d.SubscribeStream(ctx, "s", -1))
 	require.True(t, all.message().CaughtUp)
 	require.True(t, one.message().CaughtUp)
 	cancel()
@@ -142,7 +145,7 @@ func TestFollowerGoesOnWhereItStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(d.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	sub := pull(t, d.SubscribeAll(d.ctx, 0, nil))
+	sub := pull(t, d.SubscribeAll(d.ctx, streamdb.Place{}, nil))
 	d.append("s", domain.NoStream, 1)
 	require.EqualValues(t, 0, sub.event().Revision)
 	cancel()

@@ -1,0 +1,109 @@
+package esdbserver
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
+)
+
+func (r *reader) subscribeAll(ctx context.Context, from allFrom, filter *eventFilter) error {
+	option := r.options.GetFilter()
+	var f *streamdb.Filter
+	if filter != nil {
+		if option.GetCheckpointIntervalMultiplier() == 0 {
+			return refused("the checkpoint interval needs a multiplier of at least 1")
+		}
+		f = &streamdb.Filter{Accepts: filter.accepts, Interval: checkpointInterval(option.GetMax(), option.GetCheckpointIntervalMultiplier())}
+	}
+	return r.subscribe(ctx, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
+		if filter != nil && r.emptyWindow() {
+			return failing(refused("a filtered subscription needs a window of at least 1 event"))
+		}
+		place, err := r.startOf(ctx, from)
+		if errors.Is(err, domain.ErrBadPosition) {
+			err = invalidArgument("Trying to read from an invalid position.")
+		}
+		if err != nil {
+			return failing(err)
+		}
+		return r.server.db.SubscribeAll(ctx, place, f)
+	})
+}
+
+// startOf finds where a subscription begins: after the position that it names.
+func (r *reader) startOf(ctx context.Context, from allFrom) (streamdb.Place, error) {
+	if from.end {
+		end, err := r.server.db.EndPosition(ctx)
+		return streamdb.Place{After: end, Live: true}, err
+	}
+	place, err := r.server.db.Locate(ctx, from.commit)
+	if err == nil && place.At && !from.inclusive {
+		place.After = from.commit
+	}
+	return place, err
+}
+
+func failing(err error) iter.Seq2[streamdb.Message, error] {
+	return func(yield func(streamdb.Message, error) bool) { yield(streamdb.Message{}, err) }
+}
+
+func (r *reader) subscribeStream(ctx context.Context, stream string, option *streams.ReadReq_Options_StreamOptions) error {
+	after := streamdb.NoNumber
+	number, err := firstNumber(option)
+	if err != nil {
+		return err
+	}
+	if _, start := option.GetRevisionOption().(*streams.ReadReq_Options_StreamOptions_Start); !start {
+		after = int64(number)
+	}
+	if number == domain.End {
+		if after, err = r.server.db.LastNumber(ctx, stream); err != nil {
+			return err
+		}
+	}
+	if _, err := r.server.db.View(ctx, stream); err != nil {
+		return err // a tombstoned stream: there is nothing to confirm
+	}
+	return r.subscribe(ctx, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
+		return r.server.db.SubscribeStream(ctx, stream, after)
+	})
+}
+
+// subscribe confirms the subscription and sends what it yields until either side ends it.
+func (r *reader) subscribe(ctx context.Context, messages func(context.Context) iter.Seq2[streamdb.Message, error]) error {
+	ctx, done, err := r.server.subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_Confirmation{
+		Confirmation: &streams.ReadResp_SubscriptionConfirmation{SubscriptionId: uuid.NewString()},
+	}})
+	if err != nil {
+		return err
+	}
+	for m, err := range messages(ctx) {
+		switch {
+		case err != nil:
+			return r.server.subscriptionEnded(err)
+		case m.Event != nil:
+			err = r.event(ctx, *m.Event)
+		case m.CaughtUp:
+			err = r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_CaughtUp_{CaughtUp: &streams.ReadResp_CaughtUp{}}})
+		case m.Checkpoint:
+			err = r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_Checkpoint_{
+				Checkpoint: &streams.ReadResp_Checkpoint{CommitPosition: uint64(m.Position), PreparePosition: uint64(m.Position)},
+			}})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
