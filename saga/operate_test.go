@@ -174,7 +174,7 @@ func TestAnEmittedEventIsOneByItsID(t *testing.T) {
 		n++
 	}
 	require.Equal(t, 3, n)
-	for _, bad := range [][2]string{{"", "a.b"}, {"run-1", "a.b"}, {"$ce-run", "a.b"}, {"atone-x", "a.b"}, {"orders", ""}, {"orders", "run.started.v1"}, {"orders", "$x"}, {"or\nders", "a.b"}} {
+	for _, bad := range [][2]string{{"", "a.b"}, {domain.RunStream(domain.NewRunID()), "a.b"}, {"$ce-run", "a.b"}, {"atone-x", "a.b"}, {"orders", ""}, {"orders", "run.started.v1"}, {"orders", "$x"}, {"or\nders", "a.b"}} {
 		_, err := c.EmitEvent(ctx, bad[0], bad[1], nil, saga.EmitOptions{})
 		require.ErrorIs(t, err, saga.ErrBadInput, "%q", bad)
 	}

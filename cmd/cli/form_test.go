@@ -24,7 +24,7 @@ func TestWhatIsRefusedLeavesNoTrace(t *testing.T) {
 	app, dir := testApp(), filepath.Join(t.TempDir(), "misspelt")
 	for _, args := range [][]string{
 		{"start", "nope"}, {"start", "calc", "-d", `"text"`}, {"start", "calc", "-d", `{"n": 1}`, "--key", strings.Repeat("k", 501)}, {"invoke", "nope"}, {"invoke", "double", "-d", "[]"},
-		{"emit", "run.started.v1"}, {"emit", ""}, {"emit", "a.b", "--stream", "run-x"},
+		{"emit", "run.started.v1"}, {"emit", ""}, {"emit", "a.b", "--stream", "atone-x"},
 		{"cancel", "calc:x"}, {"retry", "calc:x"}, {"resolve", "calc:x", "--skip"}, {"abandon", "calc:x", "-r", "r"}, {"signal", "calc:x", "go"},
 		{"bulk", "cancel", "--all", "--yes"}, {"runs"}, {"audit"}, {"audit", "calc:x", "--follow"}, {"export"}, {"stats"}, {"incidents"}, {"why", "calc:x"}, {"undo-preview", "calc:x"},
 		{"projections", "status"}, {"projections", "rebuild", "runs"}, {"audit", "verify", "--all"},
