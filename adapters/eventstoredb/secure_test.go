@@ -75,7 +75,7 @@ func TestConnectionOverTLSWithUsersAndDiscovery(t *testing.T) {
 	}
 	app := connect("esdb", address, "app", "secret")
 	require.NoError(t, append1(app, "orders-1"))
-	require.ErrorIs(t, append1(app, "run-1"), domain.ErrAccessDenied)
+	require.ErrorIs(t, append1(app, "atone-1"), domain.ErrAccessDenied)
 	require.ErrorIs(t, append1(connect("esdb", address, "app", "wrong"), "orders-1"), domain.ErrAccessDenied)
 
 	// The app may not create a group, but take from one that the coordinator created.
