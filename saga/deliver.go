@@ -245,32 +245,3 @@ func (f *feed) payload(ctx context.Context, e *inbox.Event) (json.RawMessage, er
 	f.c.logger.Warn("an awaited event is not in the log any more", "event", e.ID, "stream", e.Stream, "revision", e.Revision)
 	return nil, nil
 }
-
-// payable reports whether an event's payload can become an await's output: what an app appends by itself may be
-// anything.
-func payable(data []byte) bool {
-	return checkPayload("the event", data) == nil && (len(data) == 0 || json.Valid(data) && depth(data) <= maxEventDepth)
-}
-
-// maxEventDepth is how deep an event's payload may be nested for it to be an await's output.
-const maxEventDepth = 1_000
-
-// depth returns how deep valid JSON is nested.
-func depth(data []byte) (deepest int) {
-	depth, text := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case text && c == '\\':
-			i++
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return deepest
-}

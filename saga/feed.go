@@ -3,6 +3,7 @@ package saga
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/inbox"
 )
 
@@ -27,6 +29,7 @@ type feed struct {
 	// scanned is up to where the list of unfinished runs was read at the start, unfinished what it said.
 	scanned    domain.Position
 	unfinished []unfinishedRun
+	complained time.Time // when an event was last complained about
 	// changes counts what makes a position worth saving.
 	changes atomic.Int64
 
@@ -204,11 +207,15 @@ func isDomainEvent(e *domain.Recorded) bool {
 
 // takeDomainEvent keeps an event that is awaited, now or perhaps later.
 func (f *feed) takeDomainEvent(e *domain.Recorded) {
-	if !f.index.Awaits(e.Type) || e.Position <= f.known || !payable(e.Data) {
+	if !f.index.Awaits(e.Type) || e.Position <= f.known {
 		return
 	}
 	ev := eventOf(e)
 	if ev.CorrelationID == "" {
+		return
+	}
+	if err := errors.Join(accept.Size("its payload", e.Data), accept.Readable("its payload", e.Data)); err != nil {
+		f.complain(&ev, err) // what an app appends by itself may be anything
 		return
 	}
 	f.mu.Lock()
@@ -222,6 +229,14 @@ func (f *feed) takeDomainEvent(e *domain.Recorded) {
 		}
 	}
 	f.makeRoom()
+}
+
+// complain says, once a minute, that an event can be no await's output.
+func (f *feed) complain(e *Event, err error) {
+	if now := time.Now(); now.Sub(f.complained) > time.Minute {
+		f.complained = now
+		f.c.logger.Error("an event can't meet the awaits of its type", "event", e.ID, "type", e.Type, "stream", e.Stream, "error", err)
+	}
 }
 
 // takeRunEvent notes what a run's event says of what it awaits.
