@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -220,6 +221,7 @@ func (f *feed) takeDomainEvent(e *domain.Recorded) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.seen = e.Position // with the index, which may be saved at any moment
 	f.changes.Add(1)
 	waiting := f.index.Add(inbox.Key{Type: e.Type, Correlation: ev.CorrelationID},
 		inbox.Event{ID: e.ID, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Data: orNullJSON(e.Data)})
@@ -230,6 +232,9 @@ func (f *feed) takeDomainEvent(e *domain.Recorded) {
 	}
 	f.makeRoom()
 }
+
+// planHash is the length of a plan's hash, in bytes of text.
+const planHash = 64
 
 // complain says, once a minute, that an event can be no await's output.
 func (f *feed) complain(e *Event, err error) {
@@ -251,6 +256,7 @@ func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.seen = e.Position
 	switch e.Type {
 	case "run.started.v1":
 		f.begun(run, e)
@@ -272,7 +278,7 @@ func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 			f.index.Close(run, func(a inbox.Await) bool { return a.Step == s.Step })
 		}
 	}
-	if !f.index.Knows(run) || !strings.Contains(string(e.Metadata), `"wake":`) {
+	if !f.index.Knows(run) || !bytes.Contains(e.Metadata, wakeMember) {
 		return // else it is in the middle of an append
 	}
 	switch w := wakeOf(e.Metadata); {
@@ -283,8 +289,14 @@ func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 	}
 }
 
+var wakeMember, planMember = []byte(`"wake":`), []byte(`"plan":"`)
+
 // begun makes a run known whose saga awaits events. The caller holds mu.
 func (f *feed) begun(run domain.RunID, e *domain.Recorded) {
+	// The plan stands before the input, which may be long: of other sagas it is not read.
+	if _, after, _ := bytes.Cut(e.Data, planMember); len(after) < planHash || f.awaiting[string(after[:planHash])] == nil {
+		return
+	}
 	var s struct {
 		Plan    string `json:"plan"`
 		Trigger *struct {

@@ -514,3 +514,32 @@ func startsIn(t *testing.T, log domain.Log, name string) (n int64) {
 	}
 	return n
 }
+
+// TestWhatRanOutIsForgotten: nothing is kept of awaits that ran out, nor of runs that have ended.
+func TestWhatRanOutIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		s := saga.Define("runs-out", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			saga.AwaitEvent[string](f, "first", in.In, saga.Within(time.Second), saga.DefaultTo("none"))
+			saga.AwaitEvent[string](f, "second", in.In, saga.Within(time.Second), saga.OnFail(saga.Ignore))
+			return saga.Await[string](f, "go")
+		})
+		c := beginWith(t, log, saga.Config{CheckpointEvery: 40}, nil, s)
+		for i := range 50 {
+			start(t, c, s, fmt.Sprint(i))
+		}
+		time.Sleep(time.Minute)
+		for i := range 100 {
+			appendEvent(t, log, "payments", domainEvent("first", fmt.Sprint(i), i))
+		}
+		time.Sleep(time.Minute)
+		last := ""
+		for e, err := range log.ReadStream(t.Context(), "atone-inbox", 0) {
+			require.NoError(t, err)
+			last = string(e.Data)
+		}
+		require.Equal(t, 50, strings.Count(last, `"run":`), "the runs wait for a signal")
+		require.NotContains(t, last, `"open"`)
+	})
+}

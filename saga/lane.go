@@ -33,6 +33,7 @@ type lane struct {
 	// hot means that the feed pushes to the queue. busy is set while an event is considered.
 	hot, busy bool
 	queue     []domain.Recorded
+	queued    int // bytes of payload in the queue
 	// read is up to where every event was considered.
 	read    domain.Position
 	pending []*pendingRun // in the order of the log
@@ -42,8 +43,10 @@ type lane struct {
 }
 
 const (
-	// laneQueue is how many events wait in memory for a trigger before it reads them from the log.
-	laneQueue = 1_000
+	// laneQueue and laneQueueBytes are how many events, and bytes of them, wait in memory for a trigger before it reads
+	// them from the log.
+	laneQueue      = 1_000
+	laneQueueBytes = 16 << 20
 	// lanePending and lanePendingBytes bound what is pending of one trigger, in number and in bytes of input.
 	lanePending      = 1_000
 	lanePendingBytes = 32 << 20
@@ -70,10 +73,11 @@ func (l *lane) push(e *domain.Recorded) {
 	defer l.mu.Unlock()
 	switch {
 	case !l.hot || e.Position <= l.read:
-	case len(l.queue) >= laneQueue:
-		l.hot, l.queue = false, nil
+	case len(l.queue) >= laneQueue || l.queued > laneQueueBytes:
+		l.hot, l.queue, l.queued = false, nil, 0
 	default:
 		l.queue = append(l.queue, *e)
+		l.queued += len(e.Data)
 	}
 	l.signal()
 }
@@ -156,7 +160,7 @@ func (l *lane) catchUp(ctx context.Context) error {
 		l.f.mu.Lock()
 		upTo = l.f.seen
 		l.mu.Lock()
-		l.hot, l.queue = true, nil
+		l.hot, l.queue, l.queued = true, nil, 0
 		l.mu.Unlock()
 		l.f.mu.Unlock()
 	}
@@ -171,6 +175,7 @@ func (l *lane) keepUp(ctx context.Context) {
 		if len(l.queue) > 0 {
 			e, l.busy = &l.queue[0], true
 			l.queue = l.queue[1:]
+			l.queued -= len(e.Data)
 		}
 		l.mu.Unlock()
 		switch {
