@@ -269,12 +269,12 @@ func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 		}
 	case "await.met.v1":
 		var a domain.AwaitMet
-		if f.index.Knows(run) && json.Unmarshal(e.Data, &a) == nil {
+		if f.index.Waits(run) && json.Unmarshal(e.Data, &a) == nil { // else it was delivered from here
 			f.index.Met(run, a.Step, a.By)
 		}
 	case "step.failed.v1":
 		var s domain.StepFailed
-		if f.index.Knows(run) && json.Unmarshal(e.Data, &s) == nil {
+		if f.index.Waits(run) && json.Unmarshal(e.Data, &s) == nil {
 			f.index.Close(run, func(a inbox.Await) bool { return a.Step == s.Step })
 		}
 	}

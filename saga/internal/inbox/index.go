@@ -94,6 +94,12 @@ func (x *Index) Awaits(eventType string) bool { return x.types[eventType] != nil
 // Knows reports whether the run is one that may await something.
 func (x *Index) Knows(id domain.RunID) bool { return x.runs[id] != nil }
 
+// Waits reports whether the run has an open await.
+func (x *Index) Waits(id domain.RunID) bool {
+	r := x.runs[id]
+	return r != nil && len(r.open) > 0
+}
+
 // Begin makes a run known whose plan awaits events of the types, and which is concerned by what comes after the
 // position. A run that is known already is told its beginning.
 func (x *Index) Begin(id domain.RunID, from domain.Position, types []string) {
