@@ -142,10 +142,11 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 	if a.over {
 		return fmt.Errorf("emit %s: the handler has returned, so that its outcome is on the way without the event: emit before it returns", eventType)
 	}
-	if a.size+len(raw) > maxPayload {
-		return fmt.Errorf("emit %s: the attempt's events are over %d bytes: they must fit one append", eventType, maxPayload)
+	size := len(raw) + len(eventType) + emittedEnvelope
+	if a.size+size > maxPayload {
+		return fmt.Errorf("emit %s: the attempt's events are over %d bytes, with %d for the envelope of each: they must fit one append", eventType, maxPayload, emittedEnvelope)
 	}
-	a.size += len(raw)
+	a.size += size
 	a.emitted = append(a.emitted, emitted{Type: eventType, Payload: raw})
 	return nil
 }
@@ -153,6 +154,10 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 // maxPayload bounds a single payload (an input, an output, an item, a signal), in bytes, so
 // that it fits an append together with its event.
 const maxPayload = accept.MaxPayload
+
+// emittedEnvelope is what an emitted event takes in its append beside its type and payload, in bytes, at the most: its id
+// and metadata.
+const emittedEnvelope = 700
 
 type actorKey struct{}
 

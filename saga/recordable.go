@@ -1,7 +1,6 @@
 package saga
 
 import (
-	"bytes"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -23,10 +22,6 @@ func (e *notRecordable) Error() string {
 // Unwrap returns the reason.
 func (e *notRecordable) Unwrap() error { return e.err }
 
-// maxDepth bounds how deep the objects and lists of a payload are nested. encoding/json reads 10,000, and a payload is
-// read inside of its event, and both inside of snapshots and answers.
-const maxDepth = 1000
-
 // recorder writes a handler's result as JSON, or says why it can't be recorded, as a [*notRecordable].
 func recorder[T any]() func(v T) (json.RawMessage, error) {
 	_, always := readsBack(reflect.TypeFor[T]())
@@ -42,47 +37,16 @@ func recorder[T any]() func(v T) (json.RawMessage, error) {
 		if raw, err = encode(v); err != nil {
 			return nil, err
 		}
-		if len(raw) > maxPayload {
-			return nil, fmt.Errorf("the output is %d bytes; at most %d fit a run's stream: store it elsewhere and return a reference", len(raw), maxPayload)
+		if err = checkPayload("the output", raw); err != nil {
+			return nil, err
 		}
-		if always {
-			return raw, nil
-		}
-		if tooDeep(raw) {
-			return nil, fmt.Errorf("the output is nested more than %d deep: return it flatter, or a reference to it", maxDepth)
-		}
-		if _, err = decode[T](raw); err != nil {
-			return nil, fmt.Errorf("the output does not come back from its JSON: %w", err)
+		if !always {
+			if _, err = decode[T](raw); err != nil {
+				return nil, fmt.Errorf("the output does not come back from its JSON: %w", err)
+			}
 		}
 		return raw, nil
 	}
-}
-
-// tooDeep reports whether valid JSON is nested deeper than maxDepth.
-func tooDeep(raw []byte) bool {
-	if bytes.Count(raw, []byte{'['})+bytes.Count(raw, []byte{'{'}) <= maxDepth {
-		return false
-	}
-	depth, inString := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inString:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				inString = false
-			}
-		case c == '"':
-			inString = true
-		case c == '[' || c == '{':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == ']' || c == '}':
-			depth--
-		}
-	}
-	return false
 }
 
 var (
