@@ -21,7 +21,7 @@ const (
 	// NoEffect means that there is nothing to undo: a query, a check, a computation.
 	NoEffect Effect = Effect(domain.EffectNone)
 	// Irreversible means that the effect stays: a letter in the post. Once such a step is
-	// done the run only goes forward.
+	// done the run only goes forward; while nobody knows whether it is done, the run goes neither way.
 	Irreversible Effect = Effect(domain.EffectIrreversible)
 )
 

@@ -32,7 +32,8 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 	return &Run[Out]{ID: id, c: c}, nil
 }
 
-// Invoke runs a single action as a run of its own and returns its output.
+// Invoke runs a single action as a run of its own and returns its output. An irreversible action that fails and may
+// have taken effect all the same makes the run stuck (the error is a [*Stuck]): a person has to find out.
 func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out], in In, opts ...StartOption) (Out, error) {
 	var zero Out
 	raw, err := encodeOwn("the input", in)

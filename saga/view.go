@@ -76,6 +76,8 @@ func ViewOf(s *machine.State) RunView {
 			sv.RetryAt = st.Do.RetryAt
 		case machine.UndoBackoff:
 			sv.RetryAt = st.Undo.RetryAt
+		case machine.ProbeBackoff:
+			sv.RetryAt = st.Probe.RetryAt
 		case machine.Running:
 			sv.Due = st.Do.Due
 		case machine.Undoing:

@@ -124,7 +124,7 @@ func tint(p machine.Phase) string {
 	switch p {
 	case machine.Ready, machine.Running, machine.ProbeDue, machine.Probing, machine.Active:
 		return "p-active"
-	case machine.Backoff:
+	case machine.Backoff, machine.ProbeBackoff:
 		return "p-retry"
 	case machine.Waiting:
 		return "p-wait"

@@ -190,7 +190,7 @@ var (
 
 // telling orders the phases by what a node that stands for many steps shows.
 var telling = []machine.Phase{machine.UndoStuck, machine.Stuck, machine.UndoFailed, machine.Failed, machine.Undoing, machine.UndoBackoff, machine.UndoDue,
-	machine.Backoff, machine.Probing, machine.ProbeDue, machine.Running, machine.Ready, machine.Waiting, machine.Active, machine.Left, machine.Undone, machine.Done,
+	machine.Backoff, machine.ProbeBackoff, machine.Probing, machine.ProbeDue, machine.Running, machine.Ready, machine.Waiting, machine.Active, machine.Left, machine.Undone, machine.Done,
 	machine.Ignored, machine.Skipped, machine.Untouched}
 
 func (g *painter) classOf(n *domain.Node) string {

@@ -51,6 +51,7 @@ func Test(t *testing.T, open Opener) {
 		"AuditAndIncidentFiltersAgree":              auditFiltersAgree,
 		"PagesAreStableWhileRowsArrive":             stablePages,
 		"SecretsAreNotFoundAndSearchableTextsAre":   searchable,
+		"ARunIsStuckAgainAfterItsEnd":               stuckAgain,
 		"StatsAddUp":                                statsAddUp,
 		"WordsAreFoundByTheirBeginning":             wordsFound,
 	} {

@@ -301,6 +301,8 @@ func (s *State) ways(st *Step) string {
 	switch {
 	case st.Phase == UndoStuck:
 		return "retry, skip the undo, or abandon the run"
+	case st.InDoubt && st.cantUndo() && st.Node.Doubt != "":
+		return "it may have happened, which its author accepts (" + st.Node.Doubt + "): find out, and substitute its output if it did, skip or retry it if not, or abandon the run"
 	case st.InDoubt && st.cantUndo():
 		return "it may have happened: find out, and substitute its output if it did, skip or retry it if not, or abandon the run"
 	case st.InDoubt && s.PastPivot:
