@@ -170,11 +170,12 @@ func pick[T any](cond bool, yes, no T) T {
 
 // failureText says in a few words what became of an attempt.
 func failureText(f domain.Failure) string {
+	doubt := pick(f.InDoubt, ": in doubt", "")
 	switch f.Kind {
 	case domain.FailureTimedOut:
-		return "timed out: in doubt"
+		return "timed out" + doubt
 	case domain.FailureLost:
-		return "was lost with its process: in doubt"
+		return "was lost with its process" + doubt
 	}
 	return "failed: " + f.Message
 }

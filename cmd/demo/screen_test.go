@@ -67,7 +67,7 @@ func TestBoardCountsWhatHappened(t *testing.T) {
 	tell(&domain.RunStarted{})
 	tell(&domain.AttemptStarted{Step: "update-crm", Direction: domain.Do, Attempt: 1})
 	require.Equal(t, "update-crm: attempt 1 was lost with its process: in doubt; again in 100ms",
-		tell(&domain.AttemptFailed{Step: "update-crm", Direction: domain.Do, Attempt: 1, Cause: domain.Failure{Kind: domain.FailureLost}, RetryAt: at.Add(100 * time.Millisecond)}))
+		tell(&domain.AttemptFailed{Step: "update-crm", Direction: domain.Do, Attempt: 1, Cause: domain.Failure{Kind: domain.FailureLost, InDoubt: true}, RetryAt: at.Add(100 * time.Millisecond)}))
 	tell(&domain.AttemptStarted{Step: "update-crm", Direction: domain.Do, Attempt: 2})
 	require.Contains(t, tell(&domain.AttemptFailed{Step: "update-crm", Direction: domain.Do, Attempt: 2, Cause: domain.Failure{Message: "no"}}), "failed: no; for good")
 	tell(&domain.RunTurnedBack{Cause: domain.Failure{Message: "no"}})
