@@ -7,9 +7,10 @@
 // transaction of a [Store]. So a view is disposable: dropped and rebuilt from the log it has
 // the same content, whatever was killed when.
 //
-// Each view has its own position, transaction and goroutine. Views that stand at one place share the reading
-// and decoding of the log; one that is busy with a batch for more than a second, or fails, is left behind
-// and reads by itself until it has caught up. So none holds back the others, nor the log.
+// Each view has its own position, transaction and goroutine. Views that stand at one place share one
+// subscription and the decoding: those that answer queries, and those that are built at the same time, which
+// join the others once they answer. One that is busy with a batch for more than a second, or fails, is left
+// behind and reads by itself until it has caught up. So none holds back the others, nor the log.
 //
 // # Views lag rather than slow down runs
 //

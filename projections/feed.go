@@ -35,6 +35,7 @@ type feed struct {
 
 	filled, taken chan struct{} // hold at most one word each
 	left          chan error    // the tap let go of the feed: nil where that was too slow
+	joined        bool          // a tap has fed it; guarded by hub.mu
 
 	mu    sync.Mutex
 	at    domain.Position // up to where everything was put
@@ -106,7 +107,7 @@ func (f *feed) read(ctx context.Context) error {
 				return err
 			}
 		}
-		if f.hub != nil && f.hub.joinable(d.Position) {
+		if f.hub != nil && f.hub.joinable(f, d.Position) {
 			return nil
 		}
 	}

@@ -110,6 +110,7 @@ func (k *keeper) disown(ctx context.Context, g *Generation, d doubt) error {
 	k.cfg.Logger.Error("a view does not belong to this log: an older copy of the log was put back, or the views are another log's. "+
 		"It is rebuilt; until that is done its old rows answer, marked as old. If the log is the wrong one, stop and restore the right one",
 		"view", k.view.Name, "generation", g.Number, "found", string(d), "position", g.Position, "events", g.Events, "last_event", g.At)
+	k.set(func() { k.notOurs = string(d) })
 	if !g.Live {
 		if err := k.cfg.Store.Drop(ctx, k.view, g.Number); err != nil {
 			return fmt.Errorf("drop an unfinished generation of %s: %w", k.view.Name, err)

@@ -31,6 +31,7 @@ type keeper struct {
 	commits  chan struct{} // closed and replaced with each commit
 	leading  bool
 	caughtUp bool
+	notOurs  string
 	err      error
 }
 

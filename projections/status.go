@@ -25,6 +25,9 @@ type Status struct {
 	LagMore bool
 	// Lag is the age of the oldest of these; 0 when there are none.
 	Lag time.Duration
+	// NotOurs is what this process found to be wrong with rows that were not this log's: they are being
+	// rebuilt, or were. Empty where nothing was wrong.
+	NotOurs string
 	// Err is why the view stands still, or nil.
 	Err error
 }
@@ -45,7 +48,7 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 func (k *keeper) status(ctx context.Context) (Status, error) {
 	s := Status{View: k.view.Name, Version: k.view.Version}
 	k.mu.Lock()
-	s.Leading, s.Err = k.leading, k.err
+	s.Leading, s.Err, s.NotOurs = k.leading, k.err, k.notOurs
 	k.mu.Unlock()
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {

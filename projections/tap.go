@@ -19,7 +19,9 @@ const (
 	patience = time.Second
 )
 
-// hub lets the views that begin at one place of the log, or have come to it, read and decode it once for all of them.
+// hub lets the views that begin at one place of the log, or have come to it, read and decode it once for all of them:
+// those that answer queries share one tap, and those that are built at the same time another. A
+// view that was built joins the first one when it answers.
 type hub struct {
 	source Source
 	filter domain.Filter
@@ -27,13 +29,14 @@ type hub struct {
 	views  int // that may join
 	taps   sync.WaitGroup
 
-	mu  sync.Mutex
-	tap *tap // nil while nobody listens
+	mu   sync.Mutex
+	open []*tap // those that somebody listens to
 }
 
 // tap is one pass over the log for the feeds that listen to it.
 type tap struct {
 	*hub
+	live   bool // it gathers views that answer queries; not those that are being built
 	cancel context.CancelFunc
 	full   chan struct{} // all views are there
 	at     atomic.Uint64 // everything up to this position was handed out or is being so
@@ -44,21 +47,19 @@ type tap struct {
 
 func (h *hub) serves(f domain.Filter) bool { return slices.Equal(f.Prefixes, h.filter.Prefixes) }
 
-// join has a tap feed f from its position on. It returns false where the tap is further already.
+// join has a tap feed f from its position on. It returns false where f is to read by itself, because the
+// taps are further already.
 func (h *hub) join(f *feed) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := h.tap
+	t := h.near(f, f.position())
 	if t == nil {
-		ctx, cancel := context.WithCancel(context.Background()) // it ends when the last feed has left
-		t = &tap{hub: h, cancel: cancel, full: make(chan struct{})}
-		h.tap = t
-		h.taps.Go(func() { t.run(ctx) })
+		t = h.gathering(f)
 	}
-	at := f.position()
-	if t.begun && uint64(at) < t.at.Load() {
+	if t == nil {
 		return false
 	}
+	f.joined = true
 	t.feeds = append(slices.Clip(t.feeds), f)
 	if !t.begun && len(t.feeds) == h.views {
 		select {
@@ -73,20 +74,61 @@ func (h *hub) join(f *feed) bool {
 	return true
 }
 
-// joinable reports whether a feed at the position need not read by itself.
-func (h *hub) joinable(at domain.Position) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.tap == nil || !h.tap.begun || uint64(at) >= h.tap.at.Load()
+// near returns a tap under way that f need not wait for at the position, nor miss anything of: the one of the live
+// views, which f may be ahead of, or of views that are being built and stand right there. The hub is locked.
+func (h *hub) near(f *feed, at domain.Position) *tap {
+	for _, t := range h.open {
+		if !t.begun {
+			continue
+		}
+		if now := domain.Position(t.at.Load()); t.live && now <= at || !t.live && !f.live && now == at {
+			return t
+		}
+	}
+	return nil
 }
 
-// leave ends that the tap feeds f.
+// gathering returns a tap that has not begun yet and takes feeds such as f, a new one where there is none. The live views
+// have one tap; a view that is being built and fell behind those that it began with has none. The hub is locked.
+func (h *hub) gathering(f *feed) *tap {
+	for _, t := range h.open {
+		if t.live == f.live && !t.begun {
+			return t
+		}
+	}
+	if f.live && h.hasLive() || !f.live && f.joined {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // it ends when the last feed has left
+	t := &tap{hub: h, live: f.live, cancel: cancel, full: make(chan struct{})}
+	h.open = append(h.open, t)
+	h.taps.Go(func() { t.run(ctx) })
+	return t
+}
+
+func (h *hub) hasLive() bool {
+	return slices.ContainsFunc(h.open, func(t *tap) bool { return t.live })
+}
+
+// joinable reports whether a feed that has come to the position need not read by itself any more.
+func (h *hub) joinable(f *feed, at domain.Position) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return f.live && !h.hasLive() || h.near(f, at) != nil
+}
+
+// leave ends that a tap feeds f.
 func (h *hub) leave(f *feed) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.tap != nil {
-		h.tap.drop(f, nil)
+	for _, t := range slices.Clone(h.open) {
+		t.drop(f, nil)
 	}
+}
+
+// shut takes the tap off the hub, which is locked.
+func (h *hub) shut(t *tap) {
+	h.open = slices.DeleteFunc(h.open, func(other *tap) bool { return other == t })
 }
 
 // drop lets go of a feed, and ends the tap with the last one. The hub is locked.
@@ -99,9 +141,7 @@ func (t *tap) drop(f *feed, err error) {
 	f.left <- err // it holds one word, and was empty: a feed is let go of once for each time that it joined
 	if len(t.feeds) == 0 {
 		t.cancel()
-		if t.hub.tap == t {
-			t.hub.tap = nil
-		}
+		t.hub.shut(t)
 	}
 }
 
@@ -112,9 +152,7 @@ func (t *tap) run(ctx context.Context) {
 	err := t.read(ctx, t.begin())
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.hub.tap == t {
-		t.hub.tap = nil
-	}
+	t.hub.shut(t)
 	for _, f := range t.feeds {
 		t.drop(f, err)
 	}
@@ -158,7 +196,7 @@ func (t *tap) read(ctx context.Context, after domain.Position) error {
 		t.mu.Unlock()
 		paced := true
 		for _, f := range feeds {
-			if err := t.hand(ctx, f, d, e); err != nil {
+			if err := t.hand(ctx, f, d, e, len(feeds) > 1); err != nil {
 				return err
 			}
 			paced = paced && f.live
@@ -172,10 +210,10 @@ func (t *tap) read(ctx context.Context, after domain.Position) error {
 	return errFeedEnded
 }
 
-// hand gives a delivery to one feed, or lets go of it where it is busy for too long.
-func (t *tap) hand(ctx context.Context, f *feed, d domain.Delivery, e Event) error {
+// hand gives a delivery to one feed, or lets go of it where others share the tap and it is busy for too long.
+func (t *tap) hand(ctx context.Context, f *feed, d domain.Delivery, e Event, shared bool) error {
 	var timeout <-chan time.Time
-	if f.busy() {
+	if shared && f.busy() {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		timeout = timer.C

@@ -62,6 +62,12 @@ func (l *listening) reach(t *testing.T, p domain.Position) {
 
 // world is a log and a hub for two views.
 func world(t *testing.T) (log *watchedLog, listen func(from domain.Position) *listening, h *hub) {
+	log, listenAs, h := worldOf(t)
+	return log, func(from domain.Position) *listening { return listenAs(from, true) }, h
+}
+
+// worldOf lets the caller say whether a view answers queries or is being built.
+func worldOf(t *testing.T) (log *watchedLog, listen func(from domain.Position, live bool) *listening, h *hub) {
 	log = &watchedLog{Log: memlog.New()}
 	cfg := Config{Source: log, Batch: 2, Linger: -1}
 	cfg.setDefaults()
@@ -70,8 +76,8 @@ func world(t *testing.T) (log *watchedLog, listen func(from domain.Position) *li
 	h = &hub{source: log, filter: all, pace: pace, views: 2}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); h.taps.Wait() })
-	return log, func(from domain.Position) *listening {
-		l := &listening{feed: newFeed(newKeeper(&cfg, &View{Name: "v"}, h, pace), true)}
+	return log, func(from domain.Position, live bool) *listening {
+		l := &listening{feed: newFeed(newKeeper(&cfg, &View{Name: "v"}, h, pace), live)}
 		go l.run(ctx, from)
 		return l
 	}, h
@@ -107,7 +113,7 @@ func TestABusyViewIsLeftBehindAndComesBack(t *testing.T) {
 
 		synctest.Wait()
 		h.mu.Lock()
-		require.Len(t, h.tap.feeds, 2, "it came back")
+		require.Len(t, h.open[0].feeds, 2, "it came back")
 		h.mu.Unlock()
 		last = log.grow(t, 1)
 		quick.reach(t, last)
@@ -130,6 +136,37 @@ func TestAViewThatIsBehindDoesNotHoldUpOneThatIsAhead(t *testing.T) {
 		require.Less(t, time.Since(began), patience, "by the test's own clock: it was not waited for")
 		behind.reach(t, last)
 		require.Len(t, behind.taken, 10)
+	})
+}
+
+func TestViewsThatAreRebuiltTogetherReadTheLogOnceAndThenJoinTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, listen, h := worldOf(t)
+		last := log.grow(t, 9)
+		live := listen(0, true)
+		live.reach(t, last)
+		require.EqualValues(t, 1, log.subscribed.Load())
+		a, b := listen(0, false), listen(0, false)
+		done := make(chan struct{})
+		go func() { defer close(done); a.reach(t, last) }()
+		b.reach(t, last)
+		<-done
+		require.Len(t, a.taken, 9)
+		require.Equal(t, a.taken, b.taken)
+		require.EqualValues(t, 2, log.subscribed.Load(), "one pass for both that are built")
+
+		next := log.grow(t, 1) // once they answer they are fed with the others
+		live.reach(t, next)
+		built := listen(next, true)
+		synctest.Wait()
+		h.mu.Lock()
+		require.Len(t, h.open[0].feeds, 2)
+		h.mu.Unlock()
+		last = log.grow(t, 1)
+		built.reach(t, last)
+		require.Equal(t, []domain.Position{last}, built.taken)
+		require.EqualValues(t, 2, log.subscribed.Load())
 	})
 }
 

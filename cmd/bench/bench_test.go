@@ -71,6 +71,9 @@ func TestViewsAreMeasured(t *testing.T) {
 	r := benched(t, "--scenario", "p1", "--runs", "60")
 	require.Positive(t, r["events_per_second"])
 	require.Len(t, r["view_events_per_second"], len(projections.All()))
+	r = benched(t, "--scenario", "p2", "--runs", "60")
+	require.Positive(t, r["events_per_second"])
+	require.Len(t, r["view_events_per_second"], 2)
 	r = benched(t, "--scenario", "s1", "--projections", "--runs", "90", "--callers", "4")
 	for _, key := range []string{"runs_per_second", "runs_per_second_without_projections", "ratio_with_projections", "ratio_to_ceiling"} {
 		require.Positive(t, r[key], key)
@@ -96,7 +99,7 @@ func TestUnknownScenarioIsRefused(t *testing.T) {
 	cmd.SetOut(&bytes.Buffer{})
 	cmd.SetErr(&bytes.Buffer{})
 	cmd.SetArgs([]string{"--scenario", "s9"})
-	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, e1, e2 or p1")
+	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, e1, e2, p1 or p2")
 }
 
 // TestBareAppendsAreNobodysRuns reads what a measurement left in a server's log.

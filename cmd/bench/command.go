@@ -31,6 +31,7 @@ Scenarios:
   e1  single-event appends of 16 callers through EventStoreDB's Go client to atone's server
   e2  1,000,000 events read by a catch-up subscription of that client
   p1  the views are built in SQLite from the log of 30,000 runs
+  p2  the same from atone's own EventStoreDB server, of 15,000 runs: first, and anew while they answer
 
 s1 to s5 are set against the log alone, with the same appends, at the same concurrency, in the same process; e1 and
 e2 against the same client and a server that does nothing. With --projections, s1 to s4 run with views beside them
@@ -58,7 +59,7 @@ to streams named atone-bench-…, which are soft-deleted at the end. A log that 
 			return r.print(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1 to s5, e1, e2 or p1")
+	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1 to s5, e1, e2, p1 or p2")
 	cmd.Flags().IntVar(&o.Callers, "callers", 0, "callers that each do one run, or append, after the other (default: the scenario's)")
 	cmd.Flags().IntVar(&o.Runs, "runs", 0, "runs, or events, in all (default: the scenario's)")
 	cmd.Flags().StringVar(&o.Log, "log", "", "log of s1 to s4: esdb://… for EventStoreDB, esdb for atone's own server in this process (default: the embedded log)")

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/adapters/sqlite"
@@ -21,6 +23,7 @@ type localViews struct {
 	runner *projections.Runner
 	stop   context.CancelFunc
 	ended  chan error
+	told   bool // whether it belongs to the log was looked at, and said
 }
 
 // openViews opens the views, and only these, over the log.
@@ -68,7 +71,28 @@ func (b *localBackend) ask(ctx context.Context, view projections.View, f func(r 
 	if err := b.catchUp(ctx, v, view.Name); err != nil {
 		return err
 	}
+	if err := b.tellReplaced(ctx, v, view.Name); err != nil {
+		return err
+	}
 	return f(v.runner.Reader())
+}
+
+// tellReplaced says so where the view was not this log's: who put an older copy back by mistake must not miss it.
+func (b *localBackend) tellReplaced(ctx context.Context, v *localViews, view string) error {
+	if v.told {
+		return nil
+	}
+	all, err := v.runner.Status(ctx)
+	if err != nil {
+		return err
+	}
+	v.told = true
+	for i := range all {
+		if all[i].View == view && all[i].NotOurs != "" {
+			_, err = fmt.Fprintf(b.env.Err, "the view %s did not belong to this log (%s): an older copy of the log was put back, or it is another log. The view was built anew\n", view, all[i].NotOurs)
+		}
+	}
+	return err
 }
 
 // closeViews closes what ask has opened. It is called before the log is closed.
@@ -221,23 +245,33 @@ func viewOf(st *projections.Status) wire.View {
 	return v
 }
 
-func (b *localBackend) Rebuild(ctx context.Context, view string) (out wire.View, err error) {
+// Rebuild builds the views at the same time: the log is then read once for all of them.
+func (b *localBackend) Rebuild(ctx context.Context, views ...string) (out []wire.View, err error) {
 	v, err := b.openViews()
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	// A view that is being built for the first time is as good as rebuilt when it is there; only then can another be begun beside it.
-	if err = b.catchUp(ctx, v, view); err == nil {
-		err = v.runner.Rebuild(ctx, view)
+	defer func() { err = errors.Join(err, v.close()) }()
+	for _, view := range views {
+		// A view that is being built for the first time is as good as rebuilt when it is there; only then can another be begun beside it.
+		if err := b.catchUp(ctx, v, view); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		var all []projections.Status
-		all, err = v.runner.Status(ctx)
+	building, within := errgroup.WithContext(ctx)
+	for _, view := range views {
+		building.Go(func() error { return v.runner.Rebuild(within, view) })
+	}
+	if err := building.Wait(); err != nil {
+		return nil, err
+	}
+	all, err := v.runner.Status(ctx)
+	for _, view := range views {
 		for i := range all {
 			if all[i].View == view {
-				out = viewOf(&all[i])
+				out = append(out, viewOf(&all[i]))
 			}
 		}
 	}
-	return out, errors.Join(err, v.close())
+	return out, err
 }

@@ -65,4 +65,5 @@ func TestALossIsNamedAcceptedAndRecorded(t *testing.T) {
 	require.Equal(t, ExitOK, code, errs)
 	require.Contains(t, out, "one")
 	require.NotContains(t, out, "two", "a row of what is lost")
+	require.Contains(t, errs, "did not belong to this log")
 }

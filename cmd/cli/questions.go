@@ -34,7 +34,7 @@ type questions interface {
 	Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error)
 
 	Projections(ctx context.Context) ([]wire.View, error)
-	Rebuild(ctx context.Context, view string) (wire.View, error)
+	Rebuild(ctx context.Context, views ...string) ([]wire.View, error)
 
 	Tokens(ctx context.Context) ([]wire.Token, error)
 	CreateToken(ctx context.Context, t wire.NewToken) (wire.CreatedToken, error)

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
@@ -79,8 +81,17 @@ func (b *remoteBackend) Projections(ctx context.Context) ([]wire.View, error) {
 	return b.c.Projections(ctx)
 }
 
-func (b *remoteBackend) Rebuild(ctx context.Context, view string) (wire.View, error) {
-	return b.c.Rebuild(ctx, view)
+// Rebuild asks for all at once: the server then reads its log once for all of them.
+func (b *remoteBackend) Rebuild(ctx context.Context, views ...string) ([]wire.View, error) {
+	out := make([]wire.View, len(views))
+	all, ctx := errgroup.WithContext(ctx)
+	for i, view := range views {
+		all.Go(func() (err error) {
+			out[i], err = b.c.Rebuild(ctx, view)
+			return err
+		})
+	}
+	return out, all.Wait()
 }
 
 func (b *remoteBackend) Tokens(ctx context.Context) ([]wire.Token, error) { return b.c.Tokens(ctx) }

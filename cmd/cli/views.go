@@ -118,13 +118,9 @@ until the new one takes its place. A server goes on rebuilding after the command
 				names = args
 			}
 			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				out := make([]wire.View, 0, len(names))
-				for _, name := range names {
-					v, err := b.Rebuild(ctx, name)
-					if err != nil {
-						return err
-					}
-					out = append(out, v)
+				out, err := b.Rebuild(ctx, names...)
+				if err != nil {
+					return err
 				}
 				if env.json() {
 					return env.printJSON(out)

@@ -41,6 +41,7 @@ func replaced(t *testing.T, log projections.Source, events int, store projection
 	s, err := r.Status(t.Context())
 	require.NoError(t, err)
 	require.True(t, s[0].Live.Old)
+	require.NotEmpty(t, s[0].NotOurs)
 	require.EqualValues(t, events, s[0].LagEvents, "the lag is that of the rows being built")
 	require.Contains(t, said.text(), "does not belong to this log")
 	_, err = r.Reader().Rows(t.Context(), &v, projections.Query{Table: "counter"}, projections.Fresh{AtLeast: 1, Wait: time.Millisecond})
