@@ -13,7 +13,7 @@ import (
 // [TellStory], from its stream.
 func Audit() View {
 	return View{
-		Name: "audit", Version: 2,
+		Name: "audit", Version: 3,
 		Tables: []Table{{
 			Name: "audit",
 			Columns: []Column{
@@ -31,9 +31,10 @@ func Audit() View {
 				{Name: "error", Type: Text, Fixed: true},
 				{Name: "note", Type: Text, Fixed: true},
 				{Name: "words", Type: Text, Fixed: true},
+				{Name: "failed", Type: Int, Fixed: true, Sparse: true}, // when, for rows with an error
 			},
 			Key:     []string{"pos"},
-			Indexes: [][]string{{"run"}, {"at"}, {"action", "at"}},
+			Indexes: [][]string{{"run"}, {"at"}, {"action", "at"}, {"failed"}},
 			Words:   "words",
 		}},
 		New: func() Applier { return ApplyFunc(applyAudit) },
@@ -55,7 +56,7 @@ func applyAudit(ctx context.Context, tx Tx, events []Event) error {
 func auditRow(e *Event) Row {
 	a := describe(&e.Fact)
 	row := Row{int64(e.Position), e.Run, int64(e.Recorded.Revision), e.at(), nil, a.what, optional(a.step), optional(string(a.direction)),
-		nil, optional(orElse(e.Action, a.action)), optional(e.Meta.Actor), nil, optional(a.note), nil}
+		nil, optional(orElse(e.Action, a.action)), optional(e.Meta.Actor), nil, optional(a.note), nil, nil}
 	if a.attempt > 0 {
 		row[8] = int64(a.attempt)
 	}
@@ -67,6 +68,9 @@ func auditRow(e *Event) Row {
 	case a.cause != nil:
 		row[11] = a.cause.Message
 		words = append(words, a.cause.Message)
+	}
+	if row[11] != nil {
+		row[14] = e.at()
 	}
 	if e.Of != nil {
 		row[4] = e.Of.Saga

@@ -78,6 +78,12 @@ func (r *Reader) Audit(ctx context.Context, f AuditFilter) (AuditPage, error) {
 
 func (f *AuditFilter) query() pageQuery {
 	q := pageQuery{Query: Query{Table: "audit", Desc: !f.Ascending, Order: []string{"at", "pos"}}, cursor: f.Cursor, limit: f.Limit}
+	at := "at"
+	if f.Failed { // the failed rows have an index of their own, in the same order
+		at = "failed"
+		q.Where = append(q.Where, NotNull(at))
+		q.Order[0] = at
+	}
 	where := func(c Cond) { q.Where = append(q.Where, c) }
 	if f.Run != (domain.RunID{}) {
 		where(Eq("run", f.Run))
@@ -95,13 +101,10 @@ func (f *AuditFilter) query() pageQuery {
 		where(Eq("step", f.Step))
 	}
 	if !f.From.IsZero() {
-		where(Ge("at", f.From))
+		where(Ge(at, f.From))
 	}
 	if !f.To.IsZero() {
-		where(Lt("at", f.To))
-	}
-	if f.Failed {
-		where(NotNull("error"))
+		where(Lt(at, f.To))
 	}
 	if Words(f.Text) != "" {
 		where(Match(f.Text))

@@ -57,6 +57,28 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// BenchmarkFailuresOfNone asks the audit of runs that all went well for failures.
+func BenchmarkFailuresOfNone(b *testing.B) {
+	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
+	require.NoError(b, err)
+	many := projectiontest.Many{Runs: 200_000, Well: true}
+	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{projections.Audit()}, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	require.NoError(b, r.AtLeast(ctx, "audit", many.Last(), 30*time.Minute))
+	reader := projections.NewReader(store)
+	for b.Loop() {
+		page, err := reader.Audit(b.Context(), projections.AuditFilter{Failed: true})
+		require.NoError(b, err)
+		require.Empty(b, page.Rows)
+	}
+	cancel()
+	require.NoError(b, <-done)
+	require.NoError(b, store.Close())
+}
+
 // BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep inside.
 func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})

@@ -20,6 +20,8 @@ type Many struct {
 	Runs int
 	// From is the number of the first run.
 	From int
+	// Well has all of them completed.
+	Well bool
 }
 
 var _ projections.Source = Many{}
@@ -50,6 +52,8 @@ func (m Many) events(n int) (events [ManyEvents]domain.Event, end domain.RunStat
 	cause := domain.Failure{Kind: domain.FailureRetryable, Message: fmt.Sprintf("timeout talking to bank %d", n%7), Step: "s1"}
 	failed := &domain.AttemptFailed{Step: "s1", Direction: domain.Do, Attempt: 1, Cause: cause}
 	switch {
+	case m.Well:
+		return [...]domain.Event{started, attempt, done, &domain.RunCompleted{}}, domain.RunIsCompleted
 	case n%100 < 5:
 		return [...]domain.Event{started, attempt, failed, &domain.RunCompensated{}}, domain.RunIsCompensated
 	case n%100 == 50:
