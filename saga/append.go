@@ -240,17 +240,21 @@ func (c *Coordinator) send(t *task) {
 
 func (c *Coordinator) publishTask(t *task) error {
 	sent := *t
+	sent.Log = c.ownLog
 	if sent.Sent = c.clock.now(); !t.end.IsZero() {
 		sent.Left = domain.Duration(time.Until(t.end))
 	}
 	topic := ActionTopic(c.cfg.Namespace, t.Action)
-	m, err := newMessage(c.life, messageID(topic, t.Key, t.Attempt, ""), &sent)
+	m, err := newMessage(c.life, messageID(topic, c.ownLog, t.Key, t.Attempt, ""), &sent)
 	if err != nil {
 		return err
 	}
 	m.Metadata.Set("atone-run", t.Run.String())
 	m.Metadata.Set("atone-step", t.Step)
 	m.Metadata.Set("Idempotency-Key", t.Key)
+	if c.ownLog != "" {
+		m.Metadata.Set("atone-log", c.ownLog)
+	}
 	if t.Trace != "" {
 		m.Metadata.Set("traceparent", t.Trace)
 	}

@@ -37,6 +37,9 @@ type Coordinator struct {
 
 	worker  *Worker
 	publish message.Publisher
+	// ownLog is the log's id, where a broker is used; foreigners are others' outcomes in it.
+	ownLog     string
+	foreigners foreigners
 
 	state   atomic.Int32 // idle, starting, running, stopped
 	ready   chan struct{}
@@ -219,6 +222,11 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 		pub, sub = own.Publisher(), own.Group("")
 		outcomes = directOutcomes{c}
 	} else {
+		id, err := c.logID(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.ownLog = id.String()
 		outcomes = pub
 		consumers = append(consumers, consumer{"outcomes", OutcomesTopic(c.cfg.Namespace), c.receive})
 	}
@@ -288,6 +296,9 @@ func (c *Coordinator) receive(m *message.Message) error {
 	if err != nil {
 		c.logger.Error("unreadable outcome dropped: its attempt will time out", "message", m.UUID, "error", err)
 		return nil
+	}
+	if r.Log != "" && r.Log != c.ownLog {
+		return c.foreigners.refuse(m.Context(), c, r)
 	}
 	return c.accept(m.Context(), r)
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -99,4 +102,52 @@ func TestNamespacesAreChecked(t *testing.T) {
 		_, err = saga.NewWorker(saga.WorkerConfig{Namespace: namespace})
 		require.ErrorContains(t, err, "namespace", "%q", namespace)
 	}
+}
+
+// counted counts the records of a level.
+type counted struct {
+	slog.Handler
+	errors *atomic.Int64
+}
+
+func (c counted) Handle(_ context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError {
+		c.errors.Add(1)
+	}
+	return nil
+}
+
+func (c counted) Enabled(context.Context, slog.Level) bool { return true }
+func (c counted) WithAttrs([]slog.Attr) slog.Handler       { return c }
+func (c counted) WithGroup(string) slog.Handler            { return c }
+
+// TestOutcomesForAnotherLogAreLeftInTheBroker runs two coordinators on different logs that were given one broker and one
+// namespace, with keyed runs of the same ids: each refuses the other's outcomes, and the broker keeps them.
+func TestOutcomesForAnotherLogAreLeftInTheBroker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		broker, err := queue.New(queue.Config{})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, broker.Close()) })
+		wire, group := bytesOnly{broker.Publisher()}, broker.Group("")
+		errs := new(atomic.Int64)
+		var runs []*saga.Run[int]
+		for range 2 {
+			step := &saga.Action[int, int]{Name: "step", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return 2 * n, nil }}
+			s := saga.Define("foreign", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, step, in.In) })
+			c := begin(t, memlog.New(), saga.Config{Publisher: wire, Subscriber: group, Logger: slog.New(counted{errors: errs})}, s)
+			for n := range 10 {
+				run, err := saga.Start(t.Context(), c, s, n, saga.Key(strconv.Itoa(n)))
+				require.NoError(t, err)
+				runs = append(runs, run)
+			}
+		}
+		for i, run := range runs {
+			out, err := run.Wait(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 2*(i%10), out)
+		}
+		require.Positive(t, errs.Load(), "it is said")
+		require.LessOrEqual(t, errs.Load(), int64(2*5), "and not for each of them")
+	})
 }

@@ -71,6 +71,8 @@ type task struct {
 	Beat    domain.Duration `json:"heartbeat_timeout,omitzero"`
 	Details json.RawMessage `json:"details,omitempty"`
 	Trace   string          `json:"traceparent,omitempty"`
+	// Log is the id of the log that the run is in; the report names it too.
+	Log string `json:"log,omitempty"`
 	// end is Due by this process's monotonic clock, in the process that sent the task.
 	end time.Time
 }
@@ -81,8 +83,10 @@ type report struct {
 	Step      string           `json:"step"`
 	Direction domain.Direction `json:"direction"`
 	Attempt   int              `json:"attempt"`
-	Output    json.RawMessage  `json:"output,omitempty"`
-	Failure   *domain.Failure  `json:"failure,omitempty"`
+	// Log is the task's. Older workers do not send it.
+	Log     string          `json:"log,omitempty"`
+	Output  json.RawMessage `json:"output,omitempty"`
+	Failure *domain.Failure `json:"failure,omitempty"`
 	// Effect is what the failure says of the attempt's effect. Older workers do not send it.
 	Effect  domain.FailureEffect `json:"effect,omitempty"`
 	Verdict domain.Verdict       `json:"verdict,omitempty"`
@@ -102,6 +106,11 @@ func (r *report) said(e domain.FailureEffect, code *actionCode) {
 type emitted struct {
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
+}
+
+// report returns what is to be said of the task's attempt, without the outcome.
+func (t *task) report() *report {
+	return &report{Run: t.Run, Log: t.Log, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt}
 }
 
 // intent returns what the report means to the run's state machine.
@@ -127,12 +136,12 @@ func (r *report) intent() machine.Intent {
 var messageSpace = uuid.MustParse("9d1f0d3b-8f0e-5d0f-9c43-6c8f6c2f9f6e")
 
 // messageID names a message: the same attempt sent twice is the same message. It is a UUID
-// (version 5, over the topic and the attempt's key, number and kind), because brokers' adapters keep
-// ids in 36 characters. The topic is part of it because a broker may take an id that it knows from
-// another topic for a repeat (JetStream does within one stream), and keyed runs of two logs can
-// have the same run id.
-func messageID(topic, key string, attempt int, suffix string) string {
-	return uuid.NewSHA1(messageSpace, []byte(topic+"#"+key+"#"+strconv.Itoa(attempt)+suffix)).String()
+// (version 5, over topic, log, and the attempt's key, number and kind), because brokers' adapters keep
+// ids in 36 characters. Topic and log are part of it because a broker may take an id that it knows
+// for a repeat, from another topic too (JetStream does within one stream), and keyed runs of two
+// logs can have the same run id.
+func messageID(topic, log, key string, attempt int, suffix string) string {
+	return uuid.NewSHA1(messageSpace, []byte(topic+"#"+log+"#"+key+"#"+strconv.Itoa(attempt)+suffix)).String()
 }
 
 type sidecarKey struct{}

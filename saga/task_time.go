@@ -54,8 +54,9 @@ func (w *Worker) deadline(t *task) time.Time {
 
 // uncalled is the report of an attempt whose time was over when it came: its handler is not called any more.
 func (t *task) uncalled() *report {
-	r := &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Effect: domain.EffectNotDone,
-		Failure: &domain.Failure{Kind: domain.FailureTimedOut, Step: t.Step, Message: "its time was over before its handler could be called"}}
+	r := t.report()
+	r.Effect = domain.EffectNotDone
+	r.Failure = &domain.Failure{Kind: domain.FailureTimedOut, Step: t.Step, Message: "its time was over before its handler could be called"}
 	if t.Direction == domain.Probe {
 		r.Verdict = domain.Unknown
 	}

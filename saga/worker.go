@@ -104,9 +104,11 @@ func (w *Worker) handle(m *message.Message) error {
 	}
 	defer w.handling.Done()
 	a.beat = func(details json.RawMessage) error {
-		return w.publish(ctx, &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Beat: true, Details: details})
+		r := t.report()
+		r.Beat, r.Details = true, details
+		return w.publish(ctx, r)
 	}
-	r := &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt}
+	r := t.report()
 	conclude := func() error {
 		down := errors.Is(context.Cause(ctx), ErrShutdown)
 		stop()
@@ -323,7 +325,7 @@ func (w *Worker) publish(ctx context.Context, r *report) error {
 		suffix = "/beat-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
 	topic := OutcomesTopic(w.cfg.Namespace)
-	m, err := newMessage(ctx, messageID(topic, domain.IdempotencyKey(r.Run, r.Step, r.Direction), r.Attempt, suffix), r)
+	m, err := newMessage(ctx, messageID(topic, r.Log, domain.IdempotencyKey(r.Run, r.Step, r.Direction), r.Attempt, suffix), r)
 	if err != nil {
 		return err
 	}

@@ -116,8 +116,10 @@ func (w *Worker) failedAround(m *message.Message, v *visit, bad *misbehaved) err
 	if err != nil {
 		return nil // it would not be read the next time either
 	}
-	r := &report{Run: t.Run, Step: t.Step, Direction: t.Direction, Attempt: t.Attempt, Effect: domain.EffectNotDone, Failure: &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step,
-		Message: shorten("middleware before the handler, which was not called, " + bad.how), Type: bad.kind, Stack: bad.stack}}
+	r := t.report()
+	r.Effect = domain.EffectNotDone
+	r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Type: bad.kind, Stack: bad.stack,
+		Message: shorten("middleware before the handler, which was not called, " + bad.how)}
 	if t.Direction == domain.Probe {
 		r.Verdict = domain.Unknown
 	}
