@@ -104,22 +104,22 @@ func TestNamespacesAreChecked(t *testing.T) {
 	}
 }
 
-// counted counts the records of a level.
-type counted struct {
+// errorCounter counts the records of a level.
+type errorCounter struct {
 	slog.Handler
 	errors *atomic.Int64
 }
 
-func (c counted) Handle(_ context.Context, r slog.Record) error {
+func (c errorCounter) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
 		c.errors.Add(1)
 	}
 	return nil
 }
 
-func (c counted) Enabled(context.Context, slog.Level) bool { return true }
-func (c counted) WithAttrs([]slog.Attr) slog.Handler       { return c }
-func (c counted) WithGroup(string) slog.Handler            { return c }
+func (c errorCounter) Enabled(context.Context, slog.Level) bool { return true }
+func (c errorCounter) WithAttrs([]slog.Attr) slog.Handler       { return c }
+func (c errorCounter) WithGroup(string) slog.Handler            { return c }
 
 // TestOutcomesForAnotherLogAreLeftInTheBroker runs two coordinators on different logs that were given one broker and one
 // namespace, with keyed runs of the same ids: each refuses the other's outcomes, and the broker keeps them.
@@ -135,7 +135,7 @@ func TestOutcomesForAnotherLogAreLeftInTheBroker(t *testing.T) {
 		for range 2 {
 			step := &saga.Action[int, int]{Name: "step", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return 2 * n, nil }}
 			s := saga.Define("foreign", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, step, in.In) })
-			c := begin(t, memlog.New(), saga.Config{Publisher: wire, Subscriber: group, Logger: slog.New(counted{errors: errs})}, s)
+			c := begin(t, memlog.New(), saga.Config{Publisher: wire, Subscriber: group, Logger: slog.New(errorCounter{errors: errs})}, s)
 			for n := range 10 {
 				run, err := saga.Start(t.Context(), c, s, n, saga.Key(strconv.Itoa(n)))
 				require.NoError(t, err)
