@@ -298,7 +298,8 @@ func (c *Coordinator) receive(m *message.Message) error {
 		return nil
 	}
 	if r.Log != "" && r.Log != c.ownLog {
-		return c.foreigners.refuse(m.Context(), c, r)
+		c.foreigners.refuse(m, c, r)
+		return nil
 	}
 	return c.accept(m.Context(), r)
 }

@@ -1,10 +1,10 @@
 package saga
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 // foreigners are the other logs whose outcomes came here: two coordinators on different logs use one
@@ -25,8 +25,8 @@ const (
 	maxForeign = 1000
 )
 
-// refuse holds an outcome for another log for a while and returns why it is not taken.
-func (f *foreigners) refuse(ctx context.Context, c *Coordinator, r *report) error {
+// refuse holds an outcome for another log for a while and gives it back to the broker.
+func (f *foreigners) refuse(m *message.Message, c *Coordinator, r *report) {
 	f.mu.Lock()
 	if f.told == nil || len(f.told) >= maxForeign {
 		f.told = make(map[string]time.Time)
@@ -43,8 +43,8 @@ func (f *foreigners) refuse(ctx context.Context, c *Coordinator, r *report) erro
 	}
 	select {
 	case <-time.After(holdForeign):
-	case <-ctx.Done():
+	case <-m.Context().Done():
 	case <-c.life.Done():
 	}
-	return fmt.Errorf("outcome of %s of run %s is for the log %s, and this is %s: set Config.Namespace", r.Step, r.Run, r.Log, c.ownLog)
+	m.Nack() // an error that is returned would be logged each time
 }
