@@ -52,7 +52,7 @@ func describe(f *domain.Fact) act {
 		a.output, a.cause = e.Output, e.Cause
 	case *domain.StepProbed:
 		a.at(e.Step, domain.Probe, e.Attempt)
-		a.output, a.note = e.Output, join(string(e.Verdict), retryNote(e.RetryAt, f.Meta.At))
+		a.output, a.note, a.cause = e.Output, join(string(e.Verdict), retryNote(e.RetryAt, f.Meta.At)), e.Cause
 	case *domain.DomainEvent:
 		a.what, a.note, a.output = Emitted, e.Type, e.Payload
 	default:
@@ -95,6 +95,9 @@ func (a *act) ofRun(e domain.Event) bool {
 		a.note = join(e.Reason, leftNote(e.Left))
 	case *domain.RunStuck:
 		a.step, a.direction, a.cause, a.note = e.Step, e.Direction, &e.Cause, "incident "+e.Incident
+		if e.After != "" {
+			a.note += "; the run had ended " + string(e.After)
+		}
 	case *domain.RunPaused:
 		a.note = e.Reason
 	case *domain.RunResumed:

@@ -21,11 +21,16 @@ type Tick struct {
 const Grace = time.Second
 
 func (in Tick) decide(s *State, now time.Time) ([]domain.Event, error) {
-	if d := s.Start.Deadline; s.canTurnBack() && !d.IsZero() && !now.Before(d) {
-		return one(&domain.RunTurnedBack{Cause: domain.Failure{Kind: domain.FailureDeadline,
-			Message: "the run's deadline passed at " + d.UTC().Format(time.RFC3339)}})
-	}
 	var events []domain.Event
+	if d := s.Start.Deadline; s.mayTurnBack() && !d.IsZero() && !now.Before(d) {
+		cause := domain.Failure{Kind: domain.FailureDeadline, Message: "the run's deadline passed at " + d.UTC().Format(time.RFC3339)}
+		if s.canTurnBack() {
+			return one(&domain.RunTurnedBack{Cause: cause})
+		}
+		if s.Cancel == nil { // it waits, as a person's cancel does
+			events = append(events, &domain.CancelRequested{Cause: cause})
+		}
+	}
 	for _, st := range s.due(now) {
 		switch st.Phase {
 		case Waiting:
@@ -72,9 +77,13 @@ func (st *Step) ranOut() domain.Event {
 		Message: "nothing came by " + st.Due.UTC().Format(time.RFC3339)}}
 }
 
-// canTurnBack reports whether the run may begin backward recovery.
-func (s *State) canTurnBack() bool {
-	return s.root != nil && s.ended() == "" && !s.Turning && !s.PastPivot && s.irreversibleInFlight() == nil
+// canTurnBack reports whether the run may begin backward recovery now.
+func (s *State) canTurnBack() bool { return s.mayTurnBack() && s.irreversibleInFlight() == nil }
+
+// mayTurnBack reports whether the run may begin backward recovery, once it is known whether an irreversible step takes
+// effect.
+func (s *State) mayTurnBack() bool {
+	return s.root != nil && s.ended() == "" && !s.Turning && !s.PastPivot
 }
 
 // irreversibleInFlight returns a step whose irreversible effect may be about to happen, or may have happened: until
@@ -132,7 +141,7 @@ func (s *State) Wake() domain.Wake {
 		due(s.waits.retries.next())
 		due(s.waits.parkedRetries.next())
 	}
-	if s.canTurnBack() {
+	if s.canTurnBack() || s.mayTurnBack() && s.Cancel == nil {
 		due(s.Start.Deadline)
 		if d := s.Start.Deadline; s.Start.Within == 0 && !d.IsZero() && (w.Instant.IsZero() || d.Before(w.Instant)) {
 			w.Instant = d

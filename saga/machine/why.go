@@ -143,7 +143,7 @@ func (s *State) heldByDoubt(now time.Time) string {
 		return ""
 	}
 	var what []string
-	if s.Cancel != nil {
+	if s.Cancel != nil && s.Cancel.Kind != domain.FailureDeadline {
 		what = append(what, "a cancel")
 	}
 	if d := s.Start.Deadline; !d.IsZero() && !now.Before(d) {

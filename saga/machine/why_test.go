@@ -81,6 +81,25 @@ func TestWhyTellsWhatARunWaitsFor(t *testing.T) {
 	}
 }
 
+// TestWhyTellsOfADeadlineThatADoubtHoldsUp: the run would turn back if it were known that nothing happened.
+func TestWhyTellsOfADeadlineThatADoubtHoldsUp(t *testing.T) {
+	t.Parallel()
+	post := do("post")
+	post.Action.Effect, post.Action.UndoRetry = domain.EffectIrreversible, domain.RetryPolicy{}
+	g := newStage(t, seq(do("a"), post))
+	g.s.Start.Deadline = g.now.Add(2 * time.Second)
+	for _, op := range []string{"ok a", "fail post", "tick", "fail post", "tick", "tick", "fail post"} {
+		g.happens(op)
+	}
+	g.tell(Tick{})
+	require.Equal(t, domain.RunIsStuck, g.s.Status())
+	require.Contains(t, Why(g.s, g.now).Text, "the run's deadline, which passed at 03:04:07, waits until it is known whether post took effect")
+	g.happens("skip post")
+	g.tell(Tick{})
+	require.Equal(t, domain.RunCompensating, g.s.Status())
+	require.Equal(t, domain.FailureDeadline, g.s.Cause.Kind)
+}
+
 func TestWhySaysThatNobodyHasTheAction(t *testing.T) {
 	t.Parallel()
 	g := newStage(t, seq(do("a"), do("b")))
