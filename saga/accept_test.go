@@ -446,6 +446,48 @@ func TestNumbersThatAreNoneAreRefusedInDefinitions(t *testing.T) {
 	}
 }
 
+// TestAPlanIsHeldAsItWasDefined gives texts that a plan's JSON would hold otherwise, so that its hash would change.
+func TestAPlanIsHeldAsItWasDefined(t *testing.T) {
+	t.Parallel()
+	letter := func() *saga.Action[string, string] {
+		return &saga.Action[string, string]{Name: "letter", Effect: saga.Irreversible, Do: func(_ context.Context, in string) (string, error) { return in, nil }}
+	}
+	for name, build := range map[string]func(text string) *saga.Saga[string, string]{
+		"the description": func(text string) *saga.Saga[string, string] {
+			return saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+				return saga.Do(f, letter(), in.In, saga.OnFail(saga.Forward))
+			}, saga.Description(text))
+		},
+		"an acceptance": func(text string) *saga.Saga[string, string] {
+			return saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+				return saga.Do(f, letter(), in.In, saga.OnFail(saga.Forward), saga.AcceptIrreversible("because "+text))
+			})
+		},
+		"an action's description": func(text string) *saga.Saga[string, string] {
+			return saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+				a := letter()
+				a.Description = text
+				return saga.Do(f, a, in.In, saga.OnFail(saga.Forward))
+			})
+		},
+	} {
+		require.ErrorContains(t, build("\xff").Err(), "UTF-8", name)
+		require.ErrorContains(t, build("\x00").Err(), "control character", name)
+		s := build("naïve 日本 <b> \u2028")
+		if s.Err() != nil {
+			require.NotContains(t, s.Err().Error(), "UTF-8", name)
+			continue
+		}
+		plan, err := s.Plan()
+		require.NoError(t, err)
+		raw, err := json.Marshal(plan)
+		require.NoError(t, err)
+		again, err := domain.ParsePlan(raw)
+		require.NoError(t, err)
+		require.Equal(t, plan.Hash(), again.Hash(), name)
+	}
+}
+
 // TestTheLongestDurationsHold runs a saga with every duration at its largest.
 func TestTheLongestDurationsHold(t *testing.T) {
 	t.Parallel()

@@ -221,9 +221,7 @@ func (a *Action[In, Out]) validate() []error {
 	bad(a.Undo != nil && a.Effect != "", "it has an Undo and also says Effect: %s: drop one of them", a.Effect)
 	bad(a.Timeout < 0 || a.UndoTimeout < 0 || a.HeartbeatTimeout < 0, "a timeout is negative")
 	bad(a.Concurrency < 0 || a.Burst < 0, "Concurrency and Burst can't be negative")
-	if err := accept.Number("Rate", a.Rate); err != nil {
-		errs = append(errs, err)
-	}
+	errs = append(errs, accept.Number("Rate", a.Rate), accept.Text("Description", a.Description))
 	return errs
 }
 
@@ -284,7 +282,18 @@ func orElse[T comparable](v, otherwise T) T {
 	return v
 }
 
-// encode writes a value as JSON, without HTML escaping. One that json can't write is a permanent failure.
+// marshal writes a value as JSON, without HTML escaping.
+func marshal(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, Permanent(fmt.Errorf("write as JSON: %w", err))
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// encode writes a payload as JSON. One that json can't write is a permanent failure.
 func encode(v any) (json.RawMessage, error) {
 	switch v := v.(type) {
 	case json.RawMessage:
@@ -298,13 +307,10 @@ func encode(v any) (json.RawMessage, error) {
 	case None:
 		return json.RawMessage("{}"), nil
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, Permanent(fmt.Errorf("write as JSON: %w", err))
+	raw, err := marshal(v)
+	if err != nil {
+		return nil, err
 	}
-	raw := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if err := accept.Readable("the value", raw); err != nil { // a MarshalJSON may write what it likes
 		return nil, Permanent(err)
 	}

@@ -293,6 +293,9 @@ func (directOutcomes) Close() error { return nil }
 // receive takes an outcome from a broker; it is acknowledged when it is durable.
 func (c *Coordinator) receive(m *message.Message) error {
 	r, err := openMessage[report](m)
+	if err == nil {
+		err = r.check()
+	}
 	if err != nil {
 		c.logger.Error("unreadable outcome dropped: its attempt will time out", "message", m.UUID, "error", err)
 		return nil

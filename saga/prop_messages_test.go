@@ -2,7 +2,9 @@ package saga
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
@@ -25,7 +27,9 @@ func FuzzOpenReport(f *testing.F) {
 	f.Add([]byte(`{"heartbeat":true,"details":null}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		if r := reopens[report](t, payload); r != nil {
-			require.NotNil(t, r.intent())
+			if r.check() == nil {
+				require.NotNil(t, r.intent())
+			}
 		}
 	})
 }
@@ -65,4 +69,26 @@ func TestReportsSurviveTheBroker(t *testing.T) {
 		want, got := r.intent(), back.intent()
 		require.Equal(t, want, got)
 	})
+}
+
+// TestABrokersOutcomeThatNoEventHoldsIsRefused reads what another program may have written to a broker.
+func TestABrokersOutcomeThatNoEventHoldsIsRefused(t *testing.T) {
+	t.Parallel()
+	large := json.RawMessage(`"` + strings.Repeat("x", maxPayload) + `"`)
+	for name, r := range map[string]*report{
+		"bytes that are no UTF-8":   {Output: json.RawMessage("\"\xff\"")},
+		"too large":                 {Output: large},
+		"too deep":                  {Output: json.RawMessage(strings.Repeat("[", 2_000) + strings.Repeat("]", 2_000))},
+		"details":                   {Beat: true, Details: json.RawMessage("\"\xff\"")},
+		"an event of atone's own":   {Emitted: []emitted{{Type: "run.completed.v1", Payload: json.RawMessage("1")}}},
+		"an event without a type":   {Emitted: []emitted{{Payload: json.RawMessage("1")}}},
+		"a type with a line":        {Emitted: []emitted{{Type: "a\nb", Payload: json.RawMessage("1")}}},
+		"events too large together": {Emitted: []emitted{{Type: "a.b", Payload: large}, {Type: "a.b", Payload: large}}},
+	} {
+		require.Error(t, r.check(), name)
+	}
+	r := &report{Output: json.RawMessage(`{"a":1,"a":2}`), Emitted: []emitted{{Type: "a.b", Payload: json.RawMessage("1")}}, Failure: &domain.Failure{Message: "\xff" + strings.Repeat("x", 100<<10)}}
+	require.NoError(t, r.check())
+	require.True(t, utf8.ValidString(r.Failure.Message))
+	require.LessOrEqual(t, len(r.Failure.Message), maxMessage+10)
 }

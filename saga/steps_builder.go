@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -188,6 +189,7 @@ func (b *builder) finish(out *source, none bool, opts []Option) {
 	if b.root.count == 0 && len(b.errs) == 0 {
 		b.fail("", "it has no steps")
 	}
+	b.checkTexts()
 	b.runProbes(trialLimit)
 	b.checkOrder()
 	b.plan.Secret = sortedUnion(b.plan.Secret, b.tags.secret)
@@ -316,4 +318,28 @@ func (b *builder) expr(st *step, e expression, missing bool, what string, try fu
 	}
 	b.code[st.key] = e
 	b.probes = append(b.probes, probe{st, try})
+}
+
+// checkTexts refuses texts that the plan would not hold as they are: its hash, by which a run finds it again, would
+// be another after it was read.
+func (b *builder) checkTexts() {
+	if err := accept.Text("the description", b.plan.Description); err != nil {
+		b.fail("", "%v", err)
+	}
+	for _, name := range append(slices.Clone(b.plan.Secret), b.plan.Searchable...) {
+		if err := accept.Name("a field's name", name, accept.MaxName); err != nil {
+			b.fail("", "%v", err)
+		}
+	}
+	b.plan.Root.Walk(func(n *domain.Node) {
+		path := ""
+		if st := b.steps[n]; st != nil {
+			path = st.key
+		}
+		for _, text := range append([]string{n.Accepted}, n.Cases...) {
+			if err := accept.Text("a text of the step", text); err != nil {
+				b.fail(path, "%v", err)
+			}
+		}
+	})
 }

@@ -3,6 +3,7 @@ package saga
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -96,6 +98,29 @@ type report struct {
 	Details json.RawMessage `json:"details,omitempty"`
 }
 
+// check refuses what a broker brought and no event could hold: another program may have written it.
+func (r *report) check() error {
+	errs := []error{accept.Size("the output", r.Output), accept.Readable("the output", r.Output),
+		accept.Size("the details", r.Details), accept.Readable("the details", r.Details)}
+	size := len(r.Output)
+	for _, e := range r.Emitted {
+		errs = append(errs, accept.Name("an event's type", e.Type, accept.MaxName), accept.Readable("an event's payload", e.Payload))
+		if domain.ReservedType(e.Type) {
+			errs = append(errs, fmt.Errorf("an event has the type %.100q, which is atone's own", e.Type))
+		}
+		size += len(e.Payload)
+	}
+	if size > maxTogether {
+		errs = append(errs, fmt.Errorf("the output and the events are %d bytes; at most %d fit one append", size, maxTogether))
+	}
+	if f := r.Failure; f != nil {
+		own := *f
+		own.Message, own.Stack = shorten(f.Message), shorten(f.Stack)
+		r.Failure = &own
+	}
+	return errors.Join(errs...)
+}
+
 // said sets what the report's failure says of the effect. Whether the attempt is in doubt is decided by the coordinator; the
 // failure says it too, for observers, and for coordinators that are older.
 func (r *report) said(e domain.FailureEffect, code *actionCode) {
@@ -149,7 +174,7 @@ type sidecarKey struct{}
 // newMessage wraps a task or report. Within a process the value itself rides along in the
 // message's context and saves the receiver the decoding.
 func newMessage(ctx context.Context, id string, v any) (*message.Message, error) {
-	payload, err := encode(v)
+	payload, err := marshal(v)
 	if err != nil {
 		return nil, err
 	}
