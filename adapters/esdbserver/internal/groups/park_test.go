@@ -44,7 +44,7 @@ func TestLinksThatLeadNowhereAreParked(t *testing.T) {
 		}
 		c := w.connect(w.create(settings(func(s *groups.Settings) { s.ResolveLinks = true })), 3)
 		for range 3 {
-			c.Nack([]uuid.UUID{(<-c.Deliveries).Event.Link.ID}, groups.Park, "no such event")
+			c.Nack([]uuid.UUID{(<-c.Deliveries).Event.Original().ID}, groups.Park, "no such event")
 		}
 		require.Equal(t, []string{"0@s", "1@s", "7@nowhere"}, w.parked())
 	})

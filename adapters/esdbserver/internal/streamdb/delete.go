@@ -66,7 +66,7 @@ func (db *DB) appendExclusive(ctx context.Context, stream string, expected domai
 	if len(events) > 0 && expected >= domain.NoStream && int64(expected) < current {
 		earlier, standing, repeatErr := db.compare(ctx, stream, expected, events)
 		if repeatErr != nil || standing == len(events) {
-			return earlier, repeatErr
+			return unlocated(earlier, i), repeatErr
 		}
 		if standing > 0 {
 			return Appended{}, &domain.ConflictError{Stream: stream, Expected: expected, Actual: domain.Expected(current)}
@@ -85,12 +85,21 @@ func (db *DB) appendExclusive(ctx context.Context, stream string, expected domai
 			expected = domain.Expected(current) // the stream is new, or softly deleted
 		}
 		if result, err = db.appendPlain(ctx, stream, expected, events); err != nil || result.Number <= current {
-			return result, err
+			return unlocated(result, i), err
 		}
 	} else if result.Position, err = db.EndPosition(ctx); err != nil {
 		return result, err
 	}
 	return result, undelete()
+}
+
+// unlocated is the answer to a repeat whose original can't be read any more, as the stream is softly
+// deleted: it has no position then.
+func unlocated(result Appended, i *info) Appended {
+	if i.softDeleted() {
+		result.Position = 0
+	}
+	return result
 }
 
 // undeletion returns what ends a soft deletion after an append to the stream or to its

@@ -87,6 +87,9 @@ func (r *recentIDs) settle(stream string, events []domain.NewEvent, last int64, 
 	defer r.mu.Unlock()
 	first := last - int64(len(events)) + 1
 	for i, e := range events {
+		if known := r.find(e.ID, stream); known != nil && known.pending == nil {
+			continue // a repeat is answered with the first place of its id
+		}
 		r.put(e.ID, &idEntry{stream: stream, number: first + int64(i)})
 	}
 	if done != nil {

@@ -42,7 +42,10 @@ func (db *DB) Resolve(ctx context.Context, event domain.Recorded, may func(conte
 		return Resolved{Event: &event}, nil
 	}
 	number, stream, ok := ParseLink(event.Data)
-	if !ok || IsVirtual(stream) {
+	if !ok { // it only looks like a link
+		return Resolved{Event: &event}, nil
+	}
+	if IsVirtual(stream) {
 		return Resolved{Link: &event}, nil
 	}
 	if may != nil {

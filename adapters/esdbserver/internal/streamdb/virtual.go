@@ -30,38 +30,69 @@ func IsVirtual(stream string) bool {
 	return strings.HasPrefix(stream, categoryPrefix) || strings.HasPrefix(stream, typePrefix)
 }
 
+// typeDeleted is the type under which $et- lists what deletes a stream, softly or for ever.
+const typeDeleted = "$deleted"
+
 // linked reports whether the computed stream has a link to the event. As in the original's
-// projections, events of system streams are in no category, and links and tombstones are
-// linked nowhere.
+// projections, what deletes a stream, softly or for ever, is in the stream's category and of the
+// type $deleted; other events of system streams are in no category; and links, which a category
+// has as they are, are of no type.
 func linked(virtual string, event *domain.Recorded) bool {
-	if event.Type == TypeLink || event.Type == TypeTombstone {
-		return false
-	}
+	stream, deletes := deletedBy(event)
 	if eventType, ok := strings.CutPrefix(virtual, typePrefix); ok {
-		return event.Type == eventType
+		if deletes {
+			return eventType == typeDeleted
+		}
+		return event.Type != TypeLink && event.Type == eventType
 	}
-	category, _, dashed := strings.Cut(event.Stream, "-")
-	return dashed && !IsSystem(event.Stream) && category == virtual[len(categoryPrefix):]
+	category, _, dashed := strings.Cut(stream, "-")
+	return dashed && !IsSystem(stream) && category == virtual[len(categoryPrefix):]
+}
+
+// deletedBy returns the stream that the event deletes, or else the one that it is in.
+func deletedBy(event *domain.Recorded) (stream string, deletes bool) {
+	switch {
+	case event.Type == TypeTombstone:
+		return event.Stream, true
+	case event.Type == TypeMetadata && IsMetastream(event.Stream):
+		if tb := ParseMetadata(event.Data).TruncateBefore; tb != nil && *tb == Tombstoned {
+			return OriginalOf(event.Stream), true
+		}
+	}
+	return event.Stream, false
 }
 
 // filterOf narrows the reading for a computed stream as far as the log can.
 func filterOf(virtual string) domain.Filter {
 	if category, ok := strings.CutPrefix(virtual, categoryPrefix); ok {
-		return domain.Filter{Prefixes: []string{category + "-"}}
+		return domain.Filter{Prefixes: []string{category + "-", MetastreamOf(category + "-")}}
 	}
 	return domain.Filter{}
 }
 
-// link returns the computed link to the event.
+// link returns the computed link to the event, or to what it points to where it is a link.
 func link(virtual string, number uint64, event *domain.Recorded) domain.Recorded {
-	data := fmt.Appendf(nil, "%d@%s", event.Revision, event.Stream)
+	data := fmt.Appendf(nil, "%d@%s", Present(*event).Revision, event.Stream)
+	if event.Type == TypeLink {
+		data = event.Data
+	}
 	return domain.Recorded{
 		NewEvent: domain.NewEvent{
-			ID:   uuid.NewSHA1(linkNamespace, append([]byte(virtual+"\x00"), data...)),
+			ID:   linkID(virtual, event, data),
 			Type: TypeLink, Data: data,
 		},
 		Stream: virtual, Revision: number, Position: event.Position, Created: event.Created,
 	}
+}
+
+// linkID is the same for the same link at all times. Two links to one event, which apps can
+// make, have ids of their own.
+func linkID(virtual string, event *domain.Recorded, data []byte) uuid.UUID {
+	name := append([]byte(virtual+"\x00"), data...)
+	if event.Type == TypeLink {
+		name = fmt.Appendf(name, "\x00%d@%s", event.Revision, event.Stream)
+	}
+	return uuid.NewSHA1(linkNamespace, name)
 }
 
 // virtualIndex remembers, for computed streams, the position before every 1024th link, so that
