@@ -21,6 +21,9 @@ type streamsService struct {
 	server *Server
 }
 
+// settingsStream holds the original's default ACLs.
+const settingsStream = "$settings"
+
 // drainLimit is how much of a refused append is read to its end, in bytes, so that the
 // client gets the reason: a client that is still sending when its call ends sees only
 // that it ended.
@@ -96,6 +99,9 @@ func (s *streamsService) mayWrite(ctx context.Context, stream string) error {
 		return err
 	}
 	switch {
+	case stream == settingsStream:
+		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
+			"Access Denied: default ACLs, in %s, are not served: give the users roles, and streams or $all an $acl of their own", stream))
 	case streamdb.IsVirtual(stream):
 		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
 			"Access Denied: the stream %s is computed while it is read: append to the streams that it links", stream))

@@ -24,7 +24,9 @@ const (
 	// no system stream ($…).
 	RoleReader Role = "reader"
 	// RoleApp may, beyond that, append events to streams that are neither reserved nor
-	// system streams, and consume persistent subscriptions.
+	// system streams, and consume persistent subscriptions. It does not see the reserved streams:
+	// the runs, with what everybody's inputs and outputs were, are passed over in $all, in computed
+	// streams and in groups, too.
 	RoleApp Role = "app"
 	// RoleAdmin may do everything except touch the reserved streams of the coordinator.
 	RoleAdmin Role = "admin"
@@ -166,6 +168,31 @@ func (a *authorizer) require(ctx context.Context, kind access, stream string) er
 	return err
 }
 
+// hides reports whether the stream is one of the coordinator's that the caller may not read:
+// runs belong to everybody, and an app is one of many.
+func (a *authorizer) hides(c caller, stream string) bool {
+	if c.role != RoleApp {
+		return false
+	}
+	for streamdb.IsMetastream(stream) {
+		stream = streamdb.OriginalOf(stream)
+	}
+	return a.reserved(stream) != ""
+}
+
+// hidesEvent is hides for an event that is read among others, and for what a link points to.
+func (a *authorizer) hidesEvent(c caller, e *domain.Recorded) bool {
+	if c.role != RoleApp {
+		return false
+	}
+	if e.Type == streamdb.TypeLink {
+		if _, target, ok := streamdb.ParseLink(e.Data); ok && a.hides(c, target) {
+			return true
+		}
+	}
+	return a.hides(c, e.Stream)
+}
+
 // authenticated returns access-denied to those who may do nothing at all.
 func (a *authorizer) authenticated(ctx context.Context) error {
 	if callerOf(ctx).role == RoleNone {
@@ -188,10 +215,10 @@ func (a *authorizer) reservedFor(ctx context.Context, kind access, stream string
 
 func (a *authorizer) allowed(ctx context.Context, kind access, stream string) (bool, error) {
 	c := callerOf(ctx)
-	if !c.role.may(kind, stream) {
+	if !c.role.may(kind, stream) || (kind == read || kind == consumeGroup) && a.hides(c, stream) {
 		return false, nil
 	}
-	if c.role.isAdmin() || stream == allStream || kind == manageGroups {
+	if c.role.isAdmin() || kind == manageGroups {
 		return true, nil
 	}
 	return a.inACL(ctx, c, kind, stream)

@@ -80,7 +80,7 @@ func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) err
 		case id := <-b.expired:
 			err = b.expire(id)
 		case <-s.server.closing.Done():
-			return s.server.subscriptionEnded(context.Canceled)
+			return s.server.subscriptionEnded(call.Context(), context.Canceled)
 		}
 		if err != nil {
 			return err

@@ -42,6 +42,10 @@ type Config struct {
 	MaxMessageSize int
 	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default 10,000.
 	MaxSubscriptions int
+	// MaxSubscriptionsPerClient is how many of them one client may have: one user, or where there is none
+	// one machine, or on this machine one connection. Default a quarter of MaxSubscriptions,
+	// but 100 where there are as many.
+	MaxSubscriptionsPerClient int
 	// MaxConnections is how many connections may be open. Default 10,000.
 	MaxConnections int
 	// WriteTimeout is how long a batch may take from its first message to its final one, where its
@@ -75,6 +79,7 @@ func (c *Config) setDefaults() {
 	set(&c.MaxAppendSize, 1<<20)
 	set(&c.MaxMessageSize, 16<<20)
 	set(&c.MaxSubscriptions, 10_000)
+	set(&c.MaxSubscriptionsPerClient, min(c.MaxSubscriptions, max(100, c.MaxSubscriptions/4)))
 	set(&c.MaxConnections, 10_000)
 	set(&c.WriteTimeout, 2*time.Second)
 	set(&c.CommitTimeout, 10*time.Second)
@@ -114,7 +119,7 @@ func (c Config) Validate() error {
 	if c.MaxMessageSize < c.MaxAppendSize+1<<20 {
 		fail("Config.MaxMessageSize is %d: it must be at least 1 MiB more than MaxAppendSize", c.MaxMessageSize)
 	}
-	if c.MaxSubscriptions < 1 || c.MaxConnections < 1 || c.TailEvents < 1 || c.TailBytes < 1 || c.IDsRemembered < 4 || c.WriteTimeout < 0 || c.CommitTimeout < 0 {
+	if c.MaxSubscriptions < 1 || c.MaxSubscriptionsPerClient < 1 || c.MaxConnections < 1 || c.TailEvents < 1 || c.TailBytes < 1 || c.IDsRemembered < 4 || c.WriteTimeout < 0 || c.CommitTimeout < 0 {
 		fail("Config has a limit below its minimum: leave it zero for the default")
 	}
 	if !c.Anonymous.known() {

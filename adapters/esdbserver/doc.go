@@ -8,7 +8,12 @@
 // single and batched appends, deletion and tombstones), persistent subscriptions (all
 // eight calls, the strategies RoundRobin, DispatchToSingle, Pinned and
 // PinnedByCorrelation), server features, gossip with one leader, and over HTTP/1 on the
-// same port /health/live, /info and /ping. Projections, users and operations are not.
+// same port /health/live, /info, /ping and /gossip. There are no services for users, operations,
+// monitoring and projections, save that $by_category and $by_event_type count as enabled, none for
+// append sessions over several streams (StreamsService, version 2), and no streams over HTTP.
+//
+// The answers are those of a real server, code by code: recordings of one are replayed by the
+// tests, and what differs on purpose stands in one table there, with its reasons.
 //
 // Appends follow the original's table of expected revisions and event ids to the letter: a
 // repeated append is one append. Stream metadata ($maxCount, $maxAge, $tb, $acl) is
@@ -28,9 +33,12 @@
 //
 // # Who may do what
 //
-// Each user has a [Role]. Streams whose names begin as Config.Reserved says belong to the
-// coordinator: an append to them is refused with access denied to everybody but
-// [RoleCoordinator], whatever else the user may do. Plaintext, which carries no
+// Each user has a [Role]. Streams whose names have one of the shapes of [domain.ReservedShape]
+// belong to the coordinator: an append to them is refused with access denied to everybody but
+// [RoleCoordinator], whatever else the user may do, and [RoleApp] does not see them, in $all and in
+// groups either. The $acl of a stream, and of $all, takes from what a role may ($r to read, $w to
+// append); taken away, it ends running subscriptions at once. Default ACLs, which the original keeps
+// in $settings, are refused when they are written. Plaintext, which carries no
 // credentials, is served on loopback only; beyond it, TLS and users are required.
 //
 // # Guarantees and limits
@@ -41,6 +49,9 @@
 // crash. Appends over the limit are refused with the exception that clients know, after
 // their request was read to its end, so that the reason arrives. A request that makes the
 // server panic is answered with an internal error and logged.
+//
+// An append may have 1 MiB of data (Config.MaxAppendSize); metadata and types do not count
+// towards that, but all three together must fit into 16 MiB (Config.MaxMessageSize).
 //
 // Positions are the log's own; commit and prepare position are the same. Event numbers are
 // revisions, except a tombstone's, which is the highest number there is.

@@ -37,7 +37,7 @@ func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer)
 	if err := s.server.allow.require(call.Context(), consumeGroup, stream); err != nil {
 		return err
 	}
-	ctx, done, err := s.server.subscribe(call.Context())
+	ctx, done, err := s.server.subscribe(call.Context(), consumeGroup, stream)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,11 @@ func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer)
 	if err != nil {
 		return groupFailure(err, stream, group)
 	}
-	client, err := g.Connect(int(o.GetBufferSize()), userName(ctx), from(ctx), connectionName(ctx))
+	var may func(*domain.Recorded) bool
+	if c := callerOf(ctx); c.role == RoleApp {
+		may = func(e *domain.Recorded) bool { return !s.server.allow.hidesEvent(c, e) }
+	}
+	client, err := g.Connect(int(o.GetBufferSize()), userName(ctx), from(ctx), connectionName(ctx), may)
 	if err != nil {
 		return groupFailure(err, stream, group)
 	}
@@ -84,7 +88,7 @@ func (s *groupsService) consume(ctx context.Context, call persistent.PersistentS
 			if s.server.closing.Err() != nil {
 				return groupFailure(groups.ErrDropped, stream, o.GetGroupName())
 			}
-			return ctx.Err()
+			return s.server.subscriptionEnded(ctx, ctx.Err())
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// ServerVersion is the version of EventStoreDB whose protocol is spoken. Clients choose by
-// it, and by the list of methods, what they ask of a server.
-const ServerVersion = "24.10.0"
+// ServerVersion is the version of KurrentDB whose protocol is spoken. Clients choose by it, and by
+// the list of methods, what they ask of a server.
+const ServerVersion = "25.1.0"
 
 // featuresService tells clients what the server can do.
 type featuresService struct {
@@ -94,6 +94,19 @@ func (s *Server) httpHandler() http.Handler {
 	mux.HandleFunc("GET /health/live", healthy)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string]any{"msgTypeId": 0, "text": "Ping request successfully handled"})
+	})
+	mux.HandleFunc("GET /gossip", func(w http.ResponseWriter, r *http.Request) {
+		host, port, ok := splitAddress(s.cfg.Advertised)
+		if !ok {
+			host, port, _ = splitAddress(r.Host)
+		}
+		writeJSON(w, map[string]any{
+			"members": []map[string]any{{
+				"instanceId": s.node, "timeStamp": s.cfg.Now().UTC(), "state": "Leader", "isAlive": true,
+				"httpEndPointIp": host, "httpEndPointPort": port, "esVersion": ServerVersion,
+			}},
+			"serverIp": host, "serverPort": port,
+		})
 	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
 		authentication := "basic"

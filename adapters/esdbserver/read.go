@@ -89,7 +89,7 @@ func (r *reader) send(ctx context.Context, events iter.Seq2[domain.Recorded, err
 		if err != nil {
 			return err
 		}
-		if accepts != nil && !accepts(&event) {
+		if accepts != nil && !accepts(&event) || r.hides(&event) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -103,6 +103,11 @@ func (r *reader) send(ctx context.Context, events iter.Seq2[domain.Recorded, err
 		}
 	}
 	return nil
+}
+
+// hides reports whether the caller may not see the event.
+func (r *reader) hides(e *domain.Recorded) bool {
+	return r.server.allow.hidesEvent(callerOf(r.call.Context()), e)
 }
 
 // event sends one event, resolved if the client asked for it.

@@ -36,8 +36,8 @@ type Server struct {
 	node   uuid.UUID
 	groups *groups.Manager
 
-	served        atomic.Bool
-	subscriptions atomic.Int64
+	served atomic.Bool
+	open   *subscriptions
 	// closing ends when the server stops: subscriptions, which would never end by
 	// themselves, end with it.
 	closing context.Context
@@ -51,15 +51,15 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
-	db := streamdb.New(streamdb.Config{
+	s := &Server{cfg: cfg, node: uuid.New(), auth: newAuthenticator(cfg.Users, cfg.Anonymous),
+		open: newSubscriptions(cfg.MaxSubscriptions, cfg.MaxSubscriptionsPerClient)}
+	s.db = streamdb.New(streamdb.Config{
 		Log: cfg.Log, Now: cfg.Now, StreamsCached: 100_000, IDsRemembered: cfg.IDsRemembered,
 		TailEvents: cfg.TailEvents, TailBytes: cfg.TailBytes, AppendLimit: cfg.MaxMessageSize,
+		MetadataChanged: s.metadataChanged,
 	})
-	s := &Server{
-		cfg: cfg, db: db, node: uuid.New(),
-		auth: newAuthenticator(cfg.Users, cfg.Anonymous), allow: &authorizer{db, shapeOf(cfg.Reserved)},
-	}
-	s.groups = groups.NewManager(db, cfg.Now, cfg.Logger, groupFilter)
+	s.allow = &authorizer{s.db, shapeOf(cfg.Reserved)}
+	s.groups = groups.NewManager(s.db, cfg.Now, cfg.Logger, groupFilter)
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -89,7 +89,7 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	if err := s.permit(lis.Addr()); err != nil {
 		return errors.Join(err, lis.Close())
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		if ctx.Err() != nil {
 			return lis.Close()
 		}
@@ -127,8 +127,8 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 // usersStream is one that clients expect every database to have.
 const usersStream = "$users"
 
-// open prepares the log's contents and what lives on them.
-func (s *Server) open(ctx context.Context) error {
+// prepare readies the log's contents and what lives on them.
+func (s *Server) prepare(ctx context.Context) error {
 	if err := s.db.Open(ctx); err != nil {
 		return err
 	}
@@ -220,6 +220,9 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, call *grpc.StreamServerIn
 	}()
 	ctx, err := s.auth.authenticate(ss.Context())
 	if err != nil {
+		if call.FullMethod == streams.Streams_Append_FullMethodName {
+			drain(&grpc.GenericServerStream[streams.AppendReq, streams.AppendResp]{ServerStream: ss})
+		}
 		return err
 	}
 	return handler(srv, &authenticatedStream{ss, ctx})
@@ -245,24 +248,4 @@ func operationOf(method string) string {
 		return "Delete"
 	}
 	return path.Base(method)
-}
-
-// subscribe counts a subscription. Its context ends with the call or the server, and done
-// must be called when the subscription has ended.
-func (s *Server) subscribe(ctx context.Context) (_ context.Context, done func(), _ error) {
-	if n := s.subscriptions.Add(1); n > int64(s.cfg.MaxSubscriptions) {
-		s.subscriptions.Add(-1)
-		return nil, nil, &failure{code: codes.ResourceExhausted, message: fmt.Sprintf("the server's limit of %d subscriptions is reached", s.cfg.MaxSubscriptions)}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.closing, cancel)
-	return ctx, func() { stop(); cancel(); s.subscriptions.Add(-1) }, nil
-}
-
-// subscriptionEnded turns the end of a subscription's context into what its client is told.
-func (s *Server) subscriptionEnded(err error) error {
-	if s.closing.Err() != nil && errors.Is(err, context.Canceled) {
-		return &failure{code: codes.Unavailable, message: "the server is stopping"}
-	}
-	return err
 }

@@ -21,7 +21,7 @@ func (r *reader) subscribeAll(ctx context.Context, from allFrom, filter *eventFi
 		}
 		f = &streamdb.Filter{Accepts: filter.accepts, Interval: checkpointInterval(option.GetMax(), option.GetCheckpointIntervalMultiplier())}
 	}
-	return r.subscribe(ctx, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
+	return r.subscribe(ctx, allStream, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
 		if filter != nil && r.emptyWindow() {
 			return failing(refused("a filtered subscription needs a window of at least 1 event"))
 		}
@@ -70,14 +70,14 @@ func (r *reader) subscribeStream(ctx context.Context, stream string, option *str
 	if _, err := r.server.db.View(ctx, stream); err != nil {
 		return err // a tombstoned stream: there is nothing to confirm
 	}
-	return r.subscribe(ctx, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
+	return r.subscribe(ctx, stream, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
 		return r.server.db.SubscribeStream(ctx, stream, after)
 	})
 }
 
 // subscribe confirms the subscription and sends what it yields until either side ends it.
-func (r *reader) subscribe(ctx context.Context, messages func(context.Context) iter.Seq2[streamdb.Message, error]) error {
-	ctx, done, err := r.server.subscribe(ctx)
+func (r *reader) subscribe(ctx context.Context, stream string, messages func(context.Context) iter.Seq2[streamdb.Message, error]) error {
+	ctx, done, err := r.server.subscribe(ctx, read, stream)
 	if err != nil {
 		return err
 	}
@@ -91,15 +91,18 @@ func (r *reader) subscribe(ctx context.Context, messages func(context.Context) i
 	for m, err := range messages(ctx) {
 		switch {
 		case err != nil:
-			return r.server.subscriptionEnded(err)
+			return r.server.subscriptionEnded(ctx, err)
+		case m.Event != nil && r.hides(m.Event):
 		case m.Event != nil:
 			err = r.event(ctx, *m.Event)
 		case m.CaughtUp:
-			err = r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_CaughtUp_{CaughtUp: &streams.ReadResp_CaughtUp{}}})
+			at, revision := int64(m.Position), int64(-1)
+			if stream != allStream {
+				at, revision = -1, m.Last
+			}
+			err = r.call.Send(caughtUp(r.server.cfg.Now(), at, revision))
 		case m.Checkpoint:
-			err = r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_Checkpoint_{
-				Checkpoint: &streams.ReadResp_Checkpoint{CommitPosition: uint64(m.Position), PreparePosition: uint64(m.Position)},
-			}})
+			err = r.call.Send(checkpoint(r.server.cfg.Now(), uint64(m.Position)))
 		}
 		if err != nil {
 			return err

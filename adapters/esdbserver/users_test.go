@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -214,6 +215,19 @@ func TestHTTPIsServedBesideGRPC(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.Contains(t, string(body), esdbserver.ServerVersion)
+		resp, err = client.Get(base + "/gossip")
+		require.NoError(t, err)
+		var gossip struct {
+			Members []struct {
+				State            string `json:"state"`
+				HTTPEndPointPort int    `json:"httpEndPointPort"`
+			} `json:"members"`
+		}
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&gossip))
+		require.NoError(t, resp.Body.Close())
+		require.Len(t, gossip.Members, 1)
+		require.Equal(t, "Leader", gossip.Members[0].State)
+		require.NotZero(t, gossip.Members[0].HTTPEndPointPort)
 		resp, err = client.Get(base + "/nothing")
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
+	"github.com/atonehq/atone/domain"
 )
 
 // Delivery is an event that a consumer is to handle.
@@ -36,20 +37,23 @@ type Client struct {
 	Gone chan struct{}
 
 	id, user, from, name string
-	group                *Group
-	size                 int
-	inFlight             map[uuid.UUID]*message
-	buckets              map[uint32]int
-	reason               error
-	total, lastTotal     int64
+	// may says what of the group's events the consumer may have; nil means everything.
+	may              func(*domain.Recorded) bool
+	group            *Group
+	size             int
+	inFlight         map[uuid.UUID]*message
+	buckets          map[uint32]int
+	reason           error
+	total, lastTotal int64
 	// latencies are how long the newest messages were with the consumer, oldest first, for a
 	// group with extra statistics.
 	latencies []time.Duration
 }
 
 // Connect adds a consumer that may have size messages in flight. user, from and name are
-// shown in the group's info. Close must be called in the end.
-func (g *Group) Connect(size int, user, from, name string) (*Client, error) {
+// shown in the group's info. Events that may, where it is not nil, keeps from it go to other
+// consumers, or are skipped where nobody is connected who may have them. Close must be called in the end.
+func (g *Group) Connect(size int, user, from, name string, may func(*domain.Recorded) bool) (*Client, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.dropped != nil {
@@ -60,7 +64,7 @@ func (g *Group) Connect(size int, user, from, name string) (*Client, error) {
 	}
 	c := &Client{
 		Deliveries: make(chan Delivery, size), Gone: make(chan struct{}),
-		id: uuid.NewString(), user: user, from: from, name: name,
+		id: uuid.NewString(), user: user, from: from, name: name, may: may,
 		group: g, size: size, inFlight: map[uuid.UUID]*message{}, buckets: map[uint32]int{},
 	}
 	g.clients = append(g.clients, c)
@@ -146,6 +150,11 @@ func (g *Group) remove(c *Client, reason error) {
 	for _, m := range lost {
 		g.giveBack(m, false)
 	}
+}
+
+// mayHave reports whether the consumer may have the message.
+func (c *Client) mayHave(m *message) bool {
+	return c.may == nil || c.may(m.event.Original()) && (m.event.Link == nil || m.event.Event == nil || c.may(m.event.Event))
 }
 
 func (c *Client) room() bool { return len(c.inFlight) < c.size && len(c.Deliveries) < c.size }

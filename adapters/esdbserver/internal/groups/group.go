@@ -171,7 +171,16 @@ func (g *Group) pushFrom(queue []*message, now time.Time) []*message {
 		var client *Client
 		verdict := wait
 		if !same {
-			client, verdict = g.strategy.choose(g.clients, m)
+			clients := g.clientsFor(m)
+			if len(clients) == 0 {
+				g.begin(m)
+				g.settle(m)
+				continue
+			}
+			client, verdict = g.strategy.choose(clients, m)
+			if verdict == full && len(clients) < len(g.clients) {
+				verdict = wait // what others may have is not held up
+			}
 		}
 		if verdict == full {
 			if rest == nil {
@@ -188,6 +197,14 @@ func (g *Group) pushFrom(queue []*message, now time.Time) []*message {
 		g.give(m, client, now)
 	}
 	return rest
+}
+
+// clientsFor returns the consumers that may have the message.
+func (g *Group) clientsFor(m *message) []*Client {
+	if !slices.ContainsFunc(g.clients, func(c *Client) bool { return !c.mayHave(m) }) {
+		return g.clients
+	}
+	return slices.DeleteFunc(slices.Clone(g.clients), func(c *Client) bool { return !c.mayHave(m) })
 }
 
 // begin counts a message among those given out, once.

@@ -104,7 +104,7 @@ func (w *world) write(stream string, from, n int) {
 
 func (w *world) connect(g *groups.Group, size int) *groups.Client {
 	w.t.Helper()
-	c, err := g.Connect(size, "me", "here", "test")
+	c, err := g.Connect(size, "me", "here", "test", nil)
 	require.NoError(w.t, err)
 	return c
 }
@@ -315,7 +315,7 @@ func TestUpdateDropsConsumersAndKeepsThePlace(t *testing.T) {
 		<-c.Gone
 		g := w.group("s")
 		require.Equal(t, []int{2}, got(w.connect(g, 1)))
-		_, err := g.Connect(1, "", "", "")
+		_, err := g.Connect(1, "", "", "", nil)
 		require.ErrorIs(t, err, groups.ErrMaxSubscribers)
 	})
 }

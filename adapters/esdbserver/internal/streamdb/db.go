@@ -26,6 +26,9 @@ type Config struct {
 	// AppendLimit is how large one append may be, in bytes by the rule of [domain.NewEvent.Size], where
 	// the log lets itself be told. Default [domain.MaxAppendSize].
 	AppendLimit int
+	// MetadataChanged is called for each stream whose metadata was written, by whomever, while
+	// [DB.Run] runs. It must not block. nil is fine.
+	MetadataChanged func(stream string)
 }
 
 // DB applies EventStoreDB's stream rules to a log. Its methods are safe to call
@@ -33,12 +36,14 @@ type Config struct {
 type DB struct {
 	log   domain.Log
 	limit int
-	now   func() time.Time
-	infos *infoCache
-	ids   *recentIDs
-	tail  *tail
-	index *virtualIndex
-	seed  maphash.Seed
+	// metadataChanged is never nil.
+	metadataChanged func(stream string)
+	now             func() time.Time
+	infos           *infoCache
+	ids             *recentIDs
+	tail            *tail
+	index           *virtualIndex
+	seed            maphash.Seed
 	// locks keep ordinary appends (shared) apart from deletions and everything else that
 	// takes more than one append to do (exclusive), stream by stream.
 	locks [256]sync.RWMutex
@@ -46,8 +51,12 @@ type DB struct {
 
 // New returns a DB over the log.
 func New(cfg Config) *DB {
+	if cfg.MetadataChanged == nil {
+		cfg.MetadataChanged = func(string) {}
+	}
 	return &DB{
-		log: cfg.Log, limit: cmp.Or(cfg.AppendLimit, domain.MaxAppendSize), now: cfg.Now, seed: maphash.MakeSeed(),
+		metadataChanged: cfg.MetadataChanged,
+		log:             cfg.Log, limit: cmp.Or(cfg.AppendLimit, domain.MaxAppendSize), now: cfg.Now, seed: maphash.MakeSeed(),
 		infos: newInfoCache(cfg.StreamsCached), ids: newRecentIDs(cfg.IDsRemembered),
 		tail: newTail(cfg.TailEvents, cfg.TailBytes), index: newVirtualIndex(),
 	}
@@ -77,6 +86,9 @@ func (db *DB) Run(ctx context.Context) error {
 		case d.Event != nil:
 			db.infos.observe(d.Event.Stream, d.Event.Type)
 			db.tail.add(*d.Event)
+			if IsMetastream(d.Event.Stream) {
+				db.metadataChanged(OriginalOf(d.Event.Stream))
+			}
 		}
 	}
 	if ctx.Err() != nil {

@@ -18,6 +18,8 @@ type Message struct {
 	// CaughtUp is true on the message, without an event, that ends the catch-up: what
 	// follows is live. It comes again when the reader fell behind and has caught up again.
 	CaughtUp bool
+	// Last is then, for a subscription to one stream, the number of its last event, or [NoNumber].
+	Last int64
 	// Checkpoint is true on the message, without an event, of a filtered subscription after
 	// which it may be resumed.
 	Checkpoint bool
@@ -172,7 +174,12 @@ func (db *DB) SubscribeStream(ctx context.Context, stream string, after int64) i
 			}
 			if !caughtUp {
 				caughtUp = true
-				if !yield(Message{CaughtUp: true}, nil) {
+				last, err := db.LastNumber(ctx, stream)
+				if err != nil {
+					yield(Message{}, err)
+					return
+				}
+				if !yield(Message{CaughtUp: true, Last: last}, nil) {
 					return
 				}
 			}
