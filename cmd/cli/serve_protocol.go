@@ -19,6 +19,7 @@ import (
 type protocol struct {
 	env                    *environment
 	addr, users, cert, key string
+	maxAppend              int
 
 	config esdbserver.Config
 }
@@ -28,6 +29,7 @@ func (p *protocol) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.users, "esdb-users", "", `JSON file with its users: [{"name": "shop", "password": "…", "role": "app"}], roles reader, app, admin, and coordinator for the --log of other nodes`)
 	f.StringVar(&p.cert, "esdb-tls-cert", "", "PEM certificate for it")
 	f.StringVar(&p.key, "esdb-tls-key", "", "PEM key for it")
+	f.IntVar(&p.maxAppend, "esdb-max-append-size", 1<<20, "bytes of data that one append over it may have: at most 15 MiB; metadata and types do not count")
 }
 
 func (p *protocol) prepare(_ context.Context, log eventLog, s *Setup) error {
@@ -37,7 +39,7 @@ func (p *protocol) prepare(_ context.Context, log eventLog, s *Setup) error {
 	if _, embedded := log.(*pebblelog.Log); !embedded {
 		return usageError{errors.New("--esdb-listen serves the embedded log; with --log the cluster serves the protocol itself")}
 	}
-	p.config = esdbserver.Config{Log: log, Addr: p.addr, Logger: s.Config.Logger}
+	p.config = esdbserver.Config{Log: log, Addr: p.addr, Logger: s.Config.Logger, MaxAppendSize: p.maxAppend}
 	if p.users != "" {
 		users, err := readUsers(p.users)
 		if err != nil {
