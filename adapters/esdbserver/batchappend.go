@@ -57,7 +57,8 @@ type pendingBatch struct {
 	size     appendSize
 }
 
-// BatchAppend appends batches of events as they come.
+// BatchAppend appends batches of events as they come. Other than the original's, which may stay open
+// for ever, the call ends when its client has ended its side and the last answer is given.
 func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	b := &batchCall{
 		service: s, call: call, pending: map[uuid.UUID]*pendingBatch{}, expired: make(chan uuid.UUID),

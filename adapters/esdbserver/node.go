@@ -93,7 +93,7 @@ func (s *Server) httpHandler() http.Handler {
 	healthy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 	mux.HandleFunc("GET /health/live", healthy)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"msgTypeId": 0, "text": "Ping request successfully handled"})
+		writeJSON(w, map[string]any{"msgTypeId": 123, "text": "Ping request successfully handled", "label": "Http"})
 	})
 	mux.HandleFunc("GET /gossip", func(w http.ResponseWriter, r *http.Request) {
 		host, port, ok := splitAddress(s.cfg.Advertised)

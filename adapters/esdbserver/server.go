@@ -169,7 +169,9 @@ func (s *Server) follow(ctx context.Context) error {
 }
 
 func (s *Server) newGRPC() *grpc.Server {
-	rpc := grpc.NewServer(
+	var rpc *grpc.Server
+	rpc = grpc.NewServer(
+		grpc.UnknownServiceHandler(func(_ any, call grpc.ServerStream) error { return unimplemented(rpc, call) }),
 		grpc.Creds(handshaken{}),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageSize),
 		grpc.MaxSendMsgSize(32<<20),
@@ -186,6 +188,16 @@ func (s *Server) newGRPC() *grpc.Server {
 	projections.RegisterProjectionsServer(rpc, &projectionsService{})
 	gossip.RegisterGossipServer(rpc, &gossipService{server: s})
 	return rpc
+}
+
+// unimplemented answers a call of what is not served in the original's words.
+func unimplemented(rpc *grpc.Server, call grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(call)
+	what := "Service"
+	if _, known := rpc.GetServiceInfo()[strings.TrimPrefix(path.Dir(method), "/")]; known {
+		what = "Method"
+	}
+	return &failure{code: codes.Unimplemented, message: what + " is unimplemented."}
 }
 
 // stopWithin lets calls finish for a while, then cuts them off.

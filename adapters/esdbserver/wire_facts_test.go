@@ -213,6 +213,23 @@ func TestPipelinedBatchesAreAnsweredAsByARealServer(t *testing.T) {
 	}
 }
 
+// What is not served is answered in the real server's words.
+func TestUnservedMethodsAreAnsweredAsByARealServer(t *testing.T) {
+	t.Parallel()
+	conn := start(t).raw()
+	for name, method := range map[string]string{
+		"unknown method of a known service": "/event_store.client.streams.Streams/Nothing", "unknown service": "/event_store.client.nothing.Nothing/Nothing",
+	} {
+		want := fact[struct {
+			Code    int
+			Message string
+		}](t, "I1-features-gossip", name)
+		err := conn.Invoke(within(t), method, &shared.Empty{}, &shared.Empty{})
+		require.EqualValues(t, want.Code, status.Code(err), name)
+		require.Equal(t, want.Message, status.Convert(err).Message(), name)
+	}
+}
+
 // A repeat under any expected revision is answered with the first place that its id has.
 func TestRepeatOfADuplicatedIDIsAnsweredWithItsFirstPlace(t *testing.T) {
 	t.Parallel()
