@@ -13,6 +13,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/esdbserver"
 	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/eventstoredb/wiretest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/sagatest"
@@ -75,7 +76,27 @@ func openLog(t testing.TB, connection string) *eventstoredb.Log {
 
 func TestLogKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	connection := server(t).connection
+	keepsTheContract(t, server(t).connection)
+}
+
+// TestLogKeepsTheContractWithCalls is for servers that take no batches.
+func TestLogKeepsTheContractWithCalls(t *testing.T) {
+	t.Parallel()
+	_, connection := unkindly(t, server(t).connection, wiretest.Behaviour{NoBatches: true}, 1)
+	keepsTheContract(t, connection)
+}
+
+// TestLogKeepsTheContractOnAnUnkindServer has the server do what real ones were seen to do.
+func TestLogKeepsTheContractOnAnUnkindServer(t *testing.T) {
+	t.Parallel()
+	b := wiretest.All()
+	b.NoCheckpoints = false // the contract has some
+	b.Silence = 0           // it has time limits, too
+	_, connection := unkindly(t, server(t).connection, b, 1)
+	keepsTheContract(t, connection)
+}
+
+func keepsTheContract(t *testing.T, connection string) {
 	sagatest.LogSuite{
 		Open: func(t *testing.T) domain.Log { return openLog(t, connection) },
 		Reopen: func(t *testing.T, log domain.Log) domain.Log {

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/eventstoredb/wiretest"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 )
@@ -167,6 +168,44 @@ func (s *shop) pay(n int) {
 // against the ledger of effects. Some dead are left dead until the other has taken over.
 func TestTwoProcessesShareTheRuns(t *testing.T) {
 	t.Parallel()
+	shareRuns(t, func(connection string, _ uint64) string { return connection })
+}
+
+// TestTwoProcessesShareTheRunsOfAnUnkindServer is the same with a server between that does everything at once
+// that real ones were seen to do: reads that lag, checkpoints and positions that are none, repeats that
+// are dropped, batch calls that end as a whole, answers that never come, cancelled calls that are "denied".
+func TestTwoProcessesShareTheRunsOfAnUnkindServer(t *testing.T) {
+	t.Parallel()
+	var unkind *wiretest.Unkind
+	shareRuns(t, func(connection string, seed uint64) string {
+		var address string
+		unkind, address = unkindly(t, connection, wiretest.All(), seed)
+		return address
+	})
+	counts := unkind.Counts()
+	t.Logf("it was unkind: %v", counts)
+	for _, kind := range []string{"appends hidden from reads", "checkpoints of 2^64-1", "batch calls that ended as a whole",
+		"cancelled calls that were denied"} {
+		require.Positive(t, counts[kind], kind)
+	}
+}
+
+// unkindly puts an unkind server before the one of the connection.
+func unkindly(t *testing.T, connection string, b wiretest.Behaviour, seed uint64) (*wiretest.Unkind, string) {
+	t.Helper()
+	target := strings.TrimSuffix(strings.TrimPrefix(connection, "esdb://"), "?tls=false")
+	unkind, err := wiretest.NewUnkind(target, b, seed)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = unkind.Serve(listener) }()
+	t.Cleanup(func() { unkind.Stop(); <-ended })
+	return unkind, "esdb://" + listener.Addr().String() + "?tls=false"
+}
+
+// shareRuns has two processes share the runs on the server that between returns for the connection.
+func shareRuns(t *testing.T, between func(connection string, seed uint64) string) {
 	dir := t.TempDir()
 	seed := *killSeed
 	if seed == 0 {
@@ -174,8 +213,9 @@ func TestTwoProcessesShareTheRuns(t *testing.T) {
 	}
 	t.Logf("replay with -killseed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	log, connection := onDisk(t, filepath.Join(dir, "log"))
-	orders := newShop(t, connection)
+	log, direct := onDisk(t, filepath.Join(dir, "log"))
+	orders := newShop(t, direct)
+	connection := between(direct, seed)
 	names := []string{"left", "right"}
 	nodes := make([]*process, 2)
 	generation, kills := 0, 0

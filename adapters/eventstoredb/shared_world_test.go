@@ -194,7 +194,7 @@ func sharedNode(dir, name, connection string, generation int) error {
 	if err != nil {
 		return err
 	}
-	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: silent})
+	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: silent, AttemptTimeout: 3 * time.Second})
 	if err != nil {
 		return err
 	}

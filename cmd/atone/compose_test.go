@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -84,6 +85,49 @@ func TestComposeNodesFindEachOther(t *testing.T) {
 		}
 		require.ElementsMatch(t, others, strings.Split(env("KURRENTDB_GOSSIP_SEED"), ","))
 	}
+}
+
+// TestComposeCertificatesSuitAnyUser holds that the database can read its keys whoever its image runs as, that
+// nobody else has them, and that the volume is made before anybody reads it.
+func TestComposeCertificatesSuitAnyUser(t *testing.T) {
+	t.Parallel()
+	project := composed(t)
+	made := strings.Join(project.Services["certificates"].Command, " ")
+	require.NotContains(t, made, "chown", "the image's user is not known")
+	require.Regexp(t, `chmod 0444 node\$n/node.crt node\$n/node.key`, made)
+	require.Regexp(t, `chmod 0600 ca/ca.key`, made)
+	for name, s := range project.Services {
+		for _, v := range s.Volumes {
+			if v.Source == "certificates" && name != "certificates" {
+				require.Regexp(t, `^db-\d$`, name, "only the database has the nodes' keys")
+				require.True(t, v.ReadOnly, name)
+			}
+			if v.Source == "authority" && name != "certificates" {
+				require.Equal(t, "/certs/ca", v.Target, name)
+				require.True(t, v.ReadOnly, name)
+			}
+		}
+		if s.Build == nil && strings.HasPrefix(name, "db-") {
+			require.Empty(t, s.User, "%s runs as its image says", name)
+			require.Contains(t, s.DependsOn, "certificates", name)
+			require.Equal(t, types.RestartPolicyUnlessStopped, s.Restart, "%s leaves with code 0 where it must truncate", name)
+		}
+	}
+}
+
+// TestComposeStarts brings the cluster up where Docker is to be had. It takes minutes, and images from the network.
+func TestComposeStarts(t *testing.T) {
+	if testing.Short() || exec.Command("docker", "info").Run() != nil || exec.Command("docker", "compose", "version").Run() != nil {
+		t.Skip("there is no Docker, or no time")
+	}
+	run := func(args ...string) {
+		t.Helper()
+		out, err := exec.Command("docker", append([]string{"compose", "--project-name", "atone-test", "--file", "../../docker-compose.yml"}, args...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	t.Cleanup(func() { run("down", "--volumes") })
+	run("up", "--build", "--wait", "--wait-timeout", "600")
+	run("exec", "atone-1", "wget", "-qO-", "http://127.0.0.1:7070/health/ready")
 }
 
 // TestComposeUsesTheProgramAsItIs holds the flags and variables in the file against the program's.

@@ -114,7 +114,7 @@ func (r *unkindRead) pass(m *api.ReadResp) error {
 		at := content.Checkpoint
 		at.CommitPosition, at.PreparePosition = r.out(at.CommitPosition), r.out(at.PreparePosition)
 	case *api.ReadResp_CaughtUp_:
-		if r.NoCheckpoints && !r.live && r.sent == 0 && r.options.GetFilter() != nil {
+		if r.NoCheckpoints && !r.live && r.options.GetFilter() != nil {
 			r.count("checkpoints of 2^64-1")
 			nowhere := &api.ReadResp_Checkpoint{CommitPosition: math.MaxUint64, PreparePosition: math.MaxUint64}
 			if err := r.call.Send(&api.ReadResp{Content: &api.ReadResp_Checkpoint_{Checkpoint: nowhere}}); err != nil {
