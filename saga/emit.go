@@ -61,19 +61,20 @@ func (c *Coordinator) EmitEvent(ctx context.Context, stream, eventType string, p
 	return out, c.sameEvent(ctx, out, e, opts.Correlation)
 }
 
-// sameEvent checks that what stands in the log is what was to be appended: a repeat with other content is refused.
+// sameEvent checks that what stands in the log is what was to be appended: a repeat with other content is refused, and
+// so is one that the log does not show: its stream was cut off since, and nothing agrees with nothing.
 func (c *Coordinator) sameEvent(ctx context.Context, at Emitted, e domain.NewEvent, correlation string) error {
 	for r, err := range c.log.ReadStream(ctx, at.Stream, at.Revision) {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", at.Stream, err)
 		}
 		m, err := domain.DecodeMeta(r.Metadata)
-		if err != nil || r.ID != e.ID || r.Type != e.Type || m.CorrelationID != correlation || !sameJSON(r.Data, e.Data) {
+		if err != nil || r.Revision != at.Revision || r.ID != e.ID || r.Type != e.Type || m.CorrelationID != correlation || !sameJSON(r.Data, e.Data) {
 			return fmt.Errorf("%w: event %s stands in %s with other content: use another id", ErrKeyConflict, e.ID, at.Stream)
 		}
 		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: event %s stands in %s and can't be read any more, so it may have other content: use another id", ErrKeyConflict, e.ID, at.Stream)
 }
 
 func emitID(stream, id string) uuid.UUID {
