@@ -93,6 +93,8 @@ type Recorded struct {
 // Appended tells where the last event of an append stands.
 type Appended struct {
 	Revision uint64
+	// Position is 0 where the log does not know it any more: for the repeat of an append to a stream
+	// that was deleted since.
 	Position Position
 }
 
@@ -142,11 +144,12 @@ type Log interface {
 
 	// ReadStream yields the stream's events in order, from the given revision
 	// (inclusive). A stream that does not exist yields nothing. Reading ends at the
-	// stream's end or with the first error.
+	// stream's end or with the first error. It shows at least what this log, as it was opened here,
+	// told of the stream before: by an acknowledgement, by a conflict or in a subscription.
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
 	// ReadStreamBackward yields the stream's events from the newest to the oldest, starting
-	// at the given revision (inclusive) or, with [End], at the stream's last event.
+	// at the given revision (inclusive) or, with [End], at the stream's last event. It shows as much as ReadStream.
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
 	// ReadAll yields the events after the position (exclusive), in log order, up to the end of

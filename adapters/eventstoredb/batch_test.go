@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -336,15 +337,16 @@ func TestAServerWithoutBatchesGetsCalls(t *testing.T) {
 
 func TestASilentBatchIsSentAgainOnAnotherConnection(t *testing.T) {
 	t.Parallel()
-	ctx, n := contextFor(t), 0
+	ctx := contextFor(t)
+	var n atomic.Int64
 	f, log := batching(t, func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error) {
-		n++
-		return n == 1, nil
-	}, func(c *Config) { c.AttemptTimeout = 50 * time.Millisecond })
+		return n.Add(1) == 1, nil
+	}, func(c *Config) { c.AttemptTimeout = 500 * time.Millisecond })
 	_, err := log.Append(ctx, "s", domain.NoStream, event(`1`))
 	require.NoError(t, err)
-	require.Equal(t, 2, n)
-	require.Equal(t, int64(2), f.accepted.Load())
+	require.GreaterOrEqual(t, n.Load(), int64(2))
+	require.Len(t, collect(t, log.ReadStream(ctx, "s", 0)), 1)
+	require.GreaterOrEqual(t, f.accepted.Load(), int64(2))
 }
 
 func TestACallerThatGivesUpLeavesTheOthersTheirCall(t *testing.T) {
