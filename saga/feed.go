@@ -145,6 +145,7 @@ func (f *feed) prepare(ctx context.Context) error {
 			if index, position, err = f.beginIndex(ctx); err != nil {
 				return err
 			}
+			f.saveSoon() // so that this is done once
 		}
 		f.c.logger.Info("awaits read", "runs", index.Known(), "events", index.Kept(), "took", time.Since(began))
 	}

@@ -195,6 +195,13 @@ func (f *feed) beginning(ctx context.Context, run unfinishedRun) (domain.Positio
 	return 0, nil, nil
 }
 
+// saveSoon has the index saved with the next look.
+func (f *feed) saveSoon() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events += max(f.c.cfg.CheckpointEvery, 2*len(f.unfinished))
+}
+
 // feedSaveEvery is how often it is looked whether something is worth saving.
 const feedSaveEvery = 5 * time.Second
 
@@ -211,7 +218,7 @@ func (f *feed) keepSaved(ctx context.Context) {
 		}
 		saving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		if last {
-			saving, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			saving, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		}
 		if err := f.save(saving, last); err != nil {
 			f.c.logger.Warn("how far domain events were handled was not saved: the next start reads more", "error", err)
@@ -228,7 +235,7 @@ func (f *feed) save(ctx context.Context, last bool) error {
 	}
 	f.mu.Lock()
 	size := f.index.Kept() + f.index.Known()
-	due := f.live && len(f.awaited) > 0 && f.events >= max(f.c.cfg.CheckpointEvery/4, 4*size)
+	due := f.live && len(f.awaited) > 0 && f.events >= max(f.c.cfg.CheckpointEvery/4, 2*size)
 	if last {
 		due = f.live && len(f.awaited) > 0 && f.events >= max(1_000, size/4)
 	}
