@@ -136,7 +136,7 @@ type Plan struct {
 // Index derives what is not stored: the nodes' keys and the plan's hash. It is called
 // once, before the plan is shared.
 func (p *Plan) Index() error {
-	b, err := json.Marshal(p)
+	b, err := p.identity()
 	if err != nil {
 		return fmt.Errorf("plan %s v%d: %w", p.Saga, p.Version, err)
 	}
@@ -146,6 +146,25 @@ func (p *Plan) Index() error {
 		p.Root.index("")
 	}
 	return nil
+}
+
+// identity returns the JSON that the hash is over: the plan's, without what was accepted of its
+// doubts. It changes nothing that a run does, and authors must be able to add it to a saga that has
+// runs.
+func (p *Plan) identity() ([]byte, error) {
+	doubts := make(map[*Node]string)
+	if p.Root != nil {
+		p.Root.Walk(func(n *Node) {
+			if n.Doubt != "" {
+				doubts[n], n.Doubt = n.Doubt, ""
+			}
+		})
+	}
+	b, err := json.Marshal(p)
+	for n, reason := range doubts {
+		n.Doubt = reason
+	}
+	return b, err
 }
 
 func (n *Node) index(prefix string) {
@@ -161,7 +180,8 @@ func (n *Node) index(prefix string) {
 // IndexUnder derives the keys of a node that joins a plan at run time, below the given prefix.
 func (n *Node) IndexUnder(prefix string) { n.index(prefix) }
 
-// Hash returns the hexadecimal SHA-256 of the plan's JSON. The plan is indexed.
+// Hash returns the hexadecimal SHA-256 of the plan's JSON without the members doubt. The plan is
+// indexed.
 func (p *Plan) Hash() string { return p.hash }
 
 // PlanStream returns the name of the stream that holds the plan with that hash.

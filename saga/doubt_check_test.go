@@ -97,6 +97,14 @@ func TestIrreversibleDoubtIsRefusedWhereItTurnsTheRunBack(t *testing.T) {
 	}
 	past := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { Pivot(f); return Do(f, letter, in.In) })
 	require.NoError(t, past.Err(), "past the pivot it is retried")
+	accepted := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { return Do(f, letter, in.In, AcceptDoubt("nobody can ask")) })
+	plan, err := accepted.Plan()
+	require.NoError(t, err)
+	require.Equal(t, "nobody can ask", plan.Root.Children[0].Doubt)
+	hash := plan.Hash()
+	plan.Root.Children[0].Doubt = ""
+	require.NoError(t, plan.Index())
+	require.Equal(t, hash, plan.Hash(), "it can be added to a saga that has runs")
 	one := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { return Do(f, echo, in.In, AcceptDoubt("why not")) })
 	require.ErrorContains(t, one.Err(), "nothing to accept")
 	none := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { return Do(f, letter, in.In, AcceptDoubt(" ")) })

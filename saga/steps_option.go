@@ -89,7 +89,8 @@ func AcceptIrreversible(reason string) StepOption {
 // tells whether it took effect, it can neither go on nor be undone until a person has found out. Without it
 // such a step is refused where its failure turns the run back; a Probe, an action that fails cleanly, or the
 // rule Forward with a provider that honours the idempotency key, are better. It accepts nothing of
-// [AcceptIrreversible].
+// [AcceptIrreversible]. It is no part of the plan's identity: it may be added to a saga that has runs, under the
+// same version.
 func AcceptDoubt(reason string) StepOption {
 	return StepOption{"AcceptDoubt", func(c *stepConf) error {
 		if strings.TrimSpace(reason) == "" {
