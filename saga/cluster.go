@@ -105,10 +105,12 @@ func (cl *cluster) show(ctx context.Context) {
 }
 
 func (cl *cluster) announce(ctx context.Context, eventType string) {
+	within, stop := context.WithTimeout(ctx, cl.c.cfg.NodeTimeout) // the next sign is better than one that hangs
+	defer stop()
 	now := cl.c.clock.read()
 	data, err := json.Marshal(nodeSeen{Incarnation: cl.c.incarnation, At: now.wall(), Stepped: domain.Duration(now.stepped)})
 	if err == nil {
-		_, err = cl.c.log.Append(ctx, nodePrefix+cl.c.cfg.Node, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: eventType, Data: data})
+		_, err = cl.c.log.Append(within, nodePrefix+cl.c.cfg.Node, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: eventType, Data: data})
 	}
 	if err != nil && ctx.Err() == nil {
 		cl.c.logger.Warn("sign of life not written: others may take over this node's runs", "error", err)
@@ -285,6 +287,7 @@ func (c *Coordinator) inOtherHands(owner string) bool {
 // the log is shared. What this node has of the run in memory is brought up to date, so that those who
 // wait for its end are told and attempts that are no longer wanted are cancelled.
 func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
+	c.heardEvents.Add(1)
 	a, active := c.runs.peek(run)
 	if a != nil {
 		a.written.Store(int64(e.Revision)) // one feed, in the stream's order

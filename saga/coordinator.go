@@ -52,9 +52,11 @@ type Coordinator struct {
 	// backgroundMu guards backgroundEnds, which is set when nothing more may join the background.
 	backgroundMu   sync.Mutex
 	backgroundEnds bool
-	appended       atomic.Int64 // events appended, for the checkpoint
-	lastStart      atomic.Int64 // see startTime
-	stats          Stats
+	// appended and heardEvents count the events of runs that this coordinator appended, and that it saw in a shared log.
+	appended, heardEvents atomic.Int64
+	health                logHealth
+	lastStart             atomic.Int64 // see startTime
+	stats                 Stats
 }
 
 const (
@@ -72,7 +74,6 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg:         cfg,
-		log:         cfg.Log,
 		clock:       newClock(cfg.Now, cfg.Logger),
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
@@ -81,6 +82,7 @@ func New(cfg Config) (*Coordinator, error) {
 		stopped:     make(chan struct{}),
 		failed:      make(chan error, 1),
 	}
+	c.log = watchedLog{cfg.Log, &c.health}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
@@ -139,6 +141,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		return startError(ctx, err)
 	}
 	c.goBackground(c.wakeups.run)
+	c.goBackground(c.watchLog)
 	if !c.cfg.OnDemand {
 		err = startError(ctx, c.takeUpLog(ctx))
 	}
@@ -182,6 +185,7 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 // fail makes Run stop with an error: the log takes no more appends. What was not appended goes on
 // when the log was opened again.
 func (c *Coordinator) fail(err error) {
+	c.health.failed.CompareAndSwap(nil, &err)
 	select {
 	case c.failed <- err:
 	default:
@@ -248,16 +252,22 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 		return nil, nil, err
 	}
 	return func() error {
-		drain, cancel := context.WithTimeout(context.Background(), c.cfg.ShutdownTimeout)
+		patience := c.cfg.ShutdownTimeout
+		if c.logFailed() { // no outcome can be recorded any more: whoever opens the log next finds the attempts in doubt
+			patience = min(patience, failPatience)
+		}
+		drain, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		c.state.Store(stateStopped)
 		c.worker.drain(drain)
 		c.endLife()
-		err := routing.close()
-		if own != nil {
-			err = errors.Join(err, own.Close())
-		}
-		return err
+		return within(patience, func() error {
+			err := routing.close()
+			if own != nil {
+				err = errors.Join(err, own.Close())
+			}
+			return err
+		})
 	}, routing.broken, nil
 }
 

@@ -21,7 +21,7 @@ func (s *Server) healthOperations() {
 	register(s, operation{id: "ready", method: http.MethodGet, path: "/health/ready", tag: "health", summary: "Whether runs can be started and views asked", adjust: notReady},
 		func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 			h := wire.Health{Status: "ok"}
-			if err := s.ready(); err != nil {
+			if err := s.cfg.Coordinator.Health(); err != nil {
 				h.Reason = append(h.Reason, err.Error())
 			}
 			select {

@@ -76,25 +76,30 @@ var (
 	skewDesc      = desc("atone_node_clock_skew_seconds", "How far the wall clock of another living node is ahead of this one's.", "node")
 	steppedDesc   = desc("atone_clock_stepped_seconds", "By how much this process's wall clock was set since it started.")
 	stepsDesc     = desc("atone_clock_steps_total", "How often this process's wall clock was set since it started.")
-	readyDesc     = desc("atone_ready", "1 when the coordinator has started.")
+	readyDesc     = desc("atone_ready", "1 while the coordinator takes orders: it has started, and its log answers.")
+	silentDesc    = desc("atone_log_silent_seconds", "For how long the log has not answered appends.")
 )
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
 		ch <- d
 	}
 }
 
 // Collect implements [prometheus.Collector].
 func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
+	ready := 0.0
+	if r.c.Health() == nil {
+		ready = 1
+	}
+	gauge(ch, readyDesc, ready)
 	select {
 	case <-r.c.Ready():
-		gauge(ch, readyDesc, 1)
 	default:
-		gauge(ch, readyDesc, 0)
 		return
 	}
+	gauge(ch, silentDesc, r.c.LogSilence().Seconds())
 	states := r.c.RunStates()
 	for _, s := range []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck} {
 		gauge(ch, runsDesc, float64(states[s]), string(s))
