@@ -38,11 +38,13 @@ type Alert struct {
 	At      time.Time       `json:"at"`
 }
 
-// AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order,
-// again after an error or a crash; a sink drops repeats by Alert.ID.
+// AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order, by one of the nodes that
+// share a log, and again after an error or a crash; a sink drops repeats by Alert.ID. An incident that was resolved
+// before its alert could be told is not told.
 type AlertSink interface {
-	// Alert returns nil when the alert was taken. It is not called concurrently. A sink that takes nothing keeps
-	// no alert from the others.
+	// Alert returns nil when the alert was taken. It is not called concurrently. Its context ends after a minute, and a
+	// few seconds after the coordinator was told to stop. A sink that takes nothing, panics or does not return
+	// keeps no alert from the others; see [Coordinator.AlertsHeldUp].
 	Alert(ctx context.Context, a Alert) error
 }
 

@@ -55,6 +55,7 @@ type Coordinator struct {
 	// appended and heardEvents count the events of runs that this coordinator appended, and that it saw in a shared log.
 	appended, heardEvents atomic.Int64
 	health                logHealth
+	heldUp                heldUp
 	lastStart             atomic.Int64 // see startTime
 	stats                 Stats
 }
