@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -16,15 +17,15 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// countingLog counts the events of runs that whoever reads the whole log is given, and may end that.
+// countingLog counts the events that who looks for unfinished runs is given, and may end that.
 type countingLog struct {
 	domain.Log
 	read atomic.Int64
 	cut  atomic.Int64 // after how many events reading fails; 0 for never
 }
 
-func (l *countingLog) counts(d domain.Delivery) error {
-	if d.Event != nil {
+func (l *countingLog) counts(filter domain.Filter, d domain.Delivery) error {
+	if d.Event != nil && slices.Equal(filter.Prefixes, []string{domain.RunPrefix}) {
 		if n := l.read.Add(1); l.cut.Load() > 0 && n > l.cut.Load() {
 			return errModel
 		}
@@ -35,7 +36,7 @@ func (l *countingLog) counts(d domain.Delivery) error {
 func (l *countingLog) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
 	return func(yield func(domain.Delivery, error) bool) {
 		for d, err := range l.Log.Subscribe(ctx, after, filter) {
-			if bad := l.counts(d); bad != nil {
+			if bad := l.counts(filter, d); bad != nil {
 				yield(domain.Delivery{}, bad)
 				return
 			}
@@ -49,7 +50,7 @@ func (l *countingLog) Subscribe(ctx context.Context, after domain.Position, filt
 func (l *countingLog) ReadAll(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
 		for e, err := range l.Log.ReadAll(ctx, after, filter) {
-			if bad := l.counts(domain.Delivery{Event: &e}); bad != nil {
+			if bad := l.counts(filter, domain.Delivery{Event: &e}); bad != nil {
 				yield(domain.Recorded{}, bad)
 				return
 			}

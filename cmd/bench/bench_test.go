@@ -87,6 +87,20 @@ func TestRunsAreMeasuredOnEventStoreDB(t *testing.T) {
 	require.Positive(t, r["ratio_to_ceiling"])
 }
 
+func TestStartsAreMeasured(t *testing.T) {
+	t.Parallel()
+	r := benched(t, "--scenario", "s6", "--runs", "30000")
+	starts := r["starts"].(map[string]any)
+	require.Len(t, starts, 2)
+	for log, s := range starts {
+		s := s.(map[string]any)
+		require.Positive(t, s["first_seconds"], log)
+		require.Greater(t, s["first_read_events"], 14_000.0, log)
+		require.Positive(t, s["second_seconds"], log)
+		require.Less(t, s["second_read_events"], 100.0, log)
+	}
+}
+
 func TestLogIsForRunsOnly(t *testing.T) {
 	t.Parallel()
 	_, err := Run(t.Context(), Options{Scenario: "e1", Log: "esdb"})
@@ -99,7 +113,7 @@ func TestUnknownScenarioIsRefused(t *testing.T) {
 	cmd.SetOut(&bytes.Buffer{})
 	cmd.SetErr(&bytes.Buffer{})
 	cmd.SetArgs([]string{"--scenario", "s9"})
-	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, e1, e2, p1 or p2")
+	require.ErrorContains(t, cmd.Execute(), "use s1, s2, s3, s4, s5, s6, e1, e2, p1 or p2")
 }
 
 // TestBareAppendsAreNobodysRuns reads what a measurement left in a server's log.

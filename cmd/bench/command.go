@@ -28,6 +28,7 @@ Scenarios:
   s3  the third step fails for good after three attempts, then two undos
   s4  a hundred parallel steps in one run (8 callers)
   s5  runs that wait for a signal, kill -9, restart, time until all are completed
+  s6  first and second start on a log of 1,000,000 events that others wrote, embedded and over atone's server
   e1  single-event appends of 16 callers through EventStoreDB's Go client to atone's server
   e2  1,000,000 events read by a catch-up subscription of that client
   p1  the views are built in SQLite from the log of 30,000 runs
@@ -59,7 +60,7 @@ to streams named atone-bench-…, which are soft-deleted at the end. A log that 
 			return r.print(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1 to s5, e1, e2, p1 or p2")
+	cmd.Flags().StringVar(&o.Scenario, "scenario", "s1", "what to measure: s1 to s6, e1, e2, p1 or p2")
 	cmd.Flags().IntVar(&o.Callers, "callers", 0, "callers that each do one run, or append, after the other (default: the scenario's)")
 	cmd.Flags().IntVar(&o.Runs, "runs", 0, "runs, or events, in all (default: the scenario's)")
 	cmd.Flags().StringVar(&o.Log, "log", "", "log of s1 to s4: esdb://… for EventStoreDB, esdb for atone's own server in this process (default: the embedded log)")
@@ -85,6 +86,10 @@ func (r Result) print(out io.Writer) error {
 	row(r.EventsPerSecond > 0, "throughput", "%.0f events/s", r.EventsPerSecond)
 	for _, view := range slices.Sorted(maps.Keys(r.ViewEvents)) {
 		row(true, "", "%.0f events/s for the view %s alone", r.ViewEvents[view], view)
+	}
+	for _, log := range slices.Sorted(maps.Keys(r.Starts)) {
+		s := r.Starts[log]
+		row(true, "start, "+log, "%.2f s (%d events of runs read), the next one %.2f s (%d)", s.FirstSeconds, s.FirstRead, s.SecondSeconds, s.SecondRead)
 	}
 	row(r.WithoutViews > 0, "without views", "%.0f runs/s; the ratio is %.2f", r.WithoutViews, r.ViewsRatio)
 	row(r.WithoutViews > 0, "views showed all", "%.2f s after the last run", r.ViewsBehindSeconds)

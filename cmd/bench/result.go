@@ -38,6 +38,9 @@ type Result struct {
 	// ReadySeconds is until the restarted coordinator takes orders.
 	ReadySeconds float64 `json:"ready_seconds,omitempty"`
 
+	// Starts are those of s6, by log.
+	Starts map[string]Starts `json:"starts,omitempty"`
+
 	// EventsPerSecond is how fast events were appended (e1), read (e2) or projected (p1, p2).
 	EventsPerSecond float64 `json:"events_per_second,omitempty"`
 	// ClientCeiling is what the same client does against a server that does nothing; Ratio is to it.

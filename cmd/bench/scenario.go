@@ -23,7 +23,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // Options says what to measure.
 type Options struct {
-	// Scenario is s1 to s5, e1, e2, p1 or p2.
+	// Scenario is s1 to s6, e1, e2, p1 or p2.
 	Scenario string
 	// Log is the log of s1 to s4: empty for the embedded one, a connection string (esdb://…) for
 	// EventStoreDB, "esdb" for atone's own EventStoreDB server over the embedded log, in this process.
@@ -101,6 +101,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return runClient(ctx, o, client)
 	}
 	switch {
+	case o.Scenario == "s6":
+		return runStarts(ctx, o)
 	case o.Scenario == "s5":
 		return runRecovery(ctx, o)
 	case o.Scenario == "p1":
@@ -108,7 +110,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	case o.Scenario == "p2":
 		return runServedRebuild(ctx, o)
 	case !ok:
-		return Result{}, fmt.Errorf("unknown scenario %q: use s1, s2, s3, s4, s5, e1, e2, p1 or p2", o.Scenario)
+		return Result{}, fmt.Errorf("unknown scenario %q: use s1, s2, s3, s4, s5, s6, e1, e2, p1 or p2", o.Scenario)
 	}
 	sc.callers, sc.runs, sc.engine = orElse(o.Callers, sc.callers), orElse(o.Runs, sc.runs), engine(o.Log)
 	if o.Projections {
