@@ -30,6 +30,8 @@ type feed struct {
 	// scanned is up to where the list of unfinished runs was read at the start, unfinished what it said.
 	scanned    domain.Position
 	unfinished []unfinishedRun
+	// begins is from where on events concern runs that are still to be started: a trigger may stand behind scanned.
+	begins     domain.Position
 	complained time.Time // when an event was last complained about
 	// changes counts what makes a position worth saving.
 	changes atomic.Int64
@@ -71,6 +73,10 @@ func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
 	}
 	if err := f.loadTriggers(ctx); err != nil {
 		return err
+	}
+	f.begins = f.scanned
+	for _, l := range f.lanes {
+		f.begins = min(f.begins, l.read)
 	}
 	if len(f.awaited) > 0 {
 		for id, w := range u.runs {

@@ -145,7 +145,7 @@ func (f *feed) restore(parts []inboxCheckpoint) (index *inbox.Index, known int) 
 // beginIndex returns an index without a checkpoint: from where on the log must be read for it, and the unfinished runs
 // that began before.
 func (f *feed) beginIndex(ctx context.Context) (*inbox.Index, domain.Position, error) {
-	index, from := inbox.New(f.awaited), f.scanned
+	index, from := inbox.New(f.awaited), f.begins
 	var mu sync.Mutex
 	var failed error
 	todo, all := make(chan unfinishedRun), sync.WaitGroup{}
