@@ -183,6 +183,9 @@ type (
 		RetryAt time.Time `json:"retry_at,omitzero"`
 		// Probe means that the action is asked first whether the attempt applied.
 		Probe bool `json:"probe,omitempty"`
+		// Uncounted means that no handler was called, because the broker refused the attempt: it
+		// uses up no retry.
+		Uncounted bool `json:"uncounted,omitempty"`
 	}
 	// StepProbed records a probe's answer.
 	StepProbed struct {

@@ -87,6 +87,7 @@ func (e *AttemptFailed) fields(w *objectWriter) {
 	w.failure("cause", &e.Cause)
 	w.time("retry_at", e.RetryAt)
 	w.flag("probe", e.Probe)
+	w.flag("uncounted", e.Uncounted)
 }
 
 func (e *StepProbed) fields(w *objectWriter) {

@@ -44,6 +44,9 @@ func describe(f *domain.Fact) act {
 		if e.Probe {
 			a.note = join(a.note, "to be probed")
 		}
+		if e.Uncounted {
+			a.note = join(a.note, "no worker had it, not counted")
+		}
 	case *domain.AttemptHeartbeat:
 		a.at(e.Step, e.Direction, e.Attempt)
 		a.output = e.Details

@@ -216,28 +216,6 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 	a.c.send(t)
 }
 
-// send publishes a task. If the queue refuses it, it is tried again in the background until it
-// is accepted or the coordinator stops; then the attempt is taken up at the next start.
-func (c *Coordinator) send(t *task) {
-	err := c.publishTask(t)
-	if err == nil || c.life.Err() != nil {
-		return
-	}
-	c.logger.Warn("task not accepted by the queue, trying again", "run", t.Run, "step", t.Step, "error", err)
-	c.goBackground(func(ctx context.Context) {
-		for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
-			select {
-			case <-time.After(delay):
-			case <-ctx.Done():
-				return
-			}
-			if t.expired() || c.publishTask(t) == nil {
-				return
-			}
-		}
-	})
-}
-
 func (c *Coordinator) publishTask(t *task) error {
 	sent := *t
 	sent.Log = c.ownLog

@@ -40,6 +40,7 @@ type Coordinator struct {
 	// ownLog is the log's id, where a broker is used; foreigners are others' outcomes in it.
 	ownLog     string
 	foreigners foreigners
+	unsent     unsent
 
 	state   atomic.Int32 // idle, starting, running, stopped
 	ready   chan struct{}

@@ -102,7 +102,7 @@ func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason,
 	if err != nil {
 		return machine.Reason{}, err
 	}
-	return machine.WhyWith(s, c.clock.now(), c.PlaceOf), nil
+	return machine.WhyWith(s, c.clock.now(), c), nil
 }
 
 // PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:

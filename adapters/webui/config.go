@@ -25,7 +25,7 @@ type Coordinator interface {
 	Actions() []saga.ActionInfo
 	SecretFields(eventType string) []string
 	RunStates() map[domain.RunState]int
-	PlaceOf(action string) *machine.Place
+	machine.Surroundings
 
 	Cancel(ctx context.Context, id domain.RunID, reason string) error
 	Pause(ctx context.Context, id domain.RunID, reason string) error

@@ -132,11 +132,11 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	w.Header().Set(freshKey, fresh)
 	v := h.view(r, who, "runs", t.view.Saga+" · "+string(t.view.State))
 	q := r.URL.Query()
-	placeOf := h.cfg.Coordinator.PlaceOf
+	var around machine.Surroundings = h.cfg.Coordinator
 	if until != domain.End {
-		v.Now, v.Refresh, placeOf = t.moment(), 0, nil
+		v.Now, v.Refresh, around = t.moment(), 0, nil
 	}
-	d := &runPage{RunView: t.view, Why: machine.WhyWith(t.state, v.Now, placeOf), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
+	d := &runPage{RunView: t.view, Why: machine.WhyWith(t.state, v.Now, around), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
 		Ended: t.view.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
 	if until != domain.End {
 		if d.Past, err = h.lookBack(r, t, until); err != nil {

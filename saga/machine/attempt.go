@@ -191,6 +191,9 @@ func (s *State) attemptFailed(e *domain.AttemptFailed) {
 	cause.InDoubt = cause.InDoubt && (st.doubts(e.Direction) || e.Direction == domain.Probe && st.doubts(domain.Do))
 	t := st.tries(e.Direction)
 	t.Running, t.Cause, t.RetryAt = false, &cause, e.RetryAt
+	if e.Uncounted {
+		t.Uncounted++
+	}
 	switch e.Direction {
 	case domain.Undo:
 		s.undoFailed(st, e, cause)
@@ -254,7 +257,7 @@ func (s *State) doFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure
 
 // askProbe makes a probe owed, with a set of attempts of its own.
 func (s *State) askProbe(st *Step) {
-	st.Probe.Base, st.Probe.RetryAt = st.Probe.N, time.Time{}
+	st.Probe.Base, st.Probe.Uncounted, st.Probe.RetryAt = st.Probe.N, 0, time.Time{}
 	s.set(st, ProbeDue)
 }
 
@@ -340,7 +343,7 @@ func (st *Step) newUndo() {
 	if st.Undo.N > 0 {
 		st.Undos++
 	}
-	st.Undo.Base = st.Undo.N
+	st.Undo.Base, st.Undo.Uncounted = st.Undo.N, 0
 }
 
 // UndoCause returns why the step is undone: the failure of the item that it belongs to, where an each does without

@@ -226,7 +226,7 @@ func (s *State) retried(st *Step, dir domain.Direction) {
 	}
 	s.Blocked, s.BlockedAt = "", time.Time{}
 	t := st.tries(dir)
-	t.Base = t.N
+	t.Base, t.Uncounted = t.N, 0
 	if dir == domain.Undo {
 		if st.Node.Action != nil && st.Node.Action.Effect != domain.EffectUndo {
 			s.set(st, UndoFailed) // there is no undo to retry: only a person's word settles it

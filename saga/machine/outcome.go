@@ -133,7 +133,7 @@ func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, no
 	if dir == domain.Undo {
 		policy = st.Node.Action.UndoRetry
 	}
-	used := t.N - t.Base
+	used := t.N - t.Base - t.Uncounted
 	if cause.Kind == domain.FailurePermanent || dir == domain.Do && st.Turning ||
 		policy.MaxAttempts != domain.Unlimited && used >= policy.MaxAttempts {
 		return time.Time{}

@@ -69,6 +69,8 @@ type Tries struct {
 	// N is the number of attempts started; Base is what it was when a person last
 	// granted a new set of attempts.
 	N, Base int
+	// Uncounted is how many since Base were never handed to a worker.
+	Uncounted int `json:",omitempty"`
 	// First is when the first attempt since Base started, Last when the latest did.
 	First, Last time.Time
 	// Due is when the attempt in flight is given up, BeatDue when it is unless it beats before.

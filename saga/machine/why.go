@@ -67,9 +67,16 @@ const maxWaits = 100
 // changes nothing.
 func Why(s *State, now time.Time) Reason { return WhyWith(s, now, nil) }
 
-// WhyWith is [Why] where it is known who has the places of actions: placeOf returns the attempt that has held one for
-// longest if none is free, and nil otherwise.
-func WhyWith(s *State, now time.Time, placeOf func(action string) *Place) Reason {
+// Surroundings are what is known around a run: it is not in its events. The methods are called concurrently.
+type Surroundings interface {
+	// PlaceOf returns the attempt that has held a place of the action for longest if none is free, else nil.
+	PlaceOf(action string) *Place
+	// Unsent says why an attempt was not handed to a worker yet: the broker refuses it. Empty means that it was.
+	Unsent(run domain.RunID, step string, dir domain.Direction, attempt int) string
+}
+
+// WhyWith is [Why] where the run's surroundings are known; nil means that they are not.
+func WhyWith(s *State, now time.Time, around Surroundings) Reason {
 	r := Reason{State: s.Status()}
 	var waits []Wait
 	total := 0
@@ -79,7 +86,7 @@ func WhyWith(s *State, now time.Time, placeOf func(action string) *Place) Reason
 				continue // a failure handler
 			}
 			if total++; len(waits) < maxWaits || st.Phase == Stuck || st.Phase == UndoStuck {
-				waits = append(waits, s.wait(st, now, placeOf))
+				waits = append(waits, s.wait(st, now, around))
 			}
 		}
 	}
@@ -96,7 +103,7 @@ func WhyWith(s *State, now time.Time, placeOf func(action string) *Place) Reason
 	}
 	r.Waits = waits
 	if s.End == "" {
-		r.Text = s.waitText(waits, total, now, placeOf)
+		r.Text = s.waitText(waits, total, now, around)
 		return r
 	}
 	r.Text = s.endText()
@@ -112,7 +119,7 @@ var urgency = map[Phase]int{
 	Undoing: 12, Running: 11, UndoDue: 10, Ready: 9, Waiting: 8,
 }
 
-func (s *State) waitText(waits []Wait, total int, now time.Time, placeOf func(string) *Place) string {
+func (s *State) waitText(waits []Wait, total int, now time.Time, around Surroundings) string {
 	stuck := len(waits) > 0 && (waits[0].Phase == Stuck || waits[0].Phase == UndoStuck)
 	var text string
 	switch {
@@ -127,7 +134,7 @@ func (s *State) waitText(waits []Wait, total int, now time.Time, placeOf func(st
 	default:
 		text = waits[0].Text
 		if held := s.heldByDoubt(now); held != "" {
-			text = s.wait(s.irreversibleInFlight(), now, placeOf).Text + held
+			text = s.wait(s.irreversibleInFlight(), now, around).Text + held
 		}
 	}
 	if total > 1 {
@@ -178,7 +185,7 @@ func leftText(left []string) string {
 }
 
 // wait describes one step that waits or is owed something.
-func (s *State) wait(st *Step, now time.Time, placeOf func(string) *Place) Wait {
+func (s *State) wait(st *Step, now time.Time, around Surroundings) Wait {
 	w := Wait{Step: st.Path, Phase: st.Phase, Direction: st.inFlightDirection(), Incident: st.Incident, Cause: st.Cause}
 	if st.Node.Action != nil {
 		w.Action = st.Node.Action.Name
@@ -198,7 +205,7 @@ func (s *State) wait(st *Step, now time.Time, placeOf func(string) *Place) Wait 
 	}
 	switch st.Phase {
 	case Stuck, UndoStuck:
-		w.Text = "stuck: " + name + " failed" + times(t.N-t.Base) + ": " + causeText(w.Cause) + s.afterEnd() + "; " + s.ways(st)
+		w.Text = "stuck: " + name + " failed" + times(t.N-t.Base-t.Uncounted) + ": " + causeText(w.Cause) + s.afterEnd() + "; " + s.ways(st)
 	case Backoff, UndoBackoff, ProbeBackoff:
 		w.Until = t.RetryAt
 		w.Text = fmt.Sprintf("%s: %s %d%s after %s", name, w.what(), t.N+1, at(t.RetryAt, now), causeText(t.Cause))
@@ -216,7 +223,7 @@ func (s *State) wait(st *Step, now time.Time, placeOf func(string) *Place) Wait 
 			w.Text += "; waits for a free place of action " + w.Action
 		}
 	}
-	if w.Action == "" || placeOf == nil {
+	if w.Action == "" || around == nil {
 		return w
 	}
 	switch due := t.RetryAt; st.Phase {
@@ -224,11 +231,15 @@ func (s *State) wait(st *Step, now time.Time, placeOf func(string) *Place) Wait 
 		if due.After(now) {
 			return w
 		}
-		if w.Place = placeOf(w.Action); w.Place != nil {
+		if w.Place = around.PlaceOf(w.Action); w.Place != nil {
 			w.Text += "; waits for a free place of action " + w.Action + w.Place.text(now)
 		}
+	case Running, Probing, Undoing:
+		if why := around.Unsent(s.Run, st.Path, w.Direction, w.Attempt); why != "" {
+			w.Text = fmt.Sprintf("%s: %s %d is not sent to a worker yet: %s", name, w.what(), w.Attempt, why)
+		}
 	case Ready, UndoDue:
-		if w.Place = placeOf(w.Action); w.Place != nil {
+		if w.Place = around.PlaceOf(w.Action); w.Place != nil {
 			w.Text += w.Place.text(now)
 		}
 	}
