@@ -1,16 +1,11 @@
 package esdbserver_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,10 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-
-	"github.com/atonehq/atone/domain"
 )
 
 const (
@@ -47,30 +38,6 @@ type replay struct {
 	killed       bool
 	// clock is how far the recording has come, in nanoseconds: the server's and the log's time.
 	clock *atomic.Int64
-}
-
-// replayedCall is a call as it goes on here.
-type replayedCall struct {
-	replay *replay
-	rec    *recordedCall
-	method wireMethod
-	stream grpc.ClientStream
-	cancel context.CancelFunc
-
-	mu      sync.Mutex
-	changed chan struct{}
-	got     []json.RawMessage
-	// counted are those of them that are compared one to one.
-	counted int
-	ended   bool
-	// late is true once something did not come in time: it is not waited for again.
-	late bool
-	// cancelled is true once the client has ended the call, which is then no answer.
-	cancelled bool
-	status    *status.Status
-	trailers  metadata.MD
-	// skipped says why the call was not made.
-	skipped string
 }
 
 func newReplay(t *testing.T, rec *recording, n *node, conn *grpc.ClientConn, clock *atomic.Int64) *replay {
@@ -192,45 +159,6 @@ func (r *replay) open(c *recordedCall) {
 	go live.receive()
 }
 
-func (c *replayedCall) receive() {
-	for {
-		msg := c.method.res()
-		err := c.stream.RecvMsg(msg)
-		if err != nil {
-			c.finish(err, c.stream.Trailer())
-			return
-		}
-		answer, err := protojson.Marshal(msg)
-		if err != nil {
-			c.finish(err, nil)
-			return
-		}
-		counts := c.replay.comparable(decoded(answer))
-		c.mu.Lock()
-		c.got = append(c.got, answer)
-		if counts {
-			c.counted++
-		}
-		c.wake()
-		c.mu.Unlock()
-	}
-}
-
-func (c *replayedCall) wake() {
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-func (c *replayedCall) finish(err error, trailers metadata.MD) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil && err.Error() == "EOF" {
-		err = nil
-	}
-	c.status, c.trailers, c.ended = status.Convert(err), trailers, true
-	c.wake()
-}
-
 // send sends a request with its positions made ours. The last of a request that has an end
 // ends it; the others' clients keep theirs open.
 func (r *replay) send(c *recordedCall, raw json.RawMessage, last bool) {
@@ -289,21 +217,6 @@ func (r *replay) cancel(c *recordedCall, at float64) {
 	}
 }
 
-// end gives the answers that are still expected their time, then ends the call unless it has
-// ended by itself.
-func (c *replayedCall) end(expected int) {
-	if c.stream == nil {
-		return
-	}
-	c.waitFor(expected, c.rec.Status == nil || !c.rec.Status.Local)
-	c.mu.Lock()
-	c.cancelled = c.cancelled || !c.ended
-	c.late = false
-	c.mu.Unlock()
-	c.cancel()
-	c.waitFor(0, true)
-}
-
 // await waits until every call has had the answers that it had in the recording at that time.
 func (r *replay) await(at float64) {
 	for _, c := range r.rec.Calls {
@@ -329,148 +242,6 @@ func (r *replay) expected(c *recordedCall, at float64) int {
 func (r *replay) comparable(tree any) bool {
 	m, _ := tree.(map[string]any)
 	return m["checkpoint"] == nil && !ownEvent(tree, r.named)
-}
-
-// waitFor waits, for a bounded time, until n comparable answers are there and, if asked, the end.
-func (c *replayedCall) waitFor(n int, end bool) {
-	late := time.After(answerWithin)
-	for {
-		c.mu.Lock()
-		changed := c.changed
-		done := c.ended || c.late || c.counted >= n && !end
-		c.mu.Unlock()
-		if done {
-			return
-		}
-		select {
-		case <-changed:
-		case <-late:
-			c.mu.Lock()
-			c.late = true
-			c.mu.Unlock()
-			return
-		}
-	}
-}
-
-// answers returns what came, as trees.
-func (c *replayedCall) answers() []any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make([]any, 0, len(c.got))
-	for _, raw := range c.got {
-		out = append(out, decoded(raw))
-	}
-	return out
-}
-
-var marked = regexp.MustCompile(`^(\d+) appends of 1 to (\S+)$`)
-
-// addMarked adds what the recorder says that it did beside the calls that are listed.
-func (r *replay) addMarked(add func(float64, func()), at float64, mark string) {
-	m := marked.FindStringSubmatch(mark)
-	if m == nil {
-		return
-	}
-	n, err := strconv.Atoi(m[1])
-	require.NoError(r.t, err)
-	add(at, func() {
-		for range n {
-			r.write(m[2], domain.NewEvent{ID: uuid.New(), Type: "T", Data: []byte("{}")})
-		}
-	})
-}
-
-func (r *replay) write(stream string, events ...domain.NewEvent) {
-	r.t.Helper()
-	_, err := r.node.log.Append(context.Background(), stream, domain.AnyRevision, events...)
-	require.NoError(r.t, err)
-}
-
-// addUnlisted adds the appends that no call of the recording shows, but whose events do
-// appear: each just before it is seen first.
-func (r *replay) addUnlisted(add func(float64, func())) {
-	first := map[string]*unlisted{}
-	for _, c := range r.rec.Calls {
-		for _, f := range c.Log {
-			read, _ := mapIn(decoded(f.Res), "event")
-			event, ok := mapIn(read, "event")
-			stream := wireStream(event["streamIdentifier"])
-			id := strings.ToLower(wireID(event["id"]))
-			meta, _ := mapIn(event, "metadata")
-			if !ok || r.known[id] || strings.HasPrefix(stream, "$") || strings.HasPrefix(wireText(meta["type"]), "$") {
-				continue
-			}
-			if u := first[id]; u == nil || c.At+f.Ms < u.at {
-				first[id] = &unlisted{c.At + f.Ms, event}
-			}
-		}
-	}
-	ordered := slices.Collect(maps.Values(first))
-	slices.SortFunc(ordered, func(a, b *unlisted) int { return cmp.Compare(a.position(), b.position()) })
-	for i := len(ordered) - 1; i >= 0; i-- { // none later than one behind it in the log
-		u := ordered[i]
-		u.at = r.writtenAt(u.at, u.position())
-		if i+1 < len(ordered) {
-			u.at = min(u.at, ordered[i+1].at)
-		}
-	}
-	for _, u := range ordered {
-		r.known[strings.ToLower(wireID(u.event["id"]))] = true
-		add(u.at, func() { r.writeUnlisted(u.event) })
-	}
-}
-
-// unlisted is an event that some call shows and none appends.
-type unlisted struct {
-	at    float64 // seen first, or written
-	event map[string]any
-}
-
-func (u *unlisted) position() uint64 { return wireNumber(u.event["commitPosition"]) }
-
-// writeUnlisted appends the event, after others that nobody has seen where its number asks for them.
-func (r *replay) writeUnlisted(event map[string]any) {
-	stream := wireStream(event["streamIdentifier"])
-	next := uint64(0)
-	for e, err := range r.node.log.ReadStreamBackward(context.Background(), stream, domain.End) {
-		require.NoError(r.t, err)
-		next = e.Revision + 1
-		break
-	}
-	for ; next < wireNumber(event["streamRevision"]); next++ {
-		r.write(stream, domain.NewEvent{ID: uuid.New(), Type: "T", Data: []byte("{}")})
-	}
-	var content struct{ Data, CustomMetadata []byte }
-	raw, err := json.Marshal(event)
-	require.NoError(r.t, err)
-	require.NoError(r.t, json.Unmarshal(raw, &content))
-	meta, _ := mapIn(event, "metadata")
-	r.write(stream, domain.NewEvent{
-		ID: uuid.MustParse(wireID(event["id"])), Type: wireText(meta["type"]), Data: content.Data, Metadata: content.CustomMetadata,
-		Binary: meta["content-type"] != "application/json",
-	})
-}
-
-// writtenAt returns when an event that was first seen at a time can have been written: before
-// that, and before any listed append that the log has behind it.
-func (r *replay) writtenAt(seen float64, position uint64) float64 {
-	at := seen
-	for _, c := range r.rec.Calls {
-		if success, ok := mapIn(decoded(c.firstAnswer()), "success"); ok && c.Call == "Streams.Append" {
-			where, _ := mapIn(success, "position")
-			if wireNumber(where["commitPosition"]) > position {
-				at = min(at, c.At)
-			}
-		}
-	}
-	return at - 0.01
-}
-
-func mapIn(v any, key string) (map[string]any, bool) {
-	m, _ := v.(map[string]any)
-	child, ok := m[key].(map[string]any)
-	return child, ok
 }
 
 // String tells a call in messages.
