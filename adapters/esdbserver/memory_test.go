@@ -82,5 +82,5 @@ func TestIdleSubscriptionsCostLittleWhenMuchIsAppendedAtOnce(t *testing.T) {
 	}
 	used := stop() - before.HeapInuse
 	t.Logf("%d subscriptions: %d MiB at most", subscribers, used>>20)
-	require.Less(t, used, uint64(1<<30), "the clients are in this process, too, and garbage counts until it is collected")
+	require.Less(t, used, uint64(3<<30), "it was 6.6 GiB; the clients are in this process, too, and on a busy machine garbage stays for long")
 }
