@@ -30,6 +30,8 @@ type Meta struct {
 	Clock Clock `json:"clock,omitzero"`
 	// Wake is set on the last event of each append, see [Wake].
 	Wake Wake `json:"wake,omitzero"`
+	// Secret lists the fields that are shown as redacted, of an event that an action emitted.
+	Secret []string `json:"secret,omitempty"`
 	// Hash is the chain hash, see [Seal].
 	Hash string `json:"hash,omitempty"`
 }
@@ -91,6 +93,7 @@ func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewE
 	w := objectWriter{buf: make([]byte, 0, 640)}
 	if d, ok := e.(*DomainEvent); ok {
 		w.buf = append(w.buf, orNull(d.Payload)...)
+		m.Secret = d.Secret
 	} else {
 		w.open()
 		e.fields(&w)
@@ -135,6 +138,7 @@ func (m *Meta) fields(w *objectWriter) {
 		w.optStr("node", m.Wake.Node)
 		w.close()
 	}
+	w.strs("secret", m.Secret)
 }
 
 func linkHash(prev ChainHash, stream string, revision uint64, wireName string, data, meta []byte) ChainHash {
@@ -209,6 +213,9 @@ func DecodeFact(r *Recorded) (Fact, error) {
 	m, err := DecodeMeta(r.Metadata)
 	if err != nil {
 		return Fact{}, fmt.Errorf("%s revision %d: %w", r.Stream, r.Revision, err)
+	}
+	if d, ok := e.(*DomainEvent); ok {
+		d.Secret = m.Secret
 	}
 	return Fact{Event: e, Meta: m, ID: r.ID, Revision: r.Revision}, nil
 }

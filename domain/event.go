@@ -355,6 +355,8 @@ type (
 	DomainEvent struct {
 		Type    string
 		Payload json.RawMessage
+		// Secret lists the fields of the payload that are shown as redacted. It goes into the metadata.
+		Secret []string
 	}
 )
 

@@ -123,6 +123,9 @@ type Plan struct {
 	Searchable []string `json:"searchable,omitempty"`
 	// Secret lists the JSON fields that views show as redacted.
 	Secret []string `json:"secret,omitempty"`
+	// Hidden lists further such fields. It is no part of the plan's identity: the types tell it where the plan is
+	// defined, and the events of its [PlanSecretsStream] where it is read from the log.
+	Hidden []string `json:"-"`
 	// Returns is true where the output is computed by the definition's own code; otherwise
 	// it is the output of the step that Root.Result names, or null.
 	Returns bool `json:"returns,omitempty"`

@@ -24,6 +24,17 @@ type act struct {
 	input, output json.RawMessage
 }
 
+// payloads returns all payloads of the event that was described, also those that are not shown.
+func (a *act) payloads(f *domain.Fact) []json.RawMessage {
+	switch e := f.Event.(type) {
+	case *domain.ItemsListed:
+		return e.Items
+	case *domain.StepsPlanned:
+		return append([]json.RawMessage{e.Output}, e.Inputs...)
+	}
+	return []json.RawMessage{a.input, a.output}
+}
+
 // describe puts an event of a run into the words of the audit.
 func describe(f *domain.Fact) act {
 	if f.Event == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 )
 
 // StoryRow is one event of a run's story. Payloads are redacted.
@@ -58,9 +59,11 @@ func TellStory(ctx context.Context, source Source, run domain.RunID) (*Story, er
 			continue
 		}
 		if s, ok := f.Event.(*domain.RunStarted); ok {
-			if t.Secret, err = SecretFields(ctx, source, s.Plan); err != nil {
+			fields, err := SecretFields(ctx, source, s.Plan)
+			if err != nil {
 				return nil, err
 			}
+			t.Cloak = secret.NewCloak(fields)
 		}
 		t.Tell(f)
 	}
@@ -71,8 +74,8 @@ func TellStory(ctx context.Context, source Source, run domain.RunID) (*Story, er
 }
 
 // StoryOf tells the story that the facts make up. The secret fields are those of the run's plan.
-func StoryOf(run domain.RunID, facts []domain.Fact, secret Fields) *Story {
-	t := NewTeller(run, secret)
+func StoryOf(run domain.RunID, facts []domain.Fact, fields Fields) *Story {
+	t := NewTeller(run, fields)
 	for _, f := range facts {
 		t.Tell(f)
 	}
@@ -82,17 +85,17 @@ func StoryOf(run domain.RunID, facts []domain.Fact, secret Fields) *Story {
 // SecretFields returns the fields of payloads that the plan with that hash keeps secret. Where the
 // plan isn't in the log these are all fields.
 func SecretFields(ctx context.Context, source Source, plan string) (Fields, error) {
-	secret, _, err := readPlanFields(ctx, source, plan)
-	if err != nil && secret == nil {
+	fields, _, err := readPlanFields(ctx, source, plan)
+	if err != nil && fields == nil {
 		return nil, err
 	}
-	return secret, nil
+	return fields, nil
 }
 
 // Teller tells a story event by event, for following a run live. It is not safe for concurrent use.
 type Teller struct {
-	// Secret lists the fields to redact.
-	Secret Fields
+	// Cloak hides what is secret.
+	Cloak *secret.Cloak
 	// Story is what was told so far.
 	Story Story
 
@@ -102,8 +105,8 @@ type Teller struct {
 }
 
 // NewTeller returns a teller at the beginning of a run's story.
-func NewTeller(run domain.RunID, secret Fields) *Teller {
-	return &Teller{Secret: secret, Story: Story{Run: run}, begun: map[attemptKey]time.Time{}, failed: map[attemptKey]time.Time{}, action: map[attemptKey]string{}}
+func NewTeller(run domain.RunID, fields Fields) *Teller {
+	return &Teller{Cloak: secret.NewCloak(fields), Story: Story{Run: run}, begun: map[attemptKey]time.Time{}, failed: map[attemptKey]time.Time{}, action: map[attemptKey]string{}}
 }
 
 // waiting is the direction under which waits other than attempts are remembered.
@@ -112,10 +115,12 @@ const waiting domain.Direction = "wait"
 // Tell adds an event to the story and returns its row.
 func (t *Teller) Tell(f domain.Fact) StoryRow {
 	a := describe(&f)
+	cloak := t.Cloak.With(f.Meta.Secret)
+	cloak.Learn(a.payloads(&f)...)
 	row := StoryRow{Revision: f.Revision, At: f.Meta.At, What: a.what, Step: a.step, Direction: a.direction, Attempt: a.attempt, Action: a.action,
-		Actor: f.Meta.Actor, Note: a.note, Input: Redact(a.input, t.Secret), Output: Redact(a.output, t.Secret)}
+		Actor: f.Meta.Actor, Note: cloak.Text(a.note), Input: cloak.Payload(a.input), Output: cloak.Payload(a.output)}
 	if a.cause != nil {
-		row.Error = a.cause.Message
+		row.Error = cloak.Text(a.cause.Message)
 	}
 	s := &t.Story
 	if e, ok := f.Event.(*domain.RunStarted); ok {

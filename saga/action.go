@@ -144,6 +144,8 @@ type actionCode struct {
 	unreadable    string
 	undoPermanent func(error) bool
 	onFailure     *actionCode
+	// secrets is what its types keep secret.
+	secrets *typeSecrets
 }
 
 const defaultTimeout = time.Minute
@@ -191,6 +193,7 @@ func (a *Action[In, Out]) compile() (*actionCode, error) {
 			c.unreadable = fmt.Sprintf("%s, of type %v, holds %s", what, t, why)
 		}
 	}
+	c.secrets = secretsOf[In, Out]()
 	a.bind(c)
 	if a.OnFailure != nil {
 		h, err := a.OnFailure.compile()

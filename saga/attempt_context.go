@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -142,12 +143,16 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 	if a.over {
 		return fmt.Errorf("emit %s: the handler has returned, so that its outcome is on the way without the event: emit before it returns", eventType)
 	}
+	hidden := secretsOfType(reflect.TypeOf(payload)).names
 	size := len(raw) + len(eventType) + emittedEnvelope
+	for _, name := range hidden {
+		size += len(name) + len(`"",`)
+	}
 	if a.size+size > maxPayload {
 		return fmt.Errorf("emit %s: the attempt's events are over %d bytes, with %d for the envelope of each: they must fit one append", eventType, maxPayload, emittedEnvelope)
 	}
 	a.size += size
-	a.emitted = append(a.emitted, emitted{Type: eventType, Payload: raw})
+	a.emitted = append(a.emitted, emitted{Type: eventType, Payload: raw, Secret: hidden})
 	return nil
 }
 

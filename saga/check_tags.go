@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // tagSet collects the fields that authors tag in the types of a saga.
 type tagSet struct {
 	seen           map[reflect.Type]bool
 	secret, search []string
+	// types are those of the saga's payloads.
+	types []*typeSecrets
+	// named are the names that the author gives with the option Secret.
+	named []string
 }
 
 func newTagSet() tagSet { return tagSet{seen: map[reflect.Type]bool{}} }
@@ -24,6 +27,7 @@ func (b *builder) uses(path string, t reflect.Type) {
 	if b.tags.seen[t] {
 		return
 	}
+	b.tags.types = append(b.tags.types, secretsOfType(t))
 	before := len(b.errs)
 	b.usesAs(path, "", t, false)
 	if why, _ := readsBack(t); why != "" && len(b.errs) == before {
@@ -59,15 +63,15 @@ func (b *builder) usesAs(path, what string, t reflect.Type, own bool) {
 }
 
 func (b *builder) usesField(path string, t reflect.Type, f reflect.StructField, own bool) {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	name, written := jsonName(f)
 	tag, tagged := f.Tag.Lookup("atone")
-	if !f.IsExported() && !f.Anonymous || name == "-" {
+	if !written {
 		if tagged {
 			b.fail(path, "field %v.%s is tagged %q but is not written to JSON", t, f.Name, tag)
 		}
 		return
 	}
-	switch name = orElse(name, f.Name); {
+	switch {
 	case !tagged:
 	case tag == "secret":
 		b.tags.secret = append(b.tags.secret, name)

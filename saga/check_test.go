@@ -56,7 +56,7 @@ func TestDefinitionErrors(t *testing.T) {
 		"no output":          {Define("s", 1, func(f *Flow, in Ref[int]) Ref[int] { doCheck(f); return Ref[int]{} }), []wrong{{"", "returns a Ref that no step made"}}},
 		"bad options":        {flowOf(func(f *Flow, _ Ref[int]) { doCheck(f) }, Deadline(-1), Slow(0), nil), []wrong{{"", "Deadline is -1ns"}, {"", "Slow is 0s"}}},
 		"nil OnFailure":      {flowOf(func(f *Flow, _ Ref[int]) { doCheck(f) }, OnFailure(nil)), []wrong{{"", "action is nil"}}},
-		"secret, searchable": {flowOf(func(f *Flow, _ Ref[int]) { doCheck(f) }, Secret("a"), Searchable("a")), []wrong{{"", `"a" is both secret and searchable`}}},
+		"secret, searchable": {flowOf(func(f *Flow, _ Ref[int]) { doCheck(f) }, Secret("a"), Searchable("a")), []wrong{{"", `"a" is both secret and searchable`}, {"", `no type of the saga has a field "a"`}}},
 		"bad tags": {Define("s", 1, func(f *Flow, _ Ref[struct {
 			A int `atone:"scret"`
 			B int `atone:"secret" json:"-"`

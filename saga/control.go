@@ -88,7 +88,7 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 			continue
 		}
 		if err := code.checkOutput(output); err != nil {
-			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.outType, err)
+			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.outType, maskNames(code.secrets.names, output, err))
 		}
 	}
 	return c.operate(ctx, "substitute output in", id, reason, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})

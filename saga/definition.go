@@ -30,6 +30,8 @@ type definition struct {
 	// checkInput reports whether an input can be read.
 	checkInput      func(json.RawMessage) error
 	inType, outType string
+	// plans means that steps are planned at run time, of whatever actions are registered then.
+	plans bool
 }
 
 // payloadType is the type of a signal's payload, and whether some JSON fits it.

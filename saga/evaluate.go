@@ -103,6 +103,7 @@ func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domai
 		return zero, failure
 	}
 	value, failure := guard(path, f)
+	failure = t.maskClosure(failure)
 	if failure != nil && failure.Type == hang {
 		if t.a.hung == nil {
 			t.a.hung = make(map[string]*domain.Failure)

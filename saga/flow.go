@@ -59,6 +59,7 @@ func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In
 		checkInput: fits[In],
 		inType:     reflect.TypeFor[In]().String(),
 		outType:    reflect.TypeFor[Out]().String(),
+		plans:      b.plans,
 	}
 	return s
 }
@@ -162,9 +163,15 @@ func Searchable(fields ...string) Option {
 }
 
 // Secret names JSON fields of inputs and outputs that views and logs show as redacted, besides
-// those tagged `atone:"secret"`.
+// those tagged `atone:"secret"`. A name selects members of that name at any depth, a dotted path (address.city)
+// the member at that path from the root, "*" everything. A name that no type of the saga has is an
+// error of the definition, unless one of them may hold any member: a map, an any, raw JSON, a
+// type with its own MarshalJSON.
 func Secret(fields ...string) Option {
-	return func(b *builder) { b.plan.Secret = append(b.plan.Secret, fields...) }
+	return func(b *builder) {
+		b.plan.Secret = append(b.plan.Secret, fields...)
+		b.tags.named = append(b.tags.named, fields...)
+	}
 }
 
 // Flow is what a definition's functions add steps to, in order. Each function gets its own, and

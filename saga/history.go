@@ -70,7 +70,14 @@ func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.
 // readPlan is [ReadPlan] over the smaller port.
 func readPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, error) {
 	plan, _, err := findPlan(ctx, log, hash)
-	return plan, err
+	if err != nil {
+		return nil, err
+	}
+	plan.Hidden, _, err = domain.ReadSecretsStream(log.ReadStream(ctx, domain.PlanSecretsStream(hash), 0))
+	if err != nil {
+		return nil, fmt.Errorf("read what is secret in plan %s: %w", hash, err)
+	}
+	return plan, nil
 }
 
 func (c *Coordinator) foldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {

@@ -20,22 +20,15 @@ func ReadPlan(ctx context.Context, log Log, hash string) (*domain.Plan, error) {
 	return readPlan(ctx, log, hash)
 }
 
-// findPlan reads the first plan of the hash's stream that can be read, and the stream's last revision up to there. An
-// event that holds none is passed over: a program that has the plan stores it again behind it.
+// findPlan reads the first plan of the hash's stream that can be read, and the stream's last revision up to there.
 func findPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, domain.Expected, error) {
-	last, bad := domain.NoStream, error(nil)
-	for e, err := range log.ReadStream(ctx, domain.PlanStream(hash), 0) {
-		if err != nil {
-			return nil, last, fmt.Errorf("read plan %s: %w", hash, err)
-		}
-		last = domain.Expected(e.Revision)
-		plan, err := domain.ParsePlan(e.Data)
-		if err == nil {
-			return plan, last, nil
-		}
-		bad = err
-	}
-	if bad != nil {
+	plan, last, bad, err := domain.ReadPlanStream(log.ReadStream(ctx, domain.PlanStream(hash), 0))
+	switch {
+	case err != nil:
+		return nil, last, fmt.Errorf("read plan %s: %w", hash, err)
+	case plan != nil:
+		return plan, last, nil
+	case bad != nil:
 		return nil, last, fmt.Errorf("plan %s %w: %w", hash, ErrUnreadable, bad)
 	}
 	return nil, last, fmt.Errorf("plan %s %w: was the log's directory restored without it?", hash, errNoPlan)
@@ -107,6 +100,9 @@ func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
 		err = c.persevere(ctx, domain.PlanStream(p.Hash()), last, e)
 		if errors.Is(err, domain.ErrConflict) { // somebody has stored it, or the log refuses for reasons of its own
 			_, last, err = findPlan(ctx, c.log, p.Hash())
+		}
+		if err == nil {
+			err = c.storeSecrets(ctx, p)
 		}
 		if err == nil {
 			c.stored.Store(d, nil)

@@ -83,6 +83,7 @@ func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Step
 	spec, bad := f.b.specOf(planner)
 	node := &domain.Node{Kind: domain.KindPlan, Action: spec, MaxRounds: defaultRounds}
 	st, conf := f.add(node, name, "plan", opts)
+	f.b.plans = true
 	f.b.failAll(st.key, bad)
 	for _, a := range conf.uses {
 		if a == nil {

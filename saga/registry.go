@@ -71,7 +71,29 @@ func (r *registry) addSaga(s AnySaga) error {
 	r.sagas[key] = d
 	r.byHash[d.plan.Hash()] = d
 	r.latest[key.name] = max(r.latest[key.name], key.version)
+	r.hidePlanned()
 	return nil
+}
+
+// hidePlanned has the sagas that plan steps at run time keep secret what any registered action does. A definition is shared
+// with other coordinators, so this one gets its own copy of the plan. The lock is held.
+func (r *registry) hidePlanned() {
+	types := make([]*typeSecrets, 0, len(r.actions))
+	for _, a := range r.actions {
+		types = append(types, a.secrets)
+	}
+	for key, d := range r.sagas {
+		if !d.plans {
+			continue
+		}
+		hidden := sortedUnion(d.plan.Hidden, hideIn(d.plan, types...))
+		if len(hidden) == len(d.plan.Hidden) {
+			continue
+		}
+		plan, own := *d.plan, *d
+		plan.Hidden, own.plan = hidden, &plan
+		r.sagas[key], r.byHash[plan.Hash()] = &own, &own
+	}
 }
 
 func (r *registry) addAction(a AnyAction) error {
@@ -105,6 +127,7 @@ func (r *registry) addCode(a *actionCode) error {
 	r.actions[name] = a
 	r.single[name] = d
 	r.byHash[d.plan.Hash()] = d
+	r.hidePlanned()
 	if h := a.onFailure; h != nil {
 		r.mu.Unlock()
 		err = r.addCode(h)
@@ -122,6 +145,10 @@ func singleDefinition(a *actionCode) (*definition, error) {
 		Root: &domain.Node{Kind: domain.KindSequence, Children: []*domain.Node{node}, Result: spec.Name}}
 	if err := plan.Index(); err != nil {
 		return nil, err
+	}
+	plan.Hidden = hideIn(plan, a.secrets)
+	if h := a.onFailure; h != nil {
+		plan.Hidden = hideIn(plan, a.secrets, h.secrets)
 	}
 	return &definition{plan: plan, actions: []*actionCode{a}, checkInput: a.check, inType: a.inType, outType: a.outType,
 		code: map[string]expression{node.Key: {value: func(v View) (json.RawMessage, error) { return v.state.Start.Input, nil }}}}, nil

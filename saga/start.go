@@ -94,7 +94,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	if _, err := contained(closureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
-		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, err)
+		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, maskInput(d.plan, input, err))
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)

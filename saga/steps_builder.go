@@ -75,6 +75,8 @@ type builder struct {
 	signals  map[string][]payloadType
 	probes   []probe
 	tags     tagSet
+	// plans means that steps are planned at run time, of whatever actions are registered then.
+	plans    bool
 	noReturn string
 	errs     []error
 	done     bool
@@ -194,6 +196,7 @@ func (b *builder) finish(out *source, none bool, opts []Option) {
 	b.checkOrder()
 	b.plan.Secret = sortedUnion(b.plan.Secret, b.tags.secret)
 	b.plan.Searchable = sortedUnion(b.plan.Searchable, b.tags.search)
+	b.hide()
 	for _, name := range b.plan.Secret {
 		if slices.Contains(b.plan.Searchable, name) {
 			b.fail("", "field %q is both secret and searchable: a search would give it away", name)

@@ -131,6 +131,8 @@ func (r *report) said(e domain.FailureEffect, code *actionCode) {
 type emitted struct {
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
+	// Secret lists the payload's secret fields. Older workers do not send it.
+	Secret []string `json:"secret,omitempty"`
 }
 
 // report returns what is to be said of the task's attempt, without the outcome.
@@ -152,7 +154,7 @@ func (r *report) intent() machine.Intent {
 		o.Effect = domain.EffectInDoubt
 	}
 	for _, e := range r.Emitted {
-		o.Emitted = append(o.Emitted, &domain.DomainEvent{Type: e.Type, Payload: e.Payload})
+		o.Emitted = append(o.Emitted, &domain.DomainEvent{Type: e.Type, Payload: e.Payload, Secret: e.Secret})
 	}
 	return o
 }

@@ -117,7 +117,7 @@ func (c *Coordinator) SecretFields(eventType string) []string {
 		concerned := started[s.Name]
 		s.Plan.Root.Walk(func(n *domain.Node) { concerned = concerned || n.Await != nil && n.Await.Event == eventType })
 		if concerned {
-			fields = append(fields, s.Plan.Secret...)
+			fields = append(fields, s.Plan.Secrets()...)
 		}
 	}
 	slices.Sort(fields)

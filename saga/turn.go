@@ -136,7 +136,7 @@ func (a *actor) fits(in machine.Intent) error {
 	if bad := (*misbehaved)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%w: signal %s: the code that reads its type %w", ErrBadInput, s.Name, bad)
 	}
-	return err
+	return maskInput(def.plan, s.Value, err)
 }
 
 func refused(batch []*request) bool {
@@ -192,7 +192,7 @@ func (t *turnState) decide(in machine.Intent) error {
 	if t.stale {
 		return errStale
 	}
-	events, err := machine.Decide(t.a.state, in, t.now)
+	events, err := machine.Decide(t.a.state, t.maskOutcome(in), t.now)
 	if err != nil {
 		return err
 	}

@@ -224,6 +224,7 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *
 				r.Verdict = domain.Unknown
 			}
 		}
+		r.Failure = code.mask(a, r.Failure)
 	}()
 	w.call(ctx, code, a, r)
 	bad = nil

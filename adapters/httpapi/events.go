@@ -16,7 +16,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -45,12 +45,12 @@ func (s *Server) eventOperations() {
 		if err := s.allowRun(ctx, in.ID); err != nil {
 			return nil, err
 		}
-		secret, err := s.secretsOfRun(ctx, in.ID)
+		fields, err := s.secretsOfRun(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !strings.Contains(in.Accept, streamType) {
-			return s.eventPage(ctx, in.ID, in.From, in.Limit, secret)
+			return s.eventPage(ctx, in.ID, in.From, in.Limit, fields)
 		}
 		from := in.From
 		if in.Last != "" {
@@ -67,7 +67,7 @@ func (s *Server) eventOperations() {
 		}
 		return &bodyOutput{func(hc huma.Context) {
 			defer release()
-			s.streamRun(hc, in.ID, from, secret)
+			s.streamRun(hc, in.ID, from, fields)
 		}}, nil
 	})
 
@@ -106,7 +106,7 @@ func (s *Server) eventOperations() {
 }
 
 // secretsOfRun returns the secret fields of the run's plan.
-func (s *Server) secretsOfRun(ctx context.Context, id domain.RunID) (projections.Fields, error) {
+func (s *Server) secretsOfRun(ctx context.Context, id domain.RunID) (secret.Fields, error) {
 	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
 		if err != nil {
 			return nil, err
@@ -121,17 +121,25 @@ func (s *Server) secretsOfRun(ctx context.Context, id domain.RunID) (projections
 }
 
 // eventPage returns a page of a run's events, oldest first.
-func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, limit int, secret projections.Fields) (*bodyOutput, error) {
+func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, limit int, fields secret.Fields) (*bodyOutput, error) {
 	page := wire.Page[wire.Event]{Items: []wire.Event{}}
-	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), from) {
+	cloak, begin := secret.NewCloak(fields), from
+	if len(fields) > 0 {
+		begin = 0 // for the secret values of the events before
+	}
+	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), begin) {
 		if err != nil {
 			return nil, err
+		}
+		if r.Revision < from {
+			cloak.Pass(&r)
+			continue
 		}
 		if len(page.Items) == limit {
 			page.Next = strconv.FormatUint(r.Revision, 10)
 			break
 		}
-		page.Items = append(page.Items, eventOf(&r, secret))
+		page.Items = append(page.Items, eventOf(&r, cloak))
 		page.Position = r.Position
 	}
 	return &bodyOutput{jsonBody(page)}, nil
@@ -139,7 +147,7 @@ func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, li
 
 // streamRun sends a run's events as they come, until the run has ended, the client leaves or the server
 // stops. A client that reconnects after the end gets 204, which tells browsers to stop.
-func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret projections.Fields) {
+func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields secret.Fields) {
 	r, w := humago.Unwrap(hc)
 	ctx, cancel := s.untilDrain(r.Context())
 	defer cancel()
@@ -147,7 +155,10 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 	name := domain.RunStream(id)
 	var after domain.Position
 	begin := from
-	if begin > 0 {
+	cloak := secret.NewCloak(fields)
+	if len(fields) > 0 {
+		begin = 0 // for the secret values of the events before
+	} else if begin > 0 {
 		begin-- // the event before tells the position to subscribe after
 	}
 	ended := false
@@ -158,7 +169,9 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 				return
 			}
 			after, ended = e.Position, endsRun(&e, ended)
-			if e.Revision >= from && stream.event(eventOf(&e, secret)) != nil {
+			if e.Revision < from {
+				cloak.Pass(&e)
+			} else if stream.event(eventOf(&e, cloak)) != nil {
 				return
 			}
 		}
@@ -183,7 +196,7 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, secret
 		if d.Event == nil || d.Event.Stream != name || d.Event.Revision < from {
 			continue
 		}
-		if stream.event(eventOf(d.Event, secret)) != nil || endsRun(d.Event, false) {
+		if stream.event(eventOf(d.Event, cloak)) != nil || endsRun(d.Event, false) {
 			return
 		}
 	}
@@ -244,15 +257,15 @@ func (s *Server) browse(ctx context.Context, before uint64, types []string, pref
 		if domain.ReservedType(r.Type) || !ofRun && domain.ReservedStream(r.Stream) || len(types) > 0 && !contains(types, r.Type) {
 			continue
 		}
-		secret := projections.Fields(s.cfg.Coordinator.SecretFields(r.Type))
+		fields := secret.Fields(s.cfg.Coordinator.SecretFields(r.Type))
 		if id, ok := domain.RunOfStream(r.Stream); ok {
 			of, err := s.secretsOfRun(ctx, id)
 			if err != nil {
 				return page, err
 			}
-			secret = append(secret, of...)
+			fields = append(fields, of...)
 		}
-		page.Items = append(page.Items, eventOf(&r, secret))
+		page.Items = append(page.Items, eventOf(&r, secret.NewCloak(fields)))
 	}
 	return page, nil
 }
@@ -267,56 +280,17 @@ func contains(list []string, v string) bool {
 }
 
 // eventOf turns a recorded event into one for the wire, without its secrets.
-func eventOf(r *domain.Recorded, secret projections.Fields) wire.Event {
+func eventOf(r *domain.Recorded, cloak *secret.Cloak) wire.Event {
 	e := wire.Event{Stream: r.Stream, Revision: r.Revision, Position: r.Position, ID: r.ID, Type: r.Type, Created: r.Created}
 	if m, err := domain.DecodeMeta(r.Metadata); err == nil {
 		e.At, e.Actor, e.Correlation, e.Causation = m.At, m.Actor, m.CorrelationID, m.CausationID
 	}
-	switch {
-	case r.Binary || !json.Valid(r.Data):
+	if r.Binary || !json.Valid(r.Data) {
 		e.Binary = r.Data
-	case domain.ReservedType(r.Type):
-		e.Data = redactMembers(r.Data, secret)
-	default:
-		e.Data = projections.Redact(r.Data, secret)
+	} else {
+		e.Data = cloak.Event(r)
 	}
 	return e
-}
-
-// payloadMembers are the members of atone's own events that carry payloads.
-var payloadMembers = []string{"input", "output", "value", "details", "items", "inputs"}
-
-// redactMembers redacts the payloads in an event of a run, each from its own root.
-func redactMembers(data []byte, secret projections.Fields) json.RawMessage {
-	if len(secret) == 0 {
-		return data
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(data, &members) != nil {
-		return json.RawMessage(`"` + projections.Redacted + `"`)
-	}
-	for _, name := range payloadMembers {
-		raw, ok := members[name]
-		if !ok {
-			continue
-		}
-		var list []json.RawMessage
-		if name != "items" && name != "inputs" || json.Unmarshal(raw, &list) != nil {
-			members[name] = projections.Redact(raw, secret)
-			continue
-		}
-		for i := range list {
-			list[i] = projections.Redact(list[i], secret)
-		}
-		if b, err := json.Marshal(list); err == nil {
-			members[name] = b
-		}
-	}
-	out, err := json.Marshal(members)
-	if err != nil {
-		return json.RawMessage(`"` + projections.Redacted + `"`)
-	}
-	return out
 }
 
 // writeTimeout bounds the sending of one message of a stream.

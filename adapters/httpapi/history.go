@@ -36,7 +36,8 @@ func (s *Server) historyOperations() {
 			if err != nil {
 				return nil, err
 			}
-			return &previewOutput{p}, s.redactPreview(ctx, in.ID, &p)
+			p, err = s.hidePreview(ctx, in.ID, p)
+			return &previewOutput{p}, err
 		})
 
 	type stateInput struct {
@@ -72,20 +73,17 @@ func (s *Server) historyOperations() {
 	s.storyOperation()
 }
 
-// redactPreview replaces what the run's saga marks as secret.
-func (s *Server) redactPreview(ctx context.Context, id domain.RunID, p *machine.Preview) error {
+// hidePreview replaces what the run's saga marks as secret.
+func (s *Server) hidePreview(ctx context.Context, id domain.RunID, p machine.Preview) (machine.Preview, error) {
 	v, err := s.cfg.Coordinator.StateAt(ctx, id, 0)
 	if err != nil {
-		return err
+		return machine.Preview{}, err
 	}
-	secret, err := s.secrets(ctx, v.Plan)
+	fields, err := s.secrets(ctx, v.Plan)
 	if err != nil {
-		return err
+		return machine.Preview{}, err
 	}
-	for i := range p.Steps {
-		p.Steps[i].Input, p.Steps[i].Output = projections.Redact(p.Steps[i].Input, secret), projections.Redact(p.Steps[i].Output, secret)
-	}
-	return nil
+	return p.Without(fields), nil
 }
 
 // diagram draws a run's plan. A node that stands for many steps has the phase that tells most.

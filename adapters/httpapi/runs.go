@@ -7,7 +7,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -46,25 +46,19 @@ func (s *Server) runOperations() {
 
 // redact replaces what the run's saga marks as secret.
 func (s *Server) redact(ctx context.Context, v *saga.RunView) error {
-	secret, err := s.secrets(ctx, v.Plan)
-	if err != nil || len(secret) == 0 {
+	fields, err := s.secrets(ctx, v.Plan)
+	if err != nil {
 		return err
 	}
-	v.Input, v.Output = projections.Redact(v.Input, secret), projections.Redact(v.Output, secret)
-	steps := make([]saga.StepView, len(v.Steps))
-	copy(steps, v.Steps)
-	for i := range steps {
-		steps[i].Input, steps[i].Output = projections.Redact(steps[i].Input, secret), projections.Redact(steps[i].Output, secret)
-	}
-	v.Steps = steps
+	*v = v.Without(fields)
 	return nil
 }
 
 // secrets returns the secret fields of a plan.
-func (s *Server) secrets(ctx context.Context, plan string) (projections.Fields, error) {
+func (s *Server) secrets(ctx context.Context, plan string) (secret.Fields, error) {
 	p, err := s.cfg.Coordinator.Plan(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
-	return p.Secret, nil
+	return p.Secrets(), nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/domain/secret"
 )
 
 // eventsPage is the browser of domain events.
@@ -100,7 +100,7 @@ type runLookup struct {
 
 type lookedUp struct {
 	saga, key string
-	secret    projections.Fields
+	fields    secret.Fields
 }
 
 func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
@@ -111,17 +111,18 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 			row.At = m.At
 		}
 	}
-	row.Data = projections.Redact(e.Data, l.h.cfg.Coordinator.SecretFields(e.Type))
+	fields, seen := secret.Fields(l.h.cfg.Coordinator.SecretFields(e.Type)), len(who.Sagas) == 0
+	if id, ofRun := domain.RunOfStream(e.Stream); ofRun {
+		of := l.of(ctx, id)
+		fields, seen = append(fields, of.fields...), who.sees(of.saga)
+		row.Run = &id
+	}
 	if e.Binary {
-		row.Data, row.Binary = nil, len(e.Data)
+		row.Binary = len(e.Data)
+	} else {
+		row.Data = secret.NewCloak(fields).Event(e)
 	}
-	id, ofRun := domain.RunOfStream(e.Stream)
-	if !ofRun {
-		return row, len(who.Sagas) == 0
-	}
-	of := l.of(ctx, id)
-	row.Run, row.Data = &id, projections.Redact(row.Data, of.secret)
-	return row, who.sees(of.saga)
+	return row, seen
 }
 
 // of reads a run's first event. Where that fails everything is secret.
@@ -129,7 +130,7 @@ func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
 	if u, ok := l.known[id]; ok {
 		return u
 	}
-	u := lookedUp{secret: projections.Fields{"*"}}
+	u := lookedUp{fields: secret.All}
 	for e, err := range l.h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
 		if err != nil {
 			break
@@ -138,7 +139,7 @@ func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
 			if s, ok := f.Event.(*domain.RunStarted); ok {
 				u.saga, u.key = s.Saga, s.Key
 				if plan, err := l.h.cfg.Coordinator.Plan(ctx, s.Plan); err == nil {
-					u.secret = plan.Secret
+					u.fields = plan.Secrets()
 				}
 			}
 		}

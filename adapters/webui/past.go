@@ -48,7 +48,7 @@ func (h *handler) lookBack(r *http.Request, t *told, until uint64) (*past, error
 		p.Last = e.Revision
 		break
 	}
-	rows := projections.StoryOf(t.id, t.facts, projections.Fields(t.plan.Secret)).Rows
+	rows := projections.StoryOf(t.id, t.facts, t.plan.Secrets()).Rows
 	if until > p.Last || len(rows) == 0 {
 		return nil, fmt.Errorf("event %d of run %s: %w", until, t.id, errNoPage)
 	}

@@ -2,7 +2,6 @@ package webui
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -58,7 +57,7 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
 	}
 	t.state = t.fold()
-	t.view = saga.ViewOf(t.state)
+	t.view = saga.ViewOf(t.state).Without(t.plan.Secrets())
 	return t, nil
 }
 
@@ -69,11 +68,6 @@ func (t *told) fold() *machine.State {
 		s = machine.Evolve(s, t.facts[i])
 	}
 	return s
-}
-
-// hide replaces what the saga's author keeps secret.
-func (t *told) hide(payload json.RawMessage) json.RawMessage {
-	return projections.Redact(payload, t.plan.Secret)
 }
 
 // runPage is what the page of a run shows.
@@ -165,7 +159,6 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if err := d.fill(t, v.Now); err != nil {
 		return err
 	}
-	d.RunView.Input, d.RunView.Output = t.hide(d.RunView.Input), t.hide(d.RunView.Output)
 	if d.Ended {
 		v.Refresh = 0
 	}
@@ -183,12 +176,9 @@ func (d *runPage) fill(t *told, now time.Time) error {
 		d.Graph = drawPlan(t.plan, phasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
 	case "audit":
-		d.Story = projections.StoryOf(t.id, t.facts, projections.Fields(t.plan.Secret))
+		d.Story = projections.StoryOf(t.id, t.facts, t.plan.Secrets())
 	case "undo":
-		d.Undo = machine.PreviewCancel(t.fold(), now)
-		for i := range d.Undo.Steps {
-			d.Undo.Steps[i].Input, d.Undo.Steps[i].Output = t.hide(d.Undo.Steps[i].Input), t.hide(d.Undo.Steps[i].Output)
-		}
+		d.Undo = machine.PreviewCancel(t.fold(), now).Without(t.plan.Secrets())
 	case "data":
 		d.Steps = t.steps(now)
 	default:

@@ -40,7 +40,6 @@ func (t *told) steps(now time.Time) []stepRow {
 	hist := readHistory(t.facts, now)
 	out := make([]stepRow, len(t.view.Steps))
 	for i, s := range t.view.Steps {
-		s.Input, s.Output = t.hide(s.Input), t.hide(s.Output)
 		out[i] = stepRow{StepView: s, Took: hist.took[s.Path]}
 	}
 	return out
@@ -85,7 +84,7 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 	if !found {
 		return fmt.Errorf("step %s of run %s: %w", path, id, errNoPage)
 	}
-	for _, row := range projections.StoryOf(id, t.facts, projections.Fields(t.plan.Secret)).Rows {
+	for _, row := range projections.StoryOf(id, t.facts, t.plan.Secrets()).Rows {
 		if row.Step == path {
 			d.Rows = append(d.Rows, row)
 		}

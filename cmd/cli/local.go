@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -135,12 +136,7 @@ func (b *localBackend) Show(ctx context.Context, id domain.RunID) (wire.Run, err
 	if !run.State.Ended() {
 		run.Waiting = machine.Why(s, time.Now()).Text
 	}
-	secret := projections.Fields(s.Plan.Secret)
-	run.Input, run.Output = projections.Redact(run.Input, secret), projections.Redact(run.Output, secret)
-	for i := range run.Steps {
-		st := &run.Steps[i]
-		st.Input, st.Output = projections.Redact(st.Input, secret), projections.Redact(st.Output, secret)
-	}
+	run.RunView = run.RunView.Without(s.Plan.Secrets())
 	return run, nil
 }
 
@@ -187,9 +183,11 @@ func tell(ctx context.Context, log domain.Log, t *projections.Teller, r *domain.
 		return projections.StoryRow{}, err
 	}
 	if s, ok := f.Event.(*domain.RunStarted); ok {
-		if t.Secret, err = projections.SecretFields(ctx, log, s.Plan); err != nil {
+		fields, err := projections.SecretFields(ctx, log, s.Plan)
+		if err != nil {
 			return projections.StoryRow{}, err
 		}
+		t.Cloak = secret.NewCloak(fields)
 	}
 	return t.Tell(f), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -39,18 +40,18 @@ func (b *localBackend) Events(ctx context.Context, id domain.RunID) iter.Seq2[wi
 			yield(wire.Event{}, err)
 			return
 		}
-		var secret projections.Fields
+		var cloak *secret.Cloak
 		begun := false
 		for r, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
 			if err == nil && !begun {
 				begun = true
-				secret, err = secretsOf(ctx, log, &r)
+				cloak, err = cloakOf(ctx, log, &r)
 			}
 			if err != nil {
 				yield(wire.Event{}, err)
 				return
 			}
-			if !yield(httpapi.EventOf(&r, secret), nil) {
+			if !yield(httpapi.EventOf(&r, cloak), nil) {
 				return
 			}
 		}
@@ -60,8 +61,8 @@ func (b *localBackend) Events(ctx context.Context, id domain.RunID) iter.Seq2[wi
 	}
 }
 
-// secretsOf returns the secret fields of the run that begins with the event.
-func secretsOf(ctx context.Context, log projections.Source, first *domain.Recorded) (projections.Fields, error) {
+// cloakOf returns what hides the secrets of the run that begins with the event.
+func cloakOf(ctx context.Context, log projections.Source, first *domain.Recorded) (*secret.Cloak, error) {
 	f, err := domain.DecodeFact(first)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,8 @@ func secretsOf(ctx context.Context, log projections.Source, first *domain.Record
 	if !ok {
 		return nil, fmt.Errorf("%s begins with %s: it is no run", first.Stream, first.Type)
 	}
-	return projections.SecretFields(ctx, log, started.Plan)
+	fields, err := projections.SecretFields(ctx, log, started.Plan)
+	return secret.NewCloak(fields), err
 }
 
 // fold reads how a run stands.
@@ -95,12 +97,8 @@ func (b *localBackend) PreviewCancel(ctx context.Context, id domain.RunID) (mach
 	if err != nil {
 		return machine.Preview{}, err
 	}
-	secret := projections.Fields(s.Plan.Secret)
-	p := machine.PreviewCancel(s, time.Now())
-	for i := range p.Steps {
-		p.Steps[i].Input, p.Steps[i].Output = projections.Redact(p.Steps[i].Input, secret), projections.Redact(p.Steps[i].Output, secret)
-	}
-	return p, nil
+	fields := s.Plan.Secrets()
+	return machine.PreviewCancel(s, time.Now()).Without(fields), nil
 }
 
 func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (at saga.Emitted, err error) {
