@@ -92,7 +92,7 @@ func TestEventsAreEmittedOnceByTheirID(t *testing.T) {
 	first := w.do("POST", "/events", body).is(201)
 	require.Equal(t, string(first.body), string(w.do("POST", "/events", body).is(201).body))
 	w.do("POST", "/events", `{"stream":"order-7","type":"order.placed","payload":{"n":2},"id":"o-7","correlation":"c-7"}`).problem(409, wire.ProblemKeyConflict)
-	for _, bad := range []string{`{"stream":"run-x","type":"a.b"}`, `{"stream":"$all","type":"a.b"}`, `{"stream":"s","type":"run.started.v1"}`, `{"stream":"atone-tokens","type":"a.b"}`} {
+	for _, bad := range []string{`{"stream":"run-6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e01","type":"a.b"}`, `{"stream":"$all","type":"a.b"}`, `{"stream":"s","type":"run.started.v1"}`, `{"stream":"atone-tokens","type":"a.b"}`} {
 		w.do("POST", "/events", bad).problem(422, wire.ProblemBadInput)
 	}
 	w.start("signup", form{Email: "a"})
