@@ -2,16 +2,20 @@ package saga
 
 import "github.com/atonehq/atone/domain/secret"
 
-// Without returns the view without what the fields of payloads, and their values elsewhere, tell. The view given is not
-// changed.
-func (v RunView) Without(fields []string) RunView {
-	if len(fields) == 0 {
-		return v
-	}
+// Cloak returns what hides the secrets of the run: the fields of its payloads, and the values that they have in the view.
+func (v *RunView) Cloak(fields []string) *secret.Cloak {
 	c := secret.NewCloak(fields)
 	c.Learn(v.Input, v.Output)
 	for i := range v.Steps {
 		c.Learn(v.Steps[i].Input, v.Steps[i].Output)
+	}
+	return c
+}
+
+// Hide returns the view without what the cloak hides. The view given is not changed.
+func (v RunView) Hide(c *secret.Cloak) RunView {
+	if len(c.Fields()) == 0 {
+		return v
 	}
 	v.Input, v.Output, v.Cause = c.Payload(v.Input), c.Payload(v.Output), c.Failure(v.Cause)
 	v.Paused, v.Blocked = c.Text(v.Paused), c.Text(v.Blocked)

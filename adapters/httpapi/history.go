@@ -75,7 +75,7 @@ func (s *Server) historyOperations() {
 
 // hidePreview replaces what the run's saga marks as secret.
 func (s *Server) hidePreview(ctx context.Context, id domain.RunID, p machine.Preview) (machine.Preview, error) {
-	v, err := s.cfg.Coordinator.StateAt(ctx, id, 0)
+	v, err := s.cfg.Coordinator.StateAt(ctx, id, saga.Latest)
 	if err != nil {
 		return machine.Preview{}, err
 	}
@@ -83,7 +83,7 @@ func (s *Server) hidePreview(ctx context.Context, id domain.RunID, p machine.Pre
 	if err != nil {
 		return machine.Preview{}, err
 	}
-	return p.Without(fields), nil
+	return p.Hide(v.Cloak(fields)), nil
 }
 
 // diagram draws a run's plan. A node that stands for many steps has the phase that tells most.

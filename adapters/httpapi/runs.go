@@ -50,7 +50,7 @@ func (s *Server) redact(ctx context.Context, v *saga.RunView) error {
 	if err != nil {
 		return err
 	}
-	*v = v.Without(fields)
+	*v = v.Hide(v.Cloak(fields))
 	return nil
 }
 

@@ -135,7 +135,7 @@ func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, 
 	}
 	switch d.Act {
 	case "cancel":
-		p := machine.PreviewCancel(t.fold(), v.Now)
+		p := machine.PreviewCancel(t.fold(), v.Now).Hide(t.cloak)
 		d.Undo = &p
 	case "signal":
 		t.state.Steps(func(st *machine.Step) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -20,7 +21,9 @@ type told struct {
 	plan  *domain.Plan
 	facts []domain.Fact
 	state *machine.State
+	// view is as it may be shown, and cloak hides the same elsewhere.
 	view  saga.RunView
+	cloak *secret.Cloak
 }
 
 // tell reads a run. A run of a saga that the person may not see is not found.
@@ -57,7 +60,9 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
 	}
 	t.state = t.fold()
-	t.view = saga.ViewOf(t.state).Without(t.plan.Secrets())
+	t.view = saga.ViewOf(t.state)
+	t.cloak = t.view.Cloak(t.plan.Secrets())
+	t.view = t.view.Hide(t.cloak)
 	return t, nil
 }
 
@@ -171,14 +176,14 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 func (d *runPage) fill(t *told, now time.Time) error {
 	switch d.Tab {
 	case "":
-		d.Timeline = readHistory(t.facts, now).draw(t.state, d.Show, d.Linear)
+		d.Timeline = readHistory(t.facts, now).draw(t.state, d.Show, d.Linear).hide(t.cloak)
 	case "plan":
 		d.Graph = drawPlan(t.plan, phasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
 	case "audit":
 		d.Story = projections.StoryOf(t.id, t.facts, t.plan.Secrets())
 	case "undo":
-		d.Undo = machine.PreviewCancel(t.fold(), now).Without(t.plan.Secrets())
+		d.Undo = machine.PreviewCancel(t.fold(), now).Hide(t.cloak)
 	case "data":
 		d.Steps = t.steps(now)
 	default:

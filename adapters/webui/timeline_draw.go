@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -81,6 +82,24 @@ func (h *history) draw(s *machine.State, show string, linear bool) timeline {
 		l.Bars = append(l.Bars, h.bars(st.Path, sc)...)
 		tl.Lanes = append(tl.Lanes, l)
 	})
+	return tl
+}
+
+// hide takes secret values out of the texts beside the bars.
+func (tl timeline) hide(c *secret.Cloak) timeline {
+	if len(c.Fields()) == 0 {
+		return tl
+	}
+	for i := range tl.Marks {
+		tl.Marks[i].Title = c.Text(tl.Marks[i].Title)
+	}
+	for i := range tl.Lanes {
+		l := &tl.Lanes[i]
+		l.About, l.Error = c.Text(l.About), c.Text(l.Error)
+		for b := range l.Bars {
+			l.Bars[b].Title = c.Text(l.Bars[b].Title)
+		}
+	}
 	return tl
 }
 

@@ -136,7 +136,7 @@ func (b *localBackend) Show(ctx context.Context, id domain.RunID) (wire.Run, err
 	if !run.State.Ended() {
 		run.Waiting = machine.Why(s, time.Now()).Text
 	}
-	run.RunView = run.RunView.Without(s.Plan.Secrets())
+	run.RunView = run.Hide(run.Cloak(s.Plan.Secrets()))
 	return run, nil
 }
 

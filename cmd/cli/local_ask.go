@@ -97,8 +97,9 @@ func (b *localBackend) PreviewCancel(ctx context.Context, id domain.RunID) (mach
 	if err != nil {
 		return machine.Preview{}, err
 	}
-	fields := s.Plan.Secrets()
-	return machine.PreviewCancel(s, time.Now()).Without(fields), nil
+	v := saga.ViewOf(s)
+	cloak := v.Cloak(s.Plan.Secrets())
+	return machine.PreviewCancel(s, time.Now()).Hide(cloak), nil
 }
 
 func (b *localBackend) Emit(ctx context.Context, e wire.Emit) (at saga.Emitted, err error) {

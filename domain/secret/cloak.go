@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -90,6 +91,9 @@ func (c *known) learn(text string) {
 		l = append(l, len(text))
 		slices.SortFunc(l, func(a, b int) int { return b - a })
 		c.lengths[start] = l
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil { // so a stack spells arguments
+		c.learn("0x" + strconv.FormatUint(uint64(n), 16))
 	}
 	// Bytes are text in base64 here, and themselves where a program prints them.
 	if raw, err := base64.StdEncoding.DecodeString(text); err == nil && len(raw) >= 2*shortest && utf8.Valid(raw) {
