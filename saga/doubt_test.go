@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,11 +288,20 @@ func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 			return nil
 		}
 		s := chain("late", a)
-		c := r.begin(saga.Config{}, s)
+		var told atomic.Int64
+		c := r.begin(saga.Config{Alerts: []saga.AlertSink{sinkFunc(func(_ context.Context, a saga.Alert) error {
+			if a.Kind == saga.AlertStuck {
+				told.Add(1)
+			}
+			return nil
+		})}}, s)
 		run := start(r.t, c, s, "")
 		_, err := r.wait(run)
 		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.Zero(r.t, told.Load())
 		time.Sleep(2 * time.Hour)
+		require.EqualValues(r.t, 1, told.Load(), "people are told")
+		require.Equal(r.t, map[domain.RunState]int{domain.RunIsStuck: 1}, c.RunStates(), "it is counted")
 		_, err = r.wait(run)
 		var stuck *saga.Stuck
 		require.ErrorAs(r.t, err, &stuck)
@@ -301,7 +311,10 @@ func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 		require.Zero(r.t, v.Ended)
 		require.ErrorIs(r.t, c.Cancel(r.t.Context(), run.ID, "cancel what has ended"), saga.ErrEnded)
 		broken = false
-		require.NoError(r.t, c.Retry(r.t.Context(), run.ID, "", "mended"))
+		report, err := c.Bulk(r.t.Context(), saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.RunFilter{States: []domain.RunState{domain.RunIsStuck}, Action: "a"}, Reason: "mended"})
+		require.NoError(r.t, err)
+		require.Len(r.t, report.Results, 1, "a filter finds it")
+		require.True(r.t, report.Results[0].Done, report.Results[0].Error)
 		_, err = r.wait(run)
 		require.ErrorAs(r.t, err, new(*saga.Compensated))
 		require.Len(r.t, keys, 4)
