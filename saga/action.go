@@ -43,7 +43,8 @@ type Action[In, Out any] struct {
 	Do func(ctx context.Context, in In) (Out, error)
 	// Undo takes the effect back. It may be called more than once, and where Did.InDoubt is set
 	// for an effect that never happened; it then has nothing to do and returns nil. It finds what this step did by
-	// Did.Key, which Do has stored with it: a row with the input's id may be somebody else's.
+	// Did.Key, which Do has stored with it: a row with the input's id may be somebody else's. Where a network lies
+	// between, a request of Do may arrive after it: let it leave a mark under Did.Key that has such a one refused.
 	Undo func(ctx context.Context, did Did[In, Out]) error
 	// Probe finds out whether an attempt in doubt took effect: by the do's key, which AttemptOf(ctx).Key is here
 	// too. It is asked after an attempt that timed out, was lost, panicked or failed with [InDoubt], and in any

@@ -1,0 +1,4 @@
+// Package badnet is a bad network for tests: a TCP proxy that stalls, resets, half-opens and cuts the connections
+// that go through it, so that a handler's calls, or a log's, fail where it hurts, such as after the request has
+// arrived and before its answer has come back.
+package badnet
