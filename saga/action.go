@@ -56,8 +56,8 @@ type Action[In, Out any] struct {
 	// FailsCleanly says that an error of Do means that nothing was done, as where all its work is one local
 	// transaction. It covers errors that came before the commit was asked for: return the commit's own
 	// error with [Commit] or [InDoubt]. Where a connection or the attempt's time is what failed
-	// (driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, any net.Error, any error of a context) the attempt
-	// stays in doubt, and so does one that panicked, timed out or was lost. What an error itself says, as
+	// (driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, any net.Error, any error of a context, what pgx and
+	// MySQL's driver call a closed connection, SQLSTATE 08, 57P0 and 40003) the attempt stays in doubt, and so does one that panicked, timed out or was lost. What an error itself says, as
 	// with [NothingDone], counts before this. It is no part of the plan.
 	FailsCleanly bool
 	// Retry says how a failed attempt is tried again; UndoRetry the same for the undo.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -17,7 +19,8 @@ import (
 //
 // They may be nested, and the outermost one counts: InDoubt(Permanent(err)) is in doubt, and, as InDoubt says
 // nothing of retries, it is not retried. Of errors that are joined (errors.Join, several %w) one in doubt
-// outweighs those that say that nothing was done.
+// outweighs those that say that nothing was done, and so does one of a connection or a context about which
+// nothing is said: what another call's error says does not speak for it.
 
 // Permanent refuses: nothing was done, and no retry will change that. The step fails at once. It returns
 // nil for nil.
@@ -111,14 +114,19 @@ func said(err error) verdictError {
 // saidTogether weighs what joined errors say, of which none is the outer one.
 func saidTogether(errs []error) verdictError {
 	var v verdictError
+	silent := false // about a connection, or a context
 	for _, err := range errs {
 		k := said(err)
 		if k.effect == domain.EffectInDoubt {
 			v.effect = k.effect
 		}
+		silent = silent || k.effect == "" && (mayHideSuccess(err) || endedByContext(err))
 		v.retry = max(v.retry, k.retry)
 		v.after = max(v.after, k.after)
 		v = v.orElse(k)
+	}
+	if silent && v.effect == domain.EffectNotDone {
+		v.effect = domain.EffectInDoubt
 	}
 	return v
 }
@@ -137,7 +145,7 @@ func effectOf(err error, cleanly bool) domain.FailureEffect {
 	switch v := said(err); {
 	case v.effect != "":
 		return v.effect
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case endedByContext(err):
 		return domain.EffectInDoubt
 	case cleanly && !mayHideSuccess(err):
 		return domain.EffectNotDone
@@ -145,9 +153,31 @@ func effectOf(err error, cleanly bool) domain.FailureEffect {
 	return domain.EffectUnsaid
 }
 
+func endedByContext(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
 // mayHideSuccess reports whether, anywhere in the error's tree, a connection failed: the request may have
 // arrived, and only the answer been lost.
 func mayHideSuccess(err error) bool {
 	var network net.Error // syscall.Errno and *url.Error are among them
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network)
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) || driverLostConnection(err)
+}
+
+// driverLostConnection reports whether an error, or one that it wraps, is how a database driver tells in its own words that
+// the connection broke. A COMMIT whose answer is lost ends so, and it looks like the error of any statement.
+func driverLostConnection(err error) bool {
+	switch e := err.(type) {
+	case interface{ SafeToRetry() bool }: // pgx: "conn closed", which it calls safe to retry after such a COMMIT too
+		return true
+	case interface{ SQLState() string }: // a broken connection, a server that goes down, completion unknown
+		s := e.SQLState()
+		return strings.HasPrefix(s, "08") || strings.HasPrefix(s, "57P0") || s == "40003"
+	case interface{ Unwrap() error }:
+		return driverLostConnection(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), driverLostConnection)
+	}
+	return err != nil && err.Error() == "invalid connection" // MySQL's driver has no type for it
 }

@@ -44,6 +44,9 @@ func TestWhatAnErrorSays(t *testing.T) {
 		"nothing done around refused":     {err: NothingDone(Permanent(errPlain)), effect: none},
 		"joined with one that is silent":  {err: errors.Join(errPlain, Permanent(errPlain)), effect: none, permanent: true},
 		"joined, one in doubt":            {err: fmt.Errorf("%w, %w", NothingDone(errPlain), InDoubt(errPlain)), effect: doubt},
+		"joined, one of a connection":     {err: errors.Join(NothingDone(errPlain), fmt.Errorf("put: %w", io.EOF)), effect: doubt},
+		"refused, and one of its time":    {err: fmt.Errorf("%w, %w", context.DeadlineExceeded, Permanent(errPlain)), effect: doubt, permanent: true},
+		"joined, and all connections say": {err: errors.Join(errPlain, NothingDone(io.EOF)), effect: none},
 		"outside of a join":               {err: NothingDone(errors.Join(errPlain, InDoubt(errPlain))), effect: none},
 		"the attempt's time":              {err: fmt.Errorf("get: %w", context.DeadlineExceeded), effect: doubt},
 		"a context that was cancelled":    {err: errors.Join(errPlain, context.Canceled), effect: doubt},
@@ -72,6 +75,18 @@ func TestWhatAnErrorSays(t *testing.T) {
 	require.EqualError(t, RetryAfter(time.Second, InDoubt(errPlain)), "plain")
 }
 
+// pgxLost is what pgx's Commit returns where the answer is lost: neither a net.Error nor an io.EOF, and safe to retry in
+// its own view.
+type pgxLost struct{}
+
+func (pgxLost) Error() string     { return "conn closed" }
+func (pgxLost) SafeToRetry() bool { return true }
+
+type sqlState string
+
+func (s sqlState) Error() string    { return "ERROR (" + string(s) + ")" }
+func (s sqlState) SQLState() string { return string(s) }
+
 type commits struct{ err error }
 
 func (c commits) Commit() error { return c.err }
@@ -94,6 +109,12 @@ func TestCleanFailuresEndAtTheConnection(t *testing.T) {
 		"a closed connection":         {fmt.Errorf("write: %w", net.ErrClosed), domain.EffectUnsaid},
 		"an HTTP client's":            {&url.Error{Op: "Put", Err: errPlain}, domain.EffectUnsaid},
 		"one deep in a join":          {fmt.Errorf("%w; %w", errPlain, errors.Join(errPlain, &net.DNSError{})), domain.EffectUnsaid},
+		"pgx's lost connection":       {fmt.Errorf("commit: %w", pgxLost{}), domain.EffectUnsaid},
+		"MySQL's lost connection":     {fmt.Errorf("commit: %w", errors.New("invalid connection")), domain.EffectUnsaid},
+		"a server that goes down":     {sqlState("57P01"), domain.EffectUnsaid},
+		"a state of the connection":   {sqlState("08006"), domain.EffectUnsaid},
+		"completion unknown":          {sqlState("40003"), domain.EffectUnsaid},
+		"a state of a constraint":     {sqlState("23505"), domain.EffectNotDone},
 		"the attempt's time":          {context.DeadlineExceeded, domain.EffectInDoubt},
 		"a cancelled context":         {errors.Join(errPlain, context.Canceled), domain.EffectInDoubt},
 		"the commit":                  {Commit(commits{errPlain}), domain.EffectInDoubt},
