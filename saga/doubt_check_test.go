@@ -26,6 +26,8 @@ func TestTypesThatDontComeBackAreRefused(t *testing.T) {
 	t.Run("itself an error", refusedOutput[error]("interface"))
 	t.Run("a function", refusedOutput[struct{ F func() }]("func()"))
 	t.Run("a channel", refusedOutput[map[string]chan int]("chan int"))
+	t.Run("no field that JSON sees", refusedOutput[struct{ id string }]("capital letters"))
+	t.Run("no field that JSON sees, behind a pointer", refusedOutput[**struct{ id, name string }]("capital letters"))
 	t.Run("a key that is only written", refusedOutput[map[word]int]("UnmarshalText"))
 	for what, ok := range map[string]bool{
 		"any":       fine[any](),
@@ -36,6 +38,12 @@ func TestTypesThatDontComeBackAreRefused(t *testing.T) {
 		"left out": fine[struct {
 			Err error `json:"-"`
 		}](),
+		"nothing": fine[struct{}](),
+		"some fields of its own": fine[struct {
+			ID string
+			at time.Time
+		}](),
+		"embedded":   fine[struct{ domain.Failure }](),
 		"own writer": fine[struct{ P machine.Phase }](),
 	} {
 		require.True(t, ok, what)

@@ -127,8 +127,11 @@ type (
 	failsToWrite   struct{ X int }
 	panicsAtWrite  struct{ X int }
 	readsOtherwise struct{ X int }
+	readsOnly      int
 	deep           struct{ Next *deep }
 )
+
+func (*readsOnly) UnmarshalJSON(b []byte) error { return fmt.Errorf("%s is no name", b) }
 
 func (failsToWrite) MarshalJSON() ([]byte, error)   { return nil, errors.New("can't be written") }
 func (panicsAtWrite) MarshalJSON() ([]byte, error)  { panic("can't be written") }
@@ -151,6 +154,9 @@ func TestWhatWasDoneIsUndoneThoughItsOutcomeCantBeRecorded(t *testing.T) {
 	t.Run("panics", notRecordable(panicsAtWrite{}, "can't be written"))
 	t.Run("can't be read", notRecordable(readsOtherwise{}, "does not come back"))
 	t.Run("10,001 deep", notRecordable(nested(10_001), "deep"))
+	t.Run("can't be read by its own code", notRecordable(readsOnly(1), "does not come back"))
+	t.Run("no UTF-8", notRecordable("id-\xff", "UTF-8"))
+	t.Run("no UTF-8 deep within", notRecordable(map[string][]any{"ids": {"id-\xff"}}, "UTF-8"))
 	t.Run("any of a type that is not read back", notRecordable(any(map[string]any{"x": zero / zero}), "NaN"))
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/atonehq/atone/domain/accept"
 )
 
 // This file is about values that can't be recorded: those that JSON can't hold, that are too large or too deep, or that
@@ -45,7 +47,7 @@ func recorder[T any]() func(v T) (json.RawMessage, error) {
 				return nil, fmt.Errorf("the output does not come back from its JSON: %w", err)
 			}
 		}
-		return raw, nil
+		return raw, accept.Strings("the output", raw, v)
 	}
 }
 
@@ -57,7 +59,29 @@ var (
 // readsBack says of a type what is known of its values without one: why none that is set comes back from JSON, or,
 // where that is empty, whether all do.
 func readsBack(t reflect.Type) (never string, always bool) {
+	if invisible(t) {
+		return fmt.Sprintf("%v, of whose fields JSON sees none: begin their names with capital letters", t), false
+	}
 	return typeCheck{}.reads(t)
+}
+
+// invisible reports whether a type, or what it points to, is a struct that has fields and whose JSON is always {}.
+func invisible(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer && !marshals(t) {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || marshals(t) {
+		return false
+	}
+	named := false
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.IsExported() || f.Anonymous {
+			return false
+		}
+		named = named || f.Name != "_"
+	}
+	return named
 }
 
 // typeCheck holds the types that it is within.
@@ -74,6 +98,9 @@ func (c typeCheck) reads(t reflect.Type) (never string, always bool) {
 			return fmt.Sprintf("%v, an interface of which JSON does not say what is in it", t), false
 		}
 		return "", false // its own code decides
+	}
+	if p := reflect.PointerTo(t); t.Kind() != reflect.Interface && (p.Implements(unmarshaler) || p.Implements(textUnmarshaler)) {
+		return "", false // its own code reads what encoding/json wrote
 	}
 	switch t.Kind() {
 	case reflect.Interface:
