@@ -121,6 +121,15 @@ func (s *sampled) Append(ctx context.Context, stream string, expected domain.Exp
 	return s.Log.Append(ctx, stream, expected, events...)
 }
 
+// withNewIDs returns the events as others.
+func withNewIDs(batch []domain.NewEvent) []domain.NewEvent {
+	events := append([]domain.NewEvent(nil), batch...)
+	for i := range events {
+		events[i].ID = uuid.New()
+	}
+	return events
+}
+
 func processTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -194,19 +203,7 @@ func BenchmarkRuns(b *testing.B) {
 				require.NoError(b, err)
 				b.Cleanup(func() { require.NoError(b, log.Close()) })
 				share(b, callers, b.N, func() error {
-					stream, expected := domain.RunStream(domain.NewRunID()), domain.NoStream
-					for _, batch := range sample {
-						events := append([]domain.NewEvent(nil), batch...)
-						for i := range events {
-							events[i].ID = uuid.New()
-						}
-						at, err := log.Append(context.Background(), stream, expected, events...)
-						if err != nil {
-							return err
-						}
-						expected = domain.Expected(at.Revision)
-					}
-					return nil
+					return repeatAppends(context.Background(), log, sample)
 				})
 			})
 		}
