@@ -29,6 +29,8 @@ type actor struct {
 	// waiters are told the run's end, or that it is stuck; see tellWaiters.
 	waiters []chan *ending
 	gone    bool // evicted from the table: look it up again
+	// siblings are the attempts whose outcomes are to share an append.
+	siblings siblings
 	// written is the latest revision that the feed saw, where the log is shared; a state that is
 	// behind it is folded again before anything is decided on it.
 	written atomic.Int64
@@ -104,6 +106,7 @@ func (c *Coordinator) do(ctx context.Context, id domain.RunID, req *request) err
 			continue
 		}
 		a.inbox = append(a.inbox, req)
+		a.arrived()
 		mine := !a.busy
 		a.busy = true
 		a.mu.Unlock()
@@ -130,6 +133,7 @@ func (c *Coordinator) do(ctx context.Context, id domain.RunID, req *request) err
 func (a *actor) work(own *request) {
 	for {
 		a.mu.Lock()
+		a.awaitSiblings()
 		batch := a.inbox
 		a.inbox = nil
 		if len(batch) == 0 {

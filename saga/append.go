@@ -23,9 +23,11 @@ func (t *turnState) append(ctx context.Context) error {
 			return err
 		}
 		first := a.state.Revision - int64(len(t.events)) + 1
+		began := time.Now()
 		if err := a.c.persevere(ctx, domain.RunStream(a.id), domain.Expected(first-1), sealed...); err != nil {
 			return err
 		}
+		took := time.Since(began)
 		a.hash, a.lastID = hash, last
 		a.sinceSnapshot += n
 		a.progressed = true
@@ -35,6 +37,7 @@ func (t *turnState) append(ctx context.Context) error {
 		done := t.events[:n]
 		t.events = t.events[n:]
 		t.perform(done)
+		a.expectSiblings(done, took)
 	}
 	t.events, t.size = nil, 0
 	return nil
