@@ -226,7 +226,6 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 			return nil, nil, err
 		}
 		pub, sub = own.Publisher(), own.Group("")
-		outcomes = directOutcomes{c}
 	} else {
 		id, err := c.logID(ctx)
 		if err != nil {
@@ -239,6 +238,9 @@ func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, bro
 	c.publish = pub
 	c.worker = newWorker(c.registry.actionTable(), outcomes, c.logger, c.cfg.Observer)
 	c.worker.cfg.Namespace = c.cfg.Namespace
+	if outcomes == nil {
+		c.worker.direct = c.accept
+	}
 	if !c.cfg.NoWorker {
 		actions, err := c.worker.consumers(c.cfg.Middleware)
 		if err != nil {
@@ -282,25 +284,6 @@ func (c *Coordinator) inFlightOf(topic string) int {
 	}
 	return c.cfg.ActionConcurrency
 }
-
-// directOutcomes takes outcomes from workers in the same process: publishing one returns
-// when it is durable.
-type directOutcomes struct{ c *Coordinator }
-
-func (d directOutcomes) Publish(_ string, messages ...*message.Message) error {
-	for _, m := range messages {
-		r, err := openMessage[report](m)
-		if err != nil {
-			return err
-		}
-		if err := d.c.accept(m.Context(), r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (directOutcomes) Close() error { return nil }
 
 // receive takes an outcome from a broker; it is acknowledged when it is durable.
 func (c *Coordinator) receive(m *message.Message) error {

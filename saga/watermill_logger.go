@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -9,12 +10,24 @@ import (
 
 // watermillLogger adapts a slog.Logger for Watermill, whose own messages are for debugging.
 func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
-	return routerLogger{watermill.NewSlogLoggerWithLevelMapping(l, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})}
+	return routerLogger{watermill.NewSlogLoggerWithLevelMapping(l, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug}),
+		!l.Enabled(context.Background(), watermill.LevelTrace)}
 }
 
 // routerLogger keeps an ordinary stop from looking like a failure: an attempt that is cut short by it is taken
-// up again at the next start, and is nothing to alarm anybody with.
-type routerLogger struct{ watermill.LoggerAdapter }
+// up again at the next start, and is nothing to alarm anybody with. It does not prepare traces that nobody reads: the
+// router has several of each message.
+type routerLogger struct {
+	watermill.LoggerAdapter
+	noTraces bool
+}
+
+// Trace implements [watermill.LoggerAdapter].
+func (l routerLogger) Trace(msg string, fields watermill.LogFields) {
+	if !l.noTraces {
+		l.LoggerAdapter.Trace(msg, fields)
+	}
+}
 
 // Error implements [watermill.LoggerAdapter].
 func (l routerLogger) Error(msg string, err error, fields watermill.LogFields) {
@@ -27,5 +40,5 @@ func (l routerLogger) Error(msg string, err error, fields watermill.LogFields) {
 
 // With implements [watermill.LoggerAdapter].
 func (l routerLogger) With(fields watermill.LogFields) watermill.LoggerAdapter {
-	return routerLogger{l.LoggerAdapter.With(fields)}
+	return routerLogger{l.LoggerAdapter.With(fields), l.noTraces}
 }

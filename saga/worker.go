@@ -23,10 +23,12 @@ import (
 type Worker struct {
 	cfg     WorkerConfig
 	actions map[string]*actionCode
-	// outcomes is where reports are published; publishing returns when they are durable (at
-	// the coordinator, or in the broker).
+	// outcomes is where reports are published; publishing returns when the broker has them.
 	outcomes message.Publisher
-	logger   *slog.Logger
+	// direct takes reports where the coordinator is in the same process, and outcomes nil; it returns when they
+	// are durable.
+	direct func(context.Context, *report) error
+	logger *slog.Logger
 	// running holds the attempts whose handlers have not returned.
 	mu      sync.Mutex
 	running map[attemptID]*handling
@@ -319,8 +321,15 @@ func errorType(err error) string {
 	}
 }
 
-// publish sends a report; it returns when that is durable.
+// publish sends a report; it returns when that is durable. A coordinator in the same process takes it as it is:
+// nobody reads a message that would be made of it.
 func (w *Worker) publish(ctx context.Context, r *report) error {
+	if w.direct != nil {
+		if err := w.direct(ctx, r); err != nil {
+			return fmt.Errorf("report %s of %s: %w", r.Step, r.Run, err)
+		}
+		return nil
+	}
 	suffix := "/outcome"
 	if r.Beat { // each is its own message, for brokers that drop repeats
 		suffix = "/beat-" + strconv.FormatInt(time.Now().UnixNano(), 36)
