@@ -201,7 +201,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 	t := &task{
 		Run: a.id, Saga: a.state.Start.Saga, Step: e.Step, Action: e.Action, Direction: e.Direction, Attempt: e.Attempt,
 		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Due: e.Due, Beat: spec.HeartbeatTimeout,
-		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node,
+		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node, Secret: a.state.Plan.Secrets(),
 	}
 	if !e.Due.IsZero() {
 		t.end = time.Now().Add(a.c.clock.until(e.Due.Add(-a.stepped)))

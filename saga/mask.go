@@ -2,6 +2,7 @@ package saga
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
@@ -11,13 +12,13 @@ import (
 // This file keeps secret values out of the texts of errors. They are taken out before a failure is recorded, logged, traced
 // or told to anybody: a message goes to more places than could each be watched.
 
-// mask takes the secret values of an attempt out of the text of its failure: those that the action's types tell. What a
-// saga names besides is taken out by the coordinator.
+// mask takes the secret values of an attempt's payloads out of the text of its failure. Those of the run's other
+// payloads are taken out by the coordinator.
 func (c *actionCode) mask(a *attemptState, f *domain.Failure) *domain.Failure {
-	if f == nil || c.secrets == nil || len(c.secrets.names) == 0 {
+	if f == nil {
 		return f
 	}
-	cloak := secret.NewCloak(c.secrets.names)
+	cloak := secret.NewCloak(slices.Concat(c.secrets.names, a.task.Secret))
 	cloak.Learn(a.task.Input, a.task.Output, a.task.Details)
 	a.mu.Lock()
 	defer a.mu.Unlock()

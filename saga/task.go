@@ -75,6 +75,8 @@ type task struct {
 	Trace   string          `json:"traceparent,omitempty"`
 	// Log is the id of the log that the run is in; the report names it too.
 	Log string `json:"log,omitempty"`
+	// Secret lists the fields of the run's payloads that are secret, for the texts of failures.
+	Secret []string `json:"secret,omitempty"`
 	// end is Due by this process's monotonic clock, in the process that sent the task.
 	end time.Time
 }
