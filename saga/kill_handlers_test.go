@@ -123,16 +123,17 @@ func (w *killWorld) refusing(name string) *saga.Action[job, job] {
 	return a
 }
 
-// probed gives an action a probe that knows, where it does not break.
+// probed gives an action a probe that knows, where it does not break, and few retries.
 func (w *killWorld) probed(a *saga.Action[job, job]) *saga.Action[job, job] {
+	a.Retry.MaxAttempts = 2
 	a.Probe = func(ctx context.Context, in job) (saga.Probed[job], error) {
 		pause(ctx, in.N)
 		switch m := mood(ctx); {
-		case m < 10:
-			return saga.NotApplied[job](), errors.New("the probe broke")
-		case m < 15:
-			panic("the probe broke")
 		case m < 20:
+			return saga.NotApplied[job](), errors.New("the probe broke")
+		case m < 25:
+			panic("the probe broke")
+		case m < 50:
 			return saga.Unknown[job](), nil
 		}
 		if w.ledger.has(saga.AttemptOf(ctx).Key) {
@@ -144,18 +145,26 @@ func (w *killWorld) probed(a *saga.Action[job, job]) *saga.Action[job, job] {
 	return a
 }
 
-// cleanly makes an action fail cleanly: its plain errors mean that nothing was done, but for those of the connection.
+// cleanly makes an action that is tried once and fails cleanly: its plain errors mean that nothing was done, but for
+// those of the connection, such as where the answer to a commit was lost.
 func (w *killWorld) cleanly(a *saga.Action[job, job]) *saga.Action[job, job] {
-	a.FailsCleanly = true
+	a.FailsCleanly, a.Retry = true, saga.Retry{MaxAttempts: 1}
 	do := a.Do
 	a.Do = func(ctx context.Context, in job) (job, error) {
-		if m := mood(ctx); m < 60 || m >= 86 {
+		m := mood(ctx)
+		if m < 60 || m >= 86 {
 			return do(ctx, in)
 		}
 		w.ledger.write(ctx, began, "")
 		pause(ctx, in.N)
-		w.nothing(ctx)
-		return in, errors.New("the transaction was rolled back")
+		if m < 70 {
+			w.nothing(ctx)
+			return in, errors.New("the transaction was rolled back")
+		}
+		if m%2 == 0 {
+			w.effect(ctx, in)
+		}
+		return in, fmt.Errorf("commit: %w", io.ErrUnexpectedEOF)
 	}
 	return a
 }

@@ -69,10 +69,13 @@ func Start(c Config) (*Proxy, error) {
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Heal ends the faults: it resets all connections, and those to come have none.
-func (p *Proxy) Heal() {
+func (p *Proxy) Heal() { p.Worsen(0) }
+
+// Worsen resets all connections, and has the share of those to come have a fault, see [Config].Share.
+func (p *Proxy) Worsen(share float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.share = 0
+	p.share = share
 	for c := range p.open {
 		reset(c)
 	}
