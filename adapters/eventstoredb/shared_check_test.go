@@ -84,7 +84,7 @@ func checkShared(t *testing.T, log domain.Log, dir string, placed []uuid.UUID) {
 		counts[s.End]++
 		effects := exist[id]
 		s.Steps(func(st *machine.Step) {
-			if st.Node.Kind != domain.KindDo || st.Node.Action.Effect != domain.EffectUndo {
+			if st.Node.Kind != domain.KindDo || st.Node.Action.Effect == domain.EffectNone {
 				return
 			}
 			if want := s.End == domain.RunIsCompleted && st.Phase == machine.Done; effects[st.Path] != want {

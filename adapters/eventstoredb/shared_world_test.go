@@ -175,6 +175,15 @@ func newSharedWorld(dir string) (*sharedWorld, error) {
 			saga.Do(f, x, in.In)
 		}),
 	}
+	letter := w.act("letter", false)
+	letter.Undo, letter.UndoRetry, letter.Effect = nil, saga.Retry{}, saga.Irreversible
+	w.startable = append(w.startable, define("letters", func(f *saga.Flow, in saga.Ref[job]) {
+		saga.Do(f, probed, in.In)
+		saga.Do(f, x, in.In)
+		saga.Pivot(f)
+		saga.Do(f, letter, in.In)
+		saga.Do(f, b, in.In)
+	}))
 	w.triggered = define("ship", func(f *saga.Flow, in saga.Ref[job]) {
 		saga.Do(f, a, in.In)
 		saga.AwaitEvent[job](f, "order-paid", func(v saga.View) string { return in.In(v).ID })
