@@ -73,7 +73,7 @@ func (t *Trigger[In, Out]) input(e *Event) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encode(in)
+	return encodeOwn("the input", in)
 }
 
 // RegisterTriggers makes triggers, and the sagas that they start, known. A coordinator that has

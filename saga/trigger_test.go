@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -271,4 +272,27 @@ func TestEventsHaveTheSecretFieldsOfTheSagasThatTheyConcern(t *testing.T) {
 	require.Equal(t, []string{"password"}, c.SecretFields("asked"))
 	require.Equal(t, []string{"card"}, c.SecretFields("card-charged"))
 	require.Empty(t, c.SecretFields("other"))
+}
+
+// TestAnInputThatWouldComeBackChangedStartsNothing: a trigger's Input is a door like any other.
+func TestAnInputThatWouldComeBackChangedStartsNothing(t *testing.T) {
+	t.Parallel()
+	log, ctx := memlog.New(), t.Context()
+	noop := &saga.Action[string, string]{Name: "noop", Effect: saga.NoEffect, Do: func(_ context.Context, s string) (string, error) { return s, nil }}
+	s := chain("changed", noop)
+	trigger := &saga.Trigger[string, string]{Type: "placed", Saga: s, Input: func(saga.Event) (string, error) { return "id-\xff", nil }}
+	c, _ := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+	e := domainEvent("placed", "", 1)
+	_, err := log.Append(ctx, "shop", domain.AnyRevision, e)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		for r, err := range log.ReadStream(ctx, "atone-triggers", 0) {
+			if err == nil && strings.Contains(string(r.Data), "UTF-8") {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, time.Millisecond)
+	_, err = c.Describe(ctx, domain.RunIDForEvent("changed", e.ID))
+	require.ErrorIs(t, err, saga.ErrNotFound)
 }
