@@ -91,7 +91,7 @@ func (w *badnetWorld) heard(number int, effect string, err error) {
 // stores makes an action that puts an effect at the supplier.
 func (w *badnetWorld) stores(name string, client *http.Client) *saga.Action[parcel, parcel] {
 	return &saga.Action[parcel, parcel]{Name: name, Timeout: 300 * time.Millisecond, UndoTimeout: 300 * time.Millisecond,
-		Retry:     saga.Retry{MaxAttempts: 4, Initial: 5 * time.Millisecond, Max: 50 * time.Millisecond},
+		Retry:     saga.Retry{MaxAttempts: 2, Initial: 5 * time.Millisecond, Max: 50 * time.Millisecond},
 		UndoRetry: saga.Retry{MaxAttempts: 3, Initial: 5 * time.Millisecond, Max: 50 * time.Millisecond},
 		Do: func(ctx context.Context, in parcel) (parcel, error) {
 			if err := w.call(ctx, client, http.MethodPut, saga.AttemptOf(ctx).Key); err != nil {
