@@ -68,6 +68,8 @@ type slowRun struct {
 	Saga    string       `json:"saga"`
 	Version int          `json:"version"`
 	At      time.Time    `json:"at"`
+	// due is At by the clock that is never set: slow is a duration.
+	due time.Time
 }
 
 // run tells alerts from where the last mark stands, until ctx ends, another node tells them ([errAlertsElsewhere]), or
@@ -343,7 +345,7 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 		return nil
 	}
 	if err == nil && plan.Slow > 0 {
-		r.expect(slowRun{run, started.Saga, started.Version, f.Meta.At.Add(time.Duration(plan.Slow))}, e.Position)
+		r.expect(slowRun{Run: run, Saga: started.Saga, Version: started.Version, At: f.Meta.At.Add(time.Duration(plan.Slow))}, e.Position)
 	}
 	return err
 }
@@ -351,6 +353,8 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 // expect notes a run that may turn out slow, unless it was told so.
 func (r *alertRunner) expect(s slowRun, position domain.Position) {
 	if position > r.told || s.At.After(r.slowTo) {
+		now := r.c.clock.read()
+		s.due = now.steady.Add(s.At.Sub(now.wall()))
 		r.slow[s.Run] = s
 	}
 }
@@ -360,7 +364,7 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 	if !r.caughtUp {
 		return nil // some of them may have ended
 	}
-	for _, s := range r.due(r.c.clock.now()) {
+	for _, s := range r.due(r.c.clock.steady()) {
 		if !r.c.wakeups.has(s.Run) {
 			delete(r.slow, s.Run) // it ended just now
 			continue
@@ -386,7 +390,7 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 func (r *alertRunner) due(now time.Time) []slowRun {
 	var list []slowRun
 	for _, s := range r.slow {
-		if !now.Before(s.At) {
+		if !now.Before(s.due) {
 			list = append(list, s)
 		}
 	}

@@ -222,7 +222,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 func (c *Coordinator) publishTask(t *task) error {
 	sent := *t
 	sent.Log = c.ownLog
-	if sent.Sent = c.clock.now(); !t.end.IsZero() {
+	if sent.Sent = c.clock.steady(); !t.end.IsZero() {
 		sent.Left = domain.Duration(time.Until(t.end))
 	}
 	topic := ActionTopic(c.cfg.Namespace, t.Action)

@@ -107,6 +107,22 @@ func TestPlanDeadlinesDoNotFollowTheWallClock(t *testing.T) {
 	})
 }
 
+// TestSlowRunsAreToldOfWhateverTheClockIsSetTo: how long a run takes is measured, too.
+func TestSlowRunsAreToldOfWhateverTheClockIsSetTo(t *testing.T) {
+	clocked(t, func(r *rig, w *wallClock, step func()) {
+		s := saga.Define("slow", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") }, saga.Slow(30*time.Minute))
+		alerts := &alertList{}
+		c := begin(r.t, r.plain, saga.Config{Now: w.now, Alerts: []saga.AlertSink{alerts}}, s)
+		start(r.t, c, s, "")
+		time.Sleep(10 * time.Minute)
+		step()
+		time.Sleep(19 * time.Minute)
+		require.Empty(r.t, alerts.of(saga.AlertSlow))
+		time.Sleep(2 * time.Minute)
+		require.Len(r.t, alerts.of(saga.AlertSlow), 1)
+	})
+}
+
 // TestInstantsFollowTheWallClock: what is to happen at a time happens when the clock shows that, within seconds of
 // its being set.
 func TestInstantsFollowTheWallClock(t *testing.T) {

@@ -93,17 +93,22 @@ type NodeView struct {
 	Known bool
 }
 
-// Nodes lists the other coordinators that were heard of, by name. It is empty where the log is not [Config.Shared].
+// Nodes lists the other coordinators that were heard of, by name, each in its latest life. It is empty where the log is not [Config.Shared].
 func (c *Coordinator) Nodes() []NodeView {
 	stepped := c.clock.read().stepped
 	cl := &c.cluster
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	var all []NodeView
+	latest := make(map[string]string) // life by node
 	for name, l := range cl.lives {
-		if l.left {
-			continue
+		other, known := latest[nodeOf(name)]
+		if at := cl.lives[other].at; !l.left && nodeOf(name) != cl.c.cfg.Node && (!known || l.at > at || l.at == at && name > other) {
+			latest[nodeOf(name)] = name
 		}
+	}
+	var all []NodeView
+	for _, name := range latest {
+		l := cl.lives[name]
 		v := NodeView{Node: nodeOf(name), Incarnation: name, Alive: cl.aliveLocked(name)}
 		if ahead, known := l.clock.ahead(); known {
 			v.Skew, v.Known = ahead+l.clock.stepped-stepped, true

@@ -117,6 +117,27 @@ func TestRunsOfASilentNodeAreTakenOverWhateverTheClocks(t *testing.T) {
 	})
 }
 
+// TestNodesAreListedInTheirLatestLife: a node that crashed and is back is one node, and its metric one series.
+func TestNodesAreListedInTheirLatestLife(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, memlog.New())
+		dying := &deadLog{Log: r.plain}
+		begin(t, dying, saga.Config{Node: "first", Shared: true, ShutdownTimeout: time.Second})
+		second := begin(t, r.plain, saga.Config{Node: "second", Shared: true})
+		sleepABit()
+		before := second.Nodes()
+		require.Len(t, before, 1)
+		dying.dead.Store(true)
+		begin(t, r.plain, saga.Config{Node: "first", Shared: true})
+		time.Sleep(5 * time.Second) // the old life still counts as alive
+		after := second.Nodes()
+		require.Len(t, after, 1)
+		require.NotEqual(t, before[0].Incarnation, after[0].Incarnation)
+		require.True(t, after[0].Alive)
+	})
+}
+
 // TestSkewIsMeasuredShownAndTold: each node knows how far the other's clock is ahead, also after that was set, and one
 // of them tells once if it is over a second.
 func TestSkewIsMeasuredShownAndTold(t *testing.T) {

@@ -350,10 +350,15 @@ func ExamplePlan() {
 		Name:   "packer",
 		Effect: saga.NoEffect,
 		Do: func(ctx context.Context, in saga.PlannerIn[[]string]) (saga.Steps[int], error) {
-			if n := len(in.Results); n < len(in.Input) {
-				return saga.Steps[int]{Do: []saga.NextStep{saga.Next(packItem, in.Input[n])}}, nil
+			packed := 0 // in the rounds before
+			if err := in.DecodeCarry(&packed); err != nil {
+				return saga.Steps[int]{}, err
 			}
-			return saga.Steps[int]{Done: true, Output: len(in.Results)}, nil
+			packed += len(in.Results)
+			if packed == len(in.Input) {
+				return saga.Steps[int]{Done: true, Output: packed}, nil
+			}
+			return saga.Steps[int]{Do: []saga.NextStep{saga.Next(packItem, in.Input[packed])}, Carry: packed}, nil
 		},
 	}
 	s := saga.Define("pack-all", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[int] {

@@ -71,8 +71,9 @@ func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 	})
 }
 
-// TestWhatGrowsOverAnAppendFailsTheStep: the results of a planner's rounds, and the report to a failure
-// handler, may outgrow an append though each part fits. The run then fails or goes on, but never hangs.
+// TestWhatGrowsOverAnAppendFailsTheStep: the results of one of a planner's rounds, and the report to a failure
+// handler, may outgrow an append though each part fits. The run then fails or goes on, but never hangs. Results of
+// several rounds may be as many as they like.
 func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +86,11 @@ func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 				if in.Round > 4 {
 					return saga.Steps[string]{Done: true}, nil
 				}
-				return saga.Steps[string]{Do: []saga.NextStep{{Action: "big", Input: in.Round}}}, nil
+				next := []saga.NextStep{{Action: "big", Input: in.Round}}
+				if in.Input == "at once" {
+					next = append(next, saga.NextStep{Name: "another", Action: "big", Input: in.Round})
+				}
+				return saga.Steps[string]{Do: next}, nil
 			}}
 		plans := saga.Define("plans", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			return saga.Plan(f, "agent", planner, in.In, saga.Uses(big))
@@ -100,6 +105,8 @@ func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 		fails := saga.Define("fails", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Do(f, x, in.In) })
 		c := begin(t, r.plain, saga.Config{}, plans, fails)
 		_, err := finished(t, start(t, c, plans, ""))
+		require.NoError(t, err)
+		_, err = finished(t, start(t, c, plans, "at once"))
 		var comp *saga.Compensated
 		require.ErrorAs(t, err, &comp)
 		require.Contains(t, comp.Cause.Message, "fit")

@@ -16,8 +16,23 @@ type PlannerIn[In any] struct {
 	Round int `json:"round"`
 	// Input is that of the Plan step.
 	Input In `json:"input"`
-	// Results are the steps of all earlier rounds, in order.
+	// Results are the steps of the round before, in order; none in round 1. What a planner needs of earlier ones
+	// it carries along.
 	Results []PlannedResult `json:"results,omitempty"`
+	// Carry is [Steps].Carry of the round before, see [PlannerIn.DecodeCarry]; empty in round 1, and where that
+	// round returned none.
+	Carry json.RawMessage `json:"carry,omitempty"`
+}
+
+// DecodeCarry reads what the round before carried along. It leaves into as it is where there is nothing.
+func (in PlannerIn[In]) DecodeCarry(into any) error {
+	if len(in.Carry) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(in.Carry, into); err != nil {
+		return fmt.Errorf("carry of round %d: %w", in.Round-1, err)
+	}
+	return nil
 }
 
 // PlannedResult is how a planned step ended.
@@ -43,6 +58,9 @@ type Steps[Out any] struct {
 	// Do are the next steps, one after the other or, with Parallel, at once.
 	Do       []NextStep `json:"do,omitempty"`
 	Parallel bool       `json:"parallel,omitempty"`
+	// Carry is given to the planner of the next round: a sum, what is still to be done, references. It is anything
+	// that encodes to JSON, of at most 64 KiB, and is recorded with each round.
+	Carry any `json:"carry,omitempty"`
 	// Done ends the rounds; Output is then the Plan's output.
 	Done   bool `json:"done,omitempty"`
 	Output Out  `json:"output"`
@@ -69,7 +87,8 @@ func Next[In, Out any](a *Action[In, Out], in In) NextStep {
 }
 
 // Plan adds a step whose planner, an action, says at run time what is done: round after round it
-// is called with the results so far and returns further steps, until it is done. Each answer is
+// is called with the results of the round before, and with what it carries along itself ([Steps].Carry), and
+// returns further steps, until it is done. Each answer is
 // recorded before its steps start, so that loops, and the plans of agents, are audited and
 // recovered like everything else, and undone in reverse.
 //
@@ -111,6 +130,9 @@ func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Step
 // defaultRounds is MaxRounds where the author does not say.
 const defaultRounds = 100
 
+// maxCarry bounds what a planner carries from round to round, in bytes: each round records it anew.
+const maxCarry = 64 << 10
+
 // plannerAnswer is a planner's output without types.
 type plannerAnswer struct {
 	Do []struct {
@@ -118,6 +140,7 @@ type plannerAnswer struct {
 		Input json.RawMessage `json:"input"`
 	} `json:"do"`
 	Parallel bool            `json:"parallel"`
+	Carry    json.RawMessage `json:"carry"`
 	Done     bool            `json:"done"`
 	Output   json.RawMessage `json:"output"`
 }
@@ -129,6 +152,8 @@ func expand(actions map[string]*actionCode, planNode *domain.Node, plannerOutput
 	switch {
 	case err != nil:
 		return nil, nil, false, nil, fmt.Errorf("planner %s: answer: %w", planNode.Action.Name, err)
+	case len(answer.Carry) > maxCarry:
+		return nil, nil, false, nil, fmt.Errorf("planner %s: its Carry is %d bytes; at most %d fit: store it elsewhere and carry a reference", planNode.Action.Name, len(answer.Carry), maxCarry)
 	case answer.Done && len(answer.Do) > 0:
 		return nil, nil, false, nil, fmt.Errorf("planner %s: says Done and returns %d steps: it does one or the other", planNode.Action.Name, len(answer.Do))
 	case answer.Done:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,9 @@ import (
 var doubling = &Action[PlannerIn[int], Steps[int]]{Name: "doubling", Effect: NoEffect,
 	Do: func(_ context.Context, in PlannerIn[int]) (Steps[int], error) {
 		sum := 0
+		if err := in.DecodeCarry(&sum); err != nil {
+			return Steps[int]{}, err
+		}
 		for _, r := range in.Results {
 			if r.Failed != "" {
 				continue
@@ -33,7 +37,7 @@ var doubling = &Action[PlannerIn[int], Steps[int]]{Name: "doubling", Effect: NoE
 			c := NextStep{Name: "doomed", Action: "check", Input: json.RawMessage(`-1`), Rule: Ignore}
 			return Steps[int]{Do: []NextStep{Next(check, in.Input), b, c}, Parallel: true}, nil
 		case 2:
-			return Steps[int]{Do: []NextStep{Next(charge, sum)}}, nil
+			return Steps[int]{Do: []NextStep{Next(charge, sum)}, Carry: sum}, nil
 		}
 		return Steps[int]{Done: true, Output: sum}, nil
 	}}
@@ -77,6 +81,7 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		want   []string
 	}{
 		"not an answer":    {"hello", []string{"planner planner: answer: read"}},
+		"carries a lot":    {Steps[int]{Do: []NextStep{Next(check, 1)}, Carry: strings.Repeat("x", maxCarry)}, []string{"its Carry is 65538 bytes; at most 65536 fit"}},
 		"nothing":          {Steps[int]{}, []string{"returns no steps and is not Done"}},
 		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"says Done and returns 1 steps"}},
 		"unknown action":   {Steps[int]{Do: []NextStep{step("", "nope", 1, "")}}, []string{`step 1 "nope": unknown action "nope": register it`}},

@@ -64,7 +64,7 @@ type task struct {
 	InDoubt bool            `json:"in_doubt,omitempty"`
 	Cause   *domain.Failure `json:"cause,omitempty"`
 	// Due is when the attempt is given up, by the wall clock of the coordinator. For a worker, whose clock may be
-	// another, Left is how long that was when the task was sent, at Sent by the same clock as Due, by Node.
+	// another, Left is how long that was when Node sent the task: at Sent, by its clock that is never set.
 	Due  time.Time       `json:"due,omitzero"`
 	Left domain.Duration `json:"left,omitzero"`
 	Sent time.Time       `json:"sent,omitzero"`

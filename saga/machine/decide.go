@@ -113,7 +113,7 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 			input = s.shortReport(st.About)
 		} else if len(input) > maxInput {
 			return one(&domain.StepFailed{Step: st.Path, Cause: domain.Failure{Kind: domain.FailurePermanent, Step: st.Path,
-				Message: fmt.Sprintf("its input, with the results so far, is %d bytes; at most %d fit: have the steps return references", len(input), maxInput)}})
+				Message: fmt.Sprintf("its input, with the results of the round before, is %d bytes; at most %d fit: have the steps return references, or plan fewer in a round", len(input), maxInput)}})
 		}
 		return one(s.startEvent(st, st.direction(), input, in.Node, now))
 	case Backoff:

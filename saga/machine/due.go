@@ -110,8 +110,10 @@ type PlannerInput struct {
 	Round int `json:"round"`
 	// Input is the plan step's own.
 	Input json.RawMessage `json:"input"`
-	// Results are the steps of all earlier rounds, in order.
+	// Results are the steps of the round before, in order. Logs of earlier versions have those of all rounds.
 	Results []PlannedResult `json:"results,omitempty"`
+	// Carry is what the planner returned with the round before, to be given back.
+	Carry json.RawMessage `json:"carry,omitempty"`
 }
 
 // PlannedResult is the end of a planned step, as a planner sees it.
@@ -124,22 +126,32 @@ type PlannedResult struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// results builds the input of the planner of round 2 and later.
+// results builds the input of the planner of round 2 and later. It has the results of the last round only, or else a
+// run of n rounds would record each result n times.
 func (st *Step) results() json.RawMessage {
 	p := st.parent
 	var first PlannerInput
 	_ = json.Unmarshal(p.kids[0].Input, &first) // the machine wrote it
-	in := PlannerInput{Round: st.plannerRound(), Input: first.Input}
-	for i := 1; i < len(p.kids); i += 2 {
-		for _, k := range p.kids[i].kids {
-			r := PlannedResult{Round: i/2 + 1, Step: k.Node.Name, Action: k.Node.Action.Name, Output: k.Output}
-			if k.Phase == Ignored && k.Cause != nil {
-				r.Failed = k.Cause.Message
-			}
-			in.Results = append(in.Results, r)
+	in := PlannerInput{Round: st.plannerRound(), Input: first.Input, Carry: carried(p.kids[st.index-2].Output)}
+	for _, k := range p.kids[st.index-1].kids {
+		r := PlannedResult{Round: in.Round - 1, Step: k.Node.Name, Action: k.Node.Action.Name, Output: k.Output}
+		if k.Phase == Ignored && k.Cause != nil {
+			r.Failed = k.Cause.Message
 		}
+		in.Results = append(in.Results, r)
 	}
 	return marshal(in)
+}
+
+// carried returns what a planner's answer has for the planner of the next round.
+func carried(answer json.RawMessage) json.RawMessage {
+	var a struct {
+		Carry json.RawMessage `json:"carry"`
+	}
+	if json.Unmarshal(answer, &a) != nil || string(a.Carry) == "null" {
+		return nil // what is not an answer has planned nothing
+	}
+	return a.Carry
 }
 
 func marshal(v any) json.RawMessage {
