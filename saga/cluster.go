@@ -47,7 +47,8 @@ type cluster struct {
 	signs int
 	// lives is what is known of each incarnation of other nodes; of one that is missing nothing
 	// was heard since this node began to listen.
-	lives map[string]life
+	lives   map[string]life
+	heardOf int // how many lives were heard of
 	// own is how far this node's steady clock was ahead of the log's at its latest sign of life, nil before the first.
 	own *time.Duration
 }
@@ -55,6 +56,7 @@ type cluster struct {
 // life is what is known of another incarnation.
 type life struct {
 	at     int  // how many own signs had been read when it was last heard of
+	first  int  // its number among the lives that were heard of
 	left   bool // it said goodbye
 	buried bool // its death was dealt with
 	clock  nodeClock
@@ -135,7 +137,8 @@ func (cl *cluster) seen(e *domain.Recorded) {
 			}
 		}
 	default:
-		l := life{at: cl.signs, left: e.Type == nodeLeftType, clock: cl.lives[n.Incarnation].clock}
+		l := cl.known(n.Incarnation)
+		l.at, l.left, l.buried = cl.signs, e.Type == nodeLeftType, false
 		if theirs := n.aheadOfLog(e); theirs != nil && cl.own != nil {
 			l.clock.heard(*theirs-*cl.own, time.Duration(n.Stepped))
 		}
@@ -143,11 +146,21 @@ func (cl *cluster) seen(e *domain.Recorded) {
 	}
 }
 
+// known returns what is known of a life, which is numbered if it is new. Callers hold mu.
+func (cl *cluster) known(incarnation string) life {
+	l := cl.lives[incarnation]
+	if l.first == 0 {
+		cl.heardOf++
+		l.first = cl.heardOf
+	}
+	return l
+}
+
 // heard notes that an incarnation wrote to a run.
 func (cl *cluster) heard(incarnation string) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
-	l := cl.lives[incarnation]
+	l := cl.known(incarnation)
 	l.at, l.buried = cl.signs, false
 	cl.lives[incarnation] = l
 }

@@ -101,8 +101,7 @@ func (c *Coordinator) Nodes() []NodeView {
 	defer cl.mu.Unlock()
 	latest := make(map[string]string) // life by node
 	for name, l := range cl.lives {
-		other, known := latest[nodeOf(name)]
-		if at := cl.lives[other].at; !l.left && nodeOf(name) != cl.c.cfg.Node && (!known || l.at > at || l.at == at && name > other) {
+		if !l.left && nodeOf(name) != cl.c.cfg.Node && l.first > cl.lives[latest[nodeOf(name)]].first {
 			latest[nodeOf(name)] = name
 		}
 	}
