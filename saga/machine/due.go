@@ -132,7 +132,11 @@ func (st *Step) results() json.RawMessage {
 	p := st.parent
 	var first PlannerInput
 	_ = json.Unmarshal(p.kids[0].Input, &first) // the machine wrote it
-	in := PlannerInput{Round: st.plannerRound(), Input: first.Input, Carry: carried(p.kids[st.index-2].Output)}
+	in := PlannerInput{Round: st.plannerRound(), Input: first.Input}
+	if in.Round < 2 {
+		return marshal(in) // only a history that was made up has it begin so
+	}
+	in.Carry = carried(p.kids[st.index-2].Output)
 	for _, k := range p.kids[st.index-1].kids {
 		r := PlannedResult{Round: in.Round - 1, Step: k.Node.Name, Action: k.Node.Action.Name, Output: k.Output}
 		if k.Phase == Ignored && k.Cause != nil {
