@@ -36,6 +36,8 @@ func (l *Log) blame(err error) error {
 		damage.File = namedFile.FindString(text)
 	case settings != "" && l.settingsDamaged(settings):
 		damage.File, damage.Remedy = settings, remedySettings
+	case strings.Contains(text, "replaying WAL"):
+		damage.File = l.damagedWAL()
 	case strings.Contains(text, "is not pristine"):
 		damage.File = "marker.format-version"
 	case pebble.IsCorruptionError(err):

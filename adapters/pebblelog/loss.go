@@ -57,10 +57,14 @@ func acceptLoss(dir string, cfg Config) (Loss, error) {
 	return Loss{From: damage.Position, Through: damage.Through, File: damage.File}, writeMark(cfg.FS, dir, newest)
 }
 
-// precheck opens the log for reading only and compares it with its mark. What is lost must be known before
+// precheck opens the log for reading only and compares it with its mark, and what
+// the write-ahead logs hold with the tables. What is lost must be known before
 // Pebble writes to the directory: it would remove files that it knows nothing of, and with them what may still help.
 func precheck(dir string, cfg Config) error {
-	if marked, err := readMark(cfg.FS, dir); err != nil || marked == 0 {
+	if _, err := readMark(cfg.FS, dir); err != nil {
+		return err
+	}
+	if formatted, err := checkFormat(cfg.FS, dir); err != nil || !formatted {
 		return err
 	}
 	l, err := openStore(dir, cfg, true)
@@ -70,6 +74,9 @@ func precheck(dir string, cfg Config) error {
 	newest, err := l.newestPosition()
 	if err == nil {
 		err = l.checkMark(newest)
+	}
+	if err == nil {
+		err = l.checkReplayed()
 	}
 	return errors.Join(err, closeStore(l.db))
 }

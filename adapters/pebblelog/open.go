@@ -248,23 +248,7 @@ func (l *Log) explainOpen(err error) error {
 
 // newestPosition finds the last position that the store holds.
 func (l *Log) newestPosition() (domain.Position, error) {
-	iter, err := l.db.NewIter(kindOptions(kindEvents))
-	if err != nil {
-		return 0, err
-	}
-	defer iter.Close()
-	if !iter.Last() {
-		if err := iter.Error(); err != nil {
-			return 0, l.damaged(err, &CorruptionError{})
-		}
-		return 0, nil
-	}
-	h, err := decodeHead(iter.Key(), iter.Value())
-	if err != nil {
-		first, _ := parseEventsKey(iter.Key())
-		return 0, &CorruptionError{Position: first, Err: err}
-	}
-	return h.last(), nil
+	return l.newestRecord(&pebble.IterOptions{})
 }
 
 // newestStream finds the highest number that a stream has.
