@@ -143,7 +143,7 @@ func TestMiddlewareThatCannotBeAppliedIsAnErrorOfRun(t *testing.T) {
 			c, err := saga.New(saga.Config{Log: r.log, Middleware: []message.HandlerMiddleware{m}})
 			require.NoError(t, err)
 			require.NoError(t, c.Register(chain("s", r.act("a"))))
-			require.ErrorContains(t, c.Run(t.Context()), "Middleware[0]")
+			require.ErrorContains(t, c.Run(t.Context()), "middleware 0")
 		})
 	}
 }

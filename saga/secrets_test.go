@@ -34,11 +34,12 @@ func (o *ownWords) UnmarshalJSON(raw []byte) error {
 
 type everyKind struct {
 	creds `atone:"secret"`
-	Dash  string                `json:"-," atone:"secret"`
-	Own   ownWords              `json:"own"`
-	Owns  []*ownWords           `json:"owns"`
-	By    map[string]*everyKind `json:"by"`
-	Open  string                `json:"open"`
+	//lint:ignore SA5008 a member that is named "-" is what is tried
+	Dash string                `json:"-," atone:"secret"`
+	Own  ownWords              `json:"own"`
+	Owns []*ownWords           `json:"owns"`
+	By   map[string]*everyKind `json:"by"`
+	Open string                `json:"open"`
 }
 
 func effectless[In any](name string) *saga.Action[In, saga.None] {

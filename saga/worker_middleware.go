@@ -53,7 +53,7 @@ func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPubl
 	for i := len(middleware) - 1; i >= 0; i-- {
 		next, err := applied(middleware[i], inner)
 		if err != nil {
-			return nil, fmt.Errorf("Middleware[%d] %w", i, err)
+			return nil, fmt.Errorf("action middleware %d %w", i, err)
 		}
 		inner = next
 	}

@@ -101,6 +101,7 @@ func (s *groupsService) ReplayParked(ctx context.Context, req *persistent.Replay
 	switch option := o.GetStopAtOption().(type) {
 	case *persistent.ReplayParkedReq_Options_StopAt:
 		if stopAt = option.StopAt; stopAt < 0 {
+			//lint:ignore ST1005 the words of a real server, which clients may compare
 			return nil, groupFailure(&groups.InvalidError{Err: errors.New(negativeStop)}, stream, o.GetGroupName())
 		}
 	case *persistent.ReplayParkedReq_Options_NoLimit:

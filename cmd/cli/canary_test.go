@@ -72,10 +72,11 @@ type nest struct {
 	Raw    json.RawMessage   `json:"raw" atone:"secret"`
 	Bytes  []byte            `json:"bytes" atone:"secret"`
 	Bare   string            `atone:"secret"`
-	Dash   string            `json:"-," atone:"secret"`
-	Own    ownSong           `json:"own"`
-	Owns   []ownSong         `json:"owns"`
-	Deep   struct {
+	//lint:ignore SA5008 a member that is named "-" is what is tried
+	Dash string    `json:"-," atone:"secret"`
+	Own  ownSong   `json:"own"`
+	Owns []ownSong `json:"owns"`
+	Deep struct {
 		Pin string `json:"pin" atone:"secret"`
 	} `json:"deep"`
 	Items []struct {

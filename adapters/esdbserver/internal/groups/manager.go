@@ -271,6 +271,7 @@ func (m *Manager) prepareAll(ctx context.Context, s *Settings) error {
 	case errors.Is(err, domain.ErrBadPosition):
 		return &InvalidError{fmt.Errorf("no record stands at the position %d: give one that the server gave, or start or end", s.StartFrom)}
 	case err == nil && place.Beyond:
+		//lint:ignore ST1005 the words of a real server, which clients may compare
 		return &InvalidError{errors.New(beyondEnd)}
 	}
 	s.StartAfter = int64(place.After)

@@ -83,9 +83,11 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("the names of the stream and the group are too long: the group's own streams are named after them, in at most %d bytes", streamdb.MaxNameLength))
 	}
 	if !slices.Contains([]string{RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation}, s.Strategy()) {
+		//lint:ignore ST1005 the words of a real server, which clients may compare
 		errs = append(errs, fmt.Errorf("Consumer strategy %s does not exist.", s.Strategy()))
 	}
 	if s.ReadBatchSize < 0 || s.ReadBatchSize >= s.HistoryBufferSize {
+		//lint:ignore ST1005 the words of a real server, which clients may compare
 		errs = append(errs, errors.New(batchOverBuffer))
 	}
 	if s.HistoryBufferSize > maxBuffer {
