@@ -51,13 +51,13 @@ func TestPayloadsThatWouldComeBackOtherwiseAreRefused(t *testing.T) {
 
 func TestNamesThatNobodySeesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"", "a\x00b", "a\nb", "tab\t", "\x7f", "\u0085", "\u2028", "\u202eb", "\ufeffa", "\ufffd", "\xff", strings.Repeat("x", 251)} {
+	for _, bad := range []string{"", "a\x00b", "a\nb", "tab\t", "\x7f", "\u0085", "\u2028", "\u202eb", "\ufeffa", "a\u200bb", "a\u00adb", "a\u2060b", "a\u3164b", "a\U000e0041", "\ufffd", "\xff", strings.Repeat("x", 251)} {
 		require.Error(t, accept.Name("the name", bad, accept.MaxName), "%q", bad)
 		if len(bad) <= accept.MaxName {
 			require.Error(t, accept.Labels(map[string]string{"n" + bad: bad, bad: "x"}), "%q", bad)
 		}
 	}
-	for _, good := range []string{"a", " ", "日本", "naïve", "👩\u200d🚀", strings.Repeat("x", 250)} {
+	for _, good := range []string{"a", " ", "日本", "naïve", "👩\u200d🚀", "می\u200cخواهم", "❤\ufe0f", strings.Repeat("x", 250)} {
 		require.NoError(t, accept.Name("the name", good, accept.MaxName), "%q", good)
 		require.NoError(t, accept.Labels(map[string]string{good: good, "b": ""}))
 	}

@@ -22,7 +22,8 @@ const (
 
 // Name refuses a name that is empty, longer than limit bytes, no UTF-8, or has characters that nobody
 // sees: control characters, line and paragraph separators, marks of direction and of byte order,
-// the replacement character.
+// spaces without width, soft hyphens and fillers, the replacement character. The joiners U+200C and
+// U+200D are let through: Persian and emoji are written with them.
 func Name(what, s string, limit int) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty: give it a name", what)
@@ -48,10 +49,12 @@ func OptionalName(what, s string, limit int) error {
 // unseen reports whether a character of a name would not be seen, or would change how its neighbours are.
 func unseen(r rune) bool {
 	switch r {
-	case '\u2028', '\u2029', '\ufeff', utf8.RuneError:
+	case '\u200c', '\u200d':
+		return false
+	case '\u2028', '\u2029', utf8.RuneError:
 		return true
 	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Bidi_Control, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // Text refuses words of people that are longer than [MaxReason], no UTF-8, or have control characters
