@@ -266,10 +266,10 @@ func TestRepeatsOnAStreamGoOneAtATime(t *testing.T) {
 
 func TestIdenticalAppendsAreNeverUnderWayAtOnce(t *testing.T) {
 	t.Parallel()
-	ctx := contextFor(t)
 	for name, batches := range map[string]bool{"calls": false, "batches": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			ctx := contextFor(t)
 			var mu sync.Mutex
 			under, most := 0, 0
 			count := func(by int) {

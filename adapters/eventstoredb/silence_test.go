@@ -2,6 +2,7 @@ package eventstoredb
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,16 +37,17 @@ func TestALogWithoutAMajoritySaysSo(t *testing.T) {
 				time.Sleep(time.Hour) // nobody appends, so nothing is known, and nothing is wrong
 				require.Zero(t, log.Silence())
 
-				hang := true
+				var hang atomic.Bool
+				hang.Store(true)
 				f.hook(func(f *fakeServer) {
 					f.onAppend = func(call api.Streams_AppendServer) error {
-						if hang {
+						if hang.Load() {
 							<-call.Context().Done()
 						}
 						return nil
 					}
 					if batches {
-						f.onBatch = f.serveBatches(func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error) { return hang, nil })
+						f.onBatch = f.serveBatches(func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error) { return hang.Load(), nil })
 					}
 				})
 				f.stop() // the call that is open has the old hook
@@ -62,7 +64,7 @@ func TestALogWithoutAMajoritySaysSo(t *testing.T) {
 				require.NoError(t, log.Health(ctx), "an election is no reason to be called unready")
 				time.Sleep(time.Second)
 				require.ErrorContains(t, log.Health(ctx), "no append was answered")
-				hang = false
+				hang.Store(false)
 				require.NoError(t, <-done)
 				require.Zero(t, log.Silence())
 				require.NoError(t, log.Health(ctx))
