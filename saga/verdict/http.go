@@ -14,11 +14,12 @@ import (
 )
 
 // Transport is an [http.RoundTripper] whose errors say whether the request can have reached the
-// server. As long as no byte of it was written, by no try, the error is [saga.NothingDone]:
-// the address did not resolve, the connection was refused, the handshake failed, ctx ended
-// first. From the first byte on it is [saga.InDoubt], whatever the error's type: net/http repeats
-// a request that has an Idempotency-Key by itself when a connection kept alive turns out to be
-// dead, and "connection refused" may then be what the second try met.
+// server. As long as no try had a connection to write to, the error is [saga.NothingDone]: the
+// address did not resolve, the connection was refused, the handshake failed, ctx ended first. From
+// then on it is [saga.InDoubt], whatever the error's type: net/http writes in a goroutine of its own,
+// which may go on when the call has returned, and it repeats a request that has an
+// Idempotency-Key by itself when a connection kept alive turns out to be dead, so that "connection
+// refused" may be what the second try met.
 //
 // A request that follows a redirect is in doubt from its start, because the first server may have
 // acted before it redirected. An error of [http.Client].Timeout loses its verdict in net/http and
@@ -44,10 +45,6 @@ func Client(c *http.Client) *http.Client {
 	return &with
 }
 
-// longRequestLine is from what length on a request line may leave net/http's write buffer (4 KiB)
-// before the first header is reported.
-const longRequestLine = 3 << 10
-
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	base := t.Base
@@ -57,15 +54,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var traced, written atomic.Bool
 	trace := &httptrace.ClientTrace{
 		GetConn: func(string) { traced.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) {
-			if len(req.URL.RequestURI()) >= longRequestLine {
-				written.Store(true)
-			}
-		},
-		// Both are reported before anything of them leaves the write buffer.
-		WroteHeaderField: func(string, []string) { written.Store(true) },
-		WroteHeaders:     func() { written.Store(true) },
-		WroteRequest:     func(httptrace.WroteRequestInfo) { written.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { written.Store(true) },
+		// For a base of another kind that reports no connection.
+		WroteHeaders: func() { written.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
 	}
 	if _, ok := base.(*http.Transport); ok {
 		traced.Store(true)

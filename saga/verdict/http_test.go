@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -174,6 +175,26 @@ func TestAnEndedContextAfterTheFirstByteIsInDoubt(t *testing.T) {
 	_, err = ownClient(t).Do(req)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, inDoubt, verdictOf(err))
+}
+
+// TestACallThatEndsBeforeItsWriterBeganIsInDoubt ends the context when the request has got its connection: the call
+// returns, and net/http's writer may yet write.
+func TestACallThatEndsBeforeItsWriterBeganIsInDoubt(t *testing.T) {
+	t.Parallel()
+	addr := plainServer(t)
+	client := ownClient(t)
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { cancel() }})
+		req, err := http.NewRequestWithContext(traced, http.MethodPost, "http://"+addr, strings.NewReader("x"))
+		require.NoError(t, err)
+		res, err := client.Do(req)
+		if err == nil { // it was quicker
+			require.NoError(t, res.Body.Close())
+			continue
+		}
+		require.Equal(t, inDoubt, verdictOf(err), "%v", err)
+	}
 }
 
 func TestHTTP2TellsTheSame(t *testing.T) {
