@@ -109,9 +109,10 @@ func TestAnswersToBatchesMeanWhatThoseToCallsMean(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, n := contextFor(t), 0
+			ctx := contextFor(t)
+			var n atomic.Int64
 			f, log := batching(t, func(call api.Streams_BatchAppendServer, m *api.BatchAppendReq) (bool, error) {
-				if n++; n > 1 {
+				if n.Add(1) > 1 {
 					return false, nil
 				}
 				return true, call.Send(refused(m, c.code, c.message, c.detail))
@@ -125,7 +126,7 @@ func TestAnswersToBatchesMeanWhatThoseToCallsMean(t *testing.T) {
 			case nil:
 				require.NoError(t, err)
 				require.Equal(t, uint64(5), at.Revision)
-				require.Equal(t, 2, n)
+				require.EqualValues(t, 2, n.Load())
 				return
 			case *domain.ConflictError:
 				var got *domain.ConflictError
@@ -138,7 +139,7 @@ func TestAnswersToBatchesMeanWhatThoseToCallsMean(t *testing.T) {
 					require.ErrorIs(t, err, want)
 				}
 			}
-			require.Equal(t, 1, n)
+			require.EqualValues(t, 1, n.Load())
 		})
 	}
 }
@@ -155,16 +156,18 @@ func TestACallThatEndsLeavesItsBatchesInDoubtAndTheyAreSentAgain(t *testing.T) {
 		} {
 			t.Run(name+", "+why, func(t *testing.T) {
 				t.Parallel()
-				ctx, n := contextFor(t), 0
+				ctx := contextFor(t)
+				var n atomic.Int64
 				var f *fakeServer
 				f, log := batching(t, func(call api.Streams_BatchAppendServer, m *api.BatchAppendReq) (bool, error) {
-					if n++; n > callers {
+					seen := n.Add(1)
+					if seen > callers {
 						return false, nil
 					}
 					if written {
 						f.appendBatch(ctx, m)
 					}
-					if n < callers {
+					if seen < callers {
 						return true, nil
 					}
 					if status.Code(end) == codes.NotFound {
@@ -194,7 +197,7 @@ func TestACallThatEndsLeavesItsBatchesInDoubtAndTheyAreSentAgain(t *testing.T) {
 					})
 				}
 				all.Wait()
-				require.Equal(t, 2*callers, n, "each once more")
+				require.EqualValues(t, 2*callers, n.Load(), "each once more")
 				for i := range callers {
 					require.Len(t, collect(t, log.ReadStream(ctx, fmt.Sprint("s-", i), 0)), 1)
 				}
@@ -353,7 +356,7 @@ func TestACallerThatGivesUpLeavesTheOthersTheirCall(t *testing.T) {
 	t.Parallel()
 	ctx := contextFor(t)
 	seen := make(chan *api.BatchAppendReq, 2)
-	calls := 0
+	var calls atomic.Int64
 	var f *fakeServer
 	f, log := batching(t, func(call api.Streams_BatchAppendServer, m *api.BatchAppendReq) (bool, error) {
 		if string(m.GetOptions().GetStreamIdentifier().GetStreamName()) == "slow" {
@@ -364,7 +367,7 @@ func TestACallerThatGivesUpLeavesTheOthersTheirCall(t *testing.T) {
 	}, func(c *Config) { c.AppendConnections = 1 })
 	serve := f.onBatch
 	f.hook(func(f *fakeServer) {
-		f.onBatch = func(call api.Streams_BatchAppendServer) error { calls++; return serve(call) }
+		f.onBatch = func(call api.Streams_BatchAppendServer) error { calls.Add(1); return serve(call) }
 	})
 	impatient, cancel := context.WithCancel(ctx)
 	failed := make(chan error, 1)
@@ -377,7 +380,7 @@ func TestACallerThatGivesUpLeavesTheOthersTheirCall(t *testing.T) {
 	require.ErrorIs(t, <-failed, context.Canceled)
 	_, err := log.Append(ctx, "quick", domain.AnyRevision, event(`1`))
 	require.NoError(t, err)
-	require.Equal(t, 1, calls)
+	require.EqualValues(t, 1, calls.Load())
 }
 
 func TestBatchCallsHaveConnectionsOfTheirOwn(t *testing.T) {

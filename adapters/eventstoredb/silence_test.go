@@ -108,14 +108,15 @@ func TestSilenceIsOfAllAppendsTogether(t *testing.T) {
 // call was cancelled or timed out.
 func TestWhatIsSaidOfACancelledCallSaysNothing(t *testing.T) {
 	t.Parallel()
-	f, n := newFakeServer(t), 0
+	f := newFakeServer(t)
+	var n atomic.Int64
 	denied := func(call interface{ SetTrailer(metadata.MD) }) error {
 		call.SetTrailer(metadata.Pairs("exception", "access-denied"))
 		return status.Error(codes.PermissionDenied, "Access Denied")
 	}
 	f.hook(func(f *fakeServer) {
 		f.onAppend = func(call api.Streams_AppendServer) error {
-			if n++; n > 1 {
+			if n.Add(1) > 1 {
 				return nil
 			}
 			_, bounded := call.Context().Deadline()
