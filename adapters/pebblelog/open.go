@@ -252,23 +252,34 @@ func (l *Log) newestPosition() (domain.Position, error) {
 }
 
 // newestStream finds the highest number that a stream has.
-func (l *Log) newestStream() (uint64, error) {
-	iter, err := l.db.NewIter(kindOptions(kindStream))
+func (l *Log) newestStream() (newest uint64, err error) {
+	err = l.lastEntry(kindStream, &pebble.IterOptions{}, func(key, _ []byte) error {
+		id, _, err := parseStreamKey(key)
+		if err != nil {
+			return &CorruptionError{Err: err}
+		}
+		newest = id
+		return nil
+	})
+	return newest, err
+}
+
+// lastEntry calls f with the last entry of a kind that an iterator with the options sees, if there is one.
+func (l *Log) lastEntry(kind byte, opts *pebble.IterOptions, f func(key, value []byte) error) error {
+	bounds := kindOptions(kind)
+	opts.LowerBound, opts.UpperBound = bounds.LowerBound, bounds.UpperBound
+	iter, err := l.db.NewIter(opts)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer iter.Close()
-	if !iter.Last() {
-		if err := iter.Error(); err != nil {
-			return 0, l.damaged(err, &CorruptionError{})
-		}
-		return 0, nil
+	if iter.Last() {
+		return f(iter.Key(), iter.Value())
 	}
-	id, _, err := parseStreamKey(iter.Key())
-	if err != nil {
-		return 0, &CorruptionError{Err: err}
+	if err := iter.Error(); err != nil {
+		return l.damaged(err, &CorruptionError{})
 	}
-	return id, nil
+	return nil
 }
 
 // kindOptions bounds an iterator to the entries of one kind.

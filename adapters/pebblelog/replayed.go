@@ -71,26 +71,17 @@ func (l *Log) olderWALs() []string {
 }
 
 // newestRecord returns the position of the last event that an iterator with the options sees; 0 if there is none.
-func (l *Log) newestRecord(opts *pebble.IterOptions) (domain.Position, error) {
-	bounds := kindOptions(kindEvents)
-	opts.LowerBound, opts.UpperBound = bounds.LowerBound, bounds.UpperBound
-	iter, err := l.db.NewIter(opts)
-	if err != nil {
-		return 0, err
-	}
-	defer iter.Close()
-	if !iter.Last() {
-		if err := iter.Error(); err != nil {
-			return 0, l.damaged(err, &CorruptionError{})
+func (l *Log) newestRecord(opts *pebble.IterOptions) (newest domain.Position, err error) {
+	err = l.lastEntry(kindEvents, opts, func(key, value []byte) error {
+		h, err := decodeHead(key, value)
+		if err != nil {
+			first, _ := parseEventsKey(key)
+			return &CorruptionError{Position: first, Err: err}
 		}
-		return 0, nil
-	}
-	h, err := decodeHead(iter.Key(), iter.Value())
-	if err != nil {
-		first, _ := parseEventsKey(iter.Key())
-		return 0, &CorruptionError{Position: first, Err: err}
-	}
-	return h.last(), nil
+		newest = h.last()
+		return nil
+	})
+	return newest, err
 }
 
 // damagedWAL names the first write-ahead log, other than the newest, that does not end as a closed one does; ""
