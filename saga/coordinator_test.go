@@ -27,6 +27,13 @@ func begin(t testing.TB, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga)
 	c, err := saga.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, c.Register(sagas...))
+	runUntilCleanup(t, c)
+	return c
+}
+
+// runUntilCleanup runs a coordinator until the test ends.
+func runUntilCleanup(t testing.TB, c *saga.Coordinator) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -40,7 +47,6 @@ func begin(t testing.TB, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga)
 		ended <- err
 		require.NoError(t, err, "Run ended early")
 	}
-	return c
 }
 
 type order struct{ ID string }

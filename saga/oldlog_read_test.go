@@ -1,7 +1,6 @@
 package saga_test
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
@@ -111,22 +110,4 @@ func endOfOldRun(r oldRun) domain.RunState {
 		return domain.RunIsCompensated
 	}
 	return domain.RunIsCompleted
-}
-
-// runUntilCleanup runs a coordinator on the real clock until the test has ended.
-func runUntilCleanup(t *testing.T, c *saga.Coordinator) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-	})
-	select {
-	case <-c.Ready():
-	case err := <-ended:
-		ended <- err
-		require.NoError(t, err, "Run ended early")
-	}
 }
