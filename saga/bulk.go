@@ -202,7 +202,11 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) (found [
 	for _, id := range f.Runs {
 		named[id] = true
 	}
-	for id, state := range c.wakeups.states() {
+	unfinished, err := c.unfinishedRuns(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("select runs: %w", err)
+	}
+	for id, state := range unfinished {
 		if len(named) > 0 && !named[id] || len(states) > 0 && !slices.Contains(states, state) {
 			continue
 		}
@@ -234,6 +238,23 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) (found [
 	return found, unreadable, nil
 }
 
+// unfinishedRuns returns the state of every unfinished run. A coordinator on demand has taken up none, so it reads
+// them from the log.
+func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]domain.RunState, error) {
+	if !c.cfg.OnDemand {
+		return c.wakeups.states(), nil
+	}
+	u, err := c.scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[domain.RunID]domain.RunState, len(u.runs))
+	for id, w := range u.runs {
+		out[id] = orElse(w.State, domain.RunRunning)
+	}
+	return out, nil
+}
+
 // matches looks at the run's first event and, only where the filter asks for a stuck action, folds it.
 func (c *Coordinator) matches(ctx context.Context, f *RunFilter, m *bulkMatch) (bool, error) {
 	started, at, err := c.firstEvent(ctx, m.Run)
@@ -256,7 +277,11 @@ func (c *Coordinator) matches(ctx context.Context, f *RunFilter, m *bulkMatch) (
 	if f.Action == "" {
 		return true, nil
 	}
-	v, err := c.Describe(ctx, m.Run)
+	look := c.Describe
+	if c.cfg.OnDemand { // describing a run there takes it up
+		look = func(ctx context.Context, id domain.RunID) (RunView, error) { return c.StateAt(ctx, id, Latest) }
+	}
+	v, err := look(ctx, m.Run)
 	if err != nil {
 		return false, err
 	}

@@ -62,6 +62,47 @@ func TestCoordinatorOnDemandMovesOnlyWhatItIsAskedFor(t *testing.T) {
 	require.Equal(t, domain.RunIsCancelled, v.State)
 }
 
+// TestBulkOnDemandReachesRunsThatNobodyTookUp has a dry run with a condition that looks at the runs' steps, too.
+func TestBulkOnDemandReachesRunsThatNobodyTookUp(t *testing.T) {
+	t.Parallel()
+	ctx, log, s := t.Context(), memlog.New(), waitsForGo()
+	first, stop := beginStoppable(t, log, saga.Config{}, nil, s)
+	for _, name := range []string{"one", "bad1", "bad2"} {
+		run, err := saga.Start(ctx, first, s, order{name}, saga.Key(name))
+		require.NoError(t, err)
+		if name != "one" {
+			_, err := run.Wait(ctx)
+			require.Error(t, err)
+		}
+	}
+	stop()
+
+	tool, stop := beginStoppable(t, log, saga.Config{OnDemand: true}, nil, s)
+	report, err := tool.Bulk(ctx, saga.BulkRequest{Act: saga.BulkPause, All: true, DryRun: true})
+	require.NoError(t, err)
+	require.Equal(t, 3, report.Matched)
+	retry := saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.RunFilter{Action: "book"}, DryRun: true}
+	report, err = tool.Bulk(ctx, retry)
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Matched)
+	end := func() (p domain.Position) {
+		for e, err := range log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
+			require.NoError(t, err)
+			return e.Position
+		}
+		return 0
+	}
+	before := end()
+	_, err = tool.Bulk(ctx, retry)
+	require.NoError(t, err)
+	require.Equal(t, before, end(), "looking takes up nothing")
+	retry.DryRun = false
+	report, err = tool.Bulk(ctx, retry)
+	require.NoError(t, err)
+	require.Equal(t, 2, report.Done)
+	stop()
+}
+
 // TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother has attempts that would not time out for a long
 // while: nobody else can be running them.
 func TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother(t *testing.T) {
