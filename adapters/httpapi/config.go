@@ -51,6 +51,9 @@ type Config struct {
 	Origins []string
 	// Actor names the callers of a server without tokens in the audit; empty means "local".
 	Actor string
+	// InProcess means that only this process reaches the server, for example over an in-memory connection: no
+	// caller is asked for a token, though Tokens can be managed, and unexpected errors are told in full.
+	InProcess bool
 
 	// Page is the web page: it serves / and everything below [PageBase], and gets the caller's identity in the
 	// request's context, if there is one ([auth.IdentityOf]). Nil means 404.

@@ -92,6 +92,9 @@ func problemOf(err error) (*huma.ErrorModel, bool) {
 func (s *Server) answer(ctx context.Context, op string, err error) error {
 	model, known := problemOf(err)
 	if !known {
+		if s.cfg.InProcess {
+			return problem(http.StatusInternalServerError, wire.ProblemInternal, err.Error())
+		}
 		s.cfg.Logger.ErrorContext(ctx, "request failed", "operation", op, "error", err)
 	}
 	return withHeaders(model)

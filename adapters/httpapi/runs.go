@@ -22,13 +22,10 @@ type runOutput struct{ Body wire.Run }
 func (s *Server) runOperations() {
 	register(s, readRun("get-run", "/runs/{id}", "Look at a run as it stands now"),
 		func(ctx context.Context, in *params.Run) (*runOutput, error) {
-			if err := s.ready(); err != nil {
-				return nil, err
-			}
 			if err := s.allowRun(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			v, err := s.cfg.Coordinator.Describe(ctx, in.ID)
+			v, err := s.cfg.Coordinator.StateAt(ctx, in.ID, saga.Latest)
 			if err != nil {
 				return nil, err
 			}

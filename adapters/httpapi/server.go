@@ -37,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, streams: newStreams(cfg.MaxStreams, cfg.MaxStreamsPerClient), draining: make(chan struct{})}
-	s.guard = auth.NewGuard(auth.Config{Tokens: cfg.Tokens, Actor: cfg.Actor, SessionTTL: cfg.SessionTTL, Now: cfg.Now, Logger: cfg.Logger})
+	s.guard = auth.NewGuard(auth.Config{Tokens: cfg.Tokens, Open: cfg.InProcess, Actor: cfg.Actor, SessionTTL: cfg.SessionTTL, Now: cfg.Now, Logger: cfg.Logger})
 	s.handler = s.routes()
 	return s, nil
 }
