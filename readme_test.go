@@ -106,7 +106,7 @@ func TestTheReadmesProgramRunsAsWritten(t *testing.T) {
 	_ = c.Register(signup)
 	go c.Run(ctx) // takes up whatever a crash left
 	run, _ := saga.Start(ctx, c, signup, User{ID: "42", Email: "ada@example.org"}, saga.Key("signup-42"))
-	user, err := run.Wait(ctx) // or *saga.Compensated, *saga.Stuck, *saga.Cancelled
+	user, err := run.Wait(ctx) // or *saga.CompensatedError, *saga.StuckError, *saga.CancelledError
 	// } README
 	require.NoError(t, err)
 	require.Equal(t, "42", user.ID)
@@ -115,7 +115,7 @@ func TestTheReadmesProgramRunsAsWritten(t *testing.T) {
 	run, err = saga.Start(ctx, c, signup, User{ID: "13", Email: "eve@example.org"})
 	require.NoError(t, err)
 	_, err = run.Wait(ctx)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	require.ErrorAs(t, err, &undone)
 	require.Equal(t, []string{"42"}, users.ids(), "the second user is gone again")
 

@@ -52,12 +52,12 @@ func rawSaga(name string, buffer []byte) (*saga.Action[json.RawMessage, json.Raw
 		}}
 	return echo, saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[json.RawMessage]) saga.Ref[[]json.RawMessage] {
 		first := saga.Do(f, echo, in.In)
-		second := saga.Do(f, echo, func(saga.View) json.RawMessage { return json.RawMessage(`"overwritten"`) }, saga.Name("again"))
+		second := saga.Do(f, echo, func(saga.Scope) json.RawMessage { return json.RawMessage(`"overwritten"`) }, saga.Name("again"))
 		got := []saga.Ref[json.RawMessage]{first, second}
 		for i := range 3 {
 			got = append(got, saga.Await[json.RawMessage](f, "more", saga.Name(fmt.Sprintf("more-%d", i+1))))
 		}
-		return saga.Return(f, func(v saga.View) []json.RawMessage {
+		return saga.Return(f, func(v saga.Scope) []json.RawMessage {
 			var out []json.RawMessage
 			for _, r := range got {
 				out = append(out, r.In(v))
@@ -252,7 +252,7 @@ func TestASagaAndAnActionOfOneNameHaveKeysOfTheirOwn(t *testing.T) {
 	act := &saga.Action[string, string]{Name: "pay", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return "action " + in, nil }}
 	s := saga.Define("pay", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 		saga.Do(f, act, in.In)
-		return saga.Return(f, func(v saga.View) string { return "saga " + in.In(v) })
+		return saga.Return(f, func(v saga.Scope) string { return "saga " + in.In(v) })
 	})
 	log := memlog.New()
 	ids := map[string]domain.RunID{}
@@ -303,7 +303,7 @@ func TestASagaAndAnActionRaceForAKey(t *testing.T) {
 	act := &saga.Action[string, string]{Name: "pay", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return "action", nil }}
 	s := saga.Define("pay", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 		saga.Do(f, act, in.In)
-		return saga.Return(f, func(saga.View) string { return "saga" })
+		return saga.Return(f, func(saga.Scope) string { return "saga" })
 	})
 	c := begin(t, memlog.New(), saga.Config{}, s)
 	for i := range 50 {
@@ -436,7 +436,7 @@ func TestNumbersThatAreNoneAreRefusedInDefinitions(t *testing.T) {
 	for name, build := range map[string]func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string]{
 		"a signal that nobody can send": func(f *saga.Flow, _ saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "a\nb") },
 		"an event that nobody can emit": func(f *saga.Flow, _ saga.Ref[string]) saga.Ref[string] {
-			return saga.AwaitEvent[string](f, "a.\x00", func(saga.View) string { return "" })
+			return saga.AwaitEvent[string](f, "a.\x00", func(saga.Scope) string { return "" })
 		},
 		"a signal that is too long": func(f *saga.Flow, _ saga.Ref[string]) saga.Ref[string] {
 			return saga.Await[string](f, strings.Repeat("x", 300))
@@ -533,7 +533,7 @@ func TestTheLongestDurationsHold(t *testing.T) {
 	require.Greater(t, e.RetryAt.Year(), 2300, "in 292 years, not before")
 	require.NoError(t, c.Cancel(t.Context(), run.ID, ""))
 	_, err = run.Wait(t.Context())
-	var cancelled *saga.Cancelled
+	var cancelled *saga.CancelledError
 	require.ErrorAs(t, err, &cancelled)
 }
 

@@ -157,7 +157,7 @@ func (w *badnetWorld) sagas() []*saga.Saga[parcel, parcel] {
 	define := func(name string, build func(f *saga.Flow, in saga.Ref[parcel])) *saga.Saga[parcel, parcel] {
 		return saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[parcel]) saga.Ref[parcel] {
 			build(f, in)
-			return saga.Return(f, func(v saga.View) parcel { return in.In(v) })
+			return saga.Return(f, func(v saga.Scope) parcel { return in.In(v) })
 		})
 	}
 	return []*saga.Saga[parcel, parcel]{

@@ -121,7 +121,7 @@ func settleAll(t *testing.T, c *saga.Coordinator, there *supplier, runs []domain
 	for _, id := range runs {
 		for {
 			_, err := c.Wait(ctx, id)
-			if !errors.As(err, new(*saga.Stuck)) {
+			if !errors.As(err, new(*saga.StuckError)) {
 				require.NoError(t, ctx.Err(), "run %s does not end", id)
 				break
 			}

@@ -135,7 +135,7 @@ func TestOutputThatCannotBeMadeBlocksTheRunOnce(t *testing.T) {
 		s := saga.Define("no-output", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			saga.Pivot(f)
 			saga.Do(f, work, in.In)
-			return saga.Return(f, func(saga.View) string { panic(fmt.Sprint("defect ", calls.Add(1))) })
+			return saga.Return(f, func(saga.Scope) string { panic(fmt.Sprint("defect ", calls.Add(1))) })
 		})
 		counter := &blockCounter{Log: memlog.New()}
 		c := begin(t, counter, node("a"), s)

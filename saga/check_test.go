@@ -28,12 +28,12 @@ var (
 	posts = &Action[PlannerIn[int], Steps[int]]{Name: "posts", Effect: Irreversible, FailsCleanly: true, Do: loops.Do}
 )
 
-func seven(View) int       { return 7 }
-func text(View) string     { return "t" }
-func yes(View) bool        { return true }
+func seven(Scope) int      { return 7 }
+func text(Scope) string    { return "t" }
+func yes(Scope) bool       { return true }
 func doCheck(f *Flow)      { Do(f, check, seven) }
 func doPost(f *Flow)       { Do(f, post, text) }
-func noItems(View) []int   { return nil }
+func noItems(Scope) []int  { return nil }
 func letters(f *Flow)      { Do(f, post, text, OnFail(Forward)) }
 func checkForward(f *Flow) { Do(f, check, seven, OnFail(Forward)) }
 
@@ -175,7 +175,7 @@ func nilFunctions(f *Flow, _ Ref[int]) {
 	Each[int, int](f, "e", nil, nil)
 	If(f, nil, nil, nil)
 	Switch(f, nil, When("x", nil))
-	Sleep(f, (func(View) time.Duration)(nil))
+	Sleep(f, (func(Scope) time.Duration)(nil))
 	SleepUntil(f, nil)
 	AwaitEvent[int](f, "paid", nil)
 	Plan(f, "loops", loops, nil)
@@ -228,72 +228,72 @@ func TestRefsAreReadOnlyWhereTheyHaveAValue(t *testing.T) {
 	}{
 		"never made": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "check", "reads a Ref that no step made"},
 		"before it is made": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 			r = Do(f, charge, seven)
 		}, "check", "reads charge, which comes after it"},
 		"its own": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			r = Do(f, check, func(v View) int { return r.In(v) })
+			r = Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "check", "reads check, which is its own output"},
 		"outside its branch": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
 			If(f, yes, func(f *Flow) { r = Do(f, charge, seven) }, nil)
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "check", `reads charge, which exists only inside the branch "then" of if-1`},
 		"asking Ok outside its branch": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
 			Switch(f, text, When("x", func(f *Flow) { r = Do(f, charge, seven) }))
-			Compute(f, "c", func(v View) bool { return r.Ok(v) })
+			Compute(f, "c", func(v Scope) bool { return r.Ok(v) })
 		}, "c", `reads charge, which exists only inside the branch "x" of switch-1`},
 		"in the branch beside": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			If(f, yes, func(f *Flow) { r = Do(f, charge, seven) }, func(f *Flow) { Do(f, check, func(v View) int { return r.In(v) }) })
+			If(f, yes, func(f *Flow) { r = Do(f, charge, seven) }, func(f *Flow) { Do(f, check, func(v Scope) int { return r.In(v) }) })
 		}, "check", "reads charge, which is in another branch of if-1"},
 		"beside it in a parallel": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
-			Parallel(f, func(f *Flow) { r = Do(f, charge, seven) }, func(f *Flow) { Do(f, check, func(v View) int { return r.In(v) }) })
+			Parallel(f, func(f *Flow) { r = Do(f, charge, seven) }, func(f *Flow) { Do(f, check, func(v Scope) int { return r.In(v) }) })
 		}, "check", "reads charge, which runs beside it in parallel-1"},
 		"after the parallel": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
 			Parallel(f, func(f *Flow) { Parallel(f, func(f *Flow) { r = Do(f, charge, seven) }) })
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "", ""},
 		"outside its each": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
 			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { r = Do(f, charge, n.In); return r })
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "check", "reads e/*/charge, which exists only inside e, once for each item"},
 		"an item outside its each": {func(f *Flow, _ Ref[int]) {
 			var r Ref[int]
 			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] { r = n; return Do(f, charge, n.In) })
-			Do(f, check, func(v View) int { return r.In(v) })
+			Do(f, check, func(v Scope) int { return r.In(v) })
 		}, "check", "reads the item of e, which exists only inside e"},
 		"an each inside itself": {func(f *Flow, _ Ref[int]) {
 			var r EachRef[int]
 			r = Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] {
-				return Do(f, charge, func(v View) int { return len(r.Failed(v)) })
+				return Do(f, charge, func(v Scope) int { return len(r.Failed(v)) })
 			})
 		}, "e/*/charge", "reads e, which is its own output"},
 		"outer steps inside an each": {func(f *Flow, in Ref[int]) {
 			r := Do(f, charge, in.In)
 			Each(f, "e", noItems, func(f *Flow, n Ref[int]) Ref[int] {
 				Each(f, "e", noItems, func(f *Flow, m Ref[int]) Ref[int] {
-					return Do(f, check, func(v View) int { return r.In(v) + in.In(v) + n.In(v) + m.In(v) })
+					return Do(f, check, func(v Scope) int { return r.In(v) + in.In(v) + n.In(v) + m.In(v) })
 				})
 				return n
 			})
 		}, "", ""},
 		"another saga's": {func(f *Flow, _ Ref[int]) { Do(f, check, foreign.In) }, "check", "reads check, which belongs to another saga"},
 		"after a panic on made-up values": {func(f *Flow, in Ref[int]) {
-			Do(f, check, func(v View) int { return []int{}[in.In(v)] })
+			Do(f, check, func(v Scope) int { return []int{}[in.In(v)] })
 		}, "", ""},
 		"in steps and divisions by what is read": {func(f *Flow, in Ref[int]) {
 			var late Ref[float64]
-			Do(f, check, func(v View) int {
+			Do(f, check, func(v Scope) int {
 				n := 0
 				for i := 0; i < 3; i += in.In(v) {
 					n += i/in.In(v) + int(late.In(v))
@@ -310,7 +310,7 @@ func TestRefsAreReadOnlyWhereTheyHaveAValue(t *testing.T) {
 			}
 			var late Ref[int]
 			p := Compute(f, "p", constant(&tree{}))
-			Do(f, check, func(v View) int {
+			Do(f, check, func(v Scope) int {
 				n := p.In(v).Tags["x"]
 				for range p.In(v).Next.Kids {
 					n += late.In(v)
@@ -346,7 +346,7 @@ func TestAFunctionThatHangsIsRefused(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	b := newBuilder("s", 1)
-	b.probes = []probe{{&step{key: "check"}, func(View) { <-hang }}}
+	b.probes = []probe{{&step{key: "check"}, func(Scope) { <-hang }}}
 	b.runProbes(time.Millisecond)
 	require.Len(t, b.errs, 1)
 	require.ErrorContains(t, b.errs[0], "check: its function did not return within 1ms")

@@ -8,11 +8,11 @@ import (
 // probe is an expression to be tried during Define.
 type probe struct {
 	at  *step
-	run func(View)
+	run func(Scope)
 }
 
-// viewProbe marks the View of such a trial, and notes what is read.
-type viewProbe struct{ read []*source }
+// scopeProbe marks the Scope of such a trial, and notes what is read.
+type scopeProbe struct{ read []*source }
 
 // trialLimit is how long an expression may take in a trial; one that takes longer hangs, or does
 // what no expression should.
@@ -44,12 +44,12 @@ func (b *builder) runProbes(limit time.Duration) {
 
 // try runs the expression and returns what it read, and whether it came to an end.
 func (p probe) try(limit time.Duration) ([]*source, bool) {
-	vp := &viewProbe{}
+	vp := &scopeProbe{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() { _ = recover() }() // made-up values may be more than the author's code can take
-		p.run(View{probe: vp})
+		p.run(Scope{probe: vp})
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

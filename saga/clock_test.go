@@ -100,7 +100,7 @@ func TestPlanDeadlinesDoNotFollowTheWallClock(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		step()
 		_, err := r.wait(run)
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Equal(r.t, domain.FailureDeadline, comp.Cause.Kind)
 		require.InDelta(r.t, float64(30*time.Minute), float64(time.Since(began)), float64(2*time.Second))
@@ -129,7 +129,7 @@ func TestInstantsFollowTheWallClock(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		until := w.now().Add(30 * time.Minute)
 		sleeps := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
-			saga.SleepUntil(f, func(saga.View) time.Time { return until })
+			saga.SleepUntil(f, func(saga.Scope) time.Time { return until })
 			return in
 		})
 		awaits := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") })
@@ -142,7 +142,7 @@ func TestInstantsFollowTheWallClock(t *testing.T) {
 		require.NoError(r.t, err)
 		require.InDelta(r.t, 0, float64(time.Since(due)), float64(3*time.Second))
 		_, err = r.wait(awaiting)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		require.InDelta(r.t, 0, float64(time.Since(due)), float64(3*time.Second))
 	})
 }

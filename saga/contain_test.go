@@ -66,7 +66,7 @@ func TestAnObserverThatMisbehavesHurtsNoAttempt(t *testing.T) {
 					for range 3 {
 						_, err := finished(t, start(t, c, s, ""))
 						if err != nil {
-							require.ErrorAs(t, err, new(*saga.Compensated))
+							require.ErrorAs(t, err, new(*saga.CompensatedError))
 						}
 					}
 					require.Equal(t, []string{"a", "b", "undo a", "a", "b", "a", "b"}, r.called())
@@ -174,7 +174,7 @@ func TestHandlerThatEndsItsGoroutineIsInDoubt(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		first := start(r.t, c, s, "")
 		_, err := finished(r.t, first)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		require.Equal(r.t, []string{"a", "a", "b", "undo a"}, r.called())
 		require.True(r.t, r.facts(first.ID)[2].Event.(*domain.AttemptFailed).Cause.InDoubt)
 		_, err = finished(r.t, start(r.t, c, s, ""))
@@ -187,26 +187,26 @@ func TestSagasCodeThatDoesNotReturnFailsItsStep(t *testing.T) {
 	t.Parallel()
 	closures := map[string]func(f *saga.Flow, in saga.Ref[string], a *saga.Action[string, string], bad func()) saga.Ref[string]{
 		"input": func(f *saga.Flow, in saga.Ref[string], a *saga.Action[string, string], bad func()) saga.Ref[string] {
-			return saga.Do(f, a, func(v saga.View) string { bad(); return in.In(v) }, saga.Name("bad"))
+			return saga.Do(f, a, func(v saga.Scope) string { bad(); return in.In(v) }, saga.Name("bad"))
 		},
 		"switch": func(f *saga.Flow, in saga.Ref[string], a *saga.Action[string, string], bad func()) saga.Ref[string] {
-			saga.Switch(f, func(v saga.View) string { bad(); return in.In(v) }, saga.Otherwise(func(f *saga.Flow) { saga.Do(f, a, in.In) }))
+			saga.Switch(f, func(v saga.Scope) string { bad(); return in.In(v) }, saga.Otherwise(func(f *saga.Flow) { saga.Do(f, a, in.In) }))
 			return in
 		},
 		"each": func(f *saga.Flow, in saga.Ref[string], a *saga.Action[string, string], bad func()) saga.Ref[string] {
-			saga.Each(f, "each", func(v saga.View) []string { bad(); return []string{in.In(v)} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return saga.Do(f, a, item.In) })
+			saga.Each(f, "each", func(v saga.Scope) []string { bad(); return []string{in.In(v)} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return saga.Do(f, a, item.In) })
 			return in
 		},
 		"sleep": func(f *saga.Flow, in saga.Ref[string], _ *saga.Action[string, string], bad func()) saga.Ref[string] {
-			saga.SleepUntil(f, func(v saga.View) time.Time { bad(); in.In(v); return time.Time{} })
+			saga.SleepUntil(f, func(v saga.Scope) time.Time { bad(); in.In(v); return time.Time{} })
 			return in
 		},
 		"correlation": func(f *saga.Flow, in saga.Ref[string], _ *saga.Action[string, string], bad func()) saga.Ref[string] {
-			saga.AwaitEvent[string](f, "paid", func(v saga.View) string { bad(); return in.In(v) })
+			saga.AwaitEvent[string](f, "paid", func(v saga.Scope) string { bad(); return in.In(v) })
 			return in
 		},
 		"return": func(f *saga.Flow, in saga.Ref[string], _ *saga.Action[string, string], bad func()) saga.Ref[string] {
-			return saga.Return(f, func(v saga.View) string { bad(); return in.In(v) })
+			return saga.Return(f, func(v saga.Scope) string { bad(); return in.In(v) })
 		},
 	}
 	for closure, plan := range closures {
@@ -263,7 +263,7 @@ func TestTypesThatMisbehaveAreBadInput(t *testing.T) {
 	a := r.act("a")
 	s := saga.Define("picky", 1, func(f *saga.Flow, _ saga.Ref[exitsReading]) saga.Ref[string] {
 		saga.Await[exitsReading](f, "go")
-		return saga.Do(f, a, func(saga.View) string { return "" })
+		return saga.Do(f, a, func(saga.Scope) string { return "" })
 	})
 	c := begin(t, r.log, saga.Config{}, s)
 	_, err := c.StartByName(t.Context(), "picky", 1, []byte(`"bad"`))

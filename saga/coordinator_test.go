@@ -55,8 +55,8 @@ func TestRunCompletesWithItsOutput(t *testing.T) {
 	t.Parallel()
 	double := &saga.Action[int, int]{Name: "double", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return 2 * n, nil }}
 	s := saga.Define("twice", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
-		a := saga.Do(f, double, func(v saga.View) int { return in.In(v) })
-		return saga.Do(f, double, func(v saga.View) int { return a.In(v) + 1 }, saga.Name("again"))
+		a := saga.Do(f, double, func(v saga.Scope) int { return in.In(v) })
+		return saga.Do(f, double, func(v saga.Scope) int { return a.In(v) + 1 }, saga.Name("again"))
 	})
 	c := begin(t, memlog.New(), saga.Config{}, s)
 	run, err := saga.Start(t.Context(), c, s, 5)
@@ -92,7 +92,7 @@ func TestFailedRunIsUndoneInReverse(t *testing.T) {
 	run, err := saga.Start(t.Context(), c, s, order{"1"})
 	require.NoError(t, err)
 	_, err = run.Wait(t.Context())
-	var comp *saga.Compensated
+	var comp *saga.CompensatedError
 	require.ErrorAs(t, err, &comp)
 	require.Equal(t, "x", comp.Cause.Step)
 	require.Equal(t, []string{"x:", "b:1ab", "a:1a"}, undone, "x did not say that nothing was done")

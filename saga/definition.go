@@ -64,21 +64,21 @@ const returnKey = "return"
 // them. They may panic: the step then fails for good.
 type expression struct {
 	// value computes the input of a do, child or plan, or the value of a compute.
-	value func(View) (json.RawMessage, error)
+	value func(Scope) (json.RawMessage, error)
 	// choose picks the branch of a switch, -1 for none, and its label.
-	choose func(View) (int, string)
+	choose func(Scope) (int, string)
 	// items lists the items of an each.
-	items func(View) ([]json.RawMessage, error)
+	items func(Scope) ([]json.RawMessage, error)
 	// rest says how long a step sleeps, or until when.
-	rest func(v View) rest
+	rest func(v Scope) rest
 	// correlation names the correlation id of an awaited domain event.
-	correlation func(View) string
+	correlation func(Scope) string
 }
 
-// View is what an expression sees of its run: the outputs of earlier steps, read with
+// Scope is what an expression sees of its run: the outputs of earlier steps, read with
 // [Ref.In]. It is only valid during the call.
-type View struct {
+type Scope struct {
 	state *machine.State
 	step  *machine.Step // nil for the return expression
-	probe *viewProbe    // set while a definition is checked
+	probe *scopeProbe   // set while a definition is checked
 }

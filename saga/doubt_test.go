@@ -113,7 +113,7 @@ func TestUnsaidErrorsAreInDoubt(t *testing.T) {
 					require.Equal(t, test.out, out)
 					return
 				}
-				require.ErrorAs(t, err, new(*saga.Compensated))
+				require.ErrorAs(t, err, new(*saga.CompensatedError))
 				if slices.Contains(test.calls, "undo true") {
 					require.Empty(t, p.stored)
 				}
@@ -176,7 +176,7 @@ func notRecordable[Out any](out Out, why string) func(t *testing.T) {
 		s := saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[Out] { return saga.Do(f, a, in.In) })
 		c := begin(t, memlog.New(), saga.Config{}, s)
 		_, err := finished(t, start(t, c, s, "in"))
-		var undone *saga.Compensated
+		var undone *saga.CompensatedError
 		require.ErrorAs(t, err, &undone)
 		require.Contains(t, undone.Cause.Message, "it was done, but its outcome can't be recorded")
 		require.Contains(t, undone.Cause.Message, why)
@@ -197,7 +197,7 @@ func TestProbeThatFindsTooMuchDoesNotCompleteTheStep(t *testing.T) {
 	s := chain("probes", a)
 	c := begin(t, memlog.New(), saga.Config{}, s)
 	_, err := finished(t, start(t, c, s, "in"))
-	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.ErrorAs(t, err, new(*saga.CompensatedError))
 	require.Equal(t, []string{"do", "probe", "undo true"}, p.calls)
 	require.Empty(t, p.stored)
 }
@@ -257,7 +257,7 @@ func TestIrreversibleDoubtLeavesNothingHalfUndone(t *testing.T) {
 			c := begin(t, memlog.New(), saga.Config{}, s)
 			run := start(t, c, s, "in")
 			_, err := finished(t, run)
-			var stuck *saga.Stuck
+			var stuck *saga.StuckError
 			require.ErrorAs(t, err, &stuck)
 			require.Equal(t, "letter", stuck.Step)
 			require.Equal(t, []string{"do", "letter"}, p.calls)
@@ -267,7 +267,7 @@ func TestIrreversibleDoubtLeavesNothingHalfUndone(t *testing.T) {
 			require.Contains(t, why.Text, "a cancel waits until it is known whether letter took effect")
 			require.NoError(t, c.Skip(t.Context(), run.ID, "letter", "it is still here"))
 			_, err = finished(t, run)
-			require.ErrorAs(t, err, new(*saga.Cancelled))
+			require.ErrorAs(t, err, new(*saga.CancelledError))
 			require.Equal(t, []string{"do", "letter", "undo false"}, p.calls)
 		})
 	}
@@ -303,13 +303,13 @@ func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 		})}}, s)
 		run := start(r.t, c, s, "")
 		_, err := r.wait(run)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		require.Zero(r.t, told.Load())
 		time.Sleep(2 * time.Hour)
 		require.EqualValues(r.t, 1, told.Load(), "people are told")
 		require.Equal(r.t, map[domain.RunState]int{domain.RunIsStuck: 1}, c.RunStates(), "it is counted")
 		_, err = r.wait(run)
-		var stuck *saga.Stuck
+		var stuck *saga.StuckError
 		require.ErrorAs(r.t, err, &stuck)
 		v, err := c.Describe(r.t.Context(), run.ID)
 		require.NoError(r.t, err)
@@ -322,7 +322,7 @@ func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 		require.Len(r.t, report.Results, 1, "a filter finds it")
 		require.True(r.t, report.Results[0].Done, report.Results[0].Error)
 		_, err = r.wait(run)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		require.Len(r.t, keys, 4)
 		require.NotEqual(r.t, keys[0], keys[1], "another undo than the one before the effect")
 		require.Equal(r.t, keys[1], keys[2], "the same undo, again")
@@ -349,7 +349,7 @@ func TestHandlersAreToldOfUndoneChildren(t *testing.T) {
 	}, saga.OnFailure(tell))
 	c := begin(t, memlog.New(), saga.Config{}, parent)
 	_, err := finished(t, start(t, c, parent, "in"))
-	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.ErrorAs(t, err, new(*saga.CompensatedError))
 	require.Equal(t, []string{"child"}, (<-told).Undone)
 }
 
@@ -376,7 +376,7 @@ func TestWhatHasNoEffectIsNeverInDoubt(t *testing.T) {
 	c := begin(t, log, saga.Config{}, s)
 	run := start(t, c, s, "in")
 	_, err := finished(t, run)
-	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.ErrorAs(t, err, new(*saga.CompensatedError))
 	v, err := c.Describe(t.Context(), run.ID)
 	require.NoError(t, err)
 	for _, st := range v.Steps {

@@ -19,7 +19,7 @@ func BenchmarkEach(b *testing.B) {
 	work := &saga.Action[int, int]{Name: "work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return n, nil }}
 	list := func(name string, width int, body func(*saga.Flow, saga.Ref[int]) saga.Ref[int]) *saga.Saga[int, int] {
 		return saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
-			saga.Each(f, "item", func(v saga.View) []int { return make([]int, in.In(v)) }, body, saga.Concurrency(width))
+			saga.Each(f, "item", func(v saga.Scope) []int { return make([]int, in.In(v)) }, body, saga.Concurrency(width))
 			return saga.Return(f, in.In)
 		})
 	}

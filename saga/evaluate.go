@@ -19,7 +19,7 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	if a.def == nil {
 		return t.blockForPlan()
 	}
-	code, v := a.def.code[st.Node.Key], View{state: a.state, step: st}
+	code, v := a.def.code[st.Node.Key], Scope{state: a.state, step: st}
 	switch kind {
 	case domain.KindDo:
 		return t.begin(st, func() machine.Intent {
@@ -85,7 +85,7 @@ func plannerValue(st *machine.Step, value json.RawMessage) json.RawMessage {
 	return append(b, '}')
 }
 
-func evalValue(t *turnState, code expression, v View, path string) (json.RawMessage, *domain.Failure) {
+func evalValue(t *turnState, code expression, v Scope, path string) (json.RawMessage, *domain.Failure) {
 	return evaluated(t, path, func() (json.RawMessage, error) {
 		value, err := code.value(v)
 		if err != nil {
@@ -136,7 +136,7 @@ func (t *turnState) end() error {
 		if a.def == nil {
 			return t.blockForPlan()
 		}
-		in.Output, in.Failure = evalValue(t, a.def.code[returnKey], View{state: a.state}, "")
+		in.Output, in.Failure = evalValue(t, a.def.code[returnKey], Scope{state: a.state}, "")
 	}
 	return t.decide(in)
 }

@@ -57,7 +57,7 @@ func ExamplePermanent() {
 	}))
 	defer stop()
 	_, err := saga.Invoke(context.Background(), c, charge, 42)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	fmt.Println(errors.As(err, &undone), undone.Cause, "- attempts:", attempts)
 	// Output: true charge: card refused - attempts: 1
 }
@@ -122,8 +122,8 @@ func ExampleOnFailure() {
 // Compute records a value of the author's own code, such as a date: a replay never computes it again.
 func ExampleCompute() {
 	s := saga.Define("quote", 1, func(f *saga.Flow, words saga.Ref[[]string]) saga.Ref[string] {
-		price := saga.Compute(f, "price", func(v saga.View) int { return 3 * len(words.In(v)) })
-		return saga.Return(f, func(v saga.View) string { return fmt.Sprintf("%d euros", price.In(v)) })
+		price := saga.Compute(f, "price", func(v saga.Scope) int { return 3 * len(words.In(v)) })
+		return saga.Return(f, func(v saga.Scope) string { return fmt.Sprintf("%d euros", price.In(v)) })
 	})
 	c, stop := running(saga.Config{}, s)
 	defer stop()

@@ -18,7 +18,7 @@ func stuckOrders(c *saga.Coordinator, s *saga.Saga[account, account], emails ...
 		if err != nil {
 			panic(err)
 		}
-		_, _ = run.Wait(context.Background()) // *saga.Stuck
+		_, _ = run.Wait(context.Background()) // *saga.StuckError
 		runs = append(runs, run)
 	}
 	return runs
@@ -104,7 +104,7 @@ func ExampleCoordinator_Abandon() {
 		fmt.Println(err)
 	}
 	_, err := run.Wait(ctx)
-	var abandoned *saga.Abandoned
+	var abandoned *saga.AbandonedError
 	fmt.Println(errors.As(err, &abandoned))
 	// Output: true
 }
@@ -206,7 +206,7 @@ func ExampleRunDeadline() {
 		return
 	}
 	_, err = run.Wait(ctx)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	fmt.Println(errors.As(err, &undone), undone.Cause.Kind)
 	// Output:
 	// hold

@@ -70,7 +70,7 @@ func ExampleStart() {
 		return
 	}
 	_, err = run.Wait(ctx)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	if errors.As(err, &undone) {
 		fmt.Println("undone because of", undone.Cause)
 	}
@@ -157,7 +157,7 @@ func ExampleCoordinator_Cancel() {
 		fmt.Println(err)
 	}
 	_, err := run.Wait(ctx)
-	var cancelled *saga.Cancelled
+	var cancelled *saga.CancelledError
 	fmt.Println(errors.As(err, &cancelled), cancelled.Cause)
 	// Output:
 	// book-flight
@@ -177,7 +177,7 @@ func ExampleCoordinator_Retry() {
 	ctx := context.Background()
 	run, _ := saga.Start(ctx, c, s, account{"ada"})
 	_, err := run.Wait(ctx)
-	var stuck *saga.Stuck
+	var stuck *saga.StuckError
 	fmt.Println(errors.As(err, &stuck), stuck.Step, stuck.Cause.Message)
 
 	broken = nil // somebody has put it out

@@ -68,10 +68,10 @@ var (
 
 func ExampleDefine() {
 	order := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[shopReceipt] {
-		paid := saga.Do(f, chargeCard, func(v saga.View) shopCharge {
+		paid := saga.Do(f, chargeCard, func(v saga.Scope) shopCharge {
 			return shopCharge{Card: "42", Amount: form.In(v).Total}
 		})
-		saga.Do(f, sendParcel, func(v saga.View) []string { return form.In(v).Items })
+		saga.Do(f, sendParcel, func(v saga.Scope) []string { return form.In(v).Items })
 		return paid
 	}, saga.Deadline(time.Hour), saga.OnFailure(tellSupport))
 
@@ -94,9 +94,9 @@ func ExampleDefine() {
 func ExampleSaga_Err() {
 	order := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[shopReceipt] {
 		var labels saga.Ref[[]string]
-		saga.Do(f, sendParcel, func(v saga.View) []string { return labels.In(v) })
-		labels = saga.Compute(f, "labels", func(v saga.View) []string { return form.In(v).Items })
-		return saga.Do(f, chargeCard, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+		saga.Do(f, sendParcel, func(v saga.Scope) []string { return labels.In(v) })
+		labels = saga.Compute(f, "labels", func(v saga.Scope) []string { return form.In(v).Items })
+		return saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 	})
 	fmt.Println(order.Err())
 	// Output:
@@ -106,7 +106,7 @@ func ExampleSaga_Err() {
 
 func ExampleMermaid() {
 	order := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[bool] {
-		return saga.Do(f, checkStock, func(v saga.View) []string { return form.In(v).Items })
+		return saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items })
 	})
 	fmt.Print(order.Mermaid())
 	// Output:
@@ -124,13 +124,13 @@ func ExampleParallel() {
 		var inStock saga.Ref[bool]
 		saga.Parallel(f,
 			func(f *saga.Flow) {
-				receipt = saga.Do(f, chargeCard, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+				receipt = saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 			},
 			func(f *saga.Flow) {
-				inStock = saga.Do(f, checkStock, func(v saga.View) []string { return form.In(v).Items })
+				inStock = saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items })
 			},
 		)
-		return saga.Return(f, func(v saga.View) string { return fmt.Sprint(receipt.In(v).ID, inStock.In(v)) })
+		return saga.Return(f, func(v saga.Scope) string { return fmt.Sprint(receipt.In(v).ID, inStock.In(v)) })
 	})
 	fmt.Print(prepare.Mermaid())
 	// Output:
@@ -163,11 +163,11 @@ func ExampleParallelWith() {
 // Up to four items are packed at once; up to two may fail, and are undone by themselves.
 func ExampleEach() {
 	ship := saga.Define("ship", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[int] {
-		labels := saga.Each(f, "pack", func(v saga.View) []string { return form.In(v).Items },
+		labels := saga.Each(f, "pack", func(v saga.Scope) []string { return form.In(v).Items },
 			func(f *saga.Flow, sku saga.Ref[string]) saga.Ref[string] { return saga.Do(f, packItem, sku.In) },
 			saga.Concurrency(4), saga.Tolerate(2))
 		saga.Do(f, sendParcel, labels.In)
-		return saga.Return(f, func(v saga.View) int { return len(labels.In(v)) - len(labels.Failed(v)) })
+		return saga.Return(f, func(v saga.Scope) int { return len(labels.In(v)) - len(labels.Failed(v)) })
 	})
 	plan, err := ship.Plan()
 	if err != nil {
@@ -181,9 +181,9 @@ func ExampleEach() {
 
 func ExampleIf() {
 	s := saga.Define("maybe", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[orderForm] {
-		saga.If(f, func(v saga.View) bool { return form.In(v).Total > 0 },
+		saga.If(f, func(v saga.Scope) bool { return form.In(v).Total > 0 },
 			func(f *saga.Flow) {
-				saga.Do(f, chargeCard, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+				saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 			}, nil)
 		return form
 	})
@@ -219,10 +219,10 @@ func ExampleChoose() {
 		label := saga.Choose(f, "label", by.In,
 			saga.On("air", func(f *saga.Flow) saga.Ref[string] { return saga.Do(f, packItem, by.In) }),
 			saga.Else(func(f *saga.Flow) saga.Ref[string] {
-				return saga.Return(f, func(v saga.View) string { return "surface mail" })
+				return saga.Return(f, func(v saga.Scope) string { return "surface mail" })
 			}),
 		)
-		return saga.Return(f, func(v saga.View) string { return label.In(v) + "!" })
+		return saga.Return(f, func(v saga.Scope) string { return label.In(v) + "!" })
 	})
 	fmt.Println(s.Err())
 	// Output: <nil>
@@ -231,8 +231,8 @@ func ExampleChoose() {
 func ExampleSleep() {
 	s := saga.Define("remind", 1, func(f *saga.Flow, to saga.Ref[string]) saga.Ref[saga.None] {
 		saga.Sleep(f, 24*time.Hour)
-		saga.Sleep(f, func(v saga.View) time.Duration { return time.Duration(len(to.In(v))) * time.Second })
-		saga.SleepUntil(f, func(saga.View) time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) })
+		saga.Sleep(f, func(v saga.Scope) time.Duration { return time.Duration(len(to.In(v))) * time.Second })
+		saga.SleepUntil(f, func(saga.Scope) time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) })
 		return saga.Do(f, sendMail, to.In, saga.OnFail(saga.Forward))
 	})
 	plan, err := s.Plan()
@@ -267,7 +267,7 @@ func ExampleChild() {
 		return saga.Do(f, chargeCard, c.In)
 	})
 	order := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[shopReceipt] {
-		return saga.Child(f, pay, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+		return saga.Child(f, pay, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 	})
 	plan, err := order.Plan()
 	fmt.Println(plan.Root.Children[0].Saga, plan.Root.Children[0].Version, err)
@@ -278,10 +278,10 @@ func ExampleChild() {
 // does not help.
 func ExamplePivot() {
 	s := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[saga.None] {
-		saga.Do(f, chargeCard, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+		saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 		saga.Pivot(f)
-		saga.Do(f, sendParcel, func(v saga.View) []string { return form.In(v).Items })
-		return saga.Do(f, sendMail, func(v saga.View) string { return form.In(v).Email })
+		saga.Do(f, sendParcel, func(v saga.Scope) []string { return form.In(v).Items })
+		return saga.Do(f, sendMail, func(v saga.Scope) string { return form.In(v).Email })
 	})
 	plan, err := s.Plan()
 	for _, n := range plan.Root.Children {
@@ -299,8 +299,8 @@ func ExamplePivot() {
 // A newsletter may be left behind when the run turns back: the plan records that, and why.
 func ExampleAcceptIrreversible() {
 	s := saga.Define("signup", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[shopReceipt] {
-		saga.Do(f, sendMail, func(v saga.View) string { return form.In(v).Email }, saga.AcceptIrreversible("a greeting does no harm"))
-		return saga.Do(f, chargeCard, func(v saga.View) shopCharge { return shopCharge{Amount: form.In(v).Total} })
+		saga.Do(f, sendMail, func(v saga.Scope) string { return form.In(v).Email }, saga.AcceptIrreversible("a greeting does no harm"))
+		return saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{Amount: form.In(v).Total} })
 	})
 	plan, err := s.Plan()
 	fmt.Println(plan.Root.Children[0].Accepted, err)
@@ -311,7 +311,7 @@ func ExampleAcceptIrreversible() {
 // has found out, and the author says that this is as good as it gets.
 func ExampleAcceptDoubt() {
 	s := saga.Define("dunning", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[saga.None] {
-		return saga.Do(f, sendMail, func(v saga.View) string { return form.In(v).Email }, saga.AcceptDoubt("the provider has no list of what it sent"))
+		return saga.Do(f, sendMail, func(v saga.Scope) string { return form.In(v).Email }, saga.AcceptDoubt("the provider has no list of what it sent"))
 	})
 	plan, err := s.Plan()
 	fmt.Println(plan.Root.Children[0].Doubt, err)
@@ -320,8 +320,8 @@ func ExampleAcceptDoubt() {
 
 func ExampleOnFail() {
 	s := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[string] {
-		stock := saga.Do(f, checkStock, func(v saga.View) []string { return form.In(v).Items }, saga.OnFail(saga.Ignore))
-		return saga.Return(f, func(v saga.View) string {
+		stock := saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items }, saga.OnFail(saga.Ignore))
+		return saga.Return(f, func(v saga.Scope) string {
 			if !stock.Ok(v) {
 				return "stock unknown"
 			}
@@ -362,7 +362,7 @@ func ExamplePlan() {
 		},
 	}
 	s := saga.Define("pack-all", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[int] {
-		return saga.Plan(f, "pack", packer, func(v saga.View) []string { return form.In(v).Items },
+		return saga.Plan(f, "pack", packer, func(v saga.Scope) []string { return form.In(v).Items },
 			saga.Uses(packItem), saga.MaxRounds(50))
 	})
 	fmt.Print(s.Mermaid())
@@ -377,7 +377,7 @@ func ExamplePlan() {
 
 func ExampleMermaidColoured() {
 	s := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[bool] {
-		return saga.Do(f, checkStock, func(v saga.View) []string { return form.In(v).Items })
+		return saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items })
 	})
 	plan, err := s.Plan()
 	if err != nil {

@@ -80,7 +80,7 @@ func TestParallelFailureUndoesTheSiblings(t *testing.T) {
 		})
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, ""))
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		calls := r.called()
 		slices.Sort(calls)
 		require.Equal(r.t, []string{"a", "b", "undo a", "undo b", "x"}, calls)
@@ -102,7 +102,7 @@ func TestEachKeepsOrderAndToleratesFailures(t *testing.T) {
 				return nil
 			}}
 		s := saga.Define("each", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[[]string] {
-			e := saga.Each(f, "each", func(v saga.View) []int {
+			e := saga.Each(f, "each", func(v saga.Scope) []int {
 				list := make([]int, in.In(v))
 				for i := range list {
 					list[i] = i
@@ -120,7 +120,7 @@ func TestEachKeepsOrderAndToleratesFailures(t *testing.T) {
 		require.Equal(r.t, []string{"item 0", "item 1", "item 2", "", "item 4", "item 5"}, out)
 		require.Equal(r.t, []string{"undo 3"}, r.called(), "the item that failed is in doubt")
 		_, err = finished(r.t, start(r.t, c, s, 8))
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		undone := r.called()
 		slices.Sort(undone)
 		require.Equal(r.t, []string{"undo 0", "undo 1", "undo 2", "undo 3", "undo 3", "undo 4", "undo 5", "undo 6", "undo 7"}, undone)
@@ -141,11 +141,11 @@ func TestCompletedChildIsUndoneWithItsParent(t *testing.T) {
 		require.Equal(r.t, "-abx", out)
 		r.fails("x", saga.Permanent(errModel))
 		_, err = finished(r.t, start(r.t, c, parent, "-"))
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		require.Equal(r.t, []string{"a", "b", "x", "a", "b", "x", "undo b", "undo a"}, r.called())
 		r.fails("b", saga.Permanent(errModel))
 		_, err = finished(r.t, start(r.t, c, parent, "-"))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Contains(r.t, comp.Cause.Message, "child run")
 	})
@@ -166,7 +166,7 @@ func TestParentTurnsBackBeforeItsChildStarts(t *testing.T) {
 			run := start(r.t, c, parent, "-")
 			require.NoError(r.t, c.Cancel(r.t.Context(), run.ID, "at once"))
 			_, err := finished(r.t, run)
-			require.ErrorAs(r.t, err, new(*saga.Cancelled))
+			require.ErrorAs(r.t, err, new(*saga.CancelledError))
 		}
 		sleepABit()
 		require.Zero(r.t, c.UnfinishedRuns())
@@ -204,12 +204,12 @@ func TestChildPastItsPivotKeepsItsParentFromTurningBack(t *testing.T) {
 		close(goOn)
 		time.Sleep(10 * time.Minute)
 		out, err := finished(r.t, run)
-		var stuck *saga.Stuck
+		var stuck *saga.StuckError
 		if errors.As(err, &stuck) {
 			require.NoError(r.t, cancelled)
 			require.NoError(r.t, c.Skip(r.t.Context(), run.ID, "child", "so be it"))
 			_, err = finished(r.t, run)
-			var ended *saga.Cancelled
+			var ended *saga.CancelledError
 			require.ErrorAs(r.t, err, &ended)
 			require.Equal(r.t, []string{"child"}, ended.Left)
 			return
@@ -248,7 +248,7 @@ func TestPlannerPlansRoundAfterRound(t *testing.T) {
 		require.Equal(r.t, "morea", out)
 		require.Equal(r.t, []string{"plan 1 0", "a", "b", "plan 2 2", "a", "plan 3 1"}, r.called())
 		_, err = finished(r.t, start(r.t, c, s, "lost"))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Contains(r.t, comp.Cause.Message, "nowhere")
 		require.Equal(r.t, []string{"undo b", "undo a"}, r.called()[len(r.called())-2:])
@@ -296,7 +296,7 @@ func TestOutputAndEventsThatDoNotFitTogetherFailTheStep(t *testing.T) {
 		s := chain("big", a)
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, ""))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Contains(r.t, comp.Cause.Message, "fit")
 	})
@@ -331,7 +331,7 @@ func TestFailureHandlersAreTold(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "-")
 		_, err := finished(r.t, run)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		sleepABit()
 		mu.Lock()
 		defer mu.Unlock()

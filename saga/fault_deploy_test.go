@@ -25,7 +25,7 @@ func TestRunWaitsForAProgramThatHasItsCode(t *testing.T) {
 			return saga.Define("waits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 				saga.Await[string](f, "go")
 				saga.Parallel(f, func(f *saga.Flow) { saga.Do(f, a, in.In) }, func(f *saga.Flow) { saga.Do(f, b, in.In) })
-				return saga.Return(f, func(v saga.View) string { return in.In(v) })
+				return saga.Return(f, func(v saga.Scope) string { return in.In(v) })
 			})
 		}
 		program := func(sagas ...saga.AnySaga) (*saga.Coordinator, func()) {
@@ -235,7 +235,7 @@ func TestADeadSinkKeepsNoAlertFromTheOthers(t *testing.T) {
 		for range 3 {
 			r.fails("a", saga.Permanent(errModel))
 			_, err := finished(r.t, start(r.t, c, s, ""))
-			require.ErrorAs(r.t, err, new(*saga.Compensated))
+			require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		}
 		sleepABit()
 		for _, to := range []*sink{first, second} {
@@ -277,7 +277,7 @@ func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 		for i, run := range runs {
 			_, err := finished(r.t, run)
 			if i%3 == 0 {
-				require.ErrorAs(r.t, err, new(*saga.Cancelled))
+				require.ErrorAs(r.t, err, new(*saga.CancelledError))
 			} else {
 				require.NoError(r.t, err)
 			}

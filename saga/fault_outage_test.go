@@ -64,7 +64,7 @@ func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 		require.NoError(t, err)
 		_, err = finished(t, before) // the signal and the cancel raced, once the log was back
 		if err != nil {
-			require.ErrorAs(t, err, new(*saga.Cancelled))
+			require.ErrorAs(t, err, new(*saga.CancelledError))
 		}
 		require.Len(t, r.runs(), 2)
 		r.checkStreams()
@@ -107,7 +107,7 @@ func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 		_, err := finished(t, start(t, c, plans, ""))
 		require.NoError(t, err)
 		_, err = finished(t, start(t, c, plans, "at once"))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(t, err, &comp)
 		require.Contains(t, comp.Cause.Message, "fit")
 		_, err = finished(t, start(t, c, fails, strings.Repeat("y", 500<<10)))

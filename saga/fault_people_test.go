@@ -46,7 +46,7 @@ func TestCancelAtEveryPoint(t *testing.T) {
 				require.NoError(r.t, c.Cancel(saga.WithActor(r.t.Context(), "ann"), run.ID, "changed my mind"))
 				require.ErrorIs(r.t, <-causes, saga.ErrRunTurnedBack)
 				_, err := finished(r.t, run)
-				var cancelled *saga.Cancelled
+				var cancelled *saga.CancelledError
 				require.ErrorAs(r.t, err, &cancelled)
 				require.Equal(r.t, "changed my mind", cancelled.Cause.Message)
 				for i := len(want) - 1; i >= 0; i-- {
@@ -93,7 +93,7 @@ func TestCancelWaitsForAnIrreversibleStep(t *testing.T) {
 					require.Equal(r.t, []string{"a", "post"}, r.called())
 					return
 				}
-				require.ErrorAs(r.t, err, new(*saga.Cancelled))
+				require.ErrorAs(r.t, err, new(*saga.CancelledError))
 				require.Equal(r.t, []string{"a", "post", "undo a"}, r.called())
 			})
 		})
@@ -112,7 +112,7 @@ func TestPastThePivotNothingTurnsBack(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "")
 		_, err := finished(r.t, run)
-		var stuck *saga.Stuck
+		var stuck *saga.StuckError
 		require.ErrorAs(r.t, err, &stuck)
 		require.Equal(r.t, "b", stuck.Step)
 		require.ErrorIs(r.t, c.Cancel(r.t.Context(), run.ID, "stop"), saga.ErrPastPivot)
@@ -136,14 +136,14 @@ func TestStuckRunIsSettledByAPerson(t *testing.T) {
 				return c.Retry(r.t.Context(), id, "a", "mended")
 			},
 			func(t *testing.T, err error) {
-				require.ErrorAs(t, err, new(*saga.Compensated))
+				require.ErrorAs(t, err, new(*saga.CompensatedError))
 			}, append(tries[:5:5], "undo a")},
 		"skip": {
 			func(r *rig, c *saga.Coordinator, id domain.RunID) error {
 				return c.Skip(r.t.Context(), id, "a", "by hand")
 			},
 			func(t *testing.T, err error) {
-				var comp *saga.Compensated
+				var comp *saga.CompensatedError
 				require.ErrorAs(t, err, &comp)
 				require.Equal(t, []string{"a"}, comp.Left)
 			}, tries},
@@ -153,7 +153,7 @@ func TestStuckRunIsSettledByAPerson(t *testing.T) {
 				return c.Abandon(r.t.Context(), id, "hopeless")
 			},
 			func(t *testing.T, err error) {
-				var ab *saga.Abandoned
+				var ab *saga.AbandonedError
 				require.ErrorAs(t, err, &ab)
 				require.Equal(t, []string{"a"}, ab.Left)
 			}, tries},
@@ -166,7 +166,7 @@ func TestStuckRunIsSettledByAPerson(t *testing.T) {
 				c := r.begin(saga.Config{}, s)
 				run := start(r.t, c, s, "")
 				_, err := finished(r.t, run)
-				var stuck *saga.Stuck
+				var stuck *saga.StuckError
 				require.ErrorAs(r.t, err, &stuck)
 				require.Equal(r.t, "a", stuck.Step)
 				require.NotEmpty(r.t, stuck.Incident)
@@ -195,7 +195,7 @@ func TestSubstitutedOutputIsUsedByLaterSteps(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "")
 		_, err := finished(r.t, run)
-		require.ErrorAs(r.t, err, new(*saga.Stuck))
+		require.ErrorAs(r.t, err, new(*saga.StuckError))
 		before := len(r.facts(run.ID))
 		require.ErrorIs(r.t, c.Substitute(r.t.Context(), run.ID, "a", json.RawMessage(`{`), "x"), saga.ErrBadInput)
 		require.Len(r.t, r.facts(run.ID), before, "what is refused is not written")

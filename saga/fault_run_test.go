@@ -31,7 +31,7 @@ func TestFailuresAreRetriedThenUndone(t *testing.T) {
 		r.fails("undo b", errModel)
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, "-"))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Equal(r.t, "c", comp.Cause.Step)
 		require.Equal(r.t, []string{"a", "b", "b", "c", "c", "c", "undo c", "undo b", "undo b", "undo a"}, r.called())
@@ -59,7 +59,7 @@ func TestErrorsSayWhetherAndWhenToRetry(t *testing.T) {
 		for i, want := range []int{1, 3, 3} { // only Permanent says that there is nothing to undo
 			before := len(r.called())
 			_, err := finished(r.t, start(r.t, c, sagas[i], ""))
-			require.ErrorAs(r.t, err, new(*saga.Compensated))
+			require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 			require.Len(r.t, r.called(), before+want)
 		}
 		began := time.Now()
@@ -83,7 +83,7 @@ func TestPanicIsAFailureWithItsStack(t *testing.T) {
 		s := chain("panics", a)
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, ""))
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Contains(r.t, comp.Cause.Message, "boom")
 		require.Contains(r.t, comp.Cause.Stack, "fault_run_test.go")

@@ -19,7 +19,7 @@ func TestSleepEndsAtItsTime(t *testing.T) {
 		a := r.act("a")
 		s := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			saga.Sleep(f, 2*time.Hour)
-			saga.SleepUntil(f, func(saga.View) time.Time { return time.Time{} }, saga.Name("past"))
+			saga.SleepUntil(f, func(saga.Scope) time.Time { return time.Time{} }, saga.Name("past"))
 			return saga.Do(f, a, in.In)
 		})
 		c := r.begin(saga.Config{}, s)
@@ -48,7 +48,7 @@ func TestSignalBeforeAndAfterItsAwait(t *testing.T) {
 					saga.Do(f, a, in.In)
 					x := saga.Await[string](f, "go")
 					y := saga.Await[string](f, "go", saga.Name("again"))
-					return saga.Return(f, func(v saga.View) string { return x.In(v) + y.In(v) })
+					return saga.Return(f, func(v saga.Scope) string { return x.In(v) + y.In(v) })
 				})
 				goOn := make(chan struct{})
 				inner := a.Do
@@ -87,7 +87,7 @@ func TestAwaitRunsOut(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "")
 		_, err := r.wait(run)
-		var comp *saga.Compensated
+		var comp *saga.CompensatedError
 		require.ErrorAs(r.t, err, &comp)
 		require.Equal(r.t, "later", comp.Cause.Step)
 		require.Equal(r.t, []string{"a", "undo a"}, r.called())
@@ -109,7 +109,7 @@ func TestDeadlineTurnsTheRunBack(t *testing.T) {
 			}
 			run := start(r.t, c, s, "", opts...)
 			_, err := r.wait(run)
-			var comp *saga.Compensated
+			var comp *saga.CompensatedError
 			require.ErrorAs(r.t, err, &comp)
 			require.Equal(r.t, domain.FailureDeadline, comp.Cause.Kind)
 		}
@@ -188,7 +188,7 @@ func TestLateSuccessIsUndone(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "")
 		_, err := r.wait(run)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		time.Sleep(2 * time.Hour)
 		require.Equal(r.t, []string{"a", "undo a", "undo a"}, r.called(), "the effect may have come after the undo")
 		require.Equal(r.t, "", <-outputs)
@@ -248,7 +248,7 @@ func TestActionsKeepToTheirConcurrencyAndRate(t *testing.T) {
 			return in, nil
 		}
 		s := saga.Define("many", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[[]string] {
-			return saga.Each(f, "each", func(saga.View) []string { return make([]string, 10) }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+			return saga.Each(f, "each", func(saga.Scope) []string { return make([]string, 10) }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
 				return saga.Do(f, a, item.In)
 			}).Ref
 		})

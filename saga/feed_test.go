@@ -29,7 +29,7 @@ func inTurn(n int) *saga.Saga[string, []int] {
 		for i := range n {
 			paid = append(paid, saga.AwaitEvent[int](f, "payment-made", in.In, saga.Name(fmt.Sprint("payment-", i))))
 		}
-		return saga.Return(f, func(v saga.View) (all []int) {
+		return saga.Return(f, func(v saga.Scope) (all []int) {
 			for _, p := range paid {
 				all = append(all, p.In(v))
 			}

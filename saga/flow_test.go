@@ -162,7 +162,7 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 	case machine.End:
 		var in machine.Finish
 		if r.def.plan.Returns && !r.state.Turning {
-			value, err := tryExpr(r.def.code[returnKey], View{state: r.state})
+			value, err := tryExpr(r.def.code[returnKey], Scope{state: r.state})
 			in.Output, in.Failure = value, permanent(err)
 		}
 		r.decide(in)
@@ -171,7 +171,7 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 
 func (r *flowRun) evaluate(st *machine.Step) {
 	code, ok := r.def.code[st.Node.Key]
-	v := View{state: r.state, step: st}
+	v := Scope{state: r.state, step: st}
 	require.True(r.t, ok || st.Node.Kind == domain.KindAwait, "no code for %s", st.Node.Key)
 	switch st.Node.Kind {
 	case domain.KindSwitch:
@@ -198,7 +198,7 @@ func (r *flowRun) evaluate(st *machine.Step) {
 	}
 }
 
-func tryExpr(code expression, v View) (value json.RawMessage, err error) {
+func tryExpr(code expression, v Scope) (value json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.New(p.(string))
@@ -246,7 +246,7 @@ func failNegative(_ context.Context, n int) (int, error) {
 	return n * 10, nil
 }
 
-func constant[T any](v T) func(View) T { return func(View) T { return v } }
+func constant[T any](v T) func(Scope) T { return func(Scope) T { return v } }
 
 func TestARunSeesInputsOutputsAndItems(t *testing.T) {
 	t.Parallel()
@@ -255,18 +255,18 @@ func TestARunSeesInputsOutputsAndItems(t *testing.T) {
 		Items [][]int
 	}
 	s := Define("orders", 3, func(f *Flow, in Ref[order]) Ref[string] {
-		user := Do(f, createUser, func(v View) flowUser { return in.In(v).To })
+		user := Do(f, createUser, func(v Scope) flowUser { return in.In(v).To })
 		var a, b Ref[int]
 		Parallel(f,
 			func(f *Flow) { a = Do(f, check, constant(1), Name("a")) },
-			func(f *Flow) { b = Do(f, check, func(v View) int { return len(in.In(v).Items) }, Name("b")) },
+			func(f *Flow) { b = Do(f, check, func(v Scope) int { return len(in.In(v).Items) }, Name("b")) },
 		)
-		boxes := Each(f, "box", func(v View) [][]int { return in.In(v).Items }, func(f *Flow, box Ref[[]int]) Ref[int] {
-			fixed := Compute(f, "fixed", func(v View) int { return len(box.In(v)) })
+		boxes := Each(f, "box", func(v Scope) [][]int { return in.In(v).Items }, func(f *Flow, box Ref[[]int]) Ref[int] {
+			fixed := Compute(f, "fixed", func(v Scope) int { return len(box.In(v)) })
 			parts := Each(f, "part", box.In, func(f *Flow, part Ref[int]) Ref[int] {
-				return Do(f, check, func(v View) int { return part.In(v) + fixed.In(v)*100 + len(box.In(v))*1000 })
+				return Do(f, check, func(v Scope) int { return part.In(v) + fixed.In(v)*100 + len(box.In(v))*1000 })
 			})
-			return Return(f, func(v View) int {
+			return Return(f, func(v Scope) int {
 				sum := 0
 				for _, n := range parts.In(v) {
 					sum += n
@@ -274,11 +274,11 @@ func TestARunSeesInputsOutputsAndItems(t *testing.T) {
 				return sum
 			})
 		})
-		kind := Choose(f, "kind", func(v View) string { return user.In(v).ID },
+		kind := Choose(f, "kind", func(v Scope) string { return user.In(v).ID },
 			On("u-ann", func(f *Flow) Ref[string] { return Do(f, echo, constant("first"), Name("vip")) }),
 			Else(func(f *Flow) Ref[string] { return Return(f, constant("other")) }))
 		none := Choose(f, "none", constant("x"), On("y", func(f *Flow) Ref[string] { return Return(f, constant("y")) }))
-		return Return(f, func(v View) string {
+		return Return(f, func(v Scope) string {
 			all, err := encode([]any{user.In(v).ID, a.In(v), b.In(v), boxes.In(v), kind.In(v), kind.Ok(v), none.In(v), none.Ok(v)})
 			require.NoError(t, err)
 			return string(all)
@@ -303,7 +303,7 @@ func TestAnEachTellsWhichItemsFailed(t *testing.T) {
 			Do(f, charge, n.In)
 			return Do(f, check, n.In)
 		}, Tolerate(2), Concurrency(Unlimited))
-		return Return(f, func(v View) verdict {
+		return Return(f, func(v Scope) verdict {
 			out := verdict{Sum: r.In(v)}
 			for _, x := range r.Failed(v) {
 				out.Failed = append(out.Failed, x.Item)
@@ -325,7 +325,7 @@ func TestIgnoredStepsHaveZeroValues(t *testing.T) {
 	t.Parallel()
 	s := Define("ignore", 1, func(f *Flow, in Ref[int]) Ref[[]bool] {
 		n := Do(f, check, in.In, OnFail(Ignore))
-		return Return(f, func(v View) []bool { return []bool{n.Ok(v), n.In(v) == 0} })
+		return Return(f, func(v Scope) []bool { return []bool{n.Ok(v), n.In(v) == 0} })
 	})
 	require.JSONEq(t, `[false,true]`, string(driveFlow(t, s, -1, nil).state.Output))
 	require.JSONEq(t, `[true,false]`, string(driveFlow(t, s, 1, nil).state.Output))
@@ -337,7 +337,7 @@ func TestARefOfAStepNeverReachedPanicsWithItsPath(t *testing.T) {
 	read := false // the trial in Define does not see the read: what it could not check, the run must
 	s := Define("late", 1, func(f *Flow, in Ref[bool]) Ref[int] {
 		If(f, in.In, func(f *Flow) { inner = Do(f, check, constant(1)) }, nil)
-		return Return(f, func(v View) int {
+		return Return(f, func(v Scope) int {
 			if !read {
 				return 0
 			}
@@ -388,7 +388,7 @@ func TestTheOutputIsThatOfWhateverIsReturned(t *testing.T) {
 
 func eachOf(f *Flow, in Ref[int]) EachRef[int] {
 	return Each(f, "e", constant([]bool{true, false}), func(f *Flow, double Ref[bool]) Ref[int] {
-		return Choose(f, "c", func(v View) string { return map[bool]string{true: "yes", false: "no"}[double.In(v)] },
+		return Choose(f, "c", func(v Scope) string { return map[bool]string{true: "yes", false: "no"}[double.In(v)] },
 			On("yes", func(f *Flow) Ref[int] { return Do(f, check, in.In) }),
 			On("no", func(*Flow) Ref[int] { return in }))
 	})
@@ -402,7 +402,7 @@ func choiceOf(f *Flow, in Ref[int]) Ref[int] {
 }
 
 func itemsOfItems(f *Flow, in Ref[int]) EachRef[int] {
-	return Each(f, "e", func(v View) []int { return []int{in.In(v), in.In(v) + 1} }, func(f *Flow, n Ref[int]) Ref[int] {
+	return Each(f, "e", func(v Scope) []int { return []int{in.In(v), in.In(v) + 1} }, func(f *Flow, n Ref[int]) Ref[int] {
 		Do(f, check, n.In)
 		return n
 	})
@@ -413,13 +413,13 @@ func TestSleepsAndSwitchesDoWhatTheySay(t *testing.T) {
 	start := time.Unix(1_000_000, 0).UTC()
 	s := Define("waits", 1, func(f *Flow, in Ref[string]) Ref[None] {
 		Sleep(f, time.Minute)
-		Sleep(f, func(View) time.Duration { return time.Minute })
+		Sleep(f, func(Scope) time.Duration { return time.Minute })
 		SleepUntil(f, constant(start.Add(time.Hour)))
 		Switch(f, in.In, Name("route"),
 			When("a", func(f *Flow) { Do(f, echo, in.In, Name("did-a")) }),
 			Otherwise(func(f *Flow) { Do(f, echo, in.In, Name("did-other")) }))
-		If(f, func(v View) bool { return in.In(v) == "a" }, func(f *Flow) { Do(f, echo, in.In, Name("then-a")) }, func(f *Flow) { Do(f, echo, in.In, Name("else-b")) })
-		If(f, func(v View) bool { return in.In(v) == "a" }, func(f *Flow) { Do(f, echo, in.In, Name("only-a")) }, nil)
+		If(f, func(v Scope) bool { return in.In(v) == "a" }, func(f *Flow) { Do(f, echo, in.In, Name("then-a")) }, func(f *Flow) { Do(f, echo, in.In, Name("else-b")) })
+		If(f, func(v Scope) bool { return in.In(v) == "a" }, func(f *Flow) { Do(f, echo, in.In, Name("only-a")) }, nil)
 		Pivot(f)
 		return Ref[None]{}
 	})

@@ -62,7 +62,7 @@ func TestHeartbeatTimeoutLeavesUndosAndProbesAlone(t *testing.T) {
 				}
 				c := r.begin(saga.Config{}, chain("undoes", a, b))
 				_, err := r.wait(start(r.t, c, chain("undoes", a, b), ""))
-				require.ErrorAs(r.t, err, new(*saga.Compensated))
+				require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 				require.Equal(r.t, []string{"a", "b", "probe b", "undo a"}, r.called())
 			})
 		})

@@ -180,8 +180,8 @@ func disturb(ctx context.Context, c *saga.Coordinator, acks *os.File, run *saga.
 		_ = c.Signal(ctx, run.ID, "go", job{}, saga.SignalID("go"))
 	}
 	_, err := run.Wait(ctx)
-	var comp *saga.Compensated
-	var cancelled *saga.Cancelled
+	var comp *saga.CompensatedError
+	var cancelled *saga.CancelledError
 	switch {
 	case err == nil:
 		fmt.Fprintf(acks, "ended %s completed\n", run.ID)

@@ -41,7 +41,7 @@ func newKillWorld(l *ledger, end ending) *killWorld {
 	define := func(name string, build func(f *saga.Flow, in saga.Ref[job])) *saga.Saga[job, job] {
 		s := saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[job]) saga.Ref[job] {
 			build(f, in)
-			return saga.Return(f, func(v saga.View) job { return in.In(v) })
+			return saga.Return(f, func(v saga.Scope) job { return in.In(v) })
 		})
 		w.sagas, w.all = append(w.sagas, s), append(w.all, s)
 		return s
@@ -60,7 +60,9 @@ func newKillWorld(l *ledger, end ending) *killWorld {
 			func(f *saga.Flow) { saga.Do(f, x, in.In) })
 	})
 	define("each", func(f *saga.Flow, in saga.Ref[job]) {
-		saga.Each(f, "each", func(v saga.View) []job { return []job{{N: 1}, {N: 2, Fail: true}, {N: 3}, {N: 4, Fail: in.In(v).Fail}} },
+		saga.Each(f, "each", func(v saga.Scope) []job {
+			return []job{{N: 1}, {N: 2, Fail: true}, {N: 3}, {N: 4, Fail: in.In(v).Fail}}
+		},
 			func(f *saga.Flow, item saga.Ref[job]) saga.Ref[job] {
 				saga.Do(f, a, item.In)
 				return saga.Do(f, x, item.In)
@@ -78,7 +80,7 @@ func newKillWorld(l *ledger, end ending) *killWorld {
 	})
 	define("parent", func(f *saga.Flow, in saga.Ref[job]) {
 		saga.Do(f, a, in.In)
-		saga.Child(f, linear, func(v saga.View) job { return job{N: in.In(v).N} })
+		saga.Child(f, linear, func(v saga.Scope) job { return job{N: in.In(v).N} })
 		saga.Do(f, x, in.In)
 	})
 	define("letters", func(f *saga.Flow, in saga.Ref[job]) {

@@ -43,8 +43,8 @@ func TestNothingIsTooLargeForARunToGoOn(t *testing.T) {
 					a.Do = do.a
 				}
 				s := saga.Define("large", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[[]string] {
-					return saga.Each(f, "each", func(saga.View) []string { return make([]string, 5) }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
-						return saga.Do(f, a, func(v saga.View) string {
+					return saga.Each(f, "each", func(saga.Scope) []string { return make([]string, 5) }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+						return saga.Do(f, a, func(v saga.Scope) string {
 							if do.in != nil {
 								return do.in(item.In(v))
 							}
@@ -54,7 +54,7 @@ func TestNothingIsTooLargeForARunToGoOn(t *testing.T) {
 				})
 				c := begin(t, r.plain, saga.Config{}, s)
 				_, err := finished(t, start(t, c, s, ""))
-				require.ErrorAs(t, err, new(*saga.Compensated))
+				require.ErrorAs(t, err, new(*saga.CompensatedError))
 				require.Zero(t, c.UnfinishedRuns())
 			})
 		})

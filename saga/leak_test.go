@@ -90,7 +90,7 @@ func TestRunReturnsWithWorkInFlight(t *testing.T) {
 		require.NoError(r.t, err)
 		require.Equal(r.t, "a", out)
 		_, err = finished(r.t, saga.RunOf[string](next, two.ID))
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 	})
 }
 
@@ -171,7 +171,7 @@ func TestOutcomeOfTheLastMomentIsRecorded(t *testing.T) {
 		c, ended := launch(t, ctx, log, saga.Config{}, s)
 		run := start(t, c, s, "")
 		_, err := finished(t, run)
-		require.ErrorAs(t, err, new(*saga.Compensated))
+		require.ErrorAs(t, err, new(*saga.CompensatedError))
 		stop()
 		synctest.Wait()
 		log.fail.Store(true)

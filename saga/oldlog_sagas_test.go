@@ -148,7 +148,7 @@ func (w *oldWorld) sagas() *oldSagas {
 	s.parent = saga.Define("old-parent", 1, func(f *saga.Flow, in saga.Ref[oldIn]) saga.Ref[oldOut] {
 		saga.Do(f, reserve, in.In)
 		out := saga.Child(f, s.failing, in.In, saga.Name("failing"), saga.OnFail(saga.Ignore))
-		saga.If(f, func(v saga.View) bool { return strings.HasPrefix(in.In(v).Mode, "waits") }, func(f *saga.Flow) {
+		saga.If(f, func(v saga.Scope) bool { return strings.HasPrefix(in.In(v).Mode, "waits") }, func(f *saga.Flow) {
 			saga.Child(f, s.waits, in.In, saga.Name("waiting"))
 		}, func(f *saga.Flow) {
 			saga.Child(f, s.order, in.In, saga.Name("ordering"))
@@ -166,21 +166,21 @@ func (w *oldWorld) shapes(reserve, charge, notify *saga.Action[oldIn, oldOut]) *
 			func(f *saga.Flow) { saga.Do(f, reserve, in.In, saga.Name("left")) },
 			func(f *saga.Flow) { saga.Do(f, notify, in.In, saga.OnFail(saga.Ignore)) },
 		)
-		items := func(v saga.View) []oldIn {
+		items := func(v saga.Scope) []oldIn {
 			return []oldIn{{Mode: "ok"}, in.In(v), {Mode: "ok"}, {Mode: "reserve:refused"}}
 		}
 		saga.Each(f, "each", items, func(f *saga.Flow, item saga.Ref[oldIn]) saga.Ref[oldOut] {
 			saga.Do(f, reserve, item.In, saga.Name("first"))
 			return saga.Do(f, charge, item.In, saga.WithRetry(saga.Retry{MaxAttempts: 3}))
 		}, saga.Concurrency(2), saga.Tolerate(2))
-		n := saga.Compute(f, "count", func(v saga.View) int { return len(in.In(v).Mode) })
-		saga.If(f, func(v saga.View) bool { return n.In(v) > 0 }, func(f *saga.Flow) {
+		n := saga.Compute(f, "count", func(v saga.Scope) int { return len(in.In(v).Mode) })
+		saga.If(f, func(v saga.Scope) bool { return n.In(v) > 0 }, func(f *saga.Flow) {
 			saga.Do(f, reserve, in.In, saga.Name("then"), saga.WithTimeout(time.Minute))
 		}, nil)
-		saga.Switch(f, func(saga.View) string { return "x" },
+		saga.Switch(f, func(saga.Scope) string { return "x" },
 			saga.When("x", func(f *saga.Flow) { saga.Do(f, reserve, in.In, saga.Name("case-x")) }),
 			saga.Otherwise(func(f *saga.Flow) { saga.Do(f, reserve, in.In, saga.Name("other")) }))
-		return saga.Choose(f, "choice", func(saga.View) string { return "y" },
+		return saga.Choose(f, "choice", func(saga.Scope) string { return "y" },
 			saga.On("x", func(f *saga.Flow) saga.Ref[oldOut] { return saga.Do(f, reserve, in.In, saga.Name("choice-x")) }),
 			saga.Else(func(f *saga.Flow) saga.Ref[oldOut] { return saga.Do(f, charge, in.In, saga.Name("choice-else")) }))
 	})
@@ -216,15 +216,15 @@ func (w *oldWorld) plan(reserve *saga.Action[oldIn, oldOut]) *saga.Saga[oldIn, o
 func oldWaits(reserve *saga.Action[oldIn, oldOut]) *saga.Saga[oldIn, oldOut] {
 	return saga.Define("old-waits", 1, func(f *saga.Flow, in saga.Ref[oldIn]) saga.Ref[oldOut] {
 		saga.Do(f, reserve, in.In)
-		saga.Sleep(f, func(v saga.View) time.Duration {
+		saga.Sleep(f, func(v saga.Scope) time.Duration {
 			if in.In(v).Mode == "sleep" {
 				return aLongTime
 			}
 			return time.Millisecond
 		})
-		saga.SleepUntil(f, func(saga.View) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) })
+		saga.SleepUntil(f, func(saga.Scope) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) })
 		saga.Await[string](f, "go", saga.Within(aLongTime))
 		saga.Await[string](f, "maybe", saga.Within(time.Millisecond), saga.DefaultTo("no"))
-		return saga.AwaitEvent[oldOut](f, "old.paid", func(v saga.View) string { return in.In(v).Mode }, saga.Name("paid"))
+		return saga.AwaitEvent[oldOut](f, "old.paid", func(v saga.Scope) string { return in.In(v).Mode }, saga.Name("paid"))
 	})
 }

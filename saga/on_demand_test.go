@@ -55,7 +55,7 @@ func TestCoordinatorOnDemandMovesOnlyWhatItIsAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
 	_, err = saga.RunOf[int](last, a.ID).Wait(ctx)
-	var cancelled *saga.Cancelled
+	var cancelled *saga.CancelledError
 	require.ErrorAs(t, err, &cancelled)
 	v, err := last.Describe(ctx, a.ID)
 	require.NoError(t, err)
@@ -148,7 +148,7 @@ func TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother(t *testing.T) 
 	require.Equal(t, 4, n)
 	require.NoError(t, tool.Cancel(ctx, ids[1], "not wanted"))
 	_, err = tool.Wait(ctx, ids[1])
-	var cancelled *saga.Cancelled
+	var cancelled *saga.CancelledError
 	require.ErrorAs(t, err, &cancelled, "a lost attempt does not hold up a cancel")
 	require.EqualValues(t, 1, undone.Load(), "what is in doubt is undone")
 	v, err := tool.Describe(ctx, parent.ID)

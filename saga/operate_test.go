@@ -56,7 +56,7 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 		ids[name] = run.ID
 		if strings.HasPrefix(name, "bad") {
 			_, err := run.Wait(ctx)
-			require.ErrorAs(t, err, new(*saga.Stuck))
+			require.ErrorAs(t, err, new(*saga.StuckError))
 		} else {
 			settled(t, log, run.ID, "await.opened.v1")
 		}
@@ -97,7 +97,7 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 	require.Equal(t, 5, report.Matched)
 	for _, r := range report.Results {
 		_, err := saga.RunOf[string](c, r.Run).Wait(ctx)
-		var cancelled *saga.Cancelled
+		var cancelled *saga.CancelledError
 		require.ErrorAs(t, err, &cancelled)
 		require.Equal(t, "strike", cancelled.Cause.Message)
 	}
@@ -116,7 +116,7 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 	c := begin(t, log, saga.Config{}, s)
 	run := start(t, c, s, order{"bad"})
 	_, err := run.Wait(ctx)
-	require.ErrorAs(t, err, new(*saga.Stuck))
+	require.ErrorAs(t, err, new(*saga.StuckError))
 	incident := func() string {
 		v, err := c.Describe(ctx, run.ID)
 		require.NoError(t, err)
@@ -140,7 +140,7 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 	require.Zero(t, bulk(saga.BulkSkip).Matched, "it is not stuck any more")
 	require.Equal(t, 1, bulk(saga.BulkAbandon).Done)
 	_, err = run.Wait(ctx)
-	require.ErrorAs(t, err, new(*saga.Abandoned))
+	require.ErrorAs(t, err, new(*saga.AbandonedError))
 	require.Zero(t, bulk(saga.BulkCancel).Matched, "it has ended")
 }
 

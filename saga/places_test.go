@@ -52,7 +52,7 @@ func TestRunsThatWaitForAPersonTakeNoPlace(t *testing.T) {
 		pausing, next := chain("pausing", a, b), chain("next", r.act("c"))
 		blocked := saga.Define("blocked", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			saga.Pivot(f)
-			return saga.Return(f, func(saga.View) string { panic("a defect in the definition") })
+			return saga.Return(f, func(saga.Scope) string { panic("a defect in the definition") })
 		})
 		c := r.begin(saga.Config{MaxRuns: 1}, pausing, blocked, next)
 		run := start(r.t, c, pausing, "")

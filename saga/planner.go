@@ -98,7 +98,7 @@ func Next[In, Out any](a *Action[In, Out], in In) NextStep {
 // run stuck. With one among [Uses], the Plan and what follows it may not fail backward.
 // [AcceptIrreversible] accepts it for every step that is planned. One that fails and may have taken effect all the
 // same makes the run stuck, whether or not its action has a Probe: no definition is there to refuse it.
-func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Steps[Out]], input func(View) In, opts ...StepOption) Ref[Out] {
+func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Steps[Out]], input func(Scope) In, opts ...StepOption) Ref[Out] {
 	spec, bad := f.b.specOf(planner)
 	node := &domain.Node{Kind: domain.KindPlan, Action: spec, MaxRounds: defaultRounds}
 	st, conf := f.add(node, name, "plan", opts)

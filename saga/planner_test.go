@@ -48,7 +48,7 @@ func TestAPlannerSeesItsResultsAndIsUndone(t *testing.T) {
 		all := Each(f, "n", in.In, func(f *Flow, n Ref[int]) Ref[int] {
 			return Plan(f, "grow", doubling, n.In, Uses(check, charge))
 		})
-		Do(f, check, func(v View) int { return 1000 - all.In(v)[0] })
+		Do(f, check, func(v Scope) int { return 1000 - all.In(v)[0] })
 		return all.Ref
 	})
 	r := driveFlow(t, s, []int{1, 2}, nil)

@@ -42,4 +42,4 @@ func TestChildTurnedBackBeforeItsStartNeverRuns(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func isCompensated(err error) bool { _, ok := err.(*Compensated); return ok }
+func isCompensated(err error) bool { _, ok := err.(*CompensatedError); return ok }

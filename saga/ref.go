@@ -23,7 +23,7 @@ type Ref[T any] struct{ src *source }
 //
 // Each call decodes the recorded JSON anew. Where the body of an [Each] needs a little of
 // something large, take it out before, with [Compute].
-func (r Ref[T]) In(v View) T {
+func (r Ref[T]) In(v Scope) T {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)
 		return madeUp[T]()
@@ -37,7 +37,7 @@ func (r Ref[T]) In(v View) T {
 }
 
 // Ok reports whether the run has the value: whether the step was done, not ignored or skipped.
-func (r Ref[T]) Ok(v View) bool {
+func (r Ref[T]) Ok(v Scope) bool {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)
 		return true
@@ -57,7 +57,7 @@ type ItemFailure struct {
 }
 
 // Failed returns the items that failed, in order.
-func (r EachRef[R]) Failed(v View) []ItemFailure {
+func (r EachRef[R]) Failed(v Scope) []ItemFailure {
 	if v.probe != nil {
 		v.probe.read = append(v.probe.read, r.src)
 		return []ItemFailure{{Cause: &domain.Failure{}}}
@@ -111,7 +111,7 @@ func (s *source) path() string {
 }
 
 // instance returns the path of the source's step in the run, seen from v's step.
-func (s *source) instance(v View) string {
+func (s *source) instance(v Scope) string {
 	if !strings.Contains(s.step.key, "*") {
 		return s.step.key
 	}
@@ -133,12 +133,12 @@ func (s *source) instance(v View) string {
 }
 
 // raw returns the recorded value and whether there is one.
-func (s *source) raw(v View) (json.RawMessage, bool) {
+func (s *source) raw(v Scope) (json.RawMessage, bool) {
 	if s == nil {
 		panic("a Ref is read that no step made")
 	}
 	if v.state == nil {
-		panic("a Ref is read outside the function that the View was given to")
+		panic("a Ref is read outside the function that the Scope was given to")
 	}
 	switch s.kind {
 	case fromInput:
@@ -172,7 +172,7 @@ func (s *source) raw(v View) (json.RawMessage, bool) {
 }
 
 // rawValue is the expression that passes the source on.
-func (s *source) rawValue(v View) (json.RawMessage, error) {
+func (s *source) rawValue(v Scope) (json.RawMessage, error) {
 	raw, ok := s.raw(v)
 	if !ok || len(raw) == 0 {
 		return json.RawMessage("null"), nil

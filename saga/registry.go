@@ -151,7 +151,7 @@ func singleDefinition(a *actionCode) (*definition, error) {
 		plan.Hidden = hideIn(plan, a.secrets, h.secrets)
 	}
 	return &definition{plan: plan, actions: []*actionCode{a}, checkInput: a.check, inType: a.inType, outType: a.outType,
-		code: map[string]expression{node.Key: {value: func(v View) (json.RawMessage, error) { return v.state.Start.Input, nil }}}}, nil
+		code: map[string]expression{node.Key: {value: func(v Scope) (json.RawMessage, error) { return v.state.Start.Input, nil }}}}, nil
 }
 
 func (r *registry) actionTable() map[string]*actionCode {

@@ -55,7 +55,7 @@ func TestRetriesKeepToTheirPolicy(t *testing.T) {
 				sg := chain("fails", a)
 				c := begin(t, memlog.New(), saga.Config{}, sg)
 				_, err := finished(t, start(t, c, sg, ""))
-				require.ErrorAs(t, err, new(*saga.Compensated))
+				require.ErrorAs(t, err, new(*saga.CompensatedError))
 				require.Len(t, at, len(test.gaps)+1)
 				for i, want := range test.gaps {
 					gap := at[i+1].Sub(at[i])
@@ -103,7 +103,7 @@ func TestTimeoutsEndAttempts(t *testing.T) {
 		s := chain("hangs", a)
 		c := begin(t, memlog.New(), saga.Config{}, s)
 		_, err := finished(t, start(t, c, s, ""))
-		require.ErrorAs(t, err, new(*saga.Stuck), "the undo has run out of its attempts")
+		require.ErrorAs(t, err, new(*saga.StuckError), "the undo has run out of its attempts")
 		require.Equal(t, []string{"do1 10s", "do2 7s", "undo1 3s", "undo2 3s"}, took)
 	})
 }
@@ -122,7 +122,7 @@ func TestUndoIsToldEverything(t *testing.T) {
 		c := r.begin(saga.Config{}, s)
 		run := start(r.t, c, s, "in ")
 		_, err := finished(r.t, run)
-		require.ErrorAs(r.t, err, new(*saga.Compensated))
+		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		b, a := <-told, <-told
 		require.Equal(r.t, saga.Did[string, string]{Input: "in ", Output: "in a", Key: run.ID.String() + "/a/do", Cause: a.Cause}, a)
 		require.Equal(r.t, saga.Did[string, string]{Input: "in a", InDoubt: true, Key: run.ID.String() + "/b/do", Cause: b.Cause}, b)
@@ -147,7 +147,7 @@ func TestErrorsAreRetriedByTheirType(t *testing.T) {
 		})
 		c := r.begin(saga.Config{}, s)
 		_, err := finished(r.t, start(r.t, c, s, ""))
-		require.ErrorAs(r.t, err, new(*saga.Stuck))
+		require.ErrorAs(r.t, err, new(*saga.StuckError))
 		require.Equal(r.t, []string{"a", "a", "undo a", "undo a"}, r.called(), "neither is tried again")
 	})
 }

@@ -172,7 +172,7 @@ func TestAnErrorQuotesNoSecret(t *testing.T) {
 		}}
 	byHandler := saga.Define("by-handler", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[saga.None] { return saga.Do(f, refuses, in.In) }, saga.Secret("card"))
 	byCode := saga.Define("by-code", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[saga.None] {
-		return saga.Do(f, refuses, func(v saga.View) form { panic("no " + in.In(v).Card) })
+		return saga.Do(f, refuses, func(v saga.Scope) form { panic("no " + in.In(v).Card) })
 	}, saga.Secret("card"))
 	log := memlog.New()
 	c, err := saga.New(saga.Config{Log: log})

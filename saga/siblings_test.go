@@ -70,7 +70,7 @@ func together(took ...time.Duration) *saga.Saga[int, int] {
 		var branches []func(*saga.Flow)
 		for i, d := range took {
 			branches = append(branches, func(f *saga.Flow) {
-				saga.Do(f, pass, func(saga.View) time.Duration { return d }, saga.Name(fmt.Sprintf("pass-%d", i)))
+				saga.Do(f, pass, func(saga.Scope) time.Duration { return d }, saga.Name(fmt.Sprintf("pass-%d", i)))
 			})
 		}
 		saga.Parallel(f, branches...)
@@ -130,7 +130,7 @@ func TestACancelIsNotHeldUpByStepsThatBeganTogether(t *testing.T) {
 		require.NoError(t, c.Cancel(t.Context(), run.ID, "enough"))
 		require.Equal(t, written{distance + 3*time.Millisecond, 1}, log.taken()[1], "with the outcome that waited")
 		_, err = run.Wait(t.Context())
-		var cancelled *saga.Cancelled
+		var cancelled *saga.CancelledError
 		require.ErrorAs(t, err, &cancelled)
 	})
 }

@@ -42,7 +42,7 @@ func TestLongRunGoesOnFromItsSnapshot(t *testing.T) {
 		return sum, nil
 	}}
 	s := saga.Define("long", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
-		all := saga.Each(f, "item", func(v saga.View) []int {
+		all := saga.Each(f, "item", func(v saga.Scope) []int {
 			items := make([]int, in.In(v))
 			for i := range items {
 				items[i] = i

@@ -33,7 +33,7 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 }
 
 // Invoke runs a single action as a run of its own and returns its output. An irreversible action that fails and may
-// have taken effect all the same makes the run stuck (the error is a [*Stuck]): a person has to find out.
+// have taken effect all the same makes the run stuck (the error is a [*StuckError]): a person has to find out.
 func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out], in In, opts ...StartOption) (Out, error) {
 	var zero Out
 	raw, err := encodeOwn("the input", in)
@@ -243,8 +243,8 @@ type Run[Out any] struct {
 // RunOf returns a handle on a run that was started before, whose output has the type Out.
 func RunOf[Out any](c *Coordinator, id domain.RunID) *Run[Out] { return &Run[Out]{ID: id, c: c} }
 
-// Wait returns the run's output when it has completed. Other ends are errors: [*Compensated],
-// [*Cancelled], [*Abandoned]; a run that needs a person is [*Stuck] and may be waited for again.
+// Wait returns the run's output when it has completed. Other ends are errors: [*CompensatedError],
+// [*CancelledError], [*AbandonedError]; a run that needs a person is [*StuckError] and may be waited for again.
 func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	raw, err := r.c.Wait(ctx, r.ID)
 	if err != nil {
@@ -266,16 +266,16 @@ func endingOf(s *machine.State) *ending {
 	case domain.RunIsCompleted:
 		return &ending{output: s.Output}
 	case domain.RunIsCompensated:
-		return &ending{err: &Compensated{Run: s.Run, Cause: s.Cause, Left: s.Left}}
+		return &ending{err: &CompensatedError{Run: s.Run, Cause: s.Cause, Left: s.Left}}
 	case domain.RunIsCancelled:
-		return &ending{err: &Cancelled{Run: s.Run, Cause: s.Cause, Left: s.Left}}
+		return &ending{err: &CancelledError{Run: s.Run, Cause: s.Cause, Left: s.Left}}
 	case domain.RunIsAbandoned:
-		return &ending{err: &Abandoned{Run: s.Run, Left: s.Left}}
+		return &ending{err: &AbandonedError{Run: s.Run, Left: s.Left}}
 	case domain.RunIsStuck:
-		var stuck *Stuck
+		var stuck *StuckError
 		s.StuckSteps(func(st *machine.Step) {
 			if stuck == nil {
-				stuck = &Stuck{Run: s.Run, Step: st.Path, Incident: st.Incident, Cause: st.Cause}
+				stuck = &StuckError{Run: s.Run, Step: st.Path, Incident: st.Incident, Cause: st.Cause}
 			}
 		})
 		return &ending{err: stuck}

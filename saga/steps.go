@@ -8,11 +8,11 @@ import (
 )
 
 // valueOf wraps a typed function as an expression that encodes what it returns.
-func valueOf[T any](f func(View) T) expression {
-	return expression{value: func(v View) (json.RawMessage, error) { return encode(f(v)) }}
+func valueOf[T any](f func(Scope) T) expression {
+	return expression{value: func(v Scope) (json.RawMessage, error) { return encode(f(v)) }}
 }
 
-func tryOf[T any](f func(View) T) func(View) { return func(v View) { f(v) } }
+func tryOf[T any](f func(Scope) T) func(Scope) { return func(v Scope) { f(v) } }
 
 // actionName returns the name of an action that may be nil or badly named, or nothing.
 func actionName[In, Out any](a *Action[In, Out]) string {
@@ -25,7 +25,7 @@ func actionName[In, Out any](a *Action[In, Out]) string {
 // Do adds a step that runs an action. input computes what it is called with, when the step
 // is reached; the value is recorded and every attempt gets it. The step is named after the
 // action unless [Name] says otherwise.
-func Do[In, Out any](f *Flow, a *Action[In, Out], input func(View) In, opts ...StepOption) Ref[Out] {
+func Do[In, Out any](f *Flow, a *Action[In, Out], input func(Scope) In, opts ...StepOption) Ref[Out] {
 	name := actionName(a)
 	spec, bad := f.b.specOf(a)
 	node := &domain.Node{Kind: domain.KindDo, Action: spec}
@@ -44,7 +44,7 @@ func Do[In, Out any](f *Flow, a *Action[In, Out], input func(View) In, opts ...S
 }
 
 // Compute adds a step that computes a value from earlier ones. It is computed once and recorded.
-func Compute[T any](f *Flow, name string, value func(View) T, opts ...StepOption) Ref[T] {
+func Compute[T any](f *Flow, name string, value func(Scope) T, opts ...StepOption) Ref[T] {
 	st, _ := f.add(&domain.Node{Kind: domain.KindCompute}, name, "compute", opts)
 	f.b.uses(st.key, reflect.TypeFor[T]())
 	f.b.expr(st, valueOf(value), value == nil, "its function", tryOf(value))
@@ -54,7 +54,7 @@ func Compute[T any](f *Flow, name string, value func(View) T, opts ...StepOption
 // Return computes the output of the function that it is in: that given to [Define], the body of an
 // [Each], or a branch of a [Choose]. It is the last thing in it, and its Ref is what the
 // function returns.
-func Return[T any](f *Flow, value func(View) T) Ref[T] {
+func Return[T any](f *Flow, value func(Scope) T) Ref[T] {
 	st, _ := f.add(&domain.Node{Kind: domain.KindCompute}, "", "return", nil)
 	if f.blk.kind == blockParallel || f.blk.kind == blockSwitch && !f.blk.returns {
 		f.b.fail(st.key, "Return in a function that returns nothing: it would not end the saga; use saga.Compute, or saga.Choose for a branch with a value")
@@ -73,7 +73,7 @@ func Pivot(f *Flow, opts ...StepOption) {
 
 // Child adds a step that runs another saga to its end. When this run turns back, the child is
 // undone through its own undos. The step is named after the child unless [Name] says otherwise.
-func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(View) In, opts ...StepOption) Ref[Out] {
+func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(Scope) In, opts ...StepOption) Ref[Out] {
 	node, name := &domain.Node{Kind: domain.KindChild}, ""
 	if s != nil {
 		node.Saga, node.Version = s.name, s.version

@@ -45,7 +45,7 @@ func ParallelWith(f *Flow, opts []StepOption, branches ...func(*Flow)) {
 //
 // Steps in the body are addressed by the item's index: ship/3/label. The list is recorded when
 // the step is reached. An empty list is an empty output.
-func Each[T, R any](f *Flow, name string, items func(View) []T, body func(f *Flow, item Ref[T]) Ref[R], opts ...StepOption) EachRef[R] {
+func Each[T, R any](f *Flow, name string, items func(Scope) []T, body func(f *Flow, item Ref[T]) Ref[R], opts ...StepOption) EachRef[R] {
 	st, _ := f.add(&domain.Node{Kind: domain.KindEach, Concurrency: defaultWidth}, name, "each", opts)
 	f.b.uses(st.key, reflect.TypeFor[T]())
 	f.b.uses(st.key, reflect.TypeFor[R]())
@@ -67,8 +67,8 @@ func Each[T, R any](f *Flow, name string, items func(View) []T, body func(f *Flo
 }
 
 // itemsOf wraps a typed list function.
-func itemsOf[T any](items func(View) []T) func(View) ([]json.RawMessage, error) {
-	return func(v View) ([]json.RawMessage, error) {
+func itemsOf[T any](items func(Scope) []T) func(Scope) ([]json.RawMessage, error) {
+	return func(v Scope) ([]json.RawMessage, error) {
 		list := items(v)
 		out := make([]json.RawMessage, len(list))
 		for i, it := range list {
@@ -86,10 +86,10 @@ func itemsOf[T any](items func(View) []T) func(View) ([]json.RawMessage, error) 
 const defaultWidth = 16
 
 // If adds a step that runs then where cond holds, else otherwise, which may be nil.
-func If(f *Flow, cond func(View) bool, then, otherwise func(*Flow), opts ...StepOption) {
+func If(f *Flow, cond func(Scope) bool, then, otherwise func(*Flow), opts ...StepOption) {
 	node := &domain.Node{Kind: domain.KindSwitch}
 	st, _ := f.add(node, "", "if", opts)
-	f.b.expr(st, expression{choose: func(v View) (int, string) {
+	f.b.expr(st, expression{choose: func(v Scope) (int, string) {
 		switch {
 		case cond(v):
 			return 0, thenLabel
@@ -150,7 +150,7 @@ func Otherwise(branch func(*Flow)) SwitchPart {
 
 // Switch adds a step that runs the one case whose value choose returns, or [Otherwise], or,
 // where there is none, nothing. [Name] may stand among the cases.
-func Switch(f *Flow, choose func(View) string, cases ...SwitchPart) {
+func Switch(f *Flow, choose func(Scope) string, cases ...SwitchPart) {
 	var opts []StepOption
 	var branches []switchCase
 	nils := 0
@@ -214,11 +214,11 @@ func (t *branchTable) take(value string, otherwise bool) bool {
 }
 
 // finish records the expression.
-func (t *branchTable) finish(choose func(View) string) {
+func (t *branchTable) finish(choose func(Scope) string) {
 	if t.n == 0 {
 		t.f.b.fail(t.st.key, "it has no branches")
 	}
-	t.f.b.expr(t.st, expression{choose: func(v View) (int, string) {
+	t.f.b.expr(t.st, expression{choose: func(v Scope) (int, string) {
 		value := choose(v)
 		if i, ok := t.index[value]; ok {
 			return i, value
@@ -246,7 +246,7 @@ func Else[T any](branch func(*Flow) Ref[T]) Choice[T] {
 
 // Choose is a [Switch] with an output: that of the branch taken. Without [Else], and for a value
 // that no branch is for, the Ref has no value (see [Ref.Ok]).
-func Choose[T any](f *Flow, name string, choose func(View) string, choices ...Choice[T]) Ref[T] {
+func Choose[T any](f *Flow, name string, choose func(Scope) string, choices ...Choice[T]) Ref[T] {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSwitch}, name, "choose", nil)
 	f.b.uses(st.key, reflect.TypeFor[T]())
 	table := f.newTable(st)

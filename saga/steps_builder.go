@@ -314,7 +314,7 @@ func (st *step) source() *source {
 }
 
 // expr records the step's expression and has it tried.
-func (b *builder) expr(st *step, e expression, missing bool, what string, try func(View)) {
+func (b *builder) expr(st *step, e expression, missing bool, what string, try func(Scope)) {
 	if missing {
 		b.fail(st.key, "%s is nil", what)
 		return

@@ -34,12 +34,12 @@ func (g *flowGen) opts() []StepOption {
 }
 
 // reads draws an input that reads some of the refs in sight, and checks each.
-func (g *flowGen) reads(seen []Ref[int]) func(View) int {
+func (g *flowGen) reads(seen []Ref[int]) func(Scope) int {
 	var from []Ref[int]
 	for range rapid.IntRange(0, 3).Draw(g.T, "reads") {
 		from = append(from, rapid.SampledFrom(seen).Draw(g.T, "ref"))
 	}
-	return func(v View) int {
+	return func(v Scope) int {
 		sum := 1
 		for _, r := range from {
 			sum += r.In(v)
@@ -120,13 +120,13 @@ func (g *flowGen) composite(kind string, f *Flow, seen []Ref[int], depth int) []
 		return out
 	case "each":
 		n := rapid.IntRange(0, 3).Draw(g.T, "items")
-		each := Each(f, g.fresh(), func(v View) []int { return make([]int, n) }, func(f *Flow, item Ref[int]) Ref[int] {
+		each := Each(f, g.fresh(), func(v Scope) []int { return make([]int, n) }, func(f *Flow, item Ref[int]) Ref[int] {
 			in := g.block(f, append(seen[:len(seen):len(seen)], item), depth)
 			return rapid.SampledFrom(in).Draw(g.T, "result")
 		}, Concurrency(rapid.SampledFrom([]int{1, 2, Unlimited}).Draw(g.T, "width")))
-		return []Ref[int]{Compute(f, g.fresh(), func(v View) int { return len(each.In(v)) + len(each.Failed(v)) })}
+		return []Ref[int]{Compute(f, g.fresh(), func(v Scope) int { return len(each.In(v)) + len(each.Failed(v)) })}
 	case "if":
-		If(f, func(View) bool { return false }, inner, inner)
+		If(f, func(Scope) bool { return false }, inner, inner)
 	case "switch":
 		Switch(f, choose, When("b", inner), Otherwise(inner))
 	case "choose":

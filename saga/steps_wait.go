@@ -12,16 +12,16 @@ import (
 // Sleep adds a step that waits: a constant time, or one computed when the step is reached. The
 // wait is an event with a due time: it outlives crashes and holds no goroutine. It lasts as long as it says
 // whatever the wall clock is set to meanwhile. What is not positive is over at once.
-func Sleep[D time.Duration | func(View) time.Duration](f *Flow, d D, opts ...StepOption) {
+func Sleep[D time.Duration | func(Scope) time.Duration](f *Flow, d D, opts ...StepOption) {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
 	switch d := any(d).(type) {
 	case time.Duration:
 		if d <= 0 {
 			f.b.fail(st.key, "it sleeps for %v: use a positive time", d)
 		}
-		f.b.code[st.key] = expression{rest: func(View) rest { return rest{span: d} }}
-	case func(View) time.Duration:
-		f.b.expr(st, expression{rest: func(v View) rest { return rest{span: d(v)} }}, d == nil, "its function", tryOf(d))
+		f.b.code[st.key] = expression{rest: func(Scope) rest { return rest{span: d} }}
+	case func(Scope) time.Duration:
+		f.b.expr(st, expression{rest: func(v Scope) rest { return rest{span: d(v)} }}, d == nil, "its function", tryOf(d))
 	}
 }
 
@@ -33,9 +33,9 @@ type rest struct {
 
 // SleepUntil adds a step that waits until a time by the wall clock: if that is set, the step ends earlier or
 // later. One that has passed is over at once.
-func SleepUntil(f *Flow, t func(View) time.Time, opts ...StepOption) {
+func SleepUntil(f *Flow, t func(Scope) time.Time, opts ...StepOption) {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
-	f.b.expr(st, expression{rest: func(v View) rest { return rest{until: t(v)} }}, t == nil, "its function", tryOf(t))
+	f.b.expr(st, expression{rest: func(v Scope) rest { return rest{until: t(v)} }}, t == nil, "its function", tryOf(t))
 }
 
 // Await adds a step that waits for a signal sent to the run, whose value is its output. A
@@ -55,7 +55,7 @@ func Await[T any](f *Flow, signal string, opts ...StepOption) Ref[T] {
 // AwaitEvent adds a step that waits for a domain event of the type, emitted by whatever run or
 // app, whose correlation id is what correlation returns; the event's payload is its output. The
 // step is named after the type unless [Name] says otherwise.
-func AwaitEvent[T any](f *Flow, eventType string, correlation func(View) string, opts ...StepOption) Ref[T] {
+func AwaitEvent[T any](f *Flow, eventType string, correlation func(Scope) string, opts ...StepOption) Ref[T] {
 	st := awaits[T](f, eventType, &domain.AwaitSpec{Event: eventType}, opts)
 	if domain.ReservedType(eventType) {
 		f.b.fail(st.key, "it awaits events of type %q, which no app can emit: the type is empty, or its first word is atone's own", eventType)

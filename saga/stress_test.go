@@ -141,7 +141,7 @@ func (w *storm) sagas() (all []*saga.Saga[string, string]) {
 			func(f *saga.Flow) { saga.Await[string](f, "go", saga.Within(time.Minute), saga.DefaultTo("")) })
 	})
 	middle := define("items", func(f *saga.Flow, in saga.Ref[string]) {
-		saga.Each(f, "each", func(saga.View) []string { return []string{"1", "2", "3", "4"} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+		saga.Each(f, "each", func(saga.Scope) []string { return []string{"1", "2", "3", "4"} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
 			x := saga.Do(f, a, item.In)
 			return saga.Do(f, b, x.In)
 		}, saga.Tolerate(1), saga.Concurrency(2))

@@ -187,7 +187,7 @@ func TestEventBetweenTheRunsStartAndItsAwaitIsNotMissed(t *testing.T) {
 		id := saga.Do(f, hold, in.In)
 		first := saga.AwaitEvent[int](f, "payment-made", id.In, saga.Name("first"))
 		second := saga.AwaitEvent[int](f, "payment-made", id.In, saga.Name("second"))
-		return saga.Return(f, func(v saga.View) int { return 10*first.In(v) + second.In(v) })
+		return saga.Return(f, func(v saga.Scope) int { return 10*first.In(v) + second.In(v) })
 	})
 	c := beginWith(t, log, saga.Config{}, nil, s)
 	_, err := log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 9))
@@ -266,7 +266,7 @@ func TestEventsHaveTheSecretFieldsOfTheSagasThatTheyConcern(t *testing.T) {
 	}
 	join := saga.Define("join", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[string] { return saga.Await[string](f, "go") })
 	pay := saga.Define("pay", 1, func(f *saga.Flow, _ saga.Ref[string]) saga.Ref[paid] {
-		return saga.AwaitEvent[paid](f, "card-charged", func(v saga.View) string { return "c" })
+		return saga.AwaitEvent[paid](f, "card-charged", func(v saga.Scope) string { return "c" })
 	})
 	c := beginWith(t, memlog.New(), saga.Config{}, []saga.AnyTrigger{&saga.Trigger[form, string]{Type: "asked", Saga: join}}, pay)
 	require.Equal(t, []string{"password"}, c.SecretFields("asked"))

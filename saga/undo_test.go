@@ -18,7 +18,7 @@ func TestItemThatAnEachDoesWithoutIsUndoneForItsCause(t *testing.T) {
 		causes := make(chan error, 10)
 		a.Undo = func(ctx context.Context, did saga.Did[string, string]) error { causes <- did.Cause; return nil }
 		s := saga.Define("items", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[[]string] {
-			return saga.Each(f, "each", func(saga.View) []string { return []string{"x", "y"} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+			return saga.Each(f, "each", func(saga.Scope) []string { return []string{"x", "y"} }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
 				did := saga.Do(f, a, item.In)
 				return saga.Do(f, b, did.In)
 			}, saga.Tolerate(1), saga.Concurrency(1)).Ref

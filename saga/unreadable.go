@@ -2,34 +2,12 @@ package saga
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 )
-
-// ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read by this program: it was
-// written by a newer one, or was damaged or put there by something else. Only what depends on it waits.
-var ErrUnreadable = errors.New("can't be read")
-
-// UnreadableError says why a run can't be read; errors.Is reports true for [ErrUnreadable].
-type UnreadableError struct {
-	Run domain.RunID
-	Err error
-}
-
-// Error implements error.
-func (e *UnreadableError) Error() string {
-	return fmt.Sprintf("run %s can't be read, so it waits until a program is started that can: %v", e.Run, e.Err)
-}
-
-// Unwrap returns the reason.
-func (e *UnreadableError) Unwrap() error { return e.Err }
-
-// Is reports true for [ErrUnreadable].
-func (e *UnreadableError) Is(target error) bool { return target == ErrUnreadable }
 
 // unreadable wraps the reason why a run can't be read.
 func unreadable(id domain.RunID, err error) error { return &UnreadableError{Run: id, Err: err} }

@@ -64,7 +64,7 @@ func TestWorkersInOtherProcessesRunTheActions(t *testing.T) {
 	bad, err := saga.Start(t.Context(), c, s, 7)
 	require.NoError(t, err)
 	_, err = bad.Wait(t.Context())
-	var comp *saga.Compensated
+	var comp *saga.CompensatedError
 	require.ErrorAs(t, err, &comp)
 	require.EqualValues(t, 2, done.Load())
 	require.EqualValues(t, 1, undone.Load())

@@ -224,7 +224,7 @@ func aShopWorks(t *testing.T, namespace string, connect recipe) {
 			wait, cancel := context.WithTimeout(ctx, 2*time.Minute)
 			defer cancel()
 			out, err := run.Wait(wait)
-			var undone *saga.Compensated
+			var undone *saga.CompensatedError
 			if errors.Is(err, context.DeadlineExceeded) {
 				v, err := c.Describe(ctx, run.ID)
 				t.Errorf("%q: run %d did not end: %+v, %v", namespace, n, v.Steps, err)

@@ -144,7 +144,7 @@ func newSharedWorld(dir string) (*sharedWorld, error) {
 	define := func(name string, build func(f *saga.Flow, in saga.Ref[job])) *saga.Saga[job, job] {
 		return saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[job]) saga.Ref[job] {
 			build(f, in)
-			return saga.Return(f, func(v saga.View) job { return in.In(v) })
+			return saga.Return(f, func(v saga.Scope) job { return in.In(v) })
 		})
 	}
 	linear := define("linear", func(f *saga.Flow, in saga.Ref[job]) {
@@ -166,7 +166,7 @@ func newSharedWorld(dir string) (*sharedWorld, error) {
 		}),
 		define("parent", func(f *saga.Flow, in saga.Ref[job]) {
 			saga.Do(f, a, in.In)
-			saga.Child(f, linear, func(v saga.View) job { return job{N: in.In(v).N} })
+			saga.Child(f, linear, func(v saga.Scope) job { return job{N: in.In(v).N} })
 			saga.Do(f, x, in.In)
 		}),
 		define("awaits", func(f *saga.Flow, in saga.Ref[job]) {
@@ -186,7 +186,7 @@ func newSharedWorld(dir string) (*sharedWorld, error) {
 	}))
 	w.triggered = define("ship", func(f *saga.Flow, in saga.Ref[job]) {
 		saga.Do(f, a, in.In)
-		saga.AwaitEvent[job](f, "order-paid", func(v saga.View) string { return in.In(v).ID })
+		saga.AwaitEvent[job](f, "order-paid", func(v saga.Scope) string { return in.In(v).ID })
 		saga.Do(f, x, in.In)
 	})
 	return w, nil
@@ -264,8 +264,8 @@ func order(ctx context.Context, c *saga.Coordinator, s *saga.Saga[job, job], n i
 		_ = c.Signal(ctx, run.ID, "go", job{}, saga.SignalID("go"))
 	}
 	_, err = run.Wait(ctx)
-	var undone *saga.Compensated
-	var cancelled *saga.Cancelled
+	var undone *saga.CompensatedError
+	var cancelled *saga.CancelledError
 	switch {
 	case err == nil:
 		fmt.Fprintf(acks, "ended %s completed\n", run.ID)

@@ -179,10 +179,10 @@ func (s *Server) await(ctx context.Context, id domain.RunID, wait time.Duration)
 // nothing is known of it.
 func resultOf(id domain.RunID, output json.RawMessage, err error) (r wire.Result, over bool) {
 	r.Run = id
-	var compensated *saga.Compensated
-	var cancelled *saga.Cancelled
-	var abandoned *saga.Abandoned
-	var stuck *saga.Stuck
+	var compensated *saga.CompensatedError
+	var cancelled *saga.CancelledError
+	var abandoned *saga.AbandonedError
+	var stuck *saga.StuckError
 	switch {
 	case err == nil:
 		r.State, r.Output = domain.RunIsCompleted, output

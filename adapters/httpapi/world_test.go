@@ -78,7 +78,7 @@ var (
 	})
 	// confirmed awaits a domain event.
 	confirmed = saga.Define("confirmed", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[form] {
-		return saga.AwaitEvent[form](f, "user.confirmed", func(v saga.View) string { return in.In(v).Email })
+		return saga.AwaitEvent[form](f, "user.confirmed", func(v saga.Scope) string { return in.In(v).Email })
 	})
 	// committed is past its pivot while it waits.
 	committed = saga.Define("committed", 1, func(f *saga.Flow, in saga.Ref[form]) saga.Ref[string] {

@@ -176,8 +176,8 @@ func (w *world) define() {
 
 	body := func(approve bool) func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
 		return func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
-			saga.Do(f, reserve, func(v saga.View) order { return in.In(v) })
-			paid := saga.Do(f, pay, func(v saga.View) charge {
+			saga.Do(f, reserve, func(v saga.Scope) order { return in.In(v) })
+			paid := saga.Do(f, pay, func(v saga.Scope) charge {
 				o := in.In(v)
 				card := "42"
 				if o.Total == 6666 {
@@ -187,30 +187,30 @@ func (w *world) define() {
 			})
 			saga.Parallel(f,
 				func(f *saga.Flow) {
-					saga.Each(f, "pack", func(v saga.View) []string { return in.In(v).Items }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+					saga.Each(f, "pack", func(v saga.Scope) []string { return in.In(v).Items }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
 						return saga.Do(f, pack, item.In)
 					}, saga.Concurrency(2))
 				},
-				func(f *saga.Flow) { saga.Do(f, book, func(v saga.View) int { return in.In(v).Total }) },
+				func(f *saga.Flow) { saga.Do(f, book, func(v saga.Scope) int { return in.In(v).Total }) },
 			)
 			if approve {
 				saga.Await[approval](f, "approved", saga.Within(time.Hour))
 			}
-			saga.Do(f, mail, func(v saga.View) letter { return letter{To: in.In(v).Email} })
+			saga.Do(f, mail, func(v saga.Scope) letter { return letter{To: in.In(v).Email} })
 			return paid
 		}
 	}
 	w.orders = saga.Define("order", 3, body(false), saga.Description("Takes an order from the shop: pays it, packs it, ships it."), saga.Deadline(24*time.Hour))
 	w.approved = saga.Define("big-order", 1, body(true), saga.Description("An order that a person has to approve."))
 	w.bulk = saga.Define("recalculate", 1, func(f *saga.Flow, n saga.Ref[int]) saga.Ref[int] {
-		saga.Each(f, "row", func(v saga.View) []int {
+		saga.Each(f, "row", func(v saga.Scope) []int {
 			out := make([]int, n.In(v))
 			for i := range out {
 				out[i] = i
 			}
 			return out
 		}, func(f *saga.Flow, item saga.Ref[int]) saga.Ref[int] { return saga.Do(f, each, item.In) }, saga.Concurrency(16))
-		return saga.Return(f, func(v saga.View) int { return n.In(v) })
+		return saga.Return(f, func(v saga.Scope) int { return n.In(v) })
 	})
 	bad := &saga.Action[string, string]{Name: "explode", Effect: saga.NoEffect, Timeout: 5 * time.Second, Retry: saga.Retry{MaxAttempts: 1},
 		Do: func(ctx context.Context, _ string) (string, error) {
@@ -229,22 +229,22 @@ func (w *world) define() {
 			return in, nil
 		}}
 	w.tour = saga.Define("tour", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[receipt] {
-		big := saga.Compute(f, "big", func(v saga.View) bool { return in.In(v).Total > 100 })
-		saga.If(f, func(v saga.View) bool { return big.In(v) }, func(f *saga.Flow) { saga.Do(f, reserve, func(v saga.View) order { return in.In(v) }) }, nil)
-		saga.Switch(f, func(v saga.View) string { return in.In(v).Items[0] },
+		big := saga.Compute(f, "big", func(v saga.Scope) bool { return in.In(v).Total > 100 })
+		saga.If(f, func(v saga.Scope) bool { return big.In(v) }, func(f *saga.Flow) { saga.Do(f, reserve, func(v saga.Scope) order { return in.In(v) }) }, nil)
+		saga.Switch(f, func(v saga.Scope) string { return in.In(v).Items[0] },
 			saga.When("lamp", func(f *saga.Flow) {
-				saga.Do(f, pack, func(v saga.View) string { return "glass" })
-				saga.Do(f, book, func(v saga.View) int { return 10 })
+				saga.Do(f, pack, func(v saga.Scope) string { return "glass" })
+				saga.Do(f, book, func(v saga.Scope) int { return 10 })
 			}),
 			saga.When("desk", func(f *saga.Flow) {
-				saga.Do(f, pack, func(v saga.View) string { return "wood" }, saga.Name("pack-desk"))
+				saga.Do(f, pack, func(v saga.Scope) string { return "wood" }, saga.Name("pack-desk"))
 			}),
 			saga.Otherwise(func(f *saga.Flow) { saga.Sleep(f, time.Hour) }))
-		saga.Child(f, w.bulk, func(v saga.View) int { return 3 })
+		saga.Child(f, w.bulk, func(v saga.Scope) int { return 3 })
 		saga.Sleep(f, 10*w.pace)
-		saga.Do(f, slow, func(v saga.View) string { return in.In(v).ID })
+		saga.Do(f, slow, func(v saga.Scope) string { return in.In(v).ID })
 		saga.Pivot(f)
-		saga.Do(f, mail, func(v saga.View) letter { return letter{To: in.In(v).Email} })
+		saga.Do(f, mail, func(v saga.Scope) letter { return letter{To: in.In(v).Email} })
 		return saga.Await[receipt](f, "delivered", saga.Within(48*time.Hour))
 	}, saga.Description("Has a step of every kind."))
 	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile, w.tour))
@@ -268,7 +268,7 @@ func (w *world) compensated(key string) domain.RunID {
 	r, err := saga.Start(w.ctx, w.c, w.orders, sample(key, 2400), saga.Key(key), saga.Labels(map[string]string{"tenant": "globex"}))
 	require.NoError(w.t, err)
 	_, err = r.Wait(w.ctx)
-	var back *saga.Compensated
+	var back *saga.CompensatedError
 	require.ErrorAs(w.t, err, &back)
 	return r.ID
 }
@@ -277,7 +277,7 @@ func (w *world) stuck(key string) domain.RunID {
 	r, err := saga.Start(w.ctx, w.c, w.orders, sample(key, 6666), saga.Key(key), saga.Labels(map[string]string{"tenant": "globex"}))
 	require.NoError(w.t, err)
 	_, err = r.Wait(w.ctx)
-	var stuck *saga.Stuck
+	var stuck *saga.StuckError
 	require.ErrorAs(w.t, err, &stuck)
 	return r.ID
 }

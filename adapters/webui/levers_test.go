@@ -66,7 +66,7 @@ func TestLeversActInThePersonsName(t *testing.T) {
 	pull("resume", "deployed")
 	pull("cancel", "customer called")
 	_, err := w.c.Wait(w.ctx, id)
-	var cancelled *saga.Cancelled
+	var cancelled *saga.CancelledError
 	require.ErrorAs(t, err, &cancelled)
 	actor, note = w.acted(id, "run.turned_back")
 	require.Equal(t, "local", actor)
@@ -110,7 +110,7 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	require.Contains(t, head.Get("Location"), "note=retry")
 	for _, id := range []domain.RunID{a, b} {
 		_, err := w.c.Wait(w.ctx, id)
-		var back *saga.Compensated
+		var back *saga.CompensatedError
 		require.ErrorAs(t, err, &back)
 	}
 	_, body, _ = w.get(head.Get("Location"))

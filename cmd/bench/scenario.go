@@ -72,7 +72,7 @@ func runFailing(ctx context.Context, c *saga.Coordinator) error {
 		return err
 	}
 	_, err = r.Wait(ctx)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	if !errors.As(err, &undone) {
 		return fmt.Errorf("want the run compensated, got %v", err)
 	}

@@ -140,21 +140,21 @@ func aviary() App {
 		did := saga.Do(f, pass, in.In)
 		saga.Parallel(f,
 			func(f *saga.Flow) { saga.Do(f, pass, did.In, saga.Name("left")) },
-			func(f *saga.Flow) { saga.Do(f, bare, func(v saga.View) string { return did.In(v).Text }) })
-		saga.Each(f, "birds", func(v saga.View) []string { return did.In(v).List }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
+			func(f *saga.Flow) { saga.Do(f, bare, func(v saga.Scope) string { return did.In(v).Text }) })
+		saga.Each(f, "birds", func(v saga.Scope) []string { return did.In(v).List }, func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] {
 			return saga.Do(f, bare, item.In)
 		})
-		saga.Compute(f, "computed", func(v saga.View) nest { return did.In(v) })
-		saga.Compute(f, "text", func(v saga.View) string { return "the bird is " + did.In(v).Text })
-		saga.If(f, func(v saga.View) bool { return in.In(v).N > 0 }, func(f *saga.Flow) { saga.Do(f, pass, in.In, saga.Name("chosen")) }, nil)
+		saga.Compute(f, "computed", func(v saga.Scope) nest { return did.In(v) })
+		saga.Compute(f, "text", func(v saga.Scope) string { return "the bird is " + did.In(v).Text })
+		saga.If(f, func(v saga.Scope) bool { return in.In(v).N > 0 }, func(f *saga.Flow) { saga.Do(f, pass, in.In, saga.Name("chosen")) }, nil)
 		saga.Child(f, inner, did.In)
 		saga.Plan(f, "planned", planner, did.In)
 		told := saga.Await[nest](f, "told")
-		seen := saga.AwaitEvent[nest](f, "seen", func(saga.View) string { return "b1rd" })
+		seen := saga.AwaitEvent[nest](f, "seen", func(saga.Scope) string { return "b1rd" })
 		saga.Do(f, pass, seen.In, saga.Name("after"))
 		saga.Do(f, fail, told.In, saga.OnFail(saga.Ignore), saga.Name("ignored"))
 		saga.Do(f, panics, told.In, saga.OnFail(saga.Ignore))
-		saga.Compute(f, "code", func(v saga.View) string { panic(quoting(told.In(v))) }, saga.OnFail(saga.Ignore))
+		saga.Compute(f, "code", func(v saga.Scope) string { panic(quoting(told.In(v))) }, saga.OnFail(saga.Ignore))
 		return saga.Do(f, fail, told.In, saga.OnFail(saga.Ask))
 	})
 	turning := saga.Define("turning", 1, func(f *saga.Flow, in saga.Ref[nest]) saga.Ref[saga.None] {

@@ -306,7 +306,7 @@ func TestEveryExitCodeIsExplained(t *testing.T) {
 	require.Equal(t, ExitOK, Run(t.Context(), testApp(), []string{"help", "exit-codes"}, Streams{Out: &out, Err: &out}))
 	require.Equal(t, len(exitTexts), strings.Count(out.String(), "\n  "))
 	for err, want := range map[error]Exit{
-		&saga.Compensated{}: ExitCompensated, &saga.Stuck{}: ExitStuck, &saga.Cancelled{}: ExitCancelled, &saga.Abandoned{}: ExitAbandoned,
+		&saga.CompensatedError{}: ExitCompensated, &saga.StuckError{}: ExitStuck, &saga.CancelledError{}: ExitCancelled, &saga.AbandonedError{}: ExitAbandoned,
 		errUnfinished: ExitUnfinished, saga.ErrNotFound: ExitNotFound, saga.ErrPastPivot: ExitRefused, context.Canceled: ExitInterrupted,
 		errors.New("x"): ExitError,
 	} {

@@ -91,10 +91,10 @@ var errUnfinished = errors.New("the run has not ended")
 func exitOf(err error) Exit {
 	var (
 		wrong       usageError
-		compensated *saga.Compensated
-		stuck       *saga.Stuck
-		cancelled   *saga.Cancelled
-		abandoned   *saga.Abandoned
+		compensated *saga.CompensatedError
+		stuck       *saga.StuckError
+		cancelled   *saga.CancelledError
+		abandoned   *saga.AbandonedError
 	)
 	is := func(targets ...error) bool {
 		for _, t := range targets {
@@ -133,8 +133,8 @@ func exitOf(err error) Exit {
 
 // advice says what to do next about an error, or nothing where the error says it itself.
 func (env *environment) advice(err error) string {
-	var stuck *saga.Stuck
-	var compensated *saga.Compensated
+	var stuck *saga.StuckError
+	var compensated *saga.CompensatedError
 	name := env.app.Name
 	switch {
 	case exitOf(err) == ExitUsage:

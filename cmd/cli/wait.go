@@ -87,7 +87,7 @@ func (env *environment) printEnd(ctx context.Context, b backend, id domain.RunID
 			return err
 		}
 		r.State, r.Output, r.Cause, r.Left = run.State, run.Output, run.Cause, run.Left
-		var stuck *saga.Stuck
+		var stuck *saga.StuckError
 		if errors.As(waited, &stuck) {
 			r.Step, r.Incident, r.Cause = stuck.Step, stuck.Incident, stuck.Cause
 		}

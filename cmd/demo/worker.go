@@ -146,7 +146,7 @@ func (w *worker) signUp(ctx context.Context, c *saga.Coordinator) error {
 		}
 	}
 	for _, id := range ids {
-		var undone *saga.Compensated
+		var undone *saga.CompensatedError
 		if _, err := c.Wait(ctx, id); err != nil && !errors.As(err, &undone) {
 			return err
 		}

@@ -3,7 +3,7 @@
 //
 //	c, err := client.New(client.Config{Server: "http://127.0.0.1:7070", Token: token})
 //	run, err := client.Start(ctx, c, Signup, form, client.Key("signup-42"))
-//	receipt, err := run.Wait(ctx) // *saga.Compensated, *saga.Stuck, …
+//	receipt, err := run.Wait(ctx) // *saga.CompensatedError, *saga.StuckError, …
 package client
 
 import (

@@ -116,14 +116,14 @@ func TestStartAndWaitHaveTheLibrarysShapeAndErrors(t *testing.T) {
 	run, err = client.Start(ctx, c, fulfil, order{ID: "3", Fail: "ship"})
 	require.NoError(t, err)
 	_, err = run.Wait(ctx)
-	var compensated *saga.Compensated
+	var compensated *saga.CompensatedError
 	require.ErrorAs(t, err, &compensated)
 	require.Equal(t, "ship", compensated.Cause.Step)
 
 	run, err = client.Start(ctx, c, fulfil, order{ID: "4", Fail: "undo"})
 	require.NoError(t, err)
 	_, err = run.Wait(ctx)
-	var stuck *saga.Stuck
+	var stuck *saga.StuckError
 	require.ErrorAs(t, err, &stuck)
 	require.Equal(t, "reserve", stuck.Step)
 	require.NoError(t, c.Skip(ctx, run.ID, stuck.Step, "counted by hand"))

@@ -47,7 +47,7 @@ func Example() {
 		panic(err)
 	}
 	_, err = run.Wait(ctx)
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	fmt.Println(errors.As(err, &undone), undone.Cause.Message)
 	// Output:
 	// Hello, Ann! <nil>

@@ -167,7 +167,7 @@ type Run[Out any] struct {
 func RunOf[Out any](c *Client, id domain.RunID) *Run[Out] { return &Run[Out]{ID: id, c: c} }
 
 // Wait returns the run's output when it has completed. Other ends are the library's errors:
-// [*saga.Compensated], [*saga.Cancelled], [*saga.Abandoned]; a run that needs a person is [*saga.Stuck] and may be
+// [*saga.CompensatedError], [*saga.CancelledError], [*saga.AbandonedError]; a run that needs a person is [*saga.StuckError] and may be
 // waited for again.
 func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	var out Out
@@ -222,13 +222,13 @@ func endOf(r *wire.Result) (over bool, err error) {
 	case domain.RunIsCompleted:
 		return true, nil
 	case domain.RunIsCompensated:
-		return true, &saga.Compensated{Run: r.Run, Cause: r.Cause, Left: r.Left}
+		return true, &saga.CompensatedError{Run: r.Run, Cause: r.Cause, Left: r.Left}
 	case domain.RunIsCancelled:
-		return true, &saga.Cancelled{Run: r.Run, Cause: r.Cause, Left: r.Left}
+		return true, &saga.CancelledError{Run: r.Run, Cause: r.Cause, Left: r.Left}
 	case domain.RunIsAbandoned:
-		return true, &saga.Abandoned{Run: r.Run, Left: r.Left}
+		return true, &saga.AbandonedError{Run: r.Run, Left: r.Left}
 	case domain.RunIsStuck:
-		return true, &saga.Stuck{Run: r.Run, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
+		return true, &saga.StuckError{Run: r.Run, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
 	}
 	return false, nil
 }

@@ -103,8 +103,8 @@ func New(users Users, mailer Mailer, crm CRM) *Service {
 	s.Signup = saga.Define("signup", 1, func(f *saga.Flow, form saga.Ref[Form]) saga.Ref[Receipt] {
 		user := saga.Do(f, s.CreateUser, form.In)
 		mail := saga.Do(f, s.SendWelcome, user.In)
-		saga.Do(f, s.UpdateCRM, func(v saga.View) Contact { return Contact(user.In(v)) })
-		return saga.Return(f, func(v saga.View) Receipt {
+		saga.Do(f, s.UpdateCRM, func(v saga.Scope) Contact { return Contact(user.In(v)) })
+		return saga.Return(f, func(v saga.Scope) Receipt {
 			return Receipt{UserID: user.In(v).ID, Welcome: mail.In(v).MessageID}
 		})
 	}, saga.Description("Make an account, welcome its owner, tell the CRM; or none of it."))

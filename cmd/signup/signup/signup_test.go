@@ -226,7 +226,7 @@ func TestSignupDoesAllThree(t *testing.T) {
 func TestRejectedSignupLeavesNothing(t *testing.T) {
 	t.Parallel()
 	o, users, view, err := signUp(t, func(int) error { return signup.ErrRejected })
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	require.ErrorAs(t, err, &undone)
 	require.Equal(t, 1, view.Steps[2].Attempts, "what is rejected for good is not tried again")
 	all, err := users.All(t.Context())
@@ -262,7 +262,7 @@ func TestContactStoredBehindALostAnswerIsDeleted(t *testing.T) {
 	defer server.Close()
 	crm := &signup.HTTPCRM{URL: server.URL}
 	_, users, view, err := signUpWith(t, crm, func(int) error { return nil })
-	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.ErrorAs(t, err, new(*saga.CompensatedError))
 	require.Equal(t, 4, view.Steps[2].Attempts)
 	require.True(t, view.Steps[2].InDoubt)
 	all, err := users.All(t.Context())
@@ -282,7 +282,7 @@ func TestTakenAddressIsNotTakenBack(t *testing.T) {
 	first, err := users.Create(t.Context(), "another key", signup.Form{Name: "Ada", Email: "ada@example.org"})
 	require.NoError(t, err)
 	_, _, err = runSignUp(t, signup.New(silentUsers{users}, o, o))
-	require.ErrorAs(t, err, new(*saga.Compensated))
+	require.ErrorAs(t, err, new(*saga.CompensatedError))
 	all, err := users.All(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []signup.User{first}, all)
@@ -302,7 +302,7 @@ func (s silentUsers) Create(ctx context.Context, key string, f signup.Form) (sig
 func TestContactStoredInDoubtIsDeleted(t *testing.T) {
 	t.Parallel()
 	o, _, view, err := signUp(t, func(int) error { return saga.InDoubt(saga.Permanent(context.DeadlineExceeded)) })
-	var undone *saga.Compensated
+	var undone *saga.CompensatedError
 	require.ErrorAs(t, err, &undone)
 	require.Equal(t, 1, view.Steps[2].Undos, "nobody knows that it was not stored")
 	require.Empty(t, o.contacts)

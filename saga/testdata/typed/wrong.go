@@ -19,25 +19,25 @@ var (
 )
 
 var _ = saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[string] {
-	saga.Do(f, create, in.In)                                         // wrong
-	saga.Do(f, create, func(v saga.View) int { return 1 })            // wrong
-	saga.Child(f, child, func(v saga.View) string { return "" })      // wrong
-	saga.Plan(f, "p", flip, func(v saga.View) string { return "" })   // wrong
-	saga.Plan(f, "p", create, func(v saga.View) string { return "" }) // wrong
-	saga.Sleep(f, 5)                                                  // wrong
-	saga.Sleep(f, func(v saga.View) time.Time { return time.Now() })  // wrong
-	saga.If(f, in.In, nil, nil)                                       // wrong
-	saga.Switch(f, in.In)                                             // wrong
-	saga.Next(create, 1)                                              // wrong
-	u := saga.Do(f, create, func(v saga.View) string { return "x" })
-	saga.Choose(f, "c", func(v saga.View) string { return "" },
+	saga.Do(f, create, in.In)                                          // wrong
+	saga.Do(f, create, func(v saga.Scope) int { return 1 })            // wrong
+	saga.Child(f, child, func(v saga.Scope) string { return "" })      // wrong
+	saga.Plan(f, "p", flip, func(v saga.Scope) string { return "" })   // wrong
+	saga.Plan(f, "p", create, func(v saga.Scope) string { return "" }) // wrong
+	saga.Sleep(f, 5)                                                   // wrong
+	saga.Sleep(f, func(v saga.Scope) time.Time { return time.Now() })  // wrong
+	saga.If(f, in.In, nil, nil)                                        // wrong
+	saga.Switch(f, in.In)                                              // wrong
+	saga.Next(create, 1)                                               // wrong
+	u := saga.Do(f, create, func(v saga.Scope) string { return "x" })
+	saga.Choose(f, "c", func(v saga.Scope) string { return "" },
 		saga.On("a", func(f *saga.Flow) saga.Ref[int] { return in }),
 		saga.On("b", func(f *saga.Flow) saga.Ref[user] { return u })) // wrong
-	saga.Each(f, "e", func(v saga.View) []int { return nil },
+	saga.Each(f, "e", func(v saga.Scope) []int { return nil },
 		func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return item }) // wrong
 	saga.Each(f, "e", u.In, // wrong
 		func(f *saga.Flow, item saga.Ref[string]) saga.Ref[string] { return item })
-	var n int = saga.Await[string](f, "a").In(saga.View{}) // wrong
+	var n int = saga.Await[string](f, "a").In(saga.Scope{}) // wrong
 	_ = n
 	return u // wrong
 }, saga.OnFailure(create)) // wrong

@@ -1,0 +1,126 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors that callers branch on, with errors.Is.
+var (
+	// ErrNotFound means that the log has no such run.
+	ErrNotFound = errors.New("no such run")
+	// ErrUnknownAction and ErrUnknownSaga mean that nothing of that name is registered here.
+	ErrUnknownAction = errors.New("unknown action")
+	ErrUnknownSaga   = errors.New("unknown saga")
+	// ErrKeyConflict means that the key was used before with another input.
+	ErrKeyConflict = errors.New("key already used with another input")
+	// ErrPlanChanged means that a registered name and version has another plan in the log.
+	ErrPlanChanged = errors.New("the plan differs from the one registered under this version")
+	// ErrNotRunning means that the coordinator's Run is not running, or is stopping.
+	ErrNotRunning = errors.New("coordinator is not running")
+	// ErrBadInput means that an input does not fit its type; nothing was written.
+	ErrBadInput = errors.New("bad input")
+)
+
+// CompensatedError is the error of a run that failed and was cleanly undone.
+type CompensatedError struct {
+	Run RunID
+	// Cause is what failed; its Step says where.
+	Cause *Failure
+	// Left lists steps whose effect was knowingly left.
+	Left []string
+}
+
+// Error implements error.
+func (e *CompensatedError) Error() string {
+	return fmt.Sprintf("run %s failed and was undone%s: %s", e.Run, leftText(e.Left), causeText(e.Cause))
+}
+
+// Unwrap returns the cause.
+func (e *CompensatedError) Unwrap() error { return asError(e.Cause) }
+
+// CancelledError is the error of a run that was cancelled and cleanly undone.
+type CancelledError struct {
+	Run   RunID
+	Cause *Failure
+	Left  []string
+}
+
+// Error implements error.
+func (e *CancelledError) Error() string {
+	return fmt.Sprintf("run %s was cancelled and undone%s: %s", e.Run, leftText(e.Left), causeText(e.Cause))
+}
+
+// Unwrap returns the cause.
+func (e *CancelledError) Unwrap() error { return asError(e.Cause) }
+
+// StuckError is the error of a run that needs a person. The run is not over: it goes on when
+// it is retried, resolved or abandoned.
+type StuckError struct {
+	Run RunID
+	// Step and Incident are those of the first stuck step.
+	Step, Incident string
+	Cause          *Failure
+}
+
+// Error implements error.
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("run %s is stuck at %s (incident %s): %s", e.Run, e.Step, e.Incident, causeText(e.Cause))
+}
+
+// Unwrap returns the cause.
+func (e *StuckError) Unwrap() error { return asError(e.Cause) }
+
+// AbandonedError is the error of a run that a person closed with effects left.
+type AbandonedError struct {
+	Run  RunID
+	Left []string
+}
+
+// Error implements error.
+func (e *AbandonedError) Error() string {
+	return fmt.Sprintf("run %s was abandoned%s", e.Run, leftText(e.Left))
+}
+
+func leftText(left []string) string {
+	if len(left) == 0 {
+		return ""
+	}
+	return " (left behind: " + strings.Join(left, ", ") + ")"
+}
+
+func causeText(f *Failure) string {
+	if f == nil {
+		return "cause unknown"
+	}
+	return f.Error()
+}
+
+func asError(f *Failure) error {
+	if f == nil {
+		return nil
+	}
+	return f
+}
+
+// ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read by this program: it was
+// written by a newer one, or was damaged or put there by something else. Only what depends on it waits.
+var ErrUnreadable = errors.New("can't be read")
+
+// UnreadableError says why a run can't be read; errors.Is reports true for [ErrUnreadable].
+type UnreadableError struct {
+	Run RunID
+	Err error
+}
+
+// Error implements error.
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("run %s can't be read, so it waits until a program is started that can: %v", e.Run, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// Is reports true for [ErrUnreadable].
+func (e *UnreadableError) Is(target error) bool { return target == ErrUnreadable }
