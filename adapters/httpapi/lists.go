@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -53,12 +52,8 @@ func (s *Server) listOperations() {
 		if err != nil {
 			return nil, err
 		}
-		out := &runsOutput{wire.PageOf(make([]wire.RunItem, len(page.Runs)), page.Next, &page.As)}
 		now := s.cfg.Now()
-		for i, r := range page.Runs {
-			out.Body.Items[i] = wire.RunItem{Run: *r, Waiting: r.Waiting(now)}
-		}
-		return out, nil
+		return &runsOutput{wire.RowsOf(page.Runs, page.Next, &page.As, func(r **projections.Run) wire.RunItem { return wire.RunItemOf(*r, now) })}, nil
 	})
 	s.auditOperation()
 	s.incidentOperation()
@@ -77,7 +72,7 @@ func (s *Server) auditOperation() {
 		params.Page
 	}
 	type auditOutput struct {
-		Body wire.Page[projections.AuditRow]
+		Body wire.Page[wire.AuditRow]
 	}
 	register(s, list("list-audit", "/audit", "audit", "Acts and outcomes across runs, newest first"), func(ctx context.Context, in *auditInput) (*auditOutput, error) {
 		sagas, err := boundTo(ctx, in.Sagas)
@@ -89,7 +84,7 @@ func (s *Server) auditOperation() {
 		if err != nil {
 			return nil, err
 		}
-		return &auditOutput{wire.PageOf(page.Rows, page.Next, &page.As)}, nil
+		return &auditOutput{wire.RowsOf(page.Rows, page.Next, &page.As, wire.AuditRowOf)}, nil
 	})
 }
 
@@ -112,12 +107,8 @@ func (s *Server) incidentOperation() {
 		if err != nil {
 			return nil, err
 		}
-		out := &incidentsOutput{wire.PageOf(make([]wire.Incident, len(page.Incidents)), page.Next, &page.As)}
 		now := s.cfg.Now()
-		for i, inc := range page.Incidents {
-			out.Body.Items[i] = wire.Incident{Incident: inc, Age: domain.Duration(inc.Age(now).Round(time.Millisecond))}
-		}
-		return out, nil
+		return &incidentsOutput{wire.RowsOf(page.Incidents, page.Next, &page.As, func(i *projections.Incident) wire.Incident { return wire.IncidentOf(i, now) })}, nil
 	})
 }
 
@@ -150,7 +141,7 @@ func (s *Server) statsOperation() {
 		out := &statsOutput{wire.Stats{Stats: []wire.Stat{}}}
 		for i := range stats {
 			if caller(ctx).Covers(stats[i].Saga) {
-				out.Body.Stats = append(out.Body.Stats, statOf(&stats[i]))
+				out.Body.Stats = append(out.Body.Stats, wire.StatOf(&stats[i]))
 			}
 		}
 		if !in.Points {
@@ -162,15 +153,9 @@ func (s *Server) statsOperation() {
 		}
 		for i := range points {
 			if p := &points[i]; caller(ctx).Covers(p.Saga) {
-				out.Body.Points = append(out.Body.Points, wire.StatPoint{Stat: statOf(&p.Stat), From: p.From, Width: domain.Duration(p.Width)})
+				out.Body.Points = append(out.Body.Points, wire.StatPoint{Stat: wire.StatOf(&p.Stat), From: p.From, Width: domain.Duration(p.Width)})
 			}
 		}
 		return out, nil
 	})
-}
-
-func statOf(st *projections.Stat) wire.Stat {
-	l := &st.Latency
-	return wire.Stat{Stat: *st, FailureRate: st.FailureRate(), RetryRate: st.RetryRate(), Mean: l.Mean().Seconds(),
-		P50: l.Quantile(0.5).Seconds(), P95: l.Quantile(0.95).Seconds(), P99: l.Quantile(0.99).Seconds(), Max: l.Max.Seconds()}
 }

@@ -81,10 +81,10 @@ func TestRunsTellTheirStory(t *testing.T) {
 		require.Equal(t, len(s.Rows), strings.Count(live, "\n"))
 		require.NotContains(t, live, "hush")
 
-		across := items[projections.AuditRow](t, r.ok(t, "audit", "--failed", "--action", "check", "-o", "json"))
+		across := items[wire.AuditRow](t, r.ok(t, "audit", "--failed", "--action", "check", "-o", "json"))
 		require.Len(t, across.Items, 2)
 		require.Equal(t, "too much", across.Items[0].Error)
-		require.Len(t, items[projections.AuditRow](t, r.ok(t, "audit", "--by", "tester", "--what", "run.started", "-o", "json")).Items, fourRuns)
+		require.Len(t, items[wire.AuditRow](t, r.ok(t, "audit", "--by", "tester", "--what", "run.started", "-o", "json")).Items, fourRuns)
 		require.Regexp(t, `AT +RUN +SAGA +WHAT`, r.ok(t, "audit"))
 
 		require.Contains(t, r.ok(t, "why", "calc:evil"), "it can't be halved")
@@ -105,12 +105,12 @@ func TestRunsTellTheirStory(t *testing.T) {
 
 		var stats wire.Stats
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "stats", "--saga", "calc", "-o", "json")), &stats))
-		of := make(map[string]projections.Counts)
+		of := make(map[string]wire.Counts)
 		for _, st := range stats.Stats {
 			of[strings.TrimSpace(string(st.Direction)+" "+st.Action)] = st.Counts
 		}
-		require.Equal(t, projections.Counts{Started: 3, Succeeded: 1, Failed: 1}, of[""])
-		require.Equal(t, projections.Counts{Started: 3, Succeeded: 3}, of["do double"])
+		require.Equal(t, wire.Counts{Started: 3, Succeeded: 1, Failed: 1}, of[""])
+		require.Equal(t, wire.Counts{Started: 3, Succeeded: 3}, of["do double"])
 		require.EqualValues(t, 1, of["undo double"].Stuck)
 		require.Contains(t, r.ok(t, "stats", "--last", "1h"), "FAILURES")
 	})

@@ -98,7 +98,7 @@ func (env *environment) auditAcross(ctx context.Context, flags *auditFlags) erro
 	f := projections.AuditFilter{Sagas: flags.sagas, Whats: flags.whats, Actions: flags.actions, Actors: flags.actors, Step: flags.step,
 		Text: flags.text, Failed: flags.failed, From: flags.since.Time, To: flags.until.Time, Ascending: flags.ascending}
 	return env.with(ctx, func(ctx context.Context, b backend) error {
-		return pages(&flags.paging, env.auditListing(), func(cursor string, limit int) (wire.Page[projections.AuditRow], error) {
+		return pages(&flags.paging, env.auditListing(), func(cursor string, limit int) (wire.Page[wire.AuditRow], error) {
 			f.Cursor, f.Limit = cursor, limit
 			return b.Audit(ctx, f)
 		})
@@ -127,8 +127,8 @@ func (env *environment) followStory(ctx context.Context, b backend, id domain.Ru
 }
 
 // auditListing says how rows of the audit are listed.
-func (env *environment) auditListing() *listing[projections.AuditRow] {
-	type row = projections.AuditRow
+func (env *environment) auditListing() *listing[wire.AuditRow] {
+	type row = wire.AuditRow
 	return &listing[row]{env: env, none: "no such acts or outcomes", columns: []column[row]{
 		{name: "AT", text: func(r row) string { return clock(r.At) }, value: func(r row) string { return stamp(r.At) }},
 		{name: "RUN", text: func(r row) string { return r.Run.String() }},
@@ -151,7 +151,7 @@ func (env *environment) auditListing() *listing[projections.AuditRow] {
 	}}
 }
 
-func auditStep(r projections.AuditRow) string {
+func auditStep(r wire.AuditRow) string {
 	step := r.Step
 	if r.Direction != "" && r.Direction != domain.Do {
 		step = string(r.Direction) + " " + step
@@ -162,7 +162,7 @@ func auditStep(r projections.AuditRow) string {
 	return step
 }
 
-func auditDetail(r projections.AuditRow) string {
+func auditDetail(r wire.AuditRow) string {
 	var parts []string
 	for _, s := range [...]string{r.Error, r.Note} {
 		if s != "" {

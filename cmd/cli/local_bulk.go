@@ -81,7 +81,7 @@ func (b *localBackend) selectRuns(ctx context.Context, r *saga.BulkRequest) ([]w
 func stuckSteps(run *wire.RunItem, action string) []string {
 	var steps []string
 	for _, st := range run.Steps {
-		if st.Kind == projections.WaitsPerson && st.Action == action {
+		if st.Kind == string(projections.WaitsPerson) && st.Action == action {
 			steps = append(steps, st.Step)
 		}
 	}

@@ -164,20 +164,17 @@ func (b *localBackend) built(ctx context.Context, v *localViews, view string) er
 func (b *localBackend) Runs(ctx context.Context, f projections.RunFilter) (page wire.Page[wire.RunItem], err error) {
 	err = b.ask(ctx, projections.Runs(), func(r *projections.Reader) error {
 		found, err := r.Runs(ctx, f)
-		page = wire.PageOf(make([]wire.RunItem, len(found.Runs)), found.Next, &found.As)
 		now := time.Now()
-		for i, run := range found.Runs {
-			page.Items[i] = wire.RunItem{Run: *run, Waiting: run.Waiting(now)}
-		}
+		page = wire.RowsOf(found.Runs, found.Next, &found.As, func(r **projections.Run) wire.RunItem { return wire.RunItemOf(*r, now) })
 		return err
 	})
 	return page, err
 }
 
-func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (page wire.Page[projections.AuditRow], err error) {
+func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (page wire.Page[wire.AuditRow], err error) {
 	err = b.ask(ctx, projections.Audit(), func(r *projections.Reader) error {
 		found, err := r.Audit(ctx, f)
-		page = wire.PageOf(found.Rows, found.Next, &found.As)
+		page = wire.RowsOf(found.Rows, found.Next, &found.As, wire.AuditRowOf)
 		return err
 	})
 	return page, err
@@ -186,11 +183,8 @@ func (b *localBackend) Audit(ctx context.Context, f projections.AuditFilter) (pa
 func (b *localBackend) Incidents(ctx context.Context, f projections.IncidentFilter) (page wire.Page[wire.Incident], err error) {
 	err = b.ask(ctx, projections.Incidents(), func(r *projections.Reader) error {
 		found, err := r.Incidents(ctx, f)
-		page = wire.PageOf(make([]wire.Incident, len(found.Incidents)), found.Next, &found.As)
 		now := time.Now()
-		for i, inc := range found.Incidents {
-			page.Items[i] = wire.Incident{Incident: inc, Age: domain.Duration(inc.Age(now).Round(time.Millisecond))}
-		}
+		page = wire.RowsOf(found.Incidents, found.Next, &found.As, func(i *projections.Incident) wire.Incident { return wire.IncidentOf(i, now) })
 		return err
 	})
 	return page, err
@@ -205,17 +199,11 @@ func (b *localBackend) Stats(ctx context.Context, q client.StatsQuery) (stats wi
 		found, err := r.Stats(ctx, f)
 		stats.Stats = make([]wire.Stat, len(found))
 		for i := range found {
-			stats.Stats[i] = statOf(&found[i])
+			stats.Stats[i] = wire.StatOf(&found[i])
 		}
 		return err
 	})
 	return stats, err
-}
-
-func statOf(st *projections.Stat) wire.Stat {
-	l := &st.Latency
-	return wire.Stat{Stat: *st, FailureRate: st.FailureRate(), RetryRate: st.RetryRate(), Mean: l.Mean().Seconds(),
-		P50: l.Quantile(0.5).Seconds(), P95: l.Quantile(0.95).Seconds(), P99: l.Quantile(0.99).Seconds(), Max: l.Max.Seconds()}
 }
 
 func (b *localBackend) Projections(ctx context.Context) ([]wire.View, error) {

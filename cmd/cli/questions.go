@@ -17,7 +17,7 @@ import (
 // milliseconds (see projections status).
 type questions interface {
 	Runs(ctx context.Context, f projections.RunFilter) (wire.Page[wire.RunItem], error)
-	Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[projections.AuditRow], error)
+	Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[wire.AuditRow], error)
 	Incidents(ctx context.Context, f projections.IncidentFilter) (wire.Page[wire.Incident], error)
 	Stats(ctx context.Context, q client.StatsQuery) (wire.Stats, error)
 

@@ -150,7 +150,7 @@ func (b *remoteBackend) Runs(ctx context.Context, f projections.RunFilter) (wire
 	return b.c.Runs(ctx, f)
 }
 
-func (b *remoteBackend) Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[projections.AuditRow], error) {
+func (b *remoteBackend) Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[wire.AuditRow], error) {
 	return b.c.Audit(ctx, f)
 }
 

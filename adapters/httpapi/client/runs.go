@@ -126,7 +126,7 @@ func addFresh(q url.Values, fresh projections.Fresh) {
 }
 
 // Audit returns a page of the audit across runs.
-func (c *Client) Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[projections.AuditRow], error) {
+func (c *Client) Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[wire.AuditRow], error) {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
 	if f.Run != (domain.RunID{}) {
 		q.Set("run", f.Run.String())
@@ -139,7 +139,7 @@ func (c *Client) Audit(ctx context.Context, f projections.AuditFilter) (wire.Pag
 	if f.Failed {
 		q.Set("failed", "true")
 	}
-	return get[wire.Page[projections.AuditRow]](ctx, c, "/audit", q)
+	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", q)
 }
 
 // Incidents returns a page of incidents. Neither or both of Open and Resolved select all.

@@ -69,12 +69,6 @@ type Run struct {
 	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
 }
 
-// RunItem is a run in a list.
-type RunItem struct {
-	projections.Run
-	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
-}
-
 // Page is one page of a list.
 type Page[T any] struct {
 	Items []T `json:"items" doc:"The rows of this page."`
@@ -183,33 +177,6 @@ type Saga struct {
 	Mermaid string `json:"mermaid" doc:"The plan as a Mermaid flowchart."`
 }
 
-// Stat is a statistic with its latencies as numbers.
-type Stat struct {
-	projections.Stat
-	FailureRate float64 `json:"failure_rate" doc:"The share of failures among the outcomes, from 0 to 1."`
-	RetryRate   float64 `json:"retry_rate" doc:"The share of retries among the attempts, from 0 to 1."`
-	// Latencies are in seconds.
-	Mean float64 `json:"mean_seconds"`
-	P50  float64 `json:"p50_seconds"`
-	P95  float64 `json:"p95_seconds"`
-	P99  float64 `json:"p99_seconds"`
-	Max  float64 `json:"max_seconds"`
-}
-
-// StatPoint is a [Stat] over one bucket of time.
-type StatPoint struct {
-	Stat
-	From  time.Time       `json:"from,omitzero" doc:"When the bucket begins; absent for all time."`
-	Width domain.Duration `json:"width,omitzero" doc:"How long the bucket is; absent for all time."`
-}
-
-// Stats is the answer to a question for statistics.
-type Stats struct {
-	Stats []Stat `json:"stats"`
-	// Points are the same over time, where asked for.
-	Points []StatPoint `json:"points,omitempty"`
-}
-
 // View tells how a projected view fares.
 type View struct {
 	View      string          `json:"view"`
@@ -224,12 +191,6 @@ type View struct {
 	LagMore   bool            `json:"lag_more,omitempty" doc:"There are more than lag_events: one call counts at most 10,000, the next one goes on."`
 	Lag       domain.Duration `json:"lag,omitzero" doc:"The age of the oldest event that is not applied."`
 	Error     string          `json:"error,omitempty" doc:"Why the view stands still."`
-}
-
-// Incident is a row of the incidents view with its age.
-type Incident struct {
-	projections.Incident
-	Age domain.Duration `json:"age" doc:"How long it has been open, or was."`
 }
 
 // Why answers "why is it waiting?".
