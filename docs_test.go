@@ -1,4 +1,4 @@
-package domain_test
+package atone_test
 
 import (
 	"go/ast"
@@ -13,7 +13,7 @@ import (
 // TestGuaranteesNameTestsThatExist keeps docs/guarantees.md from promising what nothing holds.
 func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../docs/guarantees.md")
+	text, err := os.ReadFile("docs/guarantees.md")
 	require.NoError(t, err)
 	known := map[string]bool{}
 	for _, s := range sources(t) {
