@@ -23,5 +23,5 @@
 // cores to spare, or where views that lag are worse than slower runs.
 //
 // The views of this package are [Runs], [Audit], [Incidents] and [Stats]; a [Reader] asks them.
-// [VerifyRun], [VerifyAll] and [TellStory] need no view: they read a log directly, offline.
+// [TellStory] needs no view: it reads a log directly, offline.
 package projections

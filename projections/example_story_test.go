@@ -1,13 +1,9 @@
 package projections_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
 	"fmt"
-	"iter"
 	"log/slog"
-	"time"
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
@@ -65,73 +61,4 @@ func ExampleTellStory() {
 	// 1 attempt.started by "coordinator" in "{\"amount\":42,\"card\":\"•••\"}" out ""
 	// 2 attempt.succeeded by "" in "" out "\"receipt for 42\""
 	// 3 run.completed by "coordinator" in "" out "\"receipt for 42\""
-}
-
-// rewritten is a log in which somebody changed an event.
-type rewritten struct{ *memlog.Log }
-
-func (l rewritten) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
-	return func(yield func(domain.Recorded, error) bool) {
-		for r, err := range l.Log.ReadStream(ctx, stream, from) {
-			r.Data = bytes.ReplaceAll(r.Data, []byte("receipt for 42"), []byte("receipt for 41"))
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
-}
-
-// Each event's hash covers its content and the hash before it.
-func ExampleVerifyRun() {
-	log := memlog.New()
-	run := paid(log, "order-1")
-	for _, source := range []projections.Source{log, rewritten{log}} {
-		v, err := projections.VerifyRun(context.Background(), source, run)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Println(v.Events, "events, whole:", v.OK())
-		for _, f := range v.Findings {
-			fmt.Println("not as written:", f.Revision, f.Type)
-		}
-	}
-	// Output:
-	// 4 events, whole: true
-	// 4 events, whole: false
-	// not as written: 2 attempt.succeeded.v1
-	// not as written: 3 run.completed.v1
-}
-
-// An anchor is a signed list of where every chain stood. Kept out of reach of those who can write to the log, it shows
-// later that not even the whole history was made anew.
-func ExampleAnchor() {
-	public, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		panic(err)
-	}
-	ctx, log := context.Background(), memlog.New()
-	paid(log, "order-1")
-	now, err := projections.VerifyAll(ctx, log)
-	if err != nil {
-		panic(err)
-	}
-	var file bytes.Buffer
-	if err := (&projections.Anchor{Made: time.Now(), Heads: now.Heads}).Write(&file, private); err != nil {
-		panic(err)
-	}
-
-	anchor, err := projections.ReadAnchor(&file, public)
-	if err != nil {
-		panic(err)
-	}
-	another := memlog.New() // a history of the same orders, with hashes that are all in order
-	paid(another, "order-1")
-	for _, source := range []projections.Source{log, another} {
-		v, err := projections.VerifyAll(ctx, source, anchor)
-		fmt.Println(v.OK(), v.Anchored, err)
-	}
-	// Output:
-	// true 1 <nil>
-	// false 1 <nil>
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/verify"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -155,7 +156,7 @@ func TestANewTagHidesWhatOldRunsOfThePlanShowed(t *testing.T) {
 		}
 		require.NotContains(t, told(), "8841-7")
 	}
-	v, err := projections.VerifyAll(t.Context(), log)
+	v, err := verify.All(t.Context(), log)
 	require.NoError(t, err)
 	require.True(t, v.OK(), v.Findings)
 }

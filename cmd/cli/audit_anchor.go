@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/verify"
 )
 
 // readAnchors reads the anchor in the file, if there is one.
-func readAnchors(file, key string) ([]*projections.Anchor, error) {
+func readAnchors(file, key string) ([]*verify.Anchor, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -30,11 +30,11 @@ func readAnchors(file, key string) ([]*projections.Anchor, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--anchor: %w", err)}
 	}
-	a, err := projections.ReadAnchor(f, public)
+	a, err := verify.ReadAnchor(f, public)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return []*projections.Anchor{a}, nil
+	return []*verify.Anchor{a}, nil
 }
 
 // readKey reads a key of anchors: a file with it, or the key itself.
@@ -46,7 +46,7 @@ func readKey(given string) (ed25519.PublicKey, ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("--key: %w", err)}
 	}
-	public, private, err := projections.ParseAnchorKey(strings.TrimSpace(string(raw)))
+	public, private, err := verify.ParseAnchorKey(strings.TrimSpace(string(raw)))
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("--key: neither a file nor a key: %w: make one with audit keygen", err)}
 	}
@@ -82,14 +82,14 @@ A log in which something is wrong is not signed.`,
 			if err != nil {
 				return err
 			}
-			v, err := projections.VerifyAll(cmd.Context(), log)
+			v, err := verify.All(cmd.Context(), log)
 			if err = errors.Join(err, log.Close()); err != nil {
 				return err
 			}
 			if !v.OK() {
 				return env.printVerification(v)
 			}
-			return env.writeAnchor(&projections.Anchor{Made: time.Now(), Heads: v.Heads}, private, out)
+			return env.writeAnchor(&verify.Anchor{Made: time.Now(), Heads: v.Heads}, private, out)
 		},
 	}
 	o.addFlags(cmd, env)
@@ -98,7 +98,7 @@ A log in which something is wrong is not signed.`,
 	return cmd
 }
 
-func (env *environment) writeAnchor(a *projections.Anchor, key ed25519.PrivateKey, out string) error {
+func (env *environment) writeAnchor(a *verify.Anchor, key ed25519.PrivateKey, out string) error {
 	if out == "" {
 		return a.Write(env.Out, key)
 	}
@@ -138,15 +138,15 @@ key, which whoever checks anchors needs, is printed.`,
 				return err
 			}
 			if err := writeNew(args[0], 0o600, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, projections.MarshalAnchorKey(private))
+				_, err := fmt.Fprintln(w, verify.MarshalAnchorKey(private))
 				return err
 			}); err != nil {
 				return err
 			}
 			if env.json() {
-				return env.printJSON(map[string]string{"public": projections.MarshalAnchorKey(public), "file": args[0]})
+				return env.printJSON(map[string]string{"public": verify.MarshalAnchorKey(public), "file": args[0]})
 			}
-			_, err = fmt.Fprintln(env.Out, projections.MarshalAnchorKey(public))
+			_, err = fmt.Fprintln(env.Out, verify.MarshalAnchorKey(public))
 			return err
 		},
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/verify"
 )
 
 // errTampered means that the log is not as it was written.
@@ -81,11 +81,11 @@ The log is read itself, offline; with --log, in an EventStoreDB cluster or a ser
 			if err != nil {
 				return err
 			}
-			var v *projections.Verification
+			var v *verify.Report
 			if all {
-				v, err = projections.VerifyAll(cmd.Context(), log, anchors...)
+				v, err = verify.All(cmd.Context(), log, anchors...)
 			} else {
-				v, err = projections.VerifyRun(cmd.Context(), log, id, anchors...)
+				v, err = verify.Run(cmd.Context(), log, id, anchors...)
 			}
 			if err = errors.Join(err, log.Close()); err != nil {
 				return err
@@ -101,11 +101,11 @@ The log is read itself, offline; with --log, in an EventStoreDB cluster or a ser
 }
 
 // printVerification writes what a check found; findings make it an error.
-func (env *environment) printVerification(v *projections.Verification) error {
+func (env *environment) printVerification(v *verify.Report) error {
 	if env.json() {
 		findings := v.Findings
 		if findings == nil {
-			findings = []projections.Finding{}
+			findings = []verify.Finding{}
 		}
 		if err := env.printJSON(map[string]any{"ok": v.OK(), "runs": v.Runs, "events": v.Events, "anchored": v.Anchored,
 			"found": v.Found, "findings": findings}); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/verify"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -169,7 +170,7 @@ func (env *environment) advice(err error) string {
 		return "free space on the disk that holds --data, then try again: nothing that was acknowledged is lost"
 	case errors.Is(err, errTampered):
 		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
-	case errors.Is(err, projections.ErrBadAnchor):
+	case errors.Is(err, verify.ErrBadAnchor):
 		return "give the file as audit anchor wrote it, and the key of whoever signed it"
 	}
 	if errors.Is(err, context.Canceled) {

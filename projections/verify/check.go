@@ -1,4 +1,4 @@
-package projections
+package verify
 
 import (
 	"bytes"
@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 )
 
-// Finding is something in the log that should not be there, or is there no more.
+// Finding is one thing that is wrong with the log: an event that was changed, added, moved or is
+// missing.
 type Finding struct {
 	Stream   string `json:"stream"`
 	Revision uint64 `json:"revision"`
@@ -29,12 +31,12 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s revision %d (%s): %s", f.Stream, f.Revision, f.Type, f.Problem)
 }
 
-// Verification is what a check of the log found.
-type Verification struct {
-	// Runs and Events count what was checked, Anchored the anchored heads that were compared.
+// Report is what a check of the log found.
+type Report struct {
+	// Runs and Events count what was checked, Anchored the heads of anchors that were compared.
 	Runs, Events, Anchored int
-	// Findings is empty where everything is as it was written. After 1,000 findings no more
-	// are kept; Found counts them all.
+	// Findings is empty if everything is as it was written. It keeps the first 1,000 findings;
+	// Found counts them all.
 	Findings []Finding
 	Found    int
 	// Heads are the ends of the runs' chains, for an anchor, sorted by run.
@@ -42,21 +44,23 @@ type Verification struct {
 }
 
 // OK reports whether nothing was found.
-func (v *Verification) OK() bool { return v.Found == 0 }
+func (v *Report) OK() bool { return v.Found == 0 }
 
 const keptFindings = 1000
 
-func (v *Verification) found(stream string, revision uint64, eventType, problem string) {
+func (v *Report) found(stream string, revision uint64, eventType, problem string) {
 	if v.Found++; v.Found <= keptFindings {
 		v.Findings = append(v.Findings, Finding{Stream: stream, Revision: revision, Type: eventType, Problem: problem})
 	}
 }
 
-// VerifyRun checks the chain of one run, and what the anchors say of it. It finds any event that
-// was changed, removed from between others, inserted or reordered by somebody who did not
-// rewrite all hashes after it; with anchors, also a rewritten chain and a removed end.
-// The error is one of reading the log; what is wrong with the events is in the Verification.
-func VerifyRun(ctx context.Context, source Source, run domain.RunID, anchors ...*Anchor) (*Verification, error) {
+// Run checks the chain of one run and compares it with the anchors. It finds any event that was
+// changed, removed from between others, inserted or reordered, unless all hashes after it were
+// rewritten as well; with anchors it also finds a rewritten chain and a removed end.
+//
+// The error is one of reading the log, or [projections.ErrNotFound] for a run that neither the log
+// nor an anchor knows. What is wrong with the events is in the report.
+func Run(ctx context.Context, source projections.Source, run domain.RunID, anchors ...*Anchor) (*Report, error) {
 	c := newChecker(anchors)
 	for id := range c.anchored {
 		if id != run {
@@ -70,14 +74,14 @@ func VerifyRun(ctx context.Context, source Source, run domain.RunID, anchors ...
 		c.check(run, &r)
 	}
 	if len(c.chains) == 0 && len(c.anchored) == 0 {
-		return nil, fmt.Errorf("verify run %s: %w", run, ErrNotFound)
+		return nil, fmt.Errorf("verify run %s: %w", run, projections.ErrNotFound)
 	}
 	return c.finish(), nil
 }
 
-// VerifyAll checks the chains of all runs, and that each plan is the one that its hash names, in one pass over the log.
-// It keeps about 200 bytes of memory for each run. See [VerifyRun].
-func VerifyAll(ctx context.Context, source Source, anchors ...*Anchor) (*Verification, error) {
+// All checks the chains of all runs, and that each plan is the one that its hash names, in one pass
+// over the log. It keeps about 200 bytes of memory for each run. See [Run].
+func All(ctx context.Context, source projections.Source, anchors ...*Anchor) (*Report, error) {
 	c := newChecker(anchors)
 	filter := domain.Filter{Prefixes: []string{domain.RunPrefix, domain.PlanPrefix}}
 	for r, err := range source.ReadAll(ctx, 0, filter) {
@@ -93,14 +97,14 @@ func VerifyAll(ctx context.Context, source Source, anchors ...*Anchor) (*Verific
 	return c.finish(), nil
 }
 
-// chain is a run's chain as far as it was followed.
+// chain is the end of a run's chain so far.
 type chain struct {
 	next uint64
 	hash domain.ChainHash
 }
 
 type checker struct {
-	Verification
+	Report
 	chains   map[domain.RunID]*chain
 	anchored map[domain.RunID][]Head
 }
@@ -115,8 +119,8 @@ func newChecker(anchors []*Anchor) *checker {
 	return c
 }
 
-// check follows the run's chain over one more event. After a break it goes on from the hash that the event
-// carries, so that each event that was tampered with is named, and not all those after it.
+// check follows the run's chain over one more event. After a break it goes on from the hash that
+// the event carries: so each event that was tampered with is named, and not all those after it.
 func (c *checker) check(run domain.RunID, r *domain.Recorded) {
 	c.Events++
 	ch := c.chains[run]
@@ -140,7 +144,7 @@ func (c *checker) check(run domain.RunID, r *domain.Recorded) {
 		if h.Revision == r.Revision {
 			c.Anchored++
 			if h.Hash != hash {
-				c.found(r.Stream, r.Revision, r.Type, "the anchor vouches for another chain up to here: the run's history was rewritten")
+				c.found(r.Stream, r.Revision, r.Type, "the anchor has another hash here: the run's history was rewritten")
 			}
 		}
 	}
@@ -153,15 +157,15 @@ func missing(from, to uint64) string {
 	return fmt.Sprintf("the events up to revision %d are missing", to-1)
 }
 
-// broken says what a failed check of an event means.
+// broken explains a failed check of an event.
 func broken(err error) string {
 	if !errors.Is(err, domain.ErrTampered) {
 		return err.Error()
 	}
-	return "it is not what was written after the event before: it was changed, inserted or moved, or its predecessor was replaced"
+	return "it does not follow from the event before it: it was changed, inserted or moved, or the one before was replaced"
 }
 
-// carried returns the hash that the event says it has, or the zero hash.
+// carried returns the hash that the event's metadata claim, or the zero hash.
 func carried(r *domain.Recorded) domain.ChainHash {
 	i := bytes.LastIndex(r.Metadata, []byte(`"hash":"`))
 	if i < 0 {
@@ -180,14 +184,14 @@ func (c *checker) checkPlan(hash string, r *domain.Recorded) {
 	plan, err := domain.ParsePlan(r.Data)
 	switch {
 	case err != nil:
-		c.found(r.Stream, r.Revision, r.Type, "the plan can't be read: "+err.Error())
+		c.found(r.Stream, r.Revision, r.Type, "the plan cannot be read: "+err.Error())
 	case plan.Hash() != hash:
-		c.found(r.Stream, r.Revision, r.Type, "the plan is not the one that its hash names: it was changed")
+		c.found(r.Stream, r.Revision, r.Type, "the plan does not have the hash that its stream is named for: it was changed")
 	}
 }
 
-// finish lists the heads and looks for anchored events that were not there.
-func (c *checker) finish() *Verification {
+// finish lists the heads and reports anchored events that the log lacks.
+func (c *checker) finish() *Report {
 	for run, ch := range c.chains {
 		c.Heads = append(c.Heads, Head{Run: run, Revision: ch.next - 1, Hash: ch.hash})
 	}
@@ -196,10 +200,10 @@ func (c *checker) finish() *Verification {
 	for run, heads := range c.anchored {
 		for _, h := range heads {
 			if ch := c.chains[run]; ch == nil || h.Revision >= ch.next {
-				c.found(domain.RunStream(run), h.Revision, "", "the event is missing, and so is all after it: the anchor vouches for it")
+				c.found(domain.RunStream(run), h.Revision, "", "the event and all events after it are missing: the anchor vouches for it")
 			}
 		}
 	}
 	slices.SortStableFunc(c.Findings, func(a, b Finding) int { return strings.Compare(a.Stream, b.Stream) })
-	return &c.Verification
+	return &c.Report
 }

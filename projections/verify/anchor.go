@@ -1,4 +1,4 @@
-package projections
+package verify
 
 import (
 	"bufio"
@@ -15,23 +15,24 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Head is the end of a run's chain at some time.
+// Head is the end of a run's chain at one time.
 type Head struct {
 	Run      domain.RunID
 	Revision uint64
 	Hash     domain.ChainHash
 }
 
-// Anchor is a set of heads that somebody signed. Kept where those who can write to the log can't write, it shows
-// later that the history up to these heads is still the same: even one whose hashes were all made anew is noticed.
+// Anchor is a signed set of heads. Keep it where people who can write to the log cannot write: it
+// shows later whether the history up to these heads is the same, even if somebody computed all
+// hashes anew.
 type Anchor struct {
 	// Made is when the anchor was made.
 	Made  time.Time
 	Heads []Head
 }
 
-// The file of an anchor is made of lines: a header, one line for each head, and a signature. The signature
-// is Ed25519 (RFC 8032) over anchorContext and the SHA-256 of all bytes before the signature's line.
+// The file of an anchor has a line for the header, one for each head, and one for the signature:
+// Ed25519 (RFC 8032) over anchorContext and the SHA-256 of all bytes before the signature's line.
 type (
 	anchorHeader struct {
 		Format string    `json:"format"`
@@ -53,7 +54,7 @@ const (
 	anchorContext = "atone anchor v1\x00"
 )
 
-// ErrBadAnchor means that a file is no anchor, or was not signed with the given key.
+// ErrBadAnchor means that a file is not an anchor, or was not signed with the given key.
 var ErrBadAnchor = errors.New("not an anchor that was signed with this key")
 
 // Write writes the anchor, signed with the key.
@@ -81,8 +82,8 @@ func (a *Anchor) Write(w io.Writer, key ed25519.PrivateKey) error {
 	return nil
 }
 
-// ReadAnchor reads an anchor and checks that it was signed with the key's private half. Otherwise
-// the error is [ErrBadAnchor].
+// ReadAnchor reads an anchor. It fails with [ErrBadAnchor] unless the anchor was signed with the
+// private half of the key.
 func ReadAnchor(r io.Reader, key ed25519.PublicKey) (*Anchor, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("read anchor: the key has %d bytes: an Ed25519 public key has %d", len(key), ed25519.PublicKeySize)
@@ -128,7 +129,7 @@ func ReadAnchor(r io.Reader, key ed25519.PublicKey) (*Anchor, error) {
 		return nil, err
 	}
 	if !ed25519.Verify(key, digest.Sum([]byte(anchorContext)), s.Signature) {
-		return nil, fmt.Errorf("read anchor: the signature does not fit: %w", ErrBadAnchor)
+		return nil, fmt.Errorf("read anchor: the signature is not of this key: %w", ErrBadAnchor)
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		return nil, fmt.Errorf("read anchor: there is more after the signature: %w", ErrBadAnchor)
@@ -136,22 +137,23 @@ func ReadAnchor(r io.Reader, key ed25519.PublicKey) (*Anchor, error) {
 	return a, nil
 }
 
-// MarshalAnchorKey writes a key of anchors as text: base64 of the raw key, URL-safe and unpadded.
+// MarshalAnchorKey writes a key for anchors as text: base64 of the raw key, URL-safe and unpadded.
 func MarshalAnchorKey[K ed25519.PublicKey | ed25519.PrivateKey](key K) string {
 	return base64.RawURLEncoding.EncodeToString(key)
 }
 
-// ParseAnchorKey reads what [MarshalAnchorKey] wrote; a private key gives both halves, a public key only that.
+// ParseAnchorKey reads what [MarshalAnchorKey] wrote. A private key gives both halves, a public key
+// only the public half.
 func ParseAnchorKey(s string) (public ed25519.PublicKey, private ed25519.PrivateKey, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("read a key of anchors: %w", err)
+		return nil, nil, fmt.Errorf("read a key for anchors: %w", err)
 	case len(b) == ed25519.PublicKeySize:
 		return b, nil, nil
 	case len(b) == ed25519.PrivateKeySize:
 		private = b
 		return private.Public().(ed25519.PublicKey), private, nil
 	}
-	return nil, nil, fmt.Errorf("read a key of anchors: %d bytes are no Ed25519 key", len(b))
+	return nil, nil, fmt.Errorf("read a key for anchors: %d bytes are not an Ed25519 key", len(b))
 }
