@@ -6,20 +6,26 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/domain"
 )
 
 // newActCommands returns the commands by which people steer runs.
 func newActCommands(env *environment) []*cobra.Command {
 	return []*cobra.Command{
-		newPlainActCommand(env, verbCancel, "Turn a run back: undo what it did", "cancelled"),
-		newPlainActCommand(env, verbPause, "Keep a run from starting anything new", "paused"),
-		newPlainActCommand(env, verbResume, "Let a paused run go on", "resumed"),
+		newPlainActCommand(env, "cancel", (*client.Client).Cancel, "Turn a run back: undo what it did", "cancelled"),
+		newPlainActCommand(env, "pause", (*client.Client).Pause, "Keep a run from starting anything new", "paused"),
+		newPlainActCommand(env, "resume", (*client.Client).Resume, "Let a paused run go on", "resumed"),
 		newRetryCommand(env),
 		newResolveCommand(env),
 		newAbandonCommand(env),
 		newSignalCommand(env),
 	}
 }
+
+// steer does what a person wants done to a run.
+type steer func(ctx context.Context, c *client.Client, id domain.RunID) error
 
 // acting builds a command that does something to the run in its first argument.
 type acting struct {
@@ -29,10 +35,10 @@ type acting struct {
 }
 
 // newActing returns a command to be completed. prepare turns the other arguments and the flags into the act.
-func newActing(env *environment, use, short, done string, args cobra.PositionalArgs, prepare func(args []string) (act, error)) *acting {
+func newActing(env *environment, line, short, done string, args cobra.PositionalArgs, prepare func(args []string) (steer, error)) *acting {
 	a := &acting{env: env}
 	a.cmd = &cobra.Command{
-		Use:   use,
+		Use:   line,
 		Short: short,
 		Args:  usage(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,19 +46,19 @@ func newActing(env *environment, use, short, done string, args cobra.PositionalA
 			if err != nil {
 				return err
 			}
-			what, err := prepare(args[1:])
+			do, err := prepare(args[1:])
 			if err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				if err := b.Act(ctx, id, what); err != nil {
+			return env.with(cmd.Context(), use{acts: true}, func(ctx context.Context, c *client.Client) error {
+				if err := do(ctx, c, id); err != nil {
 					return err
 				}
 				if a.wait {
-					return env.await(ctx, b, id, a.waiting)
+					return env.await(ctx, c, id, a.waiting)
 				}
 				if env.json() {
-					run, err := b.Show(ctx, id)
+					run, err := c.Run(ctx, id)
 					if err != nil {
 						return err
 					}
@@ -67,12 +73,13 @@ func newActing(env *environment, use, short, done string, args cobra.PositionalA
 	return a
 }
 
-func newPlainActCommand(env *environment, v verb, short, done string) *cobra.Command {
+// newPlainActCommand returns the command for an act that needs nothing but a reason.
+func newPlainActCommand(env *environment, name string, act func(c *client.Client, ctx context.Context, id domain.RunID, reason string) error, short, done string) *cobra.Command {
 	var reason string
-	a := newActing(env, string(v)+" RUN", short, done, cobra.ExactArgs(1), func([]string) (act, error) {
-		return act{verb: v, reason: reason}, nil
+	a := newActing(env, name+" RUN", short, done, cobra.ExactArgs(1), func([]string) (steer, error) {
+		return func(ctx context.Context, c *client.Client, id domain.RunID) error { return act(c, ctx, id, reason) }, nil
 	})
-	a.cmd.Example = fmt.Sprintf("  %s %s order:4711 --reason 'the customer rang'", env.app.Name, v)
+	a.cmd.Example = fmt.Sprintf("  %s %s order:4711 --reason 'the customer rang'", env.app.Name, name)
 	a.reasonFlag(&reason)
 	return a.cmd
 }
@@ -91,8 +98,10 @@ func stepOf(args []string) string {
 
 func newRetryCommand(env *environment) *cobra.Command {
 	var reason string
-	a := newActing(env, "retry RUN [STEP]", "Give a stuck step, or all of them, new attempts", "retried", cobra.RangeArgs(1, 2), func(args []string) (act, error) {
-		return act{verb: verbRetry, step: stepOf(args), reason: reason}, nil
+	a := newActing(env, "retry RUN [STEP]", "Give a stuck step, or all of them, new attempts", "retried", cobra.RangeArgs(1, 2), func(args []string) (steer, error) {
+		return func(ctx context.Context, c *client.Client, id domain.RunID) error {
+			return c.Retry(ctx, id, stepOf(args), reason)
+		}, nil
 	})
 	a.cmd.Example = fmt.Sprintf("  %[1]s retry order:4711 --reason 'the card service is back' --wait\n  %[1]s retry order:4711 ship/3/label", env.app.Name)
 	a.reasonFlag(&reason)
@@ -102,18 +111,22 @@ func newRetryCommand(env *environment) *cobra.Command {
 func newResolveCommand(env *environment) *cobra.Command {
 	var reason, output string
 	var skip bool
-	a := newActing(env, "resolve RUN [STEP]", "Settle a stuck step by hand", "resolved", cobra.RangeArgs(1, 2), func(args []string) (act, error) {
+	a := newActing(env, "resolve RUN [STEP]", "Settle a stuck step by hand", "resolved", cobra.RangeArgs(1, 2), func(args []string) (steer, error) {
 		step := stepOf(args)
 		switch {
 		case skip == (output != ""):
-			return act{}, usageError{errors.New("say how: --skip, or --substitute with the output that the step should have had")}
+			return nil, usageError{errors.New("say how: --skip, or --substitute with the output that the step should have had")}
 		case skip:
-			return act{verb: verbSkip, step: step, reason: reason}, nil
+			return func(ctx context.Context, c *client.Client, id domain.RunID) error {
+				return c.Skip(ctx, id, step, reason)
+			}, nil
 		case step == "":
-			return act{}, usageError{errors.New("an output is substituted in one step: name it")}
+			return nil, usageError{errors.New("an output is substituted in one step: name it")}
 		}
 		payload, err := env.readPayload(output)
-		return act{verb: verbSubstitute, step: step, reason: reason, payload: payload}, err
+		return func(ctx context.Context, c *client.Client, id domain.RunID) error {
+			return c.Substitute(ctx, id, step, payload, reason)
+		}, err
 	})
 	a.cmd.Long = `Settle a stuck step, or with --skip all of them, by hand.
 
@@ -128,11 +141,13 @@ func newResolveCommand(env *environment) *cobra.Command {
 
 func newAbandonCommand(env *environment) *cobra.Command {
 	var reason string
-	a := newActing(env, "abandon RUN", "Close a run with its effects left as they are", "abandoned", cobra.ExactArgs(1), func([]string) (act, error) {
+	a := newActing(env, "abandon RUN", "Close a run with its effects left as they are", "abandoned", cobra.ExactArgs(1), func([]string) (steer, error) {
 		if reason == "" {
-			return act{}, usageError{errors.New("abandoning a run needs a --reason: it is recorded for good")}
+			return nil, usageError{errors.New("abandoning a run needs a --reason: it is recorded for good")}
 		}
-		return act{verb: verbAbandon, reason: reason}, nil
+		return func(ctx context.Context, c *client.Client, id domain.RunID) error {
+			return c.Abandon(ctx, id, reason)
+		}, nil
 	})
 	a.cmd.Example = fmt.Sprintf("  %s abandon order:4711 --reason 'the warehouse burnt down; ticket 17'", env.app.Name)
 	a.reasonFlag(&reason)
@@ -142,12 +157,14 @@ func newAbandonCommand(env *environment) *cobra.Command {
 func newSignalCommand(env *environment) *cobra.Command {
 	var payload, id string
 	var a *acting
-	a = newActing(env, "signal RUN NAME", "Send a run a signal that it waits for, or will", "signalled", cobra.ExactArgs(2), func(args []string) (act, error) {
+	a = newActing(env, "signal RUN NAME", "Send a run a signal that it waits for, or will", "signalled", cobra.ExactArgs(2), func(args []string) (steer, error) {
 		if err := notEmpty(a.cmd.Flags(), "id"); err != nil {
-			return act{}, err // each would count
+			return nil, err // each would count
 		}
 		raw, err := env.readPayload(payload)
-		return act{verb: verbSignal, signal: args[0], payload: raw, id: id}, err
+		return func(ctx context.Context, c *client.Client, run domain.RunID) error {
+			return c.Signal(ctx, run, args[0], raw, id)
+		}, err
 	})
 	a.cmd.Example = fmt.Sprintf("  %s signal order:4711 approved -d '{\"by\": \"kim\"}' --id approval-4711", env.app.Name)
 	a.cmd.Flags().StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
@@ -53,11 +54,11 @@ Without a run, list acts and outcomes across runs, the newest first; all conditi
 			if err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
 				if flags.follow {
-					return env.followStory(ctx, b, id)
+					return env.followStory(ctx, c, id)
 				}
-				s, err := b.Story(ctx, id)
+				s, err := storyOf(ctx, c, id)
 				if err != nil {
 					return err
 				}
@@ -97,21 +98,21 @@ func (env *environment) auditAcross(ctx context.Context, flags *auditFlags) erro
 	}
 	f := projections.AuditFilter{Sagas: flags.sagas, Whats: flags.whats, Actions: flags.actions, Actors: flags.actors, Step: flags.step,
 		Text: flags.text, Failed: flags.failed, From: flags.since.Time, To: flags.until.Time, Ascending: flags.ascending}
-	return env.with(ctx, func(ctx context.Context, b backend) error {
+	return env.with(ctx, use{}, func(ctx context.Context, c *client.Client) error {
 		return pages(&flags.paging, env.auditListing(), func(cursor string, limit int) (wire.Page[wire.AuditRow], error) {
 			f.Cursor, f.Limit = cursor, limit
-			return b.Audit(ctx, f)
+			return c.Audit(ctx, f)
 		})
 	})
 }
 
 // followStory writes a run's story as it happens. Machines get a line of JSON for each event.
-func (env *environment) followStory(ctx context.Context, b backend, id domain.RunID) error {
+func (env *environment) followStory(ctx context.Context, c *client.Client, id domain.RunID) error {
 	if env.output == formatCSV {
 		return usageError{errors.New("--follow writes text or ndjson: give one with -o")}
 	}
 	p := env.colours()
-	for row, err := range b.Follow(ctx, id) {
+	for row, err := range followRun(ctx, c, id) {
 		if err == nil {
 			if env.output == formatJSON || env.output == formatNDJSON {
 				err = printLines(env, []projections.StoryRow{row})

@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -80,8 +82,8 @@ and a person is asked; --yes answers beforehand, --dry-run only lists.`,
 			if err := r.Validate(); err != nil {
 				return usageError{err}
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				return env.bulk(ctx, b, r, done, &flags)
+			return env.with(cmd.Context(), use{acts: true}, func(ctx context.Context, c *client.Client) error {
+				return env.bulk(ctx, c, r, done, &flags)
 			})
 		},
 	}
@@ -144,12 +146,20 @@ func (b *bulkFlags) request(env *environment, what saga.BulkAct) (saga.BulkReque
 	return r, err
 }
 
+// bulkBody is the request as the API takes it.
+func bulkBody(r *saga.BulkRequest) wire.Bulk {
+	f := &r.Filter
+	return wire.Bulk{Act: r.Act, All: r.All, Reason: r.Reason, Output: r.Output, DryRun: r.DryRun, Limit: r.Limit,
+		Filter: wire.BulkFilter{Runs: f.Runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels,
+			KeyPrefix: f.KeyPrefix, OlderThan: domain.Duration(f.OlderThan), Action: f.Action}}
+}
+
 // bulk lists the runs, asks, and does it.
-func (env *environment) bulk(ctx context.Context, b backend, r saga.BulkRequest, done string, flags *bulkFlags) error {
+func (env *environment) bulk(ctx context.Context, c *client.Client, r saga.BulkRequest, done string, flags *bulkFlags) error {
 	if flags.dryRun || !flags.yes {
 		dry := r
 		dry.DryRun = true
-		report, err := b.Bulk(ctx, dry)
+		report, err := c.Bulk(ctx, bulkBody(&dry))
 		if err != nil {
 			return err
 		}
@@ -163,7 +173,7 @@ func (env *environment) bulk(ctx context.Context, b backend, r saga.BulkRequest,
 			return err
 		}
 	}
-	report, err := b.Bulk(ctx, r)
+	report, err := c.Bulk(ctx, bulkBody(&r))
 	if err != nil && len(report.Results) == 0 {
 		return err
 	}

@@ -1,13 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
@@ -20,17 +21,22 @@ func newSagasCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas order --mermaid", env.app.Name),
 		Args:    usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := env.sagas(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(args) == 1 {
-				list = slices.DeleteFunc(list, func(s saga.SagaInfo) bool { return s.Name != args[0] || !s.Latest })
-				if len(list) == 0 {
+			return env.with(cmd.Context(), use{definitions: true}, func(ctx context.Context, c *client.Client) error {
+				all, err := c.Sagas(ctx)
+				if err != nil {
+					return err
+				}
+				list := []saga.SagaInfo{}
+				for i := range all {
+					if s := all[i].SagaInfo; len(args) == 0 || s.Name == args[0] && s.Latest {
+						list = append(list, s)
+					}
+				}
+				if len(args) == 1 && len(list) == 0 {
 					return fmt.Errorf("%q: %w", args[0], saga.ErrUnknownSaga)
 				}
-			}
-			return env.printSagas(list, mermaid)
+				return env.printSagas(list, mermaid)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&mermaid, "mermaid", false, "print the plans as Mermaid flowcharts")
@@ -66,11 +72,13 @@ func newActionsCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s actions -o json", env.app.Name),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			list, err := env.actions(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return env.printActions(list)
+			return env.with(cmd.Context(), use{definitions: true}, func(ctx context.Context, c *client.Client) error {
+				list, err := c.Actions(ctx)
+				if err != nil {
+					return err
+				}
+				return env.printActions(list)
+			})
 		},
 	}
 }

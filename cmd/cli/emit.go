@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/saga"
 )
 
 // defaultStream is where domain events go that are given no stream.
@@ -33,8 +35,12 @@ next runs on it.`,
 			if e.Payload, err = env.readPayload(payload); err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				at, err := b.Emit(ctx, e)
+			check := func(ctx context.Context, c *saga.Coordinator) error {
+				_, err := c.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+				return err
+			}
+			return env.with(cmd.Context(), use{acts: true, makes: true, check: check}, func(ctx context.Context, c *client.Client) error {
+				at, err := c.Emit(ctx, e)
 				if err != nil {
 					return err
 				}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +13,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
-	"github.com/atonehq/atone/saga"
 )
 
 // environment is what a command works with: the program, its streams, and the flags that all commands have.
@@ -63,11 +62,6 @@ func (*outputFlag) Type() string { return "format" }
 
 // json reports whether output is for programs.
 func (env *environment) json() bool { return env.output == "json" }
-
-// withActor names the person who acts.
-func (env *environment) withActor(ctx context.Context) context.Context {
-	return saga.WithActor(ctx, env.who())
-}
 
 // who is the person who acts.
 func (env *environment) who() string {
@@ -126,7 +120,7 @@ func (env *environment) colours() tty.Palette { return tty.PaletteFor(env.Out) }
 
 // complain writes an error, and what to do next.
 func (env *environment) complain(err error, code Exit) {
-	next := env.advice(err)
+	next, text := env.advice(err), strings.TrimSpace(env.words(err))
 	if env.json() {
 		enc := json.NewEncoder(env.Err)
 		enc.SetEscapeHTML(false)
@@ -134,14 +128,22 @@ func (env *environment) complain(err error, code Exit) {
 			Error string `json:"error"`
 			Next  string `json:"next,omitempty"`
 			Exit  Exit   `json:"exit_code"`
-		}{err.Error(), next, code})
+		}{text, next, code})
 		return
 	}
 	p := tty.PaletteFor(env.Err)
-	_, _ = fmt.Fprintf(env.Err, "%s %s\n", p.Bad(env.app.Name+":"), strings.TrimSpace(err.Error()))
+	_, _ = fmt.Fprintf(env.Err, "%s %s\n", p.Bad(env.app.Name+":"), text)
 	if next != "" {
 		_, _ = fmt.Fprintf(env.Err, "next: %s\n", next)
 	}
+}
+
+// words returns what an error says. Of a data directory's API people need not know the request and the status.
+func (env *environment) words(err error) string {
+	if p, ok := errors.Unwrap(err).(*client.Problem); ok && !env.remote() {
+		return strings.TrimSuffix(p.Error(), fmt.Sprintf(" (HTTP %d)", p.Status))
+	}
+	return err.Error()
 }
 
 // readPayload reads a JSON value as it is given to -d: the text itself, @FILE, or - for standard input.

@@ -180,5 +180,5 @@ func (env *environment) advice(err error) string {
 	if errors.As(err, &path) {
 		return "check that " + path.Path + " is what you mean, that you may write there, and that the disk is not full"
 	}
-	return adviceOfServer(err)
+	return env.adviceOfServer(err)
 }

@@ -22,7 +22,7 @@ func exitOfServer(err error) Exit {
 }
 
 // adviceOfServer says what to do next about such an error.
-func adviceOfServer(err error) string {
+func (env *environment) adviceOfServer(err error) string {
 	var p *client.Problem
 	errors.As(err, &p)
 	switch {
@@ -38,8 +38,10 @@ func adviceOfServer(err error) string {
 		return "use a token that allows it: `token list` shows the scopes"
 	case p.Status == http.StatusTooManyRequests:
 		return "wait a minute: too many bad tokens came from here"
-	case p.Status >= http.StatusInternalServerError:
+	case p.Status >= http.StatusInternalServerError && env.remote():
 		return "the server's log says more"
+	case p.Status >= http.StatusInternalServerError:
+		return "check that --data is what you mean, that you may write there, and that the disk is not full"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
@@ -36,19 +37,19 @@ docs/operations.md).`,
 				return err
 			}
 			f.Ascending, f.Limit = true, 1000
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
 				out := bufio.NewWriterSize(env.Out, 64<<10)
 				enc := json.NewEncoder(out)
 				enc.SetEscapeHTML(false)
 				n := 0
 				for {
-					page, err := b.Runs(ctx, f)
+					page, err := c.Runs(ctx, f)
 					if err != nil {
 						return err
 					}
 					for _, run := range page.Items {
 						line := exported{RunItem: run}
-						for e, err := range b.Events(ctx, run.ID) {
+						for e, err := range eventsOf(ctx, c, run.ID) {
 							if err != nil {
 								return err
 							}

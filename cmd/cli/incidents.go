@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
@@ -43,10 +44,10 @@ retry, resolve or abandon.`,
 					return err
 				}
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
 				return pages(&p, env.incidentListing(), func(cursor string, limit int) (wire.Page[wire.Incident], error) {
 					f.Cursor, f.Limit = cursor, limit
-					return b.Incidents(ctx, f)
+					return c.Incidents(ctx, f)
 				})
 			})
 		},

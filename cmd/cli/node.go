@@ -64,7 +64,9 @@ type node struct {
 	logger      *slog.Logger
 	setup       *Setup
 	stop        context.CancelFunc
-	ended       chan error // gets Run's result, once
+	// ended is closed when Run has returned, err.
+	ended chan struct{}
+	err   error
 }
 
 // openNode opens the data directory and starts a coordinator on it. It returns when the coordinator is ready. Where the
@@ -102,14 +104,16 @@ func (env *environment) startNode(ctx context.Context, log eventLog, logger *slo
 	}
 	// The coordinator ends by close, not by the command's interrupt: what it answers to has to end first.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	n := &node{log: log, coordinator: c, logger: logger, setup: setup, stop: stop, ended: make(chan error, 1)}
-	go func() { n.ended <- c.Run(life) }()
+	n := &node{log: log, coordinator: c, logger: logger, setup: setup, stop: stop, ended: make(chan struct{})}
+	go func() {
+		n.err = c.Run(life)
+		close(n.ended)
+	}()
 	select {
 	case <-c.Ready():
 		return n, nil
-	case err := <-n.ended:
-		n.ended <- nil
-		return nil, errors.Join(err, n.close())
+	case <-n.ended:
+		return nil, n.close()
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), n.close())
 	}
@@ -118,5 +122,6 @@ func (env *environment) startNode(ctx context.Context, log eventLog, logger *slo
 // close stops the coordinator, waits for its end and closes the log.
 func (n *node) close() error {
 	n.stop()
-	return errors.Join(<-n.ended, n.setup.close(), n.log.Close())
+	<-n.ended
+	return errors.Join(n.err, n.setup.close(), n.log.Close())
 }

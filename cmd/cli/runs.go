@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
@@ -37,10 +38,10 @@ With -o ndjson and -o csv, --all writes page after page and needs little memory.
 				return err
 			}
 			f.Ascending, f.Sort = p.ascending, projections.RunSort(sort)
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
 				return pages(&p, env.runListing(), func(cursor string, limit int) (wire.Page[wire.RunItem], error) {
 					f.Cursor, f.Limit = cursor, limit
-					return b.Runs(ctx, f)
+					return c.Runs(ctx, f)
 				})
 			})
 		},

@@ -130,9 +130,8 @@ func (n *node) serve(ctx context.Context, all []service) error {
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-n.ended:
-		n.ended <- nil
-		err = errors.Join(errors.New("the coordinator stopped by itself"), err)
+	case <-n.ended:
+		err = errStopped // close tells why
 	}
 	stop()
 	running.Wait()

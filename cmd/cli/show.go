@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/domain"
@@ -26,8 +27,8 @@ func newShowCommand(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				run, err := b.Show(ctx, id)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				run, err := c.Run(ctx, id)
 				if err != nil {
 					return err
 				}

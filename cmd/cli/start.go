@@ -2,15 +2,53 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
 )
+
+// startRequest says what to start.
+type startRequest struct {
+	// Saga (with Version, 0 for the latest) or Action is set.
+	Saga    string
+	Version int
+	Action  string
+	Input   json.RawMessage
+	Key     string
+	Labels  map[string]string
+}
+
+// send starts the run and returns when its start is durable.
+func (r *startRequest) send(ctx context.Context, c *client.Client) (domain.RunID, error) {
+	opts := []client.StartOption{client.Key(r.Key), client.Labels(r.Labels)}
+	var res wire.Result
+	var err error
+	if r.Action != "" {
+		res, err = c.InvokeByName(ctx, r.Action, r.Input, opts...)
+	} else {
+		res, err = c.StartByName(ctx, r.Saga, r.Version, r.Input, opts...)
+	}
+	return res.Run, err
+}
+
+// check is what [use] wants to know.
+func (r *startRequest) check(ctx context.Context, c *saga.Coordinator) (err error) {
+	opts := []saga.StartOption{saga.Key(r.Key), saga.Labels(r.Labels)}
+	if r.Action != "" {
+		_, err = c.InvokeByName(ctx, r.Action, r.Input, opts...)
+	} else {
+		_, err = c.StartByName(ctx, r.Saga, r.Version, r.Input, opts...)
+	}
+	return err
+}
 
 // starting are the flags of commands that start a run.
 type starting struct {
@@ -89,13 +127,13 @@ func newInvokeCommand(env *environment) *cobra.Command {
 
 // start starts a run, and waits for it if asked to.
 func (env *environment) start(ctx context.Context, r startRequest, w waiting) error {
-	return env.with(ctx, func(ctx context.Context, b backend) error {
-		id, err := b.Start(ctx, r)
+	return env.with(ctx, use{acts: true, makes: true, check: r.check}, func(ctx context.Context, c *client.Client) error {
+		id, err := r.send(ctx, c)
 		if err != nil {
 			return err
 		}
 		if w.wait {
-			return env.await(ctx, b, id, w)
+			return env.await(ctx, c, id, w)
 		}
 		if env.json() {
 			return env.printJSON(wire.Result{Run: id, State: domain.RunRunning})

@@ -26,8 +26,8 @@ completed, FAILED those that were undone. Lines with an action are its attempts.
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q.Last = time.Duration(last)
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				s, err := b.Stats(ctx, q)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				s, err := c.Stats(ctx, q)
 				if err != nil {
 					return err
 				}

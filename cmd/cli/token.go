@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/saga"
 )
 
 func newTokenCommand(env *environment) *cobra.Command {
@@ -56,15 +57,12 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 			if expires > 0 {
 				t.Expires = time.Now().Add(time.Duration(expires)).UTC().Truncate(time.Second)
 			}
-			if log != "" && !env.remote() && !env.flags.Changed("data") {
-				made, err := env.createTokenIn(env.withActor(cmd.Context()), log, t)
-				if err != nil {
-					return err
-				}
-				return env.printCreated(made)
+			u := use{makes: true, check: func(context.Context, *saga.Coordinator) error { return env.checkToken(t) }}
+			if !env.flags.Changed("data") {
+				u.cluster = log
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				made, err := b.CreateToken(ctx, t)
+			return env.with(cmd.Context(), u, func(ctx context.Context, c *client.Client) error {
+				made, err := c.CreateToken(ctx, t)
 				if err != nil {
 					return err
 				}
@@ -79,22 +77,17 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 	return cmd
 }
 
-// createTokenIn makes a token in an EventStoreDB cluster, which no server has to run on yet.
-func (env *environment) createTokenIn(ctx context.Context, connection string, n wire.NewToken) (_ wire.CreatedToken, err error) {
-	spec, err := env.tokenSpec(n)
+// checkToken reports whether a token can be made so; [saga.ErrNotRunning] is what [use] takes for a yes.
+func (env *environment) checkToken(n wire.NewToken) error {
+	scopes, err := auth.ParseScopes(n.Scopes)
 	if err != nil {
-		return wire.CreatedToken{}, err
+		return usageError{err}
 	}
-	log, err := eventstoredb.Open(eventstoredb.Config{Connection: connection, Logger: env.logger(slog.LevelWarn)})
-	if err != nil {
-		return wire.CreatedToken{}, usageError{fmt.Errorf("--log: %w", err)}
+	spec := auth.Spec{Name: n.Name, Scopes: scopes, Sagas: n.Sagas, Expires: n.Expires, By: env.who()}
+	if err := spec.Validate(time.Now()); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	tokens, err := env.loadTokens(ctx, log)
-	if err != nil {
-		return wire.CreatedToken{}, err
-	}
-	return createToken(ctx, tokens, spec)
+	return saga.ErrNotRunning
 }
 
 // loadTokens reads the tokens, which is the first that is asked of a log. A cluster that does not answer is waited for: people
@@ -125,8 +118,8 @@ func newTokenListCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s token list", env.app.Name),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				list, err := b.Tokens(ctx)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				list, err := c.Tokens(ctx)
 				if err != nil {
 					return err
 				}
@@ -176,8 +169,8 @@ func newTokenRevokeCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s token revoke kim", env.app.Name),
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				if err := b.RevokeToken(ctx, args[0]); err != nil {
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				if err := c.RevokeToken(ctx, args[0]); err != nil {
 					return err
 				}
 				if env.json() {

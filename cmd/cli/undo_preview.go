@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -24,8 +25,8 @@ time; the next wave begins when they are through. For a run that is turning back
 			if err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				p, err := b.PreviewCancel(ctx, id)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				p, err := c.PreviewCancel(ctx, id)
 				if err != nil {
 					return err
 				}

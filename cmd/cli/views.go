@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/tty"
-	"github.com/atonehq/atone/projections"
 )
 
 func newProjectionsCommand(env *environment) *cobra.Command {
@@ -36,8 +36,8 @@ func newViewStatusCommand(env *environment) *cobra.Command {
 		Example: fmt.Sprintf("  %s projections status", env.app.Name),
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				list, err := b.Projections(ctx)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				list, err := c.Projections(ctx)
 				if err != nil {
 					return err
 				}
@@ -107,18 +107,18 @@ until the new one takes its place. A server goes on rebuilding after the command
 			if all == (len(args) == 1) {
 				return usageError{errors.New("name a view, or give --all")}
 			}
-			var names []string
-			for _, v := range projections.All() {
-				names = append(names, v.Name)
-			}
-			if !all {
-				if !slices.Contains(names, args[0]) && !env.remote() { // a server may have views of its own
-					return usageError{fmt.Errorf("no view %q: use %s", args[0], joined(names))}
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				names := args
+				if all {
+					list, err := c.Projections(ctx)
+					if err != nil {
+						return err
+					}
+					for _, v := range list {
+						names = append(names, v.View)
+					}
 				}
-				names = args
-			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				out, err := b.Rebuild(ctx, names...)
+				out, err := rebuild(ctx, c, names)
 				if err != nil {
 					return err
 				}
@@ -131,4 +131,17 @@ until the new one takes its place. A server goes on rebuilding after the command
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every view")
 	return cmd
+}
+
+// rebuild asks for all views at once: the log is then read once for all of them.
+func rebuild(ctx context.Context, c *client.Client, views []string) ([]wire.View, error) {
+	out := make([]wire.View, len(views))
+	all, ctx := errgroup.WithContext(ctx)
+	for i, view := range views {
+		all.Go(func() (err error) {
+			out[i], err = c.Rebuild(ctx, view)
+			return err
+		})
+	}
+	return out, all.Wait()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
@@ -34,7 +35,7 @@ func (w *waiting) addFlags(f *pflag.FlagSet, always bool) {
 
 // await waits for the run, showing what happens on standard error, and prints how it ended. Every end but
 // completed is an error.
-func (env *environment) await(ctx context.Context, b backend, id domain.RunID, w waiting) error {
+func (env *environment) await(ctx context.Context, c *client.Client, id domain.RunID, w waiting) error {
 	waitCtx := ctx
 	if w.timeout > 0 {
 		var cancel context.CancelFunc
@@ -47,10 +48,10 @@ func (env *environment) await(ctx context.Context, b backend, id domain.RunID, w
 	go func() {
 		defer close(followed)
 		if !w.quiet && !env.json() {
-			env.showProgress(follow, b, id)
+			env.showProgress(follow, c, id)
 		}
 	}()
-	output, err := b.Wait(waitCtx, id)
+	output, err := c.Wait(waitCtx, id)
 	if err != nil && exitOf(err) != ExitCompensated && exitOf(err) != ExitCancelled && exitOf(err) != ExitAbandoned {
 		stopFollowing() // the run has not ended, so neither does its story
 	}
@@ -58,13 +59,13 @@ func (env *environment) await(ctx context.Context, b backend, id domain.RunID, w
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("run %s: %w after %v", id, errUnfinished, w.timeout)
 	}
-	return errors.Join(env.printEnd(ctx, b, id, output, err), err)
+	return errors.Join(env.printEnd(ctx, c, id, output, err), err)
 }
 
 // showProgress writes the run's story as it happens.
-func (env *environment) showProgress(ctx context.Context, b backend, id domain.RunID) {
+func (env *environment) showProgress(ctx context.Context, c *client.Client, id domain.RunID) {
 	p := tty.PaletteFor(env.Err)
-	for row, err := range b.Follow(ctx, id) {
+	for row, err := range followRun(ctx, c, id) {
 		if err != nil || story.Print(env.Err, p, &row) != nil {
 			return // only the show is over: the wait tells what matters
 		}
@@ -72,7 +73,7 @@ func (env *environment) showProgress(ctx context.Context, b backend, id domain.R
 }
 
 // printEnd writes what a wait led to.
-func (env *environment) printEnd(ctx context.Context, b backend, id domain.RunID, output json.RawMessage, waited error) error {
+func (env *environment) printEnd(ctx context.Context, c *client.Client, id domain.RunID, output json.RawMessage, waited error) error {
 	if !env.json() {
 		if waited != nil {
 			return nil // the error tells
@@ -82,7 +83,7 @@ func (env *environment) printEnd(ctx context.Context, b backend, id domain.RunID
 	}
 	r := wire.Result{Run: id, State: domain.RunIsCompleted, Output: output}
 	if waited != nil {
-		run, err := b.Show(context.WithoutCancel(ctx), id)
+		run, err := c.Run(context.WithoutCancel(ctx), id)
 		if err != nil {
 			return err
 		}

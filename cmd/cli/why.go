@@ -6,6 +6,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
 )
 
 func newWhyCommand(env *environment) *cobra.Command {
@@ -20,8 +22,8 @@ func newWhyCommand(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return env.with(cmd.Context(), func(ctx context.Context, b backend) error {
-				why, err := b.Why(ctx, id)
+			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
+				why, err := c.Why(ctx, id)
 				if err != nil {
 					return err
 				}
