@@ -25,6 +25,13 @@ const (
 	KindCompute  Kind = "compute"  // a value computed once and recorded
 )
 
+// The labels in [Node.Cases] of the branches that no value selects.
+const (
+	CaseThen      = "then"      // of an If, where the condition holds
+	CaseElse      = "else"      // of an If, where it does not
+	CaseOtherwise = "otherwise" // of a Switch, where no other branch is taken
+)
+
 // Effect says what becomes of an action's effect when a run turns back.
 type Effect string
 

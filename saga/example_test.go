@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -104,7 +105,7 @@ func ExampleSaga_Err() {
 	// saga "order" v1: charge-card: send-parcel → charge-card: send-parcel is irreversible, and a failure would leave its effect behind; make charge-card Forward, move it before send-parcel, give send-parcel an Undo, or accept with AcceptIrreversible(reason) on send-parcel that its effect may be left
 }
 
-func ExampleMermaid() {
+func ExampleSaga_Mermaid() {
 	order := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[bool] {
 		return saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items })
 	})
@@ -375,7 +376,7 @@ func ExamplePlan() {
 	//   n1 --> finish
 }
 
-func ExampleMermaidColoured() {
+func ExampleSaga_Mermaid_coloured() {
 	s := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[bool] {
 		return saga.Do(f, checkStock, func(v saga.Scope) []string { return form.In(v).Items })
 	})
@@ -384,7 +385,7 @@ func ExampleMermaidColoured() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Print(saga.MermaidColoured(plan, map[string]string{"check-stock": "done"}))
+	fmt.Print(diagram.MermaidColoured(plan, map[string]string{"check-stock": "done"}))
 	// Output:
 	// flowchart TD
 	//   start(["order v1"])

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/diagram"
 )
 
 // Saga is a definition: a plan, and the code of its expressions. It is made by [Define], does
@@ -88,9 +89,9 @@ func (s *Saga[In, Out]) Plan() (*domain.Plan, error) {
 // Mermaid returns the plan as a Mermaid flowchart, or a diagram of the errors.
 func (s *Saga[In, Out]) Mermaid() string {
 	if s.err != nil {
-		return mermaidError(s.err)
+		return diagram.MermaidError(s.err)
 	}
-	return Mermaid(s.def.plan)
+	return diagram.Mermaid(s.def.plan)
 }
 
 func (s *Saga[In, Out]) compile() (*definition, error) {

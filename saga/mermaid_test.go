@@ -3,11 +3,12 @@ package saga
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain/diagram"
 )
 
 // everyKind is a saga with a step of every kind.
@@ -53,7 +54,7 @@ func TestMermaid(t *testing.T) {
 	for name, got := range map[string]string{
 		"signup":     signup.Mermaid(),
 		"every-kind": every.Mermaid(),
-		"coloured": MermaidColoured(every.def.plan, map[string]string{
+		"coloured": diagram.MermaidColoured(every.def.plan, map[string]string{
 			"check": "done", "take-money": "stuck", "left": "undo failed", "then": "ignored", "ship/*/charge": "running", "ship": "active", "both": "idle"}),
 		"wrong": flowOf(func(f *Flow, _ Ref[int]) { doCheck(f); doCheck(f); doPost(f); Do(f, charge, seven) }).Mermaid(),
 	} {
@@ -64,19 +65,5 @@ func TestMermaid(t *testing.T) {
 		want, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Equal(t, string(want), got, name)
-	}
-}
-
-func TestEveryPhaseHasAColour(t *testing.T) {
-	t.Parallel()
-	styles := map[string]bool{}
-	for _, c := range classStyles {
-		styles[c[0]] = true
-	}
-	for phase, class := range classOf {
-		require.True(t, styles[class], phase)
-	}
-	for p := range strings.SplitSeq("ready running backoff probing waiting active failed stuck done skipped ignored undoing undone untouched left", " ") {
-		require.NotEmpty(t, classOf[p], p)
 	}
 }

@@ -124,9 +124,9 @@ func (f *Flow) oneBranch(st *step, label string, run func(*Flow)) {
 
 // The labels of the branches that are for no one value.
 const (
-	thenLabel      = "then"
-	elseLabel      = "else"
-	otherwiseLabel = "otherwise"
+	thenLabel      = domain.CaseThen
+	elseLabel      = domain.CaseElse
+	otherwiseLabel = domain.CaseOtherwise
 )
 
 // SwitchPart is a case of a [Switch], or an option of it; see [When] and [Otherwise].

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -185,7 +186,7 @@ func TestRandomFlows(t *testing.T) {
 		again, err := domain.ParsePlan(text)
 		require.NoError(rt, err)
 		require.Equal(rt, s.def.plan.Hash(), again.Hash())
-		require.Equal(rt, Mermaid(s.def.plan), Mermaid(again))
+		require.Equal(rt, diagram.Mermaid(s.def.plan), diagram.Mermaid(again))
 
 		r := driveFlow(rt, s, 5, map[string]json.RawMessage{"go": json.RawMessage(`1`), "paid": json.RawMessage(`2`)})
 		require.Equal(rt, domain.RunIsCompleted, r.state.End, "%v", r.state.Cause)

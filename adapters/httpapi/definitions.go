@@ -7,6 +7,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -60,5 +61,5 @@ func (s *Server) definitionOperations() {
 }
 
 func sagaOf(info saga.SagaInfo) wire.Saga {
-	return wire.Saga{SagaInfo: info, Mermaid: saga.Mermaid(info.Plan)}
+	return wire.Saga{SagaInfo: info, Mermaid: diagram.Mermaid(info.Plan)}
 }

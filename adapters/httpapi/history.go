@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -102,7 +103,7 @@ func (s *Server) diagram(ctx context.Context, id domain.RunID) (string, error) {
 	for k, p := range phases {
 		names[k] = p.String()
 	}
-	return saga.MermaidColoured(state.Plan, names), nil
+	return diagram.MermaidColoured(state.Plan, names), nil
 }
 
 // telling orders phases for a node that stands for many steps: what needs a person first, what is

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -88,7 +89,7 @@ func (h *handler) saga(w http.ResponseWriter, r *http.Request, who Person) error
 	if d.Plan == nil || !who.sees(name) {
 		return errNoPage
 	}
-	d.Graph, d.Mermaid = drawPlan(d.Plan, nil), saga.Mermaid(d.Plan)
+	d.Graph, d.Mermaid = drawPlan(d.Plan, nil), diagram.Mermaid(d.Plan)
 	b, err := json.Marshal(d.Plan)
 	if err != nil {
 		return err

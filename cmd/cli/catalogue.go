@@ -10,6 +10,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -46,7 +47,7 @@ func newSagasCommand(env *environment) *cobra.Command {
 func (env *environment) printSagas(list []saga.SagaInfo, mermaid bool) error {
 	if mermaid {
 		for _, s := range list {
-			if _, err := fmt.Fprintln(env.Out, saga.Mermaid(s.Plan)); err != nil {
+			if _, err := fmt.Fprintln(env.Out, diagram.Mermaid(s.Plan)); err != nil {
 				return err
 			}
 		}

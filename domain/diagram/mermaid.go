@@ -1,21 +1,20 @@
-package saga
+package diagram
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 )
 
-// Mermaid returns a plan as a Mermaid flowchart. A compensatable step is marked ↩, an irreversible
-// one ⚠, an accepted one ⚠ with its reason.
+// Mermaid returns a plan as a Mermaid flowchart. A step with an undo is marked ↩, an irreversible
+// one ⚠, followed by the reason where the author accepted it.
 func Mermaid(plan *domain.Plan) string { return MermaidColoured(plan, nil) }
 
 // MermaidColoured is [Mermaid] with the nodes coloured by state. states maps keys of nodes
 // ([domain.Node.Key], so ship/*/label stands for all items) to the name of a phase, such as
-// "running", "done" or "undo failed"; names that are unknown, or missing, stay plain.
+// "running", "done" or "undo failed". A node whose name is unknown or missing stays plain.
 func MermaidColoured(plan *domain.Plan, states map[string]string) string {
 	d := &diagram{states: states, used: map[string][]string{}}
 	d.line("flowchart TD")
@@ -30,12 +29,14 @@ func MermaidColoured(plan *domain.Plan, states map[string]string) string {
 		d.line(`failure[%s]`, quoted(plan.OnFailure.Name))
 		d.line(`start -.->|"when undone or abandoned"| failure`)
 	}
-	d.classes()
+	for _, line := range classLines(d.used) {
+		d.line("%s", line)
+	}
 	return d.out.String()
 }
 
-// mermaidError draws what is wrong with a definition.
-func mermaidError(err error) string {
+// MermaidError draws the errors of a definition that has no plan, one box a line.
+func MermaidError(err error) string {
 	d := &diagram{}
 	d.line("flowchart TD")
 	for i, text := range strings.Split(err.Error(), "\n") {
@@ -53,7 +54,7 @@ type diagram struct {
 	used   map[string][]string // nodes by class
 }
 
-// exit is where the next node's arrow comes from.
+// exit is a place that the arrow to the next node starts from.
 type exit struct{ id, label string }
 
 func (d *diagram) line(format string, args ...any) {
@@ -74,7 +75,7 @@ func (d *diagram) join(from []exit, to string) {
 	}
 }
 
-// node draws a node and what is below it, and returns where it is left.
+// node draws a node and what is below it, and returns where the arrows to the next node start.
 func (d *diagram) node(n *domain.Node, from []exit) []exit {
 	if n.Kind == domain.KindSequence {
 		for _, k := range n.Children {
@@ -110,7 +111,7 @@ func (d *diagram) node(n *domain.Node, from []exit) []exit {
 			exits = append(exits, d.node(k, []exit{{id, caseLabel(n, i)}})...)
 		}
 		if !takesAll(n) {
-			exits = append(exits, exit{id, elseLabel})
+			exits = append(exits, exit{id, domain.CaseElse})
 		}
 		return exits
 	}
@@ -141,9 +142,10 @@ func caseLabel(n *domain.Node, i int) string {
 // takesAll reports whether a switch always takes one of its branches.
 func takesAll(n *domain.Node) bool {
 	last := len(n.Cases) - 1
-	return last >= 0 && (n.Cases[last] == otherwiseLabel || last == 1 && n.Cases[0] == thenLabel && n.Cases[1] == elseLabel)
+	return last >= 0 && (n.Cases[last] == domain.CaseOtherwise || last == 1 && n.Cases[0] == domain.CaseThen && n.Cases[1] == domain.CaseElse)
 }
 
+// shapes are the brackets in which Mermaid draws each kind of node.
 var shapes = map[domain.Kind][2]string{
 	domain.KindDo:       {"[", "]"},
 	domain.KindParallel: {`[/`, `\]`},
@@ -154,93 +156,4 @@ var shapes = map[domain.Kind][2]string{
 	domain.KindPivot:    {"{{", "}}"},
 	domain.KindPlan:     {`[\`, `/]`},
 	domain.KindCompute:  {"(", ")"},
-}
-
-// label says what a node does, in one or two lines.
-func label(n *domain.Node) string {
-	lines := []string{n.Name}
-	more := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if a := n.Action; a != nil {
-		switch {
-		case a.Effect == domain.EffectUndo:
-			lines[0] += " ↩"
-		case a.Effect == domain.EffectIrreversible && n.Accepted != "":
-			lines[0] += " ⚠ " + n.Accepted
-		case a.Effect == domain.EffectIrreversible:
-			lines[0] += " ⚠"
-		}
-		if a.Name != n.Name {
-			more("%s", a.Name)
-		}
-	}
-	switch n.Kind {
-	case domain.KindEach:
-		if n.Concurrency > 0 {
-			more("each item, %d at once", n.Concurrency)
-		} else {
-			more("each item, all at once")
-		}
-		if n.Tolerate > 0 {
-			more("%d may fail", n.Tolerate)
-		}
-	case domain.KindParallel:
-		if n.Concurrency > 0 {
-			more("%d at once", n.Concurrency)
-		}
-	case domain.KindAwait:
-		what := "signal " + n.Await.Signal
-		if n.Await.Event != "" {
-			what = "event " + n.Await.Event
-		}
-		if n.Await.Timeout > 0 {
-			what += " within " + time.Duration(n.Await.Timeout).String()
-		}
-		more("%s", what)
-	case domain.KindChild:
-		more("saga %s v%d", n.Saga, n.Version)
-	case domain.KindPlan:
-		more("planned at run time, %d rounds at most", n.MaxRounds)
-	}
-	if n.Rule != "" && n.Rule != domain.RuleBackward {
-		more("on failure: %s", n.Rule)
-	}
-	return strings.Join(lines, "\n")
-}
-
-var entities = strings.NewReplacer("#", "#35;", `"`, "#34;", "<", "#60;", ">", "#62;", "\r", "", "\n", "<br/>")
-
-// quoted writes text so that Mermaid shows it as it is.
-func quoted(s string) string { return `"` + entities.Replace(s) + `"` }
-
-// classOf groups the phases by colour.
-var classOf = map[string]string{
-	"ready": "active", "running": "active", "backoff": "active", "probe due": "active", "probing": "active", "active": "active",
-	"waiting": "waiting",
-	"done":    "done",
-	"failed":  "failed", "ignored": "failed",
-	"stuck": "stuck", "undo stuck": "stuck", "undo failed": "stuck",
-	"undo due": "undoing", "undoing": "undoing", "undo backoff": "undoing",
-	"undone": "undone", "untouched": "undone", "skipped": "undone",
-	"left": "left",
-}
-
-var classStyles = [...][2]string{
-	{"active", "fill:#dbeafe,stroke:#2563eb,color:#1e3a8a"},
-	{"waiting", "fill:#f3e8ff,stroke:#9333ea,color:#581c87"},
-	{"done", "fill:#dcfce7,stroke:#16a34a,color:#14532d"},
-	{"failed", "fill:#ffedd5,stroke:#ea580c,color:#7c2d12"},
-	{"stuck", "fill:#fee2e2,stroke:#dc2626,color:#7f1d1d,stroke-width:3px"},
-	{"undoing", "fill:#fef9c3,stroke:#ca8a04,color:#713f12"},
-	{"undone", "fill:#f3f4f6,stroke:#6b7280,color:#374151,stroke-dasharray:4"},
-	{"left", "fill:#fee2e2,stroke:#6b7280,color:#7f1d1d,stroke-dasharray:4"},
-}
-
-// classes writes the colours that are used.
-func (d *diagram) classes() {
-	for _, c := range classStyles {
-		if ids := d.used[c[0]]; len(ids) > 0 {
-			d.line("classDef %s %s", c[0], c[1])
-			d.line("class %s %s", strings.Join(ids, ","), c[0])
-		}
-	}
 }
