@@ -185,7 +185,7 @@ func (a *actor) settled(batch []*request) {
 	}
 	a.c.unreadable.forget(a.id)
 	w := a.wake()
-	a.c.wakeups.setAt(a.id, a.state.Revision, w, a.stepped, a.progressed)
+	a.c.wakeups.SetAt(a.id, a.state.Revision, w, a.stepped, a.progressed)
 	a.keepPlace()
 	a.c.snapshotIfDue(a)
 }

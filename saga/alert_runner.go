@@ -353,8 +353,8 @@ func (r *alertRunner) started(ctx context.Context, run domain.RunID, e *domain.R
 // expect notes a run that may turn out slow, unless it was told so.
 func (r *alertRunner) expect(s slowRun, position domain.Position) {
 	if position > r.told || s.At.After(r.slowTo) {
-		now := r.c.clock.read()
-		s.due = now.steady.Add(s.At.Sub(now.wall()))
+		now := r.c.clock.Read()
+		s.due = now.Steady.Add(s.At.Sub(now.Wall()))
 		r.slow[s.Run] = s
 	}
 }
@@ -364,8 +364,8 @@ func (r *alertRunner) tellSlow(ctx context.Context) error {
 	if !r.caughtUp {
 		return nil // some of them may have ended
 	}
-	for _, s := range r.due(r.c.clock.steady()) {
-		if !r.c.wakeups.has(s.Run) {
+	for _, s := range r.due(r.c.clock.Steady()) {
+		if !r.c.wakeups.Has(s.Run) {
 			delete(r.slow, s.Run) // it ended just now
 			continue
 		}

@@ -204,7 +204,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node, Secret: a.state.Plan.Secrets(),
 	}
 	if !e.Due.IsZero() {
-		t.end = time.Now().Add(a.c.clock.until(e.Due.Add(-a.stepped)))
+		t.end = time.Now().Add(a.c.clock.Until(e.Due.Add(-a.stepped)))
 	}
 	if e.Direction == domain.Probe {
 		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
@@ -222,7 +222,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 func (c *Coordinator) publishTask(t *task) error {
 	sent := *t
 	sent.Log = c.ownLog
-	if sent.Sent = c.clock.steady(); !t.end.IsZero() {
+	if sent.Sent = c.clock.Steady(); !t.end.IsZero() {
 		sent.Left = domain.Duration(time.Until(t.end))
 	}
 	topic := ActionTopic(c.cfg.Namespace, t.Action)

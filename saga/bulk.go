@@ -242,7 +242,7 @@ func (c *Coordinator) selectRuns(ctx context.Context, req *BulkRequest) (found [
 // them from the log.
 func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]domain.RunState, error) {
 	if !c.cfg.OnDemand {
-		return c.wakeups.states(), nil
+		return c.wakeups.States(), nil
 	}
 	u, err := c.scan(ctx)
 	if err != nil {
@@ -266,7 +266,7 @@ func (c *Coordinator) matches(ctx context.Context, f *RunFilter, m *bulkMatch) (
 	case len(f.Sagas) > 0 && !slices.Contains(f.Sagas, started.Saga),
 		f.Version > 0 && f.Version != started.Version,
 		!strings.HasPrefix(started.Key, f.KeyPrefix),
-		f.OlderThan > 0 && c.clock.now().Sub(at) < f.OlderThan:
+		f.OlderThan > 0 && c.clock.Now().Sub(at) < f.OlderThan:
 		return false, nil
 	}
 	for _, name := range slices.Collect(maps.Keys(f.Labels)) {
@@ -363,17 +363,6 @@ func eachAtOnce[T any](ctx context.Context, list []T, f func(*T)) {
 	all.Wait()
 }
 
-// states returns the unfinished runs with their states.
-func (w *wakeups) states() map[domain.RunID]domain.RunState {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := make(map[domain.RunID]domain.RunState, len(w.entries))
-	for id, e := range w.entries {
-		out[id] = e.wake.State
-	}
-	return out
-}
-
 // SagaOf returns the name of the saga, or single action, that the run is of. Errors: [ErrNotFound].
 func (c *Coordinator) SagaOf(ctx context.Context, id domain.RunID) (string, error) {
 	started, _, err := c.firstEvent(ctx, id)
@@ -386,7 +375,7 @@ func (c *Coordinator) SagaOf(ctx context.Context, id domain.RunID) (string, erro
 // RunStates counts the unfinished runs by state.
 func (c *Coordinator) RunStates() map[domain.RunState]int {
 	out := make(map[domain.RunState]int)
-	for _, s := range c.wakeups.states() {
+	for _, s := range c.wakeups.States() {
 		out[s]++
 	}
 	return out

@@ -73,9 +73,6 @@ const (
 func (cl *cluster) init(c *Coordinator) {
 	cl.c = c
 	cl.lives = make(map[string]life)
-	if c.cfg.Shared {
-		c.wakeups.delay, c.wakeups.own = cl.delay, c.incarnation
-	}
 }
 
 // start shows that this node lives, and looks for others that do not.
@@ -109,8 +106,8 @@ func (cl *cluster) show(ctx context.Context) {
 func (cl *cluster) announce(ctx context.Context, eventType string) {
 	within, stop := context.WithTimeout(ctx, cl.c.cfg.NodeTimeout) // the next sign is better than one that hangs
 	defer stop()
-	now := cl.c.clock.read()
-	data, err := json.Marshal(nodeSeen{Incarnation: cl.c.incarnation, At: now.wall(), Stepped: domain.Duration(now.stepped)})
+	now := cl.c.clock.Read()
+	data, err := json.Marshal(nodeSeen{Incarnation: cl.c.incarnation, At: now.Wall(), Stepped: domain.Duration(now.Stepped)})
 	if err == nil {
 		_, err = cl.c.log.Append(within, nodePrefix+cl.c.cfg.Node, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: eventType, Data: data})
 	}
@@ -236,7 +233,7 @@ func (cl *cluster) sweep(ctx context.Context) {
 		}
 		cl.tellSkew()
 		died := cl.bury()
-		ids := cl.c.wakeups.choose(func(run domain.RunID, w domain.Wake, again bool) bool {
+		ids := cl.c.wakeups.Choose(func(run domain.RunID, w domain.Wake, again bool) bool {
 			switch {
 			case !w.Busy || w.Node == "":
 				return false
@@ -305,19 +302,19 @@ func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
 	if a != nil {
 		a.written.Store(int64(e.Revision)) // one feed, in the stream's order
 	}
-	w := wakeOf(e.Metadata)
+	w := domain.WakeOf(e.Metadata)
 	if w.Node == "" {
 		c.heardOfBlock(run, e)
 		return // else in the middle of an append
 	}
 	if w.Node == c.incarnation {
-		if over(w) { // an older event of another node's may have come in between
-			c.wakeups.setAt(run, int64(e.Revision), w, c.clock.read().stepped, true)
+		if w.Over() { // an older event of another node's may have come in between
+			c.wakeups.SetAt(run, int64(e.Revision), w, c.clock.Read().Stepped, true)
 		}
 		return
 	}
 	c.cluster.heard(w.Node)
-	c.wakeups.setAt(run, int64(e.Revision), w, c.cluster.aheadOfSteady(w.Node), true)
+	c.wakeups.SetAt(run, int64(e.Revision), w, c.cluster.aheadOfSteady(w.Node), true)
 	if a != nil && (active || w.State.Ended() || w.State == domain.RunIsStuck) {
 		c.goBackground(func(ctx context.Context) {
 			_ = c.do(ctx, run, &request{ctx: requestContext{actor: c.cfg.Node}}) // a reader of the run will find out as well

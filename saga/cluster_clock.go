@@ -61,7 +61,7 @@ func (cl *cluster) ahead(incarnation string) (time.Duration, bool) {
 
 // aheadOfSteady returns how far the wall clock of that life of a node is ahead of this coordinator's steady clock.
 func (cl *cluster) aheadOfSteady(incarnation string) time.Duration {
-	own := cl.c.clock.read().stepped
+	own := cl.c.clock.Read().Stepped
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	l := cl.lives[incarnation]
@@ -95,7 +95,7 @@ type NodeView struct {
 
 // Nodes lists the other coordinators that were heard of, by name, each in its latest life. It is empty where the log is not [Config.Shared].
 func (c *Coordinator) Nodes() []NodeView {
-	stepped := c.clock.read().stepped
+	stepped := c.clock.Read().Stepped
 	cl := &c.cluster
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -129,7 +129,7 @@ func (cl *cluster) tellSkew() {
 			text = fmt.Sprintf("the clock of node %s is %s behind node %s's: see that both are set by NTP; times that somebody named come by the clock of whichever node acts", n.Node, -n.Skew.Round(time.Millisecond), cl.c.cfg.Node)
 		}
 		cl.c.logger.Warn("the clocks of two nodes are apart", "node", n.Node, "ahead", n.Skew)
-		cl.c.notify(Alert{ID: "skew/" + cl.c.incarnation + "/" + n.Incarnation, Kind: AlertSkew, At: cl.c.clock.now(), Cause: &domain.Failure{Kind: domain.FailureRetryable, Message: text}})
+		cl.c.notify(Alert{ID: "skew/" + cl.c.incarnation + "/" + n.Incarnation, Kind: AlertSkew, At: cl.c.clock.Now(), Cause: &domain.Failure{Kind: domain.FailureRetryable, Message: text}})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/queue"
 )
 
@@ -19,7 +20,7 @@ import (
 type Coordinator struct {
 	cfg         Config
 	log         Log
-	clock       *clock
+	clock       *timers.Clock
 	logger      *slog.Logger
 	incarnation string
 
@@ -28,7 +29,7 @@ type Coordinator struct {
 	runs     runTable
 	// unreadable are the runs that wait because they can't be read.
 	unreadable unreadables
-	wakeups    wakeups
+	wakeups    *timers.List
 	slots      map[string]*slot // by action; fixed once running
 	places     places
 
@@ -76,7 +77,7 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg:         cfg,
-		clock:       newClock(cfg.Now, cfg.Logger),
+		clock:       timers.NewClock(cfg.Now, cfg.Logger),
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
 		slots:       make(map[string]*slot),
@@ -89,8 +90,12 @@ func New(cfg Config) (*Coordinator, error) {
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
 	c.places.init(cfg.MaxRuns)
-	c.wakeups.init(c.clock, c.wake)
 	c.cluster.init(c)
+	var others timers.Config
+	if cfg.Shared {
+		others = timers.Config{Node: c.incarnation, Delay: c.cluster.delay}
+	}
+	c.wakeups = timers.NewList(c.clock, others, c.wake)
 	return c, nil
 }
 
@@ -142,7 +147,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return startError(ctx, err)
 	}
-	c.goBackground(c.wakeups.run)
+	c.goBackground(c.wakeups.Run)
 	c.goBackground(c.watchLog)
 	if !c.cfg.OnDemand {
 		err = startError(ctx, c.takeUpLog(ctx))
@@ -351,6 +356,6 @@ func (c *Coordinator) Stats() *Stats { return &c.stats }
 func (c *Coordinator) ActiveRuns() int { return c.places.taken() }
 
 // UnfinishedRuns returns how many runs have not ended.
-func (c *Coordinator) UnfinishedRuns() int { return c.wakeups.len() }
+func (c *Coordinator) UnfinishedRuns() int { return c.wakeups.Len() }
 
 var _ Log = domain.Log(nil)

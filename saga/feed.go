@@ -285,18 +285,18 @@ func (f *feed) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 			f.index.Close(run, func(a inbox.Await) bool { return a.Step == s.Step })
 		}
 	}
-	if !f.index.Knows(run) || !bytes.Contains(e.Metadata, wakeMember) {
+	if !f.index.Knows(run) || !domain.HasWake(e.Metadata) {
 		return // else it is in the middle of an append
 	}
-	switch w := wakeOf(e.Metadata); {
-	case over(w):
+	switch w := domain.WakeOf(e.Metadata); {
+	case w.Over():
 		f.index.End(run)
 	case !w.Events: // those that its turning back closed have no events of their own
 		f.index.Close(run, func(inbox.Await) bool { return true })
 	}
 }
 
-var wakeMember, planMember = []byte(`"wake":`), []byte(`"plan":"`)
+var planMember = []byte(`"plan":"`)
 
 // begun makes a run known whose saga awaits events. The caller holds mu.
 func (f *feed) begun(run domain.RunID, e *domain.Recorded) {

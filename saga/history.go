@@ -103,13 +103,13 @@ func (c *Coordinator) StateAt(ctx context.Context, id domain.RunID, revision int
 func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason, error) {
 	s, err := c.foldAt(ctx, id, Latest)
 	if errors.Is(err, ErrUnreadable) {
-		state, _ := c.wakeups.stateOf(id)
+		state, _ := c.wakeups.StateOf(id)
 		return machine.Reason{State: orElse(state, domain.RunRunning), Text: err.Error()}, nil
 	}
 	if err != nil {
 		return machine.Reason{}, err
 	}
-	return machine.WhyWith(s, c.clock.now(), c), nil
+	return machine.WhyWith(s, c.clock.Now(), c), nil
 }
 
 // PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:
@@ -119,8 +119,8 @@ func (c *Coordinator) PreviewCancel(ctx context.Context, id domain.RunID) (machi
 	if err != nil {
 		return machine.Preview{}, err
 	}
-	return machine.PreviewCancel(s, c.clock.now()), nil
+	return machine.PreviewCancel(s, c.clock.Now()), nil
 }
 
 // Now returns the time by the coordinator's clock.
-func (c *Coordinator) Now() time.Time { return c.clock.now() }
+func (c *Coordinator) Now() time.Time { return c.clock.Now() }

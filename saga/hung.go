@@ -69,7 +69,7 @@ func (a *actor) freePlace(id attemptID, s *slot) {
 		s.free(id)
 		return
 	}
-	s.gaveUp(id, c.clock.now())
+	s.gaveUp(id, c.clock.Now())
 	saga, version := a.state.Start.Saga, a.state.Start.Version
 	c.goBackground(func(ctx context.Context) {
 		select {

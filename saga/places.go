@@ -112,7 +112,7 @@ func familyOf(id domain.RunID, start *domain.RunStarted) domain.RunID {
 // keepPlace holds the family's place while the run has something owed or in flight here, and lets it go when it only
 // waits: for a time, an event, a person, a child run, or a program that knows its code.
 func (a *actor) keepPlace() {
-	busy := a.state.AtWork() && a.c.wakeups.isOurs(a.id)
+	busy := a.state.AtWork() && a.c.wakeups.IsOurs(a.id)
 	switch {
 	case busy && !a.placed:
 		a.c.places.hold(a.root())

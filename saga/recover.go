@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -18,7 +19,7 @@ func (c *Coordinator) arm(u *unfinished) (owed []domain.RunID) {
 			w.Due = time.Time{}
 			owed = append(owed, id)
 		}
-		c.wakeups.set(id, w, true)
+		c.wakeups.Set(id, w, true)
 	}
 	return owed
 }
@@ -59,13 +60,13 @@ func (c *Coordinator) takeUpAs(id domain.RunID, req *request) {
 	if err == nil || c.life.Err() != nil || errors.Is(err, ErrUnreadable) {
 		return
 	}
-	c.logger.Error("run can't be taken up: it waits until it can", "run", id, "in", 10*overdueDelay, "error", err)
+	c.logger.Error("run can't be taken up: it waits until it can", "run", id, "in", 10*timers.OverdueDelay, "error", err)
 	if errors.Is(err, ErrNotFound) {
 		return
 	}
 	c.goBackground(func(ctx context.Context) {
 		select {
-		case <-time.After(10 * overdueDelay):
+		case <-time.After(10 * timers.OverdueDelay):
 			c.takeUp(id)
 		case <-ctx.Done():
 		}

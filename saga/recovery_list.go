@@ -1,9 +1,7 @@
 package saga
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -96,31 +94,9 @@ func (u *unfinished) take(e *domain.Recorded) {
 		return
 	}
 	u.read++
-	if w := wakeOf(e.Metadata); over(w) {
+	if w := domain.WakeOf(e.Metadata); w.Over() {
 		delete(u.runs, id)
 	} else {
 		u.runs[id] = w
 	}
-}
-
-// wakeOf reads the wake member of an event's metadata. An event without one is in the middle of an
-// append, or the last of one that was cut short: the run is to be looked at.
-func wakeOf(meta []byte) domain.Wake {
-	_, after, found := bytes.Cut(meta, []byte(`"wake":`))
-	if !found {
-		return domain.Wake{State: domain.RunRunning, Busy: true}
-	}
-	if end := bytes.LastIndex(after, []byte(`,"hash":"`)); end >= 0 { // as Seal writes it: only the member itself is read
-		var w domain.Wake
-		if json.Unmarshal(after[:end], &w) == nil {
-			return w
-		}
-	}
-	var w struct {
-		Wake *domain.Wake `json:"wake"`
-	}
-	if json.Unmarshal(meta, &w) != nil || w.Wake == nil {
-		return domain.Wake{State: domain.RunRunning, Busy: true}
-	}
-	return *w.Wake
 }

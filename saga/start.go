@@ -102,7 +102,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	started := &domain.RunStarted{Saga: name, Version: d.plan.Version, Plan: d.plan.Hash(), Input: input, Key: o.key,
 		Labels: o.labels, Parent: o.parent, Trigger: o.trigger, Deadline: o.deadline}
 	if started.Deadline.IsZero() && d.plan.Deadline > 0 {
-		started.Deadline, started.Within = c.clock.now().Add(time.Duration(d.plan.Deadline)), d.plan.Deadline
+		started.Deadline, started.Within = c.clock.Now().Add(time.Duration(d.plan.Deadline)), d.plan.Deadline
 	}
 	if err := c.awaitReady(ctx); err != nil {
 		return domain.RunID{}, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -11,7 +12,7 @@ import (
 // nobody else may know. Of a start only a part that was written counts; the rest is its caller's to repeat. A run that
 // can't be read waits for a program that can.
 func (a *actor) lookAgain(batch []*request, err error) {
-	delay := overdueDelay
+	delay := timers.OverdueDelay
 	if a.c.isUnreadable(a.id, err) {
 		delay = unreadableDelay
 		a.leavePlace()
@@ -22,9 +23,9 @@ func (a *actor) lookAgain(batch []*request, err error) {
 		}
 	}
 	if batch[0].start == nil {
-		a.c.wakeups.again(a.id, delay)
+		a.c.wakeups.Again(a.id, delay)
 	} else if a.progressed {
-		a.c.wakeups.set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: a.c.clock.now().Add(overdueDelay)}, false)
+		a.c.wakeups.Set(a.id, domain.Wake{State: domain.RunRunning, Busy: true, Due: a.c.clock.Now().Add(timers.OverdueDelay)}, false)
 	}
 }
 

@@ -61,7 +61,7 @@ func (c *Coordinator) UnreadableRuns() []UnreadableRun {
 	defer c.unreadable.mu.Unlock()
 	list := make([]UnreadableRun, 0, len(c.unreadable.runs))
 	for id, r := range c.unreadable.runs {
-		if c.wakeups.has(id) {
+		if c.wakeups.Has(id) {
 			list = append(list, r)
 		}
 	}
@@ -74,7 +74,7 @@ func (c *Coordinator) isUnreadable(id domain.RunID, err error) bool {
 	if !errors.Is(err, ErrUnreadable) {
 		return false
 	}
-	if c.unreadable.note(id, err.Error(), c.clock.now()) {
+	if c.unreadable.note(id, err.Error(), c.clock.Now()) {
 		c.logger.Error("a run waits because it can't be read; all others go on", "run", id, "error", err)
 	}
 	return true

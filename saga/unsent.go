@@ -49,7 +49,7 @@ func (c *Coordinator) send(t *task) {
 	c.logger.Warn("attempt not accepted by the broker, trying again", "run", t.Run, "step", t.Step, "attempt", t.Attempt, "error", err)
 	c.goBackground(func(ctx context.Context) {
 		id := attemptID{t.Run, t.Step, t.Direction, t.Attempt}
-		since := c.clock.now()
+		since := c.clock.Now()
 		defer c.unsent.set(id, "")
 		for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 			why := fmt.Sprintf("the broker has refused it since %s: %s", since.UTC().Format(time.RFC3339), shorten(err.Error()))

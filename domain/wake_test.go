@@ -1,4 +1,4 @@
-package saga
+package domain_test
 
 import (
 	"testing"
@@ -20,18 +20,18 @@ func TestWakeIsReadFromAnyMetadata(t *testing.T) {
 		"busy":  {State: domain.RunCompensating, Busy: true, Node: "n/1"},
 	} {
 		e, _ := domain.Seal(domain.RunStream(uuid.New()), 3, domain.ChainHash{}, &domain.RunPaused{}, domain.Meta{Actor: `"wake":{`, At: due, Wake: want})
-		require.Equal(t, want, wakeOf(e.Metadata), name)
+		require.Equal(t, want, domain.WakeOf(e.Metadata), name)
 	}
 	for _, meta := range []string{``, `{}`, `{"wake":`, `{"wake":null}`, `{"wake":7,"hash":"x"}`, `{"actor":"a","hash":"x"}`} {
-		require.Equal(t, unknown, wakeOf([]byte(meta)), meta)
+		require.Equal(t, unknown, domain.WakeOf([]byte(meta)), meta)
 	}
-	require.Equal(t, domain.Wake{State: domain.RunIsStuck}, wakeOf([]byte(`{ "hash":"x", "wake":{"state":"stuck"} , "more":1}`)), "in another order, as another program may write it")
-	require.Equal(t, domain.Wake{State: domain.RunIsStuck}, wakeOf([]byte(`{"wake":{"state":"stuck"},"more":1,"hash":"x"}`)))
+	require.Equal(t, domain.Wake{State: domain.RunIsStuck}, domain.WakeOf([]byte(`{ "hash":"x", "wake":{"state":"stuck"} , "more":1}`)), "in another order, as another program may write it")
+	require.Equal(t, domain.Wake{State: domain.RunIsStuck}, domain.WakeOf([]byte(`{"wake":{"state":"stuck"},"more":1,"hash":"x"}`)))
 }
 
 func BenchmarkWakeOf(b *testing.B) {
 	e, _ := domain.Seal(domain.RunStream(uuid.New()), 3, domain.ChainHash{}, &domain.RunPaused{}, domain.Meta{Actor: "ann", CorrelationID: uuid.NewString(), CausationID: uuid.NewString(), At: time.Now(), Wake: domain.Wake{State: domain.RunRunning, Busy: true}})
 	for b.Loop() {
-		wakeOf(e.Metadata)
+		domain.WakeOf(e.Metadata)
 	}
 }
