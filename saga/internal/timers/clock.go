@@ -71,7 +71,8 @@ func (c *Clock) Now() time.Time { return c.Read().Wall() }
 // Until returns how long it is to a time on the steady clock.
 func (c *Clock) Until(steady time.Time) time.Duration { return steady.Sub(c.Steady()) }
 
-// Steps returns by how much, in total, and how often the wall clock was set since the clock was made.
+// Steps returns by how much in total, and how often, the wall clock was set since the clock was
+// made.
 func (c *Clock) Steps() (stepped time.Duration, steps int64) {
 	c.Read()
 	c.mu.Lock()

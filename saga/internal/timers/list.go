@@ -60,7 +60,7 @@ const OverdueDelay = time.Second
 // anyRevision, for [List.SetAt], is newer than what is known.
 const anyRevision = -1
 
-// Set is [List.SetAt] for a wake that is newer than what is known, by this coordinator's clock.
+// Set is [List.SetAt] for what is newer than all that is known, by this coordinator's clock.
 func (l *List) Set(run domain.RunID, wake domain.Wake, progressed bool) {
 	l.SetAt(run, anyRevision, wake, l.clock.Read().Stepped, progressed)
 }
@@ -91,7 +91,8 @@ func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead t
 		l.entries[run] = e
 	}
 	if !progressed {
-		wake.Node = cmp.Or(e.wake.Node, wake.Node) // a look does not change in whose hands the run is
+		// A look does not change in whose hands the run is.
+		wake.Node = cmp.Or(e.wake.Node, wake.Node)
 	}
 	e.wake, e.at = wake, max(e.at, revision)
 	l.name(e, wake.Instant)
@@ -103,7 +104,7 @@ func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead t
 	if l.Delay != nil {
 		delay := l.Delay(run, wake.Node)
 		due = due.Add(delay)
-		if delay > 0 { // a look at another's run reads its stream: wait until it is due
+		if delay > 0 { // to look at another's run is to read its stream: wait until then
 			l.unschedule(e)
 		}
 	}
