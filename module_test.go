@@ -51,12 +51,12 @@ func main() {
 
 import (
 	"github.com/atonehq/atone/adapters/pebblelog"
-	"github.com/atonehq/atone/cmd/cli"
+	"github.com/atonehq/atone/cmd/program"
 )
 
 var _ = pebblelog.Open
 
-func main() { cli.Main(cli.App{}) }
+func main() { program.Main(program.App{}) }
 `)
 	goRun("mod", "tidy")
 	goRun("vet", ".")

@@ -52,7 +52,7 @@ adapters/webui: doc files lines calls columns
 
 cmd/bench: doc calls columns
 
-cmd/cli: doc files lines calls columns
+cmd/program: doc files lines calls columns
 
 cmd/demo: doc calls columns
 

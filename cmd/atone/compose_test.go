@@ -11,7 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/atonehq/atone/cmd/cli"
+	"github.com/atonehq/atone/cmd/program"
 )
 
 // composed reads docker-compose.yml as Docker does.
@@ -135,7 +135,7 @@ func TestComposeUsesTheProgramAsItIs(t *testing.T) {
 	t.Parallel()
 	help := func(args ...string) string {
 		var out bytes.Buffer
-		cli.Run(t.Context(), cli.App{Name: "atone"}, append(args, "--help"), cli.Streams{Out: &out, Err: &out, In: &bytes.Buffer{}})
+		program.Run(t.Context(), program.App{Name: "atone"}, append(args, "--help"), program.Streams{Out: &out, Err: &out, In: &bytes.Buffer{}})
 		return out.String()
 	}
 	serve, create := help("serve"), help("token", "create")

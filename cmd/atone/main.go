@@ -3,14 +3,14 @@ package main
 
 import (
 	"github.com/atonehq/atone/cmd/bench"
-	"github.com/atonehq/atone/cmd/cli"
 	"github.com/atonehq/atone/cmd/demo"
+	"github.com/atonehq/atone/cmd/program"
 	"github.com/atonehq/atone/saga"
 )
 
 func main() {
 	bench.MaybeChild()
-	cli.Main(cli.App{
+	program.Main(program.App{
 		Name:     "atone",
 		Short:    "Sagas that end in one of two ways: everything done, or everything undone",
 		Sagas:    []saga.AnySaga{order, approval},

@@ -13,14 +13,14 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/atonehq/atone/cmd/cli"
+	"github.com/atonehq/atone/cmd/program"
 	"github.com/atonehq/atone/cmd/signup/signup"
 	"github.com/atonehq/atone/saga"
 )
 
 func main() {
 	users, mail, crm := new(signup.SQLiteUsers), &signup.SMTPMailer{From: "hello@signup.example"}, new(signup.HTTPCRM)
-	cli.Main(cli.App{
+	program.Main(program.App{
 		Name:  "signup",
 		Short: "Sign people up: an account, a welcome mail and a contact in the CRM, or none of it",
 		Sagas: []saga.AnySaga{signup.New(users, mail, crm).Signup},
@@ -28,7 +28,7 @@ func main() {
 			f.StringVar(&mail.Addr, "smtp", "127.0.0.1:25", "the mail server")
 			f.StringVar(&crm.URL, "crm", "http://127.0.0.1:8080", "the CRM")
 		},
-		Setup: func(ctx context.Context, s *cli.Setup) error {
+		Setup: func(ctx context.Context, s *program.Setup) error {
 			s.OnClose(users.Close)
 			return users.Open(ctx, filepath.Join(s.Data, "users.db"))
 		},

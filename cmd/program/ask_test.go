@@ -1,0 +1,303 @@
+package program
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+func TestRunsAreListed(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		withRuns(t, r)
+		for _, c := range []struct {
+			args []string
+			want string // the keys, newest first
+		}{
+			{nil, "calm evil dear good"},
+			{[]string{"--state", "stuck"}, "evil"},
+			{[]string{"--state", "stuck,running"}, "calm evil"},
+			{[]string{"--saga", "patient"}, "calm"},
+			{[]string{"--saga", "calc", "--version", "1", "--oldest-first"}, "good dear evil"},
+			{[]string{"--label", "team=red"}, "good"},
+			{[]string{"--key", "dear"}, "dear"},
+			{[]string{"--error", "too much", "--state", "compensated"}, "dear"},
+			{[]string{"--action", "check", "--state", "completed"}, "good"},
+			{[]string{"--since", "1h", "--saga", "patient"}, "calm"},
+			{[]string{"--until", "1h"}, ""},
+			{[]string{"--parent", "calc:good"}, ""},
+		} {
+			var keys []string
+			for _, run := range items[wire.RunItem](t, r.ok(t, append([]string{"runs", "-o", "json"}, c.args...)...)).Items {
+				keys = append(keys, run.Key)
+			}
+			require.Equal(t, c.want, strings.Join(keys, " "), "%v", c.args)
+		}
+		table := r.ok(t, "runs", "--key", "evil")
+		require.Regexp(t, `^RUN +SAGA +STATE +STARTED +TOOK +KEY +DETAIL\n[-0-9a-f]{36}  calc v1  stuck  +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \S+ +evil  stuck: undo of double failed`, table)
+		rows, err := csv.NewReader(strings.NewReader(r.ok(t, "runs", "--all", "-o", "csv"))).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, rows, 1+fourRuns)
+		require.Equal(t, []string{"run", "saga", "version", "state", "started", "ended", "took", "key", "labels", "actor", "attempts", "error", "detail"}, rows[0])
+		require.Equal(t, fourRuns, strings.Count(r.ok(t, "runs", "--all", "-o", "ndjson"), "\n"))
+
+		first := items[wire.RunItem](t, r.ok(t, "runs", "-o", "json", "--limit", "3"))
+		require.Len(t, first.Items, 3)
+		rest := items[wire.RunItem](t, r.ok(t, "runs", "-o", "json", "--limit", "3", "--cursor", first.Next))
+		require.Len(t, rest.Items, 1)
+		require.Equal(t, "good", rest.Items[0].Key)
+		_, errs, _ := r("runs", "--limit", "1")
+		require.Contains(t, errs, "--cursor ")
+	})
+}
+
+func TestRunsTellTheirStory(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		withRuns(t, r)
+		text := r.ok(t, "audit", "calc:evil")
+		require.Regexp(t, `^calc v1  run \S+  stuck\n`, text)
+		require.Contains(t, text, "error: it can't be halved")
+		require.Contains(t, text, "by tester")
+		require.NotContains(t, r.ok(t, "audit", "calc:good"), "hush")
+		var s projections.Story
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "audit", "calc:good", "-o", "json")), &s))
+		require.Equal(t, domain.RunIsCompleted, s.State)
+		require.Equal(t, len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "-o", "ndjson"), "\n"))
+		require.Equal(t, 1+len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "-o", "csv"), "\n"))
+		require.Equal(t, len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "--follow"), "\n"), "the story of a run that has ended ends")
+		live := r.ok(t, "audit", "calc:good", "--follow", "-o", "ndjson")
+		require.Equal(t, len(s.Rows), strings.Count(live, "\n"))
+		require.NotContains(t, live, "hush")
+
+		across := items[wire.AuditRow](t, r.ok(t, "audit", "--failed", "--action", "check", "-o", "json"))
+		require.Len(t, across.Items, 2)
+		require.Equal(t, "too much", across.Items[0].Error)
+		require.Len(t, items[wire.AuditRow](t, r.ok(t, "audit", "--by", "tester", "--what", "run.started", "-o", "json")).Items, fourRuns)
+		require.Regexp(t, `AT +RUN +SAGA +WHAT`, r.ok(t, "audit"))
+
+		require.Contains(t, r.ok(t, "why", "calc:evil"), "it can't be halved")
+		var why machine.Reason
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "why", "patient:calm", "-o", "json")), &why))
+		require.Contains(t, why.Text, "more")
+		require.Contains(t, r.ok(t, "undo-preview", "calc:good"), "it can't be cancelled")
+		require.Contains(t, r.ok(t, "undo-preview", "patient:calm"), "it would end cancelled")
+		stuck := r.ok(t, "undo-preview", "calc:evil", "-o", "json")
+		for _, part := range []string{`"do": "stuck"`, "until somebody retries or skips it", `"do": "undo"`, `"ends": "compensated"`} {
+			require.Contains(t, stuck, part, "what follows once somebody has settled it")
+		}
+		for _, command := range []string{"audit", "why", "undo-preview", "show"} {
+			_, errs, code := r(command, "calc:none")
+			require.Equal(t, ExitNotFound, code, "%s: %s", command, errs)
+			require.Contains(t, errs, "next: check the run's id")
+		}
+
+		var stats wire.Stats
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "stats", "--saga", "calc", "-o", "json")), &stats))
+		of := make(map[string]wire.Counts)
+		for _, st := range stats.Stats {
+			of[strings.TrimSpace(string(st.Direction)+" "+st.Action)] = st.Counts
+		}
+		require.Equal(t, wire.Counts{Started: 3, Succeeded: 1, Failed: 1}, of[""])
+		require.Equal(t, wire.Counts{Started: 3, Succeeded: 3}, of["do double"])
+		require.EqualValues(t, 1, of["undo double"].Stuck)
+		require.Contains(t, r.ok(t, "stats", "--last", "1h"), "FAILURES")
+	})
+}
+
+func TestExportHasRunsWithTheirEvents(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		withRuns(t, r)
+		text := r.ok(t, "export")
+		require.NotContains(t, text, "hush")
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		require.Len(t, lines, fourRuns)
+		var first exported
+		require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
+		require.Equal(t, "good", first.Key)
+		require.EqualValues(t, first.Revision, first.Events[len(first.Events)-1].Revision)
+		require.Equal(t, "run.started.v1", first.Events[0].Type)
+		require.Contains(t, string(first.Events[0].Data), projections.Redacted)
+		require.Equal(t, 1, strings.Count(r.ok(t, "export", "--saga", "patient"), "\n"))
+	})
+}
+
+func TestManyRunsAreSteeredAtOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		withRuns(t, r)
+		open := items[wire.Incident](t, r.ok(t, "incidents", "-o", "json"))
+		require.Len(t, open.Items, 1)
+		require.Equal(t, "double", open.Items[0].Step)
+		require.Regexp(t, `undo of double +open +it can't be halved`, r.ok(t, "incidents", "--saga", "calc", "--action", "double"))
+
+		out, errs, code := r("bulk", "cancel", "--label", "team=blue", "--dry-run")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, out, "patient v1")
+		require.Contains(t, errs, "1 runs would be cancelled")
+		_, errs, code = r("bulk", "cancel", "--label", "team=blue")
+		require.Equal(t, ExitUsage, code)
+		require.Contains(t, errs, "cancel this run? [y/N]")
+		require.Contains(t, errs, "nothing was done")
+		require.Contains(t, r.ok(t, "show", "patient:calm"), "running")
+
+		out, errs, code = r("start", "calc", "-d", `{"n": 666}`, "--key", "more evil", "--wait", "-q")
+		require.Equal(t, ExitStuck, code, out+errs)
+		var report saga.BulkReport
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "bulk", "retry", "--saga", "calc", "--key-prefix", "more", "-r", "try again", "-y", "-o", "json")), &report))
+		require.Equal(t, 1, report.Done)
+		require.True(t, report.Results[0].Done)
+		r.ok(t, "bulk", "pause", "--key-prefix", "ca", "-y")
+		r.ok(t, "bulk", "resume", "--run", "patient:calm", "-y")
+		r.ok(t, "bulk", "cancel", "--saga", "patient", "--state", "running", "-r", "over", "-y")
+		require.Contains(t, r.ok(t, "show", "patient:calm"), "cancelled")
+		r.ok(t, "bulk", "skip", "--action", "double", "--key-prefix", "evil", "-r", "halved by hand", "-y")
+		require.Contains(t, r.ok(t, "show", "calc:evil"), "compensated")
+		resolved := items[wire.Incident](t, r.ok(t, "incidents", "--state", "resolved", "-o", "json"))
+		require.NotEmpty(t, resolved.Items)
+		require.Equal(t, "tester", resolved.Items[0].By)
+
+		require.Contains(t, r.ok(t, "bulk", "abandon", "--all", "-r", "the end", "-y", "-o", "json"), `"matched"`)
+	})
+}
+
+func TestEventsAreEmittedOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		var first, again saga.Emitted
+		emit := []string{"emit", "order-placed", "-d", `{"order": 42}`, "--stream", "orders", "--id", "42", "--correlation", "c", "-o", "json"}
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, emit...)), &first))
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, emit...)), &again))
+		require.Equal(t, first, again)
+		require.Equal(t, "orders", first.Stream)
+		require.Regexp(t, `^[-0-9a-f]{36}: event 0 of events, at position \d+\n$`, r.ok(t, "emit", "noted"))
+		emit[3] = `{"order": 43}`
+		_, errs, code := r(emit...)
+		require.Equal(t, ExitRefused, code)
+		require.Contains(t, errs, "use another id")
+		_, errs, code = r("emit", "run.started.v1")
+		require.Equal(t, ExitUsage, code)
+		require.Contains(t, errs, "reserved")
+	})
+}
+
+func TestTokensAreShownOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		secret := strings.TrimSpace(r.ok(t, "token", "create", "kim", "--scope", "read,operate", "--saga", "calc", "--expires-in", "90d"))
+		require.True(t, strings.HasPrefix(secret, "atone_"), secret)
+		_, errs, code := r("token", "create", "kim", "--scope", "read")
+		require.Equal(t, ExitRefused, code)
+		require.Contains(t, errs, "revoke")
+		list := r.ok(t, "token", "list")
+		require.Regexp(t, `kim +read operate +calc +good +\S+ \S+ +tester +\d{4}`, list)
+		require.NotContains(t, list+r.ok(t, "token", "list", "-o", "json"), secret)
+		require.Equal(t, "kim: revoked\n", r.ok(t, "token", "revoke", "kim"))
+		require.Regexp(t, `kim .* revoked`, r.ok(t, "token", "list"))
+		_, _, code = r("token", "revoke", "kim")
+		require.Equal(t, ExitNotFound, code)
+		for _, args := range [][]string{{"kim"}, {"kim", "--scope", "all"}, {"k im", "--scope", "read"}, {"kim", "--scope", "read", "--expires-in", "soon"}} {
+			_, errs, code := r(append([]string{"token", "create"}, args...)...)
+			require.Equal(t, ExitUsage, code, "%v: %s", args, errs)
+		}
+	})
+}
+
+func TestViewsAreRebuilt(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		withRuns(t, r)
+		before := r.ok(t, "runs", "-o", "ndjson", "--state", "completed,compensated")
+		r.ok(t, "projections", "rebuild", "--all")
+		require.Equal(t, before, r.ok(t, "runs", "-o", "ndjson", "--state", "completed,compensated"))
+		var list []wire.View
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "projections", "status", "-o", "json")), &list))
+		require.Len(t, list, len(projections.All()))
+		for _, v := range list {
+			require.True(t, v.Built, v.View)
+		}
+		require.Regexp(t, `VIEW +VERSION +STATE +EVENTS +POSITION +BEHIND +AGE +ERROR\nruns +\d+ +good`, r.ok(t, "projections", "status"))
+		_, errs, code := r("projections", "rebuild", "nonesuch")
+		require.Contains(t, []Exit{ExitUsage, ExitNotFound}, code, errs)
+	})
+}
+
+func TestBadQuestionsAreRefused(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r runner) {
+		r.ok(t, "start", "calc", "-d", `{"n": 1}`, "--wait", "-q")
+		for _, c := range []struct{ line, says string }{
+			{"runs --state asleep", "use running"},
+			{"runs --limit 0", "1 to 1000"},
+			{"runs --label green", "NAME=VALUE"},
+			{"runs --since yesterday", "how long ago"},
+			{"runs --parent 7", "is no run"},
+			{"runs --sort size", "use started"},
+			{"runs -o yaml", "use table, json, ndjson, csv"},
+			{"runs --cursor x", "cursor"},
+			{"runs --version 0", "versions begin with 1"},
+			{"runs extra", "usage: prog runs"},
+			{"audit --follow", "needs a run"},
+			{"audit calc:good --saga calc", "leave the run away"},
+			{"audit calc:good calc:bad", "usage: prog audit"},
+			{"why", "usage: prog why RUN"},
+			{"incidents --state shut", "use open"},
+			{"bulk retry", "select runs by a condition"},
+			{"bulk cancel --all --saga calc", "not both"},
+			{"bulk abandon --saga calc", "--reason"},
+			{"bulk substitute --saga calc", "--output-json"},
+			{"bulk retry --saga calc --limit 0", "--limit is 1"},
+			{"bulk retry --state asleep", "use running"},
+			{"emit x -d {", "not valid JSON"},
+			{"emit x --stream atone-1", "atone's own"},
+			{"stats --last soon", "is no duration"},
+			{"projections rebuild", "name a view"},
+			{"export -o csv", "use ndjson"},
+			{"audit verify", "give a run, or --all"},
+			{"audit anchor", "audit keygen"},
+			{"audit verify --all --anchor x", "needs --key"},
+			{"audit verify --all --anchor x --key y", "neither a file nor a key"},
+		} {
+			out, errs, code := r(strings.Fields(c.line)...)
+			require.Equal(t, ExitUsage, code, "%s: %s%s", c.line, out, errs)
+			require.Contains(t, errs, c.says, c.line)
+			require.Contains(t, errs, "next: ", c.line)
+		}
+	})
+}
+
+func TestServerErrorsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	url, tokens := testServer(t)
+	reader := testToken(t, tokens, "reader", auth.Read)
+	for _, c := range []struct {
+		args []string
+		want Exit
+		says string
+	}{
+		{[]string{"runs", "--server", url, "--token", "atone_000000000000_x"}, ExitDenied, "ATONE_TOKEN"},
+		{[]string{"cancel", "calc:x", "--server", url, "--token", reader}, ExitDenied, "use a token that allows it"},
+		{[]string{"runs", "--server", "ftp://x"}, ExitUsage, "is no URL"},
+		{[]string{"runs", "--server", url, "--data", "x"}, ExitUsage, "exclude each other"},
+		{[]string{"runs", "--server", url, "--token", "@" + t.TempDir() + "/none"}, ExitUsage, "read the token"},
+		{[]string{"audit", "verify", "--all", "--server", url}, ExitUsage, "reads the log itself"},
+	} {
+		out, errs, code := remotely(t, c.args...)
+		require.Equal(t, c.want, code, "%v: %s%s", c.args, out, errs)
+		require.Contains(t, errs, c.says)
+	}
+	require.Equal(t, ExitUnreachable, exitOf(fmt.Errorf("x: %w", noServer(t))))
+	require.Contains(t, (&environment{}).advice(noServer(t)), "check --server")
+}

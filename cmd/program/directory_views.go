@@ -1,0 +1,233 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// views are those of a data directory. Each is opened, and brought up to the end of the log, when the first question
+// about it is asked; the others stay closed. They implement [httpapi.Views] and [httpapi.Projections].
+type views struct {
+	env  *environment
+	log  eventLog
+	life context.Context
+	stop context.CancelFunc
+
+	mu    sync.Mutex
+	store *sqlite.Store
+	// open has the runners by the name of their view; that of all views has an empty name.
+	open map[string]*projecting
+}
+
+// projecting is a runner at work.
+type projecting struct {
+	*projections.Runner
+	ended chan error
+	// told means that a view that was not this log's was looked for, and said.
+	told bool
+}
+
+func newViews(env *environment, log eventLog) *views {
+	v := &views{env: env, log: log, open: make(map[string]*projecting)}
+	v.life, v.stop = context.WithCancel(context.Background())
+	return v
+}
+
+// runner returns the runner of the view or, without a name, of all views.
+func (v *views) runner(name string, list ...projections.View) (*projecting, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r := v.open[name]; r != nil {
+		return r, nil
+	}
+	if v.store == nil {
+		data, err := v.env.dataDir()
+		if err != nil {
+			return nil, err
+		}
+		if v.store, err = sqlite.Open(sqlite.Config{Dir: viewsDir(data)}); err != nil {
+			return nil, err
+		}
+	}
+	runner, err := projections.New(projections.Config{Source: v.log, Store: v.store, Views: list, Linger: -1, Logger: v.env.quiet()})
+	if err != nil {
+		return nil, err
+	}
+	r := &projecting{Runner: runner, ended: make(chan error, 1)}
+	go func() { r.ended <- runner.Run(v.life) }()
+	v.open[name] = r
+	return r, nil
+}
+
+// interrupt ends all work on the views: questions and rebuilds that are under way fail.
+func (v *views) interrupt() { v.stop() }
+
+// close closes what was opened. It is called before the log is closed.
+func (v *views) close() error {
+	v.stop()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var errs []error
+	for _, r := range v.open {
+		errs = append(errs, <-r.ended)
+	}
+	if v.store != nil {
+		errs = append(errs, v.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fresh returns a reader of a view that has come to the end of the log.
+func (v *views) fresh(ctx context.Context, view projections.View) (*projections.Reader, error) {
+	r, err := v.runner(view.Name, view)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.catchUp(ctx, r, view.Name); err != nil {
+		return nil, err
+	}
+	return r.Reader(), v.tellReplaced(ctx, r, view.Name)
+}
+
+// tellReplaced says so where the view was not this log's: who put an older copy back by mistake must not miss it.
+func (v *views) tellReplaced(ctx context.Context, r *projecting, view string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r.told {
+		return nil
+	}
+	all, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	r.told = true
+	for i := range all {
+		if all[i].View == view && all[i].NotOurs != "" {
+			_, err = fmt.Fprintf(v.env.Err, "the view %s did not belong to this log (%s): an older copy of the log was put back, or it is another log. The view was built anew\n", view, all[i].NotOurs)
+		}
+	}
+	return err
+}
+
+// patience is how long a view may take before people are told how far it is.
+const patience = time.Second
+
+// catchUp waits until the view has come to the end of the log. The first question to a data directory builds the
+// view; people see how far that is.
+func (v *views) catchUp(ctx context.Context, r *projecting, view string) error {
+	var end domain.Position
+	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		if err != nil {
+			return err
+		}
+		end = e.Position
+		break
+	}
+	for {
+		err := r.AtLeast(ctx, view, end, patience)
+		if err == nil {
+			return v.built(ctx, view)
+		}
+		if !errors.Is(err, projections.ErrBehind) {
+			return err
+		}
+		all, err := r.Status(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if all[i].View != view {
+				continue
+			}
+			if all[i].Err != nil {
+				return fmt.Errorf("build the view %s: %w: free what is missing, or remove %s: it is built anew from the log", view, all[i].Err, viewsDir(v.env.data))
+			}
+			if _, _, terminal := tty.Size(v.env.Err); terminal {
+				_, _ = fmt.Fprintf(v.env.Err, "building the view %s: %d events to go\n", view, all[i].LagEvents) // only a show
+			}
+		}
+	}
+}
+
+// built waits until a view, which may have no events, answers questions.
+func (v *views) built(ctx context.Context, view string) error {
+	for {
+		gens, err := v.store.Generations(ctx, view)
+		if err != nil || slices.ContainsFunc(gens, func(g projections.Generation) bool { return g.Live }) {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ask answers a question with a view that has come to the end of the log.
+func ask[F, A any](ctx context.Context, v *views, view projections.View, f F, question func(*projections.Reader, context.Context, F) (A, error)) (A, error) {
+	r, err := v.fresh(ctx, view)
+	if err != nil {
+		var none A
+		return none, err
+	}
+	return question(r, ctx, f)
+}
+
+// Runs implements [httpapi.Views].
+func (v *views) Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error) {
+	return ask(ctx, v, projections.Runs(), f, (*projections.Reader).Runs)
+}
+
+// Audit implements [httpapi.Views].
+func (v *views) Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error) {
+	return ask(ctx, v, projections.Audit(), f, (*projections.Reader).Audit)
+}
+
+// Incidents implements [httpapi.Views].
+func (v *views) Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error) {
+	return ask(ctx, v, projections.Incidents(), f, (*projections.Reader).Incidents)
+}
+
+// Stats implements [httpapi.Views].
+func (v *views) Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error) {
+	return ask(ctx, v, projections.Stats(), f, (*projections.Reader).Stats)
+}
+
+// StatsOver implements [httpapi.Views].
+func (v *views) StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error) {
+	return ask(ctx, v, projections.Stats(), f, (*projections.Reader).StatsOver)
+}
+
+// Status implements [httpapi.Projections].
+func (v *views) Status(ctx context.Context) ([]projections.Status, error) {
+	r, err := v.runner("")
+	if err != nil {
+		return nil, err
+	}
+	return r.Status(ctx)
+}
+
+// Rebuild implements [httpapi.Projections]. It waits for the rebuild's end, whatever the deadline of ctx: nobody
+// would go on with it after this process.
+func (v *views) Rebuild(ctx context.Context, view string) error {
+	r, err := v.runner("")
+	if err != nil {
+		return err
+	}
+	// A view that is being built for the first time is as good as rebuilt when it is there; only then can another be
+	// begun beside it.
+	if err := v.catchUp(v.life, r, view); err != nil {
+		return err
+	}
+	return r.Rebuild(v.life, view)
+}

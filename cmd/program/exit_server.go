@@ -1,0 +1,47 @@
+package program
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
+)
+
+// exitOfServer returns the code for an error that talking to a server led to.
+func exitOfServer(err error) Exit {
+	var p *client.Problem
+	var unanswered *url.Error
+	switch {
+	case errors.As(err, &p) && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests):
+		return ExitDenied
+	case errors.As(err, &p) && p.Status == http.StatusServiceUnavailable, p == nil && errors.As(err, &unanswered):
+		return ExitUnreachable
+	}
+	return ExitError
+}
+
+// adviceOfServer says what to do next about such an error.
+func (env *environment) adviceOfServer(err error) string {
+	var p *client.Problem
+	errors.As(err, &p)
+	switch {
+	case exitOfServer(err) == ExitUnreachable && p == nil:
+		return "check --server (or ATONE_SERVER), and that the server runs"
+	case exitOfServer(err) == ExitUnreachable:
+		return "try again in a moment; GET /health/ready on the server says what it waits for"
+	case p == nil:
+		return ""
+	case p.Status == http.StatusUnauthorized:
+		return "give a good token in ATONE_TOKEN or --token; an admin makes one with `token create`"
+	case p.Status == http.StatusForbidden:
+		return "use a token that allows it: `token list` shows the scopes"
+	case p.Status == http.StatusTooManyRequests:
+		return "wait a minute: too many bad tokens came from here"
+	case p.Status >= http.StatusInternalServerError && env.remote():
+		return "the server's log says more"
+	case p.Status >= http.StatusInternalServerError:
+		return "check that --data is what you mean, that you may write there, and that the disk is not full"
+	}
+	return ""
+}
