@@ -48,8 +48,6 @@ adapters/telemetry: doc calls columns
 
 adapters/webhook: doc calls columns
 
-adapters/webui: doc files lines calls columns
-
 cmd/bench: doc calls columns
 
 cmd/program: doc files lines calls columns

@@ -74,8 +74,8 @@ type Counts struct {
 	Stuck     int64 `json:"stuck"`
 }
 
-// add adds other counts.
-func (c *Counts) add(o Counts) {
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
 	c.Started += o.Started
 	c.Succeeded += o.Succeeded
 	c.Failed += o.Failed
@@ -157,7 +157,7 @@ func (a *statsApplier) count(ctx context.Context, tx Tx, e *Event) error {
 		if err != nil {
 			return err
 		}
-		s.add(c)
+		s.Add(c)
 		if latency >= 0 {
 			s.latency.Add(latency)
 		}

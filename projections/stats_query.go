@@ -61,7 +61,7 @@ func (r *Reader) Stats(ctx context.Context, f StatsFilter) ([]Stat, error) {
 			at[k] = i
 			out = append(out, Stat{Saga: p.Saga, Action: p.Action, Direction: p.Direction})
 		}
-		out[i].add(p.Counts)
+		out[i].Add(p.Counts)
 		out[i].Latency.Merge(p.Latency)
 	}
 	return out, nil

@@ -177,7 +177,8 @@ func (b *browser) screen(width, height int64, theme string) {
 	require.NoError(b.t, err)
 }
 
-// shoot saves a picture of the page to ATONE_SCREENSHOTS, or, without it, to a directory that ends with the test.
+// shoot saves a picture of the page to ATONE_SCREENSHOTS, or, without it, to a directory that ends
+// with the test.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("ATONE_SCREENSHOTS")

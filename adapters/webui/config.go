@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,33 +51,6 @@ type Log interface {
 	ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
 }
 
-// Person is who makes a request, and what they may do.
-type Person struct {
-	// Name is the actor in the audit.
-	Name string
-	// Operate allows the levers; Signal allows to signal runs.
-	Operate, Signal bool
-	// Sagas are those that the person may see and steer; empty means all.
-	Sagas []string
-	// Open means that nobody has to log in here: there is nothing to log out of.
-	Open bool
-}
-
-// sees reports whether the person may see runs of the saga.
-func (p Person) sees(saga string) bool {
-	return len(p.Sagas) == 0 || slices.Contains(p.Sagas, saga)
-}
-
-// Sessions tells who makes a request. Methods are called concurrently.
-type Sessions interface {
-	// Who returns the person behind a request, and whether there is one. A person who may not read is none.
-	Who(r *http.Request) (Person, bool)
-	// Login opens a session for an API token and sets its cookie. The error's text is shown.
-	Login(w http.ResponseWriter, r *http.Request, token string) error
-	// Logout ends the request's session, if it has one.
-	Logout(w http.ResponseWriter, r *http.Request)
-}
-
 // Config configures the page. Coordinator, Views and Log are required.
 type Config struct {
 	Coordinator Coordinator
@@ -87,8 +58,8 @@ type Config struct {
 	Log         Log
 	// Projections, if set, lets the lists say so when they are behind the log.
 	Projections Projections
-	// Sessions tells who makes a request. Nil asks nobody for a token: everybody is "local" and may do
-	// everything, which is for loopback only.
+	// Sessions tells who makes a request. Nil asks nobody for a token: everybody is "local" and may
+	// do everything, which is for loopback only.
 	Sessions Sessions
 	// Base is the path below which everything is served; empty means "/ui". It begins with a slash
 	// and does not end with one. The path / redirects there.
@@ -97,7 +68,8 @@ type Config struct {
 	Refresh time.Duration
 	// PageSize is the number of rows on a page of a list; 0 means 50, at most 1000.
 	PageSize int
-	// ScanLimit bounds how many events of the log one page of the events browser looks at; 0 means 20,000.
+	// ScanLimit bounds how many events of the log one page of the events browser looks at; 0 means
+	// 20,000.
 	ScanLimit int
 	// Version is shown at the foot; may be empty.
 	Version string
@@ -147,12 +119,3 @@ func (c *Config) Validate() error {
 	bad(c.PageSize < 0 || c.PageSize > 1000, "PageSize is %d: use 1 to 1000", c.PageSize)
 	return errors.Join(errs...)
 }
-
-// open is the [Sessions] of a page that asks nobody for a token.
-type open struct{}
-
-func (open) Who(*http.Request) (Person, bool) {
-	return Person{Name: "local", Operate: true, Signal: true, Open: true}, true
-}
-func (open) Login(http.ResponseWriter, *http.Request, string) error { return nil }
-func (open) Logout(http.ResponseWriter, *http.Request)              {}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
@@ -49,24 +50,15 @@ func (h *handler) sagas(w http.ResponseWriter, r *http.Request, who Person) erro
 	v := h.view(r, who, "sagas", "Definitions")
 	v.Refresh = 0
 	v.D = d
-	h.render(w, r, http.StatusOK, "sagas", v)
+	h.templates.Render(w, r, http.StatusOK, "sagas", v)
 	return nil
-}
-
-func (p Person) seesAny(sagas []string) bool {
-	for _, s := range sagas {
-		if p.sees(s) {
-			return true
-		}
-	}
-	return false
 }
 
 // sagaPage shows a version of a saga.
 type sagaPage struct {
 	saga.SagaInfo
 	Versions []int
-	Graph    *graph
+	Graph    *draw.Graph
 	Mermaid  string
 	JSON     json.RawMessage
 	Specs    []*domain.ActionSpec
@@ -89,7 +81,7 @@ func (h *handler) saga(w http.ResponseWriter, r *http.Request, who Person) error
 	if d.Plan == nil || !who.sees(name) {
 		return errNoPage
 	}
-	d.Graph, d.Mermaid = drawPlan(d.Plan, nil), diagram.Mermaid(d.Plan)
+	d.Graph, d.Mermaid = draw.Plan(d.Plan, nil), diagram.Mermaid(d.Plan)
 	b, err := json.Marshal(d.Plan)
 	if err != nil {
 		return err
@@ -107,6 +99,6 @@ func (h *handler) saga(w http.ResponseWriter, r *http.Request, who Person) error
 	v := h.view(r, who, "sagas", name)
 	v.Refresh = 0
 	v.D = d
-	h.render(w, r, http.StatusOK, "saga", v)
+	h.templates.Render(w, r, http.StatusOK, "saga", v)
 	return nil
 }

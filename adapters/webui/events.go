@@ -21,7 +21,8 @@ type eventsPage struct {
 	Rows                      []eventRow
 	Next                      string
 	First                     bool
-	// Partly means that the search stopped before it had found a whole page, having looked at many events.
+	// Partly means that the search stopped before it had found a whole page, having looked at many
+	// events.
 	Partly  bool
 	Scanned int
 }
@@ -77,7 +78,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 		v.Refresh = 0
 	}
 	v.D = d
-	h.render(w, r, http.StatusOK, "events", v)
+	h.templates.Render(w, r, http.StatusOK, "events", v)
 	return nil
 }
 
@@ -92,17 +93,7 @@ func (d *eventsPage) matches(e *domain.Recorded) bool {
 	return strings.HasPrefix(e.Type, d.Type)
 }
 
-// runLookup finds what runs are of, each once.
-type runLookup struct {
-	h     *handler
-	known map[domain.RunID]lookedUp
-}
-
-type lookedUp struct {
-	saga, key string
-	fields    secret.Fields
-}
-
+// row shows an event without its secrets. It reports whether the person may see it.
 func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
 	row := eventRow{Position: e.Position, Stream: e.Stream, Revision: e.Revision, ID: e.ID, Type: e.Type, At: e.Created}
 	if m, err := domain.DecodeMeta(e.Metadata); err == nil { // events of other programs have metadata of their own
@@ -123,28 +114,4 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 		row.Data = secret.NewCloak(fields).Event(e)
 	}
 	return row, seen
-}
-
-// of reads a run's first event. Where that fails everything is secret.
-func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
-	if u, ok := l.known[id]; ok {
-		return u
-	}
-	u := lookedUp{fields: secret.All}
-	for e, err := range l.h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			break
-		}
-		if f, err := domain.DecodeFact(&e); err == nil {
-			if s, ok := f.Event.(*domain.RunStarted); ok {
-				u.saga, u.key = s.Saga, s.Key
-				if plan, err := l.h.cfg.Coordinator.Plan(ctx, s.Plan); err == nil {
-					u.fields = plan.Secrets()
-				}
-			}
-		}
-		break
-	}
-	l.known[id] = u
-	return u
 }

@@ -1,63 +1,53 @@
 package webui
 
 import (
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
-	"errors"
-	"io/fs"
 	"net/http"
 	"strings"
 
-	"github.com/google/uuid"
-
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
-	"github.com/atonehq/atone/saga"
 )
-
-//go:embed static
-var static embed.FS
 
 // policy lets the page load what this server embeds, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// maxForm bounds the body of a posted form, in bytes: an output to substitute may be as large as an event.
+// maxForm bounds the body of a posted form, in bytes: an output to substitute may be as large as an
+// event.
 const maxForm = domain.MaxAppendSize + 64<<10
 
 // handler serves the page.
 type handler struct {
-	cfg     Config
-	views   *templates
-	assets  string // the version of the embedded files, part of their address
-	origins *http.CrossOriginProtection
-	watch   watch
+	cfg       Config
+	templates *show.Templates
+	assets    string // where the scripts and styles are
+	origins   *http.CrossOriginProtection
+	watch     watch
 }
 
 // New returns the page. It starts nothing and is safe for concurrent use.
 //
-// Forms are safe from other sites' pages: a request that changes something is refused unless it comes
-// from the page's own origin (by Sec-Fetch-Site, or Origin for old browsers).
+// Forms are safe from other sites' pages: a request that changes something is refused unless it
+// comes from the page's own origin (by Sec-Fetch-Site, or Origin for old browsers).
 func New(cfg Config) (http.Handler, error) {
 	cfg.setDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	h := &handler{cfg: cfg, origins: http.NewCrossOriginProtection()}
-	files, version, err := readAssets()
+	assets, files, err := show.Assets(cfg.Base)
 	if err != nil {
 		return nil, err
 	}
-	h.assets = version
-	if h.views, err = parseTemplates(); err != nil {
+	h.assets = assets
+	if h.templates, err = show.New(cfg.Logger); err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	base := cfg.Base
 	mux.HandleFunc("GET /{$}", h.toRuns)
 	mux.HandleFunc("GET "+base+"/{$}", h.toRuns)
-	mux.Handle("GET "+base+"/static/"+version+"/", cached(http.StripPrefix(base+"/static/"+version, http.FileServerFS(files))))
+	mux.Handle("GET "+assets+"/", files)
 	mux.HandleFunc("GET "+base+"/login", h.loginPage)
 	mux.HandleFunc("POST "+base+"/login", h.login)
 	mux.HandleFunc("POST "+base+"/logout", h.logout)
@@ -123,85 +113,4 @@ func (h *handler) guarded(f page) http.Handler {
 
 func (h *handler) toRuns(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.cfg.Base+"/runs", http.StatusFound)
-}
-
-// Errors of the page itself.
-var (
-	errNoPage  = errors.New("there is no such page")
-	errForeign = errors.New("the request came from another site's page: open this page and try again")
-	errDenied  = errors.New("your token does not allow this: ask for one with the scope operate")
-	errBadForm = errors.New("the form is incomplete")
-)
-
-// statusOf maps an error to the status of the answer.
-func statusOf(err error) int {
-	for _, m := range [...]struct {
-		err    error
-		status int
-	}{
-		{errNoPage, http.StatusNotFound}, {saga.ErrNotFound, http.StatusNotFound}, {projections.ErrNotFound, http.StatusNotFound},
-		{errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errBadForm, http.StatusUnprocessableEntity},
-		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
-		{projections.ErrNoView, http.StatusServiceUnavailable}, {projections.ErrBehind, http.StatusServiceUnavailable},
-		{saga.ErrNotRunning, http.StatusServiceUnavailable},
-		{saga.ErrEnded, http.StatusConflict}, {saga.ErrPastPivot, http.StatusConflict}, {saga.ErrTurnedBack, http.StatusConflict},
-		{saga.ErrNoStep, http.StatusConflict}, {saga.ErrNotStuck, http.StatusConflict},
-	} {
-		if errors.Is(err, m.err) {
-			return m.status
-		}
-	}
-	return http.StatusInternalServerError
-}
-
-// fail shows an error. What went wrong inside is logged, and not shown.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err error) {
-	status := statusOf(err)
-	text := err.Error()
-	if status == http.StatusInternalServerError {
-		if r.Context().Err() != nil {
-			return // the reader has left
-		}
-		id := uuid.NewString()[:8]
-		h.cfg.Logger.Error("page failed", "path", r.URL.Path, "id", id, "error", err)
-		text = "Something went wrong here. The server's log has the cause under " + id + "."
-	}
-	v := h.view(r, who, "", http.StatusText(status))
-	v.D = text
-	h.render(w, r, status, "error", v)
-}
-
-// runParam reads the run's id from the path.
-func runParam(r *http.Request) (domain.RunID, error) {
-	id, err := uuid.Parse(r.PathValue("run"))
-	if err != nil {
-		return id, errNoPage
-	}
-	return id, nil
-}
-
-// readAssets returns the embedded files and a version that changes with their content.
-func readAssets() (fs.FS, string, error) {
-	files, err := fs.Sub(static, "static")
-	if err != nil {
-		return nil, "", err
-	}
-	sum := sha256.New()
-	err = fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := fs.ReadFile(files, path)
-		sum.Write(b)
-		return err
-	})
-	return files, hex.EncodeToString(sum.Sum(nil))[:12], err
-}
-
-// cached lets browsers keep what has its version in its address.
-func cached(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		next.ServeHTTP(w, r)
-	})
 }

@@ -6,20 +6,14 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/adapters/webui/internal/search"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 )
-
-// head returns the position of the run's last event, so that the next page can wait for the views to have it.
-func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
-	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(id), domain.End) {
-		if err != nil {
-			break // the next page is then as fresh as the views are
-		}
-		return e.Position
-	}
-	return 0
-}
 
 // incidentsPage is the incidents desk.
 type incidentsPage struct {
@@ -54,16 +48,9 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 	}
 	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), First: q.Get("cursor") == "", Failed: failed, Sagas: h.sagaNames(who)}
 	d.Open = d.State == ""
-	f := projections.IncidentFilter{Open: d.Open, Resolved: d.State == "resolved", Cursor: q.Get("cursor"), Limit: h.cfg.PageSize, Fresh: position(q), Ascending: d.Open}
-	var words []string
-	for _, word := range fields(d.Query) {
-		if a, ok := strings.CutPrefix(word, "action:"); ok && a != "" {
-			f.Actions = append(f.Actions, a)
-		} else {
-			words = append(words, word)
-		}
-	}
-	f.Text = strings.Join(words, " ")
+	f := search.Incidents(d.Query)
+	f.Open, f.Resolved, f.Ascending = d.Open, d.State == "resolved", d.Open
+	f.Cursor, f.Limit, f.Fresh = q.Get("cursor"), h.cfg.PageSize, caughtUp(q)
 	if d.Saga != "" {
 		f.Sagas = []string{d.Saga}
 	}
@@ -80,27 +67,23 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 	}
 	h.warn(r, v)
 	v.D = d
-	h.render(w, r, status, "incidents", v)
+	h.templates.Render(w, r, status, "incidents", v)
 	return nil
 }
 
 // findIncidents asks the view. Where it is behind what the person did, it is shown as it is.
-func (h *handler) findIncidents(r *http.Request, v *view, f projections.IncidentFilter) (projections.IncidentPage, error) {
-	page, err := h.cfg.Views.Incidents(r.Context(), f)
-	switch {
-	case errors.Is(err, projections.ErrBehind):
+func (h *handler) findIncidents(r *http.Request, v *show.View, f projections.IncidentFilter) (projections.IncidentPage, error) {
+	page, err := ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
+	if errors.Is(err, projections.ErrBehind) {
 		v.Behind = "The list does not show yet what you did. It is brought up to date by itself."
 		f.Fresh = projections.Fresh{}
-	case errors.Is(err, projections.ErrBadCursor): // the filter changed under a kept cursor: begin again
-		f.Cursor = ""
-	default:
-		return page, err
+		return ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
 	}
-	return h.cfg.Views.Incidents(r.Context(), f)
+	return page, err
 }
 
-// maxChosen bounds the incidents that one form settles, and maxRefusal what is told of each that refused, in characters: what
-// a form holds must not come back once for every incident.
+// maxChosen bounds the incidents that one form settles, and maxRefusal what is told of each that
+// refused, in characters: what a form holds must not come back once for every incident.
 const (
 	maxChosen  = 1_000
 	maxRefusal = 300
@@ -132,27 +115,27 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 			return err
 		}
 		if err != nil {
-			refused = append(refused, refusal{clip(name, maxRefusal), clip(err.Error(), maxRefusal)})
+			refused = append(refused, refusal{format.Clip(name, maxRefusal), format.Clip(err.Error(), maxRefusal)})
 			continue
 		}
 		good++
 	}
 	h.cfg.Logger.Info("incidents settled", "act", act, "done", good, "refused", len(refused), "actor", who.Name)
-	note := fmt.Sprintf("%s: %s done", act, plural(good, "incident", "incidents"))
+	note := fmt.Sprintf("%s: %s done", act, format.Plural(good, "incident", "incidents"))
 	if len(refused) > 0 {
 		return h.showIncidents(w, r, who, refused, note+fmt.Sprintf(", %d refused.", len(refused)), http.StatusConflict)
 	}
 	q := r.URL.Query()
 	q.Del("note")
 	q.Set("seen", fmt.Sprint(uint64(at)))
-	h.goTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
+	show.GoTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
 	return nil
 }
 
 // settleOne settles one incident, given as RUN STEP.
 func (h *handler) settleOne(r *http.Request, who Person, act, reason, output, chosen string, at *domain.Position) (name string, err error) {
 	run, step, _ := strings.Cut(chosen, " ")
-	id, err := parseRun(run)
+	id, err := uuid.Parse(run)
 	if err != nil {
 		return chosen, errNoPage
 	}

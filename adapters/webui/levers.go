@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -148,7 +149,7 @@ func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, 
 		}
 	}
 	v.D = d
-	h.render(w, r, status, "lever", v)
+	h.templates.Render(w, r, status, "lever", v)
 }
 
 // lever pulls a lever. A reason is required of everything but a signal.
@@ -174,7 +175,7 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 		return nil
 	}
 	h.cfg.Logger.Info("lever pulled", "run", t.id, "act", d.Act, "step", d.Step, "actor", who.Name)
-	h.goTo(w, r, h.cfg.Base+"/runs/"+t.id.String(), done[d.Act])
+	show.GoTo(w, r, h.cfg.Base+"/runs/"+t.id.String(), done[d.Act])
 	return nil
 }
 

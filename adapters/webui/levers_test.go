@@ -123,7 +123,8 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	require.Contains(t, body, "Refused:")
 }
 
-// The desk is needed most when things are slow: it is shown old, and says so, rather than not at all.
+// The desk is needed most when things are slow: it is shown old, and says so, rather than not at
+// all.
 func TestDeskIsShownThoughItIsBehind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

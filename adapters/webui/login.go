@@ -5,12 +5,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/google/uuid"
-
-	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 )
 
-// loginPage is the form for a token.
+// loginData is the form for a token.
 type loginData struct {
 	Next, Error string
 }
@@ -21,7 +19,7 @@ func (h *handler) askLogin(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
 		next += "?next=" + url.QueryEscape(r.URL.RequestURI())
 	}
-	h.goTo(w, r, next, "")
+	show.GoTo(w, r, next, "")
 }
 
 func (h *handler) loginPage(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +35,7 @@ func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 	v := h.view(r, Person{}, "", "Log in")
 	v.Refresh = 0
 	v.D = d
-	h.render(w, r, status, "login", v)
+	h.templates.Render(w, r, status, "login", v)
 }
 
 // maxLogin bounds the form of somebody who is not known yet, in bytes: it holds a token.
@@ -67,5 +65,3 @@ func (h *handler) safeNext(next string) string {
 	}
 	return next
 }
-
-func parseRun(s string) (domain.RunID, error) { return uuid.Parse(s) }

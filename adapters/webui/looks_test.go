@@ -14,8 +14,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// wcag lists what falls short of WCAG 2.2 AA: text whose contrast is too low (1.4.3), controls without a name (4.1.2),
-// and, on a phone, those too small for a finger (2.5.8; those in a line of text may be).
+// wcag lists what falls short of WCAG 2.2 AA: text whose contrast is too low (1.4.3), controls
+// without a name (4.1.2), and, on a phone, those too small for a finger (2.5.8; those in a line of
+// text may be).
 const wcag = `(() => {
   const found = [];
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -54,8 +55,8 @@ const wcag = `(() => {
   return found;
 })()`
 
-// TestPagesInEveryLight opens every page at both widths and in both themes: nothing complains, nothing is wider
-// than the screen. The pictures are for people.
+// TestPagesInEveryLight opens every page at both widths and in both themes: nothing complains,
+// nothing is wider than the screen. The pictures are for people.
 func TestPagesInEveryLight(t *testing.T) {
 	pace := time.Millisecond
 	if ms, err := strconv.Atoi(os.Getenv("ATONE_SCREENSHOT_PACE_MS")); err == nil { // pictures of realistic runs take longer

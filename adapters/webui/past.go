@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
@@ -24,7 +23,8 @@ func (p *past) Earlier() string { return strconv.FormatUint(p.Revision-1, 10) }
 // Later is the event after this one.
 func (p *past) Later() string { return strconv.FormatUint(p.Revision+1, 10) }
 
-// momentParam reads which event is the last that a page shows: all of them, where the address does not say.
+// momentParam reads which event is the last that a page shows: all of them, where the address does
+// not say.
 func momentParam(r *http.Request) (uint64, error) {
 	text := r.URL.Query().Get("at")
 	if text == "" {
@@ -37,8 +37,8 @@ func momentParam(r *http.Request) (uint64, error) {
 	return n, nil
 }
 
-// lookBack tells of the moment that the run was read up to, and how its page gets to others. A moment that has not
-// come is not found.
+// lookBack tells of the moment that the run was read up to, and how its page gets to others. A
+// moment that has not come is not found.
 func (h *handler) lookBack(r *http.Request, t *told, until uint64) (*past, error) {
 	p := &past{Revision: until}
 	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(t.id), domain.End) {
@@ -55,6 +55,3 @@ func (h *handler) lookBack(r *http.Request, t *told, until uint64) (*past, error
 	p.Event = rows[len(rows)-1]
 	return p, nil
 }
-
-// moment is when the last event happened that the run was read up to.
-func (t *told) moment() time.Time { return t.facts[len(t.facts)-1].Meta.At }

@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// soon is far more than a page takes, busy machines included: it holds a page whose cost grows with the list, or with the
-// square of the steps.
+// soon is far more than a page takes, busy machines included: it holds a page whose cost grows with
+// the list, or with the square of the steps.
 const soon = 10 * time.Second
 
 // timed fetches a page and logs how long that took, for people.

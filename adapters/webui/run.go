@@ -1,79 +1,17 @@
 package webui
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
-
-// told is a run read from its stream: one consistent moment for everything that a page shows of it.
-type told struct {
-	id    domain.RunID
-	plan  *domain.Plan
-	facts []domain.Fact
-	state *machine.State
-	// view is as it may be shown, and cloak hides the same elsewhere.
-	view  saga.RunView
-	cloak *secret.Cloak
-}
-
-// tell reads a run. A run of a saga that the person may not see is not found.
-func (h *handler) tell(ctx context.Context, who Person, id domain.RunID) (*told, error) {
-	return h.tellUntil(ctx, who, id, domain.End)
-}
-
-// tellUntil reads a run as it was after an event.
-func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, until uint64) (*told, error) {
-	t := &told{id: id}
-	for r, err := range h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			return nil, fmt.Errorf("read run %s: %w", id, err)
-		}
-		if r.Revision > until {
-			break
-		}
-		f, err := domain.DecodeFact(&r)
-		if err != nil {
-			return nil, err
-		}
-		if len(t.facts) == 0 {
-			started, ok := f.Event.(*domain.RunStarted)
-			if !ok || !who.sees(started.Saga) {
-				break
-			}
-			if t.plan, err = h.cfg.Coordinator.Plan(ctx, started.Plan); err != nil {
-				return nil, err
-			}
-		}
-		t.facts = append(t.facts, f)
-	}
-	if len(t.facts) == 0 {
-		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
-	}
-	t.state = t.fold()
-	t.view = saga.ViewOf(t.state)
-	t.cloak = t.view.Cloak(t.plan.Secrets())
-	t.view = t.view.Hide(t.cloak)
-	return t, nil
-}
-
-// fold returns a state of the caller's own.
-func (t *told) fold() *machine.State {
-	s := machine.New(t.plan, t.id)
-	for i := range t.facts {
-		s = machine.Evolve(s, t.facts[i])
-	}
-	return s
-}
 
 // runPage is what the page of a run shows.
 type runPage struct {
@@ -92,8 +30,8 @@ type runPage struct {
 	// Off says why some levers can't be pulled, each reason once.
 	Off      []string
 	Tabs     []tab
-	Timeline timeline
-	Graph    *graph
+	Timeline draw.Timeline
+	Graph    *draw.Graph
 	Story    *projections.Story
 	Undo     machine.Preview
 	Steps    []stepRow
@@ -168,7 +106,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		v.Refresh = 0
 	}
 	v.D = d
-	h.render(w, r, http.StatusOK, "run", v)
+	h.templates.Render(w, r, http.StatusOK, "run", v)
 	return nil
 }
 
@@ -176,9 +114,9 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 func (d *runPage) fill(t *told, now time.Time) error {
 	switch d.Tab {
 	case "":
-		d.Timeline = readHistory(t.facts, now).draw(t.state, d.Show, d.Linear).hide(t.cloak)
+		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Show, d.Linear).Hide(t.cloak)
 	case "plan":
-		d.Graph = drawPlan(t.plan, phasesOf(t.state))
+		d.Graph = draw.Plan(t.plan, draw.PhasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
 	case "audit":
 		d.Story = projections.StoryOf(t.id, t.facts, t.plan.Secrets())
@@ -192,8 +130,8 @@ func (d *runPage) fill(t *told, now time.Time) error {
 	return nil
 }
 
-// Long runs are not folded anew for each reader who asks for news and gets none: for longRun events and more, the page is made
-// again only after a new event, or after longFresh for the times in it.
+// Long runs are not folded anew for each reader who asks for news and gets none: for longRun events
+// and more, the page is made again only after a new event, or after longFresh for the times in it.
 const (
 	longRun   = 500
 	longFresh = 10 * time.Second
@@ -209,21 +147,4 @@ func (h *handler) freshness(r *http.Request, id domain.RunID) string {
 		return fmt.Sprintf("%d-%d", e.Revision, h.cfg.Now().UnixNano()/int64(longFresh))
 	}
 	return ""
-}
-
-// ending says how the run ended.
-func (t *told) ending(lasted time.Duration) string {
-	text := string(t.view.State) + " after " + took(lasted)
-	for i := range t.facts {
-		if a, ok := t.facts[i].Event.(*domain.RunAbandoned); ok {
-			text += " by " + t.facts[i].Meta.Actor + ": " + a.Reason
-		}
-	}
-	if t.view.Cause != nil {
-		text += ", because " + t.view.Cause.Error()
-	}
-	if len(t.view.Left) > 0 {
-		text += "; effects left at " + strings.Join(t.view.Left, ", ")
-	}
-	return text
 }

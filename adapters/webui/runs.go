@@ -1,10 +1,12 @@
 package webui
 
 import (
-	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/webui/internal/search"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 )
@@ -37,14 +39,14 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	q := r.URL.Query()
 	v := h.view(r, who, "runs", "Runs")
 	d := &runsPage{Query: q.Get("q"), State: q.Get("state"), Sort: q.Get("sort"), First: q.Get("cursor") == ""}
-	s := parseSearch(d.Query, v.Now)
-	if s.run != (domain.RunID{}) {
-		h.goTo(w, r, h.cfg.Base+"/runs/"+s.run.String(), "")
+	s := search.Runs(d.Query, v.Now)
+	if s.Run != (domain.RunID{}) {
+		show.GoTo(w, r, h.cfg.Base+"/runs/"+s.Run.String(), "")
 		return nil
 	}
-	d.Bad = s.bad
+	d.Bad = s.Bad
 	d.Filtered = d.Query != "" || d.State != ""
-	f := s.filter
+	f := s.Filter
 	f.States, f.Cursor, f.Limit = statesOf(d.State), q.Get("cursor"), h.cfg.PageSize
 	switch d.Sort {
 	case "oldest":
@@ -68,22 +70,33 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	}
 	h.warn(r, v)
 	v.D = d
-	h.render(w, r, http.StatusOK, "runs", v)
+	h.templates.Render(w, r, http.StatusOK, "runs", v)
 	return nil
 }
 
-// findRuns asks the view. A single word that no error has is also tried as a key, which people paste.
+// findRuns asks the view. A single word that no error has is also tried as a key, which people
+// paste.
 func (h *handler) findRuns(r *http.Request, f projections.RunFilter) (projections.RunPage, error) {
-	page, err := h.cfg.Views.Runs(r.Context(), f)
-	if errors.Is(err, projections.ErrBadCursor) { // the filter changed under a kept cursor: begin again
-		f.Cursor = ""
-		page, err = h.cfg.Views.Runs(r.Context(), f)
-	}
+	page, err := ask(r, h.cfg.Views.Runs, &f, &f.Cursor)
 	if err != nil || len(page.Runs) > 0 || f.Text == "" || f.Key != "" || strings.Contains(f.Text, " ") {
 		return page, err
 	}
 	f.Key, f.Text, f.Cursor = f.Text, "", ""
 	return h.cfg.Views.Runs(r.Context(), f)
+}
+
+// stateGroups are the choices of the runs list; a group that is not a state's name stands for
+// several.
+var stateGroups = []string{"", "unfinished", "running", "compensating", "stuck", "completed", "compensated", "cancelled", "abandoned"}
+
+func statesOf(group string) []domain.RunState {
+	switch {
+	case group == "unfinished":
+		return []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck}
+	case group == "" || !slices.Contains(stateGroups, group):
+		return nil
+	}
+	return []domain.RunState{domain.RunState(group)}
 }
 
 // inShort leaves out of the sentence what the list shows by colour and what the run's page offers.
@@ -110,15 +123,4 @@ func (h *handler) groups(who Person) []stateGroup {
 		}
 	}
 	return out
-}
-
-// sagaNames lists the sagas that the person may see.
-func (h *handler) sagaNames(who Person) []string {
-	var names []string
-	for _, s := range h.cfg.Coordinator.Sagas() {
-		if who.sees(s.Name) && (len(names) == 0 || names[len(names)-1] != s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	return names
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestLinkFromElsewhereKeepsTheSession follows a link to a run from a page of another site, such as a chat. A browser
-// sends no strict cookie along with that; somebody who is logged in must not be asked for the token again.
+// TestLinkFromElsewhereKeepsTheSession follows a link to a run from a page of another site, such as
+// a chat. A browser sends no strict cookie along with that; somebody who is logged in must not be
+// asked for the token again.
 func TestLinkFromElsewhereKeepsTheSession(t *testing.T) {
 	w := newWorld(t, guarded)
 	id := w.waiting("web-1")

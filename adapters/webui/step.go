@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
@@ -23,13 +25,13 @@ func begun(steps []saga.StepView) string {
 	for i := range steps {
 		phases[steps[i].Phase]++
 	}
-	text := grouped(int64(len(steps)))
+	text := format.Number(int64(len(steps)))
 	if n := phases[machine.Done]; n > 0 && n == len(steps) {
 		return text + ", all done"
 	}
 	for _, p := range []machine.Phase{machine.Done, machine.Undone} {
 		if phases[p] > 0 {
-			text += ", " + grouped(int64(phases[p])) + " " + p.String()
+			text += ", " + format.Number(int64(phases[p])) + " " + p.String()
 		}
 	}
 	return text
@@ -37,10 +39,10 @@ func begun(steps []saga.StepView) string {
 
 // steps lists the steps with their payloads.
 func (t *told) steps(now time.Time) []stepRow {
-	hist := readHistory(t.facts, now)
+	hist := draw.ReadHistory(t.facts, now)
 	out := make([]stepRow, len(t.view.Steps))
 	for i, s := range t.view.Steps {
-		out[i] = stepRow{StepView: s, Took: hist.took[s.Path]}
+		out[i] = stepRow{StepView: s, Took: hist.Took[s.Path]}
 	}
 	return out
 }
@@ -90,7 +92,7 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 		}
 	}
 	v.D = d
-	h.render(w, r, http.StatusOK, "step", v)
+	h.templates.Render(w, r, http.StatusOK, "step", v)
 	return nil
 }
 

@@ -97,7 +97,8 @@ func TestDeskInTheBrowser(t *testing.T) {
 	b.holds(`document.querySelectorAll("input[name=incident]:checked").length === 2`)
 	b.shoot("desk-chosen")
 
-	// What is rarely needed unfolds within the screen, and folds again by Escape or a click elsewhere.
+	// What is rarely needed unfolds within the screen, and folds again by Escape or a click
+	// elsewhere.
 	for _, width := range []int64{390, 1280} {
 		b.screen(width, 860, "light")
 		b.click(".more summary")
@@ -203,7 +204,8 @@ func TestWhatIsOpenStaysOpen(t *testing.T) {
 	b.clean()
 }
 
-// TestHostilePayloadsStayText shows payloads, errors, keys, labels, reasons, signals and events that try to break out.
+// TestHostilePayloadsStayText shows payloads, errors, keys, labels, reasons, signals and events
+// that try to break out.
 func TestHostilePayloadsStayText(t *testing.T) {
 	w := newWorld(t)
 	ctx := saga.WithActor(w.ctx, `<b onmouseover="hacked=1">mallory`)

@@ -1,11 +1,8 @@
-package webui
+package draw
 
 import (
-	"encoding/json"
 	"fmt"
-	"html"
 	"math/rand/v2"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,8 +18,8 @@ var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 func at(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
 
 // spans makes a history of attempts, given as beginning and end in turn, in seconds.
-func spans(end float64, times ...float64) *history {
-	h := &history{from: noon, to: at(end), lanes: map[string][]span{}}
+func spans(end float64, times ...float64) *History {
+	h := &History{from: noon, to: at(end), lanes: map[string][]span{}}
 	for i := 0; i+1 < len(times); i += 2 {
 		h.lanes["step"] = append(h.lanes["step"], span{from: at(times[i]), to: at(times[i+1]), work: true})
 	}
@@ -120,7 +117,7 @@ func TestNodesOfAPlanNeverOverlap(t *testing.T) {
 		n := 0
 		plan := &domain.Plan{Saga: "s", Version: 1, Root: &domain.Node{Kind: domain.KindSequence, Children: []*domain.Node{shape(r, 4, &n), shape(r, 4, &n)}}}
 		require.NoError(t, plan.Index())
-		g := drawPlan(plan, nil)
+		g := Plan(plan, nil)
 		for i, a := range g.Nodes {
 			require.True(t, a.X >= 0 && a.Y >= 0 && a.X+a.W <= g.W && a.Y+a.H <= g.H, "%+v is outside of %dx%d", a, g.W, g.H)
 			for _, b := range g.Nodes[i+1:] {
@@ -132,55 +129,4 @@ func TestNodesOfAPlanNeverOverlap(t *testing.T) {
 			require.NotContains(t, e.D, "V-", "an arrow leads out of the drawing")
 		}
 	}
-}
-
-var tags = regexp.MustCompile(`</?i[^>]*>`)
-
-func TestPrettyShowsThePayloadAndNothingElse(t *testing.T) {
-	t.Parallel()
-	for _, payload := range []string{`{"a":1,"b":[true,null,-1.5e9],"c":"<b>\"x\"</b>","d":{}}`, `"<script>"`, `[]`, `12`, `null`, `{"<i class=\"js\">":"</i>"}`, `not json <b>`, ``, `{"a":"\\"}`} {
-		shown := string(pretty(json.RawMessage(payload)))
-		require.NotRegexp(t, `<(?:b|script)`, shown)
-		text := html.UnescapeString(tags.ReplaceAllString(shown, ""))
-		if json.Valid([]byte(payload)) {
-			require.JSONEq(t, payload, text)
-		} else {
-			require.Equal(t, payload, text)
-		}
-	}
-	long := pretty(json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`))
-	require.Less(t, len(long), 70<<10)
-	require.Contains(t, string(long), "more bytes")
-	require.NotContains(t, string(pretty(json.RawMessage("\"a\u202eb\""))), "\u202e", "nothing turns the text round")
-}
-
-func TestBriefIsTheBeginningOfAPayload(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, `{ "a": [1, 2] }`, brief(json.RawMessage("{\n \"a\": [1, 2]\n}")))
-	require.Equal(t, `"`+strings.Repeat("ü", maxBrief-1)+"…", brief(json.RawMessage(`"`+strings.Repeat("ü", 500)+`"`)))
-	require.Equal(t, "not json", brief(json.RawMessage("not json")))
-	require.NotContains(t, brief(json.RawMessage("\"a\u202eb\"")), "\u202e")
-	require.LessOrEqual(t, len(brief(json.RawMessage(strings.Repeat("[", 1<<20)))), 4*maxBrief, "what is no JSON is cut too")
-}
-
-func TestDurationsAreShort(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{-1: "0s", 0: "0µs", 350 * time.Microsecond: "350µs", 42 * time.Millisecond: "42ms", 1500 * time.Millisecond: "1.50s",
-		42 * time.Second: "42.0s", 90 * time.Second: "1m30s", time.Hour: "1h", 26*time.Hour + 5*time.Minute: "26h05m", 75 * time.Hour: "3d03h"} {
-		require.Equal(t, want, took(d))
-	}
-	require.Equal(t, "-12\u2009345", grouped(-12345))
-	require.Equal(t, "-123", grouped(-123))
-	require.Equal(t, "1\u2009000", grouped(1000))
-}
-
-func TestSearchTakesConditionsApart(t *testing.T) {
-	t.Parallel()
-	s := parseSearch(`saga:order "card gone" label:tenant="big co" note:x 12:30`, noon)
-	require.Equal(t, []string{"order"}, s.filter.Sagas)
-	require.Equal(t, map[string]string{"tenant": "big co"}, s.filter.Labels)
-	require.Equal(t, "card gone note:x 12:30", s.filter.Text, "what is no condition is searched for")
-	require.Equal(t, noon.Add(-90*time.Minute), parseSearch("since:90m", noon).filter.From)
-	require.Equal(t, noon.AddDate(0, 0, -2), parseSearch("since:2d", noon).filter.From)
-	require.Equal(t, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), parseSearch("until:2026-01-02", noon).filter.To)
 }

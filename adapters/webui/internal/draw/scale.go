@@ -1,8 +1,10 @@
-package webui
+package draw
 
 import (
 	"sort"
 	"time"
+
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 )
 
 // scale maps times to shares of the timeline's width. Long stretches in which no handler works are
@@ -20,8 +22,8 @@ type piece struct {
 	squeezed bool
 }
 
-// Squeezing, measured against the time in which handlers work: a wait of more than squeezeAbove of it is
-// drawn as squeezeTo of it.
+// Squeezing, measured against the time in which handlers work: a wait of more than squeezeAbove of
+// it is drawn as squeezeTo of it.
 const (
 	squeezeAbove = 0.6
 	squeezeTo    = 0.22
@@ -29,7 +31,7 @@ const (
 )
 
 // scale makes the scale of a history.
-func (h *history) scale(linear bool) *scale {
+func (h *History) scale(linear bool) *scale {
 	sc := &scale{from: h.from}
 	if !h.to.After(h.from) {
 		h.to = h.from.Add(time.Millisecond)
@@ -69,7 +71,7 @@ func (h *history) scale(linear bool) *scale {
 }
 
 // idle returns the stretches in which no handler is at work, in order, and for how long one is.
-func (h *history) idle() (gaps []piece, busy time.Duration) {
+func (h *History) idle() (gaps []piece, busy time.Duration) {
 	var work []span
 	for _, lane := range h.lanes {
 		for _, s := range lane {
@@ -149,7 +151,7 @@ func (sc *scale) ticks() []tick {
 	free, shownTicks := 0.0, 0
 	for n, p := range sc.pieces {
 		if p.squeezed {
-			out = append(out, tick{X: percent(p.x), W: percent(p.w), Text: took(p.to.Sub(p.from)), Squeezed: true})
+			out = append(out, tick{X: Percent(p.x), W: Percent(p.w), Text: format.Took(p.to.Sub(p.from)), Squeezed: true})
 			free = p.x + p.w
 			continue
 		}
@@ -163,22 +165,14 @@ func (sc *scale) ticks() []tick {
 			if x < free || x+tickRoom > end {
 				continue
 			}
-			text := "+" + label(off)
+			text := "+" + format.Round(off)
 			if off == 0 {
 				text = "0"
 			}
-			out = append(out, tick{X: percent(x), Text: text, Odd: shownTicks%2 == 1})
+			out = append(out, tick{X: Percent(x), Text: text, Odd: shownTicks%2 == 1})
 			shownTicks++
 			free = x + tickRoom
 		}
 	}
 	return out
-}
-
-// label writes a round duration without needless digits.
-func label(d time.Duration) string {
-	if d < time.Minute {
-		return d.String()
-	}
-	return took(d)
 }

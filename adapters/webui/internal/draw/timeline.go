@@ -1,4 +1,4 @@
-package webui
+package draw
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -27,19 +28,19 @@ type mark struct {
 // laneKey tells the open spans of a step apart.
 type laneKey struct{ step, what string }
 
-// history is what happened to each step of a run, for the timeline.
-type history struct {
+// History is what happened to each step of a run, for the timeline.
+type History struct {
 	from, to time.Time
 	lanes    map[string][]span // by step; "" is the run as a whole
 	marks    []mark
-	took     map[string]time.Duration // time that handlers were at work, by step
+	Took     map[string]time.Duration // time that handlers were at work, by step
 	open     map[laneKey]span
 }
 
-// readHistory puts a run's events onto the timeline. What has not ended lasts until now.
-func readHistory(facts []domain.Fact, now time.Time) *history {
+// ReadHistory puts a run's events onto the timeline. What has not ended lasts until now.
+func ReadHistory(facts []domain.Fact, now time.Time) *History {
 	until := now
-	h := &history{lanes: map[string][]span{}, took: map[string]time.Duration{}, open: map[laneKey]span{}}
+	h := &History{lanes: map[string][]span{}, Took: map[string]time.Duration{}, open: map[laneKey]span{}}
 	for i := range facts {
 		f := &facts[i]
 		at := f.Meta.At
@@ -73,12 +74,12 @@ func readHistory(facts []domain.Fact, now time.Time) *history {
 	return h
 }
 
-func (h *history) begin(step, what string, at time.Time, class, title string, work bool) {
+func (h *History) begin(step, what string, at time.Time, class, title string, work bool) {
 	h.open[laneKey{step, what}] = span{from: at, class: class, title: title, work: work}
 }
 
 // end closes a span. A class or title that is given replaces the one it began with.
-func (h *history) end(k laneKey, at time.Time, class, more string) {
+func (h *History) end(k laneKey, at time.Time, class, more string) {
 	s, ok := h.open[k]
 	if !ok {
 		return
@@ -88,18 +89,18 @@ func (h *history) end(k laneKey, at time.Time, class, more string) {
 	if class != "" {
 		s.class = class
 	}
-	s.title += " · " + took(at.Sub(s.from))
+	s.title += " · " + format.Took(at.Sub(s.from))
 	if more != "" {
 		s.title += " · " + more
 	}
 	if s.work {
-		h.took[k.step] += at.Sub(s.from)
+		h.Took[k.step] += at.Sub(s.from)
 	}
 	h.lanes[k.step] = append(h.lanes[k.step], s)
 }
 
 // instant draws something that took no time.
-func (h *history) instant(step string, at time.Time, title string) {
+func (h *History) instant(step string, at time.Time, title string) {
 	h.lanes[step] = append(h.lanes[step], span{from: at, to: at, class: "b-tick", title: title})
 }
 
@@ -121,7 +122,7 @@ func failClass(d domain.Direction, c domain.Failure) string {
 }
 
 // attempts follows what handlers did.
-func (h *history) attempts(e domain.Event, at time.Time) {
+func (h *History) attempts(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.AttemptStarted:
 		h.end(laneKey{e.Step, "retry"}, at, "", "")
@@ -160,7 +161,7 @@ func kindText(k domain.FailureKind) string {
 }
 
 // waits follows what steps waited for.
-func (h *history) waits(e domain.Event, at time.Time) {
+func (h *History) waits(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.TimerSet:
 		h.begin(e.Step, "wait", at, "b-wait", "sleeps", false)
@@ -202,7 +203,7 @@ func (h *history) waits(e domain.Event, at time.Time) {
 }
 
 // run follows the run as a whole.
-func (h *history) run(e domain.Event, at time.Time) {
+func (h *History) run(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.RunPaused:
 		h.begin("", "pause", at, "b-wait", "paused: "+e.Reason, false)

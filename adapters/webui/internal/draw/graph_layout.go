@@ -1,9 +1,10 @@
-package webui
+package draw
 
 import (
 	"fmt"
 	"slices"
 
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -61,7 +62,7 @@ func (g *painter) topOf(b *block) int { return b.outs[0].y - b.h }
 
 // line is an arrow with a soft bend.
 func line(x1, y1, x2, y2 int, label string) edge {
-	e := edge{Label: clip(label, maxTitle), X: x1 + 5, Y: y1 + 15}
+	e := edge{Label: format.Clip(label, maxTitle), X: x1 + 5, Y: y1 + 15}
 	if x1 == x2 {
 		e.D = fmt.Sprintf("M%d %dV%d", x1, y1, y2-2)
 		return e
@@ -114,7 +115,7 @@ func (g *painter) fork(n *domain.Node) *block {
 		height = max(height, arm.h)
 		g.links = append(g.links, func() edge {
 			e := line(head.outs[0].x, head.outs[0].y, arm.in, g.topOf(arm), "")
-			e.Label, e.X, e.Y = clip(label, maxTitle), arm.in+6, g.topOf(arm)-5
+			e.Label, e.X, e.Y = format.Clip(label, maxTitle), arm.in+6, g.topOf(arm)-5
 			e.Bare = arm.h == bypassH
 			return e
 		})
@@ -166,7 +167,8 @@ func bypass() *block {
 	return b
 }
 
-// takesAll reports whether a switch always takes one of its branches: it has one for all other cases.
+// takesAll reports whether a switch always takes one of its branches: it has one for all other
+// cases.
 func takesAll(n *domain.Node) bool {
 	return slices.Contains(n.Cases, "otherwise") || slices.Contains(n.Cases, "else")
 }
@@ -185,7 +187,7 @@ func tail(arm *block, dx int, fork *block) func() edge {
 // each draws a frame around what is done for one item.
 func (g *painter) each(n *domain.Node) *block {
 	i := len(g.graph.Boxes)
-	g.graph.Boxes = append(g.graph.Boxes, box{Label: clip(n.Name+" · each item"+width(n.Concurrency), 40), Class: g.classOf(n)})
+	g.graph.Boxes = append(g.graph.Boxes, box{Label: format.Clip(n.Name+" · each item"+width(n.Concurrency), 40), Class: g.classOf(n)})
 	body := g.sequence(n.Children)
 	body.shift(boxPad, boxHead)
 	w, h := max(body.w+2*boxPad, nodeW+2*boxPad), body.h+boxHead+boxPad
@@ -201,11 +203,4 @@ func (g *painter) each(n *domain.Node) *block {
 		b.moveOuts(dx, dy)
 	}
 	return b
-}
-
-func width(n int) string {
-	if n > 0 {
-		return fmt.Sprintf(", %d at once", n)
-	}
-	return ""
 }

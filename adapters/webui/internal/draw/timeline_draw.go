@@ -1,10 +1,10 @@
-package webui
+package draw
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga/machine"
@@ -29,8 +29,8 @@ type lane struct {
 	Bars  []bar
 }
 
-// timeline is what the template draws.
-type timeline struct {
+// Timeline is what the template draws.
+type Timeline struct {
 	Lanes []lane
 	Ticks []tick
 	Marks []bar
@@ -46,13 +46,13 @@ const maxLanes = 2_000
 // maxDepth bounds the indentation of nested steps.
 const maxDepth = 5
 
-// draw lays the run's steps out in the order of the plan. Show selects them: "" all, "open" those
+// Draw lays the run's steps out in the order of the plan. Show selects them: "" all, "open" those
 // not yet settled, "failed" those with a failure.
-func (h *history) draw(s *machine.State, show string, linear bool) timeline {
+func (h *History) Draw(s *machine.State, show string, linear bool) Timeline {
 	sc := h.scale(linear)
-	tl := timeline{Ticks: sc.ticks(), Squeezed: sc.squeezed, From: h.from, To: h.to}
+	tl := Timeline{Ticks: sc.ticks(), Squeezed: sc.squeezed, From: h.from, To: h.to}
 	for _, m := range h.marks {
-		tl.Marks = append(tl.Marks, bar{X: percent(sc.at(m.at)), Class: m.class, Title: m.title})
+		tl.Marks = append(tl.Marks, bar{X: Percent(sc.at(m.at)), Class: m.class, Title: m.title})
 	}
 	if bars := h.bars("", sc); len(bars) > 0 {
 		tl.Lanes = append(tl.Lanes, lane{Name: "run", Bars: bars, Phase: machine.Active, Composite: true})
@@ -61,7 +61,7 @@ func (h *history) draw(s *machine.State, show string, linear bool) timeline {
 	s.Steps(func(st *machine.Step) {
 		settle(st, depth[st], st.Path, depth, prefix)
 		l := lane{Step: st.Path, Name: name(st.Path, prefix[st]), Depth: min(depth[st], maxDepth), Kind: st.Node.Kind, Phase: st.Phase, Attempts: st.Do.N + st.Undo.N,
-			Took: h.took[st.Path], Composite: len(st.Kids()) > 0, About: about(st, prefix[st])}
+			Took: h.Took[st.Path], Composite: len(st.Kids()) > 0, About: about(st, prefix[st])}
 		if st.Node.Action != nil {
 			l.Action = st.Node.Action.Name
 		}
@@ -85,8 +85,8 @@ func (h *history) draw(s *machine.State, show string, linear bool) timeline {
 	return tl
 }
 
-// hide takes secret values out of the texts beside the bars.
-func (tl timeline) hide(c *secret.Cloak) timeline {
+// Hide takes secret values out of the texts beside the bars.
+func (tl Timeline) Hide(c *secret.Cloak) Timeline {
 	if len(c.Fields()) == 0 {
 		return tl
 	}
@@ -133,7 +133,7 @@ func about(st *machine.Step, prefix string) string {
 		return "handler"
 	}
 	if st.Node.Kind == domain.KindEach {
-		return plural(len(st.Kids()), "item", "items")
+		return format.Plural(len(st.Kids()), "item", "items")
 	}
 	item, _ := st.Item()
 	if item == nil || !strings.HasSuffix(prefix, "/") || len(item) > 24 || strings.ContainsAny(string(item), "{[\\") {
@@ -154,21 +154,22 @@ func name(path, prefix string) string {
 	return path
 }
 
-// thinnest is the least share of the width that a bar takes: one without width is not drawn, not even its border.
+// thinnest is the least share of the width that a bar takes: one without width is not drawn, not
+// even its border.
 const thinnest = 0.00001
 
-func (h *history) bars(step string, sc *scale) []bar {
+func (h *History) bars(step string, sc *scale) []bar {
 	spans := h.lanes[step]
 	out := make([]bar, len(spans))
 	for i, s := range spans {
 		x := sc.at(s.from)
-		out[i] = bar{X: percent(x), W: percent(max(sc.at(s.to)-x, thinnest)), Class: s.class, Title: s.title}
+		out[i] = bar{X: Percent(x), W: Percent(max(sc.at(s.to)-x, thinnest)), Class: s.class, Title: s.title}
 	}
 	return out
 }
 
 // envelope is the bar of a composite: from its first descendant's beginning to the last one's end.
-func (h *history) envelope(st *machine.Step, sc *scale) []bar {
+func (h *History) envelope(st *machine.Step, sc *scale) []bar {
 	var from, to time.Time
 	var visit func(*machine.Step)
 	visit = func(st *machine.Step) {
@@ -192,8 +193,5 @@ func (h *history) envelope(st *machine.Step, sc *scale) []bar {
 		return nil
 	}
 	x := sc.at(from)
-	return []bar{{X: percent(x), W: percent(sc.at(to) - x), Class: "b-group", Title: st.Path + " · " + took(to.Sub(from))}}
+	return []bar{{X: Percent(x), W: Percent(sc.at(to) - x), Class: "b-group", Title: st.Path + " · " + format.Took(to.Sub(from))}}
 }
-
-// percent writes a share as SVG takes it.
-func percent(share float64) string { return strconv.FormatFloat(share*100, 'f', 3, 64) + "%" }

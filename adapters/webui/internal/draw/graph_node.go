@@ -1,118 +1,18 @@
-package webui
-
-// This file is long because the layout of every kind of node shares the same few coordinates.
+package draw
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// graph is a plan laid out as a drawing. Lengths are in pixels.
-type graph struct {
-	// Run is the run that the drawing is of, if it is of one, and At the moment of it that is not now.
-	Run   string
-	At    string
-	W, H  int
-	Boxes []box
-	Nodes []node
-	Edges []edge
-}
-
-// box is the frame around the nodes of an each.
-type box struct {
-	X, Y, W, H   int
-	Label, Class string
-}
-
-// node is a step of the plan.
-type node struct {
-	X, Y, W, H           int
-	Title, Detail, Count string
-	Class, Shape         string
-	// Step is the path of the step that the node stands for, where there is just one.
-	Step string
-	Tip  string
-}
-
-// edge is an arrow between two nodes, as an SVG path.
-type edge struct {
-	D, Label string
-	X, Y     int
-	// Bare edges have no head: they go on as another one.
-	Bare bool
-}
-
-// Sizes of the drawing.
-const (
-	nodeW, nodeH = 184, 44
-	gapX, gapY   = 22, 30
-	boxPad       = 14
-	boxHead      = 26
-	graphMargin  = 8
-	maxTitle     = 24
-	bypassH      = 1
-)
-
-// block is a laid out part of a plan: its size, where it is entered and left, relative to its
-// top left corner.
-type block struct {
-	w, h    int
-	in      int // x of the entry, at the top
-	outs    []exit
-	shift   func(dx, dy int)
-	content bool
-}
-
-type exit struct {
-	x, y  int
-	label string
-}
-
-// phases tells the state of each node of a plan: how many of its steps are in which phase.
-type phases map[string]map[machine.Phase][]string
-
-// phasesOf groups the run's steps by the node of the plan that they are instances of.
-func phasesOf(s *machine.State) phases {
-	p := phases{}
-	s.Steps(func(st *machine.Step) {
-		m := p[st.Node.Key]
-		if m == nil {
-			m = map[machine.Phase][]string{}
-			p[st.Node.Key] = m
-		}
-		m[st.Phase] = append(m[st.Phase], st.Path)
-	})
-	return p
-}
-
-// drawPlan lays a plan out from top to bottom. The phases may be nil.
-func drawPlan(plan *domain.Plan, p phases) *graph {
-	g := &painter{graph: &graph{}, phases: p}
-	first := g.round("start", plan.Saga)
-	body := g.sequence([]*domain.Node{plan.Root})
-	last := g.round("end", "completed")
-	all := g.stack([]*block{first, body, last})
-	all.shift(graphMargin, graphMargin)
-	g.graph.W, g.graph.H = all.w+2*graphMargin, all.h+2*graphMargin
-	for _, e := range g.links {
-		g.graph.Edges = append(g.graph.Edges, e())
-	}
-	return g.graph
-}
-
-// painter collects what is drawn. Nodes are placed at 0,0 and shifted when their surroundings are known.
-type painter struct {
-	graph  *graph
-	phases phases
-	links  []func() edge // made when everything stands
-}
-
+// round adds the beginning or the end of the plan.
 func (g *painter) round(class, title string) *block {
-	g.graph.Nodes = append(g.graph.Nodes, node{W: nodeW - 40, H: 28, Title: clip(title, maxTitle), Class: "g-" + class, Shape: "round"})
+	g.graph.Nodes = append(g.graph.Nodes, node{W: nodeW - 40, H: 28, Title: format.Clip(title, maxTitle), Class: "g-" + class, Shape: "round"})
 	return g.blockOf(len(g.graph.Nodes)-1, nil)
 }
 
@@ -132,6 +32,7 @@ func (g *painter) blockOf(i int, outs []exit) *block {
 	return b
 }
 
+// moveOuts moves the entry and the exits of the block.
 func (b *block) moveOuts(dx, dy int) {
 	b.in += dx
 	for i := range b.outs {
@@ -142,7 +43,7 @@ func (b *block) moveOuts(dx, dy int) {
 
 // add draws the node itself and returns its index.
 func (g *painter) add(n *domain.Node) int {
-	d := node{W: nodeW, H: nodeH, Title: clip(n.Name, maxTitle), Shape: string(n.Kind), Class: g.classOf(n), Tip: n.Name}
+	d := node{W: nodeW, H: nodeH, Title: format.Clip(n.Name, maxTitle), Shape: string(n.Kind), Class: g.classOf(n), Tip: n.Name}
 	switch n.Kind {
 	case domain.KindDo, domain.KindPlan:
 		d.Detail = effects[n.Action.Effect]
@@ -161,7 +62,7 @@ func (g *painter) add(n *domain.Node) int {
 			d.Detail = "event " + n.Await.Event
 		}
 		if n.Await.Timeout > 0 {
-			d.Detail += ", " + took(time.Duration(n.Await.Timeout))
+			d.Detail += ", " + format.Took(time.Duration(n.Await.Timeout))
 		}
 	case domain.KindChild:
 		d.Detail = fmt.Sprintf("saga %s v%d", n.Saga, n.Version)
@@ -174,7 +75,7 @@ func (g *painter) add(n *domain.Node) int {
 		d.Detail += rules[n.Rule]
 	}
 	d.Tip += "\n" + d.Detail
-	d.Detail = clip(d.Detail, 30)
+	d.Detail = format.Clip(d.Detail, 30)
 	d.Count, d.Step = g.count(n)
 	g.graph.Nodes = append(g.graph.Nodes, d)
 	return len(g.graph.Nodes) - 1
@@ -193,11 +94,12 @@ var telling = []machine.Phase{machine.UndoStuck, machine.Stuck, machine.UndoFail
 	machine.Backoff, machine.ProbeBackoff, machine.Probing, machine.ProbeDue, machine.Running, machine.Ready, machine.Waiting, machine.Active, machine.Left, machine.Undone, machine.Done,
 	machine.Ignored, machine.Skipped, machine.Untouched}
 
+// classOf is the colour of a node: that of its most telling phase.
 func (g *painter) classOf(n *domain.Node) string {
 	m := g.phases[n.Key]
 	for _, p := range telling {
 		if len(m[p]) > 0 {
-			return tint(p)
+			return format.Tint(p)
 		}
 	}
 	return "p-idle"
@@ -223,14 +125,10 @@ func (g *painter) count(n *domain.Node) (text, step string) {
 	return strings.Join(parts, ", "), ""
 }
 
-// clip shortens a text to n characters.
-func clip(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
+// width says how many branches or items go on at once.
+func width(n int) string {
+	if n > 0 {
+		return fmt.Sprintf(", %d at once", n)
 	}
-	return string(r[:n-1]) + "…"
+	return ""
 }
-
-// MidX is the middle of the node.
-func (n node) MidX() int { return n.X + n.W/2 }

@@ -1,0 +1,111 @@
+package draw
+
+import (
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// Graph is a plan laid out as a drawing. Lengths are in pixels.
+type Graph struct {
+	// Run is the run that the drawing is of, if it is of one, and At the moment of it that is not
+	// now.
+	Run   string
+	At    string
+	W, H  int
+	Boxes []box
+	Nodes []node
+	Edges []edge
+}
+
+// box is the frame around the nodes of an each.
+type box struct {
+	X, Y, W, H   int
+	Label, Class string
+}
+
+// node is a step of the plan.
+type node struct {
+	X, Y, W, H           int
+	Title, Detail, Count string
+	Class, Shape         string
+	// Step is the path of the step that the node stands for, where there is just one.
+	Step string
+	Tip  string
+}
+
+// edge is an arrow between two nodes, as an SVG path.
+type edge struct {
+	D, Label string
+	X, Y     int
+	// Bare edges have no head: they go on as another one.
+	Bare bool
+}
+
+// Sizes of the drawing.
+const (
+	nodeW, nodeH = 184, 44
+	gapX, gapY   = 22, 30
+	boxPad       = 14
+	boxHead      = 26
+	graphMargin  = 8
+	maxTitle     = 24
+	bypassH      = 1
+)
+
+// block is a laid out part of a plan: its size, where it is entered and left, relative to its
+// top left corner.
+type block struct {
+	w, h    int
+	in      int // x of the entry, at the top
+	outs    []exit
+	shift   func(dx, dy int)
+	content bool
+}
+
+type exit struct {
+	x, y  int
+	label string
+}
+
+// Phases tells the state of each node of a plan: how many of its steps are in which phase.
+type Phases map[string]map[machine.Phase][]string
+
+// PhasesOf groups the run's steps by the node of the plan that they are instances of.
+func PhasesOf(s *machine.State) Phases {
+	p := Phases{}
+	s.Steps(func(st *machine.Step) {
+		m := p[st.Node.Key]
+		if m == nil {
+			m = map[machine.Phase][]string{}
+			p[st.Node.Key] = m
+		}
+		m[st.Phase] = append(m[st.Phase], st.Path)
+	})
+	return p
+}
+
+// Plan lays a plan out from top to bottom. The phases may be nil.
+func Plan(plan *domain.Plan, p Phases) *Graph {
+	g := &painter{graph: &Graph{}, phases: p}
+	first := g.round("start", plan.Saga)
+	body := g.sequence([]*domain.Node{plan.Root})
+	last := g.round("end", "completed")
+	all := g.stack([]*block{first, body, last})
+	all.shift(graphMargin, graphMargin)
+	g.graph.W, g.graph.H = all.w+2*graphMargin, all.h+2*graphMargin
+	for _, e := range g.links {
+		g.graph.Edges = append(g.graph.Edges, e())
+	}
+	return g.graph
+}
+
+// painter collects what is drawn. Nodes are placed at 0,0 and shifted when their surroundings are
+// known.
+type painter struct {
+	graph  *Graph
+	phases Phases
+	links  []func() edge // made when everything stands
+}
+
+// MidX is the middle of the node.
+func (n node) MidX() int { return n.X + n.W/2 }

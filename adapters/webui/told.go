@@ -1,0 +1,106 @@
+package webui
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// runParam reads the run's id from the path.
+func runParam(r *http.Request) (domain.RunID, error) {
+	id, err := uuid.Parse(r.PathValue("run"))
+	if err != nil {
+		return id, errNoPage
+	}
+	return id, nil
+}
+
+// told is a run read from its stream: one consistent moment for everything that a page shows of it.
+type told struct {
+	id    domain.RunID
+	plan  *domain.Plan
+	facts []domain.Fact
+	state *machine.State
+	// view is as it may be shown, and cloak hides the same elsewhere.
+	view  saga.RunView
+	cloak *secret.Cloak
+}
+
+// tell reads a run. A run of a saga that the person may not see is not found.
+func (h *handler) tell(ctx context.Context, who Person, id domain.RunID) (*told, error) {
+	return h.tellUntil(ctx, who, id, domain.End)
+}
+
+// tellUntil reads a run as it was after an event.
+func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, until uint64) (*told, error) {
+	t := &told{id: id}
+	for r, err := range h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
+		if err != nil {
+			return nil, fmt.Errorf("read run %s: %w", id, err)
+		}
+		if r.Revision > until {
+			break
+		}
+		f, err := domain.DecodeFact(&r)
+		if err != nil {
+			return nil, err
+		}
+		if len(t.facts) == 0 {
+			started, ok := f.Event.(*domain.RunStarted)
+			if !ok || !who.sees(started.Saga) {
+				break
+			}
+			if t.plan, err = h.cfg.Coordinator.Plan(ctx, started.Plan); err != nil {
+				return nil, err
+			}
+		}
+		t.facts = append(t.facts, f)
+	}
+	if len(t.facts) == 0 {
+		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
+	}
+	t.state = t.fold()
+	t.view = saga.ViewOf(t.state)
+	t.cloak = t.view.Cloak(t.plan.Secrets())
+	t.view = t.view.Hide(t.cloak)
+	return t, nil
+}
+
+// fold returns a state of the caller's own.
+func (t *told) fold() *machine.State {
+	s := machine.New(t.plan, t.id)
+	for i := range t.facts {
+		s = machine.Evolve(s, t.facts[i])
+	}
+	return s
+}
+
+// ending says how the run ended.
+func (t *told) ending(lasted time.Duration) string {
+	text := string(t.view.State) + " after " + format.Took(lasted)
+	for i := range t.facts {
+		if a, ok := t.facts[i].Event.(*domain.RunAbandoned); ok {
+			text += " by " + t.facts[i].Meta.Actor + ": " + a.Reason
+		}
+	}
+	if t.view.Cause != nil {
+		text += ", because " + t.view.Cause.Error()
+	}
+	if len(t.view.Left) > 0 {
+		text += "; effects left at " + strings.Join(t.view.Left, ", ")
+	}
+	return text
+}
+
+// moment is when the last event happened that the run was read up to.
+func (t *told) moment() time.Time { return t.facts[len(t.facts)-1].Meta.At }
