@@ -61,7 +61,8 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err e
 func (h *handler) view(r *http.Request, who Person, nav, title string) *show.View {
 	v := &show.View{Base: h.cfg.Base, Assets: h.assets, Version: h.cfg.Version, Person: show.Reader{Name: who.Name, Operate: who.Operate, Open: who.Open}, Nav: nav, Title: title,
 		Self: r.URL.RequestURI(), Now: h.cfg.Now(), Refresh: h.cfg.Refresh.Milliseconds()}
-	if from := r.Header.Get("Sec-Fetch-Site"); from == "" || from == "same-origin" { // nobody's link puts words into this page's mouth
+	// Nobody's link puts words into this page's mouth.
+	if from := r.Header.Get("Sec-Fetch-Site"); from == "" || from == "same-origin" {
 		v.Note = r.URL.Query().Get("note")
 	}
 	if len(who.Sagas) == 0 && who.Name != "" {

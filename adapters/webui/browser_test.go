@@ -102,7 +102,8 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 func run[T any](b *browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx := b.tab
-	if chromedp.FromContext(ctx).Target != nil { // the first action starts the browser, which would end with the timeout
+	// The first action starts the browser, which would end with the timeout.
+	if chromedp.FromContext(ctx).Target != nil {
 		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		ctx = bounded

@@ -96,7 +96,8 @@ func (d *eventsPage) matches(e *domain.Recorded) bool {
 // row shows an event without its secrets. It reports whether the person may see it.
 func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
 	row := eventRow{Position: e.Position, Stream: e.Stream, Revision: e.Revision, ID: e.ID, Type: e.Type, At: e.Created}
-	if m, err := domain.DecodeMeta(e.Metadata); err == nil { // events of other programs have metadata of their own
+	// Events of other programs have metadata of their own.
+	if m, err := domain.DecodeMeta(e.Metadata); err == nil {
 		row.Actor, row.Correlation = m.Actor, m.CorrelationID
 		if !m.At.IsZero() {
 			row.At = m.At

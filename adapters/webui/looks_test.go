@@ -59,7 +59,8 @@ const wcag = `(() => {
 // nothing is wider than the screen. The pictures are for people.
 func TestPagesInEveryLight(t *testing.T) {
 	pace := time.Millisecond
-	if ms, err := strconv.Atoi(os.Getenv("ATONE_SCREENSHOT_PACE_MS")); err == nil { // pictures of realistic runs take longer
+	// Pictures of realistic runs take longer.
+	if ms, err := strconv.Atoi(os.Getenv("ATONE_SCREENSHOT_PACE_MS")); err == nil {
 		pace = time.Duration(ms) * time.Millisecond
 	}
 	w := newWorldAt(t, pace)

@@ -68,7 +68,8 @@ func period(name, value string, now time.Time, from, to *time.Time) answer {
 func when(text string, now time.Time) (time.Time, error) {
 	if ago, err := accept.ParseAge(text); err == nil {
 		if whole := ago % (24 * time.Hour); whole == 0 && strings.HasSuffix(text, "d") {
-			return now.AddDate(0, 0, -int(ago/(24*time.Hour))), nil // by the calendar, over changes of the clock
+			// By the calendar, over changes of the clock.
+			return now.AddDate(0, 0, -int(ago/(24*time.Hour))), nil
 		}
 		return now.Add(-ago), nil
 	}

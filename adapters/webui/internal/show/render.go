@@ -59,7 +59,7 @@ func (t *Templates) Render(w http.ResponseWriter, r *http.Request, status int, n
 				return
 			}
 		} else {
-			v.Content = template.HTML(buf.String()) //nolint:gosec // made by our own template, which escaped it
+			v.Content = template.HTML(buf.String()) //nolint:gosec // our template escaped it
 			buf.Reset()
 			err = t.all.ExecuteTemplate(&buf, "layout", v)
 		}
