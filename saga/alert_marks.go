@@ -74,7 +74,7 @@ func (m *alertMarks) stream() string {
 
 // claim waits until it is this node's turn to tell, and says so in the log. Where the log is not shared it always is.
 func (m *alertMarks) claim(ctx context.Context) error {
-	pause := m.c.cluster.interval() / 2
+	pause := m.c.cluster.Interval() / 2
 	for {
 		if err := m.look(ctx); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (m *alertMarks) claim(ctx context.Context) error {
 // taken reports whether another node that lives tells the alerts.
 func (m *alertMarks) taken() bool {
 	n := m.newest
-	return m.c.cfg.Shared && n.Node != "" && !n.Left && n.Node != m.c.incarnation && m.c.cluster.alive(n.Node)
+	return m.c.cfg.Shared && n.Node != "" && !n.Left && n.Node != m.c.incarnation && m.c.cluster.Alive(n.Node)
 }
 
 // look reads the newest mark that can be read, or else where an older version stood.

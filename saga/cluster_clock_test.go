@@ -3,6 +3,7 @@ package saga_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +118,42 @@ func TestRunsOfASilentNodeAreTakenOverWhateverTheClocks(t *testing.T) {
 	})
 }
 
+// otherNodes lists the nodes that a coordinator heard of, without itself.
+func otherNodes(c *saga.Coordinator) []saga.Node {
+	return slices.DeleteFunc(c.Nodes(), func(n saga.Node) bool { return n.Self })
+}
+
+// TestANodeListsItself: alone on its log, and among others, with its last sign of life.
+func TestANodeListsItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, memlog.New())
+		alone := begin(t, r.plain, saga.Config{Node: "alone"})
+		nodes := alone.Nodes()
+		require.Len(t, nodes, 1)
+		require.True(t, nodes[0].Self && nodes[0].Alive)
+		require.Equal(t, "alone", nodes[0].Name)
+		require.Zero(t, nodes[0].LastSign, "nobody is shown that it lives")
+
+		b := begin(t, r.plain, saga.Config{Node: "b", Shared: true})
+		a, stop := beginStoppable(t, r.plain, saga.Config{Node: "a", Shared: true}, nil)
+		time.Sleep(5 * time.Second)
+		for self, c := range map[string]*saga.Coordinator{"a": a, "b": b} {
+			nodes := c.Nodes()
+			require.Len(t, nodes, 2)
+			for i, name := range []string{"a", "b"} {
+				require.Equal(t, name, nodes[i].Name)
+				require.Equal(t, name == self, nodes[i].Self)
+				require.True(t, nodes[i].Alive)
+				require.WithinDuration(t, time.Now(), nodes[i].LastSign, 5*time.Second)
+			}
+		}
+		stop()
+		sleepABit()
+		require.Len(t, b.Nodes(), 1, "who has left is not listed")
+	})
+}
+
 // TestNodesAreListedInTheirLatestLife: a node that crashed and is back is one node, and its metric one series.
 func TestNodesAreListedInTheirLatestLife(t *testing.T) {
 	t.Parallel()
@@ -126,12 +163,12 @@ func TestNodesAreListedInTheirLatestLife(t *testing.T) {
 		begin(t, dying, saga.Config{Node: "first", Shared: true, ShutdownTimeout: time.Second})
 		second := begin(t, r.plain, saga.Config{Node: "second", Shared: true})
 		sleepABit()
-		before := second.Nodes()
+		before := otherNodes(second)
 		require.Len(t, before, 1)
 		dying.dead.Store(true)
 		begin(t, r.plain, saga.Config{Node: "first", Shared: true})
 		time.Sleep(5 * time.Second) // the old life still counts as alive
-		after := second.Nodes()
+		after := otherNodes(second)
 		require.Len(t, after, 1)
 		require.NotEqual(t, before[0].Incarnation, after[0].Incarnation)
 		require.True(t, after[0].Alive)
@@ -148,11 +185,11 @@ func TestSkewIsMeasuredShownAndTold(t *testing.T) {
 		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Now: w.now})
 		time.Sleep(5 * time.Minute)
 		check := func(by time.Duration) {
-			one, two := first.Nodes(), second.Nodes()
+			one, two := otherNodes(first), otherNodes(second)
 			require.Len(r.t, one, 1)
 			require.Len(r.t, two, 1)
-			require.True(r.t, one[0].Known && one[0].Alive && two[0].Known && two[0].Alive)
-			require.Equal(r.t, []string{"second", "first"}, []string{one[0].Node, two[0].Node})
+			require.True(r.t, one[0].SkewKnown && one[0].Alive && two[0].SkewKnown && two[0].Alive)
+			require.Equal(r.t, []string{"second", "first"}, []string{one[0].Name, two[0].Name})
 			require.InDelta(r.t, float64(by), float64(one[0].Skew), float64(100*time.Millisecond))
 			require.InDelta(r.t, float64(-by), float64(two[0].Skew), float64(100*time.Millisecond))
 		}

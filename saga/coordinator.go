@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/queue"
 )
@@ -34,7 +35,7 @@ type Coordinator struct {
 	places     places
 
 	triggers []AnyTrigger
-	cluster  cluster
+	cluster  *cluster.Cluster
 
 	worker  *Worker
 	publish message.Publisher
@@ -90,10 +91,11 @@ func New(cfg Config) (*Coordinator, error) {
 	c.registry.init()
 	c.runs.init(cfg.CacheRuns)
 	c.places.init(cfg.MaxRuns)
-	c.cluster.init(c)
+	c.cluster = cluster.New(cluster.Config{Node: cfg.Node, Incarnation: c.incarnation, NodeTimeout: cfg.NodeTimeout, TakeoverDelay: cfg.TakeoverDelay,
+		Log: c.log, Clock: c.clock, Logger: c.logger, TakeUp: c.takeUpAll, Notify: c.notify})
 	var others timers.Config
 	if cfg.Shared {
-		others = timers.Config{Node: c.incarnation, Delay: c.cluster.delay}
+		others = timers.Config{Node: c.incarnation, Delay: c.cluster.Delay}
 	}
 	c.wakeups = timers.NewList(c.clock, others, c.wake)
 	return c, nil
@@ -182,7 +184,9 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	if err := c.startFeed(ctx, index); err != nil {
 		return err
 	}
-	c.cluster.start()
+	if c.cfg.Shared {
+		c.goBackground(func(ctx context.Context) { c.cluster.Run(ctx, c.wakeups) })
+	}
 	c.goBackground(func(context.Context) { c.takeUpAll(owed) })
 	c.goBackground(c.runCheckpoints(index))
 	c.startAlerts()

@@ -65,7 +65,7 @@ func (d *deliverer) start() {
 func (d *deliverer) schedule(run domain.RunID) {
 	delay := time.Duration(0)
 	if d.f.c.cfg.Shared {
-		delay = d.f.c.cluster.delay(run, d.f.c.wakeups.OwnerOf(run))
+		delay = d.f.c.cluster.Delay(run, d.f.c.wakeups.OwnerOf(run))
 	}
 	d.scheduleIn(run, delay)
 }

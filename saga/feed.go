@@ -13,6 +13,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/inbox"
 )
 
@@ -196,8 +197,8 @@ func (f *feed) take(e *domain.Recorded) {
 			f.c.heard(run, e)
 		}
 		f.takeRunEvent(run, e)
-	case strings.HasPrefix(e.Stream, nodePrefix):
-		f.c.cluster.seen(e)
+	case strings.HasPrefix(e.Stream, cluster.StreamPrefix):
+		f.c.cluster.Seen(e)
 	case isDomainEvent(e):
 		for _, l := range f.lanes {
 			l.push(e)

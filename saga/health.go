@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/cluster"
 )
 
 // ErrLogSilent means that the log has not answered appends for seconds. They wait and are tried again.
@@ -108,7 +109,7 @@ func (h *logHealth) silence() time.Duration {
 func (c *Coordinator) probeLog(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, refuseSilence)
 	defer stop()
-	_, _ = c.log.Append(ctx, nodePrefix+c.cfg.Node, domain.AnyRevision) // the log's health notes the answer
+	_, _ = c.log.Append(ctx, cluster.StreamPrefix+c.cfg.Node, domain.AnyRevision) // the log's health notes the answer
 }
 
 func (c *Coordinator) logFailed() bool { return c.health.failed.Load() != nil }

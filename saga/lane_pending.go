@@ -70,7 +70,7 @@ func (l *lane) started(run domain.RunID) {
 func (l *lane) handle(p *pendingRun) {
 	delay := time.Duration(0)
 	if c := l.f.c; c.cfg.Shared {
-		delay = c.cluster.delay(p.run, "")
+		delay = c.cluster.Delay(p.run, "")
 	}
 	for tries := 1; ; tries++ {
 		if delay > 0 {

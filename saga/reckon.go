@@ -47,7 +47,7 @@ func (c *Coordinator) shiftFrom(by domain.Clock, stepped time.Duration) time.Dur
 	if by.Node == c.incarnation {
 		return stepped - time.Duration(by.Stepped)
 	}
-	if ahead, known := c.cluster.ahead(by.Node); known {
+	if ahead, known := c.cluster.Ahead(by.Node); known {
 		shift := stepped - time.Duration(by.Stepped) - ahead
 		if shift.Abs() < timers.StepNoticed {
 			return 0

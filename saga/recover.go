@@ -15,7 +15,7 @@ import (
 // let in, whose word would be newer than the list's.
 func (c *Coordinator) arm(u *unfinished) (owed []domain.RunID) {
 	for id, w := range u.runs {
-		if w.Busy && !c.inOtherHands(w.Node) {
+		if w.Busy && !c.elsewhere(w.Node) {
 			w.Due = time.Time{}
 			owed = append(owed, id)
 		}

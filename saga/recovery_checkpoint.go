@@ -155,7 +155,7 @@ func (c *Coordinator) runCheckpoints(u *unfinished) func(context.Context) {
 				continue
 			}
 			seen = n
-			if c.cfg.Shared && c.cluster.rank(checkpointNode, "") > 0 {
+			if c.cfg.Shared && c.cluster.Rank(checkpointNode, "") > 0 {
 				continue // another one does
 			}
 			if _, err := c.readOn(ctx, u); err == nil {

@@ -129,8 +129,8 @@ func (r runsCollector) clocks(ch chan<- prometheus.Metric) {
 	gauge(ch, steppedDesc, own.Stepped.Seconds())
 	counter(ch, stepsDesc, float64(own.Steps))
 	for _, n := range r.c.Nodes() {
-		if n.Alive && n.Known {
-			gauge(ch, skewDesc, n.Skew.Seconds(), n.Node)
+		if !n.Self && n.Alive && n.SkewKnown {
+			gauge(ch, skewDesc, n.Skew.Seconds(), n.Name)
 		}
 	}
 }
