@@ -125,7 +125,7 @@ func TestTheInsideKnowsNoTechnology(t *testing.T) {
 		}
 		_, others := s.imports()
 		for _, to := range others {
-			if to == "database/sql/driver" && s.path == "saga/error_effect.go" {
+			if to == "database/sql/driver" && s.path == "saga/internal/verdict/connection.go" {
 				continue // for the one error, ErrBadConn, that means the same whatever the database
 			}
 			if s.pkg == "saga/verdict" && slices.Contains([]string{"net/http", "net/http/httptrace", "database/sql"}, to) {

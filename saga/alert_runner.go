@@ -293,7 +293,7 @@ func (r *alertRunner) alertOf(run domain.RunID, e *domain.Recorded) (alert Alert
 	if err != nil {
 		r.warn(e, err)
 		alert.ID, alert.Kind, alert.At = e.ID.String(), AlertStuck, e.Created
-		alert.Cause = &domain.Failure{Message: shorten("what the run is stuck at can't be read: " + err.Error())}
+		alert.Cause = &domain.Failure{Message: domain.ShortMessage("what the run is stuck at can't be read: " + err.Error())}
 		return alert, e.Type == "run.stuck.v1"
 	}
 	alert.At = f.Meta.At

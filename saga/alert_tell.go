@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/atonehq/atone/saga/internal/contain"
 )
 
 // tellable is a sink that may panic, end its goroutine, hang or refuse: its alerts wait then, and nothing else does.
@@ -42,10 +44,10 @@ func (t *tellable) once(ctx context.Context, a Alert) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		err := error(exited())
+		err := error(contain.Exit())
 		defer func() {
 			if p := recover(); p != nil {
-				err = panicked(p)
+				err = contain.Panic(p)
 			}
 			done <- err
 		}()

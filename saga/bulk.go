@@ -120,7 +120,7 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	if !req.DryRun {
 		eachAtOnce(ctx, found, func(m *bulkMatch) {
 			if err := c.bulkAct(ctx, &req, m); err != nil {
-				m.Error = cutText(err.Error(), maxBulkError)
+				m.Error = domain.CutText(err.Error(), maxBulkError)
 			} else {
 				m.Done = true
 			}
@@ -146,7 +146,7 @@ const maxBulkError = 200
 // validates it first: a filter without conditions has one afterwards.
 func (r *BulkRequest) Validate() error {
 	if err := r.check(); err != nil {
-		return fmt.Errorf("%w: bulk %s: %w", ErrBadInput, cutText(string(r.Act), 50), err)
+		return fmt.Errorf("%w: bulk %s: %w", ErrBadInput, domain.CutText(string(r.Act), 50), err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -102,9 +103,9 @@ func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domai
 		var zero T
 		return zero, failure
 	}
-	value, failure := guard(path, f)
+	value, failure := contain.Closure(path, f)
 	failure = t.maskClosure(failure)
-	if failure != nil && failure.Type == hang {
+	if failure != nil && failure.Type == contain.Hangs {
 		if t.a.hung == nil {
 			t.a.hung = make(map[string]*domain.Failure)
 		}

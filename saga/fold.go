@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -24,7 +25,7 @@ type loaded struct {
 func (c *Coordinator) fold(ctx context.Context, id domain.RunID) (l loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil { // no event should be able to
-			err = unreadable(id, fmt.Errorf("folding it %w", panicked(p)))
+			err = unreadable(id, fmt.Errorf("folding it %w", contain.Panic(p)))
 		}
 	}()
 	l, from, err := c.loadSnapshot(ctx, id)

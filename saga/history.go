@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -30,7 +31,7 @@ func FoldAt(ctx context.Context, log StreamReader, id domain.RunID, revision int
 func foldAt(ctx context.Context, log StreamReader, planOf func(string) (*domain.Plan, error), id domain.RunID, revision int64) (s *machine.State, err error) {
 	defer func() {
 		if p := recover(); p != nil { // no event should be able to
-			s, err = nil, unreadable(id, fmt.Errorf("folding it %w", panicked(p)))
+			s, err = nil, unreadable(id, fmt.Errorf("folding it %w", contain.Panic(p)))
 		}
 	}()
 	stream := domain.RunStream(id)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 )
 
 // lane starts the runs of one trigger. It takes what the feed pushes while it keeps up; what it does not keep up with,
@@ -248,7 +249,7 @@ func called[T any](ctx context.Context, l *lane, f func() (T, error)) (value T, 
 		}
 	}
 	var settled atomic.Bool // by the return of the call, or by giving it up, whichever is first
-	value, failure := guard("", func() (T, error) {
+	value, failure := contain.Closure("", func() (T, error) {
 		defer func() {
 			if !settled.CompareAndSwap(false, true) {
 				l.hung.Add(-1)
@@ -259,7 +260,7 @@ func called[T any](ctx context.Context, l *lane, f func() (T, error)) (value T, 
 	if failure == nil {
 		return value, nil
 	}
-	if failure.Type == hang && settled.CompareAndSwap(false, true) {
+	if failure.Type == contain.Hangs && settled.CompareAndSwap(false, true) {
 		l.hung.Add(1)
 	}
 	return value, fmt.Errorf("%w: %s", ErrBadInput, failure.Message)

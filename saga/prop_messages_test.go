@@ -90,5 +90,5 @@ func TestABrokersOutcomeThatNoEventHoldsIsRefused(t *testing.T) {
 	r := &report{Output: json.RawMessage(`{"a":1,"a":2}`), Emitted: []emitted{{Type: "a.b", Payload: json.RawMessage("1")}}, Failure: &domain.Failure{Message: "\xff" + strings.Repeat("x", 100<<10)}}
 	require.NoError(t, r.check())
 	require.True(t, utf8.ValidString(r.Failure.Message))
-	require.LessOrEqual(t, len(r.Failure.Message), maxMessage+10)
+	require.LessOrEqual(t, len(r.Failure.Message), domain.MaxMessage+10)
 }

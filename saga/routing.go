@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/atonehq/atone/saga/internal/contain"
 )
 
 // consumer is what is called for the messages of a topic.
@@ -145,7 +147,7 @@ const subscribePatience = time.Second
 func subscribeTo(ctx context.Context, sub message.Subscriber, topic string) (messages <-chan *message.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked(p)
+			err = contain.Panic(p)
 		}
 		if err != nil {
 			err = fmt.Errorf("subscribe to %s: %w", topic, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -93,7 +94,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	if err := errors.Join(accept.Readable("the input of "+name, input), checkPayload("the input of "+name, input)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	if _, err := contained(closureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
+	if _, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, maskInput(d.plan, input, err))
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {

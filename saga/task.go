@@ -117,7 +117,7 @@ func (r *report) check() error {
 	}
 	if f := r.Failure; f != nil {
 		own := *f
-		own.Message, own.Stack = shorten(f.Message), shorten(f.Stack)
+		own.Message, own.Stack = domain.ShortMessage(f.Message), domain.ShortMessage(f.Stack)
 		r.Failure = &own
 	}
 	return errors.Join(errs...)

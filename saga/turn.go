@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -132,8 +133,8 @@ func (a *actor) fits(in machine.Intent) error {
 		return nil
 	}
 	def := a.def
-	_, err := contained(closureLimit, func() (any, error) { return nil, def.checkSignal(s.Name, s.Value) })
-	if bad := (*misbehaved)(nil); errors.As(err, &bad) {
+	_, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, def.checkSignal(s.Name, s.Value) })
+	if bad := (*contain.MisbehavedError)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%w: signal %s: the code that reads its type %w", ErrBadInput, s.Name, bad)
 	}
 	return maskInput(def.plan, s.Value, err)

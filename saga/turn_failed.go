@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -35,8 +36,8 @@ func (a *actor) safeTurn(batch []*request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.giveBack()
-			bad := panicked(p)
-			a.c.logger.Error("a turn of a run panicked: this is a defect", "run", a.id, "panic", bad, "stack", bad.stack)
+			bad := contain.Panic(p)
+			a.c.logger.Error("a turn of a run panicked: this is a defect", "run", a.id, "panic", bad, "stack", bad.Stack)
 			err = fmt.Errorf("run %s: its turn %w: this is a defect", a.id, bad)
 		}
 	}()

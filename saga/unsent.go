@@ -52,7 +52,7 @@ func (c *Coordinator) send(t *task) {
 		since := c.clock.Now()
 		defer c.unsent.set(id, "")
 		for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
-			why := fmt.Sprintf("the broker has refused it since %s: %s", since.UTC().Format(time.RFC3339), shorten(err.Error()))
+			why := fmt.Sprintf("the broker has refused it since %s: %s", since.UTC().Format(time.RFC3339), domain.ShortMessage(err.Error()))
 			c.unsent.set(id, why)
 			wait := delay
 			if !t.end.IsZero() {

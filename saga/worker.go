@@ -9,13 +9,14 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/verdict"
 )
 
 // Worker runs the handlers of actions: it is one Watermill handler per action. A coordinator
@@ -212,15 +213,15 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *
 	defer a.end()
 	ctx, ended := w.around.began(ctx, AttemptOf(ctx))
 	defer func() { ended(r.Failure) }()
-	bad := exited()
+	bad := contain.Exit()
 	defer func() {
 		if p := recover(); p != nil {
-			bad = panicked(p)
+			bad = contain.Panic(p)
 		}
 		if bad != nil {
 			r.Output, r.Emitted = nil, nil
 			// This says nothing of the effect, which is in doubt.
-			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: shorten("the handler " + bad.how), Type: bad.kind, Stack: bad.stack}
+			r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Message: domain.ShortMessage("the handler " + bad.How), Type: bad.Kind, Stack: bad.Stack}
 			r.said(domain.EffectInDoubt, code)
 			if r.Direction == domain.Probe {
 				r.Verdict = domain.Unknown
@@ -261,12 +262,12 @@ func (w *Worker) call(ctx context.Context, code *actionCode, a *attemptState, r 
 	switch bad, done := err.(*notRecordable); {
 	case done:
 		r.Output = nil
-		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: shorten(bad.Error()), Type: errorType(bad.err)}
+		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: domain.ShortMessage(bad.Error()), Type: verdict.TypeOf(bad.err)}
 		r.said(domain.EffectDone, code)
 	case err != nil:
 		r.Output = nil
-		r.Failure = failureOf(err, t.Step, permanent(err))
-		r.said(effectOf(err, code.failsCleanly), code)
+		r.Failure = verdict.Failure(err, t.Step, permanent(err))
+		r.said(verdict.EffectOf(err, code.failsCleanly), code)
 	default:
 		r.Emitted, a.over = a.emitted, true
 	}
@@ -282,44 +283,6 @@ func (a *attemptState) end() {
 // maxTogether bounds what is appended with an attempt's success, in bytes: its output and the events
 // that it emitted. The rest of the append is for their envelopes.
 const maxTogether = domain.MaxAppendSize - 64<<10
-
-// failureOf describes an error that a handler returned.
-func failureOf(err error, step string, permanent bool) *domain.Failure {
-	v := said(err)
-	f := &domain.Failure{Kind: domain.FailureRetryable, Step: step, Message: shorten(err.Error()), Type: errorType(err), RetryAfter: domain.Duration(v.after)}
-	switch {
-	case permanent || v.retry == retryNever:
-		f.Kind = domain.FailurePermanent
-	case errors.Is(err, context.DeadlineExceeded) && v.effect != domain.EffectNotDone:
-		f.Kind = domain.FailureTimedOut
-	}
-	return f
-}
-
-// maxMessage bounds the text of an error, or of a person's reason, in an event, in bytes.
-const maxMessage = 16 << 10
-
-// shorten cuts a message that would not fit an event.
-func shorten(message string) string { return cutText(message, maxMessage) }
-
-// cutText cuts a text to at most n bytes and a mark.
-func cutText(s string, n int) string {
-	if len(s) <= n {
-		return strings.ToValidUTF8(s, "\ufffd") // as it will be read from the log
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
-}
-
-// errorType returns the type of the innermost error that says something about itself.
-func errorType(err error) string {
-	for {
-		if v, ok := err.(*verdictError); ok {
-			err = v.err
-			continue
-		}
-		return fmt.Sprintf("%T", err)
-	}
-}
 
 // publish sends a report; it returns when that is durable. A coordinator in the same process takes it as it is:
 // nobody reads a message that would be made of it.

@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
 )
 
 // visit is how far a message got through the middleware, for when that fails.
@@ -65,9 +66,9 @@ func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPubl
 				return
 			}
 			p := recover()
-			bad := exited()
+			bad := contain.Exit()
 			if p != nil {
-				bad = panicked(p)
+				bad = contain.Panic(p)
 			}
 			err = w.failedAround(m, v, bad)
 			if p == nil { // the goroutine ends
@@ -91,7 +92,7 @@ func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPubl
 func applied(m message.HandlerMiddleware, inner message.HandlerFunc) (h message.HandlerFunc, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked(p)
+			err = contain.Panic(p)
 		}
 	}()
 	if m == nil {
@@ -104,8 +105,8 @@ func applied(m message.HandlerMiddleware, inner message.HandlerFunc) (h message.
 }
 
 // failedAround deals with middleware that panicked or ended its goroutine; an error has the message delivered again.
-func (w *Worker) failedAround(m *message.Message, v *visit, bad *misbehaved) error {
-	w.logger.Error("middleware of an action "+bad.how, "message", m.UUID, "outcome_recorded", v.done, "stack", bad.stack)
+func (w *Worker) failedAround(m *message.Message, v *visit, bad *contain.MisbehavedError) error {
+	w.logger.Error("middleware of an action "+bad.How, "message", m.UUID, "outcome_recorded", v.done, "stack", bad.Stack)
 	if v.done {
 		return nil
 	}
@@ -118,8 +119,8 @@ func (w *Worker) failedAround(m *message.Message, v *visit, bad *misbehaved) err
 	}
 	r := t.report()
 	r.Effect = domain.EffectNotDone
-	r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Type: bad.kind, Stack: bad.stack,
-		Message: shorten("middleware before the handler, which was not called, " + bad.how)}
+	r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: t.Step, Type: bad.Kind, Stack: bad.Stack,
+		Message: domain.ShortMessage("middleware before the handler, which was not called, " + bad.How)}
 	if t.Direction == domain.Probe {
 		r.Verdict = domain.Unknown
 	}

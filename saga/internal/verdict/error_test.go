@@ -1,4 +1,4 @@
-package saga
+package verdict
 
 import (
 	"context"
@@ -19,7 +19,8 @@ import (
 
 var errPlain = errors.New("plain")
 
-// TestWhatAnErrorSays: of its attempt's effect, of a retry and of its delay. The outermost word counts.
+// TestWhatAnErrorSays: of its attempt's effect, of a retry and of its delay. The outermost word
+// counts.
 func TestWhatAnErrorSays(t *testing.T) {
 	t.Parallel()
 	const unsaid, none, doubt = domain.EffectUnsaid, domain.EffectNotDone, domain.EffectInDoubt
@@ -59,8 +60,8 @@ func TestWhatAnErrorSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := failureOf(test.err, "step", false)
-			require.Equal(t, test.effect, effectOf(test.err, false))
+			f := Failure(test.err, "step", false)
+			require.Equal(t, test.effect, EffectOf(test.err, false))
 			require.Equal(t, test.permanent, f.Kind == domain.FailurePermanent)
 			require.Equal(t, test.after, time.Duration(f.RetryAfter))
 		})
@@ -75,8 +76,8 @@ func TestWhatAnErrorSays(t *testing.T) {
 	require.EqualError(t, RetryAfter(time.Second, InDoubt(errPlain)), "plain")
 }
 
-// pgxLost is what pgx's Commit returns where the answer is lost: neither a net.Error nor an io.EOF, and safe to retry in
-// its own view.
+// pgxLost is what pgx's Commit returns where the answer is lost: neither a net.Error nor an io.EOF,
+// and safe to retry in its own view.
 type pgxLost struct{}
 
 func (pgxLost) Error() string     { return "conn closed" }
@@ -91,8 +92,8 @@ type commits struct{ err error }
 
 func (c commits) Commit() error { return c.err }
 
-// TestCleanFailuresEndAtTheConnection: what an action that fails cleanly says nothing of means that nothing was done,
-// save where a connection, a context or the commit failed.
+// TestCleanFailuresEndAtTheConnection: what an action that fails cleanly says nothing of means that
+// nothing was done, save where a connection, a context or the commit failed.
 func TestCleanFailuresEndAtTheConnection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -124,7 +125,7 @@ func TestCleanFailuresEndAtTheConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, test.effect, effectOf(test.err, true))
+			require.Equal(t, test.effect, EffectOf(test.err, true))
 		})
 	}
 }

@@ -1,0 +1,75 @@
+package contain
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// How code may fail to return.
+const (
+	Panics = "panic"
+	Exits  = "exit"
+	Hangs  = "hang"
+)
+
+// MisbehavedError is the error of code that did not return as code does.
+type MisbehavedError struct {
+	// Kind is Panics, Exits or Hangs.
+	Kind string
+	// How follows the name of the code in a sentence.
+	How string
+	// Stack is the goroutine's stack after a panic.
+	Stack string
+}
+
+// Error implements error.
+func (e *MisbehavedError) Error() string { return e.How }
+
+// Panic is the error of code that panicked with p. Call it where the panic is recovered: it takes
+// the stack.
+func Panic(p any) *MisbehavedError {
+	return &MisbehavedError{Kind: Panics, How: fmt.Sprintf("panicked: %v", p), Stack: string(debug.Stack())}
+}
+
+// Exit is the error of code that ended its goroutine.
+func Exit() *MisbehavedError {
+	return &MisbehavedError{Kind: Exits, How: "ended its goroutine (runtime.Goexit) and did not return"}
+}
+
+// Hung reports whether the error says that code has not returned.
+func Hung(err error) bool {
+	bad, ok := err.(*MisbehavedError)
+	return ok && bad.Kind == Hangs
+}
+
+// Call calls f and returns what it returns, or a [*MisbehavedError] where f panics, ends its
+// goroutine, or has not returned within the limit. A call that outlasts the limit goes on in a
+// goroutine that nobody waits for, so f hands out what it computes by its results alone.
+func Call[T any](limit time.Duration, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: Exit()}
+		defer func() {
+			if p := recover(); p != nil {
+				r = result{err: Panic(p)}
+			}
+			done <- r
+		}()
+		value, err := f()
+		r = result{value, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-timer.C:
+		var zero T
+		return zero, &MisbehavedError{Kind: Hangs, How: fmt.Sprintf("has not returned for %v: it must not wait for anything", limit)}
+	}
+}

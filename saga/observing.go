@@ -1,0 +1,75 @@
+package saga
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
+)
+
+// observerLimit is how long an observer may take to note something.
+const observerLimit = 5 * time.Second
+
+// observing calls an [Observer] so that it hurts nobody: what it fails to note is not noted. While a call of it
+// hangs it is not called again. A nil observing notes nothing.
+type observing struct {
+	observer Observer
+	logger   *slog.Logger
+	hanging  atomic.Int32
+	lastWord atomic.Int64 // when it was last complained about
+}
+
+func newObserving(o Observer, logger *slog.Logger) *observing {
+	if o == nil {
+		return nil
+	}
+	return &observing{observer: o, logger: logger}
+}
+
+// began tells that an attempt begins. It returns the context for the handler, and what to call when that has returned.
+func (o *observing) began(ctx context.Context, a Attempt) (context.Context, func(*domain.Failure)) {
+	if o == nil {
+		return ctx, func(*domain.Failure) {}
+	}
+	start := time.Now()
+	inner, ok := callObserver(o, func() context.Context { return o.observer.AttemptBegan(ctx, a) })
+	if !ok {
+		return ctx, func(*domain.Failure) {} // it does not know the attempt, or does not know that it does
+	}
+	if inner == nil {
+		inner = ctx
+	}
+	return inner, func(f *domain.Failure) {
+		took := time.Since(start)
+		callObserver(o, func() any { o.observer.AttemptEnded(inner, a, took, f); return nil })
+	}
+}
+
+func callObserver[T any](o *observing, f func() T) (value T, ok bool) {
+	if o.hanging.Load() > 0 {
+		return value, false
+	}
+	var settled atomic.Bool // by the return of the call, or by giving it up, whichever is first
+	value, err := contain.Call(observerLimit, func() (T, error) {
+		defer func() {
+			if !settled.CompareAndSwap(false, true) {
+				o.hanging.Add(-1)
+			}
+		}()
+		return f(), nil
+	})
+	if err == nil {
+		return value, true
+	}
+	if contain.Hung(err) && settled.CompareAndSwap(false, true) {
+		o.hanging.Add(1)
+	}
+	if now, last := time.Now().UnixNano(), o.lastWord.Load(); now-last > int64(time.Minute) && o.lastWord.CompareAndSwap(last, now) {
+		o.logger.Error("the observer of attempts failed: they go on without it", "observer", fmt.Sprintf("%T", o.observer), "error", err)
+	}
+	return value, false
+}
