@@ -60,7 +60,7 @@ cmd/internal/tty: doc calls
 
 cmd/signup/signup: doc calls columns
 
-domain: doc calls columns names
+domain: doc calls columns
 
 domain/accept: doc calls columns
 

@@ -55,8 +55,8 @@ type Failure struct {
 	RetryAfter Duration `json:"retry_after,omitzero"`
 }
 
-// Error implements error.
-func (f *Failure) Error() string {
+// String says where it failed, and how.
+func (f *Failure) String() string {
 	if f.Step != "" {
 		return f.Step + ": " + f.Message
 	}

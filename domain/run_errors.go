@@ -94,15 +94,22 @@ func causeText(f *Failure) string {
 	if f == nil {
 		return "cause unknown"
 	}
-	return f.Error()
+	return f.String()
 }
 
 func asError(f *Failure) error {
 	if f == nil {
 		return nil
 	}
-	return f
+	return &FailureError{Failure: f}
 }
+
+// FailureError is a recorded failure as an error: what the error of a run that did not complete
+// unwraps to. errors.As finds it.
+type FailureError struct{ Failure *Failure }
+
+// Error implements error.
+func (e *FailureError) Error() string { return e.Failure.String() }
 
 // ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read by this program: it was
 // written by a newer one, or was damaged or put there by something else. Only what depends on it waits.

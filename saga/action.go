@@ -257,7 +257,7 @@ func (a *Action[In, Out]) bind(c *actionCode) {
 				}
 			}
 			if t.Cause != nil {
-				did.Cause = t.Cause
+				did.Cause = &domain.FailureError{Failure: t.Cause}
 			}
 			return a.Undo(ctx, did)
 		}

@@ -307,7 +307,7 @@ func TestAnEachTellsWhichItemsFailed(t *testing.T) {
 			out := verdict{Sum: r.In(v)}
 			for _, x := range r.Failed(v) {
 				out.Failed = append(out.Failed, x.Item)
-				out.Why = x.Cause.Error()
+				out.Why = x.Cause.String()
 			}
 			return out
 		})

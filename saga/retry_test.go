@@ -126,10 +126,10 @@ func TestUndoIsToldEverything(t *testing.T) {
 		b, a := <-told, <-told
 		require.Equal(r.t, saga.Did[string, string]{Input: "in ", Output: "in a", Key: run.ID.String() + "/a/do", Cause: a.Cause}, a)
 		require.Equal(r.t, saga.Did[string, string]{Input: "in a", InDoubt: true, Key: run.ID.String() + "/b/do", Cause: b.Cause}, b)
-		var cause *domain.Failure
+		var cause *domain.FailureError
 		require.ErrorAs(r.t, a.Cause, &cause)
-		require.Equal(r.t, "b", cause.Step)
-		require.Equal(r.t, errModel.Error(), cause.Message)
+		require.Equal(r.t, "b", cause.Failure.Step)
+		require.Equal(r.t, errModel.Error(), cause.Failure.Message)
 	})
 }
 

@@ -94,7 +94,7 @@ func (t *told) ending(lasted time.Duration) string {
 		}
 	}
 	if t.view.Cause != nil {
-		text += ", because " + t.view.Cause.Error()
+		text += ", because " + t.view.Cause.String()
 	}
 	if len(t.view.Left) > 0 {
 		text += "; effects left at " + strings.Join(t.view.Left, ", ")

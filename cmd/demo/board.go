@@ -113,7 +113,7 @@ func (b *board) applyFact(r *row, f domain.Fact) string {
 		return b.failed(r, e, f.Meta.At)
 	case *domain.RunTurnedBack:
 		r.state = domain.RunCompensating
-		return "turns back: " + e.Cause.Error()
+		return "turns back: " + e.Cause.String()
 	case *domain.RunCompleted:
 		b.end(r, domain.RunIsCompleted)
 		return "completed"

@@ -130,7 +130,7 @@ func (s *show) fill(ends []outcome, runs int, w world) {
 	for _, o := range ends {
 		e := End{Key: o.person.Key, Run: o.run, Email: o.person.Form.Email, State: o.view.State}
 		if o.view.Cause != nil {
-			e.Cause = o.view.Cause.Error()
+			e.Cause = o.view.Cause.String()
 		}
 		switch e.State {
 		case domain.RunIsCompleted:

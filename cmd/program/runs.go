@@ -83,7 +83,7 @@ func runDetail(r wire.RunItem) string {
 	case r.Reason != "":
 		return r.Reason
 	case r.Cause != nil:
-		return r.Cause.Error()
+		return r.Cause.String()
 	}
 	return ""
 }

@@ -61,7 +61,7 @@ func (env *environment) printRun(r *wire.Run) error {
 	fmt.Fprintf(env.Out, "%s  %s\n", p.Bold(fmt.Sprintf("run %s  %s v%d", r.ID, plain(r.Saga), r.Version)), state)
 	line("waiting", r.Waiting)
 	if r.Cause != nil {
-		line("cause", r.Cause.Error())
+		line("cause", r.Cause.String())
 	}
 	line("left", strings.Join(r.Left, ", "))
 	when := r.Started.Local().Format(time.DateTime)

@@ -127,7 +127,7 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 		if st.Node.Kind == domain.KindChild {
 			cause := domain.Failure{Kind: domain.FailureParent, Message: "the parent run turned back"}
 			if s.Cause != nil {
-				cause.Message += ": " + s.Cause.Error()
+				cause.Message += ": " + s.Cause.String()
 			}
 			return one(&domain.ChildTurnedBack{Step: st.Path, Run: st.Child, Cause: cause})
 		}

@@ -364,7 +364,7 @@ func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
 	}
 	cause := domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: "child run " + e.Run.String() + " ended " + string(e.State)}
 	if e.Cause != nil {
-		cause.Message += ": " + e.Cause.Error()
+		cause.Message += ": " + e.Cause.String()
 	}
 	s.fail(st, cause)
 }

@@ -172,7 +172,7 @@ func (s *State) endText() string {
 	}
 	text := string(s.End) + " at " + at + leftText(s.Left)
 	if s.Cause != nil {
-		text += ", because " + s.Cause.Error()
+		text += ", because " + s.Cause.String()
 	}
 	return text
 }

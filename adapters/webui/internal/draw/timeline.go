@@ -210,7 +210,7 @@ func (h *History) run(e domain.Event, at time.Time) {
 	case *domain.RunResumed:
 		h.end(laneKey{"", "pause"}, at, "", "")
 	case *domain.RunTurnedBack:
-		h.marks = append(h.marks, mark{at, "m-turn", "turned back: " + e.Cause.Error()})
+		h.marks = append(h.marks, mark{at, "m-turn", "turned back: " + e.Cause.String()})
 		for k := range h.open {
 			if k.what == "wait" || k.what == "retry" || k.what == "stuck" {
 				h.end(k, at, "", "the run turned back")
