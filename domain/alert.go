@@ -20,8 +20,8 @@ const (
 	AlertHung AlertKind = "hung"
 	// AlertSkew: two nodes' wall clocks are far apart. It names no run.
 	AlertSkew AlertKind = "skew"
-	// AlertTrigger: events do not reach a trigger, or the runs that they start do not start. It names
-	// no run.
+	// AlertTrigger: events do not reach a trigger, or the runs that they start do not start. It
+	// names no run.
 	AlertTrigger AlertKind = "trigger"
 )
 
@@ -38,8 +38,8 @@ type Alert struct {
 	At      time.Time `json:"at"`
 }
 
-// AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order, by one
-// of the nodes that share a log, and again after an error or a crash; a sink drops repeats by
+// AlertSink takes alerts, for example to a pager. Each alert is told at least once, in order, by
+// one of the nodes that share a log, and again after an error or a crash; a sink drops repeats by
 // [Alert.ID]. An incident that was resolved before its alert could be told is not told.
 type AlertSink interface {
 	// Alert returns nil when the alert was taken. It is not called concurrently. Its context ends

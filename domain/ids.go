@@ -25,6 +25,10 @@ const (
 	OldSagaPrefix = "saga-"
 )
 
+// SystemSpace is the name space (UUID version 5) of the ids of atone's own records, save those of
+// runs.
+var SystemSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
+
 // ReservedShape returns the shape, in words, by which the stream's name is one that only atone
 // itself may append to; "" for every other name. Reserved are run- and snapshot- with a UUID,
 // plan- with 64 hexadecimal digits, and everything that begins with atone-.

@@ -2,9 +2,12 @@ package saga
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/alerts"
 )
 
 // What alerts are made of; they are plain data that adapters share.
@@ -69,3 +72,55 @@ func (l LogAlerts) Alert(ctx context.Context, a Alert) error {
 	logger.LogAttrs(ctx, level, alertTexts[a.Kind], attrs...)
 	return nil
 }
+
+// newAlerts gives the room of alerts what it needs.
+func (c *Coordinator) newAlerts() *alerts.Alerts {
+	return alerts.New(alerts.Config{
+		Log: c.log, Logger: c.logger, Clock: c.clock,
+		Persevere: func(ctx context.Context, stream string, expected domain.Expected, e domain.NewEvent) error {
+			return c.persevere(ctx, stream, expected, e)
+		},
+		Shared: c.cfg.Shared, Incarnation: c.incarnation, Alive: c.cluster.Alive, ClaimEvery: c.cluster.Interval() / 2,
+		MayTell: c.mayTellAlerts, LogFailed: c.logFailed, Unfinished: c.wakeups.Has,
+		Started: func(ctx context.Context, run domain.RunID) (*domain.RunStarted, error) {
+			started, _, err := c.firstEvent(ctx, run)
+			return started, err
+		},
+		Plan: func(ctx context.Context, run domain.RunID, hash string) (*domain.Plan, error) {
+			plan, err := c.planOf(ctx, hash)
+			return plan, ofPlan(run, err)
+		},
+		Open: c.incidentIsOpen,
+	})
+}
+
+// mayTellAlerts refuses while other nodes may have given this one up, without its having noticed.
+func (c *Coordinator) mayTellAlerts() error {
+	if c.cfg.Shared && c.LogSilence() >= refuseSilence {
+		return fmt.Errorf("%w: another node may tell the alerts", ErrLogSilent)
+	}
+	return nil
+}
+
+// incidentIsOpen reports whether an incident of a run is open. Of a run that can't be read it is.
+func (c *Coordinator) incidentIsOpen(ctx context.Context, run domain.RunID, incident string) bool {
+	s, err := c.foldAt(ctx, run, Latest)
+	if err != nil {
+		return true
+	}
+	for _, st := range ViewOf(s).Steps {
+		if st.Incident == incident {
+			return true
+		}
+	}
+	return false
+}
+
+// notify has an alert told. It does not block: the alert is written to the log in the background.
+func (c *Coordinator) notify(a Alert) {
+	c.goBackground(func(ctx context.Context) { c.alerts.Notify(ctx, a) })
+}
+
+// AlertsHeldUp tells for how long which sinks, by their types, have not taken the alert that they
+// are told.
+func (c *Coordinator) AlertsHeldUp() map[string]time.Duration { return c.alerts.HeldUp() }

@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/queue"
@@ -58,7 +59,7 @@ type Coordinator struct {
 	// appended and heardEvents count the events of runs that this coordinator appended, and that it saw in a shared log.
 	appended, heardEvents atomic.Int64
 	health                logHealth
-	heldUp                heldUp
+	alerts                *alerts.Alerts
 	lastStart             atomic.Int64 // see startTime
 	stats                 Stats
 }
@@ -98,6 +99,7 @@ func New(cfg Config) (*Coordinator, error) {
 		others = timers.Config{Node: c.incarnation, Delay: c.cluster.Delay}
 	}
 	c.wakeups = timers.NewList(c.clock, others, c.wake)
+	c.alerts = c.newAlerts()
 	return c, nil
 }
 
@@ -189,7 +191,7 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	}
 	c.goBackground(func(context.Context) { c.takeUpAll(owed) })
 	c.goBackground(c.runCheckpoints(index))
-	c.startAlerts()
+	c.goBackground(func(ctx context.Context) { c.alerts.Run(ctx, c.cfg.Alerts) })
 	return nil
 }
 

@@ -317,7 +317,7 @@ func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 		require.Zero(r.t, v.Ended)
 		require.ErrorIs(r.t, c.Cancel(r.t.Context(), run.ID, "cancel what has ended"), saga.ErrEnded)
 		broken = false
-		report, err := c.Bulk(r.t.Context(), saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.RunFilter{States: []domain.RunState{domain.RunIsStuck}, Action: "a"}, Reason: "mended"})
+		report, err := c.Bulk(r.t.Context(), saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.BulkFilter{States: []domain.RunState{domain.RunIsStuck}, Action: "a"}, Reason: "mended"})
 		require.NoError(r.t, err)
 		require.Len(r.t, report.Results, 1, "a filter finds it")
 		require.True(r.t, report.Results[0].Done, report.Results[0].Error)

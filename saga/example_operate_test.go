@@ -43,7 +43,7 @@ func ExampleCoordinator_Bulk() {
 	runs := stuckOrders(c, s, "ada", "bob", "eve")
 
 	down = nil
-	req := saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.RunFilter{Sagas: []string{"order"}, Action: "charge"}, Reason: "it is back", DryRun: true}
+	req := saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.BulkFilter{Sagas: []string{"order"}, Action: "charge"}, Reason: "it is back", DryRun: true}
 	report, err := c.Bulk(ctx, req)
 	fmt.Println("would retry", report.Matched, err)
 	req.DryRun = false

@@ -61,7 +61,7 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 			settled(t, log, run.ID, "await.opened.v1")
 		}
 	}
-	names := func(f saga.RunFilter, act saga.BulkAct) (out []string) {
+	names := func(f saga.BulkFilter, act saga.BulkAct) (out []string) {
 		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: f, All: true, DryRun: true})
 		require.NoError(t, err)
 		require.Equal(t, report.Matched, len(report.Results))
@@ -75,22 +75,22 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 		}
 		return out
 	}
-	require.ElementsMatch(t, []string{"one", "two", "three", "bad1", "bad2"}, names(saga.RunFilter{}, saga.BulkPause))
-	require.ElementsMatch(t, []string{"two", "bad1"}, names(saga.RunFilter{Labels: map[string]string{"n": "1"}}, saga.BulkPause))
-	require.ElementsMatch(t, []string{"two", "three"}, names(saga.RunFilter{KeyPrefix: "trip-t"}, saga.BulkCancel))
-	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{States: []domain.RunState{domain.RunIsStuck}}, saga.BulkCancel))
-	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{Action: "book"}, saga.BulkCancel))
-	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.RunFilter{}, saga.BulkRetry), "only what is stuck can be retried")
-	require.ElementsMatch(t, []string{"one"}, names(saga.RunFilter{Runs: []domain.RunID{ids["one"], domain.NewRunID()}}, saga.BulkCancel))
-	require.Empty(t, names(saga.RunFilter{Sagas: []string{"other"}}, saga.BulkCancel))
-	require.Empty(t, names(saga.RunFilter{Version: 1}, saga.BulkCancel))
-	require.Empty(t, names(saga.RunFilter{OlderThan: time.Minute}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"one", "two", "three", "bad1", "bad2"}, names(saga.BulkFilter{}, saga.BulkPause))
+	require.ElementsMatch(t, []string{"two", "bad1"}, names(saga.BulkFilter{Labels: map[string]string{"n": "1"}}, saga.BulkPause))
+	require.ElementsMatch(t, []string{"two", "three"}, names(saga.BulkFilter{KeyPrefix: "trip-t"}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.BulkFilter{States: []domain.RunState{domain.RunIsStuck}}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.BulkFilter{Action: "book"}, saga.BulkCancel))
+	require.ElementsMatch(t, []string{"bad1", "bad2"}, names(saga.BulkFilter{}, saga.BulkRetry), "only what is stuck can be retried")
+	require.ElementsMatch(t, []string{"one"}, names(saga.BulkFilter{Runs: []domain.RunID{ids["one"], domain.NewRunID()}}, saga.BulkCancel))
+	require.Empty(t, names(saga.BulkFilter{Sagas: []string{"other"}}, saga.BulkCancel))
+	require.Empty(t, names(saga.BulkFilter{Version: 1}, saga.BulkCancel))
+	require.Empty(t, names(saga.BulkFilter{OlderThan: time.Minute}, saga.BulkCancel))
 
-	report, err := c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkSubstitute, Filter: saga.RunFilter{Action: "book"}, Output: json.RawMessage(`{"ID":"by hand"}`), Reason: "phoned"})
+	report, err := c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkSubstitute, Filter: saga.BulkFilter{Action: "book"}, Output: json.RawMessage(`{"ID":"by hand"}`), Reason: "phoned"})
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Done)
 	settled(t, log, ids["bad1"], "await.opened.v1")
-	report, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel, Filter: saga.RunFilter{Sagas: []string{"trip"}}, Limit: 3, Reason: "strike"})
+	report, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel, Filter: saga.BulkFilter{Sagas: []string{"trip"}}, Limit: 3, Reason: "strike"})
 	require.NoError(t, err)
 	require.True(t, report.More)
 	require.Equal(t, 3, report.Done)
@@ -123,7 +123,7 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 		return v.Steps[0].Incident
 	}
 	bulk := func(act saga.BulkAct) saga.BulkReport {
-		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: saga.RunFilter{Runs: []domain.RunID{run.ID}}, Reason: "all of them"})
+		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: saga.BulkFilter{Runs: []domain.RunID{run.ID}}, Reason: "all of them"})
 		require.NoError(t, err)
 		return report
 	}

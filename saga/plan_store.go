@@ -48,7 +48,7 @@ type registration struct {
 	Plan    string `json:"plan"`
 }
 
-var planSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
+var planSpace = domain.SystemSpace
 
 // publishPlans stores the plans of everything registered, save with [Config.PlansWhenRun], and refuses a saga whose
 // name and version the log knows with another plan. A saga whose versions in the log can't be read is

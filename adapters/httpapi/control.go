@@ -91,7 +91,7 @@ func (s *Server) controlOperations() {
 func bulkRequest(ctx context.Context, b *wire.Bulk) (saga.BulkRequest, error) {
 	f := b.Filter
 	req := saga.BulkRequest{Act: b.Act, All: b.All, Reason: b.Reason, Output: b.Output, DryRun: b.DryRun, Limit: b.Limit,
-		Filter: saga.RunFilter{Runs: f.Runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels, KeyPrefix: f.KeyPrefix,
+		Filter: saga.BulkFilter{Runs: f.Runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels, KeyPrefix: f.KeyPrefix,
 			OlderThan: time.Duration(f.OlderThan), Action: f.Action}}
 	if err := req.Validate(); err != nil {
 		return req, err

@@ -1,0 +1,137 @@
+package alerts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// oldStream is where versions without marks kept how far each sink was told. It is read where a
+// sink has no mark.
+const oldStream = domain.SystemPrefix + "alerts"
+
+const (
+	oldType  = "atone.alert_checkpoint.v1"
+	markType = "atone.alert_mark.v1"
+)
+
+// mark says how far a sink was told, and by which node. The marks of a sink have a stream of their
+// own, and each is appended at the revision after the one before: a node that finds another's there
+// has lost its turn.
+type mark struct {
+	Sink string `json:"sink"`
+	Node string `json:"node"`
+	// Left means that the node tells nothing more.
+	Left     bool            `json:"left,omitempty"`
+	Position domain.Position `json:"position"`
+	// SlowTo is up to which time runs were told to be slow, of those that were started up to
+	// Position.
+	SlowTo time.Time `json:"slow_to,omitzero"`
+	// Whole means that Slow are all the runs up to Position that may yet be slow. A long list is
+	// written in parts of one id, numbered from 0. It counts when its last part, after which there
+	// are no More, is there.
+	Whole bool      `json:"whole,omitempty"`
+	Slow  []slowRun `json:"slow,omitempty"`
+	ID    string    `json:"id,omitempty"`
+	Part  int       `json:"part,omitempty"`
+	More  bool      `json:"more,omitempty"`
+}
+
+// errElsewhere means that another node tells a sink's alerts.
+var errElsewhere = errors.New("another node tells the alerts")
+
+// marks are the marks of one sink, as one node writes them.
+type marks struct {
+	a    *Alerts
+	sink string
+	// last is the revision of the newest mark, newest what it says.
+	last   domain.Expected
+	newest mark
+}
+
+// claim blocks until it is this node's turn to tell, and says so in the log. Where the log is not
+// shared it always is.
+func (m *marks) claim(ctx context.Context) error {
+	for {
+		if err := m.look(ctx); err != nil {
+			return err
+		}
+		if !m.taken() {
+			break
+		}
+		select {
+		case <-time.After(m.a.ClaimEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if !m.a.Shared {
+		return nil // its first alert, or its stop, will leave a mark
+	}
+	return m.save(ctx, mark{Position: m.newest.Position, SlowTo: m.newest.SlowTo})
+}
+
+// taken reports whether another node that lives tells the alerts.
+func (m *marks) taken() bool {
+	n := m.newest
+	return m.a.Shared && n.Node != "" && !n.Left && n.Node != m.a.Incarnation && m.a.Alive(n.Node)
+}
+
+// save appends a mark of this node's, in parts where its list is long. It returns [errElsewhere]
+// where another node has appended one since.
+func (m *marks) save(ctx context.Context, mark mark) error {
+	const perPart = 2_000
+	mark.Sink, mark.Node = m.sink, m.a.Incarnation
+	slow := mark.Slow
+	if len(slow) > perPart {
+		mark.ID = uuid.NewString()
+	}
+	for part := 0; ; part++ {
+		n := min(perPart, len(slow))
+		mark.Slow, mark.Part, mark.More = slow[:n], part, n < len(slow)
+		if err := m.append(ctx, mark); err != nil {
+			return err
+		}
+		if slow = slow[n:]; len(slow) == 0 {
+			m.newest = mark
+			return nil
+		}
+	}
+}
+
+// conflicts bounds how often a mark is appended anew after a conflict that is not with another
+// node.
+const conflicts = 50
+
+func (m *marks) append(ctx context.Context, mark mark) error {
+	data, err := json.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	e := domain.NewEvent{ID: uuid.New(), Type: markType, Data: data}
+	for try := 1; ; try++ {
+		err := m.a.Persevere(ctx, m.stream(), m.last, e)
+		if err == nil {
+			m.last = max(m.last+1, 0)
+			return nil
+		}
+		if !errors.Is(err, domain.ErrConflict) {
+			return err
+		}
+		was := m.last
+		if bad := m.look(ctx); bad != nil {
+			return bad
+		}
+		switch {
+		case m.last != was && m.a.Shared && m.newest.Node != m.a.Incarnation:
+			return errElsewhere
+		case try == conflicts:
+			return err
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// runner turns events into alerts for one sink. How far it came is saved after each alert, so that
+// each is told at least once, and none again unless this node dies in between.
+type runner struct {
+	a     *Alerts
+	sink  *sink
+	marks *marks
+
+	// told is up to where everything was told, position up to where the log was read.
+	told, position domain.Position
+	// slowTo is up to which time runs were told to be slow, of those that were started up to told.
+	slowTo time.Time
+	// slow are the runs that have not ended and may yet be slow.
+	slow map[domain.RunID]slowRun
+	// events counts what came since a mark was saved, sinceWhole since one with all of slow was.
+	events, sinceWhole int
+	unsaved            bool // saving failed, and is tried again
+	caughtUp           bool // everything that was in the log is read
+	warned             bool // an unreadable event was logged
+}
+
+// run tells alerts from where the last mark stands, until ctx ends, another node tells them
+// ([errElsewhere]), or something fails.
+func (r *runner) run(ctx context.Context) error {
+	if err := r.marks.claim(ctx); err != nil {
+		return err
+	}
+	for from, err := range r.marks.starts(ctx) {
+		if err != nil {
+			return err
+		}
+		r.begin(from)
+		err := r.follow(ctx)
+		if ctx.Err() != nil {
+			r.leave(context.WithoutCancel(ctx))
+		}
+		if !errors.Is(err, domain.ErrBadPosition) || r.position > from.position {
+			return err
+		}
+		r.a.Logger.Warn("a saved position of alerts is not used, reading from an older one",
+			"sink", r.sink.name, "position", from.position, "error", err)
+	}
+	return errors.New("no saved position of alerts can be used")
+}
+
+// begin takes over what a start says.
+func (r *runner) begin(from start) {
+	r.position, r.told, r.slowTo = from.position, from.told, from.slowTo
+	r.slow = make(map[domain.RunID]slowRun, len(from.slow))
+	for _, s := range from.slow {
+		r.expect(s, from.position)
+	}
+	r.events, r.sinceWhole, r.unsaved, r.caughtUp = 0, 0, false, false
+}
+
+// follow reads the log, and looks every second for slow runs and for what is still to be saved.
+func (r *runner) follow(ctx context.Context) error {
+	events := make(chan domain.Delivery)
+	failed := make(chan error, 1)
+	sub, stop := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer stop()
+	reading.Go(func() {
+		filter := domain.Filter{Prefixes: []string{domain.RunPrefix, noticeStream}}
+		for d, err := range r.a.Log.Subscribe(sub, r.position, filter) {
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case events <- d:
+			case <-sub.Done():
+				return
+			}
+		}
+		failed <- nil
+	})
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case d := <-events:
+			if err := r.take(ctx, d); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if err := r.tellSlow(ctx); err != nil {
+				return err
+			}
+			if r.unsaved || r.events >= saveEvery {
+				if err := r.save(ctx); err != nil {
+					return err
+				}
+			}
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take handles a delivery. What it is about counts as told when the sink has taken the alert.
+func (r *runner) take(ctx context.Context, d domain.Delivery) error {
+	if d.Event != nil {
+		r.events++
+		r.sinceWhole++
+		told, err := r.event(ctx, d.Event)
+		if err != nil {
+			return err
+		}
+		if told {
+			r.position = d.Position
+			return r.save(ctx)
+		}
+	}
+	if d.Position != domain.EndPosition {
+		r.position = max(r.position, d.Position)
+	}
+	r.caughtUp = r.caughtUp || d.CaughtUp
+	return nil
+}

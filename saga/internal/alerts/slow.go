@@ -1,0 +1,87 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// slowRun is a run that may yet be slow.
+type slowRun struct {
+	Run     domain.RunID `json:"run"`
+	Saga    string       `json:"saga"`
+	Version int          `json:"version"`
+	// At is when it is slow.
+	At time.Time `json:"at"`
+	// due is At by the clock that is never set, because slow is a duration.
+	due time.Time
+}
+
+// started notes a run whose saga says what is slow.
+func (r *runner) started(ctx context.Context, run domain.RunID, e *domain.Recorded) error {
+	f, err := domain.DecodeFact(e)
+	if err != nil {
+		r.warn(e, err)
+		return nil
+	}
+	started, ok := f.Event.(*domain.RunStarted)
+	if !ok {
+		return nil
+	}
+	plan, err := r.a.Plan(ctx, run, started.Plan)
+	if errors.Is(err, domain.ErrUnreadable) {
+		r.warn(e, err)
+		return nil
+	}
+	if err == nil && plan.Slow > 0 {
+		at := f.Meta.At.Add(time.Duration(plan.Slow))
+		r.expect(slowRun{Run: run, Saga: started.Saga, Version: started.Version, At: at}, e.Position)
+	}
+	return err
+}
+
+// expect notes a run that may turn out slow, unless that was told.
+func (r *runner) expect(s slowRun, position domain.Position) {
+	if position > r.told || s.At.After(r.slowTo) {
+		now := r.a.Clock.Read()
+		s.due = now.Steady.Add(s.At.Sub(now.Wall()))
+		r.slow[s.Run] = s
+	}
+}
+
+// tellSlow tells of the runs whose time has come and that have not ended, in the order of their
+// times.
+func (r *runner) tellSlow(ctx context.Context) error {
+	if !r.caughtUp {
+		return nil // some of them may have ended
+	}
+	for _, s := range r.dueBy(r.a.Clock.Steady()) {
+		if !r.a.Unfinished(s.Run) {
+			delete(r.slow, s.Run) // it ended just now
+			continue
+		}
+		if err := r.a.MayTell(); err != nil {
+			return err
+		}
+		alert := domain.Alert{ID: s.Run.String() + "/slow", Kind: domain.AlertSlow, Run: s.Run, Saga: s.Saga, Version: s.Version, At: s.At}
+		if err := r.sink.tell(ctx, alert); err != nil {
+			return err
+		}
+		delete(r.slow, s.Run)
+		if s.At.After(r.slowTo) {
+			r.slowTo = s.At
+		}
+		if err := r.save(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dueBy returns the runs that are slow by now, the earliest time first.
+func (r *runner) dueBy(now time.Time) []slowRun {
+	return slices.DeleteFunc(r.expected(), func(s slowRun) bool { return now.Before(s.due) })
+}
