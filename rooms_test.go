@@ -66,7 +66,7 @@ domain/accept: doc calls columns
 
 domain/secret: doc calls columns
 
-projections: doc files lines calls columns
+projections: doc calls columns
 
 projections/projectiontest: doc calls columns
 

@@ -21,7 +21,4 @@
 // full speed as soon as the log has little to do. Who needs fresh rows says so: while a query waits
 // for a position ([Fresh]), nothing rests. Nor do first builds and rebuilds. Raise Share where the machine has
 // cores to spare, or where views that lag are worse than slower runs.
-//
-// The views of this package are [Runs], [Audit], [Incidents] and [Stats]; a [Reader] asks them.
-// [TellStory] needs no view: it reads a log directly, offline.
 package projections

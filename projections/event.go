@@ -38,14 +38,22 @@ type RunInfo struct {
 	No domain.Position
 	// At is when the run was started.
 	At time.Time
-	// Secret and Searchable are the plan's.
-	Secret, Searchable Fields
+	// PlanFields are those of the run's plan.
+	PlanFields
 }
 
-// at is when the event was decided, or else when the log accepted it.
-func (e *Event) at() time.Time {
+// When is when the event was decided or, where that is not known, when the log accepted it.
+func (e *Event) When() time.Time {
 	if e.Meta.At.IsZero() {
 		return e.Created
 	}
 	return e.Meta.At
+}
+
+// Took is how long the attempt took that the event ends, or -1 where its start is not known.
+func (e *Event) Took() time.Duration {
+	if e.Begun.IsZero() {
+		return -1
+	}
+	return max(0, e.When().Sub(e.Begun))
 }

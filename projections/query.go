@@ -59,9 +59,21 @@ func Gt(column string, value any) Cond { return Cond{Op: OpGt, Column: column, V
 // Ge holds where the column is at least the value.
 func Ge(column string, value any) Cond { return Cond{Op: OpGe, Column: column, Value: value} }
 
-// In holds where the column has one of the values; with none it never holds.
+// In holds where the column has one of the values; without values it never holds.
 func In(column string, values ...any) Cond {
+	if len(values) == 1 {
+		return Eq(column, values[0])
+	}
 	return Cond{Op: OpIn, Column: column, Values: values}
+}
+
+// InTexts is [In] for texts of any type.
+func InTexts[T ~string](column string, values []T) Cond {
+	texts := make([]any, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return In(column, texts...)
 }
 
 // Null holds where the column is nil.

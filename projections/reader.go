@@ -2,25 +2,12 @@ package projections
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 )
-
-// The definitions that this package's queries go by.
-var (
-	runsView      = Runs()
-	auditView     = Audit()
-	incidentsView = Incidents()
-	statsView     = Stats()
-)
-
-// All returns this package's views: runs, audit, incidents and stats.
-func All() []View { return []View{Runs(), Audit(), Incidents(), Stats()} }
 
 // Reader asks views. It is safe for concurrent use.
 type Reader struct {
@@ -46,12 +33,12 @@ type Fresh struct {
 var (
 	// ErrNotFound means that there is no such row.
 	ErrNotFound = errors.New("not found")
-	// ErrBadCursor means that a cursor was not made by this query's order.
+	// ErrBadCursor means that the cursor is of a query with another order.
 	ErrBadCursor = errors.New("the cursor does not belong to this query: begin with the first page")
 )
 
 // Rows queries a table of any view.
-func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Page, error) {
+func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Found, error) {
 	if fresh.AtLeast == 0 {
 		return r.store.Select(ctx, v, q)
 	}
@@ -65,90 +52,18 @@ func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Page,
 	}
 	for deadline := time.Now().Add(wait); ; {
 		if err := atLeast(ctx, r.store, v.Name, fresh.AtLeast, time.Until(deadline), k); err != nil {
-			return Page{}, err
+			return Found{}, err
 		}
-		page, err := r.store.Select(ctx, v, q)
-		if err != nil || !page.As.Old && page.As.Position >= fresh.AtLeast {
-			return page, err
+		found, err := r.store.Select(ctx, v, q)
+		if err != nil || !found.As.Old && found.As.Position >= fresh.AtLeast {
+			return found, err
 		}
 		// The live rows are there but have another shape than the view has now; those being built answer.
 		if time.Until(deadline) < poll {
-			return Page{}, fmt.Errorf("%s is being rebuilt and stands at position %d, not yet at %d, after %v: %w", v.Name, page.As.Position, fresh.AtLeast, wait, ErrBehind)
+			return Found{}, fmt.Errorf("%s is being rebuilt and stands at position %d, not yet at %d, after %v: %w", v.Name, found.As.Position, fresh.AtLeast, wait, ErrBehind)
 		}
 		if err := pause(ctx, nil, poll); err != nil {
-			return Page{}, err
+			return Found{}, err
 		}
 	}
-}
-
-// The sizes of a page.
-const (
-	defaultPage = 50
-	largestPage = 1000
-)
-
-// pageQuery is a query for one page.
-type pageQuery struct {
-	Query
-	cursor string
-	limit  int
-}
-
-// cursor is what a page's Next holds: the order, and the values in it of the page's last row.
-type cursor struct {
-	Order  []string `json:"o"`
-	Desc   bool     `json:"d,omitempty"`
-	Values []int64  `json:"v"`
-}
-
-// page runs the query and returns the cursor of the following page. All columns of the order are Int.
-func (r *Reader) page(ctx context.Context, v *View, q pageQuery, fresh Fresh) (Page, string, error) {
-	limit := q.limit
-	if limit <= 0 {
-		limit = defaultPage
-	}
-	limit = min(limit, largestPage)
-	if q.cursor != "" {
-		after, err := q.decode()
-		if err != nil {
-			return Page{}, "", err
-		}
-		q.After = after
-	}
-	q.Limit = limit + 1
-	page, err := r.Rows(ctx, v, q.Query, fresh)
-	if err != nil || len(page.Rows) <= limit {
-		return page, "", err
-	}
-	page.Rows = page.Rows[:limit]
-	c := cursor{Order: q.Order, Desc: q.Desc}
-	t := v.Table(q.Table)
-	for _, o := range q.Order {
-		n, _ := page.Rows[limit-1][t.Column(o)].(int64)
-		c.Values = append(c.Values, n)
-	}
-	b, err := json.Marshal(c)
-	if err != nil {
-		return Page{}, "", fmt.Errorf("write a cursor: %w", err)
-	}
-	return page, base64.RawURLEncoding.EncodeToString(b), nil
-}
-
-func (q *pageQuery) decode() ([]any, error) {
-	b, err := base64.RawURLEncoding.DecodeString(q.cursor)
-	if err != nil {
-		return nil, ErrBadCursor
-	}
-	var c cursor
-	if json.Unmarshal(b, &c) != nil || c.Desc != q.Desc || len(c.Values) != len(q.Order) || len(c.Order) != len(q.Order) {
-		return nil, ErrBadCursor
-	}
-	after := make([]any, len(c.Values))
-	for i, v := range c.Values {
-		if c.Order[i] != q.Order[i] {
-			return nil, ErrBadCursor
-		}
-		after[i] = v
-	}
-	return after, nil
 }

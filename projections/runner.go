@@ -18,7 +18,7 @@ type Config struct {
 	Source Source
 	// Store keeps the views; required.
 	Store Store
-	// Views to keep up to date; [All] of this package's when empty. Names are unique.
+	// Views to keep up to date; required. Names are unique. Package views has atone's own.
 	Views []View
 	// Batch is the largest number of events that one transaction applies; 4096 when 0.
 	Batch int
@@ -45,9 +45,6 @@ type Config struct {
 const maxBackoff = 30 * time.Second
 
 func (c *Config) setDefaults() {
-	if len(c.Views) == 0 {
-		c.Views = All()
-	}
 	if c.Batch == 0 {
 		c.Batch = 4096
 	}
@@ -82,6 +79,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Batch < 0 || c.Backoff < 0 || c.Poll < 0 || !(c.Share >= 0) {
 		errs = append(errs, fmt.Errorf("projections: Batch (%d), Backoff (%v), Poll (%v) and Share (%v) must not be negative", c.Batch, c.Backoff, c.Poll, c.Share))
+	}
+	if len(c.Views) == 0 {
+		errs = append(errs, errors.New("projections: Views is empty: give views.All(), or your own"))
 	}
 	seen := map[string]bool{}
 	for i := range c.Views {

@@ -8,9 +8,6 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Row is a row of a table: a value for each column, in their order.
-type Row = []any
-
 // Tx is what an [Applier] does with its tables, inside the transaction that also saves the position.
 type Tx interface {
 	// Put inserts the rows, or replaces those with the same keys; of two rows with the same
@@ -49,8 +46,8 @@ type Generation struct {
 	Checkpoint
 }
 
-// Page is what a query found.
-type Page struct {
+// Found is what a query found.
+type Found struct {
 	Rows []Row
 	// As is the state of the view that the rows belong to.
 	As Generation
@@ -78,7 +75,7 @@ type Store interface {
 	// Select reads from the live generation or, where that one's tables have another shape
 	// than v says, from the newest that has this shape. It fails with [ErrNoView] where
 	// there is none.
-	Select(ctx context.Context, v *View, q Query) (Page, error)
+	Select(ctx context.Context, v *View, q Query) (Found, error)
 }
 
 // Lease is the right to project a view.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/internal/decode"
 )
 
 // trackedRuns is how many runs a tracker remembers. One that it forgot is read again from its stream.
@@ -20,7 +21,7 @@ type tracker struct {
 	limit  int
 	runs   map[domain.RunID]*list.Element // of *tracked
 	recent *list.List                     // most recently used first
-	plans  map[string]*planFields
+	plans  map[string]*PlanFields
 }
 
 // tracked is a run as the tracker knows it.
@@ -44,10 +45,8 @@ type openAttempt struct {
 	at     time.Time
 }
 
-type planFields struct{ secret, searchable Fields }
-
 func newTracker(source Source) *tracker {
-	return &tracker{source: source, limit: trackedRuns, runs: make(map[domain.RunID]*list.Element), recent: list.New(), plans: make(map[string]*planFields)}
+	return &tracker{source: source, limit: trackedRuns, runs: make(map[domain.RunID]*list.Element), recent: list.New(), plans: make(map[string]*PlanFields)}
 }
 
 // read decodes a recorded event and completes it. The error is one of reading the log.
@@ -58,7 +57,7 @@ func (t *tracker) read(ctx context.Context, r *domain.Recorded) (Event, error) {
 		return e, nil
 	}
 	e.Run = id
-	e.Fact, e.Err = decodeFact(r)
+	e.Fact, e.Err = decode.Fact(r)
 	run, err := t.at(ctx, id, r.Revision)
 	if err != nil {
 		return e, err
@@ -86,7 +85,7 @@ func (t *tracker) at(ctx context.Context, id domain.RunID, revision uint64) (*tr
 				break
 			}
 			e := Event{Recorded: &r, Run: id}
-			e.Fact, e.Err = decodeFact(&r)
+			e.Fact, e.Err = decode.Fact(&r)
 			if err := t.step(ctx, run, &e); err != nil {
 				return nil, err
 			}
@@ -111,13 +110,13 @@ func (t *tracker) step(ctx context.Context, run *tracked, e *Event) error {
 		if err != nil {
 			return err
 		}
-		run.info = &RunInfo{RunStarted: *d, Run: run.id, No: e.Position, At: e.at(), Secret: plan.secret, Searchable: plan.searchable}
+		run.info = &RunInfo{RunStarted: *d, Run: run.id, No: e.Position, At: e.When(), PlanFields: *plan}
 	case *domain.AttemptStarted:
 		if run.open == nil {
 			run.open = make(map[attemptKey]openAttempt)
 		}
-		run.open[attemptKey{d.Step, d.Direction}] = openAttempt{d.Attempt, d.Action, e.at()}
-		e.Action, e.Number, e.Begun = d.Action, d.Attempt, e.at()
+		run.open[attemptKey{d.Step, d.Direction}] = openAttempt{d.Attempt, d.Action, e.When()}
+		e.Action, e.Number, e.Begun = d.Action, d.Attempt, e.When()
 	case *domain.AttemptSucceeded:
 		run.about(e, d.Step, d.Direction, d.Attempt)
 	case *domain.AttemptFailed:
@@ -163,15 +162,15 @@ func (run *tracked) about(e *Event, step string, dir domain.Direction, number in
 }
 
 // plan returns what views need of the plan. Of one that can't be found every field is secret.
-func (t *tracker) plan(ctx context.Context, hash string) (*planFields, error) {
+func (t *tracker) plan(ctx context.Context, hash string) (*PlanFields, error) {
 	if p := t.plans[hash]; p != nil {
 		return p, nil
 	}
-	secret, searchable, err := readPlanFields(ctx, t.source, hash)
-	if err != nil && !errors.Is(err, errNoPlan) {
+	fields, err := ReadPlanFields(ctx, t.source, hash)
+	if err != nil && !errors.Is(err, ErrNoPlan) {
 		return nil, err
 	}
-	p := &planFields{secret: secret, searchable: searchable}
+	p := &fields
 	t.plans[hash] = p
 	return p, nil
 }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/projections/verify"
 	"github.com/atonehq/atone/saga"
 )
@@ -131,9 +132,9 @@ func TestANewTagHidesWhatOldRunsOfThePlanShowed(t *testing.T) {
 		return id
 	}
 	told := func() string {
-		story, err := projections.TellStory(t.Context(), log, first)
+		story, err := story.Tell(t.Context(), log, first)
 		require.NoError(t, err)
-		raw, err := json.Marshal(story.Rows)
+		raw, err := json.Marshal(story.Lines)
 		require.NoError(t, err)
 		return string(raw)
 	}
@@ -187,7 +188,7 @@ func TestAnErrorQuotesNoSecret(t *testing.T) {
 		run, err := saga.Start(t.Context(), c, s, form{"4111222233334444"})
 		require.NoError(t, err)
 		_, err = run.Wait(t.Context())
-		require.ErrorContains(t, err, projections.Redacted)
+		require.ErrorContains(t, err, secret.Redacted)
 		require.NotContains(t, err.Error(), "4111")
 		for e, err := range log.ReadStream(t.Context(), domain.RunStream(run.ID), 1) {
 			require.NoError(t, err)

@@ -11,16 +11,20 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 )
 
 // Views answers the questions across runs; a [projections.Reader] does.
 type Views interface {
-	Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error)
-	Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error)
-	Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
-	Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
-	StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error)
+	Runs(ctx context.Context, f runs.Filter) (runs.Page, error)
+	Audit(ctx context.Context, f audit.Filter) (audit.Page, error)
+	Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
+	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 
 // Projections keeps the views up to date; a [projections.Runner] does.

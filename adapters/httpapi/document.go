@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 )
 
 // alsoOK documents that an operation answers 200 with a result as well as 202.
@@ -46,7 +46,7 @@ var typeOfEvents = reflect.TypeFor[wire.Page[wire.Event]]()
 // typeOf is a Go type that a schema is made from; nil means text.
 type typeOf = reflect.Type
 
-var typeOfStory = reflect.TypeFor[projections.Story]()
+var typeOfStory = reflect.TypeFor[story.Story]()
 
 var typeOfMe = reflect.TypeFor[wire.Me]()
 

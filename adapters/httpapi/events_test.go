@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -131,9 +131,9 @@ func TestHistoryTellsHowARunWasAndWhatACancelWouldDo(t *testing.T) {
 	w.do("GET", committed+"/undo-preview", nil).is(200).into(&preview)
 	require.NotEmpty(t, preview.Refused)
 	w.do("POST", committed+"/cancel", `{}`).problem(409, wire.ProblemPastPivot)
-	var story projections.Story
+	var story story.Story
 	w.do("GET", run+"/audit", nil).is(200).into(&story)
-	require.Equal(t, "run.started", story.Rows[0].What)
+	require.Equal(t, "run.started", story.Lines[0].What)
 }
 
 func TestIncidentsAreFoundAndResolvedInBulk(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -126,17 +126,17 @@ func telling(p machine.Phase) int {
 func (s *Server) storyOperation() {
 	type storyInput struct {
 		params.Run
-		Format projections.Format `query:"format" enum:"json,ndjson,csv,text" default:"json" doc:"How the story is written."`
+		Format story.Format `query:"format" enum:"json,ndjson,csv,text" default:"json" doc:"How the story is written."`
 	}
-	types := map[projections.Format]string{projections.FormatJSON: "application/json", projections.FormatNDJSON: "application/x-ndjson",
-		projections.FormatCSV: "text/csv; charset=utf-8", projections.FormatText: "text/plain; charset=utf-8"}
+	types := map[story.Format]string{story.FormatJSON: "application/json", story.FormatNDJSON: "application/x-ndjson",
+		story.FormatCSV: "text/csv; charset=utf-8", story.FormatText: "text/plain; charset=utf-8"}
 	o := readRun("get-audit", "/runs/{id}/audit", "A run's whole story in readable order, with durations and payloads")
 	o.adjust = answers(s, map[string]typeOf{"application/json": typeOfStory, "application/x-ndjson": nil, "text/csv": nil, "text/plain": nil})
 	register(s, o, func(ctx context.Context, in *storyInput) (*bodyOutput, error) {
 		if err := s.allowRun(ctx, in.ID); err != nil {
 			return nil, err
 		}
-		story, err := projections.TellStory(ctx, s.cfg.Log, in.ID)
+		story, err := story.Tell(ctx, s.cfg.Log, in.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,10 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 func (s *Server) fresh(in params.Fresh) projections.Fresh {
@@ -26,14 +30,14 @@ func list(id, path, tag, summary string) operation {
 
 func (s *Server) listOperations() {
 	type runsInput struct {
-		States   []domain.RunState   `query:"state,explode" maxItems:"7" enum:"running,compensating,stuck,completed,compensated,cancelled,abandoned" doc:"In one of these states."`
-		Sagas    []string            `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
-		Versions []int               `query:"version,explode" maxItems:"100" doc:"Of one of these versions."`
-		Labels   []string            `query:"label,explode" maxItems:"50" doc:"With all of these labels, each as name=value."`
-		Action   string              `query:"action" maxLength:"100" doc:"That tried the action."`
-		Key      string              `query:"key" maxLength:"500" doc:"With that caller's key."`
-		Parent   uuid.UUID           `query:"parent" format:"uuid" doc:"The children of that run."`
-		Sort     projections.RunSort `query:"sort" enum:"started,ended,wake" default:"started" doc:"By what the runs are sorted; ended and wake leave out those that have none."`
+		States   []domain.RunState `query:"state,explode" maxItems:"7" enum:"running,compensating,stuck,completed,compensated,cancelled,abandoned" doc:"In one of these states."`
+		Sagas    []string          `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
+		Versions []int             `query:"version,explode" maxItems:"100" doc:"Of one of these versions."`
+		Labels   []string          `query:"label,explode" maxItems:"50" doc:"With all of these labels, each as name=value."`
+		Action   string            `query:"action" maxLength:"100" doc:"That tried the action."`
+		Key      string            `query:"key" maxLength:"500" doc:"With that caller's key."`
+		Parent   uuid.UUID         `query:"parent" format:"uuid" doc:"The children of that run."`
+		Sort     runs.Sort         `query:"sort" enum:"started,ended,wake" default:"started" doc:"By what the runs are sorted; ended and wake leave out those that have none."`
 		params.Page
 	}
 	type runsOutput struct{ Body wire.Page[wire.RunItem] }
@@ -46,14 +50,14 @@ func (s *Server) listOperations() {
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.cfg.Views.Runs(ctx, projections.RunFilter{States: in.States, Sagas: sagas, Versions: in.Versions, Labels: labels,
+		page, err := s.cfg.Views.Runs(ctx, runs.Filter{States: in.States, Sagas: sagas, Versions: in.Versions, Labels: labels,
 			From: in.From.Time, To: in.To.Time, Action: in.Action, Text: in.Text, Key: in.Key, Parent: in.Parent, Sort: in.Sort,
 			Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
 		}
 		now := s.cfg.Now()
-		return &runsOutput{wire.RowsOf(page.Runs, page.Next, &page.As, func(r **projections.Run) wire.RunItem { return wire.RunItemOf(*r, now) })}, nil
+		return &runsOutput{wire.RowsOf(page, func(r *runs.Row) wire.RunItem { return wire.RunItemOf(r, now) })}, nil
 	})
 	s.auditOperation()
 	s.incidentOperation()
@@ -79,12 +83,12 @@ func (s *Server) auditOperation() {
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.cfg.Views.Audit(ctx, projections.AuditFilter{Run: in.Run, Sagas: sagas, Whats: in.Whats, Actions: in.Actions, Actors: in.Actors,
-			Step: in.Step, From: in.From.Time, To: in.To.Time, Text: in.Text, Failed: in.Failed, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
+		page, err := s.cfg.Views.Audit(ctx, audit.Filter{Run: in.Run, Sagas: sagas, Whats: in.Whats, Actions: in.Actions, Actors: in.Actors,
+			Step: in.Step, From: in.From.Time, To: in.To.Time, Text: in.Text, HasError: in.Failed, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
 		}
-		return &auditOutput{wire.RowsOf(page.Rows, page.Next, &page.As, wire.AuditRowOf)}, nil
+		return &auditOutput{wire.RowsOf(page, wire.AuditRowOf)}, nil
 	})
 }
 
@@ -102,13 +106,13 @@ func (s *Server) incidentOperation() {
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.cfg.Views.Incidents(ctx, projections.IncidentFilter{Open: in.State == "open", Resolved: in.State == "resolved", Run: in.Run, Sagas: sagas, Actions: in.Actions,
+		page, err := s.cfg.Views.Incidents(ctx, incidents.Filter{Open: in.State == "open", Resolved: in.State == "resolved", Run: in.Run, Sagas: sagas, Actions: in.Actions,
 			From: in.From.Time, To: in.To.Time, Text: in.Text, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
 		if err != nil {
 			return nil, err
 		}
 		now := s.cfg.Now()
-		return &incidentsOutput{wire.RowsOf(page.Incidents, page.Next, &page.As, func(i *projections.Incident) wire.Incident { return wire.IncidentOf(i, now) })}, nil
+		return &incidentsOutput{wire.RowsOf(page, func(i *incidents.Row) wire.Incident { return wire.IncidentOf(i, now) })}, nil
 	})
 }
 
@@ -122,7 +126,7 @@ func (s *Server) statsOperation() {
 	}
 	type statsOutput struct{ Body wire.Stats }
 	register(s, list("get-stats", "/stats", "stats", "Counts, failure and retry rates and latencies for each saga and action"), func(ctx context.Context, in *statsInput) (*statsOutput, error) {
-		f := projections.StatsFilter{Saga: in.Saga, Action: in.Action, Fresh: s.fresh(in.Fresh)}
+		f := stats.Filter{Saga: in.Saga, Action: in.Action, Fresh: s.fresh(in.Fresh)}
 		switch last := in.Last.Duration; {
 		case last < 0:
 			return nil, fmt.Errorf("%w: last is negative", errBadQuery)
@@ -153,7 +157,7 @@ func (s *Server) statsOperation() {
 		}
 		for i := range points {
 			if p := &points[i]; caller(ctx).Covers(p.Saga) {
-				out.Body.Points = append(out.Body.Points, wire.StatPoint{Stat: wire.StatOf(&p.Stat), From: p.From, Width: domain.Duration(p.Width)})
+				out.Body.Points = append(out.Body.Points, wire.StatPoint{Stat: wire.StatOf(&p.Row), From: p.From, Width: domain.Duration(p.Width)})
 			}
 		}
 		return out, nil

@@ -26,13 +26,14 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi"
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
 func TestWithoutTokensOnlyLoopbackIsServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{idle: true})
-	cfg := httpapi.Config{Coordinator: w.c, Views: w.runner.Reader(), Projections: w.runner, Log: w.log}
+	cfg := httpapi.Config{Coordinator: w.c, Views: views.Of(w.runner.Reader()), Projections: w.runner, Log: w.log}
 	for _, addr := range []string{"0.0.0.0:7070", ":7070", "192.0.2.1:7070", "[::]:7070", "example.com:7070"} {
 		cfg.Addr = addr
 		_, err := httpapi.New(cfg)

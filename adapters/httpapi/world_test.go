@@ -23,6 +23,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -121,7 +122,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup}))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	w.runner, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1})
+	w.runner, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)
@@ -132,7 +133,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 		run(w.runner.Run)
 		<-w.c.Ready()
 	}
-	cfg := httpapi.Config{Coordinator: w.c, Views: w.runner.Reader(), Projections: w.runner, Log: w.log, Logger: quiet, Version: "test",
+	cfg := httpapi.Config{Coordinator: w.c, Views: views.Of(w.runner.Reader()), Projections: w.runner, Log: w.log, Logger: quiet, Version: "test",
 		BodyTimeout: time.Second}
 	if wc.secured {
 		w.tokens = auth.NewTokens(w.log, nil)

@@ -11,6 +11,8 @@ import (
 	"github.com/atonehq/atone/adapters/postgres"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep inside.
@@ -21,7 +23,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := postgres.Open(b.Context(), postgres.Config{URL: clusterURL, Schema: "million"})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 1_000_000}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{projections.Runs()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
@@ -29,7 +31,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	began := time.Now()
 	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 30*time.Minute))
 	b.Logf("%d events in %v", many.Last(), time.Since(began))
-	projectiontest.BenchPages(b, projections.NewReader(store), many)
+	projectiontest.BenchPages(b, views.Of(projections.NewReader(store)), many)
 	cancel()
 	require.NoError(b, <-done)
 	require.NoError(b, store.Close())

@@ -156,17 +156,17 @@ func (s *Store) forget(view string, numbers []int) {
 }
 
 // Select implements [projections.Store]: catalog and rows are read in one snapshot.
-func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
-	for asked := 0; ; asked = page.As.Number {
-		page, err = s.selectOnce(ctx, v, q)
-		if isUndefinedTable(err) && page.As.Number != asked {
+func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (found projections.Found, err error) {
+	for asked := 0; ; asked = found.As.Number {
+		found, err = s.selectOnce(ctx, v, q)
+		if isUndefinedTable(err) && found.As.Number != asked {
 			continue // a swap came between: ask the new tables
 		}
-		return page, err
+		return found, err
 	}
 }
 
-func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projections.Query) (page projections.Page, err error) {
+func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projections.Query) (found projections.Found, err error) {
 	err = s.within(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(tx *sql.Tx) error {
 		// A plan fit for any value is fit for neither rare nor common ones.
 		if _, err := tx.ExecContext(ctx, `SET LOCAL plan_cache_mode = force_custom_plan`); err != nil {
@@ -180,10 +180,10 @@ func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projectio
 		if best < 0 {
 			return fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
 		}
-		page.As = list[best].Generation
-		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: page.As.Number, Prefix: prefix(v.Name, page.As.Number)}
-		page.Rows, err = space.Select(ctx, tx, q)
+		found.As = list[best].Generation
+		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: found.As.Number, Prefix: prefix(v.Name, found.As.Number)}
+		found.Rows, err = space.Select(ctx, tx, q)
 		return err
 	})
-	return page, err
+	return found, err
 }

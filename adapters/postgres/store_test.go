@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/adapters/postgres"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 func TestKeepsTheContractOfAStore(t *testing.T) {
@@ -78,7 +79,7 @@ func TestATableThatSomebodyDroppedIsAnError(t *testing.T) {
 	s, err := postgres.Open(ctx, postgres.Config{URL: clusterURL, Schema: schema})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	v := projections.Runs()
+	v := runs.View()
 	n, err := s.Create(ctx, &v)
 	require.NoError(t, err)
 	admin, err := pgx.Connect(ctx, clusterURL)

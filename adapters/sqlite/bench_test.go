@@ -12,38 +12,43 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // BenchmarkRebuild builds views from a log in memory. One operation is one event; the figure to look
 // at is events/s.
 func BenchmarkRebuild(b *testing.B) {
 	const appends = 150_000
-	log, runs := memlog.New(), projectiontest.NewRuns(1)
-	last, err := runs.Write(b.Context(), log, appends)
+	log, made := memlog.New(), projectiontest.NewRuns(1)
+	last, err := made.Write(b.Context(), log, appends)
 	require.NoError(b, err)
-	for name, views := range map[string][]projections.View{
-		"all": projections.All(), "runs": {projections.Runs()}, "audit": {projections.Audit()}, "stats": {projections.Stats()}, "incidents": {projections.Incidents()},
+	for name, list := range map[string][]projections.View{
+		"all": views.All(), "runs": {runs.View()}, "audit": {audit.View()}, "stats": {stats.View()}, "incidents": {incidents.View()},
 	} {
 		b.Run(name, func(b *testing.B) {
 			before := cpu(b)
 			for b.Loop() {
 				store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 				require.NoError(b, err)
-				r, err := projections.New(projections.Config{Source: log, Store: store, Views: views, Logger: slog.New(slog.DiscardHandler)})
+				r, err := projections.New(projections.Config{Source: log, Store: store, Views: list, Logger: slog.New(slog.DiscardHandler)})
 				require.NoError(b, err)
 				ctx, cancel := context.WithCancel(b.Context())
 				done := make(chan error, 1)
 				go func() { done <- r.Run(ctx) }()
-				for _, v := range views {
+				for _, v := range list {
 					require.NoError(b, r.AtLeast(ctx, v.Name, last.Position, time.Minute))
 				}
 				cancel()
 				require.NoError(b, <-done)
 				require.NoError(b, store.Close())
 			}
-			b.ReportMetric(float64(runs.Events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
-			b.ReportMetric((cpu(b)-before).Seconds()*1e6/float64(runs.Events)/float64(b.N), "cpu-µs/event")
+			b.ReportMetric(float64(made.Events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric((cpu(b)-before).Seconds()*1e6/float64(made.Events)/float64(b.N), "cpu-µs/event")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -62,15 +67,15 @@ func BenchmarkFailuresOfNone(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 200_000, Well: true}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{projections.Audit()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{audit.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	require.NoError(b, r.AtLeast(ctx, "audit", many.Last(), 30*time.Minute))
-	reader := projections.NewReader(store)
+	reader := views.Of(projections.NewReader(store))
 	for b.Loop() {
-		page, err := reader.Audit(b.Context(), projections.AuditFilter{Failed: true})
+		page, err := reader.Audit(b.Context(), audit.Filter{HasError: true})
 		require.NoError(b, err)
 		require.Empty(b, page.Rows)
 	}
@@ -84,7 +89,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 1_000_000}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{projections.Runs()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
@@ -92,7 +97,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	began := time.Now()
 	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 30*time.Minute))
 	b.Logf("%d events in %v", many.Last(), time.Since(began))
-	projectiontest.BenchPages(b, projections.NewReader(store), many)
+	projectiontest.BenchPages(b, views.Of(projections.NewReader(store)), many)
 	cancel()
 	require.NoError(b, <-done)
 	require.NoError(b, store.Close())

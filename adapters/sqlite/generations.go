@@ -167,15 +167,15 @@ func (s *Store) remove(view string, number int) error {
 }
 
 // Select implements [projections.Store].
-func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (projections.Page, error) {
+func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (projections.Found, error) {
 	for {
 		list, err := s.list(ctx, v.Name)
 		if err != nil {
-			return projections.Page{}, err
+			return projections.Found{}, err
 		}
 		best := sqlstore.Choose(v, len(list), func(i int) sqlstore.Listed { return list[i].Listed })
 		if best < 0 {
-			return projections.Page{}, fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
+			return projections.Found{}, fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
 		}
 		page, err := s.selectFrom(ctx, list[best].file, v, q)
 		if errors.Is(list[best].file.superseded(err), projections.ErrSuperseded) {
@@ -186,7 +186,7 @@ func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Q
 }
 
 // selectFrom reads rows and checkpoint in one snapshot.
-func (s *Store) selectFrom(ctx context.Context, f *file, v *projections.View, q projections.Query) (page projections.Page, err error) {
+func (s *Store) selectFrom(ctx context.Context, f *file, v *projections.View, q projections.Query) (found projections.Found, err error) {
 	err = f.within(func() error {
 		tx, err := f.read.BeginTx(ctx, nil)
 		if err != nil {
@@ -197,10 +197,10 @@ func (s *Store) selectFrom(ctx context.Context, f *file, v *projections.View, q 
 		if err != nil {
 			return fmt.Errorf("sqlite: %s: %w", f.path, err)
 		}
-		page.As = as[len(as)-1].Generation
+		found.As = as[len(as)-1].Generation
 		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: f.number}
-		page.Rows, err = space.Select(ctx, tx, q)
+		found.Rows, err = space.Select(ctx, tx, q)
 		return err
 	})
-	return page, err
+	return found, err
 }

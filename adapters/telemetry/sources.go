@@ -8,6 +8,8 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -22,8 +24,8 @@ type Sources struct {
 	}
 	// Views gives counts by saga, which all processes share; a [projections.Reader] does.
 	Views interface {
-		Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
-		Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+		Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
+		Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
 	}
 }
 

@@ -5,14 +5,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 // statsCollector tells of runs and incidents from the views: all time, whichever process they ran in.
 type statsCollector struct {
 	v interface {
-		Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
-		Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
+		Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
+		Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
 	}
 }
 
@@ -37,15 +38,15 @@ func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrape)
 	defer cancel()
-	all, err := s.v.Stats(ctx, projections.StatsFilter{})
+	all, err := s.v.Stats(ctx, stats.Filter{})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(startedDesc, err)
 		return
 	}
-	incidents := make(map[string]int64)
+	stuck := make(map[string]int64)
 	for i := range all {
 		st := &all[i]
-		incidents[st.Saga] += st.Stuck
+		stuck[st.Saga] += st.Stuck
 		if st.Action != "" {
 			dir := string(st.Direction)
 			counter(ch, retriesDesc, float64(st.Retried), st.Saga, st.Action, dir)
@@ -59,20 +60,20 @@ func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		runTimes(ch, st)
 	}
-	for name, n := range incidents {
+	for name, n := range stuck {
 		counter(ch, stuckDesc, float64(n), name)
 	}
-	page, err := s.v.Incidents(ctx, projections.IncidentFilter{Open: true, Limit: 1000})
+	page, err := s.v.Incidents(ctx, incidents.Filter{Open: true, Limit: 1000})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(openDesc, err)
 		return
 	}
-	gauge(ch, openDesc, float64(len(page.Incidents)))
+	gauge(ch, openDesc, float64(len(page.Rows)))
 }
 
 // runTimes turns a view's fine buckets into the few of a metric: a run is counted up to the first bound that
 // its bucket lies under.
-func runTimes(ch chan<- prometheus.Metric, st *projections.Stat) {
+func runTimes(ch chan<- prometheus.Metric, st *stats.Row) {
 	counts := make([]uint64, len(runBounds)+1)
 	for bucket, n := range st.Latency.Counts {
 		i, upper := 0, st.Latency.Bound(bucket).Seconds()

@@ -23,6 +23,7 @@ import (
 	"github.com/atonehq/atone/adapters/telemetry"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -191,12 +192,12 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1})
+	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	running(t, runner.Run)
 	running(t, c.Run)
 	<-c.Ready()
-	require.NoError(t, m.Watch(telemetry.Sources{Coordinator: c, Projections: runner, Views: runner.Reader(), Log: func() telemetry.LogStats {
+	require.NoError(t, m.Watch(telemetry.Sources{Coordinator: c, Projections: runner, Views: views.Of(runner.Reader()), Log: func() telemetry.LogStats {
 		st := log.Stats()
 		return telemetry.LogStats{Appends: st.Appends, Events: st.Events, Bytes: st.Bytes, SyncWaits: st.SyncWaits[:], SyncBounds: pebblelog.SyncWaitBounds(), SyncWait: st.SyncWait,
 			BatchSizes: st.BatchSizes[:], BatchBounds: pebblelog.BatchSizeBounds(), DiskBytes: st.DiskBytes, Failed: st.Failed}
@@ -207,7 +208,7 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 	require.NoError(t, err)
 	for r, err := range log.ReadAllBackward(t.Context(), domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		require.NoError(t, err)
-		for _, v := range projections.All() {
+		for _, v := range views.All() {
 			require.NoError(t, runner.AtLeast(t.Context(), v.Name, r.Position, time.Minute))
 		}
 		break

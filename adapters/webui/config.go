@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -35,13 +38,13 @@ type Coordinator interface {
 	Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...saga.SignalOption) error
 }
 
-// Views answers the questions across runs; a [projections.Reader] does.
+// Views answers the questions across runs; a [views.Reader] does.
 type Views interface {
-	Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error)
-	Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error)
-	Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error)
-	Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error)
-	StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error)
+	Runs(ctx context.Context, f runs.Filter) (runs.Page, error)
+	Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+	Audit(ctx context.Context, f audit.Filter) (audit.Page, error)
+	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
+	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 
 // Log is what the page reads of the event log; every [domain.Log] has it.

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -27,13 +28,13 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	views, err := sqlite.Open(sqlite.Config{Dir: dir})
+	store, err := sqlite.Open(sqlite.Config{Dir: dir})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = views.Close() }()
+	defer func() { _ = store.Close() }()
 
-	page, err := webui.New(webui.Config{Coordinator: coordinator, Views: projections.NewReader(views), Log: events})
+	page, err := webui.New(webui.Config{Coordinator: coordinator, Views: views.Of(projections.NewReader(store)), Log: events})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -56,7 +57,7 @@ type world struct {
 	log  *memlog.Log
 	c    *saga.Coordinator
 	run  *projections.Runner
-	read *projections.Reader
+	read views.Reader
 	url  string
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
@@ -91,9 +92,9 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 	w.define()
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	w.run, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet})
+	w.run, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Views: views.All()})
 	require.NoError(t, err)
-	w.read = w.run.Reader()
+	w.read = views.Of(w.run.Reader())
 	cfg := webui.Config{Coordinator: w.c, Views: w.read, Projections: w.run, Log: w.log, Refresh: 200 * time.Millisecond, Version: "test", Logger: quiet}
 	for _, f := range adjust {
 		f(&cfg)

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/incidents"
 )
 
 // incidentsPage is the incidents desk.
@@ -28,7 +29,7 @@ type incidentsPage struct {
 
 // incidentRow is an incident with the key of its run, by which people know it.
 type incidentRow struct {
-	projections.Incident
+	incidents.Row
 	Key string
 }
 
@@ -61,7 +62,7 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 		}
 		d.Next = page.Next
 		runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
-		for _, i := range page.Incidents {
+		for _, i := range page.Rows {
 			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).key})
 		}
 	}
@@ -72,7 +73,7 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 }
 
 // findIncidents asks the view. Where it is behind what the person did, it is shown as it is.
-func (h *handler) findIncidents(r *http.Request, v *show.View, f projections.IncidentFilter) (projections.IncidentPage, error) {
+func (h *handler) findIncidents(r *http.Request, v *show.View, f incidents.Filter) (incidents.Page, error) {
 	page, err := ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
 	if errors.Is(err, projections.ErrBehind) {
 		v.Behind = "The list does not show yet what you did. It is brought up to date by itself."

@@ -13,16 +13,17 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 )
 
 // acted returns the actor and the note of the run's last event of a kind.
 func (w *world) acted(id domain.RunID, what string) (actor, note string) {
 	w.t.Helper()
-	story, err := projections.TellStory(w.ctx, w.log, id)
+	story, err := story.Tell(w.ctx, w.log, id)
 	require.NoError(w.t, err)
-	for _, r := range story.Rows {
+	for _, r := range story.Lines {
 		if r.What == what {
 			actor, note = r.Actor, r.Error+r.Note
 		}
@@ -287,6 +288,6 @@ func TestErrorsInsideAreNotShown(t *testing.T) {
 
 type broken struct{ webui.Views }
 
-func (broken) Runs(context.Context, projections.RunFilter) (projections.RunPage, error) {
-	return projections.RunPage{}, errors.New("open /var/secret: no space left")
+func (broken) Runs(context.Context, runs.Filter) (runs.Page, error) {
+	return runs.Page{}, errors.New("open /var/secret: no space left")
 }

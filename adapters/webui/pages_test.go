@@ -19,6 +19,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -268,8 +269,8 @@ func TestListsSayThatTheyAreNotTheLogs(t *testing.T) {
 // noViews has not made its views yet.
 type noViews struct{ webui.Views }
 
-func (noViews) Runs(context.Context, projections.RunFilter) (projections.RunPage, error) {
-	return projections.RunPage{}, fmt.Errorf("runs: %w", projections.ErrNoView)
+func (noViews) Runs(context.Context, runs.Filter) (runs.Page, error) {
+	return runs.Page{}, fmt.Errorf("runs: %w", projections.ErrNoView)
 }
 
 func TestListsThatAreNotMadeYetSaySo(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 )
 
 // past is the moment of a run's history that its page shows in place of now.
@@ -14,7 +14,7 @@ type past struct {
 	// Revision is the last event that had happened, Last that of the whole stream as it is now.
 	Revision, Last uint64
 	// Event is that last event.
-	Event projections.StoryRow
+	Event story.Line
 }
 
 // Earlier and Later are the events next to this one, as the page's address takes them.
@@ -48,7 +48,7 @@ func (h *handler) lookBack(r *http.Request, t *told, until uint64) (*past, error
 		p.Last = e.Revision
 		break
 	}
-	rows := projections.StoryOf(t.id, t.facts, t.plan.Secrets()).Rows
+	rows := story.Of(t.id, t.facts, t.plan.Secrets()).Lines
 	if until > p.Last || len(rows) == 0 {
 		return nil, fmt.Errorf("event %d of run %s: %w", until, t.id, errNoPage)
 	}

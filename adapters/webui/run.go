@@ -8,7 +8,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -32,7 +32,7 @@ type runPage struct {
 	Tabs     []tab
 	Timeline draw.Timeline
 	Graph    *draw.Graph
-	Story    *projections.Story
+	Story    *story.Story
 	Undo     machine.Preview
 	Steps    []stepRow
 	Lasted   time.Duration
@@ -119,7 +119,7 @@ func (d *runPage) fill(t *told, now time.Time) error {
 		d.Graph = draw.Plan(t.plan, draw.PhasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
 	case "audit":
-		d.Story = projections.StoryOf(t.id, t.facts, t.plan.Secrets())
+		d.Story = story.Of(t.id, t.facts, t.plan.Secrets())
 	case "undo":
 		d.Undo = machine.PreviewCancel(t.fold(), now).Hide(t.cloak)
 	case "data":

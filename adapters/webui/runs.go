@@ -8,7 +8,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/search"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 // runsPage is what the runs list shows.
@@ -30,7 +30,7 @@ type stateGroup struct {
 }
 
 type runRow struct {
-	*projections.Run
+	*runs.Row
 	Waiting string
 }
 
@@ -52,9 +52,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	case "oldest":
 		f.Ascending = true
 	case "ended":
-		f.Sort = projections.ByEnded
+		f.Sort = runs.ByEnded
 	case "wake":
-		f.Sort, f.Ascending = projections.ByWake, true
+		f.Sort, f.Ascending = runs.ByWake, true
 	}
 	d.Groups = h.groups(who)
 	d.Sagas = h.sagaNames(who)
@@ -64,8 +64,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 			return err
 		}
 		d.Next = page.Next
-		for _, run := range page.Runs {
-			d.Rows = append(d.Rows, runRow{Run: run, Waiting: inShort(run.Waiting(v.Now))})
+		for i := range page.Rows {
+			run := &page.Rows[i]
+			d.Rows = append(d.Rows, runRow{Row: run, Waiting: inShort(run.Waiting(v.Now))})
 		}
 	}
 	h.warn(r, v)
@@ -76,9 +77,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 
 // findRuns asks the view. A single word that no error has is also tried as a key, which people
 // paste.
-func (h *handler) findRuns(r *http.Request, f projections.RunFilter) (projections.RunPage, error) {
+func (h *handler) findRuns(r *http.Request, f runs.Filter) (runs.Page, error) {
 	page, err := ask(r, h.cfg.Views.Runs, &f, &f.Cursor)
-	if err != nil || len(page.Runs) > 0 || f.Text == "" || f.Key != "" || strings.Contains(f.Text, " ") {
+	if err != nil || len(page.Rows) > 0 || f.Text == "" || f.Key != "" || strings.Contains(f.Text, " ") {
 		return page, err
 	}
 	f.Key, f.Text, f.Cursor = f.Text, "", ""

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 // statsPage shows how runs and actions fared.
@@ -17,21 +17,21 @@ type statsPage struct {
 	Sagas       []sagaStat
 	Actions     []actionStat
 	Names       []string
-	Total       projections.Counts
+	Total       stats.Counts
 	Chart       *draw.Columns
 }
 
 var statRanges = []tab{{"1h", "last hour"}, {"24h", "last day"}, {"7d", "7 days"}, {"", "all time"}}
 
 type sagaStat struct {
-	projections.Stat
+	stats.Row
 	P50, P95, P99 time.Duration
 	Bars          []draw.Segment
 	Running       int64
 }
 
 type actionStat struct {
-	projections.Stat
+	stats.Row
 	P50, P95, P99 time.Duration
 	Histogram     []draw.Column
 	Fail, Retry   draw.Segment
@@ -45,7 +45,7 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 	if q.Has("range") {
 		d.Range = q.Get("range")
 	}
-	f := projections.StatsFilter{Saga: d.Saga}
+	f := stats.Filter{Saga: d.Saga}
 	span := map[string]time.Duration{"1h": time.Hour, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour}[d.Range]
 	if span > 0 {
 		f.Since = v.Now.Add(-span)
@@ -54,7 +54,7 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 	if err = built(v, err); err != nil {
 		return err
 	}
-	points = slices.DeleteFunc(points, func(p projections.StatPoint) bool { return !who.sees(p.Saga) })
+	points = slices.DeleteFunc(points, func(p stats.Point) bool { return !who.sees(p.Saga) })
 	d.sum(points)
 	if span > 0 {
 		d.Chart = draw.Ends(points, f.Since, v.Now)
@@ -67,16 +67,16 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 }
 
 // sum adds the points up, by saga and by action.
-func (d *statsPage) sum(points []projections.StatPoint) {
+func (d *statsPage) sum(points []stats.Point) {
 	type key struct{ saga, action, direction string }
-	at := map[key]*projections.Stat{}
+	at := map[key]*stats.Row{}
 	var order []key
 	for i := range points {
 		p := &points[i]
 		k := key{p.Saga, p.Action, string(p.Direction)}
 		s := at[k]
 		if s == nil {
-			s = &projections.Stat{Saga: p.Saga, Action: p.Action, Direction: p.Direction}
+			s = &stats.Row{Saga: p.Saga, Action: p.Action, Direction: p.Direction}
 			at[k] = s
 			order = append(order, k)
 		}
@@ -88,13 +88,13 @@ func (d *statsPage) sum(points []projections.StatPoint) {
 		p50, p95, p99 := s.Latency.Quantile(0.5), s.Latency.Quantile(0.95), s.Latency.Quantile(0.99)
 		if k.action == "" && k.direction == "" {
 			d.Total.Add(s.Counts)
-			d.Sagas = append(d.Sagas, sagaStat{Stat: s, P50: p50, P95: p95, P99: p99, Bars: draw.OutcomeBar(s.Counts)})
+			d.Sagas = append(d.Sagas, sagaStat{Row: s, P50: p50, P95: p95, P99: p99, Bars: draw.OutcomeBar(s.Counts)})
 			continue
 		}
 		if k.action == "" {
 			continue // incidents outside of any action
 		}
-		d.Actions = append(d.Actions, actionStat{Stat: s, P50: p50, P95: p95, P99: p99, Histogram: draw.Latencies(&s.Latency),
+		d.Actions = append(d.Actions, actionStat{Row: s, P50: p50, P95: p95, P99: p99, Histogram: draw.Latencies(&s.Latency),
 			Fail: draw.Segment{W: draw.Percent(s.FailureRate())}, Retry: draw.Segment{W: draw.Percent(s.RetryRate())}})
 	}
 	slices.SortStableFunc(d.Sagas, func(a, b sagaStat) int { return cmp.Compare(b.Started, a.Started) })

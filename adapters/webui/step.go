@@ -8,7 +8,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -51,7 +51,7 @@ func (t *told) steps(now time.Time) []stepRow {
 type stepPage struct {
 	Run  domain.RunID
 	Step stepRow
-	Rows []projections.StoryRow
+	Rows []story.Line
 }
 
 // step shows what happened to one step, and its payloads.
@@ -86,7 +86,7 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 	if !found {
 		return fmt.Errorf("step %s of run %s: %w", path, id, errNoPage)
 	}
-	for _, row := range projections.StoryOf(id, t.facts, t.plan.Secrets()).Rows {
+	for _, row := range story.Of(id, t.facts, t.plan.Secrets()).Lines {
 		if row.Step == path {
 			d.Rows = append(d.Rows, row)
 		}

@@ -4,13 +4,13 @@ import (
 	"net/http"
 
 	"github.com/atonehq/atone/adapters/webui/internal/search"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
 )
 
 // trailPage is the audit trail across runs.
 type trailPage struct {
 	Query, Sort, Failed string
-	Rows                []projections.AuditRow
+	Rows                []audit.Row
 	Next                string
 	First               bool
 	Bad                 []string
@@ -24,7 +24,7 @@ func (h *handler) trail(w http.ResponseWriter, r *http.Request, who Person) erro
 	s := search.Audit(d.Query, v.Now)
 	d.Bad = s.Bad
 	f := s.Filter
-	f.Failed, f.Ascending, f.Cursor, f.Limit = d.Failed != "", d.Sort == "oldest", q.Get("cursor"), h.cfg.PageSize
+	f.HasError, f.Ascending, f.Cursor, f.Limit = d.Failed != "", d.Sort == "oldest", q.Get("cursor"), h.cfg.PageSize
 	if who.narrow(&f.Sagas) {
 		page, err := ask(r, h.cfg.Views.Audit, &f, &f.Cursor)
 		if err = built(v, err); err != nil {

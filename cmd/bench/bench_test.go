@@ -13,7 +13,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -70,7 +70,7 @@ func TestViewsAreMeasured(t *testing.T) {
 	t.Parallel()
 	r := benched(t, "--scenario", "p1", "--runs", "60")
 	require.Positive(t, r["events_per_second"])
-	require.Len(t, r["view_events_per_second"], len(projections.All()))
+	require.Len(t, r["view_events_per_second"], len(views.All()))
 	r = benched(t, "--scenario", "p2", "--runs", "60")
 	require.Positive(t, r["events_per_second"])
 	require.Len(t, r["view_events_per_second"], 2)

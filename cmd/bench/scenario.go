@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -162,7 +162,7 @@ func measureRuns(ctx context.Context, dir string, sc scenario, res *Result) (sam
 		err := res.measure(ctx, dir, sc, c, sampler)
 		return sampler.take(), err
 	}
-	views, err := startViews(ctx, filepath.Join(dir, "views"), log, projections.All()...)
+	views, err := startViews(ctx, filepath.Join(dir, "views"), log, views.All()...)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // runServedRebuild measures how fast all views are built from the log of runs, half of which failed, that
@@ -44,7 +45,7 @@ func runServedRebuild(ctx context.Context, o Options) (res Result, err error) {
 	res.Events = float64(events) / float64(res.Runs)
 
 	began := time.Now()
-	v, err := startViews(ctx, filepath.Join(dir, "views"), log)
+	v, err := startViews(ctx, filepath.Join(dir, "views"), log, views.All()...)
 	if err != nil {
 		return res, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // viewing keeps views in SQLite up to date with a log.
@@ -96,7 +97,7 @@ func runRebuild(ctx context.Context, o Options) (res Result, err error) {
 	var all []float64
 	before := cpuTime()
 	for i := range 3 {
-		took, err := rebuild("all-"+itoa(i), projections.All()...)
+		took, err := rebuild("all-"+itoa(i), views.All()...)
 		if err != nil {
 			return res, err
 		}
@@ -106,7 +107,7 @@ func runRebuild(ctx context.Context, o Options) (res Result, err error) {
 	res.CPU = (cpuTime() - before).Seconds() / float64(3*res.Runs) * 1000
 	res.EventsPerSecond, res.Events = median(all), float64(events)/float64(res.Runs)
 	res.ViewEvents = make(map[string]float64)
-	for _, view := range projections.All() {
+	for _, view := range views.All() {
 		took, err := rebuild(view.Name, view)
 		if err != nil {
 			return res, err

@@ -12,7 +12,9 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/projections/story"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -71,14 +73,14 @@ func TestRunsTellTheirStory(t *testing.T) {
 		require.Contains(t, text, "error: it can't be halved")
 		require.Contains(t, text, "by tester")
 		require.NotContains(t, r.ok(t, "audit", "calc:good"), "hush")
-		var s projections.Story
+		var s story.Story
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "audit", "calc:good", "-o", "json")), &s))
 		require.Equal(t, domain.RunIsCompleted, s.State)
-		require.Equal(t, len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "-o", "ndjson"), "\n"))
-		require.Equal(t, 1+len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "-o", "csv"), "\n"))
-		require.Equal(t, len(s.Rows), strings.Count(r.ok(t, "audit", "calc:good", "--follow"), "\n"), "the story of a run that has ended ends")
+		require.Equal(t, len(s.Lines), strings.Count(r.ok(t, "audit", "calc:good", "-o", "ndjson"), "\n"))
+		require.Equal(t, 1+len(s.Lines), strings.Count(r.ok(t, "audit", "calc:good", "-o", "csv"), "\n"))
+		require.Equal(t, len(s.Lines), strings.Count(r.ok(t, "audit", "calc:good", "--follow"), "\n"), "the story of a run that has ended ends")
 		live := r.ok(t, "audit", "calc:good", "--follow", "-o", "ndjson")
-		require.Equal(t, len(s.Rows), strings.Count(live, "\n"))
+		require.Equal(t, len(s.Lines), strings.Count(live, "\n"))
 		require.NotContains(t, live, "hush")
 
 		across := items[wire.AuditRow](t, r.ok(t, "audit", "--failed", "--action", "check", "-o", "json"))
@@ -129,7 +131,7 @@ func TestExportHasRunsWithTheirEvents(t *testing.T) {
 		require.Equal(t, "good", first.Key)
 		require.EqualValues(t, first.Revision, first.Events[len(first.Events)-1].Revision)
 		require.Equal(t, "run.started.v1", first.Events[0].Type)
-		require.Contains(t, string(first.Events[0].Data), projections.Redacted)
+		require.Contains(t, string(first.Events[0].Data), secret.Redacted)
 		require.Equal(t, 1, strings.Count(r.ok(t, "export", "--saga", "patient"), "\n"))
 	})
 }
@@ -224,7 +226,7 @@ func TestViewsAreRebuilt(t *testing.T) {
 		require.Equal(t, before, r.ok(t, "runs", "-o", "ndjson", "--state", "completed,compensated"))
 		var list []wire.View
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "projections", "status", "-o", "json")), &list))
-		require.Len(t, list, len(projections.All()))
+		require.Len(t, list, len(views.All()))
 		for _, v := range list {
 			require.True(t, v.Built, v.View)
 		}

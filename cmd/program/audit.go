@@ -15,7 +15,8 @@ import (
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	told "github.com/atonehq/atone/projections/story"
 )
 
 // auditFlags select rows of the audit across runs.
@@ -62,9 +63,9 @@ Without a run, list acts and outcomes across runs, the newest first; all conditi
 				if err != nil {
 					return err
 				}
-				format := projections.Format(env.output)
+				format := told.Format(env.output)
 				if format == "" || format == formatTable {
-					format = projections.FormatText
+					format = told.FormatText
 				}
 				return s.Write(env.Out, format, time.Local)
 			})
@@ -96,8 +97,8 @@ func (env *environment) auditAcross(ctx context.Context, flags *auditFlags) erro
 	if err := flags.check(); err != nil {
 		return err
 	}
-	f := projections.AuditFilter{Sagas: flags.sagas, Whats: flags.whats, Actions: flags.actions, Actors: flags.actors, Step: flags.step,
-		Text: flags.text, Failed: flags.failed, From: flags.since.Time, To: flags.until.Time, Ascending: flags.ascending}
+	f := audit.Filter{Sagas: flags.sagas, Whats: flags.whats, Actions: flags.actions, Actors: flags.actors, Step: flags.step,
+		Text: flags.text, HasError: flags.failed, From: flags.since.Time, To: flags.until.Time, Ascending: flags.ascending}
 	return env.with(ctx, use{}, func(ctx context.Context, c *client.Client) error {
 		return pages(&flags.paging, env.auditListing(), func(cursor string, limit int) (wire.Page[wire.AuditRow], error) {
 			f.Cursor, f.Limit = cursor, limit
@@ -115,7 +116,7 @@ func (env *environment) followStory(ctx context.Context, c *client.Client, id do
 	for row, err := range followRun(ctx, c, id) {
 		if err == nil {
 			if env.output == formatJSON || env.output == formatNDJSON {
-				err = printLines(env, []projections.StoryRow{row})
+				err = printLines(env, []told.Line{row})
 			} else {
 				err = story.Print(env.Out, p, &row)
 			}

@@ -38,7 +38,7 @@ type use struct {
 type directory struct {
 	log   eventLog
 	node  *node // nil where the command only looks
-	views *views
+	views *directoryViews
 
 	connections *http.Transport
 	stop        context.CancelFunc

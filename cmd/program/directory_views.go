@@ -12,11 +12,16 @@ import (
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
+	"github.com/atonehq/atone/projections/views"
 )
 
-// views are those of a data directory. Each is opened, and brought up to the end of the log, when the first question
+// directoryViews are those of a data directory. Each is opened, and brought up to the end of the log, when the first question
 // about it is asked; the others stay closed. They implement [httpapi.Views] and [httpapi.Projections].
-type views struct {
+type directoryViews struct {
 	env  *environment
 	log  eventLog
 	life context.Context
@@ -36,14 +41,14 @@ type projecting struct {
 	told bool
 }
 
-func newViews(env *environment, log eventLog) *views {
-	v := &views{env: env, log: log, open: make(map[string]*projecting)}
+func newViews(env *environment, log eventLog) *directoryViews {
+	v := &directoryViews{env: env, log: log, open: make(map[string]*projecting)}
 	v.life, v.stop = context.WithCancel(context.Background())
 	return v
 }
 
 // runner returns the runner of the view or, without a name, of all views.
-func (v *views) runner(name string, list ...projections.View) (*projecting, error) {
+func (v *directoryViews) runner(name string, list ...projections.View) (*projecting, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if r := v.open[name]; r != nil {
@@ -58,6 +63,9 @@ func (v *views) runner(name string, list ...projections.View) (*projecting, erro
 			return nil, err
 		}
 	}
+	if name == "" {
+		list = views.All()
+	}
 	runner, err := projections.New(projections.Config{Source: v.log, Store: v.store, Views: list, Linger: -1, Logger: v.env.quiet()})
 	if err != nil {
 		return nil, err
@@ -69,10 +77,10 @@ func (v *views) runner(name string, list ...projections.View) (*projecting, erro
 }
 
 // interrupt ends all work on the views: questions and rebuilds that are under way fail.
-func (v *views) interrupt() { v.stop() }
+func (v *directoryViews) interrupt() { v.stop() }
 
 // close closes what was opened. It is called before the log is closed.
-func (v *views) close() error {
+func (v *directoryViews) close() error {
 	v.stop()
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -87,7 +95,7 @@ func (v *views) close() error {
 }
 
 // fresh returns a reader of a view that has come to the end of the log.
-func (v *views) fresh(ctx context.Context, view projections.View) (*projections.Reader, error) {
+func (v *directoryViews) fresh(ctx context.Context, view projections.View) (*projections.Reader, error) {
 	r, err := v.runner(view.Name, view)
 	if err != nil {
 		return nil, err
@@ -99,7 +107,7 @@ func (v *views) fresh(ctx context.Context, view projections.View) (*projections.
 }
 
 // tellReplaced says so where the view was not this log's: who put an older copy back by mistake must not miss it.
-func (v *views) tellReplaced(ctx context.Context, r *projecting, view string) error {
+func (v *directoryViews) tellReplaced(ctx context.Context, r *projecting, view string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if r.told {
@@ -123,7 +131,7 @@ const patience = time.Second
 
 // catchUp waits until the view has come to the end of the log. The first question to a data directory builds the
 // view; people see how far that is.
-func (v *views) catchUp(ctx context.Context, r *projecting, view string) error {
+func (v *directoryViews) catchUp(ctx context.Context, r *projecting, view string) error {
 	var end domain.Position
 	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		if err != nil {
@@ -159,7 +167,7 @@ func (v *views) catchUp(ctx context.Context, r *projecting, view string) error {
 }
 
 // built waits until a view, which may have no events, answers questions.
-func (v *views) built(ctx context.Context, view string) error {
+func (v *directoryViews) built(ctx context.Context, view string) error {
 	for {
 		gens, err := v.store.Generations(ctx, view)
 		if err != nil || slices.ContainsFunc(gens, func(g projections.Generation) bool { return g.Live }) {
@@ -174,42 +182,42 @@ func (v *views) built(ctx context.Context, view string) error {
 }
 
 // ask answers a question with a view that has come to the end of the log.
-func ask[F, A any](ctx context.Context, v *views, view projections.View, f F, question func(*projections.Reader, context.Context, F) (A, error)) (A, error) {
+func ask[F, A any](ctx context.Context, v *directoryViews, view projections.View, f F, question func(context.Context, *projections.Reader, F) (A, error)) (A, error) {
 	r, err := v.fresh(ctx, view)
 	if err != nil {
 		var none A
 		return none, err
 	}
-	return question(r, ctx, f)
+	return question(ctx, r, f)
 }
 
 // Runs implements [httpapi.Views].
-func (v *views) Runs(ctx context.Context, f projections.RunFilter) (projections.RunPage, error) {
-	return ask(ctx, v, projections.Runs(), f, (*projections.Reader).Runs)
+func (v *directoryViews) Runs(ctx context.Context, f runs.Filter) (runs.Page, error) {
+	return ask(ctx, v, runs.View(), f, runs.Find)
 }
 
 // Audit implements [httpapi.Views].
-func (v *views) Audit(ctx context.Context, f projections.AuditFilter) (projections.AuditPage, error) {
-	return ask(ctx, v, projections.Audit(), f, (*projections.Reader).Audit)
+func (v *directoryViews) Audit(ctx context.Context, f audit.Filter) (audit.Page, error) {
+	return ask(ctx, v, audit.View(), f, audit.Find)
 }
 
 // Incidents implements [httpapi.Views].
-func (v *views) Incidents(ctx context.Context, f projections.IncidentFilter) (projections.IncidentPage, error) {
-	return ask(ctx, v, projections.Incidents(), f, (*projections.Reader).Incidents)
+func (v *directoryViews) Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error) {
+	return ask(ctx, v, incidents.View(), f, incidents.Find)
 }
 
 // Stats implements [httpapi.Views].
-func (v *views) Stats(ctx context.Context, f projections.StatsFilter) ([]projections.Stat, error) {
-	return ask(ctx, v, projections.Stats(), f, (*projections.Reader).Stats)
+func (v *directoryViews) Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error) {
+	return ask(ctx, v, stats.View(), f, stats.Find)
 }
 
 // StatsOver implements [httpapi.Views].
-func (v *views) StatsOver(ctx context.Context, f projections.StatsFilter) ([]projections.StatPoint, error) {
-	return ask(ctx, v, projections.Stats(), f, (*projections.Reader).StatsOver)
+func (v *directoryViews) StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error) {
+	return ask(ctx, v, stats.View(), f, stats.Over)
 }
 
 // Status implements [httpapi.Projections].
-func (v *views) Status(ctx context.Context) ([]projections.Status, error) {
+func (v *directoryViews) Status(ctx context.Context) ([]projections.Status, error) {
 	r, err := v.runner("")
 	if err != nil {
 		return nil, err
@@ -219,7 +227,7 @@ func (v *views) Status(ctx context.Context) ([]projections.Status, error) {
 
 // Rebuild implements [httpapi.Projections]. It waits for the rebuild's end, whatever the deadline of ctx: nobody
 // would go on with it after this process.
-func (v *views) Rebuild(ctx context.Context, view string) error {
+func (v *directoryViews) Rebuild(ctx context.Context, view string) error {
 	r, err := v.runner("")
 	if err != nil {
 		return err

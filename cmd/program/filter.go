@@ -12,7 +12,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 // timeFlag is a point in time on the command line.
@@ -150,7 +150,7 @@ func (r *runFlags) addFlags(cmd *cobra.Command) {
 	r.period.addFlags(f, "started")
 }
 
-func (r *runFlags) filter() (f projections.RunFilter, err error) {
+func (r *runFlags) filter() (f runs.Filter, err error) {
 	if f.States, err = parseStates(r.states); err != nil {
 		return f, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/incidents"
 )
 
 func newIncidentsCommand(env *environment) *cobra.Command {
@@ -36,7 +36,7 @@ retry, resolve or abandon.`,
 			if err := p.check(); err != nil {
 				return err
 			}
-			f := projections.IncidentFilter{Open: state == "open", Resolved: state == "resolved", Sagas: sagas, Actions: actions,
+			f := incidents.Filter{Open: state == "open", Resolved: state == "resolved", Sagas: sagas, Actions: actions,
 				From: when.since.Time, To: when.until.Time, Text: text, Ascending: p.ascending}
 			if run != "" {
 				var err error

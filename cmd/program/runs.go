@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/cmd/internal/tty"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 func newRunsCommand(env *environment) *cobra.Command {
@@ -37,7 +37,7 @@ With -o ndjson and -o csv, --all writes page after page and needs little memory.
 			if err := p.check(); err != nil {
 				return err
 			}
-			f.Ascending, f.Sort = p.ascending, projections.RunSort(sort)
+			f.Ascending, f.Sort = p.ascending, runs.Sort(sort)
 			return env.with(cmd.Context(), use{}, func(ctx context.Context, c *client.Client) error {
 				return pages(&p, env.runListing(), func(cursor string, limit int) (wire.Page[wire.RunItem], error) {
 					f.Cursor, f.Limit = cursor, limit

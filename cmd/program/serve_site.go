@@ -22,6 +22,7 @@ import (
 	"github.com/atonehq/atone/adapters/telemetry"
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -112,7 +113,7 @@ func (s *site) run(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
-	runner, err := projections.New(projections.Config{Source: n.log, Store: store, Logger: n.logger})
+	runner, err := projections.New(projections.Config{Source: n.log, Store: store, Logger: n.logger, Views: views.All()})
 	if err != nil {
 		return errors.Join(err, closeStore())
 	}
@@ -168,19 +169,19 @@ func viewsDir(data string) string { return filepath.Join(data, "views") }
 
 // server makes the HTTP API with the page and the metrics in it.
 func (s *site) server(n *node, runner *projections.Runner) (*httpapi.Server, error) {
-	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.coordinator, Log: logStats(n.log), Projections: runner, Views: runner.Reader()}); err != nil {
+	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.coordinator, Log: logStats(n.log), Projections: runner, Views: views.Of(runner.Reader())}); err != nil {
 		return nil, err
 	}
 	page := &later{}
 	server, err := httpapi.New(httpapi.Config{
-		Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log, Addr: s.addr, Tokens: s.tokens,
+		Coordinator: n.coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.log, Addr: s.addr, Tokens: s.tokens,
 		TLSCert: s.cert, TLSKey: s.key, Page: page, Metrics: s.metrics.Handler(n.logger), Middleware: s.around,
 		Version: s.env.version(), Logger: n.logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	page.Handler, err = webui.New(webui.Config{Coordinator: n.coordinator, Views: runner.Reader(), Projections: runner, Log: n.log,
+	page.Handler, err = webui.New(webui.Config{Coordinator: n.coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.log,
 		Sessions: sessions{server.Guard()}, Version: s.env.version(), Logger: n.logger})
 	return server, err
 }

@@ -22,6 +22,8 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -78,14 +80,14 @@ func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
 	require.NoError(t, err)
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	views, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1})
+	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	tokens = auth.NewTokens(log, nil)
-	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Reader(), Projections: views, Log: log, Logger: quiet, Tokens: tokens})
+	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet, Tokens: tokens})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)
-	for _, run := range []func(context.Context) error{c.Run, views.Run, srv.Follow} {
+	for _, run := range []func(context.Context) error{c.Run, runner.Run, srv.Follow} {
 		go func() { ended <- run(ctx) }()
 	}
 	<-c.Ready()
@@ -132,7 +134,7 @@ func noServer(t *testing.T) error {
 	defer cancel()
 	c, err := client.New(client.Config{Server: "http://127.0.0.1:1", Retries: -1})
 	require.NoError(t, err)
-	_, err = c.Runs(ctx, projections.RunFilter{})
+	_, err = c.Runs(ctx, runs.Filter{})
 	require.Error(t, err)
 	return err
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
 )
 
 // followRun yields a run's story from its beginning, then what happens, until the run ends or ctx does.
-func followRun(ctx context.Context, c *client.Client, id domain.RunID) iter.Seq2[projections.StoryRow, error] {
-	return func(yield func(projections.StoryRow, error) bool) {
-		t := projections.NewTeller(id, nil) // the API has redacted what is secret
+func followRun(ctx context.Context, c *client.Client, id domain.RunID) iter.Seq2[story.Line, error] {
+	return func(yield func(story.Line, error) bool) {
+		t := story.NewTeller(id, nil) // the API has redacted what is secret
 		for e, err := range c.Follow(ctx, id, 0) {
-			var row projections.StoryRow
+			var row story.Line
 			if err == nil {
 				row, err = tell(t, &e)
 			}
@@ -31,23 +31,23 @@ func followRun(ctx context.Context, c *client.Client, id domain.RunID) iter.Seq2
 }
 
 // tell adds an event as the API has it to a story.
-func tell(t *projections.Teller, e *wire.Event) (projections.StoryRow, error) {
+func tell(t *story.Teller, e *wire.Event) (story.Line, error) {
 	event, err := domain.DecodeEvent(e.Type, e.Data)
 	if err != nil {
-		return projections.StoryRow{}, fmt.Errorf("revision %d of run %s: %w: the server is newer than this program: update it", e.Revision, t.Story.Run, err)
+		return story.Line{}, fmt.Errorf("revision %d of run %s: %w: the server is newer than this program: update it", e.Revision, t.Story.Run, err)
 	}
 	meta := domain.Meta{At: e.At, Actor: e.Actor, CorrelationID: e.Correlation, CausationID: e.Causation}
 	return t.Tell(domain.Fact{Event: event, Meta: meta, ID: e.ID, Revision: e.Revision}), nil
 }
 
 // storyOf returns everything that happened to a run.
-func storyOf(ctx context.Context, c *client.Client, id domain.RunID) (*projections.Story, error) {
+func storyOf(ctx context.Context, c *client.Client, id domain.RunID) (*story.Story, error) {
 	s, err := c.Story(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	for i := range s.Rows { // the answer was indented, and so are the payloads in it
-		r := &s.Rows[i]
+	for i := range s.Lines { // the answer was indented, and so are the payloads in it
+		r := &s.Lines[i]
 		r.Input, r.Output = compact(r.Input), compact(r.Output)
 	}
 	return s, nil

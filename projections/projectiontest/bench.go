@@ -8,19 +8,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // BenchPages measures each of the queries in each order, for its first page and for one deep inside. On a busy machine
 // best-ms tells more than the mean.
-func BenchPages(b *testing.B, reader *projections.Reader, m Many) {
+func BenchPages(b *testing.B, reader views.Reader, m Many) {
 	queries := ManyQueries(m)
 	for _, name := range slices.Sorted(maps.Keys(queries)) {
 		for _, order := range []struct {
 			name      string
-			sort      projections.RunSort
+			sort      runs.Sort
 			ascending bool
-		}{{"newest", projections.ByStarted, false}, {"oldest", projections.ByStarted, true}, {"ended", projections.ByEnded, false}, {"wake", projections.ByWake, true}} {
+		}{{"newest", runs.ByStarted, false}, {"oldest", runs.ByStarted, true}, {"ended", runs.ByEnded, false}, {"wake", runs.ByWake, true}} {
 			f := queries[name]
 			f.Sort, f.Ascending = order.sort, order.ascending
 			benchPage(b, reader, name+"/"+order.name+"/first", f)
@@ -32,7 +33,7 @@ func BenchPages(b *testing.B, reader *projections.Reader, m Many) {
 }
 
 // deep returns the cursor of a page that has up to 5,000 runs before it.
-func deep(b *testing.B, reader *projections.Reader, f projections.RunFilter) string {
+func deep(b *testing.B, reader views.Reader, f runs.Filter) string {
 	at := ""
 	f.Limit = 1000
 	for range 5 {
@@ -46,7 +47,7 @@ func deep(b *testing.B, reader *projections.Reader, f projections.RunFilter) str
 	return at
 }
 
-func benchPage(b *testing.B, reader *projections.Reader, name string, f projections.RunFilter) {
+func benchPage(b *testing.B, reader views.Reader, name string, f runs.Filter) {
 	b.Run(name, func(b *testing.B) {
 		found, best, worst := 0, time.Hour, time.Duration(0)
 		for b.Loop() {
@@ -54,7 +55,7 @@ func benchPage(b *testing.B, reader *projections.Reader, name string, f projecti
 			page, err := reader.Runs(b.Context(), f)
 			require.NoError(b, err)
 			took := time.Since(began)
-			found, best, worst = len(page.Runs), min(best, took), max(worst, took)
+			found, best, worst = len(page.Rows), min(best, took), max(worst, took)
 		}
 		b.ReportMetric(float64(found), "runs")
 		b.ReportMetric(float64(best.Microseconds())/1000, "best-ms")

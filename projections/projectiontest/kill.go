@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // envChild tells a test binary that it is the process to be killed; its value names the store.
@@ -38,7 +39,7 @@ func killedLog(ctx context.Context) (*memlog.Log, domain.Position, error) {
 }
 
 func killedConfig(log *memlog.Log, store projections.Store) projections.Config {
-	return projections.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond}
+	return projections.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond, Views: views.All()}
 }
 
 // Child projects until it is killed, saying how far it came. It returns the exit code.

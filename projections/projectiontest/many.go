@@ -12,6 +12,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 // Many is a source of a great number of runs that needs no memory for them: it makes each event when
@@ -126,10 +127,10 @@ func (m Many) ReadStream(context.Context, string, uint64) iter.Seq2[domain.Recor
 }
 
 // ManyQueries are pages of runs as people ask for them, by name.
-func ManyQueries(m Many) map[string]projections.RunFilter {
+func ManyQueries(m Many) map[string]runs.Filter {
 	states := func(s ...domain.RunState) []domain.RunState { return s }
 	middle := m.From + m.Runs/2
-	return map[string]projections.RunFilter{
+	return map[string]runs.Filter{
 		"all":               {},
 		"stuck":             {States: states(domain.RunIsStuck)},
 		"completed":         {States: states(domain.RunIsCompleted)},

@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // Opener opens an empty store for one test and closes it at the test's end. Again opens the same
@@ -83,6 +84,9 @@ type running struct {
 // start runs views until the test ends or stop is called.
 func start(t *testing.T, cfg projections.Config) *running {
 	t.Helper()
+	if len(cfg.Views) == 0 {
+		cfg.Views = views.All()
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -109,12 +113,15 @@ func start(t *testing.T, cfg projections.Config) *running {
 	return r
 }
 
+// ask returns a reader of atone's own views.
+func (r *running) ask() views.Reader { return views.Of(r.Reader()) }
+
 const patience = 3 * time.Minute
 
 // reach waits until the views stand at the position.
-func (r *running) reach(t *testing.T, position domain.Position, views ...string) {
+func (r *running) reach(t *testing.T, position domain.Position, names ...string) {
 	t.Helper()
-	for _, v := range views {
+	for _, v := range names {
 		require.NoError(t, r.AtLeast(t.Context(), v, position, patience))
 	}
 }
@@ -124,17 +131,17 @@ var builtin = []string{"runs", "audit", "incidents", "stats"}
 // written returns a log with made-up runs and the position of its last event.
 func written(t *testing.T, seed uint64, appends int) (*memlog.Log, *Runs, domain.Position) {
 	t.Helper()
-	log, runs := memlog.New(), NewRuns(seed)
-	last, err := runs.Write(t.Context(), log, appends)
+	log, made := memlog.New(), NewRuns(seed)
+	last, err := made.Write(t.Context(), log, appends)
 	require.NoError(t, err)
-	return log, runs, last.Position
+	return log, made, last.Position
 }
 
 // dumpAll returns the content of all of this package's views.
 func dumpAll(t *testing.T, store projections.Store) map[string]map[string][]string {
 	t.Helper()
 	out := map[string]map[string][]string{}
-	for _, v := range projections.All() {
+	for _, v := range views.All() {
 		rows, _, err := Dump(t.Context(), store, &v)
 		require.NoError(t, err)
 		out[v.Name] = rows

@@ -9,6 +9,9 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 // stuckAgain has an effect come after a run's end, and its undo fail for good: every view shows a stuck run, and counts
@@ -48,18 +51,18 @@ func stuckAgain(t *testing.T, open Opener) {
 	appends(domain.RunIsStuck, false, &domain.AttemptFailed{Step: "a", Direction: domain.Undo, Attempt: 2, Cause: no},
 		&domain.RunStuck{Incident: "i", Step: "a", Direction: domain.Undo, Cause: no, After: domain.RunIsCompensated})
 	r := start(t, projections.Config{Source: log, Store: store})
-	seen := func(state domain.RunState, ended bool, incidents int) {
+	seen := func(state domain.RunState, ended bool, open int) {
 		t.Helper()
 		r.reach(t, last.Position, builtin...)
-		found := runPages(t, t.Context(), r.Reader(), projections.RunFilter{States: []domain.RunState{state}}, 10)
+		found := runPages(t, t.Context(), r.ask(), runs.Filter{States: []domain.RunState{state}}, 10)
 		require.Len(t, found, 1, state)
 		require.Equal(t, ended, !found[0].Ended.IsZero())
-		page, err := r.Reader().Incidents(t.Context(), projections.IncidentFilter{Open: true})
+		page, err := r.ask().Incidents(t.Context(), incidents.Filter{Open: true})
 		require.NoError(t, err)
-		require.Len(t, page.Incidents, incidents)
-		stats, err := r.Reader().Stats(t.Context(), projections.StatsFilter{Saga: "order"})
+		require.Len(t, page.Rows, open)
+		counts, err := r.ask().Stats(t.Context(), stats.Filter{Saga: "order"})
 		require.NoError(t, err)
-		require.EqualValues(t, 1, stats[0].Failed, "it was compensated once")
+		require.EqualValues(t, 1, counts[0].Failed, "it was compensated once")
 	}
 	seen(domain.RunIsStuck, false, 1)
 	appends(domain.RunCompensating, true, &domain.StepRetried{Step: "a", Direction: domain.Undo, Reason: "mended"}, try(domain.Undo, 3))

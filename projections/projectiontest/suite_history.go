@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // replaced starts a runner over the log and requires that it finds, by itself, that the live rows are not
@@ -31,7 +32,7 @@ func replaced(t *testing.T, log projections.Source, events int, store projection
 	require.False(t, before.As.Old)
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Logger: said.logger()})
 	t.Cleanup(release)
-	ask := func() projections.Page {
+	ask := func() projections.Found {
 		page, err := r.Reader().Rows(t.Context(), &v, projections.Query{Table: "counter"}, projections.Fresh{})
 		require.NoError(t, err)
 		return page
@@ -72,21 +73,21 @@ func rowsOfALostPart(t *testing.T, open Opener) {
 			return func() time.Time { *now = now.Add(time.Millisecond); return *now }
 		}
 		now := began
-		log, runs := memlog.NewWithConfig(memlog.Config{Now: clock(&now)}), NewRuns(14)
-		last, err := runs.Write(t.Context(), log, 60)
+		log, made := memlog.NewWithConfig(memlog.Config{Now: clock(&now)}), NewRuns(14)
+		last, err := made.Write(t.Context(), log, 60)
 		require.NoError(t, err)
 		store, _ := open(t)
 		built(t, log, last.Position, store)
 
 		now = began
-		older, runs := memlog.NewWithConfig(memlog.Config{Now: clock(&now)}), NewRuns(14)
-		_, err = runs.Write(t.Context(), older, 20)
+		older, made := memlog.NewWithConfig(memlog.Config{Now: clock(&now)}), NewRuns(14)
+		_, err = made.Write(t.Context(), older, 20)
 		require.NoError(t, err)
 		if now = began.Add(time.Hour); grown > 0 {
-			_, err := runs.Write(t.Context(), older, grown)
+			_, err := made.Write(t.Context(), older, grown)
 			require.NoError(t, err)
 		}
-		replaced(t, older, runs.Events, store)
+		replaced(t, older, made.Events, store)
 	}
 }
 
@@ -96,8 +97,8 @@ func rowsOfAnotherLog(t *testing.T, open Opener) {
 		log, _, last := written(t, 15, 60)
 		store, _ := open(t)
 		built(t, log, last, store)
-		other, runs, _ := written(t, 16, appends)
-		replaced(t, other, runs.Events, store)
+		other, made, _ := written(t, 16, appends)
+		replaced(t, other, made.Events, store)
 	}
 }
 
@@ -109,8 +110,8 @@ func rowsAtNoPosition(t *testing.T, open Opener) {
 	require.NoError(t, store.Update(t.Context(), &v, n, projections.Checkpoint{}, projections.Checkpoint{Position: domain.EndPosition},
 		func(projections.Tx) error { return nil }))
 	require.NoError(t, store.Promote(t.Context(), &v, n))
-	log, runs, _ := written(t, 17, 40)
-	replaced(t, log, runs.Events, store)
+	log, made, _ := written(t, 17, 40)
+	replaced(t, log, made.Events, store)
 }
 
 // unfinishedOfAnotherLog finds a rebuild that was cut short when the log was replaced.
@@ -122,15 +123,15 @@ func unfinishedOfAnotherLog(t *testing.T, open Opener) {
 	require.NoError(t, store.Update(t.Context(), &v, n, projections.Checkpoint{}, projections.Checkpoint{Position: last, Events: 60, At: time.Now()},
 		func(tx projections.Tx) error { return tx.Put(t.Context(), "counter", projections.Row{1, 60}) }))
 	_ = log
-	other, runs, end := written(t, 16, 20)
+	other, made, end := written(t, 16, 20)
 	r := start(t, projections.Config{Source: other, Store: store, Views: []projections.View{v}})
 	r.reach(t, end, v.Name)
-	require.EqualValues(t, runs.Events, counted(t, store, &v))
+	require.EqualValues(t, made.Events, counted(t, store, &v))
 }
 
 // laggingFollower reads through a follower that shows less than the leader has.
 func laggingFollower(t *testing.T, open Opener) {
-	log, runs, last := written(t, 18, 60)
+	log, made, last := written(t, 18, 60)
 	store, _ := open(t)
 	built(t, log, last, store)
 	gens, err := store.Generations(t.Context(), "counter")
@@ -149,10 +150,10 @@ func laggingFollower(t *testing.T, open Opener) {
 		<-follower.looked
 	}
 	follower.shown.Store(int64(len(all)))
-	next, err := runs.Write(t.Context(), log, 1)
+	next, err := made.Write(t.Context(), log, 1)
 	require.NoError(t, err)
 	r.reach(t, next.Position, v.Name)
-	require.EqualValues(t, runs.Events, counted(t, store, &v))
+	require.EqualValues(t, made.Events, counted(t, store, &v))
 	gens, err = store.Generations(t.Context(), v.Name)
 	require.NoError(t, err)
 	require.Len(t, gens, 1)
@@ -191,22 +192,22 @@ func (f *follower) ReadAllBackward(ctx context.Context, before domain.Position, 
 // impossibleCheckpoint has a server that says, where it has found no event yet, that it searched to the end of
 // all positions: the rows must not stand there, and what comes later must be applied.
 func impossibleCheckpoint(t *testing.T, open Opener) {
-	log, runs := memlog.New(), NewRuns(19)
+	log, made := memlog.New(), NewRuns(19)
 	_, err := log.Append(t.Context(), "others-1", domain.NoStream, domain.NewEvent{ID: uuid.New(), Type: "t"})
 	require.NoError(t, err)
 	store, _ := open(t)
-	views := append(projections.All(), counter(1, nil))
+	views := append(views.All(), counter(1, nil))
 	start(t, projections.Config{Source: endless{log}, Store: store, Views: views})
 	eventually(t, "the views are built", func() bool {
 		gens, err := store.Generations(t.Context(), "runs")
 		return err == nil && len(gens) > 0 && gens[0].Live
 	})
-	last, err := runs.Write(t.Context(), log, 20)
+	last, err := made.Write(t.Context(), log, 20)
 	require.NoError(t, err)
 	v := counter(1, nil)
 	eventually(t, "what came later is applied", func() bool {
 		page, err := store.Select(t.Context(), &v, projections.Query{Table: "counter"})
-		return err == nil && len(page.Rows) == 1 && page.Rows[0][1] == int64(runs.Events)
+		return err == nil && len(page.Rows) == 1 && page.Rows[0][1] == int64(made.Events)
 	})
 	for _, view := range views {
 		gens, err := store.Generations(t.Context(), view.Name)

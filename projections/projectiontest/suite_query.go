@@ -15,16 +15,20 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // projected returns a reader of made-up runs.
-func projected(t *testing.T, open Opener, seed uint64, appends int) (*projections.Reader, *running, *memlog.Log, *Runs, domain.Position) {
+func projected(t *testing.T, open Opener, seed uint64, appends int) (views.Reader, *running, *memlog.Log, *Runs, domain.Position) {
 	t.Helper()
-	log, runs, last := written(t, seed, appends)
+	log, made, last := written(t, seed, appends)
 	store, _ := open(t)
 	r := start(t, projections.Config{Source: log, Store: store})
 	r.reach(t, last, builtin...)
-	return r.Reader(), r, log, runs, last
+	return r.ask(), r, log, made, last
 }
 
 // pages reads all pages of a query.
@@ -43,11 +47,11 @@ func pages[T any](t require.TestingT, limit int, page func(cursor string, limit 
 	}
 }
 
-func runPages(t require.TestingT, ctx context.Context, reader *projections.Reader, f projections.RunFilter, limit int) []*projections.Run {
-	return pages(t, limit, func(cursor string, limit int) ([]*projections.Run, string, error) {
+func runPages(t require.TestingT, ctx context.Context, reader views.Reader, f runs.Filter, limit int) []runs.Row {
+	return pages(t, limit, func(cursor string, limit int) ([]runs.Row, string, error) {
 		f.Cursor, f.Limit = cursor, limit
 		p, err := reader.Runs(ctx, f)
-		return p.Runs, p.Next, err
+		return p.Rows, p.Next, err
 	})
 }
 
@@ -69,7 +73,7 @@ func either[T comparable](wanted []T, v T) bool {
 }
 
 // meant says in plain Go what the filter means.
-func meant(f projections.RunFilter, r *projections.Run) bool {
+func meant(f runs.Filter, r *runs.Row) bool {
 	for name, value := range f.Labels {
 		if r.Labels[name] != value {
 			return false
@@ -84,33 +88,33 @@ func meant(f projections.RunFilter, r *projections.Run) bool {
 		(f.Action == "" || slices.Contains(r.Actions, f.Action)) && (f.Key == "" || r.Key == f.Key) &&
 		(f.Parent == domain.RunID{} || r.Parent != nil && r.Parent.Run == f.Parent) &&
 		hasWords(r.Error+" "+cause+" "+r.Blocked, f.Text) &&
-		(f.Sort != projections.ByEnded || !r.Ended.IsZero()) && (f.Sort != projections.ByWake || !r.Wake.IsZero())
+		(f.Sort != runs.ByEnded || !r.Ended.IsZero()) && (f.Sort != runs.ByWake || !r.Wake.IsZero())
 }
 
 func filtersAgree(t *testing.T, open Opener) {
-	reader, r, log, runs, last := projected(t, open, 21, 1500)
-	for runs.Stuck() == 0 {
-		a, err := runs.Write(t.Context(), log, 1)
+	reader, r, log, made, last := projected(t, open, 21, 1500)
+	for made.Stuck() == 0 {
+		a, err := made.Write(t.Context(), log, 1)
 		require.NoError(t, err)
 		last = a.Position
 	}
 	r.reach(t, last, builtin...)
-	all := runPages(t, t.Context(), reader, projections.RunFilter{}, 1000)
+	all := runPages(t, t.Context(), reader, runs.Filter{}, 1000)
 	require.Greater(t, len(all), 100)
 	for _, r := range all {
 		one, err := reader.Run(t.Context(), r.ID, projections.Fresh{})
 		require.NoError(t, err)
-		require.Equal(t, r, one)
+		require.Equal(t, r, *one)
 	}
 	_, err := reader.Run(t.Context(), domain.NewRunID(), projections.Fresh{})
 	require.ErrorIs(t, err, projections.ErrNotFound)
 	states := []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsAbandoned}
 	for _, s := range []domain.RunState{domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated} {
-		require.NotEmpty(t, runPages(t, t.Context(), reader, projections.RunFilter{States: []domain.RunState{s}}, 100), s)
+		require.NotEmpty(t, runPages(t, t.Context(), reader, runs.Filter{States: []domain.RunState{s}}, 100), s)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		f := projections.RunFilter{
-			Sort:      rapid.SampledFrom([]projections.RunSort{"", projections.ByStarted, projections.ByEnded, projections.ByWake}).Draw(rt, "sort"),
+		f := runs.Filter{
+			Sort:      rapid.SampledFrom([]runs.Sort{"", runs.ByStarted, runs.ByEnded, runs.ByWake}).Draw(rt, "sort"),
 			Ascending: rapid.Bool().Draw(rt, "ascending"),
 		}
 		maybe := func(name string) bool { return rapid.IntRange(0, 3).Draw(rt, name) == 0 }
@@ -138,7 +142,7 @@ func filtersAgree(t *testing.T, open Opener) {
 		if maybe("text") {
 			f.Text = rapid.SampledFrom([]string{"card", "timeout bank", "überl", "kaputt zürich", "nowhere", "stock"}).Draw(rt, "words")
 		}
-		some := func(name string) *projections.Run { return all[rapid.IntRange(0, len(all)-1).Draw(rt, name)] }
+		some := func(name string) *runs.Row { return &all[rapid.IntRange(0, len(all)-1).Draw(rt, name)] }
 		if maybe("from") {
 			f.From = some("earliest").Started
 		}
@@ -148,18 +152,18 @@ func filtersAgree(t *testing.T, open Opener) {
 		if r := some("child"); r.Parent != nil && maybe("parent") {
 			f.Parent = r.Parent.Run
 		}
-		var want []*projections.Run
+		var want []runs.Row
 		for _, r := range all {
-			if meant(f, r) {
+			if meant(f, &r) {
 				want = append(want, r)
 			}
 		}
-		slices.SortFunc(want, func(a, b *projections.Run) int {
+		slices.SortFunc(want, func(a, b runs.Row) int {
 			var c int
 			switch f.Sort {
-			case projections.ByEnded:
+			case runs.ByEnded:
 				c = a.Ended.Compare(b.Ended)
-			case projections.ByWake:
+			case runs.ByWake:
 				c = a.Wake.Compare(b.Wake)
 			default:
 				if f.Text == "" {
@@ -177,13 +181,13 @@ func filtersAgree(t *testing.T, open Opener) {
 		got := runPages(rt, t.Context(), reader, f, limit(rt, len(want)))
 		require.Equal(rt, want, got, "%+v", f)
 	})
-	_, err = reader.Runs(t.Context(), projections.RunFilter{Sort: "colour"})
+	_, err = reader.Runs(t.Context(), runs.Filter{Sort: "colour"})
 	require.Error(t, err)
-	_, err = reader.Runs(t.Context(), projections.RunFilter{Cursor: "nonsense"})
+	_, err = reader.Runs(t.Context(), runs.Filter{Cursor: "nonsense"})
 	require.ErrorIs(t, err, projections.ErrBadCursor)
-	p, err := reader.Runs(t.Context(), projections.RunFilter{Limit: 1})
+	p, err := reader.Runs(t.Context(), runs.Filter{Limit: 1})
 	require.NoError(t, err)
-	_, err = reader.Runs(t.Context(), projections.RunFilter{Ascending: true, Cursor: p.Next})
+	_, err = reader.Runs(t.Context(), runs.Filter{Ascending: true, Cursor: p.Next})
 	require.ErrorIs(t, err, projections.ErrBadCursor)
 }
 
@@ -199,10 +203,10 @@ func labelsAreNotMistaken(t *testing.T, open Opener) {
 		last, err = log.Append(t.Context(), domain.RunStream(id), domain.NoStream, started)
 		require.NoError(t, err)
 	}
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{projections.Runs()}})
+	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{runs.View()}})
 	r.reach(t, last.Position, "runs")
 	for _, sagas := range [][]string{nil, {"order"}, {"order", "other"}} {
-		found := runPages(t, t.Context(), r.Reader(), projections.RunFilter{Labels: map[string]string{"a": "b=c"}, Sagas: sagas}, 10)
+		found := runPages(t, t.Context(), r.ask(), runs.Filter{Labels: map[string]string{"a": "b=c"}, Sagas: sagas}, 10)
 		require.Len(t, found, 1)
 		require.Equal(t, domain.RunIDForKey("order", "a"), found[0].ID)
 	}
@@ -211,26 +215,26 @@ func labelsAreNotMistaken(t *testing.T, open Opener) {
 func first[A, B any](a A, _ B) A { return a }
 
 func auditFiltersAgree(t *testing.T, open Opener) {
-	reader, r, log, runs, last := projected(t, open, 22, 2500)
+	reader, r, log, made, last := projected(t, open, 22, 2500)
 	ctx := t.Context()
-	for runs.Stuck() == 0 {
-		a, err := runs.Write(ctx, log, 1)
+	for made.Stuck() == 0 {
+		a, err := made.Write(ctx, log, 1)
 		require.NoError(t, err)
 		last = a.Position
 	}
 	r.reach(t, last, builtin...)
-	read := func(t require.TestingT, f projections.AuditFilter, limit int) []projections.AuditRow {
-		return pages(t, limit, func(cursor string, limit int) ([]projections.AuditRow, string, error) {
+	read := func(t require.TestingT, f audit.Filter, limit int) []audit.Row {
+		return pages(t, limit, func(cursor string, limit int) ([]audit.Row, string, error) {
 			f.Cursor, f.Limit = cursor, limit
 			p, err := reader.Audit(ctx, f)
 			return p.Rows, p.Next, err
 		})
 	}
-	all := read(t, projections.AuditFilter{Ascending: true}, 1000)
-	require.Greater(t, len(all), runs.Events*9/10, "all but heartbeats")
+	all := read(t, audit.Filter{Ascending: true}, 1000)
+	require.Greater(t, len(all), made.Events*9/10, "all but heartbeats")
 	rapid.Check(t, func(rt *rapid.T) {
 		some := all[rapid.IntRange(0, len(all)-1).Draw(rt, "row")]
-		f := projections.AuditFilter{Ascending: true, Failed: rapid.Bool().Draw(rt, "failed")}
+		f := audit.Filter{Ascending: true, HasError: rapid.Bool().Draw(rt, "failed")}
 		if rapid.Bool().Draw(rt, "run") {
 			f.Run = some.Run
 		}
@@ -251,26 +255,26 @@ func auditFiltersAgree(t *testing.T, open Opener) {
 		}
 		if rapid.Bool().Draw(rt, "text") {
 			f.Text = "card"
-			f.Failed = true // what else matches is in payloads
+			f.HasError = true // what else matches is in payloads
 		}
-		var want []projections.AuditRow
+		var want []audit.Row
 		for _, r := range all {
 			if (f.Run == domain.RunID{} || r.Run == f.Run) && either(f.Sagas, r.Saga) && either(f.Whats, r.What) && either(f.Actions, r.Action) &&
-				(f.From.IsZero() || !r.At.Before(f.From)) && (f.To.IsZero() || r.At.Before(f.To)) && (!f.Failed || r.Error != "") && hasWords(r.Error, f.Text) {
+				(f.From.IsZero() || !r.At.Before(f.From)) && (f.To.IsZero() || r.At.Before(f.To)) && (!f.HasError || r.Error != "") && hasWords(r.Error, f.Text) {
 				want = append(want, r)
 			}
 		}
 		require.Equal(rt, want, read(rt, f, limit(rt, len(want))), "%+v", f)
 	})
 
-	incidents := func(f projections.IncidentFilter) []projections.Incident {
-		return pages(t, 7, func(cursor string, limit int) ([]projections.Incident, string, error) {
+	find := func(f incidents.Filter) []incidents.Row {
+		return pages(t, 7, func(cursor string, limit int) ([]incidents.Row, string, error) {
 			f.Cursor, f.Limit = cursor, limit
 			p, err := reader.Incidents(ctx, f)
-			return p.Incidents, p.Next, err
+			return p.Rows, p.Next, err
 		})
 	}
-	every, open1, resolved := incidents(projections.IncidentFilter{}), incidents(projections.IncidentFilter{Open: true}), incidents(projections.IncidentFilter{Resolved: true})
+	every, open1, resolved := find(incidents.Filter{}), find(incidents.Filter{Open: true}), find(incidents.Filter{Resolved: true})
 	require.NotEmpty(t, open1)
 	require.NotEmpty(t, resolved)
 	require.Len(t, every, len(open1)+len(resolved))
@@ -280,31 +284,31 @@ func auditFiltersAgree(t *testing.T, open Opener) {
 		require.NotEmpty(t, i.How)
 		hows[i.How] = true
 	}
-	require.Equal(t, map[string]bool{projections.IncidentRetried: true, projections.IncidentAbandoned: true, projections.IncidentTurned: true, "skip": true}, hows)
-	stuck := runPages(t, ctx, reader, projections.RunFilter{States: []domain.RunState{domain.RunIsStuck}}, 100)
+	require.Equal(t, map[string]bool{incidents.Retried: true, incidents.Abandoned: true, incidents.TurnedBack: true, "skip": true}, hows)
+	stuck := runPages(t, ctx, reader, runs.Filter{States: []domain.RunState{domain.RunIsStuck}}, 100)
 	require.Len(t, open1, len(stuck), "each stuck run has its incident")
 	for _, r := range stuck {
 		require.Contains(t, r.Waiting(time.Now()), "retry, skip or resolve")
 	}
-	require.NotEmpty(t, incidents(projections.IncidentFilter{Text: "card", Sagas: sagas, Run: every[0].Run, From: every[0].Opened.Add(-time.Hour), To: every[0].Opened.Add(time.Hour), Actions: actions, Ascending: true, Open: every[0].Resolved.IsZero(), Resolved: !every[0].Resolved.IsZero()}), "%+v", every[0])
+	require.NotEmpty(t, find(incidents.Filter{Text: "card", Sagas: sagas, Run: every[0].Run, From: every[0].Opened.Add(-time.Hour), To: every[0].Opened.Add(time.Hour), Actions: actions, Ascending: true, Open: every[0].Resolved.IsZero(), Resolved: !every[0].Resolved.IsZero()}), "%+v", every[0])
 }
 
 func stablePages(t *testing.T, open Opener) {
-	reader, r, log, runs, _ := projected(t, open, 23, 400)
+	reader, r, log, made, _ := projected(t, open, 23, 400)
 	ctx := t.Context()
-	before := runPages(t, ctx, reader, projections.RunFilter{}, 1000)
+	before := runPages(t, ctx, reader, runs.Filter{}, 1000)
 	var ids []domain.RunID
 	cursor := ""
 	for {
-		page, err := reader.Runs(ctx, projections.RunFilter{Limit: 5, Cursor: cursor})
+		page, err := reader.Runs(ctx, runs.Filter{Limit: 5, Cursor: cursor})
 		require.NoError(t, err)
-		for _, run := range page.Runs {
+		for _, run := range page.Rows {
 			ids = append(ids, run.ID)
 		}
 		if cursor = page.Next; cursor == "" {
 			break
 		}
-		last, err := runs.Write(ctx, log, 15)
+		last, err := made.Write(ctx, log, 15)
 		require.NoError(t, err)
 		r.reach(t, last.Position, "runs")
 		if len(ids) == 25 {
@@ -321,7 +325,7 @@ func stablePages(t *testing.T, open Opener) {
 func searchable(t *testing.T, open Opener) {
 	reader, _, _, _, _ := projected(t, open, 24, 300)
 	find := func(text string) int {
-		p, err := reader.Audit(t.Context(), projections.AuditFilter{Text: text, Limit: 1000})
+		p, err := reader.Audit(t.Context(), audit.Filter{Text: text, Limit: 1000})
 		require.NoError(t, err)
 		return len(p.Rows)
 	}
@@ -329,68 +333,4 @@ func searchable(t *testing.T, open Opener) {
 	require.Positive(t, find("überlauf"), "an error")
 	require.Zero(t, find("4111"), "a secret field")
 	require.Zero(t, find("ok"), "a field that is neither")
-}
-
-func statsAddUp(t *testing.T, open Opener) {
-	reader, _, log, _, _ := projected(t, open, 25, 1500)
-	ctx := t.Context()
-	want := map[string]projections.Counts{}
-	var newest time.Time
-	for rec, err := range log.ReadAll(ctx, 0, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
-		require.NoError(t, err)
-		f, err := domain.DecodeFact(&rec)
-		require.NoError(t, err)
-		newest = f.Meta.At
-		switch e := f.Event.(type) {
-		case *domain.AttemptStarted:
-			c := want[e.Action+"/"+string(e.Direction)]
-			c.Started++
-			if e.Attempt > 1 {
-				c.Retried++
-			}
-			want[e.Action+"/"+string(e.Direction)] = c
-		case *domain.RunCompleted:
-			c := want["/"]
-			c.Succeeded++
-			want["/"] = c
-		}
-	}
-	stats, err := reader.Stats(ctx, projections.StatsFilter{})
-	require.NoError(t, err)
-	got := map[string]projections.Counts{}
-	for _, s := range stats {
-		k := s.Action + "/" + string(s.Direction)
-		c := got[k]
-		c.Started += s.Started
-		c.Retried += s.Retried
-		c.Succeeded += s.Succeeded
-		got[k] = c
-		require.LessOrEqual(t, s.Latency.Quantile(0.5), s.Latency.Quantile(0.99))
-		if s.Succeeded > 0 {
-			require.Positive(t, s.Latency.Count)
-		}
-	}
-	for k, c := range want {
-		if k == "/" {
-			require.Equal(t, c.Succeeded, got[k].Succeeded)
-			continue
-		}
-		require.Equal(t, c.Started, got[k].Started, k)
-		require.Equal(t, c.Retried, got[k].Retried, k)
-	}
-	// The made-up runs take less than an hour: what the minutes and the hours say is what all time says.
-	for _, since := range []time.Time{newest.Add(-119 * time.Minute), newest.Add(-24 * time.Hour)} {
-		some, err := reader.Stats(ctx, projections.StatsFilter{Since: since})
-		require.NoError(t, err)
-		require.Equal(t, stats, some)
-	}
-	only, err := reader.Stats(ctx, projections.StatsFilter{Saga: "order", Action: "charge-card"})
-	require.NoError(t, err)
-	require.NotEmpty(t, only)
-	points, err := reader.StatsOver(ctx, projections.StatsFilter{Saga: "order", Since: newest.Add(-time.Hour)})
-	require.NoError(t, err)
-	require.Greater(t, len(points), len(only))
-	for _, p := range points {
-		require.Equal(t, time.Minute, p.Width)
-	}
 }

@@ -47,7 +47,7 @@ func freshOrBehind(t *testing.T, open Opener) {
 	next := made(t, store, &v2)
 	require.NoError(t, store.Update(ctx, &v2, next, projections.Checkpoint{}, at(3), nothing))
 	reader := projections.NewReader(store)
-	ask := func(p domain.Position, wait time.Duration) (projections.Page, error) {
+	ask := func(p domain.Position, wait time.Duration) (projections.Found, error) {
 		return reader.Rows(ctx, &v2, projections.Query{Table: "counter"}, projections.Fresh{AtLeast: p, Wait: wait})
 	}
 	_, err := ask(10, 50*time.Millisecond)
@@ -81,7 +81,7 @@ func firstOfTwo(t *testing.T, open Opener) {
 // neverBack rebuilds a view again and again while runs go on: what a query has seen, a later one sees as well.
 func neverBack(t *testing.T, open Opener) {
 	store, _ := open(t)
-	log, runs, _ := written(t, 13, 50)
+	log, made, _ := written(t, 13, 50)
 	v := counter(1, nil)
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Linger: -1, Share: 1})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -89,7 +89,7 @@ func neverBack(t *testing.T, open Opener) {
 	wrote := make(chan error, 1)
 	go func() {
 		for ctx.Err() == nil {
-			if _, err := runs.Write(context.WithoutCancel(ctx), log, 1); err != nil {
+			if _, err := made.Write(context.WithoutCancel(ctx), log, 1); err != nil {
 				wrote <- err
 				return
 			}
@@ -135,10 +135,10 @@ func restoredLog(t *testing.T, open Opener) {
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}})
 	r.reach(t, last, v.Name)
 	r.stop()
-	older, runs, _ := written(t, 14, 20)
+	older, made, _ := written(t, 14, 20)
 	r = start(t, projections.Config{Source: older, Store: store, Views: []projections.View{v}})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, r.Rebuild(ctx, v.Name))
-	require.Equal(t, int64(runs.Events), counted(t, store, &v))
+	require.Equal(t, int64(made.Events), counted(t, store, &v))
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 )
 
 // rounds is how many logs are made up to compare a rebuild with. Each opens stores, which is what takes the time.
@@ -27,13 +29,13 @@ func rebuildEqualsLive(t *testing.T, open Opener) {
 		appends, batch, restarts := 1+random.IntN(300), 1+random.IntN(40), random.IntN(3)
 
 		store, _ := open(t)
-		log, runs := memlog.New(), NewRuns(seed)
+		log, made := memlog.New(), NewRuns(seed)
 		var last domain.Appended
 		for range restarts + 1 {
 			live := start(t, projections.Config{Source: log, Store: store, Batch: batch, Linger: -1})
 			for range 3 {
 				var err error
-				last, err = runs.Write(t.Context(), log, 1+appends/(3*(restarts+1)))
+				last, err = made.Write(t.Context(), log, 1+appends/(3*(restarts+1)))
 				require.NoError(t, err)
 				live.reach(t, last.Position, builtin...)
 			}
@@ -80,7 +82,7 @@ func queriesDuringRebuild(t *testing.T, open Opener) {
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := make(chan error, 1)
 	var queries atomic.Int64
-	runsView := projections.Runs()
+	runsView := runs.View()
 	go func() {
 		defer close(asked)
 		for ctx.Err() == nil {
@@ -114,7 +116,7 @@ func queriesDuringRebuild(t *testing.T, open Opener) {
 }
 
 func changedVersion(t *testing.T, open Opener) {
-	log, runs, last := written(t, 4, 50)
+	log, made, last := written(t, 4, 50)
 	store, _ := open(t)
 	v1 := counter(1, nil)
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v1}})
@@ -135,7 +137,7 @@ func changedVersion(t *testing.T, open Opener) {
 		gens, err := store.Generations(t.Context(), "counter")
 		return err == nil && len(gens) == 2
 	})
-	require.Equal(t, int64(runs.Events), counted(t, store, &v1), "the old rows answer meanwhile")
+	require.Equal(t, int64(made.Events), counted(t, store, &v1), "the old rows answer meanwhile")
 	close(hold)
 	eventually(t, "the new rows are in place", func() bool {
 		gens, err := store.Generations(t.Context(), "counter")
@@ -143,13 +145,13 @@ func changedVersion(t *testing.T, open Opener) {
 	})
 	page, err := store.Select(t.Context(), &v2, projections.Query{Table: "counter"})
 	require.NoError(t, err)
-	require.Equal(t, []projections.Row{{int64(1), int64(runs.Events), int64(2)}}, page.Rows)
+	require.Equal(t, []projections.Row{{int64(1), int64(made.Events), int64(2)}}, page.Rows)
 	_, err = store.Select(t.Context(), &v1, projections.Query{Table: "counter"})
 	require.ErrorIs(t, err, projections.ErrNoView, "rows of another shape are not shown as if they were the old ones")
 }
 
 func olderProcess(t *testing.T, open Opener) {
-	log, runs, last := written(t, 5, 20)
+	log, made, last := written(t, 5, 20)
 	store, _ := open(t)
 	v2 := counter(2, nil)
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v2}})
@@ -160,18 +162,18 @@ func olderProcess(t *testing.T, open Opener) {
 		s, err := old.Status(t.Context())
 		return err == nil && s[0].Err != nil
 	})
-	require.Equal(t, int64(runs.Events), counted(t, store, &v2))
+	require.Equal(t, int64(made.Events), counted(t, store, &v2))
 }
 
 func failingView(t *testing.T, open Opener) {
-	log, runs, last := written(t, 6, 100)
+	log, made, last := written(t, 6, 100)
 	store, _ := open(t)
 	broken := counter(1, func(int64) error { panic(errBroken) })
 	broken.Name = "broken"
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil), broken}})
 	r.reach(t, last, "counter")
 	v := counter(1, nil)
-	require.Equal(t, int64(runs.Events), counted(t, store, &v))
+	require.Equal(t, int64(made.Events), counted(t, store, &v))
 	eventually(t, "the failure is told", func() bool {
 		s, err := r.Status(t.Context())
 		return err == nil && s[1].Err != nil
@@ -180,11 +182,11 @@ func failingView(t *testing.T, open Opener) {
 	require.NoError(t, err)
 	require.NoError(t, s[0].Err)
 	require.Nil(t, s[1].Live)
-	require.Equal(t, int64(runs.Events), s[1].LagEvents)
+	require.Equal(t, int64(made.Events), s[1].LagEvents)
 }
 
 func slowView(t *testing.T, open Opener) {
-	log, runs, last := written(t, 8, 100)
+	log, made, last := written(t, 8, 100)
 	store, _ := open(t)
 	hold := make(chan struct{})
 	slow := counter(1, func(int64) error { <-hold; return nil })
@@ -192,20 +194,20 @@ func slowView(t *testing.T, open Opener) {
 	fast := counter(1, nil)
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{slow, fast}, Batch: 5})
 	r.reach(t, last, "counter")
-	after, err := runs.Write(t.Context(), log, 50)
+	after, err := made.Write(t.Context(), log, 50)
 	require.NoError(t, err, "nor does it hold back the log")
 	r.reach(t, after.Position, "counter")
-	require.Equal(t, int64(runs.Events), counted(t, store, &fast))
+	require.Equal(t, int64(made.Events), counted(t, store, &fast))
 	s, err := r.Status(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, int64(runs.Events), s[0].LagEvents)
+	require.Equal(t, int64(made.Events), s[0].LagEvents)
 	require.Zero(t, s[1].LagEvents)
 	close(hold)
 	r.reach(t, after.Position, "slow")
 }
 
 func failedBatch(t *testing.T, open Opener) {
-	log, runs, last := written(t, 9, 200)
+	log, made, last := written(t, 9, 200)
 	store, _ := open(t)
 	calls := 0
 	v := counter(1, func(int64) error {
@@ -216,53 +218,53 @@ func failedBatch(t *testing.T, open Opener) {
 	})
 	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 10})
 	r.reach(t, last, "counter")
-	require.Equal(t, int64(runs.Events), counted(t, store, &v))
+	require.Equal(t, int64(made.Events), counted(t, store, &v))
 	require.Greater(t, calls, 3)
 }
 
 func takeOver(t *testing.T, open Opener) {
-	log, runs, last := written(t, 10, 100)
+	log, made, last := written(t, 10, 100)
 	store, again := open(t)
 	v := counter(1, nil)
 	first := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 7})
 	first.reach(t, last, "counter")
 	second := start(t, projections.Config{Source: log, Store: again(), Views: []projections.View{v}, Batch: 7})
 	for range 5 {
-		after, err := runs.Write(t.Context(), log, 20)
+		after, err := made.Write(t.Context(), log, 20)
 		require.NoError(t, err)
 		second.reach(t, after.Position, "counter")
 	}
 	first.stop()
-	after, err := runs.Write(t.Context(), log, 100)
+	after, err := made.Write(t.Context(), log, 100)
 	require.NoError(t, err)
 	second.reach(t, after.Position, "counter")
-	require.Equal(t, int64(runs.Events), counted(t, store, &v))
+	require.Equal(t, int64(made.Events), counted(t, store, &v))
 }
 
 func waitsForPosition(t *testing.T, open Opener) {
-	log, runs, last := written(t, 11, 10)
+	log, made, last := written(t, 11, 10)
 	store, _ := open(t)
 	r := start(t, projections.Config{Source: log, Store: store, Linger: time.Hour})
-	reader := r.Reader()
-	_, err := reader.Runs(t.Context(), projections.RunFilter{Fresh: projections.Fresh{AtLeast: last, Wait: patience}})
+	reader := r.ask()
+	_, err := reader.Runs(t.Context(), runs.Filter{Fresh: projections.Fresh{AtLeast: last, Wait: patience}})
 	require.NoError(t, err)
 	for range 5 {
-		a, err := runs.Write(t.Context(), log, 1)
+		a, err := made.Write(t.Context(), log, 1)
 		require.NoError(t, err)
-		page, err := reader.Runs(t.Context(), projections.RunFilter{Fresh: projections.Fresh{AtLeast: a.Position, Wait: patience}})
+		page, err := reader.Runs(t.Context(), runs.Filter{Fresh: projections.Fresh{AtLeast: a.Position, Wait: patience}})
 		require.NoError(t, err, "a query does not wait for the linger")
 		require.GreaterOrEqual(t, page.As.Position, a.Position)
 	}
-	_, err = projections.NewReader(store).Runs(t.Context(), projections.RunFilter{Fresh: projections.Fresh{AtLeast: last + 1e6, Wait: time.Millisecond}})
+	_, err = views.Of(projections.NewReader(store)).Runs(t.Context(), runs.Filter{Fresh: projections.Fresh{AtLeast: last + 1e6, Wait: time.Millisecond}})
 	require.ErrorIs(t, err, projections.ErrBehind)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = reader.Runs(ctx, projections.RunFilter{Fresh: projections.Fresh{AtLeast: last + 1e6, Wait: patience}})
+	_, err = reader.Runs(ctx, runs.Filter{Fresh: projections.Fresh{AtLeast: last + 1e6, Wait: patience}})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
 func lagReported(t *testing.T, open Opener) {
-	log, runs, last := written(t, 12, 50)
+	log, made, last := written(t, 12, 50)
 	store, _ := open(t)
 	cfg := projections.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil)}, Now: func() time.Time { return time.Now().Add(time.Hour) }}
 	r := start(t, cfg)
@@ -271,10 +273,10 @@ func lagReported(t *testing.T, open Opener) {
 	require.NoError(t, err)
 	require.Zero(t, s[0].LagEvents)
 	require.Zero(t, s[0].Lag)
-	require.Equal(t, int64(runs.Events), s[0].Live.Events)
+	require.Equal(t, int64(made.Events), s[0].Live.Events)
 	r.stop()
-	before := runs.Events
-	_, err = runs.Write(t.Context(), log, 7000)
+	before := made.Events
+	_, err = made.Write(t.Context(), log, 7000)
 	require.NoError(t, err)
 	idle, err := projections.New(cfg)
 	require.NoError(t, err)
@@ -285,6 +287,6 @@ func lagReported(t *testing.T, open Opener) {
 	require.Greater(t, s[0].Lag, 59*time.Minute)
 	s, err = idle.Status(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, runs.Events-before, s[0].LagEvents, "positions have gaps: events are counted")
+	require.EqualValues(t, made.Events-before, s[0].LagEvents, "positions have gaps: events are counted")
 	require.False(t, s[0].LagMore)
 }

@@ -129,7 +129,7 @@ func ReadAnchor(r io.Reader, key ed25519.PublicKey) (*Anchor, error) {
 		return nil, err
 	}
 	if !ed25519.Verify(key, digest.Sum([]byte(anchorContext)), s.Signature) {
-		return nil, fmt.Errorf("read anchor: the signature is not of this key: %w", ErrBadAnchor)
+		return nil, fmt.Errorf("read anchor: the signature does not fit the key: %w", ErrBadAnchor)
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		return nil, fmt.Errorf("read anchor: there is more after the signature: %w", ErrBadAnchor)

@@ -22,6 +22,10 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -69,12 +73,12 @@ func serve(t *testing.T, around func(http.Handler) http.Handler) (*client.Client
 	require.NoError(t, c.Register(fulfil, hold))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1})
+	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	tokens := auth.NewTokens(log, nil)
 	_, secret, err := tokens.Create(t.Context(), auth.Spec{Name: "root", Scopes: []auth.Scope{auth.Admin}})
 	require.NoError(t, err)
-	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: runner.Reader(), Projections: runner, Log: log, Tokens: tokens, Logger: quiet, Middleware: around})
+	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Tokens: tokens, Logger: quiet, Middleware: around})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)
@@ -187,13 +191,13 @@ func TestEveryQuestionAndLeverIsThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, facts.Items, 1)
 	fresh := projections.Fresh{AtLeast: end(t, log)}
-	runs, err := c.Runs(ctx, projections.RunFilter{Sagas: []string{"hold"}, States: []domain.RunState{domain.RunIsCompleted}, Fresh: fresh})
+	runs, err := c.Runs(ctx, runs.Filter{Sagas: []string{"hold"}, States: []domain.RunState{domain.RunIsCompleted}, Fresh: fresh})
 	require.NoError(t, err)
 	require.Len(t, runs.Items, 1)
-	rows, err := c.Audit(ctx, projections.AuditFilter{Run: run.ID, Fresh: fresh})
+	rows, err := c.Audit(ctx, audit.Filter{Run: run.ID, Fresh: fresh})
 	require.NoError(t, err)
 	require.NotEmpty(t, rows.Items)
-	incidents, err := c.Incidents(ctx, projections.IncidentFilter{Open: true, Fresh: fresh})
+	incidents, err := c.Incidents(ctx, incidents.Filter{Open: true, Fresh: fresh})
 	require.NoError(t, err)
 	require.Empty(t, incidents.Items)
 	stats, err := c.Stats(ctx, client.StatsQuery{Saga: "hold", Fresh: fresh})

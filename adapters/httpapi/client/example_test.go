@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -69,9 +70,9 @@ func exampleServer(s saga.AnySaga) (url string, stop func()) {
 	must(err)
 	store, err := sqlite.Open(sqlite.Config{Dir: dir})
 	must(err)
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet})
+	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Views: views.All()})
 	must(err)
-	api, err := httpapi.New(httpapi.Config{Coordinator: c, Views: runner.Reader(), Projections: runner, Log: log, Logger: quiet})
+	api, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet})
 	must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)

@@ -12,6 +12,10 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -66,13 +70,13 @@ func (t *textWriter) Write(p []byte) (int, error) {
 }
 
 // Story returns the whole story of a run.
-func (c *Client) Story(ctx context.Context, id domain.RunID) (*projections.Story, error) {
-	v, err := get[projections.Story](ctx, c, "/runs/"+id.String()+"/audit", nil)
+func (c *Client) Story(ctx context.Context, id domain.RunID) (*story.Story, error) {
+	v, err := get[story.Story](ctx, c, "/runs/"+id.String()+"/audit", nil)
 	return &v, err
 }
 
 // WriteStory writes the whole story of a run in a format.
-func (c *Client) WriteStory(ctx context.Context, w io.Writer, id domain.RunID, format projections.Format) error {
+func (c *Client) WriteStory(ctx context.Context, w io.Writer, id domain.RunID, format story.Format) error {
 	_, err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/audit", query: url.Values{"format": {string(format)}}, out: w})
 	return err
 }
@@ -85,7 +89,7 @@ func (c *Client) Events(ctx context.Context, id domain.RunID, from uint64, limit
 }
 
 // Runs returns a page of runs.
-func (c *Client) Runs(ctx context.Context, f projections.RunFilter) (wire.Page[wire.RunItem], error) {
+func (c *Client) Runs(ctx context.Context, f runs.Filter) (wire.Page[wire.RunItem], error) {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
 	addAll(q, "state", f.States)
 	addAll(q, "saga", f.Sagas)
@@ -126,7 +130,7 @@ func addFresh(q url.Values, fresh projections.Fresh) {
 }
 
 // Audit returns a page of the audit across runs.
-func (c *Client) Audit(ctx context.Context, f projections.AuditFilter) (wire.Page[wire.AuditRow], error) {
+func (c *Client) Audit(ctx context.Context, f audit.Filter) (wire.Page[wire.AuditRow], error) {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
 	if f.Run != (domain.RunID{}) {
 		q.Set("run", f.Run.String())
@@ -136,14 +140,14 @@ func (c *Client) Audit(ctx context.Context, f projections.AuditFilter) (wire.Pag
 	addAll(q, "action", f.Actions)
 	addAll(q, "actor", f.Actors)
 	addText(q, "step", f.Step)
-	if f.Failed {
+	if f.HasError {
 		q.Set("failed", "true")
 	}
 	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", q)
 }
 
 // Incidents returns a page of incidents. Neither or both of Open and Resolved select all.
-func (c *Client) Incidents(ctx context.Context, f projections.IncidentFilter) (wire.Page[wire.Incident], error) {
+func (c *Client) Incidents(ctx context.Context, f incidents.Filter) (wire.Page[wire.Incident], error) {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
 	state := "all"
 	switch {

@@ -5,6 +5,10 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 // RunItem is a run in a list.
@@ -71,7 +75,7 @@ type RunStep struct {
 }
 
 // RunItemOf returns the body of a row of the runs view.
-func RunItemOf(r *projections.Run, now time.Time) RunItem {
+func RunItemOf(r *runs.Row, now time.Time) RunItem {
 	item := RunItem{
 		No: r.No, ID: r.ID, Saga: r.Saga, Version: r.Version, Plan: r.Plan, State: r.State, Started: r.Started, Ended: r.Ended, Updated: r.Updated,
 		Revision: r.Revision, Actor: r.Actor, Key: r.Key, Labels: r.Labels, Parent: r.Parent, Trigger: r.Trigger, Deadline: r.Deadline, Wake: r.Wake,
@@ -114,7 +118,7 @@ type AuditRow struct {
 }
 
 // AuditRowOf returns the body of a row of the audit view.
-func AuditRowOf(r *projections.AuditRow) AuditRow {
+func AuditRowOf(r *audit.Row) AuditRow {
 	return AuditRow{Position: r.Position, Run: r.Run, Revision: r.Revision, At: r.At, Saga: r.Saga, What: r.What, Step: r.Step, Direction: r.Direction,
 		Attempt: r.Attempt, Action: r.Action, Actor: r.Actor, Error: r.Error, Note: r.Note}
 }
@@ -145,7 +149,7 @@ type Incident struct {
 }
 
 // IncidentOf returns the body of a row of the incidents view.
-func IncidentOf(i *projections.Incident, now time.Time) Incident {
+func IncidentOf(i *incidents.Row, now time.Time) Incident {
 	return Incident{No: i.No, ID: i.ID, Run: i.Run, Saga: i.Saga, Step: i.Step, Direction: i.Direction, Action: i.Action, Attempts: i.Attempts,
 		Kind: i.Kind, Cause: i.Cause, Opened: i.Opened, Resolved: i.Resolved, By: i.By, How: i.How, Reason: i.Reason,
 		Age: domain.Duration(i.Age(now).Round(time.Millisecond))}
@@ -184,7 +188,7 @@ type Stat struct {
 }
 
 // StatOf returns the body of a statistic.
-func StatOf(s *projections.Stat) Stat {
+func StatOf(s *stats.Row) Stat {
 	l := &s.Latency
 	return Stat{Saga: s.Saga, Action: s.Action, Direction: s.Direction, Counts: Counts(s.Counts),
 		FailureRate: s.FailureRate(), RetryRate: s.RetryRate(), Mean: l.Mean().Seconds(),
@@ -206,10 +210,10 @@ type Stats struct {
 }
 
 // RowsOf returns a page of bodies, each made of one row by the function.
-func RowsOf[Row, Body any](rows []Row, next string, as *projections.Generation, body func(*Row) Body) Page[Body] {
-	items := make([]Body, len(rows))
-	for i := range rows {
-		items[i] = body(&rows[i])
+func RowsOf[Row, Body any](p projections.Page[Row], body func(*Row) Body) Page[Body] {
+	items := make([]Body, len(p.Rows))
+	for i := range p.Rows {
+		items[i] = body(&p.Rows[i])
 	}
-	return PageOf(items, next, as)
+	return PageOf(items, p.Next, &p.As)
 }

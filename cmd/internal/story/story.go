@@ -1,5 +1,5 @@
 // Package story shows people what happens in a run, one line an event, as it is told by
-// [projections.Teller].
+// [told.Teller].
 package story
 
 import (
@@ -13,12 +13,12 @@ import (
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	told "github.com/atonehq/atone/projections/story"
 )
 
 // Print writes one row of a story: how long after the run's start, what happened, how long it took, and
 // the payloads, shortened. Control characters are replaced, so that a payload can't play with the terminal.
-func Print(w io.Writer, p tty.Palette, r *projections.StoryRow) error {
+func Print(w io.Writer, p tty.Palette, r *told.Line) error {
 	look, known := looks[r.What]
 	if !known {
 		look = style{"·", tty.Palette.Dim, r.What}
@@ -108,7 +108,7 @@ var looks = map[string]style{
 	"child.ended":          {"■", tty.Palette.Info, "child run ended"},
 }
 
-func stepText(r *projections.StoryRow) string {
+func stepText(r *told.Line) string {
 	step := r.Step
 	switch r.Direction {
 	case domain.Undo:
@@ -124,7 +124,7 @@ func stepText(r *projections.StoryRow) string {
 	return step
 }
 
-func payloads(r *projections.StoryRow) string {
+func payloads(r *told.Line) string {
 	var out string
 	if strings.HasPrefix(r.What, "run.") && r.Actor != "" && r.What != "run.completed" && r.What != "run.compensated" {
 		out += "  by " + r.Actor

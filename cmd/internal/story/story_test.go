@@ -11,10 +11,10 @@ import (
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	told "github.com/atonehq/atone/projections/story"
 )
 
-func line(t *testing.T, r projections.StoryRow) string {
+func line(t *testing.T, r told.Line) string {
 	t.Helper()
 	var out bytes.Buffer
 	require.NoError(t, Print(&out, tty.Palette{}, &r))
@@ -24,20 +24,20 @@ func line(t *testing.T, r projections.StoryRow) string {
 func TestRowsReadWell(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "    +0.000s  ●  started: buy v1  by ada  ← {n: 1}\n",
-		line(t, projections.StoryRow{What: "run.started", Note: "buy v1", Actor: "ada", Input: json.RawMessage(`{"n":1}`)}))
+		line(t, told.Line{What: "run.started", Note: "buy v1", Actor: "ada", Input: json.RawMessage(`{"n":1}`)}))
 	require.Equal(t, "    +1.500s  ✘  undo of pay, attempt 2: failed in 20ms: gone; retry in 1s\n",
-		line(t, projections.StoryRow{What: "attempt.failed", Offset: 1500 * time.Millisecond, Step: "pay", Direction: domain.Undo, Attempt: 2, Took: 20 * time.Millisecond, Error: "gone", Note: "retry in 1s"}))
+		line(t, told.Line{What: "attempt.failed", Offset: 1500 * time.Millisecond, Step: "pay", Direction: domain.Undo, Attempt: 2, Took: 20 * time.Millisecond, Error: "gone", Note: "retry in 1s"}))
 	require.Equal(t, "    +0.000s  ↶  undo of pay\n",
-		line(t, projections.StoryRow{What: "attempt.started", Step: "pay", Direction: domain.Undo, Attempt: 1, Input: json.RawMessage(`{"n":1}`)}))
-	require.Equal(t, "    +0.000s  ·  of.tomorrow\n", line(t, projections.StoryRow{What: "of.tomorrow"}))
+		line(t, told.Line{What: "attempt.started", Step: "pay", Direction: domain.Undo, Attempt: 1, Input: json.RawMessage(`{"n":1}`)}))
+	require.Equal(t, "    +0.000s  ·  of.tomorrow\n", line(t, told.Line{What: "of.tomorrow"}))
 }
 
 func TestPayloadsAreCutAndTamed(t *testing.T) {
 	t.Parallel()
-	long := line(t, projections.StoryRow{What: "run.completed", Output: json.RawMessage(`"` + strings.Repeat("ü", 500) + `"`)})
+	long := line(t, told.Line{What: "run.completed", Output: json.RawMessage(`"` + strings.Repeat("ü", 500) + `"`)})
 	require.Less(t, len([]rune(long)), 130)
 	require.Contains(t, long, "…")
-	hostile := line(t, projections.StoryRow{What: "attempt.failed", Step: "x", Error: "\x1b[2J\u202eboo\n"})
+	hostile := line(t, told.Line{What: "attempt.failed", Step: "x", Error: "\x1b[2J\u202eboo\n"})
 	require.Equal(t, "    +0.000s  ✘  x: failed: ·[2J·boo·\n", hostile)
 }
 

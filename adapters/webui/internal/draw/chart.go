@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/format"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/stats"
 )
 
 // Segment is a part of a horizontal bar.
@@ -32,7 +32,7 @@ type Columns struct {
 }
 
 // OutcomeBar shows how a saga's runs ended.
-func OutcomeBar(c projections.Counts) []Segment {
+func OutcomeBar(c stats.Counts) []Segment {
 	all := c.Succeeded + c.Failed + c.Cancelled + c.Abandoned
 	if all == 0 {
 		return nil
@@ -55,7 +55,7 @@ func OutcomeBar(c projections.Counts) []Segment {
 
 // Latencies draws latencies, one column for each bucket between the first and the last; with many
 // buckets neighbours are merged.
-func Latencies(l *projections.Histogram) []Column {
+func Latencies(l *stats.Histogram) []Column {
 	b := l.Buckets()
 	if len(b) == 0 {
 		return nil
@@ -84,9 +84,9 @@ func Latencies(l *projections.Histogram) []Column {
 }
 
 // Ends draws the ends of runs over time, stacked.
-func Ends(points []projections.StatPoint, from, to time.Time) *Columns {
+func Ends(points []stats.Point, from, to time.Time) *Columns {
 	c := &Columns{From: from, To: to, Width: time.Hour}
-	sums := map[int64]*projections.Counts{}
+	sums := map[int64]*stats.Counts{}
 	for i := range points {
 		p := &points[i]
 		if p.Action != "" || p.Width == 0 {
@@ -95,7 +95,7 @@ func Ends(points []projections.StatPoint, from, to time.Time) *Columns {
 		c.Width = p.Width
 		k := p.From.Unix()
 		if sums[k] == nil {
-			sums[k] = &projections.Counts{}
+			sums[k] = &stats.Counts{}
 		}
 		sums[k].Add(p.Counts)
 		s := sums[k]

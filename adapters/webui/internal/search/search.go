@@ -9,12 +9,14 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 // ForRuns is what somebody typed into the search field of the runs list.
 type ForRuns struct {
-	Filter projections.RunFilter
+	Filter runs.Filter
 	// Run is set where the whole text is the id of a run.
 	Run domain.RunID
 	// Bad lists the conditions that could not be understood.
@@ -63,7 +65,7 @@ func Runs(text string, now time.Time) ForRuns {
 
 // ForAudit is what somebody typed into the search field of the audit trail.
 type ForAudit struct {
-	Filter projections.AuditFilter
+	Filter audit.Filter
 	// Bad lists the conditions that could not be understood.
 	Bad []string
 }
@@ -100,8 +102,8 @@ func Audit(text string, now time.Time) ForAudit {
 }
 
 // Incidents reads a search for incidents: words of a cause or a step, and action:NAME.
-func Incidents(text string) projections.IncidentFilter {
-	var f projections.IncidentFilter
+func Incidents(text string) incidents.Filter {
+	var f incidents.Filter
 	f.Text, _ = read(text, func(name, value string) answer {
 		if name != "action" {
 			return word

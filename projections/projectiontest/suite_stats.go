@@ -1,0 +1,75 @@
+package projectiontest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/stats"
+)
+
+func statsAddUp(t *testing.T, open Opener) {
+	reader, _, log, _, _ := projected(t, open, 25, 1500)
+	ctx := t.Context()
+	want := map[string]stats.Counts{}
+	var newest time.Time
+	for rec, err := range log.ReadAll(ctx, 0, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		require.NoError(t, err)
+		f, err := domain.DecodeFact(&rec)
+		require.NoError(t, err)
+		newest = f.Meta.At
+		switch e := f.Event.(type) {
+		case *domain.AttemptStarted:
+			c := want[e.Action+"/"+string(e.Direction)]
+			c.Started++
+			if e.Attempt > 1 {
+				c.Retried++
+			}
+			want[e.Action+"/"+string(e.Direction)] = c
+		case *domain.RunCompleted:
+			c := want["/"]
+			c.Succeeded++
+			want["/"] = c
+		}
+	}
+	sums, err := reader.Stats(ctx, stats.Filter{})
+	require.NoError(t, err)
+	got := map[string]stats.Counts{}
+	for _, s := range sums {
+		k := s.Action + "/" + string(s.Direction)
+		c := got[k]
+		c.Started += s.Started
+		c.Retried += s.Retried
+		c.Succeeded += s.Succeeded
+		got[k] = c
+		require.LessOrEqual(t, s.Latency.Quantile(0.5), s.Latency.Quantile(0.99))
+		if s.Succeeded > 0 {
+			require.Positive(t, s.Latency.Count)
+		}
+	}
+	for k, c := range want {
+		if k == "/" {
+			require.Equal(t, c.Succeeded, got[k].Succeeded)
+			continue
+		}
+		require.Equal(t, c.Started, got[k].Started, k)
+		require.Equal(t, c.Retried, got[k].Retried, k)
+	}
+	// The made-up runs take less than an hour: what the minutes and the hours say is what all time says.
+	for _, since := range []time.Time{newest.Add(-119 * time.Minute), newest.Add(-24 * time.Hour)} {
+		some, err := reader.Stats(ctx, stats.Filter{Since: since})
+		require.NoError(t, err)
+		require.Equal(t, sums, some)
+	}
+	only, err := reader.Stats(ctx, stats.Filter{Saga: "order", Action: "charge-card"})
+	require.NoError(t, err)
+	require.NotEmpty(t, only)
+	points, err := reader.StatsOver(ctx, stats.Filter{Saga: "order", Since: newest.Add(-time.Hour)})
+	require.NoError(t, err)
+	require.Greater(t, len(points), len(only))
+	for _, p := range points {
+		require.Equal(t, time.Minute, p.Width)
+	}
+}

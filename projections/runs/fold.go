@@ -1,0 +1,210 @@
+package runs
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// listedSteps bounds the steps and actions that a row lists: the cost of a row does not grow with
+// the width of a run.
+const listedSteps = 64
+
+// state is what the fold of a run's events keeps: the row, and what became of it in this batch.
+type state struct {
+	Row
+	changed bool // since the last transaction
+}
+
+// begin sets what a run's first event and its circumstances say.
+func (r *state) begin(e *projections.Event) {
+	i := e.Of
+	r.Row = Row{No: i.No, ID: i.Run, Saga: i.Saga, Version: i.Version, Plan: i.Plan, State: domain.RunRunning, Started: i.At, Actor: e.Meta.Actor,
+		Key: i.Key, Labels: i.Labels, Parent: i.Parent, Trigger: i.Trigger, Deadline: i.Deadline}
+}
+
+// fold brings the state from before the event to after it.
+func (r *state) fold(e *projections.Event) {
+	at := e.When()
+	r.Updated, r.Revision = at, e.Recorded.Revision
+	if goesOn(e.Event) {
+		r.Blocked = ""
+	}
+	switch d := e.Event.(type) {
+	case *domain.AttemptStarted, *domain.AttemptSucceeded, *domain.AttemptFailed, *domain.AttemptHeartbeat, *domain.OutcomeLate, *domain.StepProbed:
+		r.foldAttempt(e, at)
+	case *domain.RunCompleted, *domain.RunCompensated, *domain.RunCancelled, *domain.RunAbandoned:
+		r.foldEnd(e.Event, at)
+	case *domain.RunTurnedBack:
+		r.Cause, r.Error, r.State, r.Ended = &d.Cause, d.Cause.Message, domain.RunCompensating, time.Time{}
+		r.drop(func(s *Step) bool {
+			return s.Direction != domain.Undo && s.Direction != domain.Handler && s.Kind != WaitsOutcome && s.Kind != WaitsChild
+		})
+	case *domain.RunPaused:
+		r.Paused = cmp.Or(d.Reason, "no reason given")
+	case *domain.RunResumed:
+		r.Paused = ""
+	case *domain.RunBlocked:
+		r.Blocked = d.Reason
+	default:
+		r.foldStep(e, at)
+	}
+	if w := e.Meta.Wake; w.State != "" {
+		r.State, r.Wake = w.State, w.Due
+	}
+}
+
+// goesOn reports whether the event shows that a program with the run's code is at work on it, so
+// that it is blocked no more. Outcomes, signals, levers and timers that fire need no code: they
+// come to a blocked run too.
+func goesOn(e domain.Event) bool {
+	switch e.(type) {
+	case *domain.AttemptStarted, *domain.BranchChosen, *domain.ItemsListed, *domain.ValueComputed, *domain.StepsPlanned, *domain.PivotPassed,
+		*domain.TimerSet, *domain.AwaitOpened, *domain.ChildStarted, *domain.ChildTurnedBack, *domain.StepRetried, *domain.RunTurnedBack:
+		return true
+	}
+	return false
+}
+
+func (r *state) foldEnd(e domain.Event, at time.Time) {
+	switch d := e.(type) {
+	case *domain.RunCompleted:
+		r.State = domain.RunIsCompleted
+	case *domain.RunCompensated:
+		r.State, r.Left = domain.RunIsCompensated, d.Left
+	case *domain.RunCancelled:
+		r.State, r.Left = domain.RunIsCancelled, d.Left
+	case *domain.RunAbandoned:
+		r.State, r.Left, r.Reason = domain.RunIsAbandoned, d.Left, d.Reason
+	}
+	r.Ended, r.Wake, r.Paused, r.Blocked, r.More = at, time.Time{}, "", "", 0
+	r.drop(func(s *Step) bool { return s.Direction != domain.Handler })
+}
+
+func (r *state) foldAttempt(e *projections.Event, at time.Time) {
+	switch d := e.Event.(type) {
+	case *domain.AttemptStarted:
+		r.Attempts++
+		if !slices.Contains(r.Actions, d.Action) && len(r.Actions) < listedSteps {
+			r.Actions = append(r.Actions, d.Action)
+		}
+		r.put(Step{Step: d.Step, Direction: d.Direction, Kind: WaitsOutcome, Action: d.Action, Attempt: d.Attempt, Since: at, Due: d.Due})
+	case *domain.AttemptSucceeded:
+		r.remove(d.Step)
+	case *domain.AttemptFailed:
+		r.Error = d.Cause.Message
+		s := Step{Step: d.Step, Direction: d.Direction, Action: e.Action, Attempt: d.Attempt, Since: at, Due: d.RetryAt, Error: d.Cause.Message}
+		switch {
+		case d.Probe:
+			s.Kind = WaitsProbe
+			r.put(s)
+		case !d.RetryAt.IsZero():
+			s.Kind = WaitsRetry // of the do, of an undo, or of a probe
+			r.put(s)
+		default:
+			r.remove(d.Step)
+		}
+	case *domain.AttemptHeartbeat:
+		if s := r.step(d.Step); s != nil && s.Kind == WaitsOutcome {
+			s.Due = d.Due
+		}
+	case *domain.OutcomeLate:
+		if d.Cause != nil {
+			r.Error = d.Cause.Message
+		} else if d.Direction == domain.Do {
+			r.drop(func(s *Step) bool { return s.Step == d.Step && s.Kind != WaitsOutcome })
+		}
+	case *domain.StepProbed:
+		if d.RetryAt.IsZero() {
+			r.remove(d.Step)
+		} else {
+			r.put(Step{Step: d.Step, Direction: domain.Do, Kind: WaitsRetry, Action: e.Action, Attempt: d.Attempt, Since: at, Due: d.RetryAt,
+				Error: "a probe said " + string(d.Verdict)})
+		}
+	}
+}
+
+// foldStep folds the events of a step other than its attempts.
+func (r *state) foldStep(e *projections.Event, at time.Time) {
+	switch d := e.Event.(type) {
+	case *domain.RunStuck:
+		r.Error = d.Cause.Message
+		if d.After != "" {
+			r.State, r.Ended = domain.RunIsStuck, time.Time{} // an effect came after its end
+		}
+		r.put(Step{Step: d.Step, Direction: d.Direction, Kind: WaitsPerson, Action: e.Action, Attempt: e.Number, What: d.Incident, Since: at, Error: d.Cause.Message})
+	case *domain.StepRetried:
+		r.remove(d.Step)
+	case *domain.StepResolved:
+		r.remove(d.Step)
+	case *domain.StepFailed:
+		r.Error = d.Cause.Message
+		r.remove(d.Step)
+	case *domain.StepIgnored:
+		r.remove(d.Step)
+	case *domain.ItemFailed:
+		r.Error = d.Cause.Message
+		prefix := d.Step + "/" + strconv.Itoa(d.Item) + "/"
+		r.drop(func(s *Step) bool {
+			return strings.HasPrefix(s.Step, prefix) && s.Direction != domain.Undo && s.Kind != WaitsOutcome && s.Kind != WaitsChild
+		})
+	case *domain.TimerSet:
+		r.put(Step{Step: d.Step, Kind: WaitsTimer, Since: at, Due: d.Due})
+	case *domain.TimerFired:
+		r.remove(d.Step)
+	case *domain.AwaitOpened:
+		s := Step{Step: d.Step, Kind: WaitsSignal, What: d.Signal, Since: at, Due: d.Due}
+		if d.Event != "" {
+			s.Kind, s.What = WaitsEvent, d.Event
+		}
+		r.put(s)
+	case *domain.AwaitMet:
+		r.remove(d.Step)
+	case *domain.ChildStarted:
+		r.put(Step{Step: d.Step, Direction: domain.Do, Kind: WaitsChild, What: d.Run.String(), Since: at})
+	case *domain.ChildTurnedBack:
+		r.put(Step{Step: d.Step, Direction: domain.Undo, Kind: WaitsChild, What: d.Run.String(), Since: at})
+	case *domain.ChildEnded:
+		r.remove(d.Step)
+	}
+}
+
+func (r *state) step(path string) *Step {
+	if i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Step == path }); i >= 0 {
+		return &r.Steps[i]
+	}
+	return nil
+}
+
+// put adds the step, or replaces what was known of it; one step is under way in one direction at a
+// time.
+func (r *state) put(s Step) {
+	if old := r.step(s.Step); old != nil {
+		*old = s
+		return
+	}
+	if len(r.Steps) >= listedSteps {
+		if s.Kind == WaitsOutcome || s.Kind == WaitsTimer || s.Kind == WaitsSignal || s.Kind == WaitsEvent || s.Kind == WaitsChild {
+			r.More++ // the other kinds follow one of these and were counted with it
+		}
+		return
+	}
+	r.Steps = append(r.Steps, s)
+}
+
+func (r *state) remove(path string) {
+	before := len(r.Steps)
+	r.drop(func(s *Step) bool { return s.Step == path })
+	if len(r.Steps) == before && r.More > 0 {
+		r.More--
+	}
+}
+
+func (r *state) drop(which func(*Step) bool) {
+	r.Steps = slices.DeleteFunc(r.Steps, func(s Step) bool { return which(&s) })
+}

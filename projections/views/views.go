@@ -1,0 +1,53 @@
+package views
+
+import (
+	"context"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
+)
+
+// All returns atone's own views: runs, audit, incidents and stats.
+func All() []projections.View {
+	return []projections.View{runs.View(), audit.View(), incidents.View(), stats.View()}
+}
+
+// Reader asks atone's own views. It is safe for concurrent use.
+type Reader struct{ *projections.Reader }
+
+// Of returns a reader of atone's own views, given one of any views.
+func Of(r *projections.Reader) Reader { return Reader{r} }
+
+// Runs returns a page of runs, see [runs.Find].
+func (r Reader) Runs(ctx context.Context, f runs.Filter) (runs.Page, error) {
+	return runs.Find(ctx, r.Reader, f)
+}
+
+// Run returns one run, see [runs.Get].
+func (r Reader) Run(ctx context.Context, id domain.RunID, fresh projections.Fresh) (*runs.Row, error) {
+	return runs.Get(ctx, r.Reader, id, fresh)
+}
+
+// Audit returns a page of the audit, see [audit.Find].
+func (r Reader) Audit(ctx context.Context, f audit.Filter) (audit.Page, error) {
+	return audit.Find(ctx, r.Reader, f)
+}
+
+// Incidents returns a page of incidents, see [incidents.Find].
+func (r Reader) Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error) {
+	return incidents.Find(ctx, r.Reader, f)
+}
+
+// Stats returns sums over time, see [stats.Find].
+func (r Reader) Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error) {
+	return stats.Find(ctx, r.Reader, f)
+}
+
+// StatsOver returns statistics bucket by bucket, see [stats.Over].
+func (r Reader) StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error) {
+	return stats.Over(ctx, r.Reader, f)
+}
