@@ -36,8 +36,6 @@ adapters/httpapi/wire: doc calls columns
 
 adapters/memlog: doc calls
 
-adapters/pebblelog: doc files lines calls columns
-
 adapters/postgres: doc calls columns
 
 adapters/postgres/postgrestest: doc calls

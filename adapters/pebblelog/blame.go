@@ -5,22 +5,29 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/atonehq/atone/adapters/pebblelog/internal/smallfile"
+	"github.com/atonehq/atone/adapters/pebblelog/internal/wal"
 )
 
 var (
 	// namedFile is how Pebble's errors name a file of its directory.
 	namedFile = regexp.MustCompile(`\b(?:MANIFEST-\d+|OPTIONS-\d+|marker\.[\w.-]+\w|\d{6,}\.(?:sst|log|blob))\b`)
-	// numberedTable is how they name a table that is missing or has another size than it should: by level and number.
+	// numberedTable is how they name a table that is missing or has another size than it should: by
+	// level and number.
 	numberedTable = regexp.MustCompile(`\bL\d+: (\d{6,}): `)
 )
 
 // longestCause bounds what is shown of Pebble's words: some have the damaged bytes in them.
 const longestCause = 300
 
-// blame makes the refusal to open a store that is damaged one that names the file. Other errors it passes on.
+// blame makes the refusal to open a store that is damaged one that names the file. Other errors it
+// passes on.
 func (l *Log) blame(err error) error {
 	text := err.Error()
 	damage := &CorruptionError{Err: err}
@@ -37,7 +44,7 @@ func (l *Log) blame(err error) error {
 	case settings != "" && l.settingsDamaged(settings):
 		damage.File, damage.Remedy = settings, remedySettings
 	case strings.Contains(text, "replaying WAL"):
-		damage.File = l.damagedWAL()
+		damage.File = l.firstOlderWAL(unclosed)
 	case strings.Contains(text, "is not pristine"):
 		damage.File = "marker.format-version"
 	case pebble.IsCorruptionError(err):
@@ -48,7 +55,8 @@ func (l *Log) blame(err error) error {
 		return err
 	}
 	if !pebble.IsCorruptionError(err) && damage.Remedy == "" && !errors.Is(err, fs.ErrNotExist) && !strings.Contains(text, "mismatch") && !strings.Contains(text, "pristine") {
-		return err // a file is named, but nothing says that it is damaged: no right to read it, for instance
+		// a file is named, but nothing says that it is damaged: no right to read it, for instance
+		return err
 	}
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil && info.Details != nil {
 		damage.Err = info.Details // the error around it is only how Pebble passes the place on
@@ -61,7 +69,7 @@ func (l *Log) blame(err error) error {
 
 // settingsDamaged reports whether the file of the store's settings is what can't be read.
 func (l *Log) settingsDamaged(name string) bool {
-	content, err := readSmall(l.cfg.FS, l.dir, name, 1<<20)
+	content, err := smallfile.Read(l.cfg.FS, l.dir, name, 1<<20)
 	if err != nil {
 		return false
 	}
@@ -79,4 +87,70 @@ func newestLike(names []string, prefix string) (newest string) {
 		}
 	}
 	return newest
+}
+
+// endsIn names the file that most likely was cut where a log ends too early: the newest write-ahead
+// log, or the MANIFEST where that does not know a table which is there.
+func (l *Log) endsIn() string {
+	names, err := l.cfg.FS.List(l.dir)
+	if err != nil {
+		return ""
+	}
+	manifest := newestLike(names, "MANIFEST-")
+	levels, err := l.db.SSTables()
+	if err != nil {
+		return manifest
+	}
+	known := map[string]bool{}
+	for _, tables := range levels {
+		for _, t := range tables {
+			known[t.FileNum.String()+".sst"] = true
+		}
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") && !known[name] {
+			return manifest
+		}
+	}
+	if files, err := wal.List(l.cfg.FS, l.dir); err == nil && len(files) > 0 {
+		return files[len(files)-1].Name
+	}
+	return manifest
+}
+
+// checkWAL finds damage in the newest write-ahead log that Pebble would take for the torn end that
+// a power cut leaves, and would drop, with the acknowledged appends behind it. (In older logs, and
+// where whole blocks follow the damage, Pebble refuses to open by itself.)
+func checkWAL(fs vfs.FS, dir string) error {
+	files, err := wal.List(fs, dir)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	newest := files[len(files)-1]
+	ending, err := newest.Ending()
+	if err != nil || !ending.Damaged {
+		return err
+	}
+	return &CorruptionError{File: newest.Name, Offset: ending.At,
+		Err: errors.New("a part of the write-ahead log that had been synced is not valid any more")}
+}
+
+// unclosed reports whether a write-ahead log does not end as a closed one does.
+func unclosed(f wal.File) bool {
+	ending, err := f.Ending()
+	return err != nil || !ending.Closed
+}
+
+// firstOlderWAL names the first write-ahead log, other than the newest, of which is holds; "" if
+// there is none.
+func (l *Log) firstOlderWAL(is func(wal.File) bool) string {
+	files, err := wal.List(l.cfg.FS, l.dir)
+	if err != nil || len(files) == 0 {
+		return ""
+	}
+	older := files[:len(files)-1]
+	if i := slices.IndexFunc(older, is); i >= 0 {
+		return older[i].Name
+	}
+	return ""
 }

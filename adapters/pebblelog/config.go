@@ -6,7 +6,12 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/atonehq/atone/adapters/pebblelog/internal/stopfs"
 )
 
 // Config sets up a [Log]. The zero value is ready for use.
@@ -42,7 +47,8 @@ type Config struct {
 	// FS is the file system; the machine's own when nil. Tests inject faults here.
 	FS vfs.FS
 
-	// markEvery is how long after an event became durable the mark names it; 500 ms when 0. Tests shorten it.
+	// markEvery is how long after an event became durable the mark names it; 500 ms when 0. Tests
+	// shorten it.
 	markEvery time.Duration
 }
 
@@ -84,4 +90,84 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("config: Heads is %d: use 0 for the default, or at least 1", c.Heads))
 	}
 	return errors.Join(errs...)
+}
+
+func (l *Log) storeOptions() *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          stopfs.New(l.cfg.FS, health{l}),
+		Logger:                      storeLogger{l},
+		EventListener:               l.events(),
+		FormatMajorVersion:          storeFormat,
+		Cache:                       pebble.NewCache(l.cfg.CacheBytes + memTables*int64(l.cfg.MemTableBytes)),
+		MemTableSize:                uint64(l.cfg.MemTableBytes),
+		MemTableStopWritesThreshold: memTables,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000, // appends must not wait for compactions
+		LBaseMaxBytes:               256 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		DisableTableStats:           true, // they serve deletions, and a log deletes nothing
+	}
+	for i := range opts.Levels {
+		opts.Levels[i] = pebble.LevelOptions{
+			BlockSize:      32 << 10, // sequential reads are the hottest
+			IndexBlockSize: 256 << 10,
+			FilterPolicy:   bloom.FilterPolicy(10), // is this a new stream?
+			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
+		}
+	}
+	return opts
+}
+
+// memTables is how many memtables there may be before appends wait. Pebble takes their
+// memory out of its cache's, which would otherwise leave nothing for blocks.
+const memTables = 4
+
+// health is what the store's file system knows of the log.
+type health struct{ log *Log }
+
+// Fail implements [stopfs.Health].
+func (h health) Fail(cause error) { h.log.fail(cause) }
+
+// Err implements [stopfs.Health].
+func (h health) Err() error { return h.log.err() }
+
+// Closing implements [stopfs.Health].
+func (h health) Closing() <-chan struct{} { return h.log.closing }
+
+// storeLogger passes Pebble's complaints on. Pebble takes it that Fatalf ends the process;
+// here it ends only the taking of appends.
+type storeLogger struct{ log *Log }
+
+func (s storeLogger) Infof(string, ...any) {} // flushes, compactions: Metrics tells of them
+
+func (s storeLogger) Errorf(format string, args ...any) {
+	s.log.cfg.Logger.Error("log store: "+fmt.Sprintf(format, args...), "dir", s.log.dir)
+}
+
+func (s storeLogger) Fatalf(format string, args ...any) {
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			s.log.fail(err)
+			return
+		}
+	}
+	s.log.fail(fmt.Errorf(format, args...))
+}
+
+// events listens for what concerns the log.
+func (l *Log) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if !errors.Is(err, pebble.ErrCancelledCompaction) {
+				l.fail(err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			l.cfg.Logger.Error("log store is damaged", "dir", l.dir, "file", info.Path, "err", info.Details)
+		},
+		DiskSlow: func(info pebble.DiskSlowInfo) {
+			l.counters.slowDisk.Add(1)
+			l.cfg.Logger.Warn("disk is slow", "dir", l.dir, "file", info.Path, "for", info.Duration)
+		},
+	}
 }

@@ -9,14 +9,14 @@
 // what was not acknowledged each append is there whole or not at all. Positions are 1, 2,
 // 3 … without gaps, one for each event.
 //
-// An unfinished end of the write-ahead log, as a power cut leaves it, is dropped: nothing
-// in it was acknowledged. Any other damage is reported as a [*CorruptionError] with its
-// place, by [Open] or by the read that meets it, and never skipped. [Verify] looks at
-// everything, offline. A high-water mark, the file MARK, follows the log by at most a second and never
-// names what is not on disk: a log that ends before it is refused, with the file, the positions
-// and what to do ([AcceptLoss] is the last resort). So one case is taken for a power cut: damage to
-// what was written in the last second before an unclean stop. With [Config.NoSync] the mark is
-// written when the log is opened and closed only.
+// An unfinished end of the write-ahead log, as a power cut leaves it, is dropped: nothing in it was
+// acknowledged. Any other damage is reported as a [*CorruptionError] with its place, by [Open] or
+// by the read that meets it, and never skipped. [Verify] looks at everything, offline. A high-water
+// mark, the file MARK, follows the log by at most a second and never names what is not on disk: a
+// log that ends before it is refused, with the file, the positions and what to do ([AcceptLoss] is
+// the last resort). So one case is taken for a power cut: damage to what was written in the last
+// second before an unclean stop. With [Config.NoSync] the mark is written when the log is opened
+// and closed only.
 //
 // After a write error (a full disk, a broken one) the log refuses further appends with
 // [ErrFailed] until it is opened again; it goes on serving reads.
@@ -54,4 +54,31 @@
 // Every 'e' entry is written in one atomic batch with its 's', 'n' and 'i' entries. Events
 // are stored once, in the order of the log, so that reading everything is one sequential
 // scan; reading a stream costs one lookup for each of its appends.
+// # What it owns
+//
+// It owns the files of its directory and the order of events in them. It knows nothing of what the
+// events mean: runs, sagas and views are other rooms' matter.
+//
+// Files, in reading order:
+//
+//   - open.go: opening and closing a log
+//   - verify.go: the check of a whole log
+//   - loss.go: what is gone: the mark, gaps, and AcceptLoss
+//   - store.go: opening Pebble's store in the directory
+//   - blame.go: which file is to blame for what is damaged or missing
+//   - commit.go: the goroutine that decides and writes appends, and the one that waits for syncs
+//   - revisions.go: which append is accepted, repeated or in conflict
+//   - append.go: an append, and the queue in which it waits for them
+//   - subscribe.go: subscriptions
+//   - tail.go: the newest events in memory, for subscriptions
+//   - read.go: the four reads of the port
+//   - heads.go: where each stream ends, and the log
+//   - scan.go: the chunks that reads work in
+//   - stats.go: numbers for metrics
+//   - config.go: the settings, and Pebble's, made of them
+//   - log.go: the log, and how it fails
+//   - errors.go: what the log's errors say
+//   - record.go: how the events of an append are encoded
+//   - keys.go: the keys of the store
+//   - tools.go: a requirement of the module, no code
 package pebblelog

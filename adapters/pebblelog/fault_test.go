@@ -91,8 +91,9 @@ func (noTables) MaybeError(op errorfs.Op) error {
 
 func (noTables) String() string { return "(no tables)" }
 
-// TestOpeningOnAFullDiskSaysSo opens a log that was not closed, and so has to be written to first: Pebble tries that
-// for ever. What is left behind then ends with the program, so that this test is a program of its own.
+// TestOpeningOnAFullDiskSaysSo opens a log that was not closed, and so has to be written to first:
+// Pebble tries that for ever. What is left behind then ends with the program, so that this test is
+// a program of its own.
 func TestOpeningOnAFullDiskSaysSo(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(fullDiskChild) == "" {

@@ -139,3 +139,55 @@ func (l *Log) number(key []byte) (n uint64, err error) {
 	}
 	return n, nil
 }
+
+// newestPosition finds the last position that the store holds.
+func (l *Log) newestPosition() (domain.Position, error) {
+	return l.newestRecord(&pebble.IterOptions{})
+}
+
+// newestRecord returns the position of the last event that an iterator with the options sees; 0 if
+// there is none.
+func (l *Log) newestRecord(opts *pebble.IterOptions) (newest domain.Position, err error) {
+	err = l.lastEntry(kindEvents, opts, func(key, value []byte) error {
+		h, err := decodeHead(key, value)
+		if err != nil {
+			first, _ := parseEventsKey(key)
+			return &CorruptionError{Position: first, Err: err}
+		}
+		newest = h.last()
+		return nil
+	})
+	return newest, err
+}
+
+// newestStream finds the highest number that a stream has.
+func (l *Log) newestStream() (newest uint64, err error) {
+	err = l.lastEntry(kindStream, &pebble.IterOptions{}, func(key, _ []byte) error {
+		id, _, err := parseStreamKey(key)
+		if err != nil {
+			return &CorruptionError{Err: err}
+		}
+		newest = id
+		return nil
+	})
+	return newest, err
+}
+
+// lastEntry calls f with the last entry of a kind that an iterator with the options sees, if there
+// is one.
+func (l *Log) lastEntry(kind byte, opts *pebble.IterOptions, f func(key, value []byte) error) error {
+	bounds := kindOptions(kind)
+	opts.LowerBound, opts.UpperBound = bounds.LowerBound, bounds.UpperBound
+	iter, err := l.db.NewIter(opts)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	if iter.Last() {
+		return f(iter.Key(), iter.Value())
+	}
+	if err := iter.Error(); err != nil {
+		return l.damaged(err, &CorruptionError{})
+	}
+	return nil
+}

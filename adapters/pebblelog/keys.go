@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
@@ -84,4 +85,9 @@ func parseUint64(value []byte) (uint64, error) {
 		return 0, fmt.Errorf("a number of %d bytes instead of 8", len(value))
 	}
 	return binary.BigEndian.Uint64(value), nil
+}
+
+// kindOptions bounds an iterator to the entries of one kind.
+func kindOptions(kind byte) *pebble.IterOptions {
+	return &pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}
 }

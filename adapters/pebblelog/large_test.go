@@ -12,8 +12,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// TestAnAppendOfManyTinyEventsIsHeldOnce has consumers that stop at the first event of such an append, live ones and
-// ones that read it from the store. Each used to hold 14 MB of its own.
+// TestAnAppendOfManyTinyEventsIsHeldOnce has consumers that stop at the first event of such an
+// append, live ones and ones that read it from the store. Each used to hold 14 MB of its own.
 func TestAnAppendOfManyTinyEventsIsHeldOnce(t *testing.T) {
 	for name, tail := range map[string]int{"live": 0, "from the store": 1} {
 		t.Run(name, func(t *testing.T) {

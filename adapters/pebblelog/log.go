@@ -1,14 +1,13 @@
 package pebblelog
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/atonehq/atone/adapters/pebblelog/internal/mark"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -41,9 +40,9 @@ type Log struct {
 	failOnce sync.Once
 	failure  error
 
-	// mark follows durable. Only keepMark uses it, and Close after that has ended, which closes marked. unmarked
-	// holds a word while something is durable that the mark does not name.
-	mark     mark
+	// mark follows durable. Only keepMark uses it, and Close after that has ended, which closes
+	// marked. unmarked holds a word while something is durable that the mark does not name.
+	mark     *mark.Mark
 	unmarked chan struct{}
 	marked   chan struct{}
 
@@ -51,76 +50,6 @@ type Log struct {
 }
 
 var _ domain.Log = (*Log)(nil)
-
-// Close ends the log: appends that are under way finish, later ones and those still in the
-// queue fail with [domain.ErrClosed], subscriptions and reads end with it. It returns after
-// the log's goroutines have ended and the directory may be opened again. Closing again does
-// nothing and returns the same error.
-func (l *Log) Close() error {
-	l.closeOnce.Do(func() {
-		close(l.closing)
-		l.queue.close()
-		select {
-		case <-l.done:
-		case <-l.failedFor(closePatience):
-			l.closeErr = fmt.Errorf("close the log: its store hangs after a failed write: end the process: %w", l.err())
-			return
-		}
-		l.open.Lock()
-		defer l.open.Unlock()
-		l.closed = true
-		<-l.marked
-		defer l.mark.file.Close() // what was to be written to it was synced
-		if err := l.err(); err != nil {
-			closeStore(l.db) // no news: the log failed, and what was acknowledged is safe
-			return
-		}
-		// What the store has not synced yet must be before its log's trailer is written, which
-		// checkWAL takes as a proof of it.
-		err := l.db.LogData(nil, pebble.Sync)
-		if err == nil {
-			err = l.mark.advance(domain.Position(l.durable.Load()))
-		}
-		l.closeErr = errors.Join(l.err(), err, closeStore(l.db))
-	})
-	return l.closeErr
-}
-
-// closePatience is how long Close waits for a store that can't write any more.
-const closePatience = 10 * time.Second
-
-// failedFor returns a channel that is closed when the log has failed and this much time
-// went by since.
-func (l *Log) failedFor(d time.Duration) <-chan struct{} {
-	over := make(chan struct{})
-	go func() {
-		select {
-		case <-l.done:
-		case <-l.failed:
-			timer := time.NewTimer(d)
-			defer timer.Stop()
-			select {
-			case <-l.done:
-			case <-timer.C:
-				close(over)
-			}
-		}
-	}()
-	return over
-}
-
-// closeStore closes the database, which after a failed write may well panic.
-func closeStore(db *pebble.DB) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("close the log's store: %v", p)
-		}
-	}()
-	if err := db.Close(); err != nil {
-		return fmt.Errorf("close the log's store: %w", err)
-	}
-	return nil
-}
 
 // acquire keeps the store open until release; it fails when the log is closed.
 func (l *Log) acquire() error {
@@ -178,40 +107,15 @@ func (l *Log) damaged(err error, c *CorruptionError) error {
 	return c
 }
 
-// storeLogger passes Pebble's complaints on. Pebble takes it that Fatalf ends the process;
-// here it ends only the taking of appends.
-type storeLogger struct{ log *Log }
-
-func (s storeLogger) Infof(string, ...any) {} // flushes, compactions: Metrics tells of them
-
-func (s storeLogger) Errorf(format string, args ...any) {
-	s.log.cfg.Logger.Error("log store: "+fmt.Sprintf(format, args...), "dir", s.log.dir)
-}
-
-func (s storeLogger) Fatalf(format string, args ...any) {
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			s.log.fail(err)
-			return
+// closeStore closes the database, which after a failed write may well panic.
+func closeStore(db *pebble.DB) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("close the log's store: %v", p)
 		}
+	}()
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("close the log's store: %w", err)
 	}
-	s.log.fail(fmt.Errorf(format, args...))
-}
-
-// events listens for what concerns the log.
-func (l *Log) events() *pebble.EventListener {
-	return &pebble.EventListener{
-		BackgroundError: func(err error) {
-			if !errors.Is(err, pebble.ErrCancelledCompaction) {
-				l.fail(err)
-			}
-		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			l.cfg.Logger.Error("log store is damaged", "dir", l.dir, "file", info.Path, "err", info.Details)
-		},
-		DiskSlow: func(info pebble.DiskSlowInfo) {
-			l.counters.slowDisk.Add(1)
-			l.cfg.Logger.Warn("disk is slow", "dir", l.dir, "file", info.Path, "for", info.Duration)
-		},
-	}
+	return nil
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// BenchmarkMark tells what the high-water mark costs: appends of two logs in turns, one with its mark and
-// one whose mark rests, by one writer and by 64. The figure to look at is ratio, the median over the turns.
+// BenchmarkMark tells what the high-water mark costs: appends of two logs in turns, one with its
+// mark and one whose mark rests, by one writer and by 64. The figure to look at is ratio, the
+// median over the turns.
 //
 //	go test -run '^$' -bench Mark -benchtime 20x ./adapters/pebblelog
 func BenchmarkMark(b *testing.B) {

@@ -26,8 +26,8 @@ func marked(t *testing.T, fs vfs.FS, position domain.Position) {
 	}, 30*time.Second, time.Millisecond)
 }
 
-// TestACutWALIsALossThatIsNamed cuts the newest write-ahead log of an unclean stop where it looks like the torn
-// end that a power cut leaves.
+// TestACutWALIsALossThatIsNamed cuts the newest write-ahead log of an unclean stop where it looks
+// like the torn end that a power cut leaves.
 func TestACutWALIsALossThatIsNamed(t *testing.T) {
 	t.Parallel()
 	fs := vfs.NewCrashableMem()
@@ -145,8 +145,9 @@ func TestTheMarkOfAnEarlierVersionCounts(t *testing.T) {
 	}
 }
 
-// TestPowerCutsRaiseNoFalseAlarm cuts the power 800 times, at any moment of a log under load whose mark follows
-// it closely, with some of what was not synced on the disk all the same: the log opens, and has all that was acknowledged.
+// TestPowerCutsRaiseNoFalseAlarm cuts the power 800 times, at any moment of a log under load whose
+// mark follows it closely, with some of what was not synced on the disk all the same: the log
+// opens, and has all that was acknowledged.
 func TestPowerCutsRaiseNoFalseAlarm(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -192,7 +193,8 @@ func TestPowerCutsRaiseNoFalseAlarm(t *testing.T) {
 		}
 		var states []cut
 		for range cutsOfALife {
-			time.Sleep(time.Duration(random.IntN(int(300 * time.Microsecond)))) // the load goes on; nothing is waited for
+			// the load goes on; nothing is waited for
+			time.Sleep(time.Duration(random.IntN(int(300 * time.Microsecond))))
 			known := acked.Load()
 			states = append(states, cut{fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: random}), known})
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// TestDamageNamesTheFile damages every file of a log in several ways: the log is whole all the same, or the
-// error names the file.
+// TestDamageNamesTheFile damages every file of a log in several ways: the log is whole all the
+// same, or the error names the file.
 func TestDamageNamesTheFile(t *testing.T) {
 	t.Parallel()
 	_, closed, all := written(t, 400)
@@ -43,7 +43,8 @@ func TestDamageNamesTheFile(t *testing.T) {
 			if err := damageIn(t, fs, all); err != nil {
 				kind, _, _ := strings.Cut(name, "-")
 				named := name
-				if what == "removed" && strings.HasPrefix(name, "marker.") { // nothing tells its whole name any more
+				// nothing tells its whole name any more
+				if what == "removed" && strings.HasPrefix(name, "marker.") {
 					named, _, _ = strings.Cut(name, ".0")
 				}
 				require.ErrorContains(t, err, named, "%s was %s", name, what)

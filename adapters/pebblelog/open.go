@@ -3,35 +3,13 @@ package pebblelog
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/atonehq/atone/adapters/pebblelog/internal/mark"
 	"github.com/atonehq/atone/domain"
 )
-
-const (
-	// Format is the format of the directories that this version writes.
-	Format       = 1
-	formatFile   = "FORMAT"
-	formatPrefix = "atone log format "
-	// storeFormat pins Pebble's own format: from this one on, its write-ahead log tells a torn
-	// tail from damage, and its tables' footers have checksums.
-	storeFormat = pebble.FormatTableFormatV6
-)
-
-// memTables is how many memtables there may be before appends wait. Pebble takes their
-// memory out of its cache's, which would otherwise leave nothing for blocks.
-const memTables = 4
 
 // Open opens the log in the directory, or makes one if the directory is empty or missing,
 // and starts its goroutines; they end with [Log.Close].
@@ -53,11 +31,12 @@ func Open(dir string, cfg Config) (*Log, error) {
 	}
 	c, err := newCommitter(l)
 	if err == nil {
-		err = errors.Join(l.startMark(c.position), l.err())
+		l.mark, err = mark.Start(cfg.FS, dir, c.position)
+		err = errors.Join(err, l.err())
 	}
 	if err != nil {
-		if l.mark.file != nil {
-			err = errors.Join(err, l.mark.file.Close())
+		if l.mark != nil {
+			err = errors.Join(err, l.mark.Close())
 		}
 		return nil, errors.Join(fmt.Errorf("open log %s: %w", dir, err), closeStore(l.db))
 	}
@@ -68,221 +47,59 @@ func Open(dir string, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// openStore checks the directory, opens the database in it, and starts nothing of ours.
-func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
-	l := &Log{
-		dir: dir, cfg: cfg, queue: newQueue(), tail: newTail(cfg.TailBytes),
-		done: make(chan struct{}), closing: make(chan struct{}), failed: make(chan struct{}),
-		unmarked: make(chan struct{}, 1), marked: make(chan struct{}),
-	}
-	if !readOnly {
-		if err := cfg.FS.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+// Close ends the log: appends that are under way finish, later ones and those still in the
+// queue fail with [domain.ErrClosed], subscriptions and reads end with it. It returns after
+// the log's goroutines have ended and the directory may be opened again. Closing again does
+// nothing and returns the same error.
+func (l *Log) Close() error {
+	l.closeOnce.Do(func() {
+		close(l.closing)
+		l.queue.close()
+		select {
+		case <-l.done:
+		case <-l.failedFor(closePatience):
+			l.closeErr = fmt.Errorf("close the log: its store hangs after a failed write: end the process: %w", l.err())
+			return
 		}
-	}
-	lock, err := pebble.LockDirectory(dir, cfg.FS)
-	if err != nil {
-		return nil, explainLock(err, dir)
-	}
-	defer lock.Close() // the database keeps a reference of its own
-	formatted, err := checkFormat(cfg.FS, dir)
-	if err != nil {
-		return nil, err
-	}
-	if readOnly && !formatted {
-		return nil, fmt.Errorf("%w: it has no file %s", ErrNotALog, formatFile)
-	}
-	if formatted {
-		err = checkWAL(cfg.FS, dir)
-	} else {
-		err = l.create(lock)
-	}
-	if err != nil {
-		return nil, err
-	}
-	opts := l.storeOptions()
-	defer opts.Cache.Unref()
-	opts.Lock, opts.ReadOnly, opts.ErrorIfNotExists = lock, readOnly, true
-	if err = l.openDB(opts); err != nil {
-		return nil, l.explainOpen(err)
-	}
-	return l, nil
-}
-
-// openDB opens the database. Pebble may have to write for that, and tries what fails again and again, so that on a full disk
-// it would never return: it is then left behind. It writes nothing there (see stopFS), but keeps the directory's lock until the program ends.
-func (l *Log) openDB(opts *pebble.Options) error {
-	type opened struct {
-		db  *pebble.DB
-		err error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		db, err := pebble.Open(l.dir, opts)
-		done <- opened{db, err}
-	}()
-	take := func(o opened) error {
-		l.db = o.db
-		return o.err
-	}
-	select {
-	case o := <-done:
-		return take(o)
-	case <-l.failed:
-	}
-	patience := time.NewTimer(retryPause)
-	defer patience.Stop()
-	select {
-	case o := <-done:
-		return take(o)
-	case <-patience.C:
-		return l.err()
-	}
-}
-
-// create makes a database and marks the directory as a log. The database has to be opened
-// again before it is used: Pebble writes the first log of a new database in an old format,
-// which cannot tell damage from a torn end.
-func (l *Log) create(lock *pebble.Lock) error {
-	opts := l.storeOptions()
-	defer opts.Cache.Unref()
-	opts.Lock = lock
-	var err error
-	if err = l.openDB(opts); err != nil {
-		return l.explainOpen(err)
-	}
-	if err := l.mustBeEmpty(); err != nil {
-		return errors.Join(err, closeStore(l.db))
-	}
-	if err := errors.Join(l.db.Close(), l.err()); err != nil {
-		return err
-	}
-	// A crash before leaves an empty database, which the next Open marks.
-	return writeFile(l.cfg.FS, l.dir, formatFile, fmt.Sprintf("%s%d\n", formatPrefix, Format))
-}
-
-func (l *Log) storeOptions() *pebble.Options {
-	opts := &pebble.Options{
-		FS:                          stopFS{FS: l.cfg.FS, log: l},
-		Logger:                      storeLogger{l},
-		EventListener:               l.events(),
-		FormatMajorVersion:          storeFormat,
-		Cache:                       pebble.NewCache(l.cfg.CacheBytes + memTables*int64(l.cfg.MemTableBytes)),
-		MemTableSize:                uint64(l.cfg.MemTableBytes),
-		MemTableStopWritesThreshold: memTables,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       1000, // appends must not wait for compactions
-		LBaseMaxBytes:               256 << 20,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		DisableTableStats:           true, // they serve deletions, and a log deletes nothing
-	}
-	for i := range opts.Levels {
-		opts.Levels[i] = pebble.LevelOptions{
-			BlockSize:      32 << 10, // sequential reads are the hottest
-			IndexBlockSize: 256 << 10,
-			FilterPolicy:   bloom.FilterPolicy(10), // is this a new stream?
-			Compression:    func() *sstable.CompressionProfile { return sstable.SnappyCompression },
+		l.open.Lock()
+		defer l.open.Unlock()
+		l.closed = true
+		<-l.marked
+		defer l.mark.Close() // what was to be written to it was synced
+		if err := l.err(); err != nil {
+			closeStore(l.db) // no news: the log failed, and what was acknowledged is safe
+			return
 		}
-	}
-	return opts
-}
-
-// checkFormat reports whether the directory is marked as a log that this version can use.
-func checkFormat(fs vfs.FS, dir string) (bool, error) {
-	f, err := fs.Open(fs.PathJoin(dir, formatFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, 256))
-	if err != nil {
-		return false, err
-	}
-	number, found := strings.CutPrefix(strings.TrimSpace(string(content)), formatPrefix)
-	version, err := strconv.Atoi(number)
-	switch {
-	case !found || err != nil || version < 1:
-		return false, fmt.Errorf("%w: the file %s says %q", ErrNotALog, formatFile, content)
-	case version > Format:
-		return false, fmt.Errorf("%w: %d, while this version of atone knows formats up to %d: upgrade atone", ErrNewerFormat, version, Format)
-	}
-	return true, nil
-}
-
-// mustBeEmpty refuses a database with anything in it: it is somebody else's.
-func (l *Log) mustBeEmpty() error {
-	iter, err := l.db.NewIter(nil)
-	if err != nil {
-		return err
-	}
-	empty := !iter.First()
-	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
-		return err
-	}
-	if !empty {
-		return fmt.Errorf("%w: it holds a Pebble database without the file %s", ErrNotALog, formatFile)
-	}
-	return nil
-}
-
-// explainLock tells a lock that is held from a directory that can't be used.
-func explainLock(err error, dir string) error {
-	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock") {
-		return fmt.Errorf("%w: stop the process that has it open (`fuser -v %s` shows it), or use another directory: %w",
-			ErrLocked, filepath.Join(dir, "LOCK"), err)
-	}
-	return err
-}
-
-// explainOpen gives Pebble's refusals to open a type.
-func (l *Log) explainOpen(err error) error {
-	switch {
-	case errors.Is(err, pebble.ErrDBDoesNotExist):
-		return fmt.Errorf("%w: the file %s is there, the data is not (no file marker.manifest.* names it): restore a backup: %w", ErrNotALog, formatFile, err)
-	}
-	return l.blame(err)
-}
-
-// newestPosition finds the last position that the store holds.
-func (l *Log) newestPosition() (domain.Position, error) {
-	return l.newestRecord(&pebble.IterOptions{})
-}
-
-// newestStream finds the highest number that a stream has.
-func (l *Log) newestStream() (newest uint64, err error) {
-	err = l.lastEntry(kindStream, &pebble.IterOptions{}, func(key, _ []byte) error {
-		id, _, err := parseStreamKey(key)
-		if err != nil {
-			return &CorruptionError{Err: err}
+		// What the store has not synced yet must be before its log's trailer is written, which
+		// checkWAL takes as a proof of it.
+		err := l.db.LogData(nil, pebble.Sync)
+		if err == nil {
+			err = l.mark.Advance(domain.Position(l.durable.Load()))
 		}
-		newest = id
-		return nil
+		l.closeErr = errors.Join(l.err(), err, closeStore(l.db))
 	})
-	return newest, err
+	return l.closeErr
 }
 
-// lastEntry calls f with the last entry of a kind that an iterator with the options sees, if there is one.
-func (l *Log) lastEntry(kind byte, opts *pebble.IterOptions, f func(key, value []byte) error) error {
-	bounds := kindOptions(kind)
-	opts.LowerBound, opts.UpperBound = bounds.LowerBound, bounds.UpperBound
-	iter, err := l.db.NewIter(opts)
-	if err != nil {
-		return err
-	}
-	defer iter.Close()
-	if iter.Last() {
-		return f(iter.Key(), iter.Value())
-	}
-	if err := iter.Error(); err != nil {
-		return l.damaged(err, &CorruptionError{})
-	}
-	return nil
-}
+// closePatience is how long Close waits for a store that can't write any more.
+const closePatience = 10 * time.Second
 
-// kindOptions bounds an iterator to the entries of one kind.
-func kindOptions(kind byte) *pebble.IterOptions {
-	return &pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}
+// failedFor returns a channel that is closed when the log has failed and this much time
+// went by since.
+func (l *Log) failedFor(d time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-l.done:
+		case <-l.failed:
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-l.done:
+			case <-timer.C:
+				close(over)
+			}
+		}
+	}()
+	return over
 }

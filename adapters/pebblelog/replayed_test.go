@@ -12,8 +12,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// TestALostOlderWALIsNamed damages the write-ahead logs of an unclean stop before the newest: the log's end is as it
-// was, and what lay before it is gone.
+// TestALostOlderWALIsNamed damages the write-ahead logs of an unclean stop before the newest: the
+// log's end is as it was, and what lay before it is gone.
 func TestALostOlderWALIsNamed(t *testing.T) {
 	t.Parallel()
 	fs := vfs.NewCrashableMem()
