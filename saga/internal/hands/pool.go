@@ -1,0 +1,73 @@
+package hands
+
+import "sync"
+
+// maxIdle bounds the goroutines that wait for work; further ones end when they have nothing to do.
+const maxIdle = 512
+
+// Pool runs functions, each on a goroutine of its own, as a go statement does: none waits for another.
+// The zero value is ready to use. All methods are safe to call concurrently.
+type Pool struct {
+	mu     sync.Mutex
+	idle   []chan func() // each the inlet of a waiting goroutine; the one that waited least is last
+	closed bool
+}
+
+// Go runs f. A function that panics ends the process, as with a go statement; one that ends its
+// goroutine (runtime.Goexit) takes that goroutine out of the pool.
+func (p *Pool) Go(f func()) {
+	if inlet := p.take(); inlet != nil {
+		inlet <- f
+		return
+	}
+	go p.run(f)
+}
+
+// take returns the inlet of a goroutine that waits, or nil.
+func (p *Pool) take() chan func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle) - 1
+	if n < 0 {
+		return nil
+	}
+	inlet := p.idle[n]
+	p.idle[n] = nil
+	p.idle = p.idle[:n]
+	return inlet
+}
+
+// run runs f, and then what else is given to this goroutine.
+func (p *Pool) run(f func()) {
+	inlet := make(chan func(), 1)
+	for f != nil {
+		f()
+		if !p.rest(inlet) {
+			return
+		}
+		f = <-inlet
+	}
+}
+
+// rest makes a goroutine one of the idle, unless it is not wanted any more.
+func (p *Pool) rest(inlet chan func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle) >= maxIdle {
+		return false
+	}
+	p.idle = append(p.idle, inlet)
+	return true
+}
+
+// Close ends the goroutines that wait. Others end when their function has returned. Go still works
+// afterwards, with a new goroutine for each function.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, inlet := range idle {
+		inlet <- nil
+	}
+}
