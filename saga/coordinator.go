@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
+	"github.com/atonehq/atone/saga/internal/hands"
 	"github.com/atonehq/atone/saga/internal/timers"
-	"github.com/atonehq/atone/saga/queue"
 )
 
 // Coordinator runs sagas: it decides, appends and has performed. Make one with [New], register
@@ -53,6 +53,7 @@ type Coordinator struct {
 	endLife    context.CancelFunc
 	failed     chan error // has an element when the log can't be written any more
 	background sync.WaitGroup
+	hands      hands.Pool
 	// backgroundMu guards backgroundEnds, which is set when nothing more may join the background.
 	backgroundMu   sync.Mutex
 	backgroundEnds bool
@@ -141,13 +142,14 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		c.state.Store(stateStopped)
 		c.endLife()
 		c.endBackground()
+		c.hands.Close()
 		close(c.stopped)
 	}()
 	if err := c.publishPlans(ctx); err != nil {
 		return startError(ctx, err)
 	}
 	c.makeSlots()
-	stopMessages, broken, err := c.startMessages(ctx)
+	stopWorker, broken, err := c.startWorker(ctx)
 	if err != nil {
 		return startError(ctx, err)
 	}
@@ -165,7 +167,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		case err = <-broken:
 		}
 	}
-	return errors.Join(err, stopMessages())
+	return errors.Join(err, stopWorker())
 }
 
 // startError is what Run returns of an error while it starts: none where it was stopped meanwhile.
@@ -213,7 +215,11 @@ func (c *Coordinator) goBackground(f func(ctx context.Context)) bool {
 	if c.backgroundEnds {
 		return false
 	}
-	c.background.Go(func() { f(c.life) })
+	c.background.Add(1)
+	c.hands.Go(func() {
+		defer c.background.Done()
+		f(c.life)
+	})
 	return true
 }
 
@@ -223,108 +229,6 @@ func (c *Coordinator) endBackground() {
 	c.backgroundEnds = true
 	c.backgroundMu.Unlock()
 	c.background.Wait()
-}
-
-// startMessages connects the coordinator with its workers. broken has an element when a subscription ends by itself.
-func (c *Coordinator) startMessages(ctx context.Context) (stop func() error, broken <-chan error, err error) {
-	pub, sub := c.cfg.Publisher, c.cfg.Subscriber
-	var own *queue.Queue
-	var outcomes message.Publisher
-	var consumers []consumer
-	if pub == nil {
-		own, err = queue.New(queue.Config{Capacity: 1 << 20, InFlightOf: c.inFlightOf, Logger: c.logger, CloseTimeout: c.cfg.ShutdownTimeout})
-		if err != nil {
-			return nil, nil, err
-		}
-		pub, sub = own.Publisher(), own.Group("")
-	} else {
-		id, err := c.logID(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		c.ownLog = id.String()
-		outcomes = pub
-		consumers = append(consumers, consumer{"outcomes", OutcomesTopic(c.cfg.Namespace), c.receive})
-	}
-	c.publish = pub
-	c.worker = newWorker(c.registry.actionTable(), outcomes, c.logger, c.cfg.Observer)
-	c.worker.cfg.Namespace = c.cfg.Namespace
-	if outcomes == nil {
-		c.worker.direct = c.accept
-	}
-	if !c.cfg.NoWorker {
-		actions, err := c.worker.consumers(c.cfg.Middleware)
-		if err != nil {
-			return nil, nil, err
-		}
-		consumers = append(consumers, actions...)
-	}
-	routing, err := route(ctx, sub, consumers, c.cfg.ShutdownTimeout, c.logger)
-	if err != nil {
-		if own != nil {
-			err = errors.Join(err, own.Close())
-		}
-		return nil, nil, err
-	}
-	return func() error {
-		patience := c.cfg.ShutdownTimeout
-		if c.logFailed() { // no outcome can be recorded any more: whoever opens the log next finds the attempts in doubt
-			patience = min(patience, failPatience)
-		}
-		drain, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		c.state.Store(stateStopped)
-		c.worker.drain(drain)
-		c.endLife()
-		return within(patience, func() error {
-			err := routing.close()
-			if own != nil {
-				err = errors.Join(err, own.Close())
-			}
-			return err
-		})
-	}, routing.broken, nil
-}
-
-// inFlightOf lets the queue hand out as many attempts as the slots let through.
-func (c *Coordinator) inFlightOf(topic string) int {
-	for name, s := range c.slots {
-		if ActionTopic(c.cfg.Namespace, name) == topic {
-			return s.limit
-		}
-	}
-	return c.cfg.ActionConcurrency
-}
-
-// receive takes an outcome from a broker; it is acknowledged when it is durable.
-func (c *Coordinator) receive(m *message.Message) error {
-	r, err := openMessage[report](m)
-	if err == nil {
-		err = r.check()
-	}
-	if err != nil {
-		c.logger.Error("unreadable outcome dropped: its attempt will time out", "message", m.UUID, "error", err)
-		return nil
-	}
-	if r.Log != "" && r.Log != c.ownLog {
-		c.foreigners.refuse(m, c, r)
-		return nil
-	}
-	return c.accept(m.Context(), r)
-}
-
-// accept records an outcome.
-func (c *Coordinator) accept(ctx context.Context, r *report) error {
-	err := c.submit(context.WithoutCancel(ctx), r.Run, r.intent())
-	if errors.Is(err, ErrUnreadable) { // the attempt is in doubt for whoever can read the run
-		c.logger.Error("an outcome is not recorded: its run can't be read", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "failure", r.Failure, "error", err)
-		return nil
-	}
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoStep) || isRefusal(err) {
-		c.logger.Warn("outcome refused", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "error", err)
-		return nil
-	}
-	return err
 }
 
 // awaitReady waits until the coordinator runs.

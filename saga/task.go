@@ -173,25 +173,19 @@ func messageID(topic, log, key string, attempt int, suffix string) string {
 	return uuid.NewSHA1(messageSpace, []byte(topic+"#"+log+"#"+key+"#"+strconv.Itoa(attempt)+suffix)).String()
 }
 
-type sidecarKey struct{}
-
-// newMessage wraps a task or report. Within a process the value itself rides along in the
-// message's context and saves the receiver the decoding.
+// newMessage wraps a task or report.
 func newMessage(ctx context.Context, id string, v any) (*message.Message, error) {
 	payload, err := marshal(v)
 	if err != nil {
 		return nil, err
 	}
 	m := message.NewMessage(id, message.Payload(payload))
-	m.SetContext(context.WithValue(ctx, sidecarKey{}, v))
+	m.SetContext(ctx)
 	return m, nil
 }
 
 // openMessage returns the task or report that a message carries.
 func openMessage[T any](m *message.Message) (*T, error) {
-	if v, ok := m.Context().Value(sidecarKey{}).(*T); ok {
-		return v, nil
-	}
 	v := new(T)
 	if err := json.Unmarshal(m.Payload, v); err != nil {
 		return nil, err

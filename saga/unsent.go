@@ -38,10 +38,14 @@ func (c *Coordinator) Unsent(run domain.RunID, step string, dir domain.Direction
 	return c.unsent.why[attemptID{run, step, dir, attempt}]
 }
 
-// send publishes a task. If the broker refuses it, it is tried again in the background until it is
+// send hands a task to the worker in this process, or publishes it. If the broker refuses it, it is tried again in the background until it is
 // accepted or the coordinator stops; then the attempt is taken up at the next start. One whose time
 // is over before that was not an attempt: another one follows, and no retry is used up.
 func (c *Coordinator) send(t *task) {
+	if c.publish == nil {
+		c.worker.begin(t)
+		return
+	}
 	err := c.publishTask(t)
 	if err == nil || c.life.Err() != nil {
 		return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/hands"
 	"github.com/atonehq/atone/saga/internal/verdict"
 )
 
@@ -37,6 +38,8 @@ type Worker struct {
 	transit transit
 	// drained is closed when a worker that stops waits for outcomes no longer.
 	drained chan struct{}
+	// hands are the goroutines of attempts that come without a message.
+	hands *hands.Pool
 	// handling counts the attempts under way, until their outcomes are delivered.
 	handling sync.WaitGroup
 	// around is told of every attempt, for metrics and traces; may be nil.
@@ -67,8 +70,8 @@ type Observer interface {
 	AttemptEnded(ctx context.Context, a Attempt, took time.Duration, failure *domain.Failure)
 }
 
-func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer) *Worker {
-	return &Worker{actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]*handling), drained: make(chan struct{})}
+func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer, pool *hands.Pool) *Worker {
+	return &Worker{hands: pool, actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]*handling), drained: make(chan struct{})}
 }
 
 // consumers returns what is called for the attempts of each action. The error is that a middleware can't be applied.
@@ -84,8 +87,8 @@ func (w *Worker) consumers(middleware []message.HandlerMiddleware) ([]consumer, 
 	return all, nil
 }
 
-// handle runs one attempt and publishes its outcome. It returns an error, and so has the
-// message redelivered, only if the outcome could not be made durable.
+// handle runs the attempt of a message. It returns an error, and so has the message redelivered, only if the
+// attempt's outcome could not be made durable.
 func (w *Worker) handle(m *message.Message) error {
 	t, err := openMessage[task](m)
 	if err != nil {
@@ -93,15 +96,33 @@ func (w *Worker) handle(m *message.Message) error {
 		w.logger.Error("unreadable task dropped", "message", m.UUID, "error", err)
 		return nil
 	}
-	code, ok := w.actions[t.Action]
-	if !ok {
+	if _, ok := w.actions[t.Action]; !ok {
 		return fmt.Errorf("no action %q in this worker", t.Action)
 	}
+	err = w.attempt(m.Context(), t, func() { entered(m) }, func(err error) { settle(m, w.concluded(m, err)) })
+	return w.concluded(m, err)
+}
+
+// begin runs an attempt without a message: its task comes from the coordinator in this process, which takes its
+// outcome. One that the stopping worker refuses, or whose outcome it can't hand over any more, is taken up after the
+// restart.
+func (w *Worker) begin(t *task) {
+	told := func(err error) {
+		if err != nil && !errors.Is(err, ErrShutdown) && !errors.Is(err, ErrNotRunning) {
+			w.logger.Error("outcome not recorded: the attempt is taken up after the restart", "run", t.Run, "step", t.Step, "attempt", t.Attempt, "error", err)
+		}
+	}
+	w.hands.Go(func() { told(w.attempt(context.Background(), t, func() {}, told)) })
+}
+
+// attempt runs one attempt and delivers its outcome. It calls entered before the handler; gone takes the result where the
+// handler ends the goroutine, so that attempt can't return it.
+func (w *Worker) attempt(parent context.Context, t *task, entered func(), gone func(error)) error {
 	a := &attemptState{task: t, logger: w.logger, lastOut: time.Now(), deadline: w.deadline(t)}
 	if !a.deadline.IsZero() && time.Until(a.deadline) <= 0 {
-		return w.deliver(context.WithoutCancel(m.Context()), t.uncalled())
+		return w.deliver(context.WithoutCancel(parent), t.uncalled())
 	}
-	ctx, stop, ok := w.context(m.Context(), a)
+	ctx, stop, ok := w.context(parent, a)
 	if !ok {
 		return ErrShutdown
 	}
@@ -118,25 +139,26 @@ func (w *Worker) handle(m *message.Message) error {
 		if r.Failure != nil && down {
 			return ErrShutdown // cut short by us: the attempt is taken up again after the restart
 		}
-		return w.concluded(m, w.deliver(context.WithoutCancel(m.Context()), r))
+		return w.deliver(context.WithoutCancel(parent), r)
 	}
 	returned := false
 	defer func() {
 		if !returned { // the handler ended this goroutine: nobody is left to return to
-			settle(m, conclude())
+			gone(conclude())
 		}
 	}()
-	entered(m)
-	w.run(ctx, code, a, r)
+	entered()
+	w.run(ctx, w.actions[t.Action], a, r)
 	returned = true
 	return conclude()
 }
 
-// deliver publishes an outcome, again and again for a while: giving it up means that the handler is called again.
+// deliver publishes an outcome, again and again. Through a broker it gives up after a while, and the handler is called
+// again; a coordinator in this process takes it as long as both run.
 func (w *Worker) deliver(ctx context.Context, r *report) error {
 	for delay, tries := 50*time.Millisecond, 1; ; delay, tries = min(2*delay, 5*time.Second), tries+1 {
 		err := w.publish(ctx, r)
-		if err == nil || errors.Is(err, ErrNotRunning) || tries == deliverTries {
+		if err == nil || errors.Is(err, ErrNotRunning) || tries == deliverTries && w.direct == nil {
 			return err
 		}
 		w.logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "in", delay, "error", err)
@@ -199,11 +221,18 @@ func (w *Worker) drain(ctx context.Context) {
 		}
 	}
 	w.mu.Unlock()
+	_ = w.wait(ctx)
+}
+
+// wait waits for all handlers to return and their outcomes to be delivered, or for ctx.
+func (w *Worker) wait(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { w.handling.Wait(); close(done) }()
 	select {
 	case <-done:
+		return nil
 	case <-ctx.Done():
+		return errors.New("handlers have not returned: they are left behind")
 	}
 }
 

@@ -67,7 +67,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if err := domain.JoinOnce(errs...); err != nil {
 		return nil, err
 	}
-	w := newWorker(r.actionTable(), cfg.Publisher, cfg.Logger, cfg.Observer)
+	w := newWorker(r.actionTable(), cfg.Publisher, cfg.Logger, cfg.Observer, nil)
 	w.cfg = cfg
 	return w, nil
 }
