@@ -103,7 +103,7 @@ func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domai
 		var zero T
 		return zero, failure
 	}
-	value, failure := contain.Closure(path, f)
+	value, failure := contain.Closure(&t.a.c.hands, path, f)
 	failure = t.maskClosure(failure)
 	if failure != nil && failure.Type == contain.Hangs {
 		if t.a.hung == nil {

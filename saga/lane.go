@@ -249,7 +249,7 @@ func called[T any](ctx context.Context, l *lane, f func() (T, error)) (value T, 
 		}
 	}
 	var settled atomic.Bool // by the return of the call, or by giving it up, whichever is first
-	value, failure := contain.Closure("", func() (T, error) {
+	value, failure := contain.Closure(nil, "", func() (T, error) {
 		defer func() {
 			if !settled.CompareAndSwap(false, true) {
 				l.hung.Add(-1)

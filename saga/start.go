@@ -94,7 +94,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMe
 	if err := errors.Join(accept.Readable("the input of "+name, input), checkPayload("the input of "+name, input)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	if _, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
+	if _, err := contain.CallOn(&c.hands, contain.ClosureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, maskInput(d.plan, input, err))
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {

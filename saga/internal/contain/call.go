@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/atonehq/atone/saga/internal/hands"
 )
 
 // How code may fail to return.
@@ -47,22 +49,30 @@ func Hung(err error) bool {
 // goroutine, or has not returned within the limit. A call that outlasts the limit goes on in a
 // goroutine that nobody waits for, so f hands out what it computes by its results alone.
 func Call[T any](limit time.Duration, f func() (T, error)) (T, error) {
+	return CallOn(nil, limit, f)
+}
+
+// CallOn is [Call] on a goroutine of the pool, which may be nil.
+func CallOn[T any](pool *hands.Pool, limit time.Duration, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
 	done := make(chan result, 1)
-	go func() {
-		r := result{err: Exit()}
+	pool.Go(func() {
+		r := result{}
+		returned := false
 		defer func() {
 			if p := recover(); p != nil {
-				r = result{err: Panic(p)}
+				r.err = Panic(p)
+			} else if !returned {
+				r.err = Exit()
 			}
 			done <- r
 		}()
-		value, err := f()
-		r = result{value, err}
-	}()
+		r.value, r.err = f()
+		returned = true
+	})
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {

@@ -32,7 +32,7 @@ func TestCodeHurtsItsOwnCallOnly(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				value, err := Call(ClosureLimit, test.f)
-				failed := func() *domain.Failure { _, f := Closure("step", test.f); return f }()
+				failed := func() *domain.Failure { _, f := Closure(nil, "step", test.f); return f }()
 				if test.text == "" {
 					require.NoError(t, err)
 					require.Equal(t, 7, value)

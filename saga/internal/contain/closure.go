@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/hands"
 	"github.com/atonehq/atone/saga/internal/verdict"
 )
 
@@ -12,9 +13,9 @@ const ClosureLimit = 10 * time.Second
 
 // Closure calls a saga's code for the step at path. An error, or a call that does not return,
 // becomes a permanent failure of that step, whose Type is then one of the kinds ([Panics], [Exits],
-// [Hangs]).
-func Closure[T any](path string, f func() (T, error)) (T, *domain.Failure) {
-	value, err := Call(ClosureLimit, f)
+// [Hangs]). The pool is where the code runs; nil means a goroutine of its own.
+func Closure[T any](pool *hands.Pool, path string, f func() (T, error)) (T, *domain.Failure) {
+	value, err := CallOn(pool, ClosureLimit, f)
 	if err == nil {
 		return value, nil
 	}

@@ -1,5 +1,5 @@
-// Package hands runs functions on goroutines that are used again, so that their stacks, which work of some
-// depth makes grow, need not grow anew for each call.
+// Package hands runs functions on goroutines that are used again: work of some depth makes a
+// goroutine's stack grow, and a stack that has grown serves the next function.
 //
 // It owns the idle goroutines. It knows nothing of what they run.
 //

@@ -5,8 +5,9 @@ import "sync"
 // maxIdle bounds the goroutines that wait for work; further ones end when they have nothing to do.
 const maxIdle = 512
 
-// Pool runs functions, each on a goroutine of its own, as a go statement does: none waits for another.
-// The zero value is ready to use. All methods are safe to call concurrently.
+// Pool runs functions, each on a goroutine of its own, as a go statement does: none waits for
+// another. The zero value is ready to use; a nil Pool keeps no goroutines. All methods are safe to
+// call concurrently.
 type Pool struct {
 	mu     sync.Mutex
 	idle   []chan func() // each the inlet of a waiting goroutine; the one that waited least is last
@@ -16,6 +17,10 @@ type Pool struct {
 // Go runs f. A function that panics ends the process, as with a go statement; one that ends its
 // goroutine (runtime.Goexit) takes that goroutine out of the pool.
 func (p *Pool) Go(f func()) {
+	if p == nil {
+		go f()
+		return
+	}
 	if inlet := p.take(); inlet != nil {
 		inlet <- f
 		return
