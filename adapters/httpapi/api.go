@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -207,26 +208,37 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 			}
 			ctx = huma.WithContext(ctx, saga.WithActor(ctx.Context(), id.Name))
 		}
-		if name := givenTwice(ctx); name != "" {
+		if fault := faultOf(ctx); fault != "" {
 			_, w := humago.Unwrap(ctx)
-			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, name+" is given more than once: only one of them could count"))
+			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, fault))
 			return
 		}
 		next(ctx)
 	}
 }
 
-// givenTwice returns a parameter of the request that takes one value and has several.
-func givenTwice(ctx huma.Context) string {
+// faultOf says what makes a request unreadable, whatever the operation: a parameter or header that is
+// given twice where one value can count, or text that is not valid UTF-8. Empty means nothing.
+func faultOf(ctx huma.Context) string {
 	r, _ := humago.Unwrap(ctx)
 	query := r.URL.Query()
 	for _, p := range ctx.Operation().Parameters {
+		twice := ""
 		switch {
 		case p.In == "query" && p.Schema.Type != huma.TypeArray && len(query[p.Name]) > 1:
-			return "the parameter " + p.Name
+			twice = "the parameter "
 		case p.In == "header" && p.Name != "Accept" && len(r.Header.Values(p.Name)) > 1:
-			return "the header " + p.Name
+			twice = "the header "
 		}
+		if twice != "" {
+			return twice + p.Name + " is given more than once: only one of them could count"
+		}
+		if slices.ContainsFunc(query[p.Name], func(v string) bool { return !utf8.ValidString(v) }) {
+			return "the parameter " + p.Name + " is not valid UTF-8"
+		}
+	}
+	if !utf8.ValidString(r.URL.Path) {
+		return "the path is not valid UTF-8"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,13 +13,44 @@ import (
 )
 
 // strictJSON reads bodies as huma does, but refuses what encoding/json would read otherwise than it was
-// written: a member twice, of which the last would count, or bytes that are no UTF-8.
+// written: a member twice, of which the last would count, or bytes that are not UTF-8. A number that no
+// float64 holds, such as 1e400, is taken where the body keeps the text of a payload, as at every other
+// door; where the body is to be a number it is refused.
 var strictJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
 	if err := accept.Document(data); err != nil {
 		return err
 	}
-	return json.Unmarshal(data, v)
+	tree, ok := v.(*any) // huma checks it against the schema, and reads the body itself afterwards
+	if !ok {
+		return json.Unmarshal(data, v)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(tree); err != nil {
+		return err
+	}
+	*tree = asFloats(*tree)
+	return nil
 }}
+
+// asFloats replaces the numbers in a tree of JSON by float64s, except those that no float64 holds.
+func asFloats(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+	case []any:
+		for i := range v {
+			v[i] = asFloats(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = asFloats(v[name])
+		}
+	}
+	return v
+}
 
 // boundBody bounds the time that the body of a request may take, whether it is read by a handler or, by net/http after
 // a handler that did not want it, only to be thrown away. The function that it returns is called at the handler's end.

@@ -85,6 +85,12 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		"an age below nothing":            {"POST", "/bulk", `{"act":"pause","filter":{"older_than":"-1h"}}`},
 		"a revision that is none":         {"GET", run + "/events?from=18446744073709551615", ""},
 		"a position that is none":         {"GET", "/events?before=18446744073709551615", ""},
+		"words that are no UTF-8":         {"GET", "/runs?text=%ff", ""},
+		"a label that is no UTF-8":        {"GET", "/runs?label=a%3D%c3", ""},
+		"a name that is no UTF-8":         {"GET", "/sagas/%ff", ""},
+		"a version below 1":               {"GET", "/runs?version=1&version=-1", ""},
+		"version 0":                       {"GET", "/runs?version=0", ""},
+		"a limit that no float64 holds":   {"POST", "/bulk", `{"act":"pause","all":true,"limit":1e400}`},
 	} {
 		var body any
 		if c.body != "" {
@@ -120,7 +126,7 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 func TestWhatIsAcceptedComesBackTheSameFromTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{})
-	payload := `{"big":12345678901234567890,"small":1e-400,"exact":0.1000,"nul":"\u0000","half":"\ud83d\ude00","A":1,"a":2,"<b>":"&"}`
+	payload := `{"big":12345678901234567890,"small":1e-400,"large":1e400,"exact":0.1000,"nul":"\u0000","half":"\ud83d\ude00","A":1,"a":2,"<b>":"&"}`
 	w.do("POST", "/events", `{"stream":"s","type":"a.b","payload":`+payload+`}`).is(201)
 	var page wire.Page[wire.Event]
 	w.do("GET", "/events", nil).is(200).into(&page)
@@ -131,6 +137,7 @@ func TestWhatIsAcceptedComesBackTheSameFromTheAPI(t *testing.T) {
 	}
 	require.Contains(t, string(page.Items[0].Data), "12345678901234567890")
 	require.Contains(t, string(page.Items[0].Data), "0.1000")
+	require.Contains(t, string(page.Items[0].Data), "1e400")
 
 	deadline := "2199-12-31T23:59:59.123456789-11:30"
 	var res wire.Result

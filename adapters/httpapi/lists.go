@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -49,6 +50,9 @@ func (s *Server) listOperations() {
 		labels, err := labelsOf(in.Labels)
 		if err != nil {
 			return nil, err
+		}
+		if i := slices.IndexFunc(in.Versions, func(v int) bool { return v < 1 }); i >= 0 {
+			return nil, fmt.Errorf("%w: version %d does not exist: versions begin at 1", errBadQuery, in.Versions[i])
 		}
 		page, err := s.cfg.Views.Runs(ctx, runs.Filter{States: in.States, Sagas: sagas, Versions: in.Versions, Labels: labels,
 			From: in.From.Time, To: in.To.Time, Action: in.Action, Text: in.Text, Key: in.Key, Parent: in.Parent, Sort: in.Sort,

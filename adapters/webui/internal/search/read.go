@@ -3,6 +3,7 @@ package search
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/atonehq/atone/domain/accept"
 )
@@ -30,6 +31,9 @@ func good(value bool) answer {
 // read splits a text into parts and asks what each is. A condition is given by its name and value;
 // a part that is none has no name. read returns the words, and the conditions that were bad.
 func read(text string, condition func(name, value string) answer) (words string, wrong []string) {
+	if !utf8.ValidString(text) { // nothing that was recorded could match
+		return "", []string{strings.ToValidUTF8(text, string(utf8.RuneError))}
+	}
 	var list []string
 	for _, part := range fields(text) {
 		name, value, _ := strings.Cut(part, ":")

@@ -13,7 +13,7 @@ var searchNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func TestASearchSaysWhatItDoesNotUnderstand(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"since:NaNd", "since:-5d", "since:99999999999d", "since:-1h", "until:9999-12-31", "until:1500-01-01", "until:9999-12-31T23:59:59-12:00",
-		"label:tenant", "label:=a", "version:0", "version:-3", "version:x", "parent:x", "label:tenant=a label:tenant=b"} {
+		"label:tenant", "label:=a", "version:0", "version:-3", "version:x", "parent:x", "label:tenant=a label:tenant=b", "\xff", "saga:\xff"} {
 		require.NotEmpty(t, Runs(text, searchNow).Bad, text)
 	}
 	s := Runs("since:7d until:90m label:tenant=a label:tenant=a label:b= version:v2", searchNow)
