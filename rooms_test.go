@@ -42,10 +42,6 @@ adapters/postgres/postgrestest: doc calls
 
 adapters/sqlite: doc calls columns
 
-adapters/telemetry: doc calls columns
-
-adapters/webhook: doc calls columns
-
 cmd/bench: doc calls columns
 
 cmd/program: doc files lines calls columns

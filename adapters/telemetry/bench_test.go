@@ -13,7 +13,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// What an observer adds to each attempt. With tracing off and no metrics there is no observer at all.
+// What an observer adds to each attempt. With tracing off and no metrics there is no observer at
+// all.
 func BenchmarkObservers(b *testing.B) {
 	tr, err := telemetry.NewTracing(b.Context(), telemetry.TracingConfig{Exporter: noShutdown{tracetest.NewInMemoryExporter()}, Logger: quiet})
 	require.NoError(b, err)

@@ -67,7 +67,8 @@ var (
 	legend   = regexp.MustCompile(`\{\{([a-z_]+)\}\}`)
 )
 
-// A panel that asks for a metric or a label that there is not stays empty, and looks as if all were well.
+// A panel that asks for a metric or a label that there is not stays empty, and looks as if all were
+// well.
 func TestTheDashboardAsksForWhatThereIs(t *testing.T) {
 	t.Parallel()
 	known := metrics(t)

@@ -18,7 +18,8 @@ import (
 	"github.com/atonehq/atone/saga/queue"
 )
 
-// wire copies messages, so that nothing but bytes passes between processes, and keeps the traces that they carry.
+// wire copies messages, so that nothing but bytes passes between processes, and keeps the traces
+// that they carry.
 type wire struct {
 	message.Publisher
 	mu     sync.Mutex
@@ -43,8 +44,8 @@ func (p *wire) Publish(topic string, messages ...*message.Message) error {
 	return nil
 }
 
-// TestTracesGoThroughMessages has the coordinator in one process and the worker in another, each with tracing of
-// its own: their spans are still one trace.
+// TestTracesGoThroughMessages has the coordinator in one process and the worker in another, each
+// with tracing of its own: their spans are still one trace.
 func TestTracesGoThroughMessages(t *testing.T) {
 	t.Parallel()
 	ctx, log := t.Context(), memlog.New()
@@ -79,7 +80,8 @@ func TestTracesGoThroughMessages(t *testing.T) {
 	_, err = run.Wait(ctx)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // the follower reads the ends of runs on its own
-		here.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck // it goes to memory
+		// It goes to memory.
+		here.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck
 		return len(runs.GetSpans()) == 1
 	}, time.Minute, time.Millisecond)
 	stopWorker() // before the exporter: the attempts' spans have ended

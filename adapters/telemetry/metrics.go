@@ -98,8 +98,8 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerCounter(m.requests, promhttp.InstrumentHandlerDuration(m.answers, next))
 }
 
-// Handler serves the metrics in Prometheus' and OpenMetrics' text formats. A source that fails leaves its
-// metrics out, and is logged; nil means slog.Default.
+// Handler serves the metrics in Prometheus' and OpenMetrics' text formats. A source that fails
+// leaves its metrics out, and is logged; nil means slog.Default.
 func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
 	if logger == nil {
 		logger = slog.Default()

@@ -32,8 +32,8 @@ type Sources struct {
 // LogStats are numbers about a log since it was opened.
 type LogStats struct {
 	Appends, Events, Bytes, Conflicts, Repeats, SlowDisk uint64
-	// SyncWaits counts the batches by how long they took to become durable: up to SyncBounds[i], and
-	// in the last place the rest; SyncWait is the sum.
+	// SyncWaits counts the batches by how long they took to become durable: up to SyncBounds[i],
+	// and in the last place the rest; SyncWait is the sum.
 	SyncWaits  []uint64
 	SyncBounds []time.Duration
 	SyncWait   time.Duration
@@ -48,18 +48,6 @@ type LogStats struct {
 
 // scrape bounds what one source may take.
 const scrape = 10 * time.Second
-
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
-
-func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
-}
-
-func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-}
 
 // runsCollector tells of the coordinator's runs.
 type runsCollector struct{ c *saga.Coordinator }
@@ -188,19 +176,6 @@ func (l logCollector) Collect(ch chan<- prometheus.Metric) {
 		failed = 1
 	}
 	gauge(ch, logFailedDesc, failed)
-}
-
-// histogram turns counts by bucket, the last one open, into a histogram.
-func histogram(ch chan<- prometheus.Metric, d *prometheus.Desc, counts []uint64, bounds []float64, sum float64, labels ...string) {
-	buckets := make(map[float64]uint64, len(bounds))
-	total := uint64(0)
-	for i, n := range counts {
-		total += n
-		if i < len(bounds) {
-			buckets[bounds[i]] = total
-		}
-	}
-	ch <- prometheus.MustNewConstHistogram(d, total, sum, buckets, labels...)
 }
 
 // viewsCollector tells how projections fare.

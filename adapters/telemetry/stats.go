@@ -9,7 +9,8 @@ import (
 	"github.com/atonehq/atone/projections/stats"
 )
 
-// statsCollector tells of runs and incidents from the views: all time, whichever process they ran in.
+// statsCollector tells of runs and incidents from the views: all time, whichever process they ran
+// in.
 type statsCollector struct {
 	v interface {
 		Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
@@ -71,8 +72,8 @@ func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, openDesc, float64(len(page.Rows)))
 }
 
-// runTimes turns a view's fine buckets into the few of a metric: a run is counted up to the first bound that
-// its bucket lies under.
+// runTimes turns a view's fine buckets into the few of a metric: a run is counted up to the first
+// bound that its bucket lies under.
 func runTimes(ch chan<- prometheus.Metric, st *stats.Row) {
 	counts := make([]uint64, len(runBounds)+1)
 	for bucket, n := range st.Latency.Counts {

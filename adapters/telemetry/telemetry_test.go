@@ -94,7 +94,8 @@ func TestARunIsOneTraceWithASpanForEachAttempt(t *testing.T) {
 	require.NoError(t, err)
 	stopRuns()                          // before the exporter: the attempts' spans have ended
 	require.Eventually(t, func() bool { // the follower reads the ends of runs on its own
-		tr.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck // it goes to memory
+		// It goes to memory.
+		tr.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck
 		n := 0
 		for _, s := range spans.GetSpans() {
 			if strings.HasPrefix(s.Name, "run ") {
@@ -150,8 +151,10 @@ func TestRequestsCarryTheirTraceOn(t *testing.T) {
 	require.False(t, inside.IsValid(), "a request that is not traced carries no span")
 }
 
+// Not parallel: the variables are the process's.
 func TestTracingFollowsTheStandardVariables(t *testing.T) {
-	t.Parallel()
+	variables := []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED",
+		"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 	for _, c := range []struct {
 		env map[string]string
 		on  bool
@@ -163,11 +166,15 @@ func TestTracingFollowsTheStandardVariables(t *testing.T) {
 		{env: map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}},
 		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "true"}},
 		{env: map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, err: "OTEL_TRACES_EXPORTER"},
-		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, err: "http/protobuf"},
+		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, on: true},
+		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, err: "http/protobuf"},
 		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER": "sometimes"}, err: "OTEL_TRACES_SAMPLER"},
 		{env: map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}, err: "0 to 1"},
 	} {
-		tr, err := telemetry.NewTracing(t.Context(), telemetry.TracingConfig{Getenv: func(k string) string { return c.env[k] }, Logger: quiet})
+		for _, name := range variables {
+			t.Setenv(name, c.env[name])
+		}
+		tr, err := telemetry.NewTracing(t.Context(), telemetry.TracingConfig{Logger: quiet})
 		if c.err != "" {
 			require.ErrorContains(t, err, c.err)
 			continue
@@ -230,5 +237,27 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 		`atone_incidents_open 0`, `atone_action_retries_total{action="flaky",direction="do",saga="job"} 1`,
 	} {
 		require.Contains(t, string(body), line)
+	}
+}
+
+// A live stream sets deadlines and flushes; a span around it must not take that away.
+func TestATracedStreamCanFlushAndSetDeadlines(t *testing.T) {
+	t.Parallel()
+	tr, err := telemetry.NewTracing(t.Context(), telemetry.TracingConfig{Exporter: noShutdown{tracetest.NewInMemoryExporter()}, Logger: quiet})
+	require.NoError(t, err)
+	running(t, tr.Run)
+	faults := make(chan error, 3)
+	server := httptest.NewServer(tr.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		rc := http.NewResponseController(w)
+		faults <- rc.SetWriteDeadline(time.Now().Add(time.Minute))
+		faults <- rc.SetReadDeadline(time.Now().Add(time.Minute))
+		faults <- rc.Flush()
+	})))
+	defer server.Close()
+	res, err := server.Client().Post(server.URL, "application/json", strings.NewReader("{}"))
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	for range 3 {
+		require.NoError(t, <-faults)
 	}
 }

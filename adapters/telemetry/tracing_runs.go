@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -17,8 +16,9 @@ import (
 // flushTimeout bounds how long Run, once cancelled, waits for the exporter to take the last spans.
 const flushTimeout = 5 * time.Second
 
-// Run makes the spans of runs as they end, until ctx ends; then it hands the last spans to the exporter and
-// returns nil. Runs that end while no process traces have no span of their own, only their attempts have.
+// Run makes the spans of runs as they end, until ctx ends; then it hands the last spans to the
+// exporter and returns nil. Runs that end while no process traces have no span of their own, only
+// their attempts have.
 func (t *Tracing) Run(ctx context.Context) error {
 	if t == nil {
 		<-ctx.Done()
@@ -113,14 +113,4 @@ func (t *Tracing) span(id domain.RunID, started *domain.RunStarted, meta *domain
 		span.SetStatus(codes.Error, how)
 	}
 	span.End(trace.WithTimestamp(end))
-}
-
-func randomTrace() (id trace.TraceID) {
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand since Go 1.24)
-	return id
-}
-
-func randomSpan() (id trace.SpanID) {
-	_, _ = rand.Read(id[:])
-	return id
 }

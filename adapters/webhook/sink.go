@@ -1,4 +1,3 @@
-// Package webhook tells alerts to an HTTP endpoint as JSON.
 package webhook
 
 import (
@@ -17,8 +16,8 @@ import (
 
 // Config configures a [Sink].
 type Config struct {
-	// URL takes the alerts by POST. Required: http or https. Its path and query may hold a secret: errors name the host
-	// alone.
+	// URL takes the alerts by POST. Required: http or https. Its path and query may hold a secret:
+	// errors name the host alone.
 	URL string
 	// Header is added to every request, for example Authorization. Its values are not logged.
 	Header http.Header
@@ -28,9 +27,10 @@ type Config struct {
 	Client *http.Client
 }
 
-// Sink is a [saga.AlertSink] that posts each alert as the JSON of [saga.Alert]. The alert's id travels as
-// Idempotency-Key: the same alert may be posted again, and the endpoint drops it by that key. Any 2xx answer
-// means that the alert was taken; after anything else the coordinator tries again.
+// Sink is a [saga.AlertSink] that posts each alert as the JSON of [saga.Alert]. The alert's id
+// travels as Idempotency-Key: the same alert may be posted again, and the endpoint drops it by that
+// key. Any 2xx answer means that the alert was taken; after anything else the coordinator tries
+// again.
 type Sink struct {
 	cfg  Config
 	host string
@@ -40,7 +40,7 @@ type Sink struct {
 func New(cfg Config) (*Sink, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.New("webhook: the URL is none: give an absolute http or https address")
+		return nil, errors.New("webhook: the URL is not an absolute http or https address")
 	}
 	if cfg.Timeout < 0 {
 		return nil, errors.New("webhook: Timeout is negative")
@@ -80,7 +80,8 @@ func (s *Sink) Alert(ctx context.Context, a saga.Alert) error {
 		return fmt.Errorf("webhook: %w", err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // lets the connection be used again
+	// Lets the connection be used again.
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("webhook: %s answered %s", s.host, resp.Status)
 	}

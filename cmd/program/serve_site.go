@@ -58,7 +58,7 @@ func (s *site) prepare(ctx context.Context, log eventLog, setup *Setup) error {
 		}
 	}
 	s.metrics = telemetry.NewMetrics()
-	tracing, err := telemetry.NewTracing(ctx, telemetry.TracingConfig{Getenv: s.env.getenv, Service: s.env.app.Name, Log: log, Logger: setup.Config.Logger})
+	tracing, err := telemetry.NewTracing(ctx, telemetry.TracingConfig{Service: s.env.app.Name, Log: log, Logger: setup.Config.Logger})
 	if err != nil {
 		return fmt.Errorf("tracing: %w: check the OTEL_ variables", err)
 	}
