@@ -42,15 +42,9 @@ adapters/postgres/postgrestest: doc calls
 
 adapters/sqlite: doc calls columns
 
-cmd/bench: doc calls columns
-
-cmd/program: doc files lines calls columns
+cmd/bench: doc calls
 
 cmd/demo: doc calls columns
-
-cmd/internal/story: doc calls columns
-
-cmd/internal/tty: doc calls
 
 cmd/signup/signup: doc calls columns
 

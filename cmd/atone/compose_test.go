@@ -60,7 +60,8 @@ func TestComposeFileIsOneThatDockerTakes(t *testing.T) {
 	}
 }
 
-// TestComposeNodesFindEachOther holds each node's seeds and certificate against the others' addresses.
+// TestComposeNodesFindEachOther holds each node's seeds and certificate against the others'
+// addresses.
 func TestComposeNodesFindEachOther(t *testing.T) {
 	t.Parallel()
 	project := composed(t)
@@ -87,8 +88,8 @@ func TestComposeNodesFindEachOther(t *testing.T) {
 	}
 }
 
-// TestComposeCertificatesSuitAnyUser holds that the database can read its keys whoever its image runs as, that
-// nobody else has them, and that the volume is made before anybody reads it.
+// TestComposeCertificatesSuitAnyUser holds that the database can read its keys whoever its image
+// runs as, that nobody else has them, and that the volume is made before anybody reads it.
 func TestComposeCertificatesSuitAnyUser(t *testing.T) {
 	t.Parallel()
 	project := composed(t)
@@ -115,7 +116,8 @@ func TestComposeCertificatesSuitAnyUser(t *testing.T) {
 	}
 }
 
-// TestComposeStarts brings the cluster up where Docker is to be had. It takes minutes, and images from the network.
+// TestComposeStarts brings the cluster up where Docker is to be had. It takes minutes, and images
+// from the network.
 func TestComposeStarts(t *testing.T) {
 	if testing.Short() || exec.Command("docker", "info").Run() != nil || exec.Command("docker", "compose", "version").Run() != nil {
 		t.Skip("there is no Docker, or no time")

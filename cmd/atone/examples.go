@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// The sagas that the atone command has of its own, to try it with. They touch nothing but the log; what
-// would be done is in their outputs. A program of one's own has its own (see cmd/signup).
+// The sagas that the atone command has of its own, to try it with. They touch nothing but the log;
+// what would be done is in their outputs. A program of one's own has its own (see cmd/signup).
 
 // orderForm is the input of the example saga order.
 type orderForm struct {
@@ -52,7 +52,8 @@ var hello = &saga.Action[string, string]{
 	Do: func(_ context.Context, name string) (string, error) { return "hello, " + name, nil },
 }
 
-// order shows a completed run, and with fail_at and fragile one that is undone and one that is stuck.
+// order shows a completed run, and with fail_at and fragile one that is undone and one that is
+// stuck.
 var order = saga.Define("order", 1, func(f *saga.Flow, in saga.Ref[orderForm]) saga.Ref[orderStep] {
 	saga.Do(f, orderAction("reserve-stock"), in.In)
 	saga.Do(f, orderAction("charge-card"), in.In)

@@ -15,8 +15,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// barePrefix begins the names of the streams of appends that belong to no run. Nobody takes them for runs: no view,
-// no audit and no other coordinator looks at them.
+// barePrefix begins the names of the streams of appends that belong to no run. Nobody takes them
+// for runs: no view, no audit and no other coordinator looks at them.
 const barePrefix = domain.SystemPrefix + "bench-"
 
 // bareStreams are the streams of bare appends that a measurement has written to.
@@ -34,8 +34,8 @@ func (b *bareStreams) next() string {
 	return name
 }
 
-// remove soft-deletes the streams in a log that can, which is a server of EventStoreDB; the space is given back by
-// its scavenge. It also runs after an interrupt, for at most a minute.
+// remove soft-deletes the streams in a log that can, which is a server of EventStoreDB; the space
+// is given back by its scavenge. It also runs after an interrupt, for at most a minute.
 func (b *bareStreams) remove(ctx context.Context, connection string, callers int) error {
 	if connection == "" || len(b.names) == 0 {
 		return nil

@@ -95,7 +95,8 @@ type clientScenario struct {
 	callers, runs int
 	// fill prepares the log; nil prepares nothing.
 	fill func(ctx context.Context, log domain.Log, n int) error
-	// measure has the client handle n events and returns the latencies of its calls, if they have any.
+	// measure has the client handle n events and returns the latencies of its calls, if they have
+	// any.
 	measure func(ctx context.Context, client *esdb.Client, callers, n int) ([]time.Duration, error)
 	// split has each round do a part of the events; else each does all.
 	split bool

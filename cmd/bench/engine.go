@@ -18,7 +18,8 @@ import (
 var quiet = slog.New(slog.DiscardHandler)
 
 // engine is the log that a scenario runs on: the embedded one where it is empty, atone's own
-// EventStoreDB server over the embedded one where it is "esdb", else the cluster of a connection string.
+// EventStoreDB server over the embedded one where it is "esdb", else the cluster of a connection
+// string.
 type engine string
 
 const (
@@ -36,7 +37,8 @@ func (e engine) name() string {
 	return "EventStoreDB"
 }
 
-// open returns the log, the connection string that leads to it if there is one, and what closes it and all behind it.
+// open returns the log, the connection string that leads to it if there is one, and what closes it
+// and all behind it.
 func (e engine) open(dir string) (_ domain.Log, connection string, _ func() error, _ error) {
 	connection = string(e)
 	closeAll := func() error { return nil }

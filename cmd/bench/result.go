@@ -43,9 +43,11 @@ type Result struct {
 
 	// EventsPerSecond is how fast events were appended (e1), read (e2) or projected (p1, p2).
 	EventsPerSecond float64 `json:"events_per_second,omitempty"`
-	// ClientCeiling is what the same client does against a server that does nothing; Ratio is to it.
+	// ClientCeiling is what the same client does against a server that does nothing; Ratio is to
+	// it.
 	ClientCeiling float64 `json:"client_ceiling_per_second,omitempty"`
-	// ViewEvents is EventsPerSecond of each view alone (p1), or of other ways to build all of them (p2).
+	// ViewEvents is EventsPerSecond of each view alone (p1), or of other ways to build all of them
+	// (p2).
 	ViewEvents map[string]float64 `json:"view_events_per_second,omitempty"`
 	// WithoutViews is the throughput without views beside, ViewsRatio that with them to it.
 	WithoutViews float64 `json:"runs_per_second_without_projections,omitempty"`

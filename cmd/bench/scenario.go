@@ -26,7 +26,8 @@ type Options struct {
 	// Scenario is s1 to s6, e1, e2, p1 or p2.
 	Scenario string
 	// Log is the log of s1 to s4: empty for the embedded one, a connection string (esdb://…) for
-	// EventStoreDB, "esdb" for atone's own EventStoreDB server over the embedded log, in this process.
+	// EventStoreDB, "esdb" for atone's own EventStoreDB server over the embedded log, in this
+	// process.
 	Log string
 	// Projections measures s1 to s4 with and without views running beside them.
 	Projections bool

@@ -13,9 +13,9 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// runServedRebuild measures how fast all views are built from the log of runs, half of which failed, that
-// atone's own EventStoreDB server serves: first, in one go; then anew while the old ones answer, as
-// `projections rebuild --all` does it, all at once and one after the other.
+// runServedRebuild measures how fast all views are built from the log of runs, half of which
+// failed, that atone's own EventStoreDB server serves: first, in one go; then anew while the old
+// ones answer, as `projections rebuild --all` does it, all at once and one after the other.
 func runServedRebuild(ctx context.Context, o Options) (res Result, err error) {
 	res = Result{Scenario: o.Scenario, Callers: orElse(o.Callers, 64), Runs: orElse(o.Runs, 15_000), Log: served.name()}
 	dir, remove, err := dataDir(o.Data)

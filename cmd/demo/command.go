@@ -45,7 +45,8 @@ Nothing is needed besides this program: no network, no configuration.`,
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			if !asJSON {
-				// Without this a reader that has seen enough (demo | head) would end the process in the middle.
+				// Without this a reader that has seen enough (demo | head) would end the process in
+				// the middle.
 				signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 				o.Out = &watched{Writer: cmd.OutOrStdout(), cancel: cancel}
 			}

@@ -23,13 +23,13 @@ type Options struct {
 	Runs int
 	// Seed decides who signs up and how the CRM behaves; 0 draws one.
 	Seed uint64
-	// Data is the directory for the log, the users table and the mailbox; it must be empty or missing, and
-	// is kept. Empty means a temporary one that is removed at the end.
+	// Data is the directory for the log, the users table and the mailbox; it must be empty or
+	// missing, and is kept. Empty means a temporary one that is removed at the end.
 	Data string
 	// Out shows the progress; nil shows none.
 	Out io.Writer
-	// Worker is the command that runs the coordinating process, with its arguments; empty means this
-	// program with the argument [WorkerCommand].
+	// Worker is the command that runs the coordinating process, with its arguments; empty means
+	// this program with the argument [WorkerCommand].
 	Worker []string
 
 	// beforeCheck lets tests break something.
@@ -97,8 +97,8 @@ type show struct {
 	report    *Report
 }
 
-// Run performs the demo and reports what it found. The error says why it could not be performed; that an
-// invariant does not hold is no error but [Report.Violations].
+// Run performs the demo and reports what it found. The error says why it could not be performed;
+// that an invariant does not hold is no error but [Report.Violations].
 func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -297,7 +297,8 @@ func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
 	return p, nil
 }
 
-// read hands on the process's events until it ends. The last line of a process that was killed may be cut.
+// read hands on the process's events until it ends. The last line of a process that was killed may
+// be cut.
 func (p *workerProcess) read(out io.Reader) {
 	defer close(p.events)
 	dec := json.NewDecoder(bufio.NewReader(out))

@@ -18,8 +18,8 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// mailServer is an SMTP server on loopback that delivers into a directory, one file a message. Like other
-// mail systems it drops a message whose Message-ID it has delivered already.
+// mailServer is an SMTP server on loopback that delivers into a directory, one file a message. Like
+// other mail systems it drops a message whose Message-ID it has delivered already.
 type mailServer struct {
 	Addr     string
 	dir      string
@@ -123,8 +123,8 @@ func (s *mailSession) Data(r io.Reader) error {
 // mailLatency is how long the server takes to acknowledge a message.
 const mailLatency = 40 * time.Millisecond
 
-// deliver writes the message under a name made from its id. A link either makes the name or fails: of two
-// deliveries of one message one stays, also when they race.
+// deliver writes the message under a name made from its id. A link either makes the name or fails:
+// of two deliveries of one message one stays, also when they race.
 func (m *mailServer) deliver(id string, raw []byte) error {
 	sum := sha256.Sum256([]byte(id))
 	name := filepath.Join(m.dir, hex.EncodeToString(sum[:12])+".eml")

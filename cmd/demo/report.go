@@ -20,14 +20,16 @@ type Report struct {
 	Violations  []string `json:"violations"` // never null
 	Completed   int      `json:"completed"`
 	Compensated int      `json:"compensated"`
-	// Retries and Undos count attempts tried again and steps undone; Lost those that died with their process.
+	// Retries and Undos count attempts tried again and steps undone; Lost those that died with
+	// their process.
 	Retries int `json:"retries"`
 	Undos   int `json:"undos"`
 	Lost    int `json:"lost"`
 	Events  int `json:"events"`
 	// Kill is what was going on when the process was killed.
 	Kill *Kill `json:"kill"`
-	// RecoveryMS is the time from the start of the second process to its first event, in milliseconds.
+	// RecoveryMS is the time from the start of the second process to its first event, in
+	// milliseconds.
 	RecoveryMS float64 `json:"recovery_ms"`
 	// Systems is what the systems themselves hold.
 	Systems Holdings `json:"systems"`

@@ -31,8 +31,8 @@ func displayFor(w io.Writer, rows int) display {
 	return &lines{w: w, palette: p}
 }
 
-// columnsIn returns how many runs fit beside each other. A line that fills a terminal's last column may be
-// wrapped, and is then two lines to erase: that column stays free.
+// columnsIn returns how many runs fit beside each other. A line that fills a terminal's last column
+// may be wrapped, and is then two lines to erase: that column stays free.
 func columnsIn(width int) int { return (width - 1 + len(cellGap)) / (cellWidth + len(cellGap)) }
 
 // lines tells of each event in a line.

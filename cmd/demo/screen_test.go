@@ -38,7 +38,8 @@ func TestScreenShowsEachRunOnceAndRedrawsInPlace(t *testing.T) {
 	require.Zero(t, b.inFlight())
 }
 
-// A line that is wider than the terminal is wrapped, and the next drawing would not replace all of it.
+// A line that is wider than the terminal is wrapped, and the next drawing would not replace all of
+// it.
 func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{39, 40, 60, 79, 80, 81, 100, 120, 121, 200} {

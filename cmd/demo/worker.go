@@ -19,8 +19,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// workerConfig tells the coordinating process what to do. It is the first line of its standard input; the end
-// of that input tells it to stop.
+// workerConfig tells the coordinating process what to do. It is the first line of its standard
+// input; the end of that input tells it to stop.
 type workerConfig struct {
 	Data string `json:"data"`
 	// Temporary means that nobody wants the directory when the demo has ended.
@@ -36,9 +36,9 @@ func logDir(data string) string    { return filepath.Join(data, "log") }
 func usersFile(data string) string { return filepath.Join(data, "users.db") }
 func mailDir(data string) string   { return filepath.Join(data, "mail") }
 
-// runWorker is the process that gets killed: the sign-up service on the embedded log. It starts what
-// is not started yet, sees everything to its end, and writes each event of a run to out, one JSON object
-// a line.
+// runWorker is the process that gets killed: the sign-up service on the embedded log. It starts
+// what is not started yet, sees everything to its end, and writes each event of a run to out, one
+// JSON object a line.
 func runWorker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -118,8 +118,8 @@ func (w *worker) run(ctx context.Context, logger *slog.Logger) error {
 	return errors.Join(err, told)
 }
 
-// signUp starts everybody's run and waits for all ends. A run that was started before, by a process that
-// is dead now, has the same key and is the same run.
+// signUp starts everybody's run and waits for all ends. A run that was started before, by a process
+// that is dead now, has the same key and is the same run.
 func (w *worker) signUp(ctx context.Context, c *saga.Coordinator) error {
 	select {
 	case <-c.Ready():
@@ -154,8 +154,8 @@ func (w *worker) signUp(ctx context.Context, c *saga.Coordinator) error {
 	return nil
 }
 
-// tell writes the log's run events as they become durable, until ctx ends. The last ones may be missing: once
-// this process has ended, the demo reads the log itself.
+// tell writes the log's run events as they become durable, until ctx ends. The last ones may be
+// missing: once this process has ended, the demo reads the log itself.
 func (w *worker) tell(ctx context.Context) error {
 	for d, err := range w.log.Subscribe(ctx, domain.Position(w.cfg.After), domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		switch {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections/story"
@@ -126,7 +128,10 @@ func TestExportHasRunsWithTheirEvents(t *testing.T) {
 		require.NotContains(t, text, "hush")
 		lines := strings.Split(strings.TrimSpace(text), "\n")
 		require.Len(t, lines, fourRuns)
-		var first exported
+		var first struct {
+			wire.RunItem
+			Events []wire.Event `json:"events"`
+		}
 		require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
 		require.Equal(t, "good", first.Key)
 		require.EqualValues(t, first.Revision, first.Events[len(first.Events)-1].Revision)
@@ -301,5 +306,5 @@ func TestServerErrorsSayWhatToDo(t *testing.T) {
 		require.Contains(t, errs, c.says)
 	}
 	require.Equal(t, ExitUnreachable, exitOf(fmt.Errorf("x: %w", noServer(t))))
-	require.Contains(t, (&environment{}).advice(noServer(t)), "check --server")
+	require.Contains(t, advice(&access.Env{Program: &host.Program{}}, noServer(t)), "check --server")
 }

@@ -15,13 +15,14 @@ import (
 
 	"github.com/atonehq/atone/adapters/esdbserver"
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
 )
 
 // meddle appends an event to a run behind its coordinator's back.
 func meddle(t *testing.T, dir string, id domain.RunID) {
 	t.Helper()
-	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{})
+	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
 	_, err = log.Append(t.Context(), domain.RunStream(id), domain.StreamExists,
 		domain.NewEvent{ID: uuid.New(), Type: "run.paused.v1", Data: []byte(`{"reason":"mischief"}`), Metadata: []byte(`{}`)})
@@ -61,7 +62,7 @@ func TestTamperingIsNamed(t *testing.T) {
 
 	meddle(t, dir, domain.RunIDForKey("calc", "one"))
 	require.Contains(t, do(ExitTampered, "audit", "verify", "--all"), "run.paused.v1")
-	require.Contains(t, do(ExitTampered, "audit", "verify", "calc:one"), "it is not what was written")
+	require.Contains(t, do(ExitTampered, "audit", "verify", "calc:one"), "it does not follow from the event before it")
 	do(ExitOK, "audit", "verify", "calc:two")
 	require.Contains(t, do(ExitTampered, "audit", "anchor", "--key", private), "1 findings", "what is wrong is not signed")
 	out, _, code = prog(t, app, dir, "audit", "verify", "--all", "-o", "json")
@@ -97,7 +98,7 @@ func TestLogsAreVerifiedOverTheEventStoreDBProtocol(t *testing.T) {
 	require.Equal(t, ExitOK, code, errs)
 	meddle(t, dir, domain.RunIDForKey("calc", "one"))
 
-	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{})
+	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
 	server, err := esdbserver.New(esdbserver.Config{Log: log, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)

@@ -28,8 +28,8 @@ const (
 	canaryNumber = 4111990011229933
 )
 
-// songs is how the canary may be spelt: as it is, as base64 of bytes that begin with it, and, of the number, as stacks
-// spell arguments.
+// songs is how the canary may be spelt: as it is, as base64 of bytes that begin with it, and, of
+// the number, as stacks spell arguments.
 var songs = []string{canary, fmt.Sprint(canaryNumber), "YzRuYXJ5", "0xe9bd547f076ed"}
 
 type cage struct {
@@ -113,13 +113,15 @@ func aviary() App {
 			saga.Logger(ctx).Debug("passing", "n", n.N)
 			return n, errors.Join(saga.Heartbeat(ctx, n), saga.Emit(ctx, "passed", n))
 		}}
-	other := &saga.Action[nest, nest]{Name: "other", Effect: saga.NoEffect, Retry: once, // registered, and named by no saga
+	// It is registered, and no saga names it.
+	other := &saga.Action[nest, nest]{Name: "other", Effect: saga.NoEffect, Retry: once,
 		Do: func(ctx context.Context, n nest) (nest, error) { return n, saga.Emit(ctx, "passed-other", n) }}
 	fail := &saga.Action[nest, saga.None]{Name: "fail", Effect: saga.NoEffect, Retry: once,
 		Do: func(_ context.Context, n nest) (saga.None, error) { return saga.None{}, quoting(n) }}
 	panics := &saga.Action[nest, saga.None]{Name: "panics", Effect: saga.NoEffect, Retry: once,
 		Do: func(_ context.Context, n nest) (saga.None, error) { panic(quoting(n)) }}
-	bare := &saga.Action[string, string]{Name: "bare", Effect: saga.NoEffect, Retry: once, // its own type tells nothing
+	// Its own type tells nothing.
+	bare := &saga.Action[string, string]{Name: "bare", Effect: saga.NoEffect, Retry: once,
 		Do: func(_ context.Context, s string) (string, error) { return s, nil }}
 	planner := &saga.Action[saga.PlannerIn[nest], saga.Steps[nest]]{Name: "planner", Effect: saga.NoEffect, Retry: once,
 		Do: func(_ context.Context, in saga.PlannerIn[nest]) (saga.Steps[nest], error) {
@@ -128,7 +130,8 @@ func aviary() App {
 			}
 			return saga.Steps[nest]{Do: []saga.NextStep{saga.Next(other, in.Input)}}, nil
 		}}
-	lost := &saga.Action[nest, nest]{Name: "lost", Effect: saga.Irreversible, Retry: once, // it fails, and its probe knows better
+	// It fails, and its probe knows better.
+	lost := &saga.Action[nest, nest]{Name: "lost", Effect: saga.Irreversible, Retry: once,
 		Do:    func(_ context.Context, n nest) (nest, error) { return n, quoting(n) },
 		Probe: func(_ context.Context, n nest) (saga.Probed[nest], error) { return saga.Applied(n), nil }}
 	handler := &saga.Action[saga.Failed, saga.None]{Name: "handler", Effect: saga.NoEffect, Retry: once,
@@ -176,8 +179,9 @@ func mute(t *testing.T, text, where string, args ...any) {
 	}
 }
 
-// TestACanaryIsHeardAtNoOutlet plants a secret in every kind of field, has it pass through every kind of step, and reads
-// everything that can be read: page, API, command line, exports, log, metrics, traces, alerts, and the views' database.
+// TestACanaryIsHeardAtNoOutlet plants a secret in every kind of field, has it pass through every
+// kind of step, and reads everything that can be read: page, API, command line, exports, log,
+// metrics, traces, alerts, and the views' database.
 func TestACanaryIsHeardAtNoOutlet(t *testing.T) {
 	var told, traced lockedBuffer
 	var alerts, spans atomic.Int64
@@ -326,7 +330,9 @@ func hearOperations(t *testing.T, url string, ids []string) {
 	require.Greater(t, len(doc.Paths), 20)
 	for path, methods := range doc.Paths {
 		if methods["get"] == nil || strings.HasSuffix(path, "/result") {
-			continue // a run's own result is for whoever starts it: it takes another scope, and is not redacted
+			// A run's own result is for whoever starts it: it takes another scope, and is not
+			// redacted.
+			continue
 		}
 		paths := []string{path}
 		if strings.Contains(path, "{id}") {

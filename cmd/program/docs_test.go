@@ -18,11 +18,11 @@ var rewrite = flag.Bool("rewrite", false, "write docs/cli.md anew")
 
 const cliDoc = "../../docs/cli.md"
 
-// docs/cli.md is made from the commands themselves: go test ./cmd/program -run TestCommandsAreDocumented -rewrite
+// docs/cli.md is made from the commands themselves: go test ./cmd/program -run
+// TestCommandsAreDocumented -rewrite
 func TestCommandsAreDocumented(t *testing.T) {
 	t.Parallel()
-	env := &environment{app: App{Name: "atone"}, getenv: func(string) string { return "" }}
-	root := newRootCommand(env)
+	root := testRoot()
 	var doc bytes.Buffer
 	doc.WriteString(cliIntro)
 	for _, e := range exitTexts {
@@ -48,6 +48,14 @@ func TestCommandsAreDocumented(t *testing.T) {
 	stored, err := os.ReadFile(cliDoc)
 	require.NoError(t, err)
 	require.True(t, string(stored) == doc.String(), "docs/cli.md is out of date: go test ./cmd/program -run TestCommandsAreDocumented -rewrite")
+}
+
+// testRoot returns the commands of the atone binary, without its own.
+func testRoot() *cobra.Command {
+	app := App{Name: "atone"}
+	env := app.env(Streams{})
+	env.Getenv = func(string) string { return "" }
+	return newRoot(&app, env)
 }
 
 func document(doc *bytes.Buffer, c *cobra.Command) {
@@ -114,7 +122,8 @@ everywhere but in the output of a run that a command waits for.
 |---|---|
 `
 
-// Every command line in docs/operations.md is one that there is: at night nobody wants to find out that it is not.
+// Every command line in docs/operations.md is one that there is: at night nobody wants to find out
+// that it is not.
 func TestCommandsInTheOperatorsPageExist(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/operations.md")
@@ -122,8 +131,7 @@ func TestCommandsInTheOperatorsPageExist(t *testing.T) {
 	found := 0
 	for _, m := range regexp.MustCompile("(?m)(?:^|`|&& )atone ([^`#\n]+)").FindAllStringSubmatch(string(page), -1) {
 		words := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(m[1], -1)
-		env := &environment{app: App{Name: "atone"}, getenv: func(string) string { return "" }}
-		root := newRootCommand(env)
+		root := testRoot()
 		cmd, rest, err := root.Find(words)
 		require.NoError(t, err, m[0])
 		require.NotEqual(t, root, cmd, "%s: no such command", m[0])

@@ -13,7 +13,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine gives values that were taken for others, or for none.
+// TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine gives values that were taken for others, or
+// for none.
 func TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine(t *testing.T) {
 	t.Parallel()
 	bom := filepath.Join(t.TempDir(), "bom.json")

@@ -9,7 +9,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// A program's main is program.Main with its sagas; Run is the same with arguments and streams of one's own, as tests have.
+// A program's main is program.Main with its sagas; Run is the same with arguments and streams of
+// one's own, as tests have.
 func ExampleRun() {
 	greet := &saga.Action[string, string]{
 		Name:   "greet",

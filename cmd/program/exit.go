@@ -11,6 +11,10 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/act"
+	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/offline"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/verify"
@@ -21,7 +25,8 @@ import (
 // Exit is a command's exit code. This is the one place where they are given out.
 type Exit int
 
-// The exit codes. Codes from ExitCompensated to ExitUnfinished say how the run stands that the command waited for.
+// The exit codes. Codes from ExitCompensated to ExitUnfinished say how the run stands that the
+// command waited for.
 const (
 	ExitOK          Exit = 0
 	ExitError       Exit = 1  // whatever has no code of its own
@@ -70,28 +75,10 @@ func newExitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimRight(b.String(), "\n")}
 }
 
-// usageError is a wrong command line.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// usage makes a cobra check of arguments report usage errors.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%w: usage: %s", err, cmd.UseLine())}
-		}
-		return nil
-	}
-}
-
-// errUnfinished means that the time to wait was over.
-var errUnfinished = errors.New("the run has not ended")
-
 // exitOf returns the code for an error.
 func exitOf(err error) Exit {
 	var (
-		wrong       usageError
+		wrong       console.UsageError
 		compensated *saga.CompensatedError
 		stuck       *saga.StuckError
 		cancelled   *saga.CancelledError
@@ -116,7 +103,7 @@ func exitOf(err error) Exit {
 		return ExitCancelled
 	case errors.As(err, &abandoned):
 		return ExitAbandoned
-	case is(errUnfinished):
+	case is(act.ErrUnfinished):
 		return ExitUnfinished
 	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, projections.ErrUnknownView, auth.ErrNoToken):
 		return ExitNotFound
@@ -124,7 +111,7 @@ func exitOf(err error) Exit {
 		return ExitRefused
 	case is(pebblelog.ErrLocked):
 		return ExitInUse
-	case is(errTampered):
+	case is(offline.ErrTampered):
 		return ExitTampered
 	case is(context.Canceled):
 		return ExitInterrupted
@@ -133,10 +120,10 @@ func exitOf(err error) Exit {
 }
 
 // advice says what to do next about an error, or nothing where the error says it itself.
-func (env *environment) advice(err error) string {
+func advice(env *access.Env, err error) string {
 	var stuck *saga.StuckError
 	var compensated *saga.CompensatedError
-	name := env.app.Name
+	name := env.Program.Name
 	switch {
 	case exitOf(err) == ExitUsage:
 		return fmt.Sprintf("see `%s help`", name)
@@ -146,7 +133,7 @@ func (env *environment) advice(err error) string {
 		return fmt.Sprintf("`%[1]s show %[2]s` tells more; mend the cause and `%[1]s retry %[2]s`, or use resolve or abandon", name, stuck.Run)
 	case errors.As(err, &compensated):
 		return fmt.Sprintf("`%s show %s` tells more; mend the cause and start it again, with another key", name, compensated.Run)
-	case errors.Is(err, errUnfinished):
+	case errors.Is(err, act.ErrUnfinished):
 		return "it goes on while a server runs; wait longer with --timeout"
 	case errors.Is(err, projections.ErrUnknownView):
 		return fmt.Sprintf("`%s projections status` lists the views", name)
@@ -168,7 +155,7 @@ func (env *environment) advice(err error) string {
 		return "if a server runs on it, talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; another command is soon done"
 	case errors.Is(err, pebblelog.ErrFailed):
 		return "free space on the disk that holds --data, then try again: nothing that was acknowledged is lost"
-	case errors.Is(err, errTampered):
+	case errors.Is(err, offline.ErrTampered):
 		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
 	case errors.Is(err, verify.ErrBadAnchor):
 		return "give the file as audit anchor wrote it, and the key of whoever signed it"
@@ -180,5 +167,5 @@ func (env *environment) advice(err error) string {
 	if errors.As(err, &path) {
 		return "check that " + path.Path + " is what you mean, that you may write there, and that the disk is not full"
 	}
-	return env.adviceOfServer(err)
+	return adviceOfServer(env, err)
 }

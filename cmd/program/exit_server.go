@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/cmd/internal/access"
 )
 
 // exitOfServer returns the code for an error that talking to a server led to.
@@ -22,7 +23,7 @@ func exitOfServer(err error) Exit {
 }
 
 // adviceOfServer says what to do next about such an error.
-func (env *environment) adviceOfServer(err error) string {
+func adviceOfServer(env *access.Env, err error) string {
 	var p *client.Problem
 	errors.As(err, &p)
 	switch {
@@ -38,7 +39,7 @@ func (env *environment) adviceOfServer(err error) string {
 		return "use a token that allows it: `token list` shows the scopes"
 	case p.Status == http.StatusTooManyRequests:
 		return "wait a minute: too many bad tokens came from here"
-	case p.Status >= http.StatusInternalServerError && env.remote():
+	case p.Status >= http.StatusInternalServerError && env.Remote():
 		return "the server's log says more"
 	case p.Status >= http.StatusInternalServerError:
 		return "check that --data is what you mean, that you may write there, and that the disk is not full"

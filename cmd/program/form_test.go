@@ -14,11 +14,12 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
 )
 
-// TestWhatIsRefusedLeavesNoTrace has commands that are wrong, or about something that is not there, in a directory
-// that does not exist: a misspelt one must not come into being.
+// TestWhatIsRefusedLeavesNoTrace has commands that are wrong, or about something that is not there,
+// in a directory that does not exist: a misspelt one must not come into being.
 func TestWhatIsRefusedLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), filepath.Join(t.TempDir(), "misspelt")
@@ -46,7 +47,8 @@ func TestWhatIsRefusedLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestServeFindsOutWhatKeepsItFromServingBeforeAnyRunGoesOn has runs that would be done if they were taken up.
+// TestServeFindsOutWhatKeepsItFromServingBeforeAnyRunGoesOn has runs that would be done if they
+// were taken up.
 func TestServeFindsOutWhatKeepsItFromServingBeforeAnyRunGoesOn(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,11 +79,12 @@ func TestServeFindsOutWhatKeepsItFromServingBeforeAnyRunGoesOn(t *testing.T) {
 	}
 }
 
-// TestExpiredTokensDoNotOpenAServer guards against a server that asks nobody for a token once the last one has expired.
+// TestExpiredTokensDoNotOpenAServer guards against a server that asks nobody for a token once the
+// last one has expired.
 func TestExpiredTokensDoNotOpenAServer(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
-	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{})
+	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
 	past := auth.NewTokens(log, func() time.Time { return time.Now().Add(-time.Hour) })
 	_, _, err = past.Create(t.Context(), auth.Spec{Name: "kim", Scopes: []auth.Scope{auth.Admin}, Expires: time.Now().Add(-time.Minute)})
@@ -95,7 +98,7 @@ func TestExpiredTokensDoNotOpenAServer(t *testing.T) {
 // logEnd is the position of the last event in the directory's log.
 func logEnd(t *testing.T, dir string) domain.Position {
 	t.Helper()
-	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{})
+	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
 	defer log.Close()
 	for e, err := range log.ReadAllBackward(t.Context(), domain.EndPosition, domain.Filter{}) {

@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
 )
 
-// The whole way of a person whose log lost its newest file: the words that name it, the remedy that they name, and
-// lists that have no ghosts.
+// The whole way of a person whose log lost its newest file: the words that name it, the remedy that
+// they name, and lists that have no ghosts.
 func TestALossIsNamedAcceptedAndRecorded(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
@@ -22,17 +23,18 @@ func TestALossIsNamedAcceptedAndRecorded(t *testing.T) {
 		require.Equal(t, ExitOK, code, errs)
 	}
 	copied := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.CopyFS(copied, os.DirFS(logDir(dir)))) // opening it again moves its events to tables
+	// Opening it again moves its events to tables.
+	require.NoError(t, os.CopyFS(copied, os.DirFS(host.LogDir(dir))))
 	out, _, code := prog(t, app, dir, "runs")
 	require.Equal(t, ExitOK, code)
 	require.Contains(t, out, "two")
 	out, _, code = prog(t, app, dir, "log", "accept-loss", "--reason", "just so")
 	require.Equal(t, ExitOK, code)
 	require.Contains(t, out, "nothing is lost")
-	require.NoError(t, os.RemoveAll(logDir(dir)))
-	require.NoError(t, os.CopyFS(logDir(dir), os.DirFS(copied)))
+	require.NoError(t, os.RemoveAll(host.LogDir(dir)))
+	require.NoError(t, os.CopyFS(host.LogDir(dir), os.DirFS(copied)))
 
-	wals, err := filepath.Glob(filepath.Join(logDir(dir), "*.log"))
+	wals, err := filepath.Glob(filepath.Join(host.LogDir(dir), "*.log"))
 	require.NoError(t, err)
 	newest := wals[len(wals)-1]
 	whole, err := os.ReadFile(newest)
@@ -53,13 +55,13 @@ func TestALossIsNamedAcceptedAndRecorded(t *testing.T) {
 	require.Equal(t, ExitOK, code, errs)
 	require.Contains(t, out, "given up for lost")
 
-	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{})
+	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
-	for e, err := range log.ReadStream(t.Context(), lossStream, 0) {
+	for e, err := range log.ReadStream(t.Context(), "atone-log", 0) {
 		require.NoError(t, err)
 		require.Contains(t, string(e.Data), `"actor":"tester","reason":"no backup"`)
 	}
-	require.True(t, domain.ReservedStream(lossStream))
+	require.True(t, domain.ReservedStream("atone-log"))
 	require.NoError(t, log.Close())
 	out, errs, code = prog(t, app, dir, "runs", "--state", "completed")
 	require.Equal(t, ExitOK, code, errs)

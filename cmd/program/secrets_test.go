@@ -15,8 +15,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// leaky has a saga through which secrets go on every way that there is: inputs, outputs, details of heartbeats, emitted
-// events, signals and a child; it gets stuck in the end.
+// leaky has a saga through which secrets go on every way that there is: inputs, outputs, details of
+// heartbeats, emitted events, signals and a child; it gets stuck in the end.
 func leaky() App {
 	once := saga.Retry{MaxAttempts: 1}
 	pass := &saga.Action[payload, payload]{Name: "pass", Retry: once, UndoRetry: once, HeartbeatTimeout: time.Minute,
@@ -38,7 +38,8 @@ func leaky() App {
 	}), inner}}
 }
 
-// TestNoOutletShowsSecrets reads everything that can be read about a run with secrets, in every format.
+// TestNoOutletShowsSecrets reads everything that can be read about a run with secrets, in every
+// format.
 func TestNoOutletShowsSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "hush-hush"

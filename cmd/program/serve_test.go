@@ -60,7 +60,8 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 	}, 30*time.Second, 10*time.Millisecond)
 }
 
-// TestAServerWritesNothingOfSagasThatNobodyRuns: a log that apps share should hold what happened, and no more.
+// TestAServerWritesNothingOfSagasThatNobodyRuns: a log that apps share should hold what happened,
+// and no more.
 func TestAServerWritesNothingOfSagasThatNobodyRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -38,7 +38,8 @@ func (r runner) ok(t *testing.T, args ...string) string {
 	return out
 }
 
-// everywhere runs a test on a data directory and through a server's API: what commands say is the same.
+// everywhere runs a test on a data directory and through a server's API: what commands say is the
+// same.
 func everywhere(t *testing.T, test func(t *testing.T, r runner)) {
 	t.Helper()
 	t.Run("on a directory", func(t *testing.T) {
@@ -75,8 +76,8 @@ func testToken(t *testing.T, tokens *auth.Tokens, name string, scopes ...auth.Sc
 func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
 	t.Helper()
 	log, quiet := memlog.New(), slog.New(slog.DiscardHandler)
-	env := &environment{app: testApp()}
-	c, err := env.newCoordinator(saga.Config{Log: log, Logger: quiet})
+	app := testApp()
+	c, err := app.program().Coordinator(saga.Config{Log: log, Logger: quiet})
 	require.NoError(t, err)
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
@@ -104,7 +105,8 @@ func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
 	return server.URL, tokens
 }
 
-// upToDate has lists wait until the views stand where the log does, so that tests see what they did.
+// upToDate has lists wait until the views stand where the log does, so that tests see what they
+// did.
 type upToDate struct {
 	next http.Handler
 	log  *memlog.Log
@@ -141,7 +143,8 @@ func noServer(t *testing.T) error {
 
 const fourRuns = 4
 
-// withRuns starts one run of each kind: calc:good completed, calc:dear was undone, calc:evil is stuck, patient:calm waits.
+// withRuns starts one run of each kind: calc:good completed, calc:dear was undone, calc:evil is
+// stuck, patient:calm waits.
 func withRuns(t *testing.T, r runner) {
 	t.Helper()
 	r.ok(t, "start", "calc", "-d", `{"n": 21, "secret": "hush"}`, "--key", "good", "-l", "team=red", "--wait", "-q")
@@ -150,7 +153,8 @@ func withRuns(t *testing.T, r runner) {
 	_, errs, code = r("start", "calc", "-d", `{"n": 666}`, "--key", "evil", "--wait", "-q")
 	require.Equal(t, ExitStuck, code, errs)
 	r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "calm", "-l", "team=blue")
-	// Its await may still be to come: a signal that nobody waits for, and the wait for it, show that it is there.
+	// Its await may still be to come: a signal that nobody waits for, and the wait for it, show
+	// that it is there.
 	_, _, code = r("signal", "patient:calm", "other", "--wait", "--timeout", "50ms")
 	require.Equal(t, ExitUnfinished, code)
 }

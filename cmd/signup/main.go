@@ -3,8 +3,8 @@
 //	signup start signup -d '{"name": "Ada", "email": "ada@example.org"}' --key ada --data DIR --wait
 //	signup serve --data DIR
 //
-// It wants a mail server (--smtp) and a CRM (--crm). Without them a sign-up is undone, which is worth a look too; `atone
-// demo` brings both.
+// It wants a mail server (--smtp) and a CRM (--crm). Without them a sign-up is undone, which is
+// worth a look too; `atone demo` brings both.
 package main
 
 import (

@@ -1,5 +1,3 @@
-// Package story shows people what happens in a run, one line an event, as it is told by
-// [told.Teller].
 package story
 
 import (
@@ -16,8 +14,9 @@ import (
 	told "github.com/atonehq/atone/projections/story"
 )
 
-// Print writes one row of a story: how long after the run's start, what happened, how long it took, and
-// the payloads, shortened. Control characters are replaced, so that a payload can't play with the terminal.
+// Print writes one row of a story: how long after the run's start, what happened, how long it took,
+// and the payloads, shortened. Control characters are replaced, so that a payload can't play with
+// the terminal.
 func Print(w io.Writer, p tty.Palette, r *told.Line) error {
 	look, known := looks[r.What]
 	if !known {

@@ -1,4 +1,3 @@
-// Package tty finds out what an output can show, and colours text where it can.
 package tty
 
 import (

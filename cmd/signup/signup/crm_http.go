@@ -41,7 +41,8 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
-	// Its errors say whether the request can have arrived, and answers what they mean for the contact.
+	// Its errors say whether the request can have arrived, and answers what they mean for the
+	// contact.
 	res, err := verdict.Client(h.Client).Do(req)
 	if err != nil {
 		var long *url.Error // its text repeats the URL, which tells an audit nothing

@@ -15,7 +15,8 @@ import (
 	"github.com/atonehq/atone/saga/verdict"
 )
 
-// SMTPMailer sends mail through a mail server without authentication, such as one on the same machine.
+// SMTPMailer sends mail through a mail server without authentication, such as one on the same
+// machine.
 type SMTPMailer struct {
 	// Addr is the server's host and port.
 	Addr string
@@ -23,8 +24,8 @@ type SMTPMailer struct {
 	From string
 }
 
-// messageID derives the Message-ID (RFC 5322) from the attempt's key: a mail that is sent again after
-// a crash carries the same one, and mail systems deliver it once.
+// messageID derives the Message-ID (RFC 5322) from the attempt's key: a mail that is sent again
+// after a crash carries the same one, and mail systems deliver it once.
 func messageID(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return "<" + hex.EncodeToString(sum[:16]) + "@signup.example>"
@@ -49,7 +50,8 @@ func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
 		return fmt.Errorf("greet mail server: %w", verdict.SMTP(err))
 	}
 	defer client.Close()
-	// Its errors say whether the mail may have been sent all the same: from the end of the message on.
+	// Its errors say whether the mail may have been sent all the same: from the end of the message
+	// on.
 	if err := verdict.SendMail(client, s.From, []string{m.To}, m.message(s.From, time.Now())); err != nil {
 		return fmt.Errorf("send mail to %s: %w", m.To, err)
 	}

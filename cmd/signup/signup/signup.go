@@ -1,5 +1,5 @@
-// Package signup is an example of a program that uses atone: three actions over small
-// interfaces, and one saga that does all three or none.
+// Package signup is an example of a program that uses atone: three actions over small interfaces,
+// and one saga that does all three or none.
 //
 // What it is worth reading for:
 //
@@ -57,8 +57,8 @@ var (
 
 // Users keeps the accounts.
 type Users interface {
-	// Create makes an account, once for each key: a repeat returns the account that it made before. It
-	// fails with [ErrEmailTaken] where the address belongs to another key's account.
+	// Create makes an account, once for each key: a repeat returns the account that it made before.
+	// It fails with [ErrEmailTaken] where the address belongs to another key's account.
 	Create(ctx context.Context, key string, f Form) (User, error)
 	// Delete removes the account that the key made, if there is one.
 	Delete(ctx context.Context, key string) error

@@ -241,7 +241,8 @@ func TestRejectedSignupLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestContactStoredBehindALostAnswerIsDeleted: the CRM stores the PUT and cuts the connection, every time.
+// TestContactStoredBehindALostAnswerIsDeleted: the CRM stores the PUT and cuts the connection,
+// every time.
 func TestContactStoredBehindALostAnswerIsDeleted(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -273,8 +274,8 @@ func TestContactStoredBehindALostAnswerIsDeleted(t *testing.T) {
 	require.Empty(t, contacts, "it was stored, though every answer was lost")
 }
 
-// TestTakenAddressIsNotTakenBack: another sign-up's account is not this one's to delete, though the error that says that
-// the address is taken says nothing else.
+// TestTakenAddressIsNotTakenBack: another sign-up's account is not this one's to delete, though the
+// error that says that the address is taken says nothing else.
 func TestTakenAddressIsNotTakenBack(t *testing.T) {
 	t.Parallel()
 	o := &office{mails: map[string]signup.Mail{}, contacts: map[string]string{}, put: func(int) error { return nil }}

@@ -11,8 +11,8 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// SQLiteUsers is a users table in a SQLite file. Open it before anything else; it is then safe for concurrent
-// use, also by several processes.
+// SQLiteUsers is a users table in a SQLite file. Open it before anything else; it is then safe for
+// concurrent use, also by several processes.
 type SQLiteUsers struct{ db *sql.DB }
 
 const usersSchema = `CREATE TABLE IF NOT EXISTS users (

@@ -1,0 +1,245 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/adapters/sqlite"
+	"github.com/atonehq/atone/cmd/internal/host"
+	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/stats"
+	"github.com/atonehq/atone/projections/views"
+)
+
+// directoryViews are those of a data directory. Each is opened, and brought up to the end of the
+// log, when the first question about it is asked; the others stay closed. They implement
+// [httpapi.Views] and [httpapi.Projections].
+type directoryViews struct {
+	env  *Env
+	log  host.Log
+	life context.Context
+	stop context.CancelFunc
+
+	mu    sync.Mutex
+	store *sqlite.Store
+	// open has the runners by the name of their view; that of all views has an empty name.
+	open map[string]*projecting
+}
+
+// projecting is a runner at work.
+type projecting struct {
+	*projections.Runner
+	ended chan error
+	// told means that a view that was not this log's was looked for, and said.
+	told bool
+}
+
+func newViews(env *Env, log host.Log) *directoryViews {
+	v := &directoryViews{env: env, log: log, open: make(map[string]*projecting)}
+	v.life, v.stop = context.WithCancel(context.Background())
+	return v
+}
+
+// runner returns the runner of the view or, without a name, of all views.
+func (v *directoryViews) runner(name string, list ...projections.View) (*projecting, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r := v.open[name]; r != nil {
+		return r, nil
+	}
+	if name == "" {
+		list = views.All()
+	}
+	if v.store == nil {
+		data, err := v.env.DataDir()
+		if err != nil {
+			return nil, err
+		}
+		if v.store, err = sqlite.Open(sqlite.Config{Dir: host.ViewsDir(data)}); err != nil {
+			return nil, err
+		}
+	}
+	runner, err := projections.New(projections.Config{Source: v.log, Store: v.store, Views: list, Linger: -1, Logger: v.env.Quiet()})
+	if err != nil {
+		return nil, err
+	}
+	r := &projecting{Runner: runner, ended: make(chan error, 1)}
+	go func() { r.ended <- runner.Run(v.life) }()
+	v.open[name] = r
+	return r, nil
+}
+
+// interrupt ends all work on the views: questions and rebuilds that are under way fail.
+func (v *directoryViews) interrupt() { v.stop() }
+
+// close closes what was opened. It is called before the log is closed.
+func (v *directoryViews) close() error {
+	v.stop()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var errs []error
+	for _, r := range v.open {
+		errs = append(errs, <-r.ended)
+	}
+	if v.store != nil {
+		errs = append(errs, v.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fresh returns a reader of a view that has come to the end of the log.
+func (v *directoryViews) fresh(ctx context.Context, view projections.View) (*projections.Reader, error) {
+	r, err := v.runner(view.Name, view)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.catchUp(ctx, r, view.Name); err != nil {
+		return nil, err
+	}
+	return r.Reader(), v.tellReplaced(ctx, r, view.Name)
+}
+
+// tellReplaced says so where the view was not this log's: who put an older copy back by mistake
+// must not miss it.
+func (v *directoryViews) tellReplaced(ctx context.Context, r *projecting, view string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r.told {
+		return nil
+	}
+	states, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	r.told = true
+	for i := range states {
+		if states[i].View == view && states[i].NotOurs != "" {
+			_, err = fmt.Fprintf(v.env.Err, "the view %s did not belong to this log (%s): an older copy of the log was put back, or it is another log. The view was built anew\n", view, states[i].NotOurs)
+		}
+	}
+	return err
+}
+
+// patience is how long a view may take before people are told how far it is.
+const patience = time.Second
+
+// catchUp waits until the view has come to the end of the log. The first question to a data
+// directory builds the view; people see how far that is.
+func (v *directoryViews) catchUp(ctx context.Context, r *projecting, view string) error {
+	var end domain.Position
+	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		if err != nil {
+			return err
+		}
+		end = e.Position
+		break
+	}
+	for {
+		err := r.AtLeast(ctx, view, end, patience)
+		if err == nil {
+			return v.built(ctx, view)
+		}
+		if !errors.Is(err, projections.ErrBehind) {
+			return err
+		}
+		states, err := r.Status(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range states {
+			if states[i].View != view {
+				continue
+			}
+			if states[i].Err != nil {
+				return fmt.Errorf("build the view %s: %w: free what is missing, or remove %s: it is built anew from the log", view, states[i].Err, host.ViewsDir(v.env.Data))
+			}
+			if _, _, terminal := tty.Size(v.env.Err); terminal {
+				// Only a show.
+				_, _ = fmt.Fprintf(v.env.Err, "building the view %s: %d events to go\n", view, states[i].LagEvents)
+			}
+		}
+	}
+}
+
+// built waits until a view, which may have no events, answers questions.
+func (v *directoryViews) built(ctx context.Context, view string) error {
+	for {
+		gens, err := v.store.Generations(ctx, view)
+		if err != nil || slices.ContainsFunc(gens, func(g projections.Generation) bool { return g.Live }) {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ask answers a question with a view that has come to the end of the log.
+func ask[F, A any](ctx context.Context, v *directoryViews, view projections.View, f F, question func(context.Context, *projections.Reader, F) (A, error)) (A, error) {
+	r, err := v.fresh(ctx, view)
+	if err != nil {
+		var none A
+		return none, err
+	}
+	return question(ctx, r, f)
+}
+
+// Runs implements [httpapi.Views].
+func (v *directoryViews) Runs(ctx context.Context, f runs.Filter) (runs.Page, error) {
+	return ask(ctx, v, runs.View(), f, runs.Find)
+}
+
+// Audit implements [httpapi.Views].
+func (v *directoryViews) Audit(ctx context.Context, f audit.Filter) (audit.Page, error) {
+	return ask(ctx, v, audit.View(), f, audit.Find)
+}
+
+// Incidents implements [httpapi.Views].
+func (v *directoryViews) Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error) {
+	return ask(ctx, v, incidents.View(), f, incidents.Find)
+}
+
+// Stats implements [httpapi.Views].
+func (v *directoryViews) Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error) {
+	return ask(ctx, v, stats.View(), f, stats.Find)
+}
+
+// StatsOver implements [httpapi.Views].
+func (v *directoryViews) StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error) {
+	return ask(ctx, v, stats.View(), f, stats.Over)
+}
+
+// Status implements [httpapi.Projections].
+func (v *directoryViews) Status(ctx context.Context) ([]projections.Status, error) {
+	r, err := v.runner("")
+	if err != nil {
+		return nil, err
+	}
+	return r.Status(ctx)
+}
+
+// Rebuild implements [httpapi.Projections]. It waits for the rebuild's end, whatever the deadline
+// of ctx: nobody would go on with it after this process.
+func (v *directoryViews) Rebuild(ctx context.Context, view string) error {
+	r, err := v.runner("")
+	if err != nil {
+		return err
+	}
+	// A view that is being built for the first time is as good as rebuilt when it is there; only
+	// then can another be begun beside it.
+	if err := v.catchUp(v.life, r, view); err != nil {
+		return err
+	}
+	return r.Rebuild(v.life, view)
+}

@@ -1,0 +1,65 @@
+package act
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/saga"
+)
+
+// defaultStream is where domain events go that are given no stream.
+const defaultStream = "events"
+
+func newEmitCommand(env *access.Env) *cobra.Command {
+	var e wire.Emit
+	var payload string
+	cmd := &cobra.Command{
+		Use:   "emit TYPE",
+		Short: "Append a domain event: it may start runs and wake waiting ones",
+		Long: `Append a domain event to a stream, and return when it is durable. Sagas with a trigger on its type are started, once for
+each event; runs that await the type with its correlation id go on. On a data directory this happens when a server
+next runs on it.`,
+		Example: fmt.Sprintf(`  %[1]s emit order-placed -d '{"order": 42}' --stream orders --id order-42
+  %[1]s emit payment-settled -d @settled.json --correlation 0198c0de-0000-7000-8000-000000000001`, env.Program.Name),
+		Args: console.Usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e.Type = args[0]
+			err := console.NotEmpty(cmd.Flags(), "id", "correlation")
+			if err != nil {
+				return err
+			}
+			if e.Payload, err = env.ReadPayload(payload); err != nil {
+				return err
+			}
+			check := func(ctx context.Context) error {
+				return env.Try(ctx, func(ctx context.Context, c *saga.Coordinator) error {
+					_, err := c.EmitEvent(ctx, e.Stream, e.Type, e.Payload, saga.EmitOptions{ID: e.ID, Correlation: e.Correlation})
+					return err
+				})
+			}
+			return env.With(cmd.Context(), access.Use{Acts: true, Makes: true, Check: check}, func(ctx context.Context, c *client.Client) error {
+				at, err := c.Emit(ctx, e)
+				if err != nil {
+					return err
+				}
+				if env.JSON() {
+					return env.PrintJSON(at)
+				}
+				_, err = fmt.Fprintf(env.Out, "%s: event %d of %s, at position %d\n", at.ID, at.Revision, at.Stream, at.Position)
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")
+	f.StringVar(&e.Stream, "stream", defaultStream, "the stream to append to")
+	f.StringVar(&e.ID, "id", "", "makes it idempotent: a second event with the id is nothing; a UUID is taken as the event's id")
+	f.StringVar(&e.Correlation, "correlation", "", "the id that awaits select the event by")
+	return cmd
+}

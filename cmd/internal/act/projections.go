@@ -1,0 +1,149 @@
+package act
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/tty"
+)
+
+func newProjectionsCommand(env *access.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "projections",
+		Short: "Look after the views that lists are made from",
+		Long: `Look after the views that runs, audit, incidents and stats are answered from. They are made from the log and may be
+dropped and rebuilt at any time.`,
+		Example: fmt.Sprintf("  %[1]s projections status\n  %[1]s projections rebuild runs", env.Program.Name),
+		Args:    console.Usage(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newViewStatusCommand(env), newRebuildCommand(env))
+	return cmd
+}
+
+func newViewStatusCommand(env *access.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Show how far the views are behind the log",
+		Example: fmt.Sprintf("  %s projections status", env.Program.Name),
+		Args:    console.Usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
+				list, err := c.Projections(ctx)
+				if err != nil {
+					return err
+				}
+				if env.JSON() {
+					return env.PrintJSON(list)
+				}
+				return viewListing(env).Page(wire.Page[wire.View]{Items: list})
+			})
+		},
+	}
+	env.Formats(cmd, console.FormatTable, console.FormatJSON, console.FormatNDJSON, console.FormatCSV)
+	return cmd
+}
+
+func viewListing(env *access.Env) *console.Listing[wire.View] {
+	return &console.Listing[wire.View]{Console: env.Console, None: "there are no views", Columns: []console.Column[wire.View]{
+		{Name: "VIEW", Text: func(v wire.View) string { return v.View }},
+		{Name: "VERSION", Text: func(v wire.View) string { return strconv.Itoa(v.Version) }},
+		{Name: "STATE", Text: func(v wire.View) string { return viewState(&v) }, Look: func(p tty.Palette, v wire.View, s string) string {
+			if v.Error != "" {
+				return p.Bad(s)
+			}
+			return s
+		}},
+		{Name: "EVENTS", Text: func(v wire.View) string { return strconv.FormatInt(v.Events, 10) }},
+		{Name: "POSITION", Text: func(v wire.View) string { return strconv.FormatUint(uint64(v.Position), 10) }},
+		{Name: "BEHIND", Text: func(v wire.View) string {
+			if v.LagMore {
+				return strconv.FormatInt(v.LagEvents, 10) + "+"
+			}
+			return strconv.FormatInt(v.LagEvents, 10)
+		}, Value: func(v wire.View) string { return strconv.FormatInt(v.LagEvents, 10) }},
+		{Name: "AGE", Text: func(v wire.View) string {
+			if v.Lag == 0 {
+				return ""
+			}
+			return console.Age(time.Duration(v.Lag))
+		}, Value: func(v wire.View) string { return strconv.FormatFloat(time.Duration(v.Lag).Seconds(), 'f', -1, 64) }},
+		{Name: "ERROR", Text: func(v wire.View) string { return v.Error }},
+	}}
+}
+
+func viewState(v *wire.View) string {
+	switch {
+	case v.Old:
+		return "old, rebuilding"
+	case v.Error != "":
+		return "stands still"
+	case v.Building && v.Built:
+		return "rebuilding"
+	case !v.Built:
+		return "not built yet"
+	}
+	return "good"
+}
+
+func newRebuildCommand(env *access.Env) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "rebuild [VIEW]",
+		Short: "Build a view anew from the log",
+		Long: `Build a view, or with --all every one, anew from the log: runs, audit, incidents, stats. The old one goes on to answer
+until the new one takes its place. A server goes on rebuilding after the command has returned.`,
+		Example: fmt.Sprintf("  %[1]s projections rebuild runs\n  %[1]s projections rebuild --all", env.Program.Name),
+		Args:    console.Usage(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) == 1) {
+				return console.UsageError{Err: errors.New("name a view, or give --all")}
+			}
+			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
+				names := args
+				if all {
+					list, err := c.Projections(ctx)
+					if err != nil {
+						return err
+					}
+					for _, v := range list {
+						names = append(names, v.View)
+					}
+				}
+				out, err := rebuild(ctx, c, names)
+				if err != nil {
+					return err
+				}
+				if env.JSON() {
+					return env.PrintJSON(out)
+				}
+				return viewListing(env).Page(wire.Page[wire.View]{Items: out})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every view")
+	return cmd
+}
+
+// rebuild asks for all views at once: the log is then read once for all of them.
+func rebuild(ctx context.Context, c *client.Client, views []string) ([]wire.View, error) {
+	out := make([]wire.View, len(views))
+	all, ctx := errgroup.WithContext(ctx)
+	for i, view := range views {
+		all.Go(func() (err error) {
+			out[i], err = c.Rebuild(ctx, view)
+			return err
+		})
+	}
+	return out, all.Wait()
+}

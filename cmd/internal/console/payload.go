@@ -1,0 +1,54 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/accept"
+)
+
+// ReadPayload reads a JSON value as it is given to -d: the text itself, @FILE, or - for standard
+// input. An empty text is no payload: nil.
+func (c *Console) ReadPayload(given string) (json.RawMessage, error) {
+	raw := []byte(given)
+	var err error
+	switch file, isFile := strings.CutPrefix(given, "@"); {
+	case given == "":
+		return nil, nil
+	case given == "-":
+		raw, err = readBounded(c.In)
+	case isFile:
+		raw, err = readFile(file)
+	}
+	if err != nil {
+		return nil, UsageError{fmt.Errorf("read the payload: %w", err)}
+	}
+	switch err := accept.Payload("the payload", raw); {
+	case len(raw) == 0:
+		return nil, UsageError{errors.New("the payload is empty: give JSON, or leave it away")}
+	case err != nil && !json.Valid(raw):
+		return nil, UsageError{fmt.Errorf("%w: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", err, raw)}
+	case err != nil:
+		return nil, UsageError{err}
+	}
+	return raw, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := readBounded(f)
+	return raw, errors.Join(err, f.Close())
+}
+
+// readBounded reads at most one byte more than a payload may have.
+func readBounded(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, domain.MaxAppendSize+1))
+}

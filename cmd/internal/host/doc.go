@@ -1,0 +1,12 @@
+// Package host runs a program's coordinator on a log that this process has open.
+//
+// It owns the way from a data directory to a coordinator at work: where the directory has its log
+// and its views, what a program adds to the coordinator, in which order all of it is opened and
+// closed. It knows nothing of commands, flags, servers and terminals.
+//
+// Files, in reading order:
+//
+//   - node.go: a coordinator at work, from its start to its close
+//   - program.go: what a program adds, and its Setup
+//   - log.go: the log of a data directory, and the tokens in it
+package host

@@ -1,0 +1,47 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/pebblelog"
+	"github.com/atonehq/atone/domain"
+)
+
+// Log is a log that this process has open.
+type Log interface {
+	domain.Log
+	Close() error
+}
+
+// LogDir is where a data directory has its log.
+func LogDir(data string) string { return filepath.Join(data, "log") }
+
+// ViewsDir is where a data directory has its views.
+func ViewsDir(data string) string { return filepath.Join(data, "views") }
+
+// OpenLog opens the embedded log in a data directory. Where it must exist, a directory without one
+// is an error, and nothing is made.
+func OpenLog(data string, logger *slog.Logger, mustExist bool) (*pebblelog.Log, error) {
+	if _, err := os.Stat(LogDir(data)); mustExist && errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no log: check --data, or start a run in it first", data)
+	}
+	return pebblelog.Open(LogDir(data), pebblelog.Config{Logger: logger})
+}
+
+// LoadTokens reads the tokens, which is the first that is asked of a log. A cluster that does not
+// answer is waited for: people are told, so that they don't look at a silent command.
+func LoadTokens(ctx context.Context, log Log, logger *slog.Logger) (*auth.Tokens, error) {
+	late := time.AfterFunc(2*time.Second, func() {
+		logger.Warn("the log does not answer yet: waiting for it (check --log and the cluster, or interrupt)")
+	})
+	defer late.Stop()
+	tokens := auth.NewTokens(log, nil)
+	return tokens, tokens.Load(ctx)
+}

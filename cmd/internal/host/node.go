@@ -1,0 +1,73 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/atonehq/atone/saga"
+)
+
+// Node is a coordinator at work in this process.
+type Node struct {
+	Log         Log
+	Coordinator *saga.Coordinator
+	Logger      *slog.Logger
+	Setup       *Setup
+
+	stop  context.CancelFunc
+	ended chan struct{} // closed when the coordinator has ended, with err
+	err   error
+}
+
+// ErrStopped means that the coordinator ended without being told to. [Node.Close] returns why.
+var ErrStopped = errors.New("the coordinator stopped by itself")
+
+// Start starts the program's coordinator on an open log and returns when it is ready. Where that
+// fails it closes the log. prepare, which may be nil, adjusts the coordinator after the program
+// has.
+func (p *Program) Start(ctx context.Context, data string, log Log, logger *slog.Logger, prepare func(*Setup) error) (*Node, error) {
+	setup := &Setup{Data: data, Config: saga.Config{Logger: logger, PlansWhenRun: true}}
+	if p.Setup != nil {
+		if err := p.Setup(ctx, setup); err != nil {
+			return nil, errors.Join(fmt.Errorf("set up %s: %w", p.Name, err), setup.close(), log.Close())
+		}
+	}
+	setup.Config.Log = log
+	if prepare != nil {
+		if err := prepare(setup); err != nil {
+			return nil, errors.Join(err, setup.close(), log.Close())
+		}
+	}
+	c, err := p.Coordinator(setup.Config)
+	if err != nil {
+		return nil, errors.Join(err, setup.close(), log.Close())
+	}
+	// The coordinator ends by Close, not by the command's interrupt: what it answers to has to end
+	// first.
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	n := &Node{Log: log, Coordinator: c, Logger: logger, Setup: setup, stop: stop, ended: make(chan struct{})}
+	go func() {
+		n.err = c.Run(life)
+		close(n.ended)
+	}()
+	select {
+	case <-c.Ready():
+		return n, nil
+	case <-n.ended:
+		return nil, n.Close()
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), n.Close())
+	}
+}
+
+// Ended is closed when the coordinator has ended.
+func (n *Node) Ended() <-chan struct{} { return n.ended }
+
+// Close stops the coordinator, waits for its end, and closes the log and what Setup opened.
+func (n *Node) Close() error {
+	n.stop()
+	<-n.ended
+	return errors.Join(n.err, n.Setup.close(), n.Log.Close())
+}

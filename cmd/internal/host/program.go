@@ -1,0 +1,71 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/atonehq/atone/adapters/memlog"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// Program is what makes one program of sagas another than the next.
+type Program struct {
+	Name     string
+	Sagas    []saga.AnySaga
+	Actions  []saga.AnyAction
+	Triggers []saga.AnyTrigger
+	// Setup opens what the actions use and adjusts the coordinator; may be nil.
+	Setup func(ctx context.Context, s *Setup) error
+	// Version is the program's own word; empty means the version in the build information.
+	Version string
+}
+
+// Setup is what a program's Setup may look at and change.
+type Setup struct {
+	// Data is the data directory.
+	Data string
+	// Config is the coordinator's; its Log is set later.
+	Config saga.Config
+
+	closers []func() error
+}
+
+// OnClose has f called when the coordinator has stopped; the last one given is called first.
+func (s *Setup) OnClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Setup) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// VersionText returns the program's version, for people.
+func (p *Program) VersionText() string {
+	v := p.Version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
+		v = info.Main.Version
+	}
+	if v == "" {
+		v = "(devel)"
+	}
+	return v
+}
+
+// Coordinator makes a coordinator with the program's sagas, actions and triggers.
+func (p *Program) Coordinator(cfg saga.Config) (*saga.Coordinator, error) {
+	c, err := saga.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, domain.JoinOnce(c.Register(p.Sagas...), c.RegisterActions(p.Actions...), c.RegisterTriggers(p.Triggers...))
+}
+
+// Idle returns a coordinator that knows the program's sagas, without a log, and never runs.
+func (p *Program) Idle(cfg saga.Config) (*saga.Coordinator, error) {
+	cfg.Log = memlog.New()
+	return p.Coordinator(cfg)
+}

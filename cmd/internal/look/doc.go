@@ -1,0 +1,22 @@
+// Package look has the commands that look and change nothing: runs, show, audit, why, undo-preview,
+// incidents, stats, export, sagas, actions and version.
+//
+// It owns their flags and how they show what they found. It knows nothing of where the runs are,
+// and nothing of the commands that act.
+//
+// Files, in reading order:
+//
+//   - commands.go: the list of the commands
+//   - runs.go: runs by filter
+//   - export.go: runs with their events
+//   - filter.go: the flags that select runs
+//   - audit.go: the story of a run, and acts across runs
+//   - story.go: a run's story and events from the API
+//   - show.go: one run
+//   - why.go: what a run waits for
+//   - undo_preview.go: what a cancel would do
+//   - incidents.go: what needs a person
+//   - stats.go: counts, rates and latencies
+//   - catalogue.go: sagas and actions
+//   - version.go: the program's version
+package look

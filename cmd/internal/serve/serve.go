@@ -1,0 +1,150 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/host"
+)
+
+// service is something that `serve` runs beside the coordinator, such as an API.
+type service interface {
+	// addFlags adds the service's flags to serve.
+	addFlags(f *pflag.FlagSet)
+	// prepare is called before the coordinator is made, and may adjust it.
+	prepare(ctx context.Context, log host.Log, s *host.Setup) error
+	// run serves until ctx ends and returns after the last of its goroutines. A service that its
+	// flags leave off returns nil at once. An error ends serve.
+	run(ctx context.Context, n *host.Node) error
+}
+
+// services lists what serve runs beside the coordinator.
+func services(env *access.Env) []service {
+	return []service{&alerting{}, &site{env: env}, &protocol{env: env}}
+}
+
+// serveFlags are the flags of serve itself.
+type serveFlags struct {
+	log, node string
+}
+
+// Command returns the command serve.
+func Command(env *access.Env) *cobra.Command {
+	all := services(env)
+	var flags serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the coordinator with its HTTP API and web page until interrupted",
+		Long: `Run the coordinator on a data directory, or on an EventStoreDB cluster, until interrupted, with the HTTP API, the web
+page and, if wanted, the EventStoreDB protocol beside it.
+
+Every unfinished run goes on from where it is. An interrupt (SIGINT, SIGTERM) ends it in an orderly way:
+undos that are under way are awaited, everything else goes on at the next start.
+
+On a loopback address everybody may do everything until the first token is made (see "token create"); on any other
+address tokens are required.`,
+		Example: `  atone serve --data data --http 127.0.0.1:7070
+  atone serve --data data --esdb-listen 127.0.0.1:2113
+  atone serve --data data --log 'esdb://atone:secret@db-1:2113,db-2:2113,db-3:2113' --node a --views postgres://db/atone --http :7070 --tls-cert c.pem --tls-key k.pem`,
+		Args: console.Usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := serveNode(cmd.Context(), env, flags, all)
+			if err != nil {
+				return err
+			}
+			n.Logger.Info("serving", "program", env.Program.Name, "data", env.Data, "unfinished_runs", n.Coordinator.UnfinishedRuns())
+			err = runAll(cmd.Context(), n, all)
+			n.Logger.Info("stopping", "unfinished_runs", n.Coordinator.UnfinishedRuns())
+			return errors.Join(err, n.Close())
+		},
+	}
+	cmd.Flags().StringVar(&flags.log, "log", env.Getenv("ATONE_LOG"), "an esdb:// connection string; without it the embedded log in the data directory (ATONE_LOG)")
+	cmd.Flags().StringVar(&flags.node, "node", env.Getenv("ATONE_NODE"), "this process's name among those that share the log (ATONE_NODE)")
+	for _, s := range all {
+		s.addFlags(cmd.Flags())
+	}
+	return cmd
+}
+
+// serveNode opens the log that the flags name and starts a coordinator on it.
+func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []service) (*host.Node, error) {
+	logger := env.Logger(slog.LevelInfo)
+	log, err := serveLog(env, flags, logger)
+	if err != nil {
+		return nil, err
+	}
+	return env.Program.Start(ctx, env.Data, log, logger, func(s *host.Setup) error {
+		if flags.node != "" {
+			s.Config.Node = flags.node
+		}
+		s.Config.Shared = s.Config.Shared || flags.log != ""
+		for _, svc := range all {
+			if err := svc.prepare(ctx, log, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func serveLog(env *access.Env, flags serveFlags, logger *slog.Logger) (host.Log, error) {
+	if flags.log == "" {
+		data, err := env.DataDir()
+		if err != nil {
+			return nil, err
+		}
+		log, err := host.OpenLog(data, logger, false)
+		if err != nil {
+			return nil, err
+		}
+		return log, nil
+	}
+	if flags.node == "" {
+		return nil, console.UsageError{Err: errors.New("--log shares the log with other processes: give each a name of its own with --node")}
+	}
+	log, err := eventstoredb.Open(eventstoredb.Config{Connection: flags.log, Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("--log: %w", err)
+	}
+	return log, nil
+}
+
+// runAll runs the services until ctx ends, a service fails or the coordinator stops by itself.
+func runAll(ctx context.Context, n *host.Node, all []service) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, len(all))
+	var running sync.WaitGroup
+	for i, s := range all {
+		running.Go(func() {
+			err := s.run(ctx, n)
+			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				return // it was interrupted while it started, which is no failure
+			}
+			if errs[i] = err; err != nil {
+				stop()
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-n.Ended():
+		err = host.ErrStopped // close tells why
+	}
+	stop()
+	running.Wait()
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("serve %s: %w", n.Setup.Data, err)
+	}
+	return nil
+}

@@ -1,0 +1,10 @@
+// Package story shows people what happens in a run, one line an event.
+//
+// It owns the look of these lines, and the way from the events that the API sends to them. It knows
+// nothing of the commands that show a story.
+//
+// Files, in reading order:
+//
+//   - follow.go: a run's story from the API, as it happens
+//   - story.go: one line of it
+package story
