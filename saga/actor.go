@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -36,8 +37,8 @@ type actor struct {
 	written atomic.Int64
 
 	// The rest belongs to the goroutine that set busy.
-	state  *machine.State // nil until loaded
-	def    *definition    // nil if this program does not have it
+	state  *machine.State         // nil until loaded
+	def    *definition.Definition // nil if this program does not have it
 	hash   domain.ChainHash
 	lastID uuid.UUID
 	// held are the slots of the attempts in flight that this coordinator started.
@@ -66,8 +67,8 @@ type actor struct {
 // request is an intent on its way through an actor.
 type request struct {
 	intent machine.Intent
-	start  *domain.RunStarted // for the first request of a new run
-	plan   *definition        // with start
+	start  *domain.RunStarted     // for the first request of a new run
+	plan   *definition.Definition // with start
 	// admitted means that the new run holds a place among [Config.MaxRuns].
 	admitted bool
 	// recover takes the run up after its coordinator died; heard means that another one said that the run is blocked.
@@ -232,7 +233,7 @@ func (a *actor) load(ctx context.Context) error {
 	}
 	a.state, a.hash, a.lastID = l.state, l.hash, l.lastID
 	a.sinceSnapshot = l.sinceSnapshot
-	a.def = a.c.registry.definitionFor(l.state.Start.Plan)
+	a.def = a.c.registry.ForPlan(l.state.Start.Plan)
 	a.releaseEnded()
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/payload"
 )
 
 // Attempt says, inside a handler, what it is called for.
@@ -83,7 +84,7 @@ func Heartbeat(ctx context.Context, details any) error {
 	if !ok {
 		return errOutside
 	}
-	raw, err := encode(details)
+	raw, err := payload.Encode(details)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func LastHeartbeat(ctx context.Context, v any) (bool, error) {
 // Emit has a domain event of the given type appended in the same atomic write as the attempt's
 // success, or not at all if it fails. Types that begin like atone's own (run., step.,
 // attempt. …) or with $ are refused, and so is a call after the handler has returned.
-func Emit(ctx context.Context, eventType string, payload any) error {
+func Emit(ctx context.Context, eventType string, value any) error {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
 		return errOutside
@@ -134,7 +135,7 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 	if domain.ReservedType(eventType) {
 		return fmt.Errorf("event type %q is reserved: choose one that does not begin like atone's own (see docs/formats.md)", eventType)
 	}
-	raw, err := encodeOwn("the payload", payload)
+	raw, err := payload.EncodeOwn("the payload", value)
 	if err != nil {
 		return fmt.Errorf("emit %s: %w", eventType, err)
 	}
@@ -143,7 +144,7 @@ func Emit(ctx context.Context, eventType string, payload any) error {
 	if a.over {
 		return fmt.Errorf("emit %s: the handler has returned, so that its outcome is on the way without the event: emit before it returns", eventType)
 	}
-	hidden := secretsOfType(reflect.TypeOf(payload)).names
+	hidden := payload.SecretsOf(reflect.TypeOf(value)).Names
 	size := len(raw) + len(eventType) + emittedEnvelope
 	for _, name := range hidden {
 		size += len(name) + len(`"",`)

@@ -1,11 +1,14 @@
 package saga
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"slices"
-	"sort"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 )
 
 // SagaInfo describes a registered saga.
@@ -38,43 +41,30 @@ type ActionInfo struct {
 	Sagas []string `json:"sagas,omitempty"`
 }
 
-// Sagas lists the registered sagas by name, the newest version first. The plans are shared: they must
-// not be changed.
+// Sagas lists the registered sagas by name, the newest version first. The plans are shared: they
+// must not be changed.
 func (c *Coordinator) Sagas() []SagaInfo {
-	r := &c.registry
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	out := make([]SagaInfo, 0, len(r.sagas))
-	for key, d := range r.sagas {
-		info := describeSaga(d)
-		info.Latest = r.latest[key.name] == key.version
-		out = append(out, info)
+	sagas := c.registry.Sagas()
+	out := make([]SagaInfo, len(sagas))
+	for i, d := range sagas {
+		out[i] = c.describeSaga(d)
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Name != out[j].Name {
-			return out[i].Name < out[j].Name
-		}
-		return out[i].Version > out[j].Version
-	})
 	return out
 }
 
 // Saga describes one registered saga; version 0 is the latest. Errors: [ErrUnknownSaga].
 func (c *Coordinator) Saga(name string, version int) (SagaInfo, error) {
-	d, err := c.registry.saga(name, version)
+	d, err := c.registry.Saga(name, version)
 	if err != nil {
 		return SagaInfo{}, err
 	}
-	info := describeSaga(d)
-	c.registry.mu.RLock()
-	info.Latest = c.registry.latest[name] == info.Version
-	c.registry.mu.RUnlock()
-	return info, nil
+	return c.describeSaga(d), nil
 }
 
-func describeSaga(d *definition) SagaInfo {
-	return SagaInfo{Name: d.plan.Saga, Version: d.plan.Version, Description: d.plan.Description, Input: d.inType, Output: d.outType,
-		Hash: d.plan.Hash(), Plan: d.plan, Actions: planActions(d.plan)}
+func (c *Coordinator) describeSaga(d *definition.Definition) SagaInfo {
+	p := d.Plan
+	return SagaInfo{Name: p.Saga, Version: p.Version, Latest: c.registry.Latest(p), Description: p.Description,
+		Input: d.Input.Name, Output: d.Output.Name, Hash: p.Hash(), Plan: p, Actions: planActions(p)}
 }
 
 // planActions returns the names of the actions of a plan, failure handlers included, sorted.
@@ -93,24 +83,21 @@ func planActions(p *domain.Plan) []string {
 
 // Actions lists the registered actions by name.
 func (c *Coordinator) Actions() []ActionInfo {
-	r := &c.registry
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	users := make(map[string][]string)
-	for _, d := range r.sagas {
-		for _, a := range planActions(d.plan) {
-			if !slices.Contains(users[a], d.plan.Saga) {
-				users[a] = append(users[a], d.plan.Saga)
+	for _, d := range c.registry.Sagas() {
+		for _, a := range planActions(d.Plan) {
+			if !slices.Contains(users[a], d.Plan.Saga) {
+				users[a] = append(users[a], d.Plan.Saga)
 			}
 		}
 	}
-	out := make([]ActionInfo, 0, len(r.actions))
-	for name, a := range r.actions {
-		slices.Sort(users[name])
-		out = append(out, ActionInfo{ActionSpec: a.spec, Description: a.description, Input: a.inType, Output: a.outType,
-			Concurrency: orElse(a.concurrency, c.cfg.ActionConcurrency), Rate: a.rate, Sagas: users[name]})
+	actions := c.registry.Actions()
+	out := make([]ActionInfo, 0, len(actions))
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		a := actions[name]
+		out = append(out, ActionInfo{ActionSpec: a.Spec, Description: a.Description, Input: a.InType, Output: a.OutType,
+			Concurrency: cmp.Or(a.Concurrency, c.cfg.ActionConcurrency), Rate: a.Rate, Sagas: users[name]})
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }
 
@@ -118,4 +105,41 @@ func (c *Coordinator) Actions() []ActionInfo {
 // pinned to theirs.
 func (c *Coordinator) Plan(ctx context.Context, hash string) (*domain.Plan, error) {
 	return c.planOf(ctx, hash)
+}
+
+// planOf returns the plan with the hash, from here or from the log.
+func (c *Coordinator) planOf(ctx context.Context, hash string) (*domain.Plan, error) {
+	if p := c.registry.Plan(hash); p != nil {
+		return p, nil
+	}
+	p, err := ReadPlan(ctx, c.log, hash)
+	if err != nil {
+		return nil, err
+	}
+	c.registry.Keep(p)
+	return p, nil
+}
+
+// addSaga registers a saga.
+func addSaga(r *definition.Registry, s AnySaga) error {
+	if s == nil {
+		return errors.New("saga is nil: declare it before it is registered")
+	}
+	d, err := s.compile()
+	if err != nil {
+		return err
+	}
+	return r.AddSaga(d)
+}
+
+// addAction registers a single action.
+func addAction(r *definition.Registry, a AnyAction) error {
+	if a == nil {
+		return errors.New("action is nil: declare it before it is registered")
+	}
+	code, err := a.compile()
+	if err != nil {
+		return err
+	}
+	return r.AddAction(code)
 }

@@ -40,7 +40,7 @@ func (a *actor) childOf(path string) childRef {
 // ended already. It may be called any number of times.
 func (c *Coordinator) startChild(ch childRef) {
 	c.persist("start child", ch, func(ctx context.Context) error {
-		d, err := c.registry.saga(ch.saga, ch.version)
+		d, err := c.registry.Saga(ch.saga, ch.version)
 		if err != nil {
 			if err = c.reportChild(ctx, ch); errors.Is(err, ErrNotFound) { // else it was started where its code is
 				err = c.cannotStart(ctx, ch, "no program here has it: deploy one that registers it")
@@ -93,7 +93,7 @@ func (c *Coordinator) turnChildBack(ch childRef, cause domain.Failure) {
 // startTurnedBack starts a child run and turns it back in the same append. If it has started
 // meanwhile, nothing changes.
 func (c *Coordinator) startTurnedBack(ctx context.Context, ch childRef, cause domain.Failure) error {
-	d, err := c.registry.saga(ch.saga, ch.version)
+	d, err := c.registry.Saga(ch.saga, ch.version)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 )
 
 // Log is what a coordinator needs of an event log; every [domain.Log] has it.
@@ -130,7 +131,7 @@ func (c *Config) validate() error {
 	bad(c.MaxRuns < 0 || c.ActionConcurrency < 0 || c.CacheRuns < 0 || c.RecoverConcurrency < 0 || c.CheckpointEvery < 0,
 		"Config: MaxRuns, ActionConcurrency, CacheRuns, RecoverConcurrency and CheckpointEvery can't be negative")
 	bad(c.ShutdownTimeout < 0 || c.NodeTimeout < 0 || c.TakeoverDelay < 0, "Config: ShutdownTimeout, NodeTimeout and TakeoverDelay can't be negative")
-	bad(!namePattern.MatchString(c.Node), "Config.Node is %q: use 1 to 100 letters, digits, '-', '_' or '.'", c.Node)
+	bad(!definition.ValidName(c.Node), "Config.Node is %q: use 1 to 100 letters, digits, '-', '_' or '.'", c.Node)
 	if err := checkNamespace(c.Namespace); err != nil {
 		errs = append(errs, fmt.Errorf("Config: %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -83,12 +84,12 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 		return fmt.Errorf("substitute output in run %s: %w", id, err)
 	}
 	for _, st := range v.Steps {
-		code := c.registry.actionTable()[st.Action]
+		code := c.registry.Action(st.Action)
 		if st.Path != step && step != "" || code == nil || st.Incident == "" {
 			continue
 		}
-		if err := code.checkOutput(output); err != nil {
-			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.outType, maskNames(code.secrets.names, output, err))
+		if err := code.CheckOutput(output); err != nil {
+			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.OutType, maskNames(code.Secrets.Names, output, err))
 		}
 	}
 	return c.operate(ctx, "substitute output in", id, reason, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
@@ -113,8 +114,8 @@ func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = 
 // Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
 // yet, it is kept for the first await that does. A payload that does not fit the type of any await of that name is
 // refused with [ErrBadInput]. Other errors: [ErrEnded], [ErrNotFound].
-func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...SignalOption) error {
-	raw, err := encodeOwn("the signal's payload", payload)
+func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, value any, opts ...SignalOption) error {
+	raw, err := payload.EncodeOwn("the signal's payload", value)
 	if err != nil {
 		return fmt.Errorf("%w: signal %.100q: %w", ErrBadInput, name, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
+	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/hands"
 	"github.com/atonehq/atone/saga/internal/timers"
 )
@@ -26,7 +27,7 @@ type Coordinator struct {
 	logger      *slog.Logger
 	incarnation string
 
-	registry registry
+	registry *definition.Registry
 	stored   sync.Map // the *definitions whose plans the log has
 	runs     runTable
 	// unreadable are the runs that wait because they can't be read.
@@ -90,7 +91,7 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c.log = watchedLog{cfg.Log, &c.health}
 	c.life, c.endLife = context.WithCancel(context.Background())
-	c.registry.init()
+	c.registry = definition.NewRegistry()
 	c.runs.init(cfg.CacheRuns)
 	c.places.init(cfg.MaxRuns)
 	c.cluster = cluster.New(cluster.Config{Node: cfg.Node, Incarnation: c.incarnation, NodeTimeout: cfg.NodeTimeout, TakeoverDelay: cfg.TakeoverDelay,
@@ -112,7 +113,7 @@ func (c *Coordinator) Register(sagas ...AnySaga) error {
 	}
 	var errs []error
 	for _, s := range sagas {
-		errs = append(errs, c.registry.addSaga(s))
+		errs = append(errs, addSaga(c.registry, s))
 	}
 	return domain.JoinOnce(errs...)
 }
@@ -124,7 +125,7 @@ func (c *Coordinator) RegisterActions(actions ...AnyAction) error {
 	}
 	var errs []error
 	for _, a := range actions {
-		errs = append(errs, c.registry.addAction(a))
+		errs = append(errs, addAction(c.registry, a))
 	}
 	return domain.JoinOnce(errs...)
 }

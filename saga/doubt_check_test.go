@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -53,9 +54,8 @@ func TestTypesThatDontComeBackAreRefused(t *testing.T) {
 func fine[T any]() bool {
 	a := &Action[int, T]{Name: "a", Effect: NoEffect, Do: func(context.Context, int) (v T, err error) { return v, nil }}
 	s := Define("s", 1, func(f *Flow, in Ref[int]) Ref[T] { return Do(f, a, in.In) })
-	r := new(registry)
-	r.init()
-	return s.Err() == nil && r.addAction(a) == nil
+	r := definition.NewRegistry()
+	return s.Err() == nil && addAction(r, a) == nil
 }
 
 func refusedOutput[Out any](why string) func(t *testing.T) {
@@ -64,9 +64,8 @@ func refusedOutput[Out any](why string) func(t *testing.T) {
 		a := &Action[int, Out]{Name: "a", Effect: NoEffect, Do: func(context.Context, int) (v Out, err error) { return v, nil }}
 		s := Define("s", 1, func(f *Flow, in Ref[int]) Ref[None] { Do(f, a, in.In); return Ref[None]{} })
 		require.ErrorContains(t, s.Err(), why)
-		r := new(registry)
-		r.init()
-		require.ErrorContains(t, r.addAction(a), why)
+		r := definition.NewRegistry()
+		require.ErrorContains(t, addAction(r, a), why)
 	}
 }
 
@@ -80,18 +79,18 @@ func TestIrreversibleDoubtIsRefusedWhereItTurnsTheRunBack(t *testing.T) {
 	asked.Probe = func(context.Context, string) (Probed[string], error) { return Unknown[string](), nil }
 	for name, test := range map[string]struct {
 		a       *Action[string, string]
-		opts    []StepOption
+		opts    []DoOption
 		refused bool
 	}{
 		"by default":             {letter, nil, true},
-		"backward, outright":     {letter, []StepOption{OnFail(Backward)}, true},
-		"forward":                {letter, []StepOption{OnFail(Forward)}, false},
-		"ask":                    {letter, []StepOption{OnFail(Ask)}, false},
-		"ignore":                 {letter, []StepOption{OnFail(Ignore)}, false},
+		"backward, outright":     {letter, []DoOption{OnFail(Backward)}, true},
+		"forward":                {letter, []DoOption{OnFail(Forward)}, false},
+		"ask":                    {letter, []DoOption{OnFail(Ask)}, false},
+		"ignore":                 {letter, []DoOption{OnFail(Ignore)}, false},
 		"fails cleanly":          {clean, nil, false},
 		"has a probe":            {asked, nil, false},
-		"its doubt is accepted":  {letter, []StepOption{AcceptDoubt("nobody can ask")}, false},
-		"its effect may be left": {letter, []StepOption{AcceptIrreversible("it does no harm")}, false},
+		"its doubt is accepted":  {letter, []DoOption{AcceptDoubt("nobody can ask")}, false},
+		"its effect may be left": {letter, []DoOption{AcceptIrreversible("it does no harm")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,9 +116,8 @@ func TestIrreversibleDoubtIsRefusedWhereItTurnsTheRunBack(t *testing.T) {
 	require.ErrorContains(t, one.Err(), "nothing to accept")
 	none := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { return Do(f, letter, in.In, AcceptDoubt(" ")) })
 	require.ErrorContains(t, none.Err(), "needs a reason")
-	r := new(registry)
-	r.init()
-	require.NoError(t, r.addAction(letter), "invoked by itself it may end stuck")
+	r := definition.NewRegistry()
+	require.NoError(t, addAction(r, letter), "invoked by itself it may end stuck")
 }
 
 // TestReportsOfOlderWorkersAreRead: they say nothing of the effect, save that it is in doubt.

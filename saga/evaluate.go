@@ -7,6 +7,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -20,7 +21,7 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	if a.def == nil {
 		return t.blockForPlan()
 	}
-	code, v := a.def.code[st.Node.Key], Scope{state: a.state, step: st}
+	code, v := a.def.Code[st.Node.Key], definition.NewScope(a.state, st)
 	switch kind {
 	case domain.KindDo:
 		return t.begin(st, func() machine.Intent {
@@ -34,18 +35,18 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 		value, failure := evalValue(t, code, v, path)
 		return t.decide(machine.Evaluated{Step: path, Value: value, Failure: failure})
 	case domain.KindSwitch:
-		chosen, failure := evaluated(t, path, func() (c machine.Chosen, _ error) { c.Branch, c.Case = code.choose(v); return c, nil })
+		chosen, failure := evaluated(t, path, func() (c machine.Chosen, _ error) { c.Branch, c.Case = code.Choose(v); return c, nil })
 		in := machine.Chosen{Step: path, Branch: chosen.Branch, Case: chosen.Case, Failure: failure}
 		return t.decide(in)
 	case domain.KindEach:
 		in := machine.Listed{Step: path}
 		in.Items, in.Failure = evaluated(t, path, func() ([]json.RawMessage, error) {
-			items, err := code.items(v)
+			items, err := code.Items(v)
 			if err != nil {
 				return nil, err
 			}
 			for i, item := range items {
-				if err := checkPayload(fmt.Sprintf("item %d", i), item); err != nil {
+				if err := accept.Size(fmt.Sprintf("item %d", i), item); err != nil {
 					return nil, err
 				}
 			}
@@ -54,21 +55,21 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 		return t.decide(in)
 	case domain.KindSleep:
 		in, now := machine.Timed{Step: path}, t.now
-		sleeps, failure := evaluated(t, path, func() (rest, error) {
-			r := code.rest(v)
-			due := r.until
-			if r.span != 0 {
-				due = now.Add(r.span)
+		sleeps, failure := evaluated(t, path, func() (definition.Rest, error) {
+			r := code.Rest(v)
+			due := r.Until
+			if r.Span != 0 {
+				due = now.Add(r.Span)
 			}
 			return r, accept.EventTime("the end of the sleep", due)
 		})
-		in.Due, in.For, in.Failure = sleeps.until, sleeps.span, failure
+		in.Due, in.For, in.Failure = sleeps.Until, sleeps.Span, failure
 		return t.decide(in)
 	case domain.KindAwait:
 		in := machine.Opened{Step: path}
-		if code.correlation != nil {
+		if code.Correlation != nil {
 			in.Correlation, in.Failure = evaluated(t, path, func() (string, error) {
-				id := code.correlation(v)
+				id := code.Correlation(v)
 				return id, accept.OptionalName("the correlation id", id, accept.MaxName)
 			})
 		}
@@ -86,13 +87,13 @@ func plannerValue(st *machine.Step, value json.RawMessage) json.RawMessage {
 	return append(b, '}')
 }
 
-func evalValue(t *turnState, code expression, v Scope, path string) (json.RawMessage, *domain.Failure) {
+func evalValue(t *turnState, code definition.Expression, v definition.Scope, path string) (json.RawMessage, *domain.Failure) {
 	return evaluated(t, path, func() (json.RawMessage, error) {
-		value, err := code.value(v)
+		value, err := code.Value(v)
 		if err != nil {
 			return nil, err
 		}
-		return value, checkPayload("the value", value)
+		return value, accept.Size("the value", value)
 	})
 }
 
@@ -114,16 +115,12 @@ func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domai
 	return value, failure
 }
 
-// checkPayload refuses what does not fit an event.
-func checkPayload(what string, raw json.RawMessage) error { return accept.Size(what, raw) }
-
 // expand turns a planner's answer into steps.
 func (t *turnState) expand(st *machine.Step) error {
 	kids := st.Kids()
 	planner := kids[len(kids)-1]
-	in, failure := evaluated(t, st.Path, func() (in machine.Planned, err error) {
-		in.Steps, in.Inputs, in.Done, in.Output, err = expand(t.a.c.registry.actionTable(), st.Node, planner.Output)
-		return in, err
+	in, failure := evaluated(t, st.Path, func() (machine.Planned, error) {
+		return definition.Expand(t.a.c.registry.Action, st.Node, planner.Output)
 	})
 	in.Step, in.Round, in.Failure = st.Path, len(kids)/2+1, failure
 	return t.decide(in)
@@ -137,7 +134,7 @@ func (t *turnState) end() error {
 		if a.def == nil {
 			return t.blockForPlan()
 		}
-		in.Output, in.Failure = evalValue(t, a.def.code[returnKey], Scope{state: a.state}, "")
+		in.Output, in.Failure = evalValue(t, a.def.Code[definition.ReturnKey], definition.NewScope(a.state, nil), "")
 	}
 	return t.decide(in)
 }

@@ -150,7 +150,7 @@ func ExampleParallel() {
 
 func ExampleParallelWith() {
 	s := saga.Define("pack-two", 1, func(f *saga.Flow, sku saga.Ref[string]) saga.Ref[saga.None] {
-		saga.ParallelWith(f, []saga.StepOption{saga.Name("pack"), saga.Concurrency(1)},
+		saga.ParallelWith(f, []saga.ParallelOption{saga.Name("pack"), saga.Concurrency(1)},
 			func(f *saga.Flow) { saga.Do(f, packItem, sku.In, saga.Name("first")) },
 			func(f *saga.Flow) { saga.Do(f, packItem, sku.In, saga.Name("second")) },
 		)

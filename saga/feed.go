@@ -58,7 +58,7 @@ type unfinishedRun struct {
 
 // startFeed follows the log if anything needs it. What is appended once it has returned is not missed.
 func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
-	f := &feed{c: c, awaiting: c.registry.awaiting(), scanned: u.position}
+	f := &feed{c: c, awaiting: c.registry.Awaited(), scanned: u.position}
 	f.left = sync.NewCond(&f.mu)
 	for _, types := range f.awaiting {
 		f.awaited = append(f.awaited, types...)
@@ -94,25 +94,6 @@ func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
 		f.deliverer.start()
 	}
 	return nil
-}
-
-// awaiting returns, by plan, the event types that the registered sagas await.
-func (r *registry) awaiting() map[string][]string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	plans := make(map[string][]string)
-	for hash, d := range r.byHash {
-		var types []string
-		d.plan.Root.Walk(func(n *domain.Node) {
-			if n.Await != nil && n.Await.Event != "" && !slices.Contains(types, n.Await.Event) {
-				types = append(types, n.Await.Event)
-			}
-		})
-		if len(types) > 0 {
-			plans[hash] = types
-		}
-	}
-	return plans
 }
 
 // follow reads the log until ctx ends. Interruptions are logged and outlived.

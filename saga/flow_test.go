@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -19,8 +21,8 @@ import (
 // calls its action at once, every wait is over at once.
 type flowRun struct {
 	t       require.TestingT
-	def     *definition
-	actions map[string]*actionCode
+	def     *definition.Definition
+	actions map[string]*definition.Action
 	state   *machine.State
 	now     time.Time
 	signals map[string]json.RawMessage // by signal name or event type
@@ -30,14 +32,18 @@ type flowRun struct {
 func driveFlow(t require.TestingT, s AnySaga, input any, signals map[string]json.RawMessage) *flowRun {
 	def, err := s.compile()
 	require.NoError(t, err)
-	raw, err := encode(input)
+	return driveDefinition(t, def, input, signals)
+}
+
+func driveDefinition(t require.TestingT, def *definition.Definition, input any, signals map[string]json.RawMessage) *flowRun {
+	raw, err := payload.Encode(input)
 	require.NoError(t, err)
-	r := &flowRun{t: t, def: def, actions: map[string]*actionCode{}, signals: signals, now: time.Unix(1_000_000, 0).UTC()}
-	for _, a := range def.actions {
-		r.actions[a.spec.Name] = a
+	r := &flowRun{t: t, def: def, actions: map[string]*definition.Action{}, signals: signals, now: time.Unix(1_000_000, 0).UTC()}
+	for _, a := range def.Actions {
+		r.actions[a.Spec.Name] = a
 	}
-	r.state = machine.New(def.plan, domain.RunIDForKey(def.plan.Saga, "test"))
-	r.apply(&domain.RunStarted{Saga: def.plan.Saga, Version: def.plan.Version, Plan: def.plan.Hash(), Input: raw})
+	r.state = machine.New(def.Plan, domain.RunIDForKey(def.Plan.Saga, "test"))
+	r.apply(&domain.RunStarted{Saga: def.Plan.Saga, Version: def.Plan.Version, Plan: def.Plan.Hash(), Input: raw})
 	for range 50_000 {
 		if r.state.End != "" || !r.turn() {
 			return r
@@ -114,9 +120,9 @@ func (r *flowRun) turn() bool {
 }
 
 func (r *flowRun) child(st *machine.Step) {
-	for _, c := range r.def.children {
-		if name, version := c.SagaName(); name == st.Node.Saga && version == st.Node.Version {
-			sub := driveFlow(r.t, c, st.Input, r.signals)
+	for _, c := range r.def.Children {
+		if c.Plan.Saga == st.Node.Saga && c.Plan.Version == st.Node.Version {
+			sub := driveDefinition(r.t, c, st.Input, r.signals)
 			r.decide(machine.ChildSeen{Step: st.Path, Run: st.Child, State: sub.state.End, Output: sub.state.Output, Cause: sub.state.Cause})
 			return
 		}
@@ -132,9 +138,9 @@ func (r *flowRun) attempt(a machine.Attempt) {
 	out := machine.Outcome{Step: path, Direction: a.Direction, Attempt: a.Number}
 	var err error
 	if a.Direction == domain.Undo {
-		err = code.undo(context.Background(), &task{Input: a.Step.Input, Output: a.Step.Output})
+		err = code.Undo(context.Background(), definition.Did{Input: a.Step.Input, Output: a.Step.Output})
 	} else {
-		out.Output, err = code.do(context.Background(), a.Step.Input)
+		out.Output, err = code.Do(context.Background(), a.Step.Input)
 	}
 	if err != nil {
 		out.Failure = &domain.Failure{Kind: domain.FailurePermanent, Message: err.Error()}
@@ -154,15 +160,13 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 		r.decide(machine.Consequence{Step: st.Path})
 	case machine.Expand:
 		kids := st.Kids()
-		in := machine.Planned{Step: st.Path, Round: len(kids)/2 + 1}
-		var err error
-		in.Steps, in.Inputs, in.Done, in.Output, err = expand(r.actions, st.Node, kids[len(kids)-1].Output)
-		in.Failure = permanent(err)
+		in, err := definition.Expand(func(name string) *definition.Action { return r.actions[name] }, st.Node, kids[len(kids)-1].Output)
+		in.Step, in.Round, in.Failure = st.Path, len(kids)/2+1, permanent(err)
 		r.decide(in)
 	case machine.End:
 		var in machine.Finish
-		if r.def.plan.Returns && !r.state.Turning {
-			value, err := tryExpr(r.def.code[returnKey], Scope{state: r.state})
+		if r.def.Plan.Returns && !r.state.Turning {
+			value, err := tryExpr(r.def.Code[definition.ReturnKey], definition.NewScope(r.state, nil))
 			in.Output, in.Failure = value, permanent(err)
 		}
 		r.decide(in)
@@ -170,23 +174,23 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 }
 
 func (r *flowRun) evaluate(st *machine.Step) {
-	code, ok := r.def.code[st.Node.Key]
-	v := Scope{state: r.state, step: st}
+	code, ok := r.def.Code[st.Node.Key]
+	v := definition.NewScope(r.state, st)
 	require.True(r.t, ok || st.Node.Kind == domain.KindAwait, "no code for %s", st.Node.Key)
 	switch st.Node.Kind {
 	case domain.KindSwitch:
-		i, label := code.choose(v)
+		i, label := code.Choose(v)
 		r.decide(machine.Chosen{Step: st.Path, Branch: i, Case: label})
 	case domain.KindEach:
-		items, err := code.items(v)
+		items, err := code.Items(v)
 		r.decide(machine.Listed{Step: st.Path, Items: items, Failure: permanent(err)})
 	case domain.KindSleep:
-		sleeps := code.rest(v)
-		r.decide(machine.Timed{Step: st.Path, Due: sleeps.until, For: sleeps.span})
+		sleeps := code.Rest(v)
+		r.decide(machine.Timed{Step: st.Path, Due: sleeps.Until, For: sleeps.Span})
 	case domain.KindAwait:
 		in := machine.Opened{Step: st.Path}
-		if code.correlation != nil {
-			in.Correlation = code.correlation(v)
+		if code.Correlation != nil {
+			in.Correlation = code.Correlation(v)
 		}
 		r.decide(in)
 	default:
@@ -198,13 +202,13 @@ func (r *flowRun) evaluate(st *machine.Step) {
 	}
 }
 
-func tryExpr(code expression, v Scope) (value json.RawMessage, err error) {
+func tryExpr(code definition.Expression, v definition.Scope) (value json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = errors.New(p.(string))
+			err = fmt.Errorf("%v", p)
 		}
 	}()
-	return code.value(v)
+	return code.Value(v)
 }
 
 func permanent(err error) *domain.Failure {
@@ -279,14 +283,14 @@ func TestARunSeesInputsOutputsAndItems(t *testing.T) {
 			Else(func(f *Flow) Ref[string] { return Return(f, constant("other")) }))
 		none := Choose(f, "none", constant("x"), On("y", func(f *Flow) Ref[string] { return Return(f, constant("y")) }))
 		return Return(f, func(v Scope) string {
-			all, err := encode([]any{user.In(v).ID, a.In(v), b.In(v), boxes.In(v), kind.In(v), kind.Ok(v), none.In(v), none.Ok(v)})
+			all, err := payload.Encode([]any{user.In(v).ID, a.In(v), b.In(v), boxes.In(v), kind.In(v), kind.Ok(v), none.In(v), none.Ok(v)})
 			require.NoError(t, err)
 			return string(all)
 		})
 	})
 	r := driveFlow(t, s, order{To: flowUser{Email: "ann"}, Items: [][]int{{1, 2}, {}, {3}}}, nil)
 	require.Equal(t, domain.RunIsCompleted, r.state.End, "%v", r.state.Cause)
-	out, err := decode[string](r.state.Output)
+	out, err := payload.Decode[string](r.state.Output)
 	require.NoError(t, err)
 	require.Equal(t, `["u-ann",10,30,[44030,0,11030],"first",true,"",false]`, out)
 }
@@ -314,7 +318,7 @@ func TestAnEachTellsWhichItemsFailed(t *testing.T) {
 	})
 	r := driveFlow(t, s, []int{1, -1, 2, -2}, nil)
 	require.Equal(t, domain.RunIsCompleted, r.state.End, "%v", r.state.Cause)
-	out, err := decode[verdict](r.state.Output)
+	out, err := payload.Decode[verdict](r.state.Output)
 	require.NoError(t, err)
 	require.Equal(t, verdict{Sum: []int{10, 0, 20, 0}, Failed: []int{1, 3}, Why: "n/3/check: negative"}, out)
 	require.Contains(t, r.paths, "undo n/1/charge")
@@ -452,8 +456,8 @@ func TestSagaOptionsGoIntoThePlan(t *testing.T) {
 	spec := p.Root.Children[0].Action
 	require.Equal(t, 2, spec.Retry.MaxAttempts)
 	require.Equal(t, domain.Duration(time.Second), spec.Timeout)
-	require.Len(t, s.def.actions, 2)
-	require.Equal(t, 5, s.def.actions[0].spec.Retry.MaxAttempts, "the action itself keeps its policy")
+	require.Len(t, s.def.Actions, 2)
+	require.Equal(t, 5, s.def.Actions[0].Spec.Retry.MaxAttempts, "the action itself keeps its policy")
 	require.Equal(t, "opts", s.Name())
 	require.Equal(t, 1, s.Version())
 
@@ -462,7 +466,7 @@ func TestSagaOptionsGoIntoThePlan(t *testing.T) {
 	again, err := domain.ParsePlan(text)
 	require.NoError(t, err)
 	require.Equal(t, p.Hash(), again.Hash())
-	require.Error(t, s.def.checkInput(json.RawMessage(`[]`)))
+	require.Error(t, s.def.Input.Check(json.RawMessage(`[]`)))
 }
 
 // The report that the machine writes is what handlers read.
@@ -470,9 +474,9 @@ func TestFailedReadsTheMachinesReport(t *testing.T) {
 	t.Parallel()
 	want := machine.Report{Run: domain.RunIDForKey("s", "k"), Saga: "s", Version: 2, Input: json.RawMessage(`1`), State: domain.RunCompensating,
 		Step: "a", Cause: &domain.Failure{Message: "m"}, StepInput: json.RawMessage(`2`), Undone: []string{"x"}, NotUndone: []string{"y"}}
-	raw, err := encode(want)
+	raw, err := payload.Encode(want)
 	require.NoError(t, err)
-	got, err := decode[Failed](raw)
+	got, err := payload.Decode[Failed](raw)
 	require.NoError(t, err)
 	require.Equal(t, want, machine.Report(got))
 	require.Equal(t, PlannedResult{Step: "s"}, PlannedResult(machine.PlannedResult{Step: "s"}))

@@ -120,8 +120,8 @@ func (l *lane) start(p *pendingRun) error {
 	if err != nil && !errors.Is(err, ErrKeyConflict) { // with that the run exists; the trigger's code has changed since
 		return err
 	}
-	if d, err := f.c.registry.saga(l.saga, l.version); err == nil {
-		if types := f.awaiting[d.plan.Hash()]; types != nil {
+	if d, err := f.c.registry.Saga(l.saga, l.version); err == nil {
+		if types := f.awaiting[d.Plan.Hash()]; types != nil {
 			f.mu.Lock()
 			f.index.Begin(p.run, e.Position, types) // before what is kept for it may be dropped
 			f.mu.Unlock()

@@ -17,7 +17,7 @@ func everyKind() *Saga[int, string] {
 		n := Do(f, check, in.In)
 		Do(f, handledCharge, n.In, Name("take-money"), OnFail(Ask))
 		Do(f, post, text, Name("newsletter"), AcceptIrreversible(`"opt-in" & <cheap>`))
-		ParallelWith(f, []StepOption{Name("both"), Concurrency(1)},
+		ParallelWith(f, []ParallelOption{Name("both"), Concurrency(1)},
 			func(f *Flow) { Do(f, echo, text, Name("left")) },
 			func(f *Flow) {
 				Sleep(f, time.Hour)
@@ -54,7 +54,7 @@ func TestMermaid(t *testing.T) {
 	for name, got := range map[string]string{
 		"signup":     signup.Mermaid(),
 		"every-kind": every.Mermaid(),
-		"coloured": diagram.MermaidColoured(every.def.plan, map[string]string{
+		"coloured": diagram.MermaidColoured(every.def.Plan, map[string]string{
 			"check": "done", "take-money": "stuck", "left": "undo failed", "then": "ignored", "ship/*/charge": "running", "ship": "active", "both": "idle"}),
 		"wrong": flowOf(func(f *Flow, _ Ref[int]) { doCheck(f); doCheck(f); doPost(f); Do(f, charge, seven) }).Mermaid(),
 	} {

@@ -13,7 +13,7 @@ import (
 // process is handed each attempt as it is; else attempts travel as Watermill messages. broken has an element when a
 // subscription ends by itself. stop ends what was started: it waits for handlers, but not for ever.
 func (c *Coordinator) startWorker(ctx context.Context) (stop func() error, broken <-chan error, err error) {
-	c.worker = newWorker(c.registry.actionTable(), c.cfg.Publisher, c.logger, c.cfg.Observer, &c.hands)
+	c.worker = newWorker(c.registry.Actions(), c.cfg.Publisher, c.logger, c.cfg.Observer, &c.hands)
 	c.worker.cfg.Namespace = c.cfg.Namespace
 	if c.cfg.Publisher == nil {
 		c.worker.direct = c.accept

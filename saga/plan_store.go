@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/pmezard/go-difflib/difflib"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 )
 
 // ReadPlan reads the plan with the hash from a log.
@@ -54,23 +53,16 @@ var planSpace = domain.SystemSpace
 // name and version the log knows with another plan. A saga whose versions in the log can't be read is
 // refused when a run of it is started; the others go on.
 func (c *Coordinator) publishPlans(ctx context.Context) error {
-	c.registry.mu.RLock()
-	all := make([]*definition, 0, len(c.registry.byHash))
-	for _, d := range c.registry.byHash {
-		all = append(all, d)
-	}
-	c.registry.mu.RUnlock()
-	sort.Slice(all, func(i, j int) bool { return all[i].plan.Hash() < all[j].plan.Hash() })
 	var errs []error
-	for _, d := range all {
+	for _, d := range c.registry.All() {
 		var err error
 		if c.cfg.PlansWhenRun {
-			_, _, err = c.knownVersion(ctx, d.plan)
+			_, _, err = c.knownVersion(ctx, d.Plan)
 		} else {
 			err = c.storePlan(ctx, d)
 		}
 		if errors.Is(err, ErrUnreadable) {
-			c.logger.Error("no run of a saga can be started; all others go on", "saga", d.plan.Saga, "version", d.plan.Version, "error", err)
+			c.logger.Error("no run of a saga can be started; all others go on", "saga", d.Plan.Saga, "version", d.Plan.Version, "error", err)
 			err = nil
 		}
 		errs = append(errs, err)
@@ -79,11 +71,11 @@ func (c *Coordinator) publishPlans(ctx context.Context) error {
 }
 
 // storePlan sees to it that the log has a plan, and under the saga's version, before a run of it does.
-func (c *Coordinator) storePlan(ctx context.Context, d *definition) error {
+func (c *Coordinator) storePlan(ctx context.Context, d *definition.Definition) error {
 	if _, ok := c.stored.Load(d); ok {
 		return nil
 	}
-	p := d.plan
+	p := d.Plan
 	if err := c.registerVersion(ctx, p); err != nil {
 		return err
 	}
@@ -202,25 +194,7 @@ func (c *Coordinator) registrations(ctx context.Context, saga string) iter.Seq2[
 func (c *Coordinator) planChanged(ctx context.Context, p *domain.Plan, hash string) error {
 	diff := "(the plan in the log can't be read)"
 	if old, err := ReadPlan(ctx, c.log, hash); err == nil {
-		diff = planDiff(old, p)
+		diff = definition.PlanDiff(old, p)
 	}
 	return fmt.Errorf("saga %s v%d: %w: bump the version (runs of the old one go on with their own plan). The difference, log against code:\n%s", p.Saga, p.Version, ErrPlanChanged, diff)
-}
-
-// planDiff shows the lines in which two plans' indented JSON differ, as a unified diff.
-func planDiff(a, b *domain.Plan) string {
-	text, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: indented(a), FromFile: "log " + a.Hash()[:12], B: indented(b), ToFile: "code " + b.Hash()[:12], Context: 2})
-	if err != nil {
-		return err.Error()
-	}
-	return text
-}
-
-func indented(p *domain.Plan) []string {
-	text, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return []string{err.Error()}
-	}
-	return difflib.SplitLines(string(text))
 }

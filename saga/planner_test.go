@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
 )
 
 // doubling plans one round of two steps, then one that depends on their results, then ends.
@@ -64,11 +66,11 @@ func TestAPlannerSeesItsResultsAndIsUndone(t *testing.T) {
 
 func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 	t.Parallel()
-	actions := map[string]*actionCode{}
+	actions := map[string]*definition.Action{}
 	for _, a := range []AnyAction{check, charge, post} {
 		c, err := a.compile()
 		require.NoError(t, err)
-		actions[c.spec.Name] = c
+		actions[c.Spec.Name] = c
 	}
 	node := func(r Rule) *domain.Node {
 		return &domain.Node{Name: "p", Kind: domain.KindPlan, Rule: r, Action: &domain.ActionSpec{Name: "planner"}}
@@ -81,7 +83,7 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		want   []string
 	}{
 		"not an answer":    {"hello", []string{"planner planner: answer: read"}},
-		"carries a lot":    {Steps[int]{Do: []NextStep{Next(check, 1)}, Carry: strings.Repeat("x", maxCarry)}, []string{"its Carry is 65538 bytes; at most 65536 fit"}},
+		"carries a lot":    {Steps[int]{Do: []NextStep{Next(check, 1)}, Carry: strings.Repeat("x", 64<<10)}, []string{"its Carry is 65538 bytes; at most 65536 fit"}},
 		"nothing":          {Steps[int]{}, []string{"returns no steps and is not Done"}},
 		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"says Done and returns 1 steps"}},
 		"unknown action":   {Steps[int]{Do: []NextStep{step("", "nope", 1, "")}}, []string{`step 1 "nope": unknown action "nope": register it`}},
@@ -91,13 +93,11 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		"beside":           {Steps[int]{Do: []NextStep{Next(check, 1), Next(post, "a")}, Parallel: true}, []string{"post → check"}},
 		"nothing to leave": {Steps[int]{Do: []NextStep{{Action: "check", Input: 1, Accept: "why"}}}, []string{"nothing to accept"}},
 	} {
-		raw, err := encode(c.answer)
+		raw, err := payload.Encode(c.answer)
 		require.NoError(t, err)
-		steps, inputs, done, _, err := expand(actions, node(Backward), raw)
+		round, err := definition.Expand(registered(actions), node(Backward), raw)
 		require.Error(t, err, name)
-		require.Nil(t, steps, name)
-		require.Nil(t, inputs, name)
-		require.False(t, done, name)
+		require.Zero(t, round, name)
 		for _, w := range c.want {
 			require.ErrorContains(t, err, w, name)
 		}
@@ -108,59 +108,63 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		"forward after":     {Do: []NextStep{Next(post, "a"), step("", "check", 1, Forward)}},
 		"accepted":          {Do: []NextStep{{Action: "post", Input: "a", Accept: "cheap"}, Next(check, 1)}},
 	} {
-		raw, err := encode(good)
+		raw, err := payload.Encode(good)
 		require.NoError(t, err)
-		steps, inputs, _, _, err := expand(actions, node(Backward), raw)
+		round, err := definition.Expand(registered(actions), node(Backward), raw)
 		require.NoError(t, err, name)
-		require.Len(t, inputs, 2, name)
-		require.Len(t, steps.Children, 2, name)
-		require.Equal(t, domain.KindSequence, steps.Kind)
+		require.Len(t, round.Inputs, 2, name)
+		require.Len(t, round.Steps.Children, 2, name)
+		require.Equal(t, domain.KindSequence, round.Steps.Kind)
 	}
-	raw, err := encode(Steps[int]{Do: []NextStep{Next(post, "a"), Next(check, 1)}})
+	raw, err := payload.Encode(Steps[int]{Do: []NextStep{Next(post, "a"), Next(check, 1)}})
 	require.NoError(t, err)
-	steps, _, _, _, err := expand(actions, node(Forward), raw)
+	round, err := definition.Expand(registered(actions), node(Forward), raw)
 	require.NoError(t, err, "past an explicit pivot, planned steps are forward by default")
-	require.Equal(t, Forward, steps.Children[1].Rule)
+	require.Equal(t, Forward, round.Steps.Children[1].Rule)
 
 	accepting := node(Backward)
 	accepting.Accepted = "cheap"
-	steps, _, _, _, err = expand(actions, accepting, raw)
+	round, err = definition.Expand(registered(actions), accepting, raw)
 	require.NoError(t, err)
-	require.Equal(t, "cheap", steps.Children[0].Accepted)
-	require.Empty(t, steps.Children[1].Accepted)
+	require.Equal(t, "cheap", round.Steps.Children[0].Accepted)
+	require.Empty(t, round.Steps.Children[1].Accepted)
 
-	raw, err = encode(Steps[int]{Done: true, Output: 7})
+	raw, err = payload.Encode(Steps[int]{Done: true, Output: 7})
 	require.NoError(t, err)
-	_, _, done, output, err := expand(actions, node(Backward), raw)
+	round, err = definition.Expand(registered(actions), node(Backward), raw)
 	require.NoError(t, err)
-	require.True(t, done)
-	require.Equal(t, `7`, string(output))
+	require.True(t, round.Done)
+	require.Equal(t, `7`, string(round.Output))
 	require.Error(t, PlannedResult{Step: "a", Round: 1, Output: json.RawMessage(`"x"`)}.Decode(new(int)))
+}
+
+func registered(actions map[string]*definition.Action) func(string) *definition.Action {
+	return func(name string) *definition.Action { return actions[name] }
 }
 
 func FuzzExpand(f *testing.F) {
 	f.Add([]byte(`{"do":[{"action":"check","input":1}],"output":null}`))
 	f.Add([]byte(`{"done":true,"output":{"a":1}}`))
 	f.Add([]byte(`{"do":[{"name":"x","action":"post","input":"a","rule":"ask","accept":"b"}],"parallel":true}`))
-	actions := map[string]*actionCode{}
+	actions := map[string]*definition.Action{}
 	for _, a := range []AnyAction{check, post} {
 		c, err := a.compile()
 		require.NoError(f, err)
-		actions[c.spec.Name] = c
+		actions[c.Spec.Name] = c
 	}
 	node := &domain.Node{Name: "p", Kind: domain.KindPlan, Action: &domain.ActionSpec{Name: "planner"}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		steps, inputs, done, _, err := expand(actions, node, raw)
-		if err != nil || done {
-			require.Nil(t, steps)
+		round, err := definition.Expand(registered(actions), node, raw)
+		if err != nil || round.Done {
+			require.Nil(t, round.Steps)
 			return
 		}
-		require.Len(t, steps.Children, len(inputs))
+		require.Len(t, round.Steps.Children, len(round.Inputs))
 		names := map[string]bool{}
-		for i, n := range steps.Children {
+		for i, n := range round.Steps.Children {
 			require.False(t, names[n.Name])
 			names[n.Name] = true
-			require.True(t, json.Valid(inputs[i]), fmt.Sprint(i))
+			require.True(t, json.Valid(round.Inputs[i]), fmt.Sprint(i))
 			require.NotEmpty(t, n.Rule)
 		}
 	})

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -54,16 +55,16 @@ var (
 // policy fills in the defaults.
 func (r Retry) policy(d Retry) domain.RetryPolicy {
 	p := domain.RetryPolicy{
-		MaxAttempts:  orElse(r.MaxAttempts, d.MaxAttempts),
-		Initial:      domain.Duration(orElse(r.Initial, d.Initial)),
-		Multiplier:   orElse(r.Multiplier, d.Multiplier),
-		Jitter:       orElse(r.Jitter, d.Jitter),
+		MaxAttempts:  cmp.Or(r.MaxAttempts, d.MaxAttempts),
+		Initial:      domain.Duration(cmp.Or(r.Initial, d.Initial)),
+		Multiplier:   cmp.Or(r.Multiplier, d.Multiplier),
+		Jitter:       cmp.Or(r.Jitter, d.Jitter),
 		MaxElapsed:   domain.Duration(r.MaxElapsed),
 		TotalTimeout: domain.Duration(r.TotalTimeout),
 	}
-	p.Max = domain.Duration(orElse(r.Max, max(d.Max, time.Duration(p.Initial))))
+	p.Max = domain.Duration(cmp.Or(r.Max, max(d.Max, time.Duration(p.Initial))))
 	if p.Jitter == JitterFraction {
-		p.Fraction = orElse(r.Fraction, d.Fraction)
+		p.Fraction = cmp.Or(r.Fraction, d.Fraction)
 	}
 	return p
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 )
 
 // slot bounds the attempts of one action: how many at once, and how many start in a second.
@@ -30,11 +31,11 @@ type slot struct {
 	holders map[attemptID]holder
 }
 
-func newSlot(code *actionCode, otherwise int, nudge func(domain.RunID)) *slot {
-	s := &slot{action: code.spec.Name, limit: orElse(code.concurrency, otherwise), nudge: nudge,
+func newSlot(code *definition.Action, otherwise int, nudge func(domain.RunID)) *slot {
+	s := &slot{action: code.Spec.Name, limit: orElse(code.Concurrency, otherwise), nudge: nudge,
 		queued: make(map[domain.RunID]bool), reserved: make(map[domain.RunID]int), holders: make(map[attemptID]holder)}
-	if code.rate > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(code.rate), orElse(code.burst, int(min(math.Ceil(code.rate), math.MaxInt32))))
+	if code.Rate > 0 {
+		s.limiter = rate.NewLimiter(rate.Limit(code.Rate), orElse(code.Burst, int(min(math.Ceil(code.Rate), math.MaxInt32))))
 	}
 	return s
 }
@@ -131,7 +132,7 @@ func (s *slot) tell(runs []domain.RunID) {
 
 // makeSlots makes the slots of every registered action.
 func (c *Coordinator) makeSlots() {
-	for name, code := range c.registry.actionTable() {
+	for name, code := range c.registry.Actions() {
 		s := newSlot(code, c.cfg.ActionConcurrency, nil)
 		s.nudge = func(run domain.RunID) {
 			c.goBackground(func(ctx context.Context) {

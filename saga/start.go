@@ -12,6 +12,8 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -22,7 +24,7 @@ import (
 // [Config.PlansWhenRun].
 func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
 	name, version := s.SagaName()
-	raw, err := encodeOwn("the input", in)
+	raw, err := payload.EncodeOwn("the input", in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
 	}
@@ -37,7 +39,7 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 // have taken effect all the same makes the run stuck (the error is a [*StuckError]): a person has to find out.
 func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out], in In, opts ...StartOption) (Out, error) {
 	var zero Out
-	raw, err := encodeOwn("the input", in)
+	raw, err := payload.EncodeOwn("the input", in)
 	if err != nil {
 		return zero, fmt.Errorf("%w: invoke %s: %w", ErrBadInput, a.Name, err)
 	}
@@ -58,7 +60,7 @@ func (c *Coordinator) StartByName(ctx context.Context, name string, version int,
 }
 
 func (c *Coordinator) startSaga(ctx context.Context, name string, version int, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
-	d, err := c.registry.saga(name, version)
+	d, err := c.registry.Saga(name, version)
 	if err != nil {
 		return domain.RunID{}, err
 	}
@@ -75,35 +77,35 @@ func (c *Coordinator) InvokeByName(ctx context.Context, action string, input jso
 }
 
 func (c *Coordinator) startAction(ctx context.Context, action string, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
-	d, err := c.registry.action(action)
+	d, err := c.registry.Single(action)
 	if err != nil {
 		return domain.RunID{}, err
 	}
 	return c.start(ctx, d, input, opts)
 }
 
-func (c *Coordinator) start(ctx context.Context, d *definition, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
+func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
 	var o startOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	name := d.plan.Saga
+	name := d.Plan.Saga
 	if len(input) == 0 {
 		input = json.RawMessage("null")
 	}
-	if err := errors.Join(accept.Readable("the input of "+name, input), checkPayload("the input of "+name, input)); err != nil {
+	if err := errors.Join(accept.Readable("the input of "+name, input), accept.Size("the input of "+name, input)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	if _, err := contain.CallOn(&c.hands, contain.ClosureLimit, func() (any, error) { return nil, d.checkInput(input) }); err != nil {
-		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.inType, maskInput(d.plan, input, err))
+	if _, err := contain.CallOn(&c.hands, contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.Input.Name, maskInput(d.Plan, input, err))
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
 	}
-	started := &domain.RunStarted{Saga: name, Version: d.plan.Version, Plan: d.plan.Hash(), Input: input, Key: o.key,
+	started := &domain.RunStarted{Saga: name, Version: d.Plan.Version, Plan: d.Plan.Hash(), Input: input, Key: o.key,
 		Labels: o.labels, Parent: o.parent, Trigger: o.trigger, Deadline: o.deadline}
-	if started.Deadline.IsZero() && d.plan.Deadline > 0 {
-		started.Deadline, started.Within = c.clock.Now().Add(time.Duration(d.plan.Deadline)), d.plan.Deadline
+	if started.Deadline.IsZero() && d.Plan.Deadline > 0 {
+		started.Deadline, started.Within = c.clock.Now().Add(time.Duration(d.Plan.Deadline)), d.Plan.Deadline
 	}
 	if err := c.awaitReady(ctx); err != nil {
 		return domain.RunID{}, err
@@ -141,7 +143,7 @@ func (c *Coordinator) startedBefore(ctx context.Context, want *domain.RunStarted
 }
 
 // begin admits a run and appends its start.
-func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition, started *domain.RunStarted, o *startOptions) error {
+func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition.Definition, started *domain.RunStarted, o *startOptions) error {
 	admitted := o.parent == nil // a child's place is its family's: it must not wait for others to end
 	if admitted {
 		if err := c.places.acquire(ctx, c.life.Done(), id); err != nil {
@@ -252,7 +254,7 @@ func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 		var zero Out
 		return zero, err
 	}
-	return decode[Out](raw)
+	return payload.Decode[Out](raw)
 }
 
 // ending is what waiters are told.

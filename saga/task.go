@@ -14,6 +14,8 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -125,9 +127,9 @@ func (r *report) check() error {
 
 // said sets what the report's failure says of the effect. Whether the attempt is in doubt is decided by the coordinator; the
 // failure says it too, for observers, and for coordinators that are older.
-func (r *report) said(e domain.FailureEffect, code *actionCode) {
+func (r *report) said(e domain.FailureEffect, code *definition.Action) {
 	r.Effect = e
-	r.Failure.InDoubt = r.Direction == domain.Do && code.spec.Effect != domain.EffectNone && e != domain.EffectNotDone
+	r.Failure.InDoubt = r.Direction == domain.Do && code.Spec.Effect != domain.EffectNone && e != domain.EffectNotDone
 }
 
 type emitted struct {
@@ -175,11 +177,11 @@ func messageID(topic, log, key string, attempt int, suffix string) string {
 
 // newMessage wraps a task or report.
 func newMessage(ctx context.Context, id string, v any) (*message.Message, error) {
-	payload, err := marshal(v)
+	raw, err := payload.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	m := message.NewMessage(id, message.Payload(payload))
+	m := message.NewMessage(id, message.Payload(raw))
 	m.SetContext(ctx)
 	return m, nil
 }
@@ -191,4 +193,13 @@ func openMessage[T any](m *message.Message) (*T, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// did is what the undo that the task asks for is told.
+func (t *task) did() definition.Did {
+	d := definition.Did{Key: domain.IdempotencyKey(t.Run, t.Step, domain.Do), Input: t.Input, Output: t.Output, InDoubt: t.InDoubt}
+	if t.Cause != nil {
+		d.Cause = &domain.FailureError{Failure: t.Cause}
+	}
+	return d
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/payload"
 )
 
 // Event is a domain event as a trigger sees it.
@@ -67,13 +68,13 @@ func (t *Trigger[In, Out]) matches(e *Event) bool {
 func (t *Trigger[In, Out]) input(e *Event) (json.RawMessage, error) {
 	read := t.Input
 	if read == nil { // members that the input does not have are the event's own business
-		read = func(e Event) (In, error) { return decode[In](e.Data) }
+		read = func(e Event) (In, error) { return payload.Decode[In](e.Data) }
 	}
 	in, err := read(*e)
 	if err != nil {
 		return nil, err
 	}
-	return encodeOwn("the input", in)
+	return payload.EncodeOwn("the input", in)
 }
 
 // RegisterTriggers makes triggers, and the sagas that they start, known. A coordinator that has
@@ -92,7 +93,7 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 		case accept.Name("its type", t.eventType(), accept.MaxName) != nil:
 			errs = append(errs, fmt.Errorf("trigger on events that no app can emit: %w", accept.Name("its type", t.eventType(), accept.MaxName)))
 		default:
-			errs = append(errs, c.registry.addSaga(t.sagaOf()))
+			errs = append(errs, addSaga(c.registry, t.sagaOf()))
 		}
 	}
 	if err := domain.JoinOnce(errs...); err != nil {

@@ -62,7 +62,7 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 	case first.start != nil && a.state != nil:
 		return errAlreadyStarted
 	case first.start != nil: // the append itself finds out whether the run exists
-		a.state, a.def = machine.New(first.plan.plan, a.id), first.plan
+		a.state, a.def = machine.New(first.plan.Plan, a.id), first.plan
 		a.hash, a.lastID = domain.ChainHash{}, uuid.Nil
 		a.sinceSnapshot = 0
 	default:
@@ -133,11 +133,11 @@ func (a *actor) fits(in machine.Intent) error {
 		return nil
 	}
 	def := a.def
-	_, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, def.checkSignal(s.Name, s.Value) })
+	_, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, def.CheckSignal(s.Name, s.Value) })
 	if bad := (*contain.MisbehavedError)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%w: signal %s: the code that reads its type %w", ErrBadInput, s.Name, bad)
 	}
-	return maskInput(def.plan, s.Value, err)
+	return maskInput(def.Plan, s.Value, err)
 }
 
 func refused(batch []*request) bool {

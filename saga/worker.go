@@ -16,7 +16,9 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/hands"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/internal/verdict"
 )
 
@@ -24,7 +26,7 @@ import (
 // has one of its own; more can run in other processes, over a broker: make those with [NewWorker].
 type Worker struct {
 	cfg     WorkerConfig
-	actions map[string]*actionCode
+	actions map[string]*definition.Action
 	// outcomes is where reports are published; publishing returns when the broker has them.
 	outcomes message.Publisher
 	// direct takes reports where the coordinator is in the same process, and outcomes nil; it returns when they
@@ -70,7 +72,7 @@ type Observer interface {
 	AttemptEnded(ctx context.Context, a Attempt, took time.Duration, failure *domain.Failure)
 }
 
-func newWorker(actions map[string]*actionCode, outcomes message.Publisher, logger *slog.Logger, around Observer, pool *hands.Pool) *Worker {
+func newWorker(actions map[string]*definition.Action, outcomes message.Publisher, logger *slog.Logger, around Observer, pool *hands.Pool) *Worker {
 	return &Worker{hands: pool, actions: actions, outcomes: outcomes, logger: logger, around: newObserving(around, logger), running: make(map[attemptID]*handling), drained: make(chan struct{})}
 }
 
@@ -237,7 +239,7 @@ func (w *Worker) wait(ctx context.Context) error {
 }
 
 // run calls the handler and turns what it returns, that it panics or that it ends its goroutine into a report.
-func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *report) {
+func (w *Worker) run(ctx context.Context, code *definition.Action, a *attemptState, r *report) {
 	t := a.task
 	defer a.end()
 	ctx, ended := w.around.began(ctx, AttemptOf(ctx))
@@ -256,47 +258,47 @@ func (w *Worker) run(ctx context.Context, code *actionCode, a *attemptState, r *
 				r.Verdict = domain.Unknown
 			}
 		}
-		r.Failure = code.mask(a, r.Failure)
+		r.Failure = maskAttempt(code, a, r.Failure)
 	}()
 	w.call(ctx, code, a, r)
 	bad = nil
 }
 
 // call calls the handler and turns what it returns into a report.
-func (w *Worker) call(ctx context.Context, code *actionCode, a *attemptState, r *report) {
+func (w *Worker) call(ctx context.Context, code *definition.Action, a *attemptState, r *report) {
 	t := a.task
 	var err error
-	permanent := code.permanent
+	permanent := code.Permanent
 	switch t.Direction {
 	case domain.Undo:
-		if code.undo == nil {
+		if code.Undo == nil {
 			err = Permanent(fmt.Errorf("action %s has no Undo in this program, but had one when the run was started: restore it", t.Action))
 		} else {
-			err = code.undo(ctx, t)
+			err = code.Undo(ctx, t.did())
 		}
-		permanent = code.undoPermanent
+		permanent = code.UndoPermanent
 	case domain.Probe:
 		r.Verdict = domain.Unknown
-		if code.probe != nil {
-			r.Verdict, r.Output, err = code.probe(ctx, t.Input)
+		if code.Probe != nil {
+			r.Verdict, r.Output, err = code.Probe(ctx, t.Input)
 		}
 	default:
-		r.Output, err = code.do(ctx, t.Input)
+		r.Output, err = code.Do(ctx, t.Input)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n := len(r.Output) + a.size; err == nil && n > maxTogether {
-		err = &notRecordable{fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether)}
+		err = &payload.UnrecordableError{Err: fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether)}
 	}
-	switch bad, done := err.(*notRecordable); {
+	switch bad, done := err.(*payload.UnrecordableError); {
 	case done:
 		r.Output = nil
-		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: domain.ShortMessage(bad.Error()), Type: verdict.TypeOf(bad.err)}
+		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: domain.ShortMessage(bad.Error()), Type: verdict.TypeOf(bad.Err)}
 		r.said(domain.EffectDone, code)
 	case err != nil:
 		r.Output = nil
 		r.Failure = verdict.Failure(err, t.Step, permanent(err))
-		r.said(verdict.EffectOf(err, code.failsCleanly), code)
+		r.said(verdict.EffectOf(err, code.FailsCleanly), code)
 	default:
 		r.Emitted, a.over = a.emitted, true
 	}

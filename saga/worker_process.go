@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
 )
 
 // WorkerConfig configures a [Worker] in a process of its own. Publisher, Subscriber and at least one saga or
@@ -43,8 +44,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		cfg.Logger = slog.Default()
 	}
 	cfg.ShutdownTimeout = orElse(cfg.ShutdownTimeout, 30*time.Second)
-	var r registry
-	r.init()
+	r := definition.NewRegistry()
 	var errs []error
 	if cfg.Publisher == nil || cfg.Subscriber == nil {
 		errs = append(errs, errors.New("WorkerConfig needs a Publisher and a Subscriber: the broker that the coordinator uses"))
@@ -59,15 +59,15 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		errs = append(errs, errors.New("WorkerConfig.ShutdownTimeout is negative"))
 	}
 	for _, s := range cfg.Sagas {
-		errs = append(errs, r.addSaga(s))
+		errs = append(errs, addSaga(r, s))
 	}
 	for _, a := range cfg.Actions {
-		errs = append(errs, r.addAction(a))
+		errs = append(errs, addAction(r, a))
 	}
 	if err := domain.JoinOnce(errs...); err != nil {
 		return nil, err
 	}
-	w := newWorker(r.actionTable(), cfg.Publisher, cfg.Logger, cfg.Observer, nil)
+	w := newWorker(r.Actions(), cfg.Publisher, cfg.Logger, cfg.Observer, nil)
 	w.cfg = cfg
 	return w, nil
 }

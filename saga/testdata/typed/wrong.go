@@ -29,7 +29,17 @@ var _ = saga.Define("s", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[string
 	saga.If(f, in.In, nil, nil)                                        // wrong
 	saga.Switch(f, in.In)                                              // wrong
 	saga.Next(create, 1)                                               // wrong
+	saga.Pivot(f, saga.Within(1))                                      // wrong
+	saga.Sleep(f, time.Second, saga.WithRetry(saga.Retry{}))           // wrong
+	saga.ParallelWith(f, []saga.ParallelOption{saga.OnFail("")})       // wrong
+	saga.Await[int](f, "a", saga.MaxRounds(1))                         // wrong
+	saga.If(f, nil, nil, nil, saga.OnFail(saga.Ignore))                // wrong
+	saga.Switch(f, nil, saga.OnFail(saga.Ignore))                      // wrong
 	u := saga.Do(f, create, func(v saga.Scope) string { return "x" })
+	saga.Do(f, create, func(v saga.Scope) string { return "" }, saga.Tolerate(1))    // wrong
+	saga.Do(f, create, func(v saga.Scope) string { return "" }, saga.Concurrency(1)) // wrong
+	saga.Each(f, "e", func(v saga.Scope) []user { return nil },
+		func(f *saga.Flow, item saga.Ref[user]) saga.Ref[user] { return item }, saga.OnFail(saga.Ignore)) // wrong
 	saga.Choose(f, "c", func(v saga.Scope) string { return "" },
 		saga.On("a", func(f *saga.Flow) saga.Ref[int] { return in }),
 		saga.On("b", func(f *saga.Flow) saga.Ref[user] { return u })) // wrong

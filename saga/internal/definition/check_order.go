@@ -1,4 +1,4 @@
-package saga
+package definition
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ type reach struct {
 // checkOrder resolves the default rules and holds every path to the order compensatable* pivot?
 // retriable* (DESIGN.md, rule 9): no step that fails backward comes after, or beside, one
 // that can't be undone.
-func (b *builder) checkOrder() {
+func (b *Builder) checkOrder() {
 	c := orderCheck{b: b, told: map[*step]bool{}}
 	end := c.walk(b.plan.Root, reach{})
 	if len(end.points) > 0 {
@@ -28,7 +28,7 @@ func (b *builder) checkOrder() {
 }
 
 type orderCheck struct {
-	b    *builder
+	b    *Builder
 	told map[*step]bool
 }
 
@@ -84,14 +84,15 @@ func (c *orderCheck) rule(st *step, in reach) {
 	}
 }
 
-// doubt refuses an irreversible step whose failure turns the run back although nothing tells whether it took effect.
+// doubt refuses an irreversible step whose failure turns the run back although nothing tells
+// whether it took effect.
 func (c *orderCheck) doubt(st *step) {
 	n := st.node
 	if n.Kind != domain.KindDo && n.Kind != domain.KindPlan || n.Rule != domain.RuleBackward || n.Accepted != "" || n.Doubt != "" ||
 		n.Action.Effect != domain.EffectIrreversible || n.Action.Probe {
 		return
 	}
-	if code := c.b.byName[n.Action.Name]; code == nil || code.failsCleanly {
+	if code := c.b.byName[n.Action.Name]; code == nil || code.FailsCleanly {
 		return
 	}
 	c.b.fail(st.key, "%s is irreversible, its failure turns the run back, and nothing tells whether it took effect all the same: "+

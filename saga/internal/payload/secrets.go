@@ -1,42 +1,50 @@
-package saga
+package payload
 
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// typeSecrets is what the tags of a type, and of all types in it, say of its JSON.
-type typeSecrets struct {
-	// names are the members of its JSON that are secret; "*" means that it is secret as a whole.
-	names []string
-	// members are all names that its JSON may have.
-	members []string
-	// opaque means that its JSON may have others: it holds an any, a map, raw JSON or a type that writes its own.
-	opaque bool
+// Secrets is what the tags of a type, and of all types in it, say of its JSON.
+type Secrets struct {
+	// Names are the members of its JSON that are secret; "*" means that it is secret as a whole.
+	Names []string
+	// Members are all names that its JSON may have.
+	Members []string
+	// Opaque means that its JSON may have others: it holds an any, a map, raw JSON or a type that
+	// writes its own.
+	Opaque bool
 }
 
-// knownSecrets holds what was found of types: reflect.Type → *typeSecrets.
+// knownSecrets holds what was found of types: reflect.Type → *Secrets.
 var knownSecrets sync.Map
 
-// secretsOfType reads the tags of a type. It is cheap to call again, and safe to call concurrently.
-func secretsOfType(t reflect.Type) *typeSecrets {
+// SecretsOf reads the tags of a type. It is cheap to call again, and safe to call concurrently.
+func SecretsOf(t reflect.Type) *Secrets {
 	if t == nil { // of an untyped nil
-		return &typeSecrets{}
+		return &Secrets{}
 	}
 	if s, ok := knownSecrets.Load(t); ok {
-		return s.(*typeSecrets)
+		return s.(*Secrets)
 	}
 	w := secretWalk{seen: map[reflect.Type]bool{}}
 	w.in(t)
 	if hides(t) && !w.writesNames(t) {
-		w.names = append(w.names, "*") // nobody knows under which names it writes its secrets
+		w.Names = append(w.Names, "*") // nobody knows under which names it writes its secrets
 	}
-	s := &w.typeSecrets
-	s.names, s.members = without(s.names, nil), without(s.members, nil)
+	s := &w.Secrets
+	s.Names, s.Members = Without(s.Names, nil), Without(s.Members, nil)
 	knownSecrets.Store(t, s)
 	return s
+}
+
+// SecretsOfBoth returns what two types keep secret: those of an action's input and output.
+func SecretsOfBoth(in, out reflect.Type) *Secrets {
+	a, b := SecretsOf(in), SecretsOf(out)
+	return &Secrets{Names: Without(slices.Concat(a.Names, b.Names), nil), Members: slices.Concat(a.Members, b.Members), Opaque: a.Opaque || b.Opaque}
 }
 
 // writesText reports whether a type writes itself as text, and so no member: a time, an id.
@@ -45,7 +53,7 @@ func writesText(t reflect.Type) bool {
 }
 
 type secretWalk struct {
-	typeSecrets
+	Secrets
 	seen map[reflect.Type]bool
 }
 
@@ -54,10 +62,10 @@ func (w *secretWalk) in(t reflect.Type) {
 		return
 	}
 	w.seen[t] = true
-	w.opaque = w.opaque || marshals(t) && !writesText(t) || t.Kind() == reflect.Interface
+	w.Opaque = w.Opaque || Marshals(t) && !writesText(t) || t.Kind() == reflect.Interface
 	switch t.Kind() {
 	case reflect.Map:
-		w.opaque = true
+		w.Opaque = true
 		w.in(t.Elem())
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		w.in(t.Elem())
@@ -69,27 +77,27 @@ func (w *secretWalk) in(t reflect.Type) {
 }
 
 func (w *secretWalk) field(f reflect.StructField) {
-	name, written := jsonName(f)
+	name, written := JSONName(f)
 	if !written {
 		return
 	}
-	w.members = append(w.members, name)
+	w.Members = append(w.Members, name)
 	w.in(f.Type)
 	switch {
 	case f.Tag.Get("atone") == "secret":
-		w.names = append(w.names, name)
+		w.Names = append(w.Names, name)
 		if inlined(f) {
-			w.names = append(w.names, memberNames(f.Type)...)
+			w.Names = append(w.Names, memberNames(f.Type)...)
 		}
 	case hides(f.Type):
-		// Its type writes its own JSON, and says that some of it is secret. (A struct that embeds such a type
-		// writes its own as well.)
-		w.names = append(w.names, name)
+		// Its type writes its own JSON, and says that some of it is secret. (A struct that embeds
+		// such a type writes its own as well.)
+		w.Names = append(w.Names, name)
 	}
 }
 
-// writesNames reports whether the JSON of a type that writes its own has all the members that are secret in it, by the
-// JSON of its zero value.
+// writesNames reports whether the JSON of a type that writes its own has all the members that are
+// secret in it, by the JSON of its zero value.
 func (w *secretWalk) writesNames(t reflect.Type) (all bool) {
 	defer func() {
 		if recover() != nil { // it is the author's code, with a value that no author made
@@ -100,7 +108,7 @@ func (w *secretWalk) writesNames(t reflect.Type) (all bool) {
 	if err != nil {
 		return false
 	}
-	for _, name := range w.names {
+	for _, name := range w.Names {
 		if !strings.Contains(string(raw), `"`+name+`":`) {
 			return false
 		}
@@ -108,13 +116,15 @@ func (w *secretWalk) writesNames(t reflect.Type) (all bool) {
 	return true
 }
 
-// maxNesting bounds how far pointers to pointers and lists of lists are followed: a type may be a list of itself.
+// maxNesting bounds how far pointers to pointers and lists of lists are followed: a type may be a
+// list of itself.
 const maxNesting = 20
 
-// ownJSON returns the type that writes its own JSON: t, or what t is a pointer to, a list or a map of; nil for none.
+// ownJSON returns the type that writes its own JSON: t, or what t is a pointer to, a list or a map
+// of; nil for none.
 func ownJSON(t reflect.Type) reflect.Type {
 	for range maxNesting {
-		if marshals(t) {
+		if Marshals(t) {
 			return t
 		}
 		switch t.Kind() {
@@ -127,7 +137,8 @@ func ownJSON(t reflect.Type) reflect.Type {
 	return nil
 }
 
-// hides reports whether a type writes its own JSON, or holds one that does, and that has secret fields.
+// hides reports whether a type writes its own JSON, or holds one that does, and that has secret
+// fields.
 func hides(t reflect.Type) bool {
 	t = ownJSON(t)
 	return t != nil && tagged(t, map[reflect.Type]bool{})
@@ -152,11 +163,12 @@ func tagged(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// memberNames returns the names of the members that a struct writes, those of structs embedded in it too.
+// memberNames returns the names of the members that a struct writes, those of structs embedded in
+// it too.
 func memberNames(t reflect.Type) []string {
 	w := secretWalk{seen: map[reflect.Type]bool{}}
 	w.in(t)
-	return w.members
+	return w.Members
 }
 
 // inlined reports whether encoding/json writes a field's members in the place of the field.
@@ -167,14 +179,4 @@ func inlined(f reflect.StructField) bool {
 		t = t.Elem()
 	}
 	return f.Anonymous && name == "" && t.Kind() == reflect.Struct
-}
-
-// jsonName returns the name under which encoding/json writes a field, and whether it does.
-func jsonName(f reflect.StructField) (name string, written bool) {
-	tag := f.Tag.Get("json")
-	if !f.IsExported() && !f.Anonymous || tag == "-" {
-		return "", false
-	}
-	name, _, _ = strings.Cut(tag, ",")
-	return orElse(name, f.Name), true
 }

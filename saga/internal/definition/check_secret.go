@@ -1,21 +1,23 @@
-package saga
+package definition
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/atonehq/atone/saga/internal/payload"
 )
 
-// hide notes what the saga's types keep secret beyond the names in the plan, and refuses names of the option Secret
-// that no type has.
-func (b *builder) hide() {
+// hide notes what the saga's types keep secret beyond the names in the plan, and refuses names of
+// the option Secret that no type has.
+func (b *Builder) hide() {
 	types := b.tags.types
 	opaque := b.plans
 	for _, t := range types {
-		opaque = opaque || t.opaque
+		opaque = opaque || t.Opaque
 	}
 	for _, a := range b.actions {
-		types = append(types, a.secrets)
+		types = append(types, a.Secrets)
 	}
 	b.plan.Hidden = hideIn(b.plan, types...)
 	if opaque {
@@ -23,9 +25,9 @@ func (b *builder) hide() {
 	}
 	var members []string
 	for _, t := range types {
-		members = append(members, t.members...)
+		members = append(members, t.Members...)
 	}
-	members = without(members, nil)
+	members = payload.Without(members, nil)
 	for _, name := range b.tags.named {
 		if name == "*" {
 			continue
@@ -56,7 +58,8 @@ func meant(name string, names []string) string {
 	return fmt.Sprintf(": they have %.200s", strings.Join(names, ", "))
 }
 
-// changes counts the letters to insert, drop, replace or swap with their neighbour to turn one name into the other.
+// changes counts the letters to insert, drop, replace or swap with their neighbour to turn one name
+// into the other.
 func changes(from, to string) int {
 	a, b := []rune(from), []rune(to)
 	rows := make([][]int, len(a)+1)

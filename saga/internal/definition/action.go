@@ -1,0 +1,61 @@
+package definition
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/payload"
+)
+
+// Action is an action without types.
+type Action struct {
+	Spec        domain.ActionSpec
+	Description string
+	// Concurrency bounds its handlers, Rate the attempts that start in a second, Burst those that
+	// start at once; 0 means the coordinator's default.
+	Concurrency int
+	Rate        float64
+	Burst       int
+	// InType and OutType are the Go types of its input and output.
+	InType, OutType string
+	// Identity tells two actions of one name apart.
+	Identity any
+	// Check and CheckOutput report whether JSON of somebody else's fits the input, or the output.
+	Check, CheckOutput func(json.RawMessage) error
+	// Do, Undo and Probe call the author's functions; an action may lack the last two.
+	Do    func(ctx context.Context, in json.RawMessage) (json.RawMessage, error)
+	Undo  func(ctx context.Context, did Did) error
+	Probe func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
+	// Permanent and UndoPermanent report whether the author named the error as one not to retry.
+	Permanent, UndoPermanent func(error) bool
+	// FailsCleanly means that an error of Do means that nothing was done.
+	FailsCleanly bool
+	// Unreadable says why no value of its types comes back from JSON; empty where that depends on
+	// the value.
+	Unreadable string
+	// OnFailure is told of a step that failed for good, or nil.
+	OnFailure *Action
+	// Secrets is what its types keep secret.
+	Secrets *payload.Secrets
+}
+
+// Did is what an undo is told of the work to be taken back.
+type Did struct {
+	// Key is the idempotency key of the do.
+	Key string
+	// Output is empty where the do's output is not known.
+	Input, Output json.RawMessage
+	InDoubt       bool
+	// Cause is why the run is being undone, or nil.
+	Cause error
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// BadName says what a name may be.
+const BadName = "use 1 to 100 letters, digits, '-', '_' or '.', beginning with a letter or digit"
+
+// ValidName reports whether an action, a saga or a step may have the name.
+func ValidName(name string) bool { return namePattern.MatchString(name) }

@@ -1,0 +1,72 @@
+package definition
+
+import (
+	"reflect"
+
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// Scope is what an expression sees of its run: the values that a [Source] stands for. It is valid
+// during the call only.
+type Scope struct {
+	state *machine.State
+	step  *machine.Step // nil for the run's output
+	trial *trial        // set while a definition is checked
+}
+
+// NewScope returns what the expression of a step sees; step is nil for the run's output.
+func NewScope(state *machine.State, step *machine.Step) Scope { return Scope{state: state, step: step} }
+
+// Tries reports whether the expression is only tried, with made-up values. The read is noted.
+func (v Scope) Tries(s *Source) bool {
+	if v.trial == nil {
+		return false
+	}
+	v.trial.read = append(v.trial.read, s)
+	return true
+}
+
+// BadReadError is what a read panics with that has no value, or none of its type: the saga's code
+// is wrong, and mending it lets the run go on.
+type BadReadError struct{ Reason string }
+
+// Error implements error.
+func (e *BadReadError) Error() string { return e.Reason }
+
+// MadeUp returns a value on which an author's code gets as far as it can: numbers are 1, so that
+// they divide and step, pointers are set, and slices have one element.
+func MadeUp[T any]() T {
+	var v T
+	fillIn(reflect.ValueOf(&v).Elem(), 3)
+	return v
+}
+
+// fillIn follows pointers and slices to the given depth.
+func fillIn(v reflect.Value, depth int) {
+	if depth == 0 || !v.CanSet() {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillIn(v.Elem(), depth-1)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return // bytes: one zero byte is more likely to be wrong than none
+		}
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillIn(v.Index(0), depth-1)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fillIn(v.Field(i), depth) // a struct that holds itself does so by pointer or slice
+		}
+	}
+}
