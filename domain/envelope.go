@@ -2,6 +2,7 @@ package domain
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -90,7 +91,15 @@ var ErrTampered = errors.New("chain hash does not match")
 // The chain hash is SHA-256 over previous hash, stream, revision, type, data and the
 // metadata without its last member, "hash", each preceded by its length.
 func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash) {
-	w := objectWriter{buf: make([]byte, 0, 640)}
+	sealed, h, _ := AppendSealed(make([]byte, 0, 640), stream, revision, prev, e, m)
+	return sealed, h
+}
+
+// AppendSealed is [Seal] for several events of one append: it writes after what is in buf, and returns
+// the buffer for the next. The event's data and metadata stay in that buffer.
+func AppendSealed(buf []byte, stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash, []byte) {
+	w := objectWriter{buf: buf}
+	start := len(buf)
 	if d, ok := e.(*DomainEvent); ok {
 		w.buf = append(w.buf, orNull(d.Payload)...)
 		m.Secret = d.Secret
@@ -102,17 +111,31 @@ func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewE
 	split := len(w.buf)
 	w.open()
 	m.fields(&w)
-	data, meta := w.buf[:split:split], w.buf[split:]
-	h := linkHash(prev, stream, revision, e.WireName(), data, meta)
-	w.str("hash", h.String())
+	h := linkHash(prev, stream, revision, e.WireName(), w.buf[start:split], w.buf[split:])
+	w.name("hash")
+	w.buf = append(w.buf, '"')
+	w.buf = base64.RawURLEncoding.AppendEncode(w.buf, h[:])
+	w.buf = append(w.buf, '"')
 	w.close()
-	meta = w.buf[split:]
+	end := len(w.buf)
 	return NewEvent{
-		ID:       uuid.NewSHA1(eventSpace, h[:]),
+		ID:       eventID(h),
 		Type:     e.WireName(),
-		Data:     w.buf[:split:split],
-		Metadata: meta,
-	}, h
+		Data:     w.buf[start:split:split],
+		Metadata: w.buf[split:end:end],
+	}, h, w.buf
+}
+
+// eventID is the UUID (version 5) of a chain hash in the name space of events.
+func eventID(h ChainHash) uuid.UUID {
+	var name [len(eventSpace) + len(h)]byte
+	copy(name[:], eventSpace[:])
+	copy(name[len(eventSpace):], h[:])
+	sum := sha1.Sum(name[:]) // RFC 9562, section 5.5: no secret hangs on it
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 0x50
+	id[8] = id[8]&0x3f | 0x80
+	return id
 }
 
 func (m *Meta) fields(w *objectWriter) {

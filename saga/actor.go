@@ -21,8 +21,9 @@ import (
 // goroutine at a time works on it, whichever brought an intent first; the others' intents are
 // taken along in its next append, so that many outcomes share one write.
 type actor struct {
-	c  *Coordinator
-	id domain.RunID
+	c      *Coordinator
+	id     domain.RunID
+	stream string // the run's
 
 	mu    sync.Mutex
 	inbox []*request

@@ -24,7 +24,7 @@ func (t *turnState) append(ctx context.Context) error {
 		}
 		first := a.state.Revision - int64(len(t.events)) + 1
 		began := time.Now()
-		if err := a.c.persevere(ctx, domain.RunStream(a.id), domain.Expected(first-1), sealed...); err != nil {
+		if err := a.c.persevere(ctx, a.stream, domain.Expected(first-1), sealed...); err != nil {
 			return err
 		}
 		took := time.Since(began)
@@ -43,10 +43,12 @@ func (t *turnState) append(ctx context.Context) error {
 	return nil
 }
 
+// sealedRest is about how many bytes of an event in an append [eventSize] does not count.
+const sealedRest = 320
+
 // seal writes as many of the decided events as fit one append.
 func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, last uuid.UUID, n int, err error) {
 	a := t.a
-	stream := domain.RunStream(a.id)
 	hash, last = a.hash, a.lastID
 	revision := uint64(a.state.Revision - int64(len(t.events)) + 1)
 	sealed = make([]domain.NewEvent, 0, len(t.events))
@@ -57,6 +59,7 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 		cause = last.String()
 	}
 	prev := hash
+	buf := make([]byte, 0, t.size+sealedRest*len(t.events))
 	for i, d := range t.events {
 		m := domain.Meta{CorrelationID: correlation, CausationID: orElse(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor, Clock: d.clock}
 		if i == 0 && revision == 0 {
@@ -65,7 +68,8 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 		if i == len(t.events)-1 {
 			m.Wake = a.wake()
 		}
-		e, h := domain.Seal(stream, revision+uint64(i), prev, d.event, m)
+		e, h, written := domain.AppendSealed(buf, a.stream, revision+uint64(i), prev, d.event, m)
+		buf = written
 		if size += e.Size(); size > domain.MaxAppendSize && whole > 0 {
 			return sealed[:whole], hash, last, whole, nil
 		}
@@ -74,7 +78,7 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 		}
 		sealed = append(sealed, e)
 		prev = h
-		if i == 0 {
+		if i == 0 && len(t.events) > 1 {
 			cause = e.ID.String() // the rest of the batch follows from its first event
 		}
 		if _, emitted := d.event.(*domain.DomainEvent); !emitted {

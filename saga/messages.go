@@ -119,7 +119,7 @@ func (c *Coordinator) receive(m *message.Message) error {
 
 // accept records an outcome.
 func (c *Coordinator) accept(ctx context.Context, r *report) error {
-	err := c.submit(context.WithoutCancel(ctx), r.Run, r.intent())
+	err := c.submit(detached(ctx), r.Run, r.intent())
 	if errors.Is(err, ErrUnreadable) { // the attempt is in doubt for whoever can read the run
 		c.logger.Error("an outcome is not recorded: its run can't be read", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "failure", r.Failure, "error", err)
 		return nil

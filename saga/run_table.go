@@ -33,7 +33,7 @@ func (t *runTable) get(c *Coordinator, id domain.RunID) *actor {
 	defer t.mu.Unlock()
 	a := t.actors[id]
 	if a == nil {
-		a = &actor{c: c, id: id}
+		a = &actor{c: c, id: id, stream: domain.RunStream(id)}
 		t.actors[id] = a
 	} else if a.resting != nil {
 		t.resting.Remove(a.resting)

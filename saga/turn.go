@@ -76,7 +76,7 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 			return err
 		}
 	}
-	*t = turnState{a: a, now: a.reckon(), ctx: first.ctx}
+	*t = turnState{a: a, now: a.reckon(), ctx: first.ctx, events: make([]decided, 0, 4)}
 	if first.start != nil {
 		t.now = a.c.startTime(t.now)
 		t.add(first.start)

@@ -122,7 +122,7 @@ func (w *Worker) begin(t *task) {
 func (w *Worker) attempt(parent context.Context, t *task, entered func(), gone func(error)) error {
 	a := &attemptState{task: t, logger: w.logger, lastOut: time.Now(), deadline: w.deadline(t)}
 	if !a.deadline.IsZero() && time.Until(a.deadline) <= 0 {
-		return w.deliver(context.WithoutCancel(parent), t.uncalled())
+		return w.deliver(detached(parent), t.uncalled())
 	}
 	ctx, stop, ok := w.context(parent, a)
 	if !ok {
@@ -141,7 +141,7 @@ func (w *Worker) attempt(parent context.Context, t *task, entered func(), gone f
 		if r.Failure != nil && down {
 			return ErrShutdown // cut short by us: the attempt is taken up again after the restart
 		}
-		return w.deliver(context.WithoutCancel(parent), r)
+		return w.deliver(detached(parent), r)
 	}
 	returned := false
 	defer func() {
@@ -179,7 +179,7 @@ const deliverTries = 18
 // when its run turns back, or at shutdown; an undo, a probe and a failure handler only at their deadline.
 func (w *Worker) context(parent context.Context, a *attemptState) (context.Context, func(), bool) {
 	t := a.task
-	ctx := context.WithValue(context.WithoutCancel(parent), attemptKey{}, a)
+	ctx := context.WithValue(detached(parent), attemptKey{}, a)
 	ctx, cancel := context.WithCancelCause(ctx)
 	id := attemptID{t.Run, t.Step, t.Direction, t.Attempt}
 	w.mu.Lock()
@@ -199,6 +199,14 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 		cancel(nil)
 		w.returned(id)
 	}, true
+}
+
+// detached returns the context without its end, if it has one.
+func detached(ctx context.Context) context.Context {
+	if ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
 }
 
 // cancel ends the context of an attempt, if it runs here.
