@@ -54,8 +54,6 @@ domain/accept: doc calls columns
 
 domain/secret: doc calls columns
 
-projections: doc calls columns
-
 projections/projectiontest: doc calls columns
 
 projections/sqlstore: doc calls columns

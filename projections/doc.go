@@ -1,24 +1,26 @@
-// Package projections turns the log into tables that people ask: which runs there are and
-// in what state, who did what, what is stuck, how fast and how often things fail.
+// Package projections is the port between views, which turn the log into tables that people ask,
+// and the stores that keep these.
 //
-// A [View] is a name, a version, the shape of its tables and a function that applies
-// events to them. A [Runner] keeps views up to date: it subscribes to the log, applies events
-// in order in batches and saves the rows and the position that they stand for in one
-// transaction of a [Store]. So a view is disposable: dropped and rebuilt from the log it has
-// the same content, whatever was killed when.
+// It owns what a view is: a name, a version, the shape of its tables and a function that applies
+// events to them ([View]); the language in which rows are asked for ([Query]); what a store can do
+// ([Store]); and the [Reader] that asks. It knows nothing of SQL, of when a view is projected, and
+// of the views that atone has: these are in rooms of their own, and package views lists them.
 //
-// Each view has its own position, transaction and goroutine. Views that stand at one place share one
-// subscription and the decoding: those that answer queries, and those that are built at the same time, which
-// join the others once they answer. One that is busy with a batch for more than a second, or fails, is left
-// behind and reads by itself until it has caught up. So none holds back the others, nor the log.
+// Rows and position are saved in one transaction. So a view is disposable: dropped and rebuilt from
+// the log it has the same content, whatever was killed when. Package runner does that. Packages
+// story and verify read a log directly, offline, and need no view.
 //
-// # Views lag rather than slow down runs
+// Files, in reading order:
 //
-// To keep views up to date costs about as much as to do the runs themselves. Live views together therefore take a share of one core,
-// [Config.Share], and rest for the remaining time, in which more events gather for the next transaction.
-// This is a trade: as long as runs come faster than the share can show, views lag, and the lag
-// grows until the load falls. [Runner.Status] tells it, in events and seconds. Nothing is lost by it, and it is made good at
-// full speed as soon as the log has little to do. Who needs fresh rows says so: while a query waits
-// for a position ([Fresh]), nothing rests. Nor do first builds and rebuilds. Raise Share where the machine has
-// cores to spare, or where views that lag are worse than slower runs.
+//   - event.go: an event as views see it
+//   - source.go: the log
+//   - store.go: a store of views
+//   - page.go: one page of a view's answer
+//   - reader.go: asking a view
+//   - await.go: waiting until a view has reached a position
+//   - schema.go: a view and its tables
+//   - query.go: conditions, order and limits
+//   - words.go: the words that rows are found by
+//   - row.go: the values of a row
+//   - plan_fields.go: what is secret in a run, and what it is found by
 package projections

@@ -10,20 +10,20 @@ import (
 // views: it must not be modified.
 type Event struct {
 	*domain.Recorded
-	// Fact is the event and its circumstances, for an event of a run's stream. Fact.Event is nil where
-	// the stream is no run's, or Err is set.
+	// Fact is the event and its circumstances, for an event of a run's stream. Fact.Event is nil
+	// where the stream is no run's, or Err is set.
 	domain.Fact
 	// Run is the run that the stream belongs to; zero for other streams.
 	Run domain.RunID
 	// Of tells what is known of that run; nil where it has no beginning.
 	Of *RunInfo
-	// Action, Number and Begun tell of the attempt that the event is about: the action's name, which
-	// attempt it is and when that was started. They are empty where the event is about none.
+	// Action, Number and Begun tell of the attempt that the event is about: the action's name,
+	// which attempt it is and when that was started. They are empty where the event is about none.
 	Action string
 	Number int
 	Begun  time.Time
-	// Again means, of a run's end, that the run had ended before, and was then stuck because of an effect that
-	// came late.
+	// Again means, of a run's end, that the run had ended before, and was then stuck because of an
+	// effect that came late.
 	Again bool
 	// Err says why the event could not be read: a newer version wrote it, or it was tampered with.
 	// Views show that it is there and go on.

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 )
 
 // failuresByStep is a view of one's own: how often each step failed.
@@ -55,7 +56,7 @@ func Example_ownView() {
 	if err != nil {
 		panic(err)
 	}
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Views: []projections.View{failuresByStep}, Logger: slog.New(slog.DiscardHandler)})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Views: []projections.View{failuresByStep}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		panic(err)
 	}

@@ -16,8 +16,8 @@ const (
 // Page is one page of what a view answers.
 type Page[R any] struct {
 	Rows []R
-	// Next is the cursor of the following page, empty on the last one. It stays good while rows come
-	// and go, and over a rebuild.
+	// Next is the cursor of the following page, empty on the last one. It stays good while rows
+	// come and go, and over a rebuild.
 	Next string
 	// As is the state of the view that the rows belong to.
 	As Generation

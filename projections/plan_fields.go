@@ -37,8 +37,8 @@ func ReadPlanFields(ctx context.Context, source Source, hash string) (PlanFields
 	return PlanFields{Secret: secret.All}, fmt.Errorf("%s: %w", hash, ErrNoPlan)
 }
 
-// SecretFields returns the fields of payloads that the plan with that hash keeps secret: all fields,
-// if the plan is not in the log.
+// SecretFields returns the fields of payloads that the plan with that hash keeps secret: all
+// fields, if the plan is not in the log.
 func SecretFields(ctx context.Context, source Source, hash string) (secret.Fields, error) {
 	fields, err := ReadPlanFields(ctx, source, hash)
 	if errors.Is(err, ErrNoPlan) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 )
 
@@ -24,7 +25,7 @@ func TestWordsAreBounded(t *testing.T) {
 
 func TestAConfigurationSaysAllThatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := projections.New(projections.Config{Batch: -1, Views: []projections.View{
+	_, err := runner.New(runner.Config{Batch: -1, Views: []projections.View{
 		{Name: "Bad Name", Tables: []projections.Table{{Name: "t", Key: []string{"nope"}, Words: "w", Indexes: [][]string{{}}}}}, runs.View(), runs.View(),
 	}})
 	for _, part := range []string{"Source is missing", "Store is missing", "must not be negative", "Bad Name", "Version is 0", "New is missing", `Key names "nope"`, "index without columns", "two views"} {

@@ -86,7 +86,8 @@ func NotNull(column string) Cond { return Cond{Op: OpNotNull, Column: column} }
 // begins with it. A text without words matches everything.
 func Match(text string) Cond { return Cond{Op: OpWords, Value: Words(text)} }
 
-// Exists holds where another table of the view has a row that agrees in the columns on, and for which the conditions hold.
+// Exists holds where another table of the view has a row that agrees in the columns on, and for
+// which the conditions hold.
 func Exists(table string, on []string, where ...Cond) Cond {
 	return Cond{Op: OpExists, Table: table, On: on, Where: where}
 }

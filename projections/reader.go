@@ -7,23 +7,35 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/internal/signal"
 )
 
 // Reader asks views. It is safe for concurrent use.
 type Reader struct {
-	store  Store
-	runner *Runner
+	store Store
+	await AwaitFunc
 }
 
-// NewReader returns a reader of the store, whoever projects into it.
-func NewReader(store Store) *Reader { return &Reader{store: store} }
+// AwaitFunc waits for a view's live rows to reach a position, as [Await] does.
+type AwaitFunc func(ctx context.Context, view string, position domain.Position, timeout time.Duration) error
 
-// Reader returns a reader of the runner's store whose waits for a position hurry the runner.
-func (r *Runner) Reader() *Reader { return &Reader{store: r.cfg.Store, runner: r} }
+// NewReader returns a reader of the store, whichever process projects into it.
+func NewReader(store Store) *Reader {
+	return NewAwaitingReader(store, func(ctx context.Context, view string, position domain.Position, timeout time.Duration) error {
+		return Await(ctx, store, view, position, timeout, nil)
+	})
+}
+
+// NewAwaitingReader returns a reader that waits for positions by the function. A runner in the same
+// process can do that without polling, and hurry.
+func NewAwaitingReader(store Store, await AwaitFunc) *Reader {
+	return &Reader{store: store, await: await}
+}
 
 // Fresh asks for rows that have caught up with a write. The zero value takes what is there.
 type Fresh struct {
-	// AtLeast is the position that the rows must have reached, as an append to a run's stream returned it.
+	// AtLeast is the position that the rows must have reached, as an append to a run's stream
+	// returned it.
 	AtLeast domain.Position
 	// Wait bounds the wait for it; 2 s when 0. Then the query fails with [ErrBehind].
 	Wait time.Duration
@@ -37,7 +49,7 @@ var (
 	ErrBadCursor = errors.New("the cursor does not belong to this query: begin with the first page")
 )
 
-// Rows queries a table of any view.
+// Rows queries a table of any view. Errors: [ErrNoView], [ErrBehind].
 func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Found, error) {
 	if fresh.AtLeast == 0 {
 		return r.store.Select(ctx, v, q)
@@ -46,23 +58,19 @@ func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Found
 	if wait == 0 {
 		wait = 2 * time.Second
 	}
-	var k *keeper
-	if r.runner != nil {
-		k, _ = r.runner.keeper(v.Name) // a view that this process doesn't run is waited for all the same
-	}
 	for deadline := time.Now().Add(wait); ; {
-		if err := atLeast(ctx, r.store, v.Name, fresh.AtLeast, time.Until(deadline), k); err != nil {
+		if err := r.await(ctx, v.Name, fresh.AtLeast, time.Until(deadline)); err != nil {
 			return Found{}, err
 		}
 		found, err := r.store.Select(ctx, v, q)
 		if err != nil || !found.As.Old && found.As.Position >= fresh.AtLeast {
 			return found, err
 		}
-		// The live rows are there but have another shape than the view has now; those being built answer.
+		// The live rows have another shape than the view has now, so those being built answer.
 		if time.Until(deadline) < poll {
 			return Found{}, fmt.Errorf("%s is being rebuilt and stands at position %d, not yet at %d, after %v: %w", v.Name, found.As.Position, fresh.AtLeast, wait, ErrBehind)
 		}
-		if err := pause(ctx, nil, poll); err != nil {
+		if err := signal.Pause(ctx, nil, poll); err != nil {
 			return Found{}, err
 		}
 	}

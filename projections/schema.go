@@ -27,8 +27,8 @@ type Column struct {
 	// Fixed promises that a row's value never changes once the row is there. It spares
 	// the store from touching the indexes over it when the row is put again.
 	Fixed bool
-	// Sparse tells that most rows have nil here: indexes that begin with this column leave them out.
-	// A query that sorts by it asks for [NotNull] as well.
+	// Sparse tells that most rows have nil here: indexes that begin with this column leave them
+	// out. A query that sorts by it asks for [NotNull] as well.
 	Sparse bool
 }
 
@@ -93,8 +93,8 @@ func (v *View) Table(name string) *Table {
 	return nil
 }
 
-// filter is Filter with its default.
-func (v *View) filter() domain.Filter {
+// Selects is Filter with its default, the runs' streams.
+func (v *View) Selects() domain.Filter {
 	if len(v.Filter.Prefixes) == 0 {
 		return domain.Filter{Prefixes: []string{domain.RunPrefix}}
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Tx is what an [Applier] does with its tables, inside the transaction that also saves the position.
+// Tx is what an [Applier] does with its tables, inside the transaction that also saves the
+// position.
 type Tx interface {
 	// Put inserts the rows, or replaces those with the same keys; of two rows with the same
 	// key the later one counts. Besides the columns' own types it accepts int, bool,
@@ -38,8 +39,8 @@ type Generation struct {
 	Number  int
 	Version int
 	Live    bool
-	// Old means that the rows were made from another log than the one that is there, or from events that
-	// it has lost. They answer until a rebuild takes their place. See [Store.MarkOld].
+	// Old means that the rows were made from another log than the one that is there, or from events
+	// that it has lost. They answer until a rebuild takes their place. See [Store.MarkOld].
 	Old bool
 	// Begun is when the generation was created.
 	Begun time.Time

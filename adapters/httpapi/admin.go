@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 )
 
 func (s *Server) adminOperations() {
@@ -55,14 +55,14 @@ func (s *Server) adminOperations() {
 					return &rebuildOutput{viewOf(&all[i])}, nil
 				}
 			}
-			return nil, projections.ErrUnknownView
+			return nil, runner.ErrUnknownView
 		})
 	if s.cfg.Tokens != nil {
 		s.tokenOperations()
 	}
 }
 
-func viewOf(st *projections.Status) wire.View {
+func viewOf(st *runner.Status) wire.View {
 	v := wire.View{View: st.View, Version: st.Version, Built: st.Live != nil, Building: st.Building != nil, Leading: st.Leading,
 		LagEvents: st.LagEvents, LagMore: st.LagMore, Lag: domain.Duration(st.Lag)}
 	if st.Live != nil && st.Live.Old {

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
@@ -27,9 +28,9 @@ type Views interface {
 	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 
-// Projections keeps the views up to date; a [projections.Runner] does.
+// Projections keeps the views up to date; a [runner.Runner] does.
 type Projections interface {
-	Status(ctx context.Context) ([]projections.Status, error)
+	Status(ctx context.Context) ([]runner.Status, error)
 	Rebuild(ctx context.Context, view string) error
 }
 
@@ -122,7 +123,7 @@ func (c *Config) Validate() error {
 	}
 	bad(c.Coordinator == nil, "Coordinator is missing: make one with saga.New")
 	bad(c.Views == nil, "Views is missing: give a projections.Reader")
-	bad(c.Projections == nil, "Projections is missing: give a projections.Runner")
+	bad(c.Projections == nil, "Projections is missing: give a runner.Runner")
 	bad(c.Log == nil, "Log is missing: give the log that the coordinator runs on")
 	bad((c.TLSCert == "") != (c.TLSKey == ""), "TLSCert and TLSKey go together: set both, or neither")
 	bad(c.MaxBody < 0 || c.MaxWait < 0 || c.MaxStreams < 0 || c.MaxStreamsPerClient < 0 || c.RequestTimeout < 0 || c.BodyTimeout < 0 || c.ShutdownTimeout < 0 || c.KeepAlive < 0 || c.SessionTTL < 0,

@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -31,7 +32,7 @@ var problems = []struct {
 	{saga.ErrUnreadable, http.StatusConflict, wire.ProblemUnreadable},
 	{saga.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
 	{projections.ErrNotFound, http.StatusNotFound, wire.ProblemNotFound},
-	{projections.ErrUnknownView, http.StatusNotFound, wire.ProblemUnknownView},
+	{runner.ErrUnknownView, http.StatusNotFound, wire.ProblemUnknownView},
 	{auth.ErrNoToken, http.StatusNotFound, wire.ProblemNoToken},
 	{saga.ErrUnknownSaga, http.StatusNotFound, wire.ProblemUnknownSaga},
 	{saga.ErrUnknownAction, http.StatusNotFound, wire.ProblemUnknownAction},

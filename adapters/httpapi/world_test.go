@@ -22,7 +22,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -94,7 +94,7 @@ type world struct {
 	t      testing.TB
 	log    *memlog.Log
 	c      *saga.Coordinator
-	runner *projections.Runner
+	runner *runner.Runner
 	tokens *auth.Tokens
 	srv    *httpapi.Server
 	http   *httptest.Server
@@ -122,7 +122,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup}))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	w.runner, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
+	w.runner, err = runner.New(runner.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)

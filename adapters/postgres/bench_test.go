@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/postgres"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 )
@@ -23,7 +24,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := postgres.Open(b.Context(), postgres.Config{URL: clusterURL, Schema: "million"})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 1_000_000}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := runner.New(runner.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/projections/views"
@@ -35,7 +36,7 @@ func BenchmarkRebuild(b *testing.B) {
 			for b.Loop() {
 				store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 				require.NoError(b, err)
-				r, err := projections.New(projections.Config{Source: log, Store: store, Views: list, Logger: slog.New(slog.DiscardHandler)})
+				r, err := runner.New(runner.Config{Source: log, Store: store, Views: list, Logger: slog.New(slog.DiscardHandler)})
 				require.NoError(b, err)
 				ctx, cancel := context.WithCancel(b.Context())
 				done := make(chan error, 1)
@@ -67,7 +68,7 @@ func BenchmarkFailuresOfNone(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 200_000, Well: true}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{audit.View()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := runner.New(runner.Config{Source: many, Store: store, Views: []projections.View{audit.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
@@ -89,7 +90,7 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 1_000_000}
-	r, err := projections.New(projections.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
+	r, err := runner.New(runner.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 )
@@ -18,9 +18,9 @@ type Sources struct {
 	Coordinator *saga.Coordinator
 	// Log returns the numbers of the embedded log, such as pebblelog's.
 	Log func() LogStats
-	// Projections tells how views fare; a [projections.Runner] does.
+	// Projections tells how views fare; a [runner.Runner] does.
 	Projections interface {
-		Status(ctx context.Context) ([]projections.Status, error)
+		Status(ctx context.Context) ([]runner.Status, error)
 	}
 	// Views gives counts by saga, which all processes share; a [projections.Reader] does.
 	Views interface {
@@ -181,7 +181,7 @@ func (l logCollector) Collect(ch chan<- prometheus.Metric) {
 // viewsCollector tells how projections fare.
 type viewsCollector struct {
 	p interface {
-		Status(ctx context.Context) ([]projections.Status, error)
+		Status(ctx context.Context) ([]runner.Status, error)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/adapters/telemetry"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -199,7 +199,7 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	running(t, runner.Run)
 	running(t, c.Run)

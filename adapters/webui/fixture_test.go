@@ -17,7 +17,7 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -56,7 +56,7 @@ type world struct {
 	ctx  context.Context
 	log  *memlog.Log
 	c    *saga.Coordinator
-	run  *projections.Runner
+	run  *runner.Runner
 	read views.Reader
 	url  string
 
@@ -92,7 +92,7 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 	w.define()
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	w.run, err = projections.New(projections.Config{Source: w.log, Store: store, Logger: quiet, Views: views.All()})
+	w.run, err = runner.New(runner.Config{Source: w.log, Store: store, Logger: quiet, Views: views.All()})
 	require.NoError(t, err)
 	w.read = views.Of(w.run.Reader())
 	cfg := webui.Config{Coordinator: w.c, Views: w.read, Projections: w.run, Log: w.log, Refresh: 200 * time.Millisecond, Version: "test", Logger: quiet}

@@ -13,11 +13,12 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 )
 
-// Projections tells how the views fare; a [projections.Runner] does.
+// Projections tells how the views fare; a [runner.Runner] does.
 type Projections interface {
-	Status(ctx context.Context) ([]projections.Status, error)
+	Status(ctx context.Context) ([]runner.Status, error)
 }
 
 // A list is called behind where it lacks events older than behindAfter. The views are asked at most

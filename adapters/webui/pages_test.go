@@ -19,6 +19,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 )
@@ -230,8 +231,8 @@ func TestConfigTellsEverythingThatIsMissing(t *testing.T) {
 // slowViews is a [webui.Projections] that is behind.
 type slowViews struct{}
 
-func (slowViews) Status(context.Context) ([]projections.Status, error) {
-	return []projections.Status{{View: "runs"}, {View: "stats", Lag: 90 * time.Second, LagEvents: 1200}}, nil
+func (slowViews) Status(context.Context) ([]runner.Status, error) {
+	return []runner.Status{{View: "runs"}, {View: "stats", Lag: 90 * time.Second, LagEvents: 1200}}, nil
 }
 
 func TestListsSayWhenTheyAreBehind(t *testing.T) {
@@ -253,8 +254,8 @@ func TestListsSayWhenTheyAreBehind(t *testing.T) {
 // oldViews is a [webui.Projections] whose rows are not the log's.
 type oldViews struct{}
 
-func (oldViews) Status(context.Context) ([]projections.Status, error) {
-	return []projections.Status{{View: "runs", Live: &projections.Generation{Live: true, Old: true}}, {View: "stats"}}, nil
+func (oldViews) Status(context.Context) ([]runner.Status, error) {
+	return []runner.Status{{View: "runs", Live: &projections.Generation{Live: true, Old: true}}, {View: "stats"}}, nil
 }
 
 func TestListsSayThatTheyAreNotTheLogs(t *testing.T) {

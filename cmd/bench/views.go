@@ -10,12 +10,13 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 )
 
 // viewing keeps views in SQLite up to date with a log.
 type viewing struct {
-	runner *projections.Runner
+	runner *runner.Runner
 	views  []projections.View
 	// stop ends it; it is to be called once.
 	stop func() error
@@ -27,7 +28,7 @@ func startViews(ctx context.Context, dir string, log domain.Log, views ...projec
 	if err != nil {
 		return nil, err
 	}
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Views: views, Logger: quiet})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Views: views, Logger: quiet})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

@@ -23,7 +23,7 @@ import (
 
 func TestRunsAreListed(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		for _, c := range []struct {
 			args []string
@@ -68,7 +68,7 @@ func TestRunsAreListed(t *testing.T) {
 
 func TestRunsTellTheirStory(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		text := r.ok(t, "audit", "calc:evil")
 		require.Regexp(t, `^calc v1  run \S+  stuck\n`, text)
@@ -122,7 +122,7 @@ func TestRunsTellTheirStory(t *testing.T) {
 
 func TestExportHasRunsWithTheirEvents(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		text := r.ok(t, "export")
 		require.NotContains(t, text, "hush")
@@ -143,7 +143,7 @@ func TestExportHasRunsWithTheirEvents(t *testing.T) {
 
 func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		open := items[wire.Incident](t, r.ok(t, "incidents", "-o", "json"))
 		require.Len(t, open.Items, 1)
@@ -182,7 +182,7 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 
 func TestEventsAreEmittedOnce(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		var first, again saga.Emitted
 		emit := []string{"emit", "order-placed", "-d", `{"order": 42}`, "--stream", "orders", "--id", "42", "--correlation", "c", "-o", "json"}
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, emit...)), &first))
@@ -202,7 +202,7 @@ func TestEventsAreEmittedOnce(t *testing.T) {
 
 func TestTokensAreShownOnce(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		secret := strings.TrimSpace(r.ok(t, "token", "create", "kim", "--scope", "read,operate", "--saga", "calc", "--expires-in", "90d"))
 		require.True(t, strings.HasPrefix(secret, "atone_"), secret)
 		_, errs, code := r("token", "create", "kim", "--scope", "read")
@@ -224,7 +224,7 @@ func TestTokensAreShownOnce(t *testing.T) {
 
 func TestViewsAreRebuilt(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		before := r.ok(t, "runs", "-o", "ndjson", "--state", "completed,compensated")
 		r.ok(t, "projections", "rebuild", "--all")
@@ -243,7 +243,7 @@ func TestViewsAreRebuilt(t *testing.T) {
 
 func TestBadQuestionsAreRefused(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		r.ok(t, "start", "calc", "-d", `{"n": 1}`, "--wait", "-q")
 		for _, c := range []struct{ line, says string }{
 			{"runs --state asleep", "use running"},

@@ -249,7 +249,7 @@ func TestACanaryIsHeardAtNoOutlet(t *testing.T) {
 }
 
 // hearCommands runs every command that shows something of runs.
-func hearCommands(t *testing.T, where string, ids []string, run runner) {
+func hearCommands(t *testing.T, where string, ids []string, run commandLine) {
 	t.Helper()
 	all := [][]string{{"export"}, {"audit", "--error", canary}, {"runs", "--error", canary}, {"audit", "--all", "-o", "json"}, {"audit", "--all", "-o", "csv"},
 		{"runs", "--all", "-o", "json"}, {"runs", "--all", "-o", "csv"}, {"runs", "--all"}, {"incidents"}, {"incidents", "-o", "json"}, {"stats", "-o", "json"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}}

@@ -19,7 +19,7 @@ func TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine(t *testing.T) {
 	t.Parallel()
 	bom := filepath.Join(t.TempDir(), "bom.json")
 	require.NoError(t, os.WriteFile(bom, []byte("\ufeff{\"n\": 1}"), 0o600))
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "first", "-l", "tenant=a")
 		for _, args := range [][]string{
 			{"bulk", "cancel", "--older-than", "NaNd", "--yes"},

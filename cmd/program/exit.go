@@ -17,6 +17,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/offline"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/verify"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
@@ -105,7 +106,7 @@ func exitOf(err error) Exit {
 		return ExitAbandoned
 	case is(act.ErrUnfinished):
 		return ExitUnfinished
-	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, projections.ErrUnknownView, auth.ErrNoToken):
+	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, runner.ErrUnknownView, auth.ErrNoToken):
 		return ExitNotFound
 	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrKeyConflict, auth.ErrNameTaken):
 		return ExitRefused
@@ -135,7 +136,7 @@ func advice(env *access.Env, err error) string {
 		return fmt.Sprintf("`%s show %s` tells more; mend the cause and start it again, with another key", name, compensated.Run)
 	case errors.Is(err, act.ErrUnfinished):
 		return "it goes on while a server runs; wait longer with --timeout"
-	case errors.Is(err, projections.ErrUnknownView):
+	case errors.Is(err, runner.ErrUnknownView):
 		return fmt.Sprintf("`%s projections status` lists the views", name)
 	case errors.Is(err, auth.ErrNoToken):
 		return fmt.Sprintf("`%s token list` shows the tokens", name)

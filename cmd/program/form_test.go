@@ -110,7 +110,7 @@ func logEnd(t *testing.T, dir string) domain.Position {
 
 func TestFollowingARunThatIsNotThereIsAnError(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		r.ok(t, "start", "calc", "-d", `{"n": 1}`)
 		_, errs, code := r("audit", "calc:none", "--follow")
 		require.Equal(t, ExitNotFound, code, errs)
@@ -119,7 +119,7 @@ func TestFollowingARunThatIsNotThereIsAnError(t *testing.T) {
 
 func TestAStuckRunIsToldToProgramsWithItsIncident(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, r runner) {
+	everywhere(t, func(t *testing.T, r commandLine) {
 		out, errs, code := r("start", "calc", "-d", `{"n": 666}`, "--wait", "-o", "json")
 		require.Equal(t, ExitStuck, code, errs)
 		var got wire.Result

@@ -54,7 +54,7 @@ func TestNoOutletShowsSecrets(t *testing.T) {
 	defer hook.Close()
 	app, dir := leaky(), t.TempDir()
 
-	look := func(where string, r runner) {
+	look := func(where string, r commandLine) {
 		for _, args := range [][]string{
 			{"show", "leaky:k"}, {"show", "leaky:k", "-o", "json"}, {"why", "leaky:k", "-o", "json"}, {"undo-preview", "leaky:k"}, {"undo-preview", "leaky:k", "-o", "json"},
 			{"audit", "leaky:k"}, {"audit", "leaky:k", "-o", "json"}, {"audit", "leaky:k", "-o", "ndjson"}, {"audit", "leaky:k", "-o", "csv"}, {"audit", "leaky:k", "-o", "table"},

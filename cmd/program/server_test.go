@@ -21,17 +21,17 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
 
-// runner runs command lines somewhere, as "tester".
-type runner func(args ...string) (stdout, stderr string, code Exit)
+// commandLine runs command lines somewhere, as "tester".
+type commandLine func(args ...string) (stdout, stderr string, code Exit)
 
 // ok runs a command line that must go well and returns what it wrote.
-func (r runner) ok(t *testing.T, args ...string) string {
+func (r commandLine) ok(t *testing.T, args ...string) string {
 	t.Helper()
 	out, errs, code := r(args...)
 	require.Equal(t, ExitOK, code, "%v: %s%s", args, out, errs)
@@ -40,7 +40,7 @@ func (r runner) ok(t *testing.T, args ...string) string {
 
 // everywhere runs a test on a data directory and through a server's API: what commands say is the
 // same.
-func everywhere(t *testing.T, test func(t *testing.T, r runner)) {
+func everywhere(t *testing.T, test func(t *testing.T, r commandLine)) {
 	t.Helper()
 	t.Run("on a directory", func(t *testing.T) {
 		t.Parallel()
@@ -81,7 +81,7 @@ func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
 	require.NoError(t, err)
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	tokens = auth.NewTokens(log, nil)
 	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet, Tokens: tokens})
@@ -145,7 +145,7 @@ const fourRuns = 4
 
 // withRuns starts one run of each kind: calc:good completed, calc:dear was undone, calc:evil is
 // stuck, patient:calm waits.
-func withRuns(t *testing.T, r runner) {
+func withRuns(t *testing.T, r commandLine) {
 	t.Helper()
 	r.ok(t, "start", "calc", "-d", `{"n": 21, "secret": "hush"}`, "--key", "good", "-l", "team=red", "--wait", "-q")
 	_, errs, code := r("start", "calc", "-d", `{"n": 60}`, "--key", "dear", "--wait", "-q")

@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 )
 
@@ -38,8 +39,8 @@ func killedLog(ctx context.Context) (*memlog.Log, domain.Position, error) {
 	return log, last.Position, err
 }
 
-func killedConfig(log *memlog.Log, store projections.Store) projections.Config {
-	return projections.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond, Views: views.All()}
+func killedConfig(log *memlog.Log, store projections.Store) runner.Config {
+	return runner.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond, Views: views.All()}
 }
 
 // Child projects until it is killed, saying how far it came. It returns the exit code.
@@ -53,7 +54,7 @@ func Child(store projections.Store) int {
 	if err != nil {
 		return fail(err)
 	}
-	r, err := projections.New(killedConfig(log, store))
+	r, err := runner.New(killedConfig(log, store))
 	if err != nil {
 		return fail(err)
 	}
@@ -101,7 +102,7 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 	cfg.Logger = quiet(t)
 	after := start(t, cfg)
 	after.reach(t, last, builtin...)
-	calm := start(t, projections.Config{Source: log, Store: undisturbed})
+	calm := start(t, runner.Config{Source: log, Store: undisturbed})
 	calm.reach(t, last, builtin...)
 	require.Equal(t, dumpAll(t, undisturbed), dumpAll(t, store))
 }

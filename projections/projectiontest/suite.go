@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 )
 
@@ -77,12 +78,12 @@ func (w testWriter) Write(b []byte) (int, error) {
 
 // running is a runner at work.
 type running struct {
-	*projections.Runner
+	*runner.Runner
 	stop func()
 }
 
 // start runs views until the test ends or stop is called.
-func start(t *testing.T, cfg projections.Config) *running {
+func start(t *testing.T, cfg runner.Config) *running {
 	t.Helper()
 	if len(cfg.Views) == 0 {
 		cfg.Views = views.All()
@@ -96,7 +97,7 @@ func start(t *testing.T, cfg projections.Config) *running {
 	if cfg.Poll == 0 {
 		cfg.Poll = 20 * time.Millisecond
 	}
-	runner, err := projections.New(cfg)
+	runner, err := runner.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

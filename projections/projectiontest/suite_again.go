@@ -8,8 +8,8 @@ import (
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 )
@@ -50,7 +50,7 @@ func stuckAgain(t *testing.T, open Opener) {
 	appends(domain.RunIsCompensated, true, &domain.OutcomeLate{Step: "a", Direction: domain.Do, Attempt: 1}, try(domain.Undo, 2))
 	appends(domain.RunIsStuck, false, &domain.AttemptFailed{Step: "a", Direction: domain.Undo, Attempt: 2, Cause: no},
 		&domain.RunStuck{Incident: "i", Step: "a", Direction: domain.Undo, Cause: no, After: domain.RunIsCompensated})
-	r := start(t, projections.Config{Source: log, Store: store})
+	r := start(t, runner.Config{Source: log, Store: store})
 	seen := func(state domain.RunState, ended bool, open int) {
 		t.Helper()
 		r.reach(t, last.Position, builtin...)

@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 )
 
@@ -30,7 +31,7 @@ func replaced(t *testing.T, log projections.Source, events int, store projection
 	before, err := store.Select(t.Context(), &v, projections.Query{Table: "counter"})
 	require.NoError(t, err)
 	require.False(t, before.As.Old)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Logger: said.logger()})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}, Logger: said.logger()})
 	t.Cleanup(release)
 	ask := func() projections.Found {
 		page, err := r.Reader().Rows(t.Context(), &v, projections.Query{Table: "counter"}, projections.Fresh{})
@@ -60,7 +61,7 @@ func replaced(t *testing.T, log projections.Source, events int, store projection
 func built(t *testing.T, log projections.Source, last domain.Position, store projections.Store) {
 	t.Helper()
 	v := counter(1, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}})
 	r.reach(t, last, v.Name)
 	r.stop()
 }
@@ -124,7 +125,7 @@ func unfinishedOfAnotherLog(t *testing.T, open Opener) {
 		func(tx projections.Tx) error { return tx.Put(t.Context(), "counter", projections.Row{1, 60}) }))
 	_ = log
 	other, made, end := written(t, 16, 20)
-	r := start(t, projections.Config{Source: other, Store: store, Views: []projections.View{v}})
+	r := start(t, runner.Config{Source: other, Store: store, Views: []projections.View{v}})
 	r.reach(t, end, v.Name)
 	require.EqualValues(t, made.Events, counted(t, store, &v))
 }
@@ -145,7 +146,7 @@ func laggingFollower(t *testing.T, open Opener) {
 	follower := &follower{Log: log, all: all, looked: make(chan struct{}, 1)}
 	follower.shown.Store(int64(len(all) / 2))
 	v := counter(1, nil)
-	r := start(t, projections.Config{Source: follower, Store: store, Views: []projections.View{v}, Poll: time.Millisecond})
+	r := start(t, runner.Config{Source: follower, Store: store, Views: []projections.View{v}, Poll: time.Millisecond})
 	for range 5 { // it looks again and again, and concludes nothing
 		<-follower.looked
 	}
@@ -197,7 +198,7 @@ func impossibleCheckpoint(t *testing.T, open Opener) {
 	require.NoError(t, err)
 	store, _ := open(t)
 	views := append(views.All(), counter(1, nil))
-	start(t, projections.Config{Source: endless{log}, Store: store, Views: views})
+	start(t, runner.Config{Source: endless{log}, Store: store, Views: views})
 	eventually(t, "the views are built", func() bool {
 		gens, err := store.Generations(t.Context(), "runs")
 		return err == nil && len(gens) > 0 && gens[0].Live

@@ -17,6 +17,7 @@ import (
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 )
@@ -26,7 +27,7 @@ func projected(t *testing.T, open Opener, seed uint64, appends int) (views.Reade
 	t.Helper()
 	log, made, last := written(t, seed, appends)
 	store, _ := open(t)
-	r := start(t, projections.Config{Source: log, Store: store})
+	r := start(t, runner.Config{Source: log, Store: store})
 	r.reach(t, last, builtin...)
 	return r.ask(), r, log, made, last
 }
@@ -203,7 +204,7 @@ func labelsAreNotMistaken(t *testing.T, open Opener) {
 		last, err = log.Append(t.Context(), domain.RunStream(id), domain.NoStream, started)
 		require.NoError(t, err)
 	}
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{runs.View()}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{runs.View()}})
 	r.reach(t, last.Position, "runs")
 	for _, sagas := range [][]string{nil, {"order"}, {"order", "other"}} {
 		found := runPages(t, t.Context(), r.ask(), runs.Filter{Labels: map[string]string{"a": "b=c"}, Sagas: sagas}, 10)

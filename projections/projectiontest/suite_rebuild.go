@@ -11,6 +11,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 )
 
 // earlyRebuild asks for rebuilds while the views are built for the first time: the generation that a rebuild
@@ -19,7 +20,7 @@ func earlyRebuild(t *testing.T, open Opener) {
 	for range 4 {
 		store, _ := open(t)
 		log, _, _ := written(t, 7, 5)
-		r := start(t, projections.Config{Source: log, Store: store})
+		r := start(t, runner.Config{Source: log, Store: store})
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		for _, v := range builtin {
 			require.NoError(t, r.Rebuild(ctx, v), "rebuild %s", v)
@@ -83,7 +84,7 @@ func neverBack(t *testing.T, open Opener) {
 	store, _ := open(t)
 	log, made, _ := written(t, 13, 50)
 	v := counter(1, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Linger: -1, Share: 1})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}, Linger: -1, Share: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	wrote := make(chan error, 1)
@@ -132,11 +133,11 @@ func restoredLog(t *testing.T, open Opener) {
 	log, _, last := written(t, 14, 60)
 	store, _ := open(t)
 	v := counter(1, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}})
 	r.reach(t, last, v.Name)
 	r.stop()
 	older, made, _ := written(t, 14, 20)
-	r = start(t, projections.Config{Source: older, Store: store, Views: []projections.View{v}})
+	r = start(t, runner.Config{Source: older, Store: store, Views: []projections.View{v}})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, r.Rebuild(ctx, v.Name))

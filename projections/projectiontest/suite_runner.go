@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 )
@@ -32,7 +33,7 @@ func rebuildEqualsLive(t *testing.T, open Opener) {
 		log, made := memlog.New(), NewRuns(seed)
 		var last domain.Appended
 		for range restarts + 1 {
-			live := start(t, projections.Config{Source: log, Store: store, Batch: batch, Linger: -1})
+			live := start(t, runner.Config{Source: log, Store: store, Batch: batch, Linger: -1})
 			for range 3 {
 				var err error
 				last, err = made.Write(t.Context(), log, 1+appends/(3*(restarts+1)))
@@ -42,7 +43,7 @@ func rebuildEqualsLive(t *testing.T, open Opener) {
 			live.stop()
 		}
 		rebuilt, _ := open(t)
-		fresh := start(t, projections.Config{Source: log, Store: rebuilt})
+		fresh := start(t, runner.Config{Source: log, Store: rebuilt})
 		fresh.reach(t, last.Position, builtin...)
 		want := dumpAll(t, rebuilt)
 		require.NotEmpty(t, want["runs"]["runs"])
@@ -61,7 +62,7 @@ func batchesDoNotMatter(t *testing.T, open Opener) {
 	var want map[string]map[string][]string
 	for _, batch := range []int{1, 17, 4096} {
 		store, _ := open(t)
-		r := start(t, projections.Config{Source: log, Store: store, Batch: batch})
+		r := start(t, runner.Config{Source: log, Store: store, Batch: batch})
 		r.reach(t, last, builtin...)
 		got := dumpAll(t, store)
 		if want == nil {
@@ -75,7 +76,7 @@ func batchesDoNotMatter(t *testing.T, open Opener) {
 func queriesDuringRebuild(t *testing.T, open Opener) {
 	log, _, last := written(t, 3, 120)
 	store, _ := open(t)
-	r := start(t, projections.Config{Source: log, Store: store, Batch: 10})
+	r := start(t, runner.Config{Source: log, Store: store, Batch: 10})
 	r.reach(t, last, builtin...)
 	want := dumpAll(t, store)
 
@@ -112,14 +113,14 @@ func queriesDuringRebuild(t *testing.T, open Opener) {
 	require.NoError(t, err)
 	require.Len(t, gens, 1, "the old tables are gone")
 	require.True(t, gens[0].Live)
-	require.ErrorIs(t, r.Rebuild(t.Context(), "nonsense"), projections.ErrUnknownView)
+	require.ErrorIs(t, r.Rebuild(t.Context(), "nonsense"), runner.ErrUnknownView)
 }
 
 func changedVersion(t *testing.T, open Opener) {
 	log, made, last := written(t, 4, 50)
 	store, _ := open(t)
 	v1 := counter(1, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v1}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v1}})
 	r.reach(t, last, "counter")
 	r.stop()
 
@@ -132,7 +133,7 @@ func changedVersion(t *testing.T, open Opener) {
 			return tx.Put(ctx, "counter", projections.Row{1, int64(len(events)), 2})
 		})
 	}
-	start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v2}})
+	start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v2}})
 	eventually(t, "the rebuild has begun", func() bool {
 		gens, err := store.Generations(t.Context(), "counter")
 		return err == nil && len(gens) == 2
@@ -154,10 +155,10 @@ func olderProcess(t *testing.T, open Opener) {
 	log, made, last := written(t, 5, 20)
 	store, _ := open(t)
 	v2 := counter(2, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v2}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v2}})
 	r.reach(t, last, "counter")
 	r.stop()
-	old := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil)}})
+	old := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil)}})
 	eventually(t, "the older process says so", func() bool {
 		s, err := old.Status(t.Context())
 		return err == nil && s[0].Err != nil
@@ -170,7 +171,7 @@ func failingView(t *testing.T, open Opener) {
 	store, _ := open(t)
 	broken := counter(1, func(int64) error { panic(errBroken) })
 	broken.Name = "broken"
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil), broken}})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil), broken}})
 	r.reach(t, last, "counter")
 	v := counter(1, nil)
 	require.Equal(t, int64(made.Events), counted(t, store, &v))
@@ -192,7 +193,7 @@ func slowView(t *testing.T, open Opener) {
 	slow := counter(1, func(int64) error { <-hold; return nil })
 	slow.Name = "slow"
 	fast := counter(1, nil)
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{slow, fast}, Batch: 5})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{slow, fast}, Batch: 5})
 	r.reach(t, last, "counter")
 	after, err := made.Write(t.Context(), log, 50)
 	require.NoError(t, err, "nor does it hold back the log")
@@ -216,7 +217,7 @@ func failedBatch(t *testing.T, open Opener) {
 		}
 		return nil
 	})
-	r := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 10})
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 10})
 	r.reach(t, last, "counter")
 	require.Equal(t, int64(made.Events), counted(t, store, &v))
 	require.Greater(t, calls, 3)
@@ -226,9 +227,9 @@ func takeOver(t *testing.T, open Opener) {
 	log, made, last := written(t, 10, 100)
 	store, again := open(t)
 	v := counter(1, nil)
-	first := start(t, projections.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 7})
+	first := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{v}, Batch: 7})
 	first.reach(t, last, "counter")
-	second := start(t, projections.Config{Source: log, Store: again(), Views: []projections.View{v}, Batch: 7})
+	second := start(t, runner.Config{Source: log, Store: again(), Views: []projections.View{v}, Batch: 7})
 	for range 5 {
 		after, err := made.Write(t.Context(), log, 20)
 		require.NoError(t, err)
@@ -244,7 +245,7 @@ func takeOver(t *testing.T, open Opener) {
 func waitsForPosition(t *testing.T, open Opener) {
 	log, made, last := written(t, 11, 10)
 	store, _ := open(t)
-	r := start(t, projections.Config{Source: log, Store: store, Linger: time.Hour})
+	r := start(t, runner.Config{Source: log, Store: store, Linger: time.Hour})
 	reader := r.ask()
 	_, err := reader.Runs(t.Context(), runs.Filter{Fresh: projections.Fresh{AtLeast: last, Wait: patience}})
 	require.NoError(t, err)
@@ -266,7 +267,7 @@ func waitsForPosition(t *testing.T, open Opener) {
 func lagReported(t *testing.T, open Opener) {
 	log, made, last := written(t, 12, 50)
 	store, _ := open(t)
-	cfg := projections.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil)}, Now: func() time.Time { return time.Now().Add(time.Hour) }}
+	cfg := runner.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil)}, Now: func() time.Time { return time.Now().Add(time.Hour) }}
 	r := start(t, cfg)
 	r.reach(t, last, "counter")
 	s, err := r.Status(t.Context())
@@ -278,7 +279,7 @@ func lagReported(t *testing.T, open Opener) {
 	before := made.Events
 	_, err = made.Write(t.Context(), log, 7000)
 	require.NoError(t, err)
-	idle, err := projections.New(cfg)
+	idle, err := runner.New(cfg)
 	require.NoError(t, err)
 	s, err = idle.Status(t.Context())
 	require.NoError(t, err)

@@ -24,6 +24,7 @@ import (
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
@@ -73,7 +74,7 @@ func serve(t *testing.T, around func(http.Handler) http.Handler) (*client.Client
 	require.NoError(t, c.Register(fulfil, hold))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	tokens := auth.NewTokens(log, nil)
 	_, secret, err := tokens.Create(t.Context(), auth.Spec{Name: "root", Scopes: []auth.Scope{auth.Admin}})

@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/sqlite"
-	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -70,7 +70,7 @@ func exampleServer(s saga.AnySaga) (url string, stop func()) {
 	must(err)
 	store, err := sqlite.Open(sqlite.Config{Dir: dir})
 	must(err)
-	runner, err := projections.New(projections.Config{Source: log, Store: store, Logger: quiet, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: log, Store: store, Logger: quiet, Views: views.All()})
 	must(err)
 	api, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet})
 	must(err)

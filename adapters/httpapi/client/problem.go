@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -68,7 +69,7 @@ var sentinels = map[string]error{
 	wire.ProblemBadBody:       saga.ErrBadInput,
 	wire.ProblemTooLarge:      domain.ErrTooLarge,
 	wire.ProblemNoView:        projections.ErrNoView,
-	wire.ProblemUnknownView:   projections.ErrUnknownView,
+	wire.ProblemUnknownView:   runner.ErrUnknownView,
 	wire.ProblemNoToken:       auth.ErrNoToken,
 	wire.ProblemNameTaken:     auth.ErrNameTaken,
 	wire.ProblemNotRunning:    saga.ErrNotRunning,

@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/projections/views"
@@ -37,7 +38,7 @@ type directoryViews struct {
 
 // projecting is a runner at work.
 type projecting struct {
-	*projections.Runner
+	*runner.Runner
 	ended chan error
 	// told means that a view that was not this log's was looked for, and said.
 	told bool
@@ -68,7 +69,7 @@ func (v *directoryViews) runner(name string, list ...projections.View) (*project
 			return nil, err
 		}
 	}
-	runner, err := projections.New(projections.Config{Source: v.log, Store: v.store, Views: list, Linger: -1, Logger: v.env.Quiet()})
+	runner, err := runner.New(runner.Config{Source: v.log, Store: v.store, Views: list, Linger: -1, Logger: v.env.Quiet()})
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (v *directoryViews) StatsOver(ctx context.Context, f stats.Filter) ([]stats
 }
 
 // Status implements [httpapi.Projections].
-func (v *directoryViews) Status(ctx context.Context) ([]projections.Status, error) {
+func (v *directoryViews) Status(ctx context.Context) ([]runner.Status, error) {
 	r, err := v.runner("")
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -118,7 +119,7 @@ func (s *site) run(ctx context.Context, n *host.Node) error {
 	if err != nil {
 		return err
 	}
-	runner, err := projections.New(projections.Config{Source: n.Log, Store: store, Logger: n.Logger, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: n.Log, Store: store, Logger: n.Logger, Views: views.All()})
 	if err != nil {
 		return errors.Join(err, closeStore())
 	}
@@ -170,7 +171,7 @@ func (s *site) openViews(ctx context.Context, n *host.Node) (projections.Store, 
 }
 
 // server makes the HTTP API with the page and the metrics in it.
-func (s *site) server(n *host.Node, runner *projections.Runner) (*httpapi.Server, error) {
+func (s *site) server(n *host.Node, runner *runner.Runner) (*httpapi.Server, error) {
 	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.Coordinator, Log: logStats(n.Log), Projections: runner, Views: views.Of(runner.Reader())}); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package projections
+package follow
 
 import (
 	"context"
@@ -38,9 +38,9 @@ func (l *watchedLog) grow(t *testing.T, n int) (last domain.Position) {
 	return last
 }
 
-// listening is a feed and what was taken from it.
+// listening is a follower and what was taken from it.
 type listening struct {
-	*feed
+	*Follower
 	taken  []domain.Position
 	caught bool
 }
@@ -48,37 +48,34 @@ type listening struct {
 // reach takes batches until one goes up to the position.
 func (l *listening) reach(t *testing.T, p domain.Position) {
 	for {
-		b, err := l.take(t.Context(), l.caught)
+		b, err := l.Take(t.Context(), l.caught)
 		require.NoError(t, err)
-		for _, e := range b.events {
+		for _, e := range b.Events {
 			l.taken = append(l.taken, e.Position)
 		}
-		l.caught = l.caught || b.caughtUp
-		if b.to >= p {
+		l.caught = l.caught || b.CaughtUp
+		if b.To >= p {
 			return
 		}
 	}
 }
 
 // world is a log and a hub for two views.
-func world(t *testing.T) (log *watchedLog, listen func(from domain.Position) *listening, h *hub) {
+func world(t *testing.T) (log *watchedLog, listen func(from domain.Position) *listening, h *Hub) {
 	log, listenAs, h := worldOf(t)
 	return log, func(from domain.Position) *listening { return listenAs(from, true) }, h
 }
 
 // worldOf lets the caller say whether a view answers queries or is being built.
-func worldOf(t *testing.T) (log *watchedLog, listen func(from domain.Position, live bool) *listening, h *hub) {
+func worldOf(t *testing.T) (log *watchedLog, listen func(from domain.Position, live bool) *listening, h *Hub) {
 	log = &watchedLog{Log: memlog.New()}
-	cfg := Config{Source: log, Batch: 2, Linger: -1}
-	cfg.setDefaults()
-	all := (&View{}).filter()
-	pace := newPacer(log, all, 1)
-	h = &hub{source: log, filter: all, pace: pace, views: 2}
+	all := domain.Filter{Prefixes: []string{domain.RunPrefix}}
+	h = NewHub(log, all, 1, all, all)
 	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(func() { cancel(); h.taps.Wait() })
+	t.Cleanup(func() { cancel(); h.Wait() })
 	return log, func(from domain.Position, live bool) *listening {
-		l := &listening{feed: newFeed(newKeeper(&cfg, &View{Name: "v"}, h, pace), live)}
-		go l.run(ctx, from)
+		l := &listening{Follower: h.Follow(Config{Filter: all, Batch: 2, Linger: -1, Live: live})}
+		go l.Run(ctx, from)
 		return l
 	}, h
 }
@@ -113,7 +110,7 @@ func TestABusyViewIsLeftBehindAndComesBack(t *testing.T) {
 
 		synctest.Wait()
 		h.mu.Lock()
-		require.Len(t, h.open[0].feeds, 2, "it came back")
+		require.Len(t, h.open[0].followers, 2, "it came back")
 		h.mu.Unlock()
 		last = log.grow(t, 1)
 		quick.reach(t, last)
@@ -161,7 +158,7 @@ func TestViewsThatAreRebuiltTogetherReadTheLogOnceAndThenJoinTheOthers(t *testin
 		built := listen(next, true)
 		synctest.Wait()
 		h.mu.Lock()
-		require.Len(t, h.open[0].feeds, 2)
+		require.Len(t, h.open[0].followers, 2)
 		h.mu.Unlock()
 		last = log.grow(t, 1)
 		built.reach(t, last)
@@ -170,7 +167,7 @@ func TestViewsThatAreRebuiltTogetherReadTheLogOnceAndThenJoinTheOthers(t *testin
 	})
 }
 
-func TestAFeedFailsWithTheLog(t *testing.T) {
+func TestAFollowerFailsWithTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log, listen, _ := world(t)
@@ -178,7 +175,7 @@ func TestAFeedFailsWithTheLog(t *testing.T) {
 		require.NoError(t, log.Close())
 		for _, f := range []*listening{a, b} {
 			for err := error(nil); err == nil; {
-				_, err = f.take(t.Context(), true)
+				_, err = f.Take(t.Context(), true)
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package projections
+package follow
 
 import (
 	"context"
@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 )
 
 // tail is a source whose newest position can be asked for; each time, as many events have come.
 type tail struct {
-	Source
+	projections.Source
 	at, growth domain.Position
 }
 
@@ -30,7 +31,7 @@ func (s *tail) ReadAllBackward(context.Context, domain.Position, domain.Filter) 
 }
 
 // rested is for how long a pacer rests that owes a second.
-func rested(t *testing.T, share float64, source Source, meanwhile func(*pacer)) time.Duration {
+func rested(t *testing.T, share float64, source projections.Source, meanwhile func(*pacer)) time.Duration {
 	p := newPacer(source, domain.Filter{}, share)
 	p.spent(time.Second)
 	began := time.Now()

@@ -1,4 +1,4 @@
-package projections
+package follow
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/internal/signal"
 )
 
 const (
@@ -18,22 +20,22 @@ const (
 	quiet = 32
 )
 
-// pacer keeps live projecting to a share of one core: what was spent is a debt that time pays off at
-// the rate of the share, and reading goes on when it is paid. It is shared by all views of a runner.
+// pacer keeps the live views of a hub to a share of one core. Work is a debt, which time pays off
+// at the rate of the share; reading goes on when the debt is paid.
 type pacer struct {
-	source Source
+	source projections.Source
 	filter domain.Filter
 	share  float64 // 1 or more: never rest
 
 	debt    atomic.Int64 // nanoseconds
-	waiting atomic.Int64 // callers that wait for a position
+	waiting atomic.Int64 // queries that wait for a position
 
 	mu      sync.Mutex
 	paid    time.Time     // up to when time has paid
-	hurried chan struct{} // closed when a caller begins to wait
+	hurried chan struct{} // closed when a query begins to wait
 }
 
-func newPacer(source Source, filter domain.Filter, share float64) *pacer {
+func newPacer(source projections.Source, filter domain.Filter, share float64) *pacer {
 	return &pacer{source: source, filter: filter, share: share, paid: time.Now(), hurried: make(chan struct{})}
 }
 
@@ -54,7 +56,7 @@ func (p *pacer) hurry() (done func()) {
 	return func() { p.waiting.Add(-1) }
 }
 
-// due returns how long to rest, having let time pay, and what ends the rest early.
+// due lets time pay, and returns how long to rest still and what ends the rest early.
 func (p *pacer) due() (time.Duration, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,8 +72,8 @@ func (p *pacer) due() (time.Duration, <-chan struct{}) {
 	return time.Duration(float64(p.debt.Load()) / p.share), p.hurried
 }
 
-// rest waits until the debt is paid, somebody waits for a position, or the log has little to do: then the
-// core is free, and what is behind catches up.
+// rest waits until the debt is paid, a query waits for a position, or the log has little to do:
+// then the core is free, and views that are behind catch up.
 func (p *pacer) rest(ctx context.Context) error {
 	if p.share >= 1 || float64(p.debt.Load()) < float64(leastRest)*p.share {
 		return nil
@@ -82,7 +84,7 @@ func (p *pacer) rest(ctx context.Context) error {
 		if rest < leastRest {
 			return nil
 		}
-		if err := pause(ctx, hurried, min(rest, restSlice)); err != nil {
+		if err := signal.Pause(ctx, hurried, min(rest, restSlice)); err != nil {
 			return err
 		}
 		if rest <= restSlice {

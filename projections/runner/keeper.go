@@ -1,28 +1,30 @@
-package projections
+package runner
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/follow"
+	"github.com/atonehq/atone/projections/internal/signal"
 )
 
 // keeper keeps one view up to date.
 type keeper struct {
 	cfg     *Config
-	view    *View
+	view    *projections.View
 	nudged  chan struct{} // a rebuild was asked for in this process
 	hurried chan struct{} // a query waits
-	hub     *hub
-	pace    *pacer
+	hub     *follow.Hub
 	lag     lag
-	history history
+	origin  origin
 
 	committed atomic.Int64
 	swap      sync.Mutex // held while live rows are changed or replaced
@@ -35,13 +37,14 @@ type keeper struct {
 	err      error
 }
 
-func newKeeper(cfg *Config, view *View, hub *hub, pace *pacer) *keeper {
-	return &keeper{cfg: cfg, view: view, hub: hub, pace: pace, nudged: make(chan struct{}, 1), hurried: make(chan struct{}, 1), commits: make(chan struct{})}
+func newKeeper(cfg *Config, view *projections.View, hub *follow.Hub) *keeper {
+	return &keeper{cfg: cfg, view: view, hub: hub, nudged: make(chan struct{}, 1), hurried: make(chan struct{}, 1), commits: make(chan struct{})}
 }
 
 // run projects until ctx ends, starting over after each failure.
 func (k *keeper) run(ctx context.Context) {
-	delay := k.cfg.Backoff
+	delays := backoff.ExponentialBackOff{InitialInterval: k.cfg.Backoff, Multiplier: 2, MaxInterval: maxBackoff}
+	delays.Reset()
 	for ctx.Err() == nil {
 		before := k.committed.Load()
 		err := k.lead(ctx)
@@ -50,13 +53,13 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		k.set(func() { k.err, k.leading, k.caughtUp = err, false, false })
 		if k.committed.Load() != before { // it got somewhere: the failure is a new one
-			delay = k.cfg.Backoff
+			delays.Reset()
 		}
+		delay := delays.NextBackOff()
 		k.cfg.Logger.Error("a view failed and is tried again", "view", k.view.Name, "in", delay, "error", err)
-		if pause(ctx, nil, delay) != nil {
+		if signal.Pause(ctx, nil, delay) != nil {
 			return
 		}
-		delay = min(2*delay, maxBackoff)
 	}
 }
 
@@ -78,7 +81,7 @@ func (k *keeper) lead(ctx context.Context) error {
 	go func() {
 		select {
 		case <-lease.Lost():
-			cancel(fmt.Errorf("%s: the lease was lost: %w", k.view.Name, ErrSuperseded))
+			cancel(fmt.Errorf("%s: the lease was lost: %w", k.view.Name, projections.ErrSuperseded))
 		case <-stop:
 		}
 	}()
@@ -141,7 +144,7 @@ func (k *keeper) turn(ctx context.Context) error {
 
 // generations returns the live generation and the one that is being built for this version,
 // and drops those that nobody will finish.
-func (k *keeper) generations(ctx context.Context) (live, building *Generation, err error) {
+func (k *keeper) generations(ctx context.Context) (live, building *projections.Generation, err error) {
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("look at the state of %s: %w", k.view.Name, err)
@@ -167,7 +170,7 @@ func (k *keeper) generations(ctx context.Context) (live, building *Generation, e
 // awaitRebuild returns when there is a generation to build.
 func (k *keeper) awaitRebuild(ctx context.Context) error {
 	for {
-		if err := pause(ctx, k.nudged, k.cfg.Poll); err != nil {
+		if err := signal.Pause(ctx, k.nudged, k.cfg.Poll); err != nil {
 			return err
 		}
 		gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
@@ -182,118 +185,18 @@ func (k *keeper) awaitRebuild(ctx context.Context) error {
 	}
 }
 
-// pass projects into one generation. It returns nil when that one, not live at first, became so.
-func (k *keeper) pass(ctx context.Context, g Generation) error {
-	f := newFeed(k, g.Live)
-	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() { f.run(ctx, g.Position) })
-	defer reading.Wait()
-	defer cancel()
-
-	applier := k.view.New()
-	at := g.Checkpoint
-	caughtUp, held := false, false
-	for {
-		b, err := f.take(ctx, caughtUp)
-		if err != nil {
-			return err
-		}
-		to := at
-		to.Position = max(at.Position, b.to)
-		to.Events += int64(len(b.events))
-		if n := len(b.events); n > 0 {
-			to.At = b.events[n-1].Created
-		}
-		if to.Position > at.Position {
-			if err := k.update(ctx, applier, g, at, to, b.events); err != nil {
-				return fmt.Errorf("apply %d events after position %d to %s: %w", len(b.events), at.Position, k.view.Name, err)
-			}
-			at = to
-			k.committed.Add(1)
-		}
-		caughtUp = caughtUp || b.caughtUp
-		if caughtUp && !g.Live {
-			if !held { // from here on the live rows wait, or they might always be ahead
-				k.swap.Lock()
-				defer k.swap.Unlock()
-				held = true
-			}
-			placed, err := k.promote(ctx, g.Number, at.Position)
-			if err != nil {
-				return fmt.Errorf("put the rebuilt %s in place: %w", k.view.Name, err)
-			}
-			if placed {
-				k.set(func() { k.err = nil })
-				return nil
-			}
-		}
-		k.set(func() { k.caughtUp, k.err = caughtUp || !g.Live && k.caughtUp, nil })
-	}
-}
-
-// update applies one batch.
-func (k *keeper) update(ctx context.Context, a Applier, g Generation, from, to Checkpoint, events []Event) error {
-	write := func() error {
-		return k.cfg.Store.Update(ctx, k.view, g.Number, from, to, func(tx Tx) error { return apply(ctx, a, tx, events) })
-	}
-	if !g.Live {
-		return write()
-	}
-	k.swap.Lock()
-	defer k.swap.Unlock()
+// await waits for the view's live rows to reach a position, and hurries meanwhile.
+func (k *keeper) await(ctx context.Context, position domain.Position, timeout time.Duration) error {
 	began := time.Now()
-	if err := write(); err != nil {
+	defer k.hub.Hurry()()
+	timed, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := k.checkOnce(timed); err != nil && timed.Err() == nil {
 		return err
 	}
-	k.pace.spent(time.Since(began))
-	return nil
+	return projections.Await(ctx, k.cfg.Store, k.view.Name, position, timeout-time.Since(began), func() <-chan struct{} {
+		moved := k.moved()
+		signal.Tell(k.hurried)
+		return moved
+	})
 }
-
-// promote puts a generation that stands at the position in the place of the live one, unless that has come further:
-// what a query has seen, a later one shall see as well. A live one that is not this log's, or is further than the log, is
-// no reason to wait.
-func (k *keeper) promote(ctx context.Context, number int, at domain.Position) (placed bool, err error) {
-	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(gens, func(g Generation) bool { return g.Live && !g.Old && g.Position > at }) {
-		for _, err := range k.cfg.Source.ReadAll(ctx, at, k.view.filter()) {
-			return false, err // there is more to apply
-		}
-	}
-	return true, k.cfg.Store.Promote(ctx, k.view, number)
-}
-
-// apply calls the applier; a panic in a view is an error of that view.
-func apply(ctx context.Context, a Applier, tx Tx, events []Event) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the view panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
-	if len(events) == 0 {
-		return nil
-	}
-	return a.Apply(ctx, tx, events)
-}
-
-// set changes the keeper's state and wakes those who wait for it to move.
-func (k *keeper) set(change func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	change()
-	close(k.commits)
-	k.commits = make(chan struct{})
-}
-
-// moved returns a channel that is closed with the next commit or failure.
-func (k *keeper) moved() <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.commits
-}
-
-// poll is how often a reader looks at a view that another process projects.
-const poll = 20 * time.Millisecond

@@ -1,4 +1,4 @@
-package projections
+package runner
 
 import (
 	"context"
@@ -7,17 +7,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/internal/signal"
 )
 
-// history makes sure that a view's rows were made from the log that is there. They were not, where somebody
-// put an older copy of the log back, gave the views another log, or stored a position that no event can have.
-// Nothing would show it: after a position beyond its end a log yields nothing, and says that this is all.
+// origin makes sure that a view's rows were made from the log that is there. They were not, if
+// somebody put an older copy of the log back, gave the views another log, or stored a position that
+// no event can have. Nothing else would show it: after a position beyond its end a log yields
+// nothing, and says that this is all.
 //
-// The rows tell how many events they were made from, up to which position, and when the last of them was
-// accepted. The log must have an event there that was accepted at that very moment: this finds a copy that
-// has grown past the rows since, and needs no name for the log, which a copy would have as well.
-type history struct {
+// The rows tell from how many events they were made, up to which position, and when the last of
+// these was accepted. The log must have an event there that was accepted at that very moment. This
+// also finds a copy that has grown past the rows since, and needs no name for the log, which a copy
+// would share.
+type origin struct {
 	mu      sync.Mutex
 	checked bool
 }
@@ -25,14 +31,15 @@ type history struct {
 // doubt is what is wrong with a generation's position; empty where nothing is.
 type doubt string
 
-// undecided means that what can be read is not all that the log has: a follower may lag.
+// undecided means that not all of the log can be read: a node of its cluster may lag.
 const undecided doubt = "undecided"
 
-// check looks at every generation of the view and marks those that are not this log's: the live one as old,
-// others are dropped. It reports whether it has to look again later. A doubt counts when it has stood twice.
+// check compares every generation of the view with the log. Of those that are not this log's it
+// marks the live one as old and drops the others. It reports whether it has to look again later. A
+// doubt counts when it was found twice.
 func (k *keeper) check(ctx context.Context) (again bool, err error) {
-	k.history.mu.Lock()
-	defer k.history.mu.Unlock()
+	k.origin.mu.Lock()
+	defer k.origin.mu.Unlock()
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {
 		return false, fmt.Errorf("look at the state of %s: %w", k.view.Name, err)
@@ -43,7 +50,7 @@ func (k *keeper) check(ctx context.Context) (again bool, err error) {
 		}
 		d, err := k.examine(ctx, &g)
 		if err == nil && d != "" && d != undecided {
-			if err = pause(ctx, nil, k.cfg.Poll); err == nil {
+			if err = signal.Pause(ctx, nil, k.cfg.Poll); err == nil {
 				d, err = k.examine(ctx, &g)
 			}
 		}
@@ -58,15 +65,15 @@ func (k *keeper) check(ctx context.Context) (again bool, err error) {
 			}
 		}
 	}
-	k.history.checked = true
+	k.origin.checked = true
 	return again, nil
 }
 
 // checkOnce has the view checked before its rows are first relied on.
 func (k *keeper) checkOnce(ctx context.Context) error {
-	k.history.mu.Lock()
-	checked := k.history.checked
-	k.history.mu.Unlock()
+	k.origin.mu.Lock()
+	checked := k.origin.checked
+	k.origin.mu.Unlock()
 	if checked {
 		return nil
 	}
@@ -77,10 +84,13 @@ func (k *keeper) checkOnce(ctx context.Context) error {
 // errDisowned ends a pass over a generation that turned out not to be this log's.
 var errDisowned = errors.New("the rows do not belong to this log")
 
-// recheck goes on looking, ever less often, while a lagging follower leaves it undecided.
+// recheck looks again, ever less often, while a lagging node of the log's cluster leaves it
+// undecided.
 func (k *keeper) recheck(ctx context.Context) error {
-	for delay := k.cfg.Poll; ; delay = min(2*delay, maxBackoff) {
-		if err := pause(ctx, nil, delay); err != nil {
+	delays := backoff.ExponentialBackOff{InitialInterval: k.cfg.Poll, Multiplier: 2, MaxInterval: maxBackoff}
+	delays.Reset()
+	for {
+		if err := signal.Pause(ctx, nil, delays.NextBackOff()); err != nil {
 			return err
 		}
 		gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
@@ -105,8 +115,8 @@ func (k *keeper) recheck(ctx context.Context) error {
 	}
 }
 
-// disown says what is wrong and sees to it that the generation is replaced.
-func (k *keeper) disown(ctx context.Context, g *Generation, d doubt) error {
+// disown logs what is wrong and has the generation replaced.
+func (k *keeper) disown(ctx context.Context, g *projections.Generation, d doubt) error {
 	k.cfg.Logger.Error("a view does not belong to this log: an older copy of the log was put back, or the views are another log's. "+
 		"It is rebuilt; until that is done its old rows answer, marked as old. If the log is the wrong one, stop and restore the right one",
 		"view", k.view.Name, "generation", g.Number, "found", string(d), "position", g.Position, "events", g.Events, "last_event", g.At)
@@ -124,7 +134,7 @@ func (k *keeper) disown(ctx context.Context, g *Generation, d doubt) error {
 }
 
 // examine compares a generation's checkpoint with the log.
-func (k *keeper) examine(ctx context.Context, g *Generation) (doubt, error) {
+func (k *keeper) examine(ctx context.Context, g *projections.Generation) (doubt, error) {
 	if g.Position == 0 {
 		return "", nil
 	}
@@ -163,17 +173,17 @@ func (k *keeper) examine(ctx context.Context, g *Generation) (doubt, error) {
 	return doubt(fmt.Sprintf("the last event up to there is at position %d, of %s", last.Position, last.Created.Format(time.RFC3339Nano))), nil
 }
 
-// lastUpTo returns the view's last event at or before the position, which has a position of 0 where there is
-// none. Up to readable, which may be less, the log can be read.
+// lastUpTo returns the view's last event at or before the position, which has a position of 0 where
+// there is none. Up to readable, which may be less, the log can be read.
 func (k *keeper) lastUpTo(ctx context.Context, position, readable domain.Position) (domain.Recorded, error) {
 	if readable < position {
-		return newestEvent(ctx, k.cfg.Source, domain.EndPosition, k.view.filter())
+		return newestEvent(ctx, k.cfg.Source, domain.EndPosition, k.view.Selects())
 	}
-	before, err := newestEvent(ctx, k.cfg.Source, position, k.view.filter())
+	before, err := newestEvent(ctx, k.cfg.Source, position, k.view.Selects())
 	if err != nil {
 		return before, err
 	}
-	for r, err := range k.cfg.Source.ReadAll(ctx, before.Position, k.view.filter()) {
+	for r, err := range k.cfg.Source.ReadAll(ctx, before.Position, k.view.Selects()) {
 		if err != nil {
 			return domain.Recorded{}, err
 		}
@@ -185,8 +195,9 @@ func (k *keeper) lastUpTo(ctx context.Context, position, readable domain.Positio
 	return before, nil
 }
 
-// newestEvent returns the last selected event before the position, or none, which has a position of 0.
-func newestEvent(ctx context.Context, source Source, before domain.Position, filter domain.Filter) (domain.Recorded, error) {
+// newestEvent returns the last selected event before the position, or none, which has a position of
+// 0.
+func newestEvent(ctx context.Context, source projections.Source, before domain.Position, filter domain.Filter) (domain.Recorded, error) {
 	for r, err := range source.ReadAllBackward(ctx, before, filter) {
 		return r, err
 	}

@@ -1,4 +1,4 @@
-package projections
+package runner
 
 import (
 	"context"
@@ -6,29 +6,30 @@ import (
 	"sync"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 )
 
 // lagCounted is how many events one question about a view's lag counts at most.
 const lagCounted = 10_000
 
-// lag counts the events that a view lacks. A difference of positions would not tell: they have gaps. What
-// was counted is remembered, so that the next question goes on from there.
+// lag counts the events that a view lacks: positions have gaps, so their difference would not tell.
+// What was counted is remembered, and the next question goes on from there.
 type lag struct {
 	mu         sync.Mutex
 	generation int
-	at         domain.Position // events of the log up to here were counted
+	at         domain.Position // the log was counted up to here
 	events     int64           // that many, of those that the view's filter selects
 }
 
 // measure fills in how far the generation is behind the log.
-func (l *lag) measure(ctx context.Context, k *keeper, g *Generation, s *Status) error {
+func (l *lag) measure(ctx context.Context, k *keeper, g *projections.Generation, s *Status) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.generation != g.Number || l.at < g.Position {
 		l.generation, l.at, l.events = g.Number, g.Position, g.Events
 	}
 	counted := 0
-	for r, err := range k.cfg.Source.ReadAll(ctx, l.at, k.view.filter()) {
+	for r, err := range k.cfg.Source.ReadAll(ctx, l.at, k.view.Selects()) {
 		if err != nil {
 			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
 		}
@@ -42,7 +43,7 @@ func (l *lag) measure(ctx context.Context, k *keeper, g *Generation, s *Status) 
 	if s.LagEvents == 0 {
 		return nil
 	}
-	for r, err := range k.cfg.Source.ReadAll(ctx, g.Position, k.view.filter()) {
+	for r, err := range k.cfg.Source.ReadAll(ctx, g.Position, k.view.Selects()) {
 		if err != nil {
 			return fmt.Errorf("lag of %s: %w", k.view.Name, err)
 		}

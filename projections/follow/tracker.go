@@ -1,33 +1,34 @@
-package projections
+package follow
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/internal/decode"
 )
 
-// trackedRuns is how many runs a tracker remembers. One that it forgot is read again from its stream.
+// trackedRuns is how many runs a tracker remembers. One that it forgot is read again from its
+// stream.
 const trackedRuns = 20_000
 
-// tracker completes events with what earlier events of the same run said. Its memory is a
-// cache: it is filled from the run's own stream.
+// tracker completes events with what earlier events of the same run said. Its memory is a cache: it
+// is filled from the run's own stream.
 type tracker struct {
-	source Source
-	limit  int
-	runs   map[domain.RunID]*list.Element // of *tracked
-	recent *list.List                     // most recently used first
-	plans  map[string]*PlanFields
+	source projections.Source
+	runs   *simplelru.LRU[domain.RunID, *tracked]
+	plans  map[string]*projections.PlanFields
 }
 
 // tracked is a run as the tracker knows it.
 type tracked struct {
 	id   domain.RunID
-	info *RunInfo
+	info *projections.RunInfo
 	next uint64 // the revision that follows what was seen
 	open map[attemptKey]openAttempt
 	// reopened means that the run was stuck after it had ended.
@@ -35,23 +36,28 @@ type tracked struct {
 }
 
 type attemptKey struct {
-	step string
-	dir  domain.Direction
+	step      string
+	direction domain.Direction
 }
 
+// openAttempt is the latest attempt of a step in one direction.
 type openAttempt struct {
 	number int
 	action string
 	at     time.Time
 }
 
-func newTracker(source Source) *tracker {
-	return &tracker{source: source, limit: trackedRuns, runs: make(map[domain.RunID]*list.Element), recent: list.New(), plans: make(map[string]*PlanFields)}
+func newTracker(source projections.Source) *tracker {
+	runs, err := simplelru.NewLRU[domain.RunID, *tracked](trackedRuns, nil)
+	if err != nil {
+		panic("a cache of a fixed size can be made: " + err.Error())
+	}
+	return &tracker{source: source, runs: runs, plans: make(map[string]*projections.PlanFields)}
 }
 
 // read decodes a recorded event and completes it. The error is one of reading the log.
-func (t *tracker) read(ctx context.Context, r *domain.Recorded) (Event, error) {
-	e := Event{Recorded: r}
+func (t *tracker) read(ctx context.Context, r *domain.Recorded) (projections.Event, error) {
+	e := projections.Event{Recorded: r}
 	id, ok := domain.RunOfStream(r.Stream)
 	if !ok {
 		return e, nil
@@ -67,13 +73,8 @@ func (t *tracker) read(ctx context.Context, r *domain.Recorded) (Event, error) {
 
 // at returns the run as it is before the revision.
 func (t *tracker) at(ctx context.Context, id domain.RunID, revision uint64) (*tracked, error) {
-	if el := t.runs[id]; el != nil {
-		if run := el.Value.(*tracked); run.next == revision {
-			t.recent.MoveToFront(el)
-			return run, nil
-		}
-		t.recent.Remove(el)
-		delete(t.runs, id)
+	if run, ok := t.runs.Get(id); ok && run.next == revision {
+		return run, nil
 	}
 	run := &tracked{id: id}
 	if revision > 0 {
@@ -84,25 +85,20 @@ func (t *tracker) at(ctx context.Context, id domain.RunID, revision uint64) (*tr
 			if r.Revision >= revision {
 				break
 			}
-			e := Event{Recorded: &r, Run: id}
+			e := projections.Event{Recorded: &r, Run: id}
 			e.Fact, e.Err = decode.Fact(&r)
 			if err := t.step(ctx, run, &e); err != nil {
 				return nil, err
 			}
 		}
-		run.next = revision // a stream's truncated beginning is not waited for
+		run.next = revision // the stream may have lost its beginning
 	}
-	t.runs[id] = t.recent.PushFront(run)
-	if t.recent.Len() > t.limit {
-		oldest := t.recent.Back()
-		t.recent.Remove(oldest)
-		delete(t.runs, oldest.Value.(*tracked).id)
-	}
+	t.runs.Add(id, run)
 	return run, nil
 }
 
 // step completes the event from the run, and the run from the event.
-func (t *tracker) step(ctx context.Context, run *tracked, e *Event) error {
+func (t *tracker) step(ctx context.Context, run *tracked, e *projections.Event) error {
 	run.next = e.Recorded.Revision + 1
 	switch d := e.Event.(type) {
 	case *domain.RunStarted:
@@ -110,7 +106,7 @@ func (t *tracker) step(ctx context.Context, run *tracked, e *Event) error {
 		if err != nil {
 			return err
 		}
-		run.info = &RunInfo{RunStarted: *d, Run: run.id, No: e.Position, At: e.When(), PlanFields: *plan}
+		run.info = &projections.RunInfo{RunStarted: *d, Run: run.id, No: e.Position, At: e.When(), PlanFields: *plan}
 	case *domain.AttemptStarted:
 		if run.open == nil {
 			run.open = make(map[attemptKey]openAttempt)
@@ -144,10 +140,11 @@ func (t *tracker) step(ctx context.Context, run *tracked, e *Event) error {
 // latest stands for the number of a step's latest attempt.
 const latest = -1
 
-// about says which attempt an event is about. Begun is left empty for an attempt that is not the step's latest.
-func (run *tracked) about(e *Event, step string, dir domain.Direction, number int) {
+// about notes which attempt the event is about. Begun stays empty for an attempt that is not the
+// step's latest.
+func (run *tracked) about(e *projections.Event, step string, dir domain.Direction, number int) {
 	a, ok := run.open[attemptKey{step, dir}]
-	if !ok && dir == domain.Probe { // the event numbers the attempt that is in doubt
+	if !ok && dir == domain.Probe { // the event has the number of the attempt in doubt
 		a, ok = run.open[attemptKey{step, domain.Do}]
 	}
 	if !ok {
@@ -161,13 +158,13 @@ func (run *tracked) about(e *Event, step string, dir domain.Direction, number in
 	e.Number = number
 }
 
-// plan returns what views need of the plan. Of one that can't be found every field is secret.
-func (t *tracker) plan(ctx context.Context, hash string) (*PlanFields, error) {
+// plan returns what views need of a plan. Of a plan that is not in the log every field is secret.
+func (t *tracker) plan(ctx context.Context, hash string) (*projections.PlanFields, error) {
 	if p := t.plans[hash]; p != nil {
 		return p, nil
 	}
-	fields, err := ReadPlanFields(ctx, t.source, hash)
-	if err != nil && !errors.Is(err, ErrNoPlan) {
+	fields, err := projections.ReadPlanFields(ctx, t.source, hash)
+	if err != nil && !errors.Is(err, projections.ErrNoPlan) {
 		return nil, err
 	}
 	p := &fields

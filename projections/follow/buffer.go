@@ -1,0 +1,155 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/internal/signal"
+)
+
+// maxBatchBytes bounds the payload that a batch holds in memory.
+const maxBatchBytes = 8 << 20
+
+// Batch is what a view applies in one transaction.
+type Batch struct {
+	Events []projections.Event
+	// To is the position that the view stands at afterwards.
+	To domain.Position
+	// CaughtUp means that the log had nothing more when the batch was cut.
+	CaughtUp bool
+}
+
+// buffer gathers the next batch. One goroutine puts, another takes.
+type buffer struct {
+	limit   int
+	linger  time.Duration
+	hurried <-chan struct{}
+
+	filled, taken chan struct{} // hold at most one word each
+
+	mu    sync.Mutex
+	at    domain.Position // everything up to here was put
+	next  Batch
+	bytes int
+	err   error
+}
+
+func newBuffer(c Config) *buffer {
+	return &buffer{limit: c.Batch, linger: c.Linger, hurried: c.Hurried, filled: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+}
+
+// errSlow means that a view was still busy with the batch before.
+var errSlow = errors.New("the view is slow")
+
+// put adds an event to the batch. While the batch is full it waits, until patience, unless that is
+// nil, has a word; then the error is errSlow.
+func (b *buffer) put(ctx context.Context, e delivered, patience <-chan time.Time) error {
+	b.mu.Lock()
+	for b.full() {
+		b.mu.Unlock()
+		select {
+		case <-b.taken:
+		case <-patience:
+			return errSlow
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		b.mu.Lock()
+	}
+	if e.Position > b.at {
+		b.at, b.next.To = e.Position, e.Position
+		if e.Delivery.Event != nil {
+			b.next.Events = append(b.next.Events, e.event)
+			b.bytes += len(e.Delivery.Event.Data) + len(e.Delivery.Event.Metadata)
+		}
+	}
+	b.next.CaughtUp = b.next.CaughtUp || e.CaughtUp
+	wake := len(b.next.Events) == 1 || b.full() || e.CaughtUp
+	b.mu.Unlock()
+	if wake {
+		signal.Tell(b.filled)
+	}
+	return nil
+}
+
+// position is up to where everything was put.
+func (b *buffer) position() domain.Position {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.at
+}
+
+// busy reports whether nothing more can be put at the moment.
+func (b *buffer) busy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.full()
+}
+
+// reached tells the view that it has come to the end of the log.
+func (b *buffer) reached() {
+	b.mu.Lock()
+	b.next.CaughtUp = true
+	b.mu.Unlock()
+	signal.Tell(b.filled)
+}
+
+// fail has Take return the error once the events are taken.
+func (b *buffer) fail(err error) {
+	b.mu.Lock()
+	b.err = err
+	b.mu.Unlock()
+	signal.Tell(b.filled)
+}
+
+// full is called with the lock held.
+func (b *buffer) full() bool { return len(b.next.Events) >= b.limit || b.bytes >= maxBatchBytes }
+
+// Take returns the next batch. While catching up it waits for a full one; live, for the first
+// event, and then as long as Config.Linger says. It returns the error that following ended with.
+func (b *buffer) Take(ctx context.Context, live bool) (Batch, error) {
+	var linger <-chan time.Time
+	for {
+		b.mu.Lock()
+		some := len(b.next.Events) > 0
+		ready := b.full() || b.next.CaughtUp || some && live && b.linger <= 0
+		err := b.err
+		b.mu.Unlock()
+		if ready || err != nil && some {
+			return b.cut(), nil
+		}
+		if err != nil {
+			return Batch{}, err
+		}
+		if some && live && linger == nil {
+			timer := time.NewTimer(b.linger)
+			defer timer.Stop()
+			linger = timer.C
+		}
+		select {
+		case <-b.filled:
+		case <-linger:
+			return b.cut(), nil
+		case <-b.hurried:
+			if some && live {
+				return b.cut(), nil
+			}
+		case <-ctx.Done():
+			return Batch{}, ctx.Err()
+		}
+	}
+}
+
+// cut takes what there is.
+func (b *buffer) cut() Batch {
+	b.mu.Lock()
+	batch := b.next
+	b.next, b.bytes = Batch{To: batch.To, Events: make([]projections.Event, 0, min(cap(batch.Events), b.limit))}, 0
+	b.mu.Unlock()
+	signal.Tell(b.taken)
+	return batch
+}

@@ -1,0 +1,53 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
+)
+
+// errEnded stands for a subscription that ended without an error of its own.
+var errEnded = errors.New("the log's subscription ended")
+
+// delivered is what the log delivers: an event, completed, or word of its progress.
+type delivered struct {
+	domain.Delivery
+	event projections.Event // where Delivery.Event is not nil
+}
+
+// subscribe yields what the log delivers after the position.
+func (h *Hub) subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[delivered, error] {
+	return func(yield func(delivered, error) bool) {
+		tracker := newTracker(h.source)
+		for d, err := range h.source.Subscribe(ctx, after, filter) {
+			e := delivered{Delivery: d}
+			if err == nil {
+				err = possible(&e.Delivery)
+			}
+			if err == nil && d.Event != nil {
+				e.event, err = tracker.read(ctx, d.Event)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// possible refuses an event at a position that none can have. Word of the log's progress with such
+// a position moves nobody: its position becomes 0. A server that found no event was seen to send
+// one.
+func possible(d *domain.Delivery) error {
+	if d.Position.Possible() {
+		return nil
+	}
+	d.Position = 0
+	if d.Event == nil {
+		return nil
+	}
+	return fmt.Errorf("event %s of %s has position %d: %w", d.Event.ID, d.Event.Stream, d.Event.Position, domain.ErrBadPosition)
+}
