@@ -162,7 +162,7 @@ func broken(err error) string {
 	if !errors.Is(err, domain.ErrTampered) {
 		return err.Error()
 	}
-	return "it is not what was written here: it was changed, inserted or moved, or the one before was replaced"
+	return "it does not follow from the event before it: it was changed, inserted or moved, or the one before was replaced"
 }
 
 // carried returns the hash that the event's metadata claim, or the zero hash.
