@@ -24,16 +24,6 @@ adapters/eventstoredb: doc files lines calls columns
 
 adapters/eventstoredb/wiretest: doc calls columns
 
-adapters/httpapi: doc calls columns
-
-adapters/httpapi/auth: doc calls columns
-
-adapters/httpapi/client: doc calls columns names
-
-adapters/httpapi/internal/params: doc calls columns
-
-adapters/httpapi/wire: doc calls columns
-
 adapters/memlog: doc calls
 
 adapters/postgres: doc calls columns

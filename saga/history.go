@@ -89,6 +89,12 @@ func (c *Coordinator) foldAt(ctx context.Context, id domain.RunID, revision int6
 	return foldAt(ctx, c.log, func(hash string) (*domain.Plan, error) { return c.planOf(ctx, hash) }, id, revision)
 }
 
+// FoldAt is [FoldAt] on the coordinator's log. Of the run as it is now it reads only what came after the
+// last snapshot.
+func (c *Coordinator) FoldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {
+	return c.foldAt(ctx, id, revision)
+}
+
 // StateAt returns the run's state as it was after the event with the revision: time travel. [Latest]
 // is the state now. Errors are those of [FoldAt].
 func (c *Coordinator) StateAt(ctx context.Context, id domain.RunID, revision int64) (RunView, error) {

@@ -14,7 +14,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// needs are the scopes that operations want one of, written down here once more; none means that everybody may.
+// needs are the scopes that operations want one of, written down here once more; none means that
+// everybody may.
 var needs = map[string][]auth.Scope{
 	"start-run": {auth.Start}, "invoke-action": {auth.Start}, "get-result": {auth.Start}, "emit-event": {auth.Start},
 	"list-runs": {auth.Read}, "get-run": {auth.Read}, "why": {auth.Read}, "undo-preview": {auth.Read}, "get-state": {auth.Read}, "get-diagram": {auth.Read},
@@ -48,8 +49,8 @@ func TestEachScopeOpensItsOperationsAndNoOthers(t *testing.T) {
 	}
 }
 
-// TestABoundTokenSeesNothingOfOtherSagas asks everything that there is with a token that is bound to a saga and looks for
-// traces of another one.
+// TestABoundTokenSeesNothingOfOtherSagas asks everything that there is with a token that is bound
+// to a saga and looks for traces of another one.
 func TestABoundTokenSeesNothingOfOtherSagas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{secured: true, adjust: func(c *httpapi.Config) {

@@ -9,13 +9,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// strictJSON reads bodies as huma does, but refuses what encoding/json would read otherwise than it was
-// written: a member twice, of which the last would count, or bytes that are not UTF-8. A number that no
-// float64 holds, such as 1e400, is taken where the body keeps the text of a payload, as at every other
-// door; where the body is to be a number it is refused.
+// strictJSON reads bodies as huma does, but refuses what encoding/json would read otherwise than it
+// was written: a member twice, of which the last would count, or bytes that are not UTF-8. A number
+// that no float64 holds, such as 1e400, is taken where the body keeps the text of a payload, as at
+// every other door; where the body is to be a number it is refused.
 var strictJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
 	if err := accept.Document(data); err != nil {
 		return err
@@ -52,13 +53,16 @@ func asFloats(v any) any {
 	return v
 }
 
-// boundBody bounds the time that the body of a request may take, whether it is read by a handler or, by net/http after
-// a handler that did not want it, only to be thrown away. The function that it returns is called at the handler's end.
-// Without the bound a client that announces a body and does not send it would keep its connection for ever.
+// boundBody bounds the time that the body of a request may take, whether it is read by a handler
+// or, by net/http after a handler that did not want it, only to be thrown away. The function that
+// it returns is called at the handler's end. Without the bound a client that announces a body and
+// does not send it would keep its connection for ever.
 //
-// The request is copied, because net/http finds out by the body of its own whether a connection can be used again.
+// The request is copied, because net/http finds out by the body of its own whether a connection can
+// be used again.
 func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounded *http.Request, ended func()) {
-	bound := func() { _ = rc.SetReadDeadline(time.Now().Add(s.cfg.BodyTimeout)) } // not every writer can
+	// Not every writer can.
+	bound := func() { _ = rc.SetReadDeadline(time.Now().Add(s.cfg.BodyTimeout)) }
 	bound()
 	body := &boundedBody{ReadCloser: r.Body, free: func() { _ = rc.SetReadDeadline(time.Time{}) }}
 	r = r.WithContext(r.Context())
@@ -70,8 +74,8 @@ func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounde
 	}
 }
 
-// boundedBody lifts the bound when the body is at its end: what a handler does then may take longer, and the deadline would
-// look like a client that has left.
+// boundedBody lifts the bound when the body is at its end: what a handler does then may take
+// longer, and the deadline would look like a client that has left.
 type boundedBody struct {
 	io.ReadCloser
 	free  func()
@@ -86,4 +90,18 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		b.free()
 	}
 	return n, err
+}
+
+// maxStrangerBody bounds the body of a request whose sender is not known yet, in bytes. A login is
+// a token of some 60 bytes.
+const maxStrangerBody = 4 << 10
+
+// smallFromStrangers bounds the bodies of requests that carry no identity, whatever serves them.
+func smallFromStrangers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := auth.IdentityOf(r.Context()); !known && r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, maxStrangerBody)
+		}
+		next.ServeHTTP(w, r)
+	})
 }

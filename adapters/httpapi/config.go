@@ -46,22 +46,25 @@ type Config struct {
 
 	// Addr is where [Server.Run] listens; empty means 127.0.0.1:7070.
 	Addr string
-	// Tokens, if set, are asked of every caller. They are required unless Addr is a loopback address.
+	// Tokens, if set, are asked of every caller. They are required unless Addr is a loopback
+	// address.
 	Tokens *auth.Tokens
 	// TLSCert and TLSKey name PEM files; both or neither.
 	TLSCert, TLSKey string
 	// SessionTTL is how long a login of the web page lasts; 0 means 12 hours.
 	SessionTTL time.Duration
-	// Origins lists web origins (https://host) whose pages may call the API with a token; none by default.
+	// Origins lists web origins (https://host) whose pages may call the API with a token; none by
+	// default.
 	Origins []string
 	// Actor names the callers of a server without tokens in the audit; empty means "local".
 	Actor string
-	// InProcess means that only this process reaches the server, for example over an in-memory connection: no
-	// caller is asked for a token, though Tokens can be managed, and unexpected errors are told in full.
+	// InProcess means that only this process reaches the server, for example over an in-memory
+	// connection: no caller is asked for a token, though Tokens can be managed, and unexpected
+	// errors are told in full.
 	InProcess bool
 
-	// Page is the web page: it serves / and everything below [PageBase], and gets the caller's identity in the
-	// request's context, if there is one ([auth.IdentityOf]). Nil means 404.
+	// Page is the web page: it serves / and everything below [PageBase], and gets the caller's
+	// identity in the request's context, if there is one ([auth.IdentityOf]). Nil means 404.
 	Page http.Handler
 	// Metrics serves /metrics; nil means 404. It needs the scope read.
 	Metrics http.Handler
@@ -74,8 +77,8 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxStreams bounds the live streams that are open at once; 0 means 256.
 	MaxStreams int
-	// MaxStreamsPerClient bounds those of one token or, where the server asks for none, of one address; 0
-	// means 32.
+	// MaxStreamsPerClient bounds those of one token or, where the server asks for none, of one
+	// address; 0 means 32.
 	MaxStreamsPerClient int
 	// RequestTimeout bounds what is not waiting or streaming; 0 means 30 s.
 	RequestTimeout time.Duration
@@ -83,7 +86,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// ShutdownTimeout bounds how long Run, once cancelled, lets requests end; 0 means 15 s.
 	ShutdownTimeout time.Duration
-	// KeepAlive is how often a silent stream sends a comment, so that proxies keep it; 0 means 15 s.
+	// KeepAlive is how often a silent stream sends a comment, so that proxies keep it; 0 means 15
+	// s.
 	KeepAlive time.Duration
 
 	// Version is told in the OpenAPI document; empty means "dev".

@@ -45,7 +45,8 @@ func TestOneClientDoesNotTakeEveryStream(t *testing.T) {
 	leave[2]()
 }
 
-// TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI sends one request of each kind, and finds nothing written.
+// TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI sends one request of each kind, and finds nothing
+// written.
 func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{})
@@ -122,7 +123,8 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 	require.Equal(t, before, w.end(), "nothing was written")
 }
 
-// TestWhatIsAcceptedComesBackTheSameFromTheAPI starts a run with what a careless reader would change.
+// TestWhatIsAcceptedComesBackTheSameFromTheAPI starts a run with what a careless reader would
+// change.
 func TestWhatIsAcceptedComesBackTheSameFromTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{})

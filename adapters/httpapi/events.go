@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/look"
 )
 
 // streamType is the content type of server-sent events.
@@ -107,17 +108,8 @@ func (s *Server) eventOperations() {
 
 // secretsOfRun returns the secret fields of the run's plan.
 func (s *Server) secretsOfRun(ctx context.Context, id domain.RunID) (secret.Fields, error) {
-	for r, err := range s.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			return nil, err
-		}
-		var started domain.RunStarted
-		if err := json.Unmarshal(r.Data, &started); err != nil {
-			return nil, fmt.Errorf("read run %s: %w", id, err)
-		}
-		return s.secrets(ctx, started.Plan)
-	}
-	return nil, fmt.Errorf("%s: %w", id, saga.ErrNotFound)
+	origin, err := look.OriginOf(ctx, s.cfg.Log, s.cfg.Coordinator, id)
+	return origin.Secrets, err
 }
 
 // eventPage returns a page of a run's events, oldest first.
@@ -145,8 +137,8 @@ func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, li
 	return &bodyOutput{jsonBody(page)}, nil
 }
 
-// streamRun sends a run's events as they come, until the run has ended, the client leaves or the server
-// stops. A client that reconnects after the end gets 204, which tells browsers to stop.
+// streamRun sends a run's events as they come, until the run has ended, the client leaves or the
+// server stops. A client that reconnects after the end gets 204, which tells browsers to stop.
 func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields secret.Fields) {
 	r, w := humago.Unwrap(hc)
 	ctx, cancel := s.untilDrain(r.Context())
@@ -202,7 +194,8 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields
 	}
 }
 
-// mayStream reports whether the caller may still see the run: a token may have ended since the stream began.
+// mayStream reports whether the caller may still see the run: a token may have ended since the
+// stream began.
 func (s *Server) mayStream(r *http.Request, id domain.RunID) bool {
 	who, err := s.guard.Authenticate(r)
 	return err == nil && who.Has(auth.Read) && s.allowRun(auth.WithIdentity(r.Context(), who), id) == nil
@@ -253,8 +246,7 @@ func (s *Server) browse(ctx context.Context, before uint64, types []string, pref
 		}
 		n++
 		at = r.Position
-		_, ofRun := domain.RunOfStream(r.Stream)
-		if domain.ReservedType(r.Type) || !ofRun && domain.ReservedStream(r.Stream) || len(types) > 0 && !contains(types, r.Type) {
+		if !look.IsOfAnApp(&r) || len(types) > 0 && !slices.Contains(types, r.Type) {
 			continue
 		}
 		fields := secret.Fields(s.cfg.Coordinator.SecretFields(r.Type))
@@ -270,15 +262,6 @@ func (s *Server) browse(ctx context.Context, before uint64, types []string, pref
 	return page, nil
 }
 
-func contains(list []string, v string) bool {
-	for _, l := range list {
-		if l == v {
-			return true
-		}
-	}
-	return false
-}
-
 // eventOf turns a recorded event into one for the wire, without its secrets.
 func eventOf(r *domain.Recorded, cloak *secret.Cloak) wire.Event {
 	e := wire.Event{Stream: r.Stream, Revision: r.Revision, Position: r.Position, ID: r.ID, Type: r.Type, Created: r.Created}
@@ -292,6 +275,3 @@ func eventOf(r *domain.Recorded, cloak *secret.Cloak) wire.Event {
 	}
 	return e
 }
-
-// writeTimeout bounds the sending of one message of a stream.
-const writeTimeout = 30 * time.Second

@@ -181,7 +181,8 @@ func TestNoRequestMakesAnAnswerOutsideOfTheDocument(t *testing.T) {
 	f.ids = append(f.ids, w.start("asking", form{Email: "a", Fail: "charge"}).Run.String(), w.waiting("approval").String(), w.waiting("committed").String())
 	var all []sample
 	for _, s := range samples(c.doc) {
-		if s.op.OperationID != "rebuild-projection" { // thousands of rebuilds would tell nothing more
+		// Thousands of rebuilds would tell nothing more.
+		if s.op.OperationID != "rebuild-projection" {
 			all = append(all, s)
 		}
 	}

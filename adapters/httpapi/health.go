@@ -8,7 +8,8 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
-// healthOperations are open to everybody: they tell whether the process is alive and whether it can serve.
+// healthOperations are open to everybody: they tell whether the process is alive and whether it can
+// serve.
 func (s *Server) healthOperations() {
 	type healthOutput struct {
 		Status int

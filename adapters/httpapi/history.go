@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
-	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/projections/story"
@@ -15,49 +14,9 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// historyOperations look at what a run's events say: why it waits, what a cancel would do, how it was.
+// historyOperations look at what a run's events say: why it waits, what a cancel would do, how it
+// was.
 func (s *Server) historyOperations() {
-	type whyOutput struct{ Body wire.Why }
-	register(s, readRun("why", "/runs/{id}/why", "Why is it waiting?"),
-		func(ctx context.Context, in *params.Run) (*whyOutput, error) {
-			if err := s.allowRun(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			r, err := s.cfg.Coordinator.Why(ctx, in.ID)
-			return &whyOutput{r}, err
-		})
-
-	type previewOutput struct{ Body machine.Preview }
-	register(s, readRun("undo-preview", "/runs/{id}/undo-preview", "What cancelling the run would do now, step by step"),
-		func(ctx context.Context, in *params.Run) (*previewOutput, error) {
-			if err := s.allowRun(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			p, err := s.cfg.Coordinator.PreviewCancel(ctx, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			p, err = s.hidePreview(ctx, in.ID, p)
-			return &previewOutput{p}, err
-		})
-
-	type stateInput struct {
-		params.Run
-		At int64 `query:"at" minimum:"-1" default:"-1" doc:"The revision after which the state is wanted; -1 for the latest."`
-	}
-	register(s, readRun("get-state", "/runs/{id}/state", "Look at a run as it was after a revision"),
-		func(ctx context.Context, in *stateInput) (*runOutput, error) {
-			if err := s.allowRun(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			v, err := s.cfg.Coordinator.StateAt(ctx, in.ID, in.At)
-			if err != nil {
-				return nil, err
-			}
-			out := &runOutput{Body: wire.Run{RunView: v}}
-			return out, s.redact(ctx, &out.Body.RunView)
-		})
-
 	type diagramOutput struct {
 		ContentType string `header:"Content-Type"`
 		Body        []byte
@@ -74,22 +33,9 @@ func (s *Server) historyOperations() {
 	s.storyOperation()
 }
 
-// hidePreview replaces what the run's saga marks as secret.
-func (s *Server) hidePreview(ctx context.Context, id domain.RunID, p machine.Preview) (machine.Preview, error) {
-	v, err := s.cfg.Coordinator.StateAt(ctx, id, saga.Latest)
-	if err != nil {
-		return machine.Preview{}, err
-	}
-	fields, err := s.secrets(ctx, v.Plan)
-	if err != nil {
-		return machine.Preview{}, err
-	}
-	return p.Hide(v.Cloak(fields)), nil
-}
-
 // diagram draws a run's plan. A node that stands for many steps has the phase that tells most.
 func (s *Server) diagram(ctx context.Context, id domain.RunID) (string, error) {
-	state, err := saga.FoldAt(ctx, s.cfg.Log, id, saga.Latest)
+	state, err := s.cfg.Coordinator.FoldAt(ctx, id, saga.Latest)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,8 @@ import (
 // PageBase is where [Config.Page] is served, besides /.
 const PageBase = "/ui"
 
-// otherPaths serves the page, and problems for whatever is no operation of the API. It comes after the operations.
+// otherPaths serves the page, and problems for whatever is no operation of the API. It comes after
+// the operations.
 func (s *Server) otherPaths(mux *http.ServeMux) {
 	for path, item := range s.api.OpenAPI().Paths {
 		mux.HandleFunc(path, notAllowed(methodsOf(item)))

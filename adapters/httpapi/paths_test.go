@@ -65,7 +65,8 @@ func TestEveryProblemWithARequestsFormHasAType(t *testing.T) {
 	w.do("GET", "/runs/5", nil).problem(422, wire.ProblemBadInput)
 }
 
-// TestABodyThatDoesNotComeHoldsNothingUp has clients announce bodies that they never send, where nobody wants them.
+// TestABodyThatDoesNotComeHoldsNothingUp has clients announce bodies that they never send, where
+// nobody wants them.
 func TestABodyThatDoesNotComeHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{secured: true, adjust: func(c *httpapi.Config) {
@@ -99,7 +100,8 @@ func TestABodyThatDoesNotComeHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// TestAWaitOutlivesTheTimeForTheBody guards against a body's deadline that goes on when it was read.
+// TestAWaitOutlivesTheTimeForTheBody guards against a body's deadline that goes on when it was
+// read.
 func TestAWaitOutlivesTheTimeForTheBody(t *testing.T) {
 	t.Parallel()
 	seen := make(chan error, 1)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -63,7 +66,8 @@ var problems = []struct {
 	{errOwnStreams, http.StatusTooManyRequests, wire.ProblemBusy},
 	{errStreams, http.StatusServiceUnavailable, wire.ProblemBusy},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, wire.ProblemBusy},
-	{context.Canceled, http.StatusServiceUnavailable, wire.ProblemBusy}, // the server is stopping, or nobody listens any more
+	// The server is stopping, or nobody listens any more.
+	{context.Canceled, http.StatusServiceUnavailable, wire.ProblemBusy},
 }
 
 // Errors of the API itself.
@@ -148,4 +152,64 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(bounded(p)) // the client may be gone
+}
+
+// What an answer repeats of a request is bounded: a client must not be able to make an answer
+// that is many times as large as what it sent.
+const (
+	maxErrors = 10    // errors that one problem lists
+	maxEcho   = 200   // bytes of a value that an error repeats
+	maxDetail = 2_000 // bytes of a problem's detail
+)
+
+// bounded returns the problem with its texts cut and only the first of its errors.
+func bounded(p *huma.ErrorModel) *huma.ErrorModel {
+	out := *p
+	out.Detail = cut(p.Detail, maxDetail)
+	if len(p.Errors) == 0 {
+		return &out
+	}
+	out.Errors = make([]*huma.ErrorDetail, 0, maxErrors+1)
+	for _, e := range p.Errors[:min(len(p.Errors), maxErrors)] {
+		out.Errors = append(out.Errors, &huma.ErrorDetail{Message: cut(e.Message, 2*maxEcho), Location: cut(e.Location, maxEcho), Value: echo(e.Value)})
+	}
+	if more := len(p.Errors) - maxErrors; more > 0 {
+		out.Errors = append(out.Errors, &huma.ErrorDetail{Message: fmt.Sprintf("and %d more errors: mend these first", more)})
+	}
+	return &out
+}
+
+// echo is what an error repeats of a value: a scalar, cut; of lists and objects only their size.
+func echo(v any) any {
+	switch v := v.(type) {
+	case nil, bool, float64:
+		return v
+	case string:
+		return cut(v, maxEcho)
+	case []byte:
+		return cut(string(v[:min(len(v), maxEcho+utf8.UTFMax)]), maxEcho)
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Map:
+		return fmt.Sprintf("an object of %d members", r.Len())
+	case reflect.Slice, reflect.Array:
+		return fmt.Sprintf("a list of %d values", r.Len())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32:
+		return v
+	case reflect.String:
+		return cut(r.String(), maxEcho)
+	}
+	return nil
+}
+
+// cut shortens a text to at most n bytes and a mark, without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }

@@ -136,7 +136,8 @@ func reachRefusals(c *contract, w *world) {
 	for _, act := range []string{"cancel", "pause", "resume", "retry", "resolve", "abandon", "signal"} {
 		c.call(w, "POST", done+"/"+act, bodies[act+"-run"]).is(409)
 	}
-	c.call(w, "POST", "/sagas/signup/runs", `{"email":"x"}`, "Idempotency-Key", "k") // 202, or 200 if it is done already
+	// 202, or 200 if it is done already.
+	c.call(w, "POST", "/sagas/signup/runs", `{"email":"x"}`, "Idempotency-Key", "k")
 	c.call(w, "POST", "/sagas/signup/runs", `{"email":"y"}`, "Idempotency-Key", "k").problem(409, "key-conflict")
 	c.call(w, "POST", "/actions/charge/invoke", `{"email":"x"}`, "Idempotency-Key", "k")
 	c.call(w, "POST", "/actions/charge/invoke", `{"email":"y"}`, "Idempotency-Key", "k").problem(409, "key-conflict")

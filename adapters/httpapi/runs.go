@@ -2,60 +2,82 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
+	"errors"
 
-	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
-	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/look"
+	"github.com/atonehq/atone/saga/machine"
 )
-
-// readRun is what operations that look at one run have in common.
-func readRun(id, path, summary string) operation {
-	return operation{id: id, method: http.MethodGet, path: path, tag: "runs", summary: summary,
-		scopes: []auth.Scope{auth.Read}, errors: [][]int{notFound}}
-}
 
 type runOutput struct{ Body wire.Run }
 
+// runOperations look at one run: how it stands or stood, why it waits, what a cancel would do.
 func (s *Server) runOperations() {
 	register(s, readRun("get-run", "/runs/{id}", "Look at a run as it stands now"),
 		func(ctx context.Context, in *params.Run) (*runOutput, error) {
-			if err := s.allowRun(ctx, in.ID); err != nil {
+			if err := s.ready(); err != nil {
 				return nil, err
 			}
-			v, err := s.cfg.Coordinator.StateAt(ctx, in.ID, saga.Latest)
+			run, err := s.look(ctx, in.ID, saga.Latest)
 			if err != nil {
 				return nil, err
 			}
-			out := &runOutput{Body: wire.Run{RunView: v}}
-			if !v.State.Ended() {
-				why, err := s.cfg.Coordinator.Why(ctx, in.ID)
-				if err != nil {
-					return nil, err
-				}
-				out.Body.Waiting = why.Text
+			out := &runOutput{Body: wire.Run{RunView: run.View}}
+			if !run.View.State.Ended() {
+				out.Body.Waiting = run.Why(s.cfg.Coordinator.Now(), s.cfg.Coordinator).Text
 			}
-			return out, s.redact(ctx, &out.Body.RunView)
+			return out, nil
+		})
+
+	type whyOutput struct{ Body wire.Why }
+	register(s, readRun("why", "/runs/{id}/why", "Why is it waiting?"),
+		func(ctx context.Context, in *params.Run) (*whyOutput, error) {
+			run, err := s.look(ctx, in.ID, saga.Latest)
+			if errors.Is(err, saga.ErrUnreadable) { // which is why it waits
+				why, err := s.cfg.Coordinator.Why(ctx, in.ID)
+				return &whyOutput{why}, err
+			}
+			if err != nil {
+				return nil, err
+			}
+			return &whyOutput{run.Why(s.cfg.Coordinator.Now(), s.cfg.Coordinator)}, nil
+		})
+
+	type previewOutput struct{ Body machine.Preview }
+	register(s, readRun("undo-preview", "/runs/{id}/undo-preview", "What cancelling the run would do now, step by step"),
+		func(ctx context.Context, in *params.Run) (*previewOutput, error) {
+			run, err := s.look(ctx, in.ID, saga.Latest)
+			if err != nil {
+				return nil, err
+			}
+			return &previewOutput{run.Undo(s.cfg.Coordinator.Now())}, nil
+		})
+
+	type stateInput struct {
+		params.Run
+		At int64 `query:"at" minimum:"-1" default:"-1" doc:"The revision after which the state is wanted; -1 for the latest."`
+	}
+	register(s, readRun("get-state", "/runs/{id}/state", "Look at a run as it was after a revision"),
+		func(ctx context.Context, in *stateInput) (*runOutput, error) {
+			run, err := s.look(ctx, in.ID, in.At)
+			if err != nil {
+				return nil, err
+			}
+			return &runOutput{Body: wire.Run{RunView: run.View}}, nil
 		})
 }
 
-// redact replaces what the run's saga marks as secret.
-func (s *Server) redact(ctx context.Context, v *saga.RunView) error {
-	fields, err := s.secrets(ctx, v.Plan)
-	if err != nil {
-		return err
+// look reads a run that the caller may see, as of one revision and without its secrets.
+func (s *Server) look(ctx context.Context, id domain.RunID, revision int64) (*look.Run, error) {
+	if err := s.allowRun(ctx, id); err != nil {
+		return nil, err
 	}
-	*v = v.Hide(v.Cloak(fields))
-	return nil
-}
-
-// secrets returns the secret fields of a plan.
-func (s *Server) secrets(ctx context.Context, plan string) (secret.Fields, error) {
-	p, err := s.cfg.Coordinator.Plan(ctx, plan)
+	state, err := s.cfg.Coordinator.FoldAt(ctx, id, revision)
 	if err != nil {
 		return nil, err
 	}
-	return p.Secrets(), nil
+	return look.At(state), nil
 }

@@ -195,7 +195,8 @@ func TestSecretsAreNeitherShownNorLoggedNorKept(t *testing.T) {
 	}
 }
 
-// TestDomainEventsAreShownWithoutWhatTheirSagasKeepSecret has an event that starts a saga, and one that a saga awaits.
+// TestDomainEventsAreShownWithoutWhatTheirSagasKeepSecret has an event that starts a saga, and one
+// that a saga awaits.
 func TestDomainEventsAreShownWithoutWhatTheirSagasKeepSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldConfig{})

@@ -16,8 +16,8 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 )
 
-// Server is the HTTP API. Make one with [New]; serve it with [Server.Run], or mount it as an http.Handler
-// in a server of your own (then call [Server.Follow] as well if it has tokens).
+// Server is the HTTP API. Make one with [New]; serve it with [Server.Run], or mount it as an
+// http.Handler in a server of your own (then call [Server.Follow] as well if it has tokens).
 type Server struct {
 	cfg     Config
 	guard   *auth.Guard
@@ -115,16 +115,3 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 
 // drain ends waits and streams.
 func (s *Server) drain() { s.drainOnce.Do(func() { close(s.draining) }) }
-
-// untilDrain returns a context that also ends when the server begins to stop.
-func (s *Server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-s.draining:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}

@@ -1,12 +1,11 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
-
-	"encoding/json"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
@@ -83,8 +82,9 @@ func (s *sse) write(text string) error {
 	return s.rc.Flush()
 }
 
-// keepAlive sends a comment from time to time, and ends the stream by end when the client has left or the stream is no
-// longer good, until the function that it returns is called; that one returns when no more will be written.
+// keepAlive sends a comment from time to time, and ends the stream by end when the client has left
+// or the stream is no longer good, until the function that it returns is called; that one returns
+// when no more will be written.
 func (s *sse) keepAlive(end func()) (stop func()) {
 	done := make(chan struct{})
 	var running sync.WaitGroup
@@ -105,3 +105,6 @@ func (s *sse) keepAlive(end func()) (stop func()) {
 	})
 	return func() { close(done); running.Wait() }
 }
+
+// writeTimeout bounds the sending of one message of a stream.
+const writeTimeout = 30 * time.Second

@@ -15,7 +15,6 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -41,17 +40,6 @@ func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error
 	return opts, nil
 }
 
-// labelsOf reads labels given as name=value.
-func labelsOf(list []string) (map[string]string, error) {
-	labels := make(map[string]string, len(list))
-	for _, l := range list {
-		if err := accept.Label(labels, l); err != nil {
-			return nil, fmt.Errorf("%w: %w", errBadQuery, err)
-		}
-	}
-	return labels, nil
-}
-
 // traceParent returns the trace that a run is to be part of: the span that the server's own
 // middleware opened, or else what the caller sent. What is malformed is passed over, as W3C asks.
 func traceParent(ctx context.Context, header string) string {
@@ -71,7 +59,8 @@ func traceParent(ctx context.Context, header string) string {
 	return header
 }
 
-// resultOutput is a run's standing: 200 when it has ended or needs a person, 202 while it is under way.
+// resultOutput is a run's standing: 200 when it has ended or needs a person, 202 while it is under
+// way.
 type resultOutput struct {
 	Status   int
 	Location string `header:"Location" doc:"Where the run is looked at."`

@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 )
 
-// streams counts the live streams that are open, in all and for each client, so that one client can't
-// take every place.
+// streams counts the live streams that are open, in all and for each client, so that one client
+// can't take every place.
 type streams struct {
 	limit, perClient int
 
@@ -22,7 +22,8 @@ func newStreams(limit, perClient int) *streams {
 	return &streams{limit: limit, perClient: perClient, open: make(map[string]int)}
 }
 
-// take takes a place for the client, until release is called. Errors: [errStreams], [errOwnStreams].
+// take takes a place for the client, until release is called. Errors: [errStreams],
+// [errOwnStreams].
 func (s *streams) take(client string) (release func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,7 +45,8 @@ func (s *streams) take(client string) (release func(), err error) {
 	}), nil
 }
 
-// clientOf names whom a stream is counted for: the token, or the address where the server asks for none.
+// clientOf names whom a stream is counted for: the token, or the address where the server asks for
+// none.
 func clientOf(r *http.Request) string {
 	if id, ok := auth.IdentityOf(r.Context()); ok && !id.Open {
 		return "token " + id.Name

@@ -13,6 +13,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga/look"
 )
 
 // eventsPage is the browser of domain events.
@@ -56,7 +57,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	if d.Stream != "" {
 		filter.Prefixes = []string{d.Stream}
 	}
-	runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
+	runs := h.lookup()
 	for e, err := range h.cfg.Log.ReadAllBackward(r.Context(), before, filter) {
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
@@ -84,13 +85,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 
 // matches reports whether it is a domain event of the type asked for.
 func (d *eventsPage) matches(e *domain.Recorded) bool {
-	if domain.ReservedType(e.Type) || strings.HasPrefix(e.Stream, "$") {
-		return false
-	}
-	if _, ofRun := domain.RunOfStream(e.Stream); !ofRun && domain.ReservedStream(e.Stream) {
-		return false
-	}
-	return strings.HasPrefix(e.Type, d.Type)
+	return look.IsOfAnApp(e) && strings.HasPrefix(e.Type, d.Type)
 }
 
 // row shows an event without its secrets. It reports whether the person may see it.
@@ -106,7 +101,7 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 	fields, seen := secret.Fields(l.h.cfg.Coordinator.SecretFields(e.Type)), len(who.Sagas) == 0
 	if id, ofRun := domain.RunOfStream(e.Stream); ofRun {
 		of := l.of(ctx, id)
-		fields, seen = append(fields, of.fields...), who.sees(of.saga)
+		fields, seen = append(fields, of.Secrets...), who.sees(of.Saga)
 		row.Run = &id
 	}
 	if e.Binary {

@@ -61,9 +61,9 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 			return err
 		}
 		d.Next = page.Next
-		runs := &runLookup{h: h, known: map[domain.RunID]lookedUp{}}
+		runs := h.lookup()
 		for _, i := range page.Rows {
-			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).key})
+			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).Key})
 		}
 	}
 	h.warn(r, v)
@@ -144,7 +144,7 @@ func (h *handler) settleOne(r *http.Request, who Person, act, reason, output, ch
 	if err != nil {
 		return chosen, err
 	}
-	name = t.view.Saga + " " + step
+	name = t.look.View.Saga + " " + step
 	if act != "retry" && act != "skip" && act != "substitute" && act != "abandon" && act != "cancel" {
 		return name, errNoPage
 	}

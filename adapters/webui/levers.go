@@ -39,7 +39,7 @@ var acts = map[string]struct {
 
 // leversOf lists what the person can do to the run as a whole.
 func leversOf(t *told, who Person) []lever {
-	if t.view.State.Ended() {
+	if t.look.View.State.Ended() {
 		return nil
 	}
 	s := t.state
@@ -121,14 +121,14 @@ func (h *handler) readLever(r *http.Request, who Person) (*told, *leverPage, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return t, &leverPage{Run: t.view, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}, nil
+	return t, &leverPage{Run: t.look.View, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}, nil
 }
 
 func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, t *told, d *leverPage, status int) {
 	v := h.view(r, who, "runs", d.Title)
 	v.Refresh = 0
 	if acts[d.Act].stuckOnly {
-		for _, wait := range machine.Why(t.state, v.Now).Waits {
+		for _, wait := range t.look.Why(v.Now, nil).Waits {
 			if wait.Incident != "" {
 				d.Steps = append(d.Steps, wait)
 			}
@@ -136,7 +136,7 @@ func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, 
 	}
 	switch d.Act {
 	case "cancel":
-		p := machine.PreviewCancel(t.fold(), v.Now).Hide(t.cloak)
+		p := t.undo(v.Now)
 		d.Undo = &p
 	case "signal":
 		t.state.Steps(func(st *machine.Step) {

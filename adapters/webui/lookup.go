@@ -5,39 +5,26 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga/look"
 )
 
 // runLookup finds what runs are of, each once.
 type runLookup struct {
 	h     *handler
-	known map[domain.RunID]lookedUp
+	known map[domain.RunID]look.Origin
 }
 
-type lookedUp struct {
-	saga, key string
-	fields    secret.Fields
-}
+func (h *handler) lookup() *runLookup { return &runLookup{h, map[domain.RunID]look.Origin{}} }
 
-// of reads a run's first event. Where that fails everything is secret.
-func (l *runLookup) of(ctx context.Context, id domain.RunID) lookedUp {
-	if u, ok := l.known[id]; ok {
-		return u
-	}
-	u := lookedUp{fields: secret.All}
-	for e, err := range l.h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			break
+// of tells what a run is of. Where that can't be read everything in the run is secret.
+func (l *runLookup) of(ctx context.Context, id domain.RunID) look.Origin {
+	o, ok := l.known[id]
+	if !ok {
+		var err error
+		if o, err = look.OriginOf(ctx, l.h.cfg.Log, l.h.cfg.Coordinator, id); err != nil {
+			o = look.Origin{Secrets: secret.All}
 		}
-		if f, err := domain.DecodeFact(&e); err == nil {
-			if s, ok := f.Event.(*domain.RunStarted); ok {
-				u.saga, u.key = s.Saga, s.Key
-				if plan, err := l.h.cfg.Coordinator.Plan(ctx, s.Plan); err == nil {
-					u.fields = plan.Secrets()
-				}
-			}
-		}
-		break
+		l.known[id] = o
 	}
-	l.known[id] = u
-	return u
+	return o
 }

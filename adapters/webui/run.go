@@ -67,14 +67,14 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		return err
 	}
 	w.Header().Set(freshKey, fresh)
-	v := h.view(r, who, "runs", t.view.Saga+" · "+string(t.view.State))
+	v := h.view(r, who, "runs", t.look.View.Saga+" · "+string(t.look.View.State))
 	q := r.URL.Query()
 	var around machine.Surroundings = h.cfg.Coordinator
 	if until != domain.End {
 		v.Now, v.Refresh, around = t.moment(), 0, nil
 	}
-	d := &runPage{RunView: t.view, Why: machine.WhyWith(t.state, v.Now, around), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
-		Ended: t.view.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
+	d := &runPage{RunView: t.look.View, Why: t.look.Why(v.Now, around), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
+		Ended: t.look.View.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
 	if until != domain.End {
 		if d.Past, err = h.lookBack(r, t, until); err != nil {
 			return err
@@ -114,14 +114,14 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 func (d *runPage) fill(t *told, now time.Time) error {
 	switch d.Tab {
 	case "":
-		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Show, d.Linear).Hide(t.cloak)
+		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Show, d.Linear).Hide(t.look.Cloak)
 	case "plan":
 		d.Graph = draw.Plan(t.plan, draw.PhasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
 	case "audit":
 		d.Story = story.Of(t.id, t.facts, t.plan.Secrets())
 	case "undo":
-		d.Undo = machine.PreviewCancel(t.fold(), now).Hide(t.cloak)
+		d.Undo = t.undo(now)
 	case "data":
 		d.Steps = t.steps(now)
 	default:

@@ -40,8 +40,8 @@ func begun(steps []saga.StepView) string {
 // steps lists the steps with their payloads.
 func (t *told) steps(now time.Time) []stepRow {
 	hist := draw.ReadHistory(t.facts, now)
-	out := make([]stepRow, len(t.view.Steps))
-	for i, s := range t.view.Steps {
+	out := make([]stepRow, len(t.look.View.Steps))
+	for i, s := range t.look.View.Steps {
 		out[i] = stepRow{StepView: s, Took: hist.Took[s.Path]}
 	}
 	return out

@@ -11,8 +11,8 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -31,9 +31,8 @@ type told struct {
 	plan  *domain.Plan
 	facts []domain.Fact
 	state *machine.State
-	// view is as it may be shown, and cloak hides the same elsewhere.
-	view  saga.RunView
-	cloak *secret.Cloak
+	// look is the state as it may be shown.
+	look *look.Run
 }
 
 // tell reads a run. A run of a saga that the person may not see is not found.
@@ -70,9 +69,7 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
 	}
 	t.state = t.fold()
-	t.view = saga.ViewOf(t.state)
-	t.cloak = t.view.Cloak(t.plan.Secrets())
-	t.view = t.view.Hide(t.cloak)
+	t.look = look.At(t.state)
 	return t, nil
 }
 
@@ -85,19 +82,22 @@ func (t *told) fold() *machine.State {
 	return s
 }
 
+// undo tells what a cancel would do.
+func (t *told) undo(now time.Time) machine.Preview { return look.At(t.fold()).Undo(now) }
+
 // ending says how the run ended.
 func (t *told) ending(lasted time.Duration) string {
-	text := string(t.view.State) + " after " + format.Took(lasted)
+	text := string(t.look.View.State) + " after " + format.Took(lasted)
 	for i := range t.facts {
 		if a, ok := t.facts[i].Event.(*domain.RunAbandoned); ok {
 			text += " by " + t.facts[i].Meta.Actor + ": " + a.Reason
 		}
 	}
-	if t.view.Cause != nil {
-		text += ", because " + t.view.Cause.String()
+	if t.look.View.Cause != nil {
+		text += ", because " + t.look.View.Cause.String()
 	}
-	if len(t.view.Left) > 0 {
-		text += "; effects left at " + strings.Join(t.view.Left, ", ")
+	if len(t.look.View.Left) > 0 {
+		text += "; effects left at " + strings.Join(t.look.View.Left, ", ")
 	}
 	return text
 }

@@ -11,7 +11,7 @@ import (
 
 // exitOfServer returns the code for an error that talking to a server led to.
 func exitOfServer(err error) Exit {
-	var p *client.Problem
+	var p *client.ProblemError
 	var unanswered *url.Error
 	switch {
 	case errors.As(err, &p) && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden || p.Status == http.StatusTooManyRequests):
@@ -24,7 +24,7 @@ func exitOfServer(err error) Exit {
 
 // adviceOfServer says what to do next about such an error.
 func adviceOfServer(env *access.Env, err error) string {
-	var p *client.Problem
+	var p *client.ProblemError
 	errors.As(err, &p)
 	switch {
 	case exitOfServer(err) == ExitUnreachable && p == nil:

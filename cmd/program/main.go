@@ -115,7 +115,7 @@ func complain(env *access.Env, err error, code Exit) {
 // words returns what an error says. People who work on a data directory need not know which request
 // to the API failed, and with which status.
 func words(env *access.Env, err error) string {
-	if p, ok := errors.Unwrap(err).(*client.Problem); ok && !env.Remote() {
+	if p, ok := errors.Unwrap(err).(*client.ProblemError); ok && !env.Remote() {
 		return strings.TrimSuffix(p.Error(), fmt.Sprintf(" (HTTP %d)", p.Status))
 	}
 	return err.Error()

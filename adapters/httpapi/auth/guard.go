@@ -84,11 +84,11 @@ var (
 )
 
 // Authenticate returns who makes the request. A token is taken from the Authorization header, else
-// the session from its cookie. Errors: [ErrNoCredentials], [ErrDenied], [ErrTooMany], [ErrCrossOrigin],
-// [ErrForeignHost], and those of reading the log.
+// the session from its cookie. Errors: [ErrNoCredentials], [ErrDenied], [ErrTooMany],
+// [ErrCrossOrigin], [ErrForeignHost], and those of reading the log.
 //
-// A good token is always let in, whatever its address did before: tokens are 256 random bits, so that the
-// limit on failures is not what protects them, and one forgotten client behind a shared
+// A good token is always let in, whatever its address did before: tokens are 256 random bits, so
+// that the limit on failures is not what protects them, and one forgotten client behind a shared
 // address must not lock out the others.
 func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
 	if g.Open() {
@@ -139,8 +139,8 @@ func (g *Guard) fail(r *http.Request, err error) error {
 	return err
 }
 
-// Login opens a session for a token's secret and sets its cookie: HttpOnly, SameSite=Strict, and Secure
-// where the request came over TLS. Errors: [ErrDenied], [ErrTooMany], [ErrCrossOrigin].
+// Login opens a session for a token's secret and sets its cookie: HttpOnly, SameSite=Strict, and
+// Secure where the request came over TLS. Errors: [ErrDenied], [ErrTooMany], [ErrCrossOrigin].
 func (g *Guard) Login(w http.ResponseWriter, r *http.Request, secret string) (Identity, error) {
 	if err := g.origins.Check(r); err != nil {
 		return Identity{}, ErrCrossOrigin
@@ -162,8 +162,9 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, cookie(r, "", -1))
 }
 
-// Middleware puts the identity of each request into its context ([IdentityOf]) or, where it has none, the
-// reason ([ReasonOf]). It refuses nothing itself: what is served decides whether it needs an identity.
+// Middleware puts the identity of each request into its context ([IdentityOf]) or, where it has
+// none, the reason ([ReasonOf]). It refuses nothing itself: what is served decides whether it needs
+// an identity.
 func (g *Guard) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := g.Authenticate(r)

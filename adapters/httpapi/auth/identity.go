@@ -1,5 +1,3 @@
-// Package auth says who may use the HTTP API: tokens, the sessions of people who logged in with
-// one, and the guard that checks both.
 package auth
 
 import (

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// failures bounds the failed authentications of each address. Its memory is bounded too: the address
-// that failed longest ago is forgotten first.
+// failures bounds the failed authentications of each address. Its memory is bounded too: the
+// address that failed longest ago is forgotten first.
 type failures struct {
 	now   func() time.Time
 	every time.Duration
@@ -50,7 +50,8 @@ func (f *failures) failed(ip string) (tooMany bool) {
 	return !e.Value.(*failing).AllowN(f.now(), 1)
 }
 
-// AddressOf returns the address that a request came from; for IPv6 its /64, which one host owns whole.
+// AddressOf returns the address that a request came from; for IPv6 its /64, which one host owns
+// whole.
 func AddressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

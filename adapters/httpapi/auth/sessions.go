@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// CookieName is the name of the session's cookie; over TLS it has the prefix __Host-, which binds it
-// to this host and to TLS (RFC 6265bis).
+// CookieName is the name of the session's cookie; over TLS it has the prefix __Host-, which binds
+// it to this host and to TLS (RFC 6265bis).
 const CookieName = "atone_session"
 
 // maxSessions bounds the sessions that are kept; the one that ends first makes room.

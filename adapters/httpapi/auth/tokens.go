@@ -113,8 +113,8 @@ func (t *Tokens) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run follows the log until ctx ends, so that tokens which another process creates or revokes are known here. It
-// returns nil then.
+// Run follows the log until ctx ends, so that tokens which another process creates or revokes are
+// known here. It returns nil then.
 func (t *Tokens) Run(ctx context.Context) error {
 	for d, err := range t.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{Stream}}) {
 		if ctx.Err() != nil {
@@ -290,8 +290,8 @@ func (t *Tokens) append(ctx context.Context, wireName, by string, payload any, c
 	return errors.New("write token: others keep writing: try again")
 }
 
-// Verify returns the token that the secret belongs to. A token that is not known yet is looked for in
-// the log. The comparison takes the same time wherever the secret differs. Errors: [ErrDenied].
+// Verify returns the token that the secret belongs to. A token that is not known yet is looked for
+// in the log. The comparison takes the same time wherever the secret differs. Errors: [ErrDenied].
 func (t *Tokens) Verify(ctx context.Context, secret string) (Token, error) {
 	id, ok := idOf(secret)
 	if !ok {

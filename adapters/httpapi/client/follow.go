@@ -17,13 +17,13 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Follow yields a run's events from a revision on, those there are and then each new one, until the run has
-// ended, ctx ends (the last error is then ctx.Err()) or the server refuses. Where the connection breaks
-// it comes back after the last event seen: none is missed and none comes twice.
+// Follow yields a run's events from a revision on, those there are and then each new one, until the
+// run has ended, ctx ends (the last error is then ctx.Err()) or the server refuses. Where the
+// connection breaks it comes back after the last event seen: none is missed and none comes twice.
 func (c *Client) Follow(ctx context.Context, id domain.RunID, from uint64) iter.Seq2[wire.Event, error] {
 	return func(yield func(wire.Event, error) bool) {
 		next := from
-		delay := c.cfg.Backoff
+		pause := c.pause()
 		for {
 			before := next
 			over, stopped, err := c.stream(ctx, id, &next, yield)
@@ -39,11 +39,10 @@ func (c *Client) Follow(ctx context.Context, id domain.RunID, from uint64) iter.
 				return
 			}
 			if next != before {
-				delay = c.cfg.Backoff
+				pause.Reset()
 			}
 			select {
-			case <-time.After(delay):
-				delay = min(2*delay, 10*time.Second)
+			case <-time.After(pause.NextBackOff()):
 			case <-ctx.Done():
 			}
 		}

@@ -14,9 +14,9 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// Problem is what the server says went wrong (RFC 9457). errors.Is finds in it the error that the
-// library itself would have returned, such as [saga.ErrKeyConflict].
-type Problem struct {
+// ProblemError is what the server says went wrong (RFC 9457). errors.Is finds in it the error that
+// the library itself would have returned, such as [saga.ErrKeyConflict].
+type ProblemError struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -33,7 +33,7 @@ type ProblemDetail struct {
 }
 
 // Error implements error.
-func (p *Problem) Error() string {
+func (p *ProblemError) Error() string {
 	text := p.Detail
 	if text == "" {
 		text = p.Title
@@ -45,7 +45,7 @@ func (p *Problem) Error() string {
 }
 
 // Kind returns one of the Problem constants of package wire, or an empty text.
-func (p *Problem) Kind() string {
+func (p *ProblemError) Kind() string {
 	kind, ok := strings.CutPrefix(p.Type, wire.ProblemPrefix)
 	if !ok {
 		return ""
@@ -79,7 +79,7 @@ var sentinels = map[string]error{
 }
 
 // Is reports whether the problem is the library's error target.
-func (p *Problem) Is(target error) bool {
+func (p *ProblemError) Is(target error) bool {
 	if s := sentinels[p.Kind()]; s != nil && s == target {
 		return true
 	}

@@ -20,20 +20,6 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// get reads a T.
-func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, error) {
-	var v T
-	_, err := c.call(ctx, request{method: http.MethodGet, path: path, query: q, out: &v, again: true})
-	return v, err
-}
-
-// post sends a body and reads a T.
-func post[T any](ctx context.Context, c *Client, path string, body any, again bool) (T, error) {
-	var v T
-	_, err := c.call(ctx, request{method: http.MethodPost, path: path, body: body, out: &v, again: again})
-	return v, err
-}
-
 // Run returns a run as it stands now. Errors: [saga.ErrNotFound].
 func (c *Client) Run(ctx context.Context, id domain.RunID) (wire.Run, error) {
 	return get[wire.Run](ctx, c, "/runs/"+id.String(), nil)

@@ -30,8 +30,8 @@ type startOptions struct {
 }
 
 // Key makes the start idempotent: the same key with the same input is the same run, with another
-// input an [saga.ErrKeyConflict]. Without one the client makes up a random key for each call, so that it can
-// repeat a request whose answer was lost.
+// input an [saga.ErrKeyConflict]. Without one the client makes up a random key for each call, so
+// that it can repeat a request whose answer was lost.
 func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
 
 // Labels are attached to the run.
@@ -126,15 +126,6 @@ func (c *Client) StartByName(ctx context.Context, name string, version int, inpu
 	return res, err
 }
 
-// encode writes an input or a body, and refuses one that encoding/json would change in silence.
-func encode(in any) (json.RawMessage, error) {
-	raw, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	return raw, accept.Strings("what is sent", raw, in)
-}
-
 // InvokeByName starts a run of the single action with that name.
 func (c *Client) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (wire.Result, error) {
 	var o startOptions
@@ -167,8 +158,8 @@ type Run[Out any] struct {
 func RunOf[Out any](c *Client, id domain.RunID) *Run[Out] { return &Run[Out]{ID: id, c: c} }
 
 // Wait returns the run's output when it has completed. Other ends are the library's errors:
-// [*saga.CompensatedError], [*saga.CancelledError], [*saga.AbandonedError]; a run that needs a person is [*saga.StuckError] and may be
-// waited for again.
+// [*saga.CompensatedError], [*saga.CancelledError], [*saga.AbandonedError]; a run that needs a
+// person is [*saga.StuckError] and may be waited for again.
 func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	var out Out
 	raw, err := r.c.Wait(ctx, r.ID)
@@ -216,7 +207,8 @@ func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration
 	return res, err
 }
 
-// endOf turns a result into what the library's Wait returns; over is false while the run is under way.
+// endOf turns a result into what the library's Wait returns; over is false while the run is under
+// way.
 func endOf(r *wire.Result) (over bool, err error) {
 	switch r.State {
 	case domain.RunIsCompleted:

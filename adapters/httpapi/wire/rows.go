@@ -61,7 +61,8 @@ type RunItem struct {
 type RunStep struct {
 	Step      string           `json:"step"`
 	Direction domain.Direction `json:"direction,omitempty"`
-	// Kind is what the step waits for: attempt, retry, probe, timer, signal, event, child or person.
+	// Kind is what the step waits for: attempt, retry, probe, timer, signal, event, child or
+	// person.
 	Kind    string `json:"kind"`
 	Action  string `json:"action,omitempty"`
 	Attempt int    `json:"attempt,omitempty"`
@@ -113,7 +114,8 @@ type AuditRow struct {
 	Action    string           `json:"action,omitempty"`
 	Actor     string           `json:"actor,omitempty"`
 	Error     string           `json:"error,omitempty"`
-	// Note is what else is worth telling: a reason, the time of the retry, the type of an emitted event.
+	// Note is what else is worth telling: a reason, the time of the retry, the type of an emitted
+	// event.
 	Note string `json:"note,omitempty"`
 }
 

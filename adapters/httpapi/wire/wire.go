@@ -1,4 +1,3 @@
-// Package wire holds the bodies of the HTTP API as Go types, for the server and for clients.
 package wire
 
 import (

@@ -1,5 +1,3 @@
-// Package params holds what the operations of the HTTP API take besides their bodies. The types are
-// exported, in a package that is not, because huma reads embedded structs only if they are.
 package params
 
 import (
@@ -22,7 +20,8 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Time is a time.Time that [accept.Time] takes, written in RFC 3339. It is a struct for the same reason.
+// Time is a time.Time that [accept.Time] takes, written in RFC 3339. It is a struct for the same
+// reason.
 type Time struct{ time.Time }
 
 // UnmarshalText implements encoding.TextUnmarshaler.

@@ -3,108 +3,18 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
-	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
-	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
-
-// routes builds the handler: the operations, and what is around all of them.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	cfg := huma.DefaultConfig("atone", s.cfg.Version)
-	cfg.Info.Description = "Event-sourced sagas: start runs, wait for them, look at them, steer them."
-	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil // no pages that load scripts from elsewhere, no $schema members
-	cfg.RejectUnknownQueryParameters = true
-	cfg.Formats, cfg.DefaultFormat = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}, "application/json"
-	cfg.Transformers = []huma.Transformer{asProblem}
-	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
-		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the web page."},
-	}
-	s.api = humago.New(mux, cfg)
-	s.startOperations()
-	s.runOperations()
-	s.historyOperations()
-	s.eventOperations()
-	s.controlOperations()
-	s.listOperations()
-	s.definitionOperations()
-	s.adminOperations()
-	s.sessionOperations()
-	s.healthOperations()
-	mux.HandleFunc("GET /metrics", s.metrics)
-	s.otherPaths(mux)
-	h := s.guard.Middleware(smallFromStrangers(mux))
-	h = s.cors(h)
-	h = s.outer(h)
-	if s.cfg.Middleware != nil {
-		h = s.cfg.Middleware(h)
-	}
-	return h
-}
-
-// outer sets what all answers have, bounds slow readers, and turns a panic into a problem.
-func (s *Server) outer(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		rc := http.NewResponseController(w)
-		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.MaxWait + s.cfg.RequestTimeout)) // not every writer can
-		if r.Body != nil && r.Body != http.NoBody {
-			var ended func()
-			r, ended = s.boundBody(rc, r)
-			defer ended()
-		}
-		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
-					panic(p)
-				}
-				s.cfg.Logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-				writeProblem(w, problem(http.StatusInternalServerError, wire.ProblemInternal, "something went wrong: the server's log says what"))
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// cors lets the pages of the configured origins call with a token; cookies are never allowed.
-func (s *Server) cors(next http.Handler) http.Handler {
-	if len(s.cfg.Origins) == 0 {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
-		w.Header().Add("Vary", "Origin")
-		if origin != "" && slices.Contains(s.cfg.Origins, origin) {
-			h := w.Header()
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Location, Retry-After")
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-				h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent")
-				h.Set("Access-Control-Max-Age", "600")
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
 
 // The errors that several kinds of operation can have.
 var (
@@ -132,6 +42,12 @@ type operation struct {
 	maxBody int64
 	// long means that it may take longer than the request timeout: it waits, or streams.
 	long bool
+}
+
+// readRun is what operations that look at one run have in common.
+func readRun(id, path, summary string) operation {
+	return operation{id: id, method: http.MethodGet, path: path, tag: "runs", summary: summary,
+		scopes: []auth.Scope{auth.Read}, errors: [][]int{notFound}}
 }
 
 // register adds an operation to the API and its document, which names exactly the statuses given.
@@ -217,8 +133,8 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// faultOf says what makes a request unreadable, whatever the operation: a parameter or header that is
-// given twice where one value can count, or text that is not valid UTF-8. Empty means nothing.
+// faultOf says what makes a request unreadable, whatever the operation: a parameter or header that
+// is given twice where one value can count, or text that is not valid UTF-8. Empty means nothing.
 func faultOf(ctx huma.Context) string {
 	r, _ := humago.Unwrap(ctx)
 	query := r.URL.Query()
@@ -241,53 +157,4 @@ func faultOf(ctx huma.Context) string {
 		return "the path is not valid UTF-8"
 	}
 	return ""
-}
-
-// caller returns who makes the request.
-func caller(ctx context.Context) auth.Identity {
-	id, _ := auth.IdentityOf(ctx)
-	return id
-}
-
-// allow checks that the caller's token is good for the saga.
-func allow(ctx context.Context, name string) error {
-	if id := caller(ctx); !id.Covers(name) {
-		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" is not good for "+name)
-	}
-	return nil
-}
-
-// allowRun checks that the caller's token is good for the run's saga.
-func (s *Server) allowRun(ctx context.Context, id domain.RunID) error {
-	if !caller(ctx).Bound() {
-		return nil
-	}
-	name, err := s.cfg.Coordinator.SagaOf(ctx, id)
-	if err != nil {
-		return err
-	}
-	return allow(ctx, name)
-}
-
-// allowAll checks that the caller's token is not bound to some sagas.
-func allowAll(ctx context.Context, what string) error {
-	if id := caller(ctx); id.Bound() {
-		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" is bound to some sagas: "+what+" is about all of them")
-	}
-	return nil
-}
-
-// ready refuses what needs a running coordinator while there is none.
-func (s *Server) ready() error {
-	select {
-	case <-s.cfg.Coordinator.Ready():
-		return nil
-	default:
-		return saga.ErrNotRunning
-	}
-}
-
-// wait bounds how long a caller may wait.
-func (s *Server) wait(d params.Duration) time.Duration {
-	return min(max(d.Duration, 0), s.cfg.MaxWait)
 }

@@ -1,0 +1,195 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/atonehq/atone/domain/accept"
+)
+
+// get reads a T.
+func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, error) {
+	var v T
+	_, err := c.call(ctx, request{method: http.MethodGet, path: path, query: q, out: &v, again: true})
+	return v, err
+}
+
+// post sends a body and reads a T.
+func post[T any](ctx context.Context, c *Client, path string, body any, again bool) (T, error) {
+	var v T
+	_, err := c.call(ctx, request{method: http.MethodPost, path: path, body: body, out: &v, again: again})
+	return v, err
+}
+
+// request is one call.
+type request struct {
+	method, path string
+	query        url.Values
+	header       http.Header
+	body         any // JSON; json.RawMessage is sent as it is
+	out          any // what the answer is read into; may be nil
+	// again means that a repeat does no harm: it reads, or carries a key.
+	again bool
+}
+
+// call makes a request and reads its answer.
+func (c *Client) call(ctx context.Context, r request) (int, error) {
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = encode(r.body); err != nil {
+			return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		}
+	}
+	pause := c.pause()
+	for try := 0; ; try++ {
+		status, err := c.once(ctx, &r, body)
+		if err == nil || !r.again || try >= c.cfg.Retries || !passing(err) {
+			return status, err
+		}
+		select {
+		case <-time.After(pause.NextBackOff()):
+		case <-ctx.Done():
+			return status, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// pause returns the delays between tries: they double, with jitter.
+func (c *Client) pause() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = c.cfg.Backoff, 2, max(c.cfg.Backoff, maxPause)
+	b.Reset()
+	return b
+}
+
+// maxPause is the longest delay between two tries.
+const maxPause = 10 * time.Second
+
+// passing reports whether an error may go away by itself.
+func passing(err error) bool {
+	var p *ProblemError
+	if errors.As(err, &p) {
+		return p.Status == http.StatusServiceUnavailable
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errUnreadable)
+}
+
+var errUnreadable = errors.New("unreadable answer")
+
+func (c *Client) once(ctx context.Context, r *request, body []byte) (int, error) {
+	res, err := c.send(ctx, r, body)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read
+	if err := c.failure(r, res); err != nil {
+		return res.StatusCode, err
+	}
+	if w, ok := r.out.(io.Writer); ok {
+		if _, err := io.Copy(w, res.Body); err != nil {
+			return res.StatusCode, fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
+		}
+		return res.StatusCode, nil
+	}
+	if r.out == nil || res.StatusCode == http.StatusNoContent {
+		return res.StatusCode, nil
+	}
+	if err := json.NewDecoder(res.Body).Decode(r.out); err != nil {
+		return res.StatusCode, fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
+	}
+	return res.StatusCode, nil
+}
+
+func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Response, error) {
+	u := *c.base
+	raw, err := url.PathUnescape(r.path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	u.Path, u.RawPath = c.base.Path+raw, c.base.EscapedPath()+r.path
+	u.RawQuery = r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	if req.Header.Get("Traceparent") == "" { // without a span this adds nothing
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+	}
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.cfg.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
+	}
+	res, err := c.cfg.HTTP.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: is the server running?", err)
+	}
+	return res, nil
+}
+
+// failure reads what the server says went wrong, if it did.
+func (c *Client) failure(r *request, res *http.Response) error {
+	if res.StatusCode < 400 {
+		return nil
+	}
+	p := &ProblemError{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err == nil && strings.Contains(res.Header.Get("Content-Type"), "json") {
+		_ = json.Unmarshal(raw, p) // what is not read stays empty
+	}
+	p.Status = res.StatusCode
+	return fmt.Errorf("%s %s: %w", r.method, r.path, p)
+}
+
+// segment escapes a name for a path.
+func segment(name string) string { return url.PathEscape(name) }
+
+func addTime(q url.Values, name string, t time.Time) {
+	if !t.IsZero() {
+		q.Set(name, t.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+func addText(q url.Values, name, v string) {
+	if v != "" {
+		q.Set(name, v)
+	}
+}
+
+func addInt(q url.Values, name string, n int64) {
+	if n != 0 {
+		q.Set(name, strconv.FormatInt(n, 10))
+	}
+}
+
+func addAll[T ~string](q url.Values, name string, vs []T) {
+	for _, v := range vs {
+		q.Add(name, string(v))
+	}
+}
+
+// encode writes an input or a body, and refuses one that encoding/json would change in silence.
+func encode(in any) (json.RawMessage, error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	return raw, accept.Strings("what is sent", raw, in)
+}

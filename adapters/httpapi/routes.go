@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+)
+
+// routes builds the handler: the operations, and what is around all of them.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("atone", s.cfg.Version)
+	cfg.Info.Description = "Event-sourced sagas: start runs, wait for them, look at them, steer them."
+	// No pages that load scripts from elsewhere, no $schema members.
+	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Formats, cfg.DefaultFormat = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}, "application/json"
+	cfg.Transformers = []huma.Transformer{asProblem}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
+		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the web page."},
+	}
+	s.api = humago.New(mux, cfg)
+	s.startOperations()
+	s.runOperations()
+	s.historyOperations()
+	s.eventOperations()
+	s.controlOperations()
+	s.listOperations()
+	s.definitionOperations()
+	s.adminOperations()
+	s.sessionOperations()
+	s.healthOperations()
+	mux.HandleFunc("GET /metrics", s.metrics)
+	s.otherPaths(mux)
+	h := s.guard.Middleware(smallFromStrangers(mux))
+	h = s.cors(h)
+	h = s.outer(h)
+	if s.cfg.Middleware != nil {
+		h = s.cfg.Middleware(h)
+	}
+	return h
+}
+
+// outer sets what all answers have, bounds slow readers, and turns a panic into a problem.
+func (s *Server) outer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		rc := http.NewResponseController(w)
+		// Not every writer can.
+		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.MaxWait + s.cfg.RequestTimeout))
+		if r.Body != nil && r.Body != http.NoBody {
+			var ended func()
+			r, ended = s.boundBody(rc, r)
+			defer ended()
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.cfg.Logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				writeProblem(w, problem(http.StatusInternalServerError, wire.ProblemInternal, "something went wrong: the server's log says what"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors lets the pages of the configured origins call with a token; cookies are never allowed.
+func (s *Server) cors(next http.Handler) http.Handler {
+	if len(s.cfg.Origins) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := r.Header.Get("Origin")
+		w.Header().Add("Vary", "Origin")
+		if origin != "" && slices.Contains(s.cfg.Origins, origin) {
+			h := w.Header()
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Expose-Headers", "Location, Retry-After")
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+				h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent")
+				h.Set("Access-Control-Max-Age", "600")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
