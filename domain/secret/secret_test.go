@@ -95,3 +95,36 @@ func TestAnEventOfARunIsShownWithoutSecrets(t *testing.T) {
 	require.Contains(t, failed, "pin ••• is wrong")
 	require.Contains(t, failed, `"attempt":1`)
 }
+
+// TestWhatIsNotSecretIsCopiedAsItIsWritten has numbers, escapes and members twice come through unchanged.
+func TestWhatIsNotSecretIsCopiedAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	c := secret.NewCloak(secret.Fields{"card"})
+	for in, want := range map[string]string{
+		`{"n":1e400,"z":0.1000,"s":"<b>&\u00e9\/","a":1,"a":2,"card":"x"}`: `{"n":1e400,"z":0.1000,"s":"<b>&\u00e9\/","a":1,"a":2,"card":"•••"}`,
+		" [ 1 , {\"b\" : null} , [ ] , { } ]\n":                            `[1,{"b":null},[],{}]`,
+		`{"a":`:                                                            `"•••"`,
+		`{"a":1]`:                                                          `"•••"`,
+		`{"a":1,}`:                                                         `"•••"`,
+		`not json`:                                                         `"•••"`,
+		"[\"\xff\"]":                                                       "[\"\xff\"]",
+	} {
+		require.Equal(t, want, string(c.Payload(json.RawMessage(in))), in)
+	}
+}
+
+func BenchmarkPayload(b *testing.B) {
+	var rows []map[string]any
+	for i := range 500 {
+		rows = append(rows, map[string]any{"id": i, "name": "somebody of that name", "card": "4111222233334444", "tags": []string{"a", "b"}, "price": 12.5})
+	}
+	payload, err := json.Marshal(rows)
+	require.NoError(b, err)
+	c := secret.NewCloak(secret.Fields{"card"})
+	c.Learn(payload)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Payload(payload)
+	}
+}

@@ -3,10 +3,12 @@ package secret
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// walker goes through a JSON value, passing over selected members.
+// walker goes through a JSON value, passing over selected members. What it copies it copies as it is
+// written, save for what is hidden and the space between values.
 type walker struct {
 	fields Fields
 	cloak  *Cloak  // hides values that are known to be secret, if set
@@ -17,44 +19,40 @@ type walker struct {
 	path    []string
 }
 
+// asRecorded reads what was recorded before payloads were checked: members twice, bytes that are not
+// UTF-8.
+var asRecorded = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
 func (w *walker) all(payload []byte) error {
 	if w.fields.hasAll() {
 		w.skip(payload)
-		w.write(string(redactedJSON))
+		w.write(redactedJSON)
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.UseNumber()
-	return w.value(d)
+	return w.value(jsontext.NewDecoder(bytes.NewBuffer(payload), asRecorded...))
 }
 
-func (w *walker) skip(value json.RawMessage) {
-	if w.skipped != nil {
-		w.skipped(value)
+func (w *walker) value(d *jsontext.Decoder) error {
+	begin := d.PeekKind()
+	if begin != '{' && begin != '[' {
+		raw, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		w.scalar(raw)
+		return nil
 	}
-}
-
-func (w *walker) write(s string) {
-	if w.out != nil {
-		*w.out = append(*w.out, s...)
-	}
-}
-
-func (w *walker) value(d *json.Decoder) error {
-	token, err := d.Token()
-	if err != nil {
+	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		return w.scalar(token)
-	}
-	w.write(delim.String())
-	for first := true; d.More(); first = false {
+	end := begin + 2 // of { to }, and of [ to ]
+	w.write([]byte{byte(begin)})
+	for first := true; d.PeekKind() != end; first = false {
 		if !first {
-			w.write(",")
+			w.write([]byte{','})
 		}
-		if delim == '{' {
+		var err error
+		if begin == '{' {
 			err = w.member(d)
 		} else {
 			err = w.value(d)
@@ -63,58 +61,77 @@ func (w *walker) value(d *json.Decoder) error {
 			return err
 		}
 	}
-	end, err := d.Token()
-	if err != nil {
-		return err
-	}
-	w.write(end.(json.Delim).String())
-	return nil
+	w.write([]byte{byte(end)})
+	_, err := d.ReadToken()
+	return err
 }
 
-func (w *walker) member(d *json.Decoder) error {
-	name, err := d.Token()
+func (w *walker) member(d *jsontext.Decoder) error {
+	name, err := d.ReadValue()
 	if err != nil {
 		return err
 	}
-	key, _ := name.(string)
-	if err := w.encode(w.cloak.Text(key)); err != nil {
-		return err
-	}
-	w.write(":")
+	key := unquote(name)
+	w.text(name, key)
+	w.write([]byte{':'})
 	w.path = append(w.path, key)
 	defer func() { w.path = w.path[:len(w.path)-1] }()
 	if len(w.fields) > 0 && w.fields.has(w.path) {
-		w.write(string(redactedJSON))
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
+		w.write(redactedJSON)
+		value, err := d.ReadValue()
+		if err != nil {
 			return err
 		}
-		w.skip(value)
+		w.skip(json.RawMessage(value))
 		return nil
 	}
 	return w.value(d)
 }
 
-func (w *walker) scalar(token json.Token) error {
-	if w.texts != nil && token != nil {
-		w.texts(w.path, fmt.Sprint(token))
+func (w *walker) scalar(raw jsontext.Value) {
+	text := string(raw)
+	quoted := raw.Kind() == '"'
+	if quoted {
+		text = unquote(raw)
 	}
-	switch v := token.(type) {
-	case string:
-		token = w.cloak.Text(v)
-	case json.Number:
-		if w.cloak != nil && w.cloak.knows(v.String()) {
-			token = Redacted
-		}
+	if w.texts != nil && raw.Kind() != 'n' {
+		w.texts(w.path, text)
 	}
-	return w.encode(token)
+	switch {
+	case quoted:
+		w.text(raw, text)
+	case raw.Kind() == '0' && w.cloak != nil && w.cloak.knows(text):
+		w.write(redactedJSON)
+	default:
+		w.write(raw)
+	}
 }
 
-func (w *walker) encode(v any) error {
+// text writes a string, given as it is written and as it reads, without the secret values in it.
+func (w *walker) text(raw []byte, text string) {
 	if w.out == nil {
-		return nil
+		return
 	}
-	b, err := json.Marshal(v)
-	*w.out = append(*w.out, b...)
-	return err
+	if masked := w.cloak.Text(text); masked != text {
+		raw, _ = jsontext.AppendQuote(nil, masked) // fails only for bytes that are not UTF-8, which it replaces
+	}
+	w.write(raw)
+}
+
+func (w *walker) write(b []byte) {
+	if w.out != nil {
+		*w.out = append(*w.out, b...)
+	}
+}
+
+func (w *walker) skip(value json.RawMessage) {
+	if w.skipped != nil {
+		w.skipped(value)
+	}
+}
+
+// unquote returns what a string of JSON says. Bytes that are not UTF-8 are replaced.
+func unquote(raw []byte) string {
+	text, _ := jsontext.AppendUnquote(nil, raw) // fails only for such bytes
+	return string(text)
 }
