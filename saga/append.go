@@ -33,7 +33,6 @@ func (t *turnState) append(ctx context.Context) error {
 		a.progressed = true
 		a.c.stats.Appends.Add(1)
 		a.c.stats.Events.Add(int64(n))
-		a.c.appended.Add(int64(n))
 		done := t.events[:n]
 		t.events = t.events[n:]
 		t.perform(done)

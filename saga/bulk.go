@@ -93,14 +93,12 @@ func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]doma
 	if !c.cfg.OnDemand {
 		return c.wakeups.States(), nil
 	}
-	u, err := c.scan(ctx)
+	list, err := c.recovery.Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[domain.RunID]domain.RunState, len(u.runs))
-	for id, w := range u.runs {
-		out[id] = orElse(w.State, domain.RunRunning)
-	}
+	out := make(map[domain.RunID]domain.RunState, list.Len())
+	list.Each(func(run domain.RunID, w domain.Wake) { out[run] = orElse(w.State, domain.RunRunning) })
 	return out, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/hands"
+	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/internal/timers"
 )
 
@@ -58,12 +59,12 @@ type Coordinator struct {
 	// backgroundMu guards backgroundEnds, which is set when nothing more may join the background.
 	backgroundMu   sync.Mutex
 	backgroundEnds bool
-	// appended and heardEvents count the events of runs that this coordinator appended, and that it saw in a shared log.
-	appended, heardEvents atomic.Int64
-	health                logHealth
-	alerts                *alerts.Alerts
-	lastStart             atomic.Int64 // see startTime
-	stats                 Stats
+	own            recovery.Own // what this coordinator appends to runs
+	recovery       *recovery.Recovery
+	health         logHealth
+	alerts         *alerts.Alerts
+	lastStart      atomic.Int64 // see startTime
+	stats          Stats
 }
 
 const (
@@ -89,18 +90,19 @@ func New(cfg Config) (*Coordinator, error) {
 		stopped:     make(chan struct{}),
 		failed:      make(chan error, 1),
 	}
-	c.log = watchedLog{cfg.Log, &c.health}
+	c.log = watchedLog{ownLog{cfg.Log, &c.own}, &c.health}
 	c.life, c.endLife = context.WithCancel(context.Background())
 	c.registry = definition.NewRegistry()
 	c.runs.init(cfg.CacheRuns)
 	c.places.init(cfg.MaxRuns)
 	c.cluster = cluster.New(cluster.Config{Node: cfg.Node, Incarnation: c.incarnation, NodeTimeout: cfg.NodeTimeout, TakeoverDelay: cfg.TakeoverDelay,
-		Log: c.log, Clock: c.clock, Logger: c.logger, TakeUp: c.takeUpAll, Notify: c.notify})
+		Log: c.log, Clock: c.clock, Logger: c.logger, TakeUp: func(runs []domain.RunID) { c.recovery.TakeUpAll(c.life, runs) }, Notify: c.notify})
 	var others timers.Config
 	if cfg.Shared {
 		others = timers.Config{Node: c.incarnation, Delay: c.cluster.Delay}
 	}
 	c.wakeups = timers.NewList(c.clock, others, c.wake)
+	c.recovery = c.newRecovery()
 	c.alerts = c.newAlerts()
 	return c, nil
 }
@@ -150,6 +152,9 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		return startError(ctx, err)
 	}
 	c.makeSlots()
+	if !c.cfg.OnDemand {
+		c.recovery.Watch()
+	}
 	stopWorker, broken, err := c.startWorker(ctx)
 	if err != nil {
 		return startError(ctx, err)
@@ -181,19 +186,19 @@ func startError(ctx context.Context, err error) error {
 
 // takeUpLog goes on with what the log holds: unfinished runs, domain events, alerts.
 func (c *Coordinator) takeUpLog(ctx context.Context) error {
-	index, err := c.scan(ctx)
+	list, err := c.recovery.Start(ctx)
 	if err != nil {
 		return err
 	}
-	owed := c.arm(index)
-	if err := c.startFeed(ctx, index); err != nil {
+	owed := recovery.Arm(list, c.elsewhere, func(run domain.RunID, w domain.Wake) { c.wakeups.Set(run, w, true) })
+	if err := c.startFeed(ctx, list); err != nil {
 		return err
 	}
 	if c.cfg.Shared {
 		c.goBackground(func(ctx context.Context) { c.cluster.Run(ctx, c.wakeups) })
 	}
-	c.goBackground(func(context.Context) { c.takeUpAll(owed) })
-	c.goBackground(c.runCheckpoints(index))
+	c.goBackground(func(ctx context.Context) { c.recovery.TakeUpAll(ctx, owed) })
+	c.goBackground(func(ctx context.Context) { c.recovery.Keep(ctx, list) })
 	c.goBackground(func(ctx context.Context) { c.alerts.Run(ctx, c.cfg.Alerts) })
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/inbox"
+	"github.com/atonehq/atone/saga/internal/recovery"
 )
 
 // feed follows the whole log for everything that happens in it: domain events start runs ([lane]) and wake runs that
@@ -57,8 +58,8 @@ type unfinishedRun struct {
 }
 
 // startFeed follows the log if anything needs it. What is appended once it has returned is not missed.
-func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
-	f := &feed{c: c, awaiting: c.registry.Awaited(), scanned: u.position}
+func (c *Coordinator) startFeed(ctx context.Context, list *recovery.List) error {
+	f := &feed{c: c, awaiting: c.registry.Awaited(), scanned: list.Position()}
 	f.left = sync.NewCond(&f.mu)
 	for _, types := range f.awaiting {
 		f.awaited = append(f.awaited, types...)
@@ -80,9 +81,9 @@ func (c *Coordinator) startFeed(ctx context.Context, u *unfinished) error {
 		f.begins = min(f.begins, l.read)
 	}
 	if len(f.awaited) > 0 {
-		for id, w := range u.runs {
-			f.unfinished = append(f.unfinished, unfinishedRun{id, w.Events})
-		}
+		list.Each(func(run domain.RunID, w domain.Wake) {
+			f.unfinished = append(f.unfinished, unfinishedRun{run, w.Events})
+		})
 	}
 	f.deliverer = newDeliverer(f)
 	for _, l := range f.lanes {

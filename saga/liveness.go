@@ -26,7 +26,7 @@ func (c *Coordinator) elsewhere(node string) bool {
 // the log is shared. It brings up to date what this node has of the run in memory, so that those who
 // wait for its end are told, and attempts that are no longer wanted are cancelled.
 func (c *Coordinator) heard(run domain.RunID, e *domain.Recorded) {
-	c.heardEvents.Add(1)
+	c.own.Heard()
 	a, active := c.runs.peek(run)
 	if a != nil {
 		a.written.Store(int64(e.Revision)) // one reader, in the stream's order
@@ -61,7 +61,5 @@ func (c *Coordinator) heardOfBlock(run domain.RunID, e *domain.Recorded) {
 	if m, err := domain.DecodeMeta(e.Metadata); err == nil && m.Actor == c.cfg.Node {
 		return
 	}
-	c.goBackground(func(context.Context) {
-		c.takeUpAs(run, &request{recover: true, heard: true, ctx: requestContext{actor: c.cfg.Node}})
-	})
+	c.goBackground(func(ctx context.Context) { c.recovery.TakeUpOne(ctx, run, true) })
 }

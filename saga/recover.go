@@ -3,73 +3,32 @@ package saga
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/internal/timers"
+	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// arm arms the timers of the unfinished runs and returns those that owe something. It is done before anybody is
-// let in, whose word would be newer than the list's.
-func (c *Coordinator) arm(u *unfinished) (owed []domain.RunID) {
-	for id, w := range u.runs {
-		if w.Busy && !c.elsewhere(w.Node) {
-			w.Due = time.Time{}
-			owed = append(owed, id)
-		}
-		c.wakeups.Set(id, w, true)
-	}
-	return owed
+// ownLog notes what this coordinator appends to runs.
+type ownLog struct {
+	Log
+	own *recovery.Own
 }
 
-// takeUpAll goes on with runs, a few at once. Each is loaded, gets on, and may be evicted again: memory
-// does not grow with their number.
-func (c *Coordinator) takeUpAll(ids []domain.RunID) {
-	next := make(chan domain.RunID)
-	var all sync.WaitGroup
-	for range c.cfg.RecoverConcurrency {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for id := range next {
-				c.takeUp(id)
-			}
-		}()
-	}
-	for _, id := range ids {
-		select {
-		case next <- id:
-		case <-c.life.Done():
-		}
-	}
-	close(next)
-	all.Wait()
+// Append implements [Log].
+func (l ownLog) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
+	return l.own.Append(ctx, l.Log, stream, expected, events...)
 }
 
-// takeUp goes on with a run that was under way when its coordinator died. If it can't, it is tried again
-// later: nobody else would find out that its attempts are lost.
-func (c *Coordinator) takeUp(id domain.RunID) {
-	c.takeUpAs(id, &request{recover: true, ctx: requestContext{actor: c.cfg.Node}})
-}
-
-// takeUpAs is takeUp with the request to make.
-func (c *Coordinator) takeUpAs(id domain.RunID, req *request) {
-	err := c.do(c.life, id, req)
-	if err == nil || c.life.Err() != nil || errors.Is(err, ErrUnreadable) {
-		return
-	}
-	c.logger.Error("run can't be taken up: it waits until it can", "run", id, "in", 10*timers.OverdueDelay, "error", err)
-	if errors.Is(err, ErrNotFound) {
-		return
-	}
-	c.goBackground(func(ctx context.Context) {
-		select {
-		case <-time.After(10 * timers.OverdueDelay):
-			c.takeUp(id)
-		case <-ctx.Done():
-		}
+// newRecovery gives the room of recovery what it needs.
+func (c *Coordinator) newRecovery() *recovery.Recovery {
+	return recovery.New(recovery.Config{
+		Log: c.log, Logger: c.logger, Own: &c.own, CheckpointEvery: c.cfg.CheckpointEvery, Width: c.cfg.RecoverConcurrency,
+		Shared: c.cfg.Shared, Rank: func(key domain.RunID) int { return c.cluster.Rank(key, "") }, LogFailed: c.logFailed,
+		TakeUp: func(ctx context.Context, run domain.RunID, heard bool) error {
+			return c.do(ctx, run, &request{recover: true, heard: heard, ctx: requestContext{actor: c.cfg.Node}})
+		},
+		Go: c.goBackground,
 	})
 }
 

@@ -111,6 +111,33 @@ func TestOnlyTheFirstStartReadsTheWholeLog(t *testing.T) {
 	}
 }
 
+// TestAnOrderlyStopReadsNothing: what this process appended itself, it knows.
+func TestAnOrderlyStopReadsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, memlog.New())
+	log := &countingLog{Log: r.log}
+	waits := saga.Define("waits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
+	does := chain("does", r.act("a"), r.act("b"))
+	ctx, stop := context.WithCancel(context.Background())
+	c, ended := launch(t, ctx, log, saga.Config{}, waits, does)
+	for range 20 {
+		_, err := finished(t, start(t, c, does, ""))
+		require.NoError(t, err)
+		start(t, c, waits, "")
+	}
+	log.read.Store(0)
+	stop()
+	require.NoError(t, <-ended)
+	require.Zero(t, log.read.Load())
+
+	ctx, stop = context.WithCancel(context.Background())
+	c, ended = launch(t, ctx, log, saga.Config{}, waits, does)
+	require.Zero(t, log.read.Load(), "and the next start need not read it")
+	require.Equal(t, 20, c.UnfinishedRuns())
+	stop()
+	require.NoError(t, <-ended)
+}
+
 // TestAStartThatIsCutShortGoesOn saves now and then while it reads.
 func TestAStartThatIsCutShortGoesOn(t *testing.T) {
 	t.Parallel()
