@@ -26,12 +26,6 @@ adapters/eventstoredb/wiretest: doc calls columns
 
 adapters/memlog: doc calls
 
-adapters/postgres: doc calls columns
-
-adapters/postgres/postgrestest: doc calls
-
-adapters/sqlite: doc calls columns
-
 cmd/bench: doc calls
 
 cmd/demo: doc calls columns
@@ -43,10 +37,6 @@ domain: doc calls columns
 domain/accept: doc calls columns
 
 domain/secret: doc calls columns
-
-projections/projectiontest: doc calls columns
-
-projections/sqlstore: doc calls columns
 
 saga: doc files lines calls columns
 

@@ -16,7 +16,8 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep inside.
+// BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep
+// inside.
 func BenchmarkPageOfMillion(b *testing.B) {
 	if noCluster != "" {
 		b.Skip("PostgreSQL is NOT measured: " + noCluster)

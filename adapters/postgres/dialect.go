@@ -6,6 +6,7 @@ import (
 
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/sqlstore"
+	"github.com/atonehq/atone/projections/sqlstore/question"
 )
 
 type dialect struct{}
@@ -27,9 +28,12 @@ func (dialect) Type(t projections.Type) string {
 
 func (dialect) TableOptions(bool) string { return "" }
 
+func (dialect) WordsTable(physical string) string { return wordsTable(physical) }
+
 func wordsTable(physical string) string { return `"` + physical + `$words"` }
 
-// WordsIndex is a table rather than a GIN index, which gathers all rows with a word before it can tell the newest.
+// WordsIndex is a table rather than a GIN index, which gathers all rows with a word before it can
+// tell the newest.
 func (dialect) WordsIndex(physical, _, _ string) []string {
 	return []string{`CREATE TABLE ` + wordsTable(physical) + ` (word TEXT COLLATE "C", key BIGINT, PRIMARY KEY (word, key))`}
 }
@@ -38,12 +42,12 @@ func (dialect) PutWords(string) (remove, insert string) {
 	panic("only a driven dialect is asked for this")
 }
 
-func (dialect) WordsTable(physical, key, words string) (name, remove, insert string) {
-	name = wordsTable(physical)
+func (dialect) PutWordsOf(physical, key, words string) (remove, insert string) {
+	name := wordsTable(physical)
 	const said = `unnest($1::bigint[], $2::text[]) AS n(key, words)`
 	remove = `DELETE FROM ` + name + ` AS w USING ` + said + `, "` + physical + `" AS t WHERE t."` + key + `" = n.key AND t."` + words + `" IS DISTINCT FROM n.words
 		AND w.key = n.key AND w.word = ANY (string_to_array(t."` + words + `", ' '))`
-	return name, remove, `INSERT INTO ` + name + ` (word, key) SELECT w, n.key FROM ` + said + `, unnest(string_to_array(n.words, ' ')) AS w ON CONFLICT DO NOTHING`
+	return remove, `INSERT INTO ` + name + ` (word, key) SELECT w, n.key FROM ` + said + `, unnest(string_to_array(n.words, ' ')) AS w ON CONFLICT DO NOTHING`
 }
 
 // MatchWords looks at the row's own words.
@@ -70,6 +74,6 @@ func (dialect) Vocabulary(physical string, limit int) string {
 	) SELECT word FROM v WHERE word IS NOT NULL LIMIT ` + strconv.Itoa(limit)
 }
 
-func (dialect) WordsFrom(string, []sqlstore.Wanted, func(any) string) (from, key string) {
+func (dialect) WordsFrom(string, []question.Wanted, func(any) string) (from, key string) {
 	panic("only a driven dialect is asked for this")
 }

@@ -56,8 +56,8 @@ func (s *Store) Update(ctx context.Context, v *projections.View, generation int,
 
 // Promote implements [projections.Store].
 func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
-	// The planner knows nothing yet of tables that were just filled, nor that indexes alone can tell what is in them;
-	// autovacuum would see to it in a minute or so.
+	// The planner knows nothing yet of tables that were just filled, nor that indexes alone can
+	// tell what is in them; autovacuum would see to it in a minute or so.
 	for i := range v.Tables {
 		t := &v.Tables[i]
 		physical := prefix(v.Name, generation) + t.Name

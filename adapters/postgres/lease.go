@@ -60,7 +60,8 @@ func (l *lease) watch(ctx context.Context, every time.Duration) {
 // Lost implements [projections.Lease].
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
-// Release implements [projections.Lease]. The session is closed: that gives the lock back in any case.
+// Release implements [projections.Lease]. The session is closed: that gives the lock back in any
+// case.
 func (l *lease) Release() {
 	l.stop()
 	l.beat.Wait()

@@ -1,9 +1,3 @@
-// Package postgres keeps views in a PostgreSQL database (12 or later) that several processes share. One of
-// them projects a view at a time; when it ends or loses its connection another one takes over.
-//
-// The tables of a generation are <view>$<generation>$<table> in a schema of their own. What is
-// written is committed asynchronously (synchronous_commit off): after a crash of the
-// database a view stands a little further back and goes on from there.
 package postgres
 
 import (
@@ -109,8 +103,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// defaultSettings hold where the URL says nothing else. Queries are for a page: plans that read whole tables before
-// the first row, or start helpers, are never worth it, and the planner would take them where it thinks that few rows fit.
+// defaultSettings hold where the URL says nothing else. Queries are for a page: plans that read
+// whole tables before the first row, or start helpers, are never worth it, and the planner would
+// take them where it thinks that few rows fit.
 var defaultSettings = map[string]string{
 	"application_name": "atone",
 	"enable_hashjoin":  "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0", "jit": "off", "random_page_cost": "1.1",

@@ -21,8 +21,8 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// BenchmarkRebuild builds views from a log in memory. One operation is one event; the figure to look
-// at is events/s.
+// BenchmarkRebuild builds views from a log in memory. One operation is one event; the figure to
+// look at is events/s.
 func BenchmarkRebuild(b *testing.B) {
 	const appends = 150_000
 	log, made := memlog.New(), projectiontest.NewRuns(1)
@@ -55,7 +55,8 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
-// cpu is the processor time that this process has used: on a busy machine it tells more than the clock.
+// cpu is the processor time that this process has used: on a busy machine it tells more than the
+// clock.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
@@ -85,7 +86,8 @@ func BenchmarkFailuresOfNone(b *testing.B) {
 	require.NoError(b, store.Close())
 }
 
-// BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep inside.
+// BenchmarkPageOfMillion asks for pages of 50 among 1,000,000 runs, first pages and those deep
+// inside.
 func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/sqlstore"
+	"github.com/atonehq/atone/projections/sqlstore/question"
 )
 
 type dialect struct{}
@@ -31,9 +32,10 @@ func (dialect) TableOptions(integerKey bool) string {
 	return " STRICT, WITHOUT ROWID"
 }
 
-// WordsIndex makes a contentless FTS5 table whose rowids are the rows' keys. The words are lower case and
-// separated by spaces already, which is all that the ascii tokenizer looks for. Triggers could keep
-// it whole, but FTS5 writes out what it gathered at each savepoint, and a trigger makes one of every row.
+// WordsIndex makes a contentless FTS5 table whose rowids are the rows' keys. The words are lower
+// case and separated by spaces already, which is all that the ascii tokenizer looks for. Triggers
+// could keep it whole, but FTS5 writes out what it gathered at each savepoint, and a trigger makes
+// one of every row.
 func (dialect) WordsIndex(physical, key, words string) []string {
 	fts, t := `"`+physical+`_words"`, `"`+physical+`"`
 	k, w := `"`+key+`"`, `"`+words+`"`
@@ -63,7 +65,7 @@ func (dialect) Vocabulary(physical string, limit int) string {
 	return `SELECT term FROM "` + physical + `_vocabulary" WHERE term >= ?1 AND term < ?2 LIMIT ` + strconv.Itoa(limit)
 }
 
-func (dialect) WordsFrom(physical string, of []sqlstore.Wanted, arg func(any) string) (from, key string) {
+func (dialect) WordsFrom(physical string, of []question.Wanted, arg func(any) string) (from, key string) {
 	pattern := make([]string, len(of))
 	for i, w := range of {
 		if pattern[i] = `"` + w.Prefix + `" *`; len(w.Words) > 0 {
@@ -79,6 +81,10 @@ func (dialect) Local() bool { return true }
 
 func (dialect) Driven() bool { return true }
 
-func (dialect) WordsTable(string, string, string) (name, remove, insert string) {
-	panic("only a dialect that isn't driven is asked for this")
+func (dialect) WordsTable(string) string {
+	panic("only a dialect that is not driven is asked for this")
+}
+
+func (dialect) PutWordsOf(string, string, string) (remove, insert string) {
+	panic("only a dialect that is not driven is asked for this")
 }

@@ -1,11 +1,3 @@
-// Package sqlite keeps views in SQLite databases of one directory, next to the log on the same
-// machine. It is pure Go (modernc.org/sqlite).
-//
-// Each generation of each view has its own file, DIR/<view>.<generation>.db, so that views
-// write side by side, a rebuild leaves no holes behind and its swap is a flag in the new
-// file. Files may be deleted while nothing runs: the view is then built anew. They are synced when
-// SQLite checkpoints, not with each commit: after a power cut a view stands a little further
-// back and goes on from there.
 package sqlite
 
 import (
@@ -34,8 +26,8 @@ type Config struct {
 	Dir string
 	// Readers bounds the queries that run at once on one view; 4 when 0.
 	Readers int
-	// CacheKiB is the page cache of each connection; 16 MiB for the writer and a quarter of it for a
-	// reader when 0.
+	// CacheKiB is the page cache of each connection; 16 MiB for the writer and a quarter of it for
+	// a reader when 0.
 	CacheKiB int
 }
 
@@ -61,7 +53,8 @@ func (c *Config) Validate() error {
 }
 
 // Store is a [projections.Store] in SQLite files. Methods are safe to call concurrently. Several
-// processes may open one directory; as long as only one of them runs a Runner, none of them does work in vain.
+// processes may open one directory; as long as only one of them runs a Runner, none of them does
+// work in vain.
 type Store struct {
 	cfg Config
 
@@ -163,7 +156,8 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	if f.write, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB)+writing+"&mode="+mode); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	// One connection writes; the second is what database/sql prepares a statement on while that one is in a transaction.
+	// One connection writes; the second is what database/sql prepares a statement on while that one
+	// is in a transaction.
 	f.write.SetMaxOpenConns(2)
 	if f.read, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB/4)+"&_pragma=query_only(1)&mode=rw"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), f.write.Close())
@@ -174,8 +168,8 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	return f, nil
 }
 
-// writing is what only the writer sets: the journal's mode stays with the file, and setting it takes a lock
-// that no timeout waits for.
+// writing is what only the writer sets: the journal's mode stays with the file, and setting it
+// takes a lock that no timeout waits for.
 const writing = "&_txlock=immediate&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)"
 
 func (s *Store) dsn(path string, cacheKiB int) string {
@@ -238,8 +232,8 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// forget closes the files of the view that another process removed. One that was made since the numbers were read
-// is none of them.
+// forget closes the files of the view that another process removed. One that was made since the
+// numbers were read is none of them.
 func (s *Store) forget(view string, numbers []int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// BenchPages measures each of the queries in each order, for its first page and for one deep inside. On a busy machine
-// best-ms tells more than the mean.
+// BenchPages measures each of the queries in each order, for its first page and for one deep
+// inside. On a busy machine best-ms tells more than the mean.
 func BenchPages(b *testing.B, reader views.Reader, m Many) {
 	queries := ManyQueries(m)
 	for _, name := range slices.Sorted(maps.Keys(queries)) {

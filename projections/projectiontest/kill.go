@@ -23,7 +23,8 @@ import (
 // envChild tells a test binary that it is the process to be killed; its value names the store.
 const envChild = "ATONE_TEST_PROJECT_INTO"
 
-// ChildOf reports whether this process was started by [Killed], and the store that it is to project into. TestMain asks first.
+// ChildOf reports whether this process was started by [Killed], and the store that it is to project
+// into. TestMain asks first.
 func ChildOf() (store string, child bool) { return os.LookupEnv(envChild) }
 
 // The runs that both processes make up: the log is a function of these.
@@ -80,9 +81,9 @@ func Child(store projections.Store) int {
 	}
 }
 
-// Killed has a process project into the named store and kills it (SIGKILL) at random, again and again; then it
-// finishes the work itself and compares with views that nobody disturbed. The test binary's TestMain must call
-// [Child] when [ChildOf] says so.
+// Killed has a process project into the named store and kills it (SIGKILL) at random, again and
+// again; then it finishes the work itself and compares with views that nobody disturbed. The test
+// binary's TestMain must call [Child] when [ChildOf] says so.
 func Killed(t *testing.T, name string, open func() projections.Store, undisturbed projections.Store) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -107,7 +108,8 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 	require.Equal(t, dumpAll(t, undisturbed), dumpAll(t, store))
 }
 
-// killOnce starts the child, kills it some time after it said a few words, and returns how far it had come by these.
+// killOnce starts the child, kills it some time after it said a few words, and returns how far it
+// had come by these.
 func killOnce(t *testing.T, name string, random *rand.Rand) (said domain.Position) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")

@@ -15,8 +15,9 @@ import (
 	"github.com/atonehq/atone/projections/runs"
 )
 
-// Many is a source of a great number of runs that needs no memory for them: it makes each event when
-// it is read, which is once and in order. Most runs completed; 5% were compensated, 1% are stuck, 3% run.
+// Many is a source of a great number of runs that needs no memory for them: it makes each event
+// when it is read, which is once and in order. Most runs completed; 5% were compensated, 1% are
+// stuck, 3% run.
 type Many struct {
 	Runs int
 	// From is the number of the first run.
@@ -78,7 +79,8 @@ func (m Many) all(after domain.Position) iter.Seq[domain.Recorded] {
 				if i == ManyEvents-1 {
 					meta.Wake.State = end
 				}
-				sealed, _ := domain.Seal(stream, uint64(i), domain.ChainHash{}, e, meta) // nobody verifies this chain
+				// nobody verifies this chain
+				sealed, _ := domain.Seal(stream, uint64(i), domain.ChainHash{}, e, meta)
 				r := domain.Recorded{NewEvent: sealed, Stream: stream, Revision: uint64(i), Position: domain.Position(n*ManyEvents + i + 1), Created: meta.At}
 				if r.Position > after && !yield(r) {
 					return

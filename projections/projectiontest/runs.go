@@ -1,5 +1,3 @@
-// Package projectiontest is what stores of views and views themselves are tested with: random
-// but plausible runs, a comparison of whole views, and a suite that every store must pass.
 package projectiontest
 
 import (
@@ -19,8 +17,8 @@ type Appender interface {
 	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
 }
 
-// Runs makes up runs: sequences of steps that succeed, fail, are retried, time out, get stuck, are undone,
-// paused, cancelled. What it makes is a function of its seed.
+// Runs makes up runs: sequences of steps that succeed, fail, are retried, time out, get stuck, are
+// undone, paused, cancelled. What it makes is a function of its seed.
 type Runs struct {
 	rand  *rand.Rand
 	now   time.Time

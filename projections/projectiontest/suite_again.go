@@ -14,8 +14,8 @@ import (
 	"github.com/atonehq/atone/projections/stats"
 )
 
-// stuckAgain has an effect come after a run's end, and its undo fail for good: every view shows a stuck run, and counts
-// the run once when it ends again.
+// stuckAgain has an effect come after a run's end, and its undo fail for good: every view shows a
+// stuck run, and counts the run once when it ends again.
 func stuckAgain(t *testing.T, open Opener) {
 	log, store := memlog.New(), first(open(t))
 	id := domain.RunIDForKey("order", "again")

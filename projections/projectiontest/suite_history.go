@@ -20,8 +20,8 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// replaced starts a runner over the log and requires that it finds, by itself, that the live rows are not
-// this log's: it says so, goes on to answer from them, marked as old, and replaces them.
+// replaced starts a runner over the log and requires that it finds, by itself, that the live rows
+// are not this log's: it says so, goes on to answer from them, marked as old, and replaces them.
 func replaced(t *testing.T, log projections.Source, events int, store projections.Store) {
 	t.Helper()
 	var said saidLines
@@ -66,7 +66,8 @@ func built(t *testing.T, log projections.Source, last domain.Position, store pro
 	r.stop()
 }
 
-// rowsOfALostPart puts an older copy of the log back, once as it was and once grown again since, past where the rows stand.
+// rowsOfALostPart puts an older copy of the log back, once as it was and once grown again since,
+// past where the rows stand.
 func rowsOfALostPart(t *testing.T, open Opener) {
 	for _, grown := range []int{0, 200} {
 		began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -103,7 +104,8 @@ func rowsOfAnotherLog(t *testing.T, open Opener) {
 	}
 }
 
-// rowsAtNoPosition has what an earlier version stored when a server told a position that no event can have.
+// rowsAtNoPosition has what an earlier version stored when a server told a position that no event
+// can have.
 func rowsAtNoPosition(t *testing.T, open Opener) {
 	store, _ := open(t)
 	v := counter(1, nil)
@@ -190,8 +192,8 @@ func (f *follower) ReadAllBackward(ctx context.Context, before domain.Position, 
 	return f.Log.ReadAllBackward(ctx, before, filter)
 }
 
-// impossibleCheckpoint has a server that says, where it has found no event yet, that it searched to the end of
-// all positions: the rows must not stand there, and what comes later must be applied.
+// impossibleCheckpoint has a server that says, where it has found no event yet, that it searched to
+// the end of all positions: the rows must not stand there, and what comes later must be applied.
 func impossibleCheckpoint(t *testing.T, open Opener) {
 	log, made := memlog.New(), NewRuns(19)
 	_, err := log.Append(t.Context(), "others-1", domain.NoStream, domain.NewEvent{ID: uuid.New(), Type: "t"})

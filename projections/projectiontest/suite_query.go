@@ -2,7 +2,6 @@ package projectiontest
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,44 +18,10 @@ import (
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
-	"github.com/atonehq/atone/projections/views"
 )
 
-// projected returns a reader of made-up runs.
-func projected(t *testing.T, open Opener, seed uint64, appends int) (views.Reader, *running, *memlog.Log, *Runs, domain.Position) {
-	t.Helper()
-	log, made, last := written(t, seed, appends)
-	store, _ := open(t)
-	r := start(t, runner.Config{Source: log, Store: store})
-	r.reach(t, last, builtin...)
-	return r.ask(), r, log, made, last
-}
-
-// pages reads all pages of a query.
-func pages[T any](t require.TestingT, limit int, page func(cursor string, limit int) ([]T, string, error)) []T {
-	var all []T
-	cursor := ""
-	for {
-		rows, next, err := page(cursor, limit)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(rows), limit)
-		all = append(all, rows...)
-		if next == "" {
-			return all
-		}
-		cursor = next
-	}
-}
-
-func runPages(t require.TestingT, ctx context.Context, reader views.Reader, f runs.Filter, limit int) []runs.Row {
-	return pages(t, limit, func(cursor string, limit int) ([]runs.Row, string, error) {
-		f.Cursor, f.Limit = cursor, limit
-		p, err := reader.Runs(ctx, f)
-		return p.Rows, p.Next, err
-	})
-}
-
-// limit draws the size of pages: one row at least, and so many that there are a few dozen pages at most.
+// limit draws the size of pages: one row at least, and so many that there are a few dozen pages at
+// most.
 func limit(t *rapid.T, rows int) int { return rapid.IntRange(1+rows/40, 60+rows/40).Draw(t, "limit") }
 
 func hasWords(text, wanted string) bool {
@@ -213,7 +178,47 @@ func labelsAreNotMistaken(t *testing.T, open Opener) {
 	}
 }
 
-func first[A, B any](a A, _ B) A { return a }
+func stablePages(t *testing.T, open Opener) {
+	reader, r, log, made, _ := projected(t, open, 23, 400)
+	ctx := t.Context()
+	before := runPages(t, ctx, reader, runs.Filter{}, 1000)
+	var ids []domain.RunID
+	cursor := ""
+	for {
+		page, err := reader.Runs(ctx, runs.Filter{Limit: 5, Cursor: cursor})
+		require.NoError(t, err)
+		for _, run := range page.Rows {
+			ids = append(ids, run.ID)
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+		last, err := made.Write(ctx, log, 15)
+		require.NoError(t, err)
+		r.reach(t, last.Position, "runs")
+		if len(ids) == 25 {
+			require.NoError(t, r.Rebuild(ctx, "runs"), "a cursor survives a rebuild")
+		}
+	}
+	want := make([]domain.RunID, len(before))
+	for i, run := range before {
+		want[i] = run.ID
+	}
+	require.Equal(t, want, ids, "neither missed nor seen twice")
+}
+
+func searchable(t *testing.T, open Opener) {
+	reader, _, _, _, _ := projected(t, open, 24, 300)
+	find := func(text string) int {
+		p, err := reader.Audit(t.Context(), audit.Filter{Text: text, Limit: 1000})
+		require.NoError(t, err)
+		return len(p.Rows)
+	}
+	require.Positive(t, find("san jos"), "a searchable field")
+	require.Positive(t, find("überlauf"), "an error")
+	require.Zero(t, find("4111"), "a secret field")
+	require.Zero(t, find("ok"), "a field that is neither")
+}
 
 func auditFiltersAgree(t *testing.T, open Opener) {
 	reader, r, log, made, last := projected(t, open, 22, 2500)
@@ -292,46 +297,4 @@ func auditFiltersAgree(t *testing.T, open Opener) {
 		require.Contains(t, r.Waiting(time.Now()), "retry, skip or resolve")
 	}
 	require.NotEmpty(t, find(incidents.Filter{Text: "card", Sagas: sagas, Run: every[0].Run, From: every[0].Opened.Add(-time.Hour), To: every[0].Opened.Add(time.Hour), Actions: actions, Ascending: true, Open: every[0].Resolved.IsZero(), Resolved: !every[0].Resolved.IsZero()}), "%+v", every[0])
-}
-
-func stablePages(t *testing.T, open Opener) {
-	reader, r, log, made, _ := projected(t, open, 23, 400)
-	ctx := t.Context()
-	before := runPages(t, ctx, reader, runs.Filter{}, 1000)
-	var ids []domain.RunID
-	cursor := ""
-	for {
-		page, err := reader.Runs(ctx, runs.Filter{Limit: 5, Cursor: cursor})
-		require.NoError(t, err)
-		for _, run := range page.Rows {
-			ids = append(ids, run.ID)
-		}
-		if cursor = page.Next; cursor == "" {
-			break
-		}
-		last, err := made.Write(ctx, log, 15)
-		require.NoError(t, err)
-		r.reach(t, last.Position, "runs")
-		if len(ids) == 25 {
-			require.NoError(t, r.Rebuild(ctx, "runs"), "a cursor survives a rebuild")
-		}
-	}
-	want := make([]domain.RunID, len(before))
-	for i, run := range before {
-		want[i] = run.ID
-	}
-	require.Equal(t, want, ids, "neither missed nor seen twice")
-}
-
-func searchable(t *testing.T, open Opener) {
-	reader, _, _, _, _ := projected(t, open, 24, 300)
-	find := func(text string) int {
-		p, err := reader.Audit(t.Context(), audit.Filter{Text: text, Limit: 1000})
-		require.NoError(t, err)
-		return len(p.Rows)
-	}
-	require.Positive(t, find("san jos"), "a searchable field")
-	require.Positive(t, find("überlauf"), "an error")
-	require.Zero(t, find("4111"), "a secret field")
-	require.Zero(t, find("ok"), "a field that is neither")
 }

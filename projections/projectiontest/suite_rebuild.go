@@ -14,8 +14,8 @@ import (
 	"github.com/atonehq/atone/projections/runner"
 )
 
-// earlyRebuild asks for rebuilds while the views are built for the first time: the generation that a rebuild
-// made may then be dropped as nobody's, and the rebuild has to happen all the same.
+// earlyRebuild asks for rebuilds while the views are built for the first time: the generation that
+// a rebuild made may then be dropped as nobody's, and the rebuild has to happen all the same.
 func earlyRebuild(t *testing.T, open Opener) {
 	for range 4 {
 		store, _ := open(t)
@@ -33,8 +33,8 @@ func earlyRebuild(t *testing.T, open Opener) {
 	}
 }
 
-// freshOrBehind asks for a position while an upgraded view is built anew: the old rows have reached it, but have another shape, and
-// those that can answer have not.
+// freshOrBehind asks for a position while an upgraded view is built anew: the old rows have reached
+// it, but have another shape, and those that can answer have not.
 func freshOrBehind(t *testing.T, open Opener) {
 	ctx := t.Context()
 	store, _ := open(t)
@@ -66,7 +66,8 @@ func freshOrBehind(t *testing.T, open Opener) {
 	require.NoError(t, <-asked)
 }
 
-// firstOfTwo asks for a rebuild of a view that is not built yet: what has been built goes on to answer.
+// firstOfTwo asks for a rebuild of a view that is not built yet: what has been built goes on to
+// answer.
 func firstOfTwo(t *testing.T, open Opener) {
 	store, _ := open(t)
 	v := counter(1, nil)
@@ -79,7 +80,8 @@ func firstOfTwo(t *testing.T, open Opener) {
 	require.Equal(t, stands.Position, page.As.Position)
 }
 
-// neverBack rebuilds a view again and again while runs go on: what a query has seen, a later one sees as well.
+// neverBack rebuilds a view again and again while runs go on: what a query has seen, a later one
+// sees as well.
 func neverBack(t *testing.T, open Opener) {
 	store, _ := open(t)
 	log, made, _ := written(t, 13, 50)
@@ -128,7 +130,8 @@ func neverBack(t *testing.T, open Opener) {
 	require.NoError(t, <-wrote)
 }
 
-// restoredLog puts an older copy of the log back: the rows are ahead of it, and a rebuild puts that right.
+// restoredLog puts an older copy of the log back: the rows are ahead of it, and a rebuild puts that
+// right.
 func restoredLog(t *testing.T, open Opener) {
 	log, _, last := written(t, 14, 60)
 	store, _ := open(t)

@@ -19,7 +19,8 @@ import (
 	"github.com/atonehq/atone/projections/views"
 )
 
-// rounds is how many logs are made up to compare a rebuild with. Each opens stores, which is what takes the time.
+// rounds is how many logs are made up to compare a rebuild with. Each opens stores, which is what
+// takes the time.
 var rounds = flag.Int("rounds", 12, "how many logs RebuildEqualsLive makes up")
 
 // rebuildEqualsLive projects runs while they are written, then all over again, and compares.
@@ -49,7 +50,8 @@ func rebuildEqualsLive(t *testing.T, open Opener) {
 		require.NotEmpty(t, want["runs"]["runs"])
 		require.Equal(t, want, dumpAll(t, store), "seed %d", seed)
 		fresh.stop()
-		for _, s := range []projections.Store{store, rebuilt} { // many of them would hold too many connections
+		// many of them would hold too many connections
+		for _, s := range []projections.Store{store, rebuilt} {
 			if c, ok := s.(io.Closer); ok {
 				require.NoError(t, c.Close())
 			}

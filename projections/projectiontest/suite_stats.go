@@ -57,7 +57,8 @@ func statsAddUp(t *testing.T, open Opener) {
 		require.Equal(t, c.Started, got[k].Started, k)
 		require.Equal(t, c.Retried, got[k].Retried, k)
 	}
-	// The made-up runs take less than an hour: what the minutes and the hours say is what all time says.
+	// The made-up runs take less than an hour: what the minutes and the hours say is what all time
+	// says.
 	for _, since := range []time.Time{newest.Add(-119 * time.Minute), newest.Add(-24 * time.Hour)} {
 		some, err := reader.Stats(ctx, stats.Filter{Since: since})
 		require.NoError(t, err)

@@ -10,14 +10,6 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// made creates a generation of the view and returns its number.
-func made(t *testing.T, store projections.Store, v *projections.View) int {
-	t.Helper()
-	n, err := store.Create(t.Context(), v)
-	require.NoError(t, err)
-	return n
-}
-
 func rowsAndPosition(t *testing.T, open Opener) {
 	store, _ := open(t)
 	v := counter(1, nil)

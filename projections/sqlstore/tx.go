@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/sqlstore/question"
 )
 
 // tx implements [projections.Tx].
@@ -18,7 +20,7 @@ type tx struct {
 
 // Put implements [projections.Tx].
 func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) error {
-	t, err := x.table(table)
+	t, err := x.tables().Table(table)
 	if err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 		}
 		args = args[:0]
 		for _, r := range rows[:n] {
-			if args, err = toSQLs(args, r); err != nil {
+			if args, err = question.ToSQLs(args, r); err != nil {
 				return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
 			}
 		}
@@ -85,51 +87,20 @@ func latest(t *projections.Table, rows []projections.Row) []projections.Row {
 	return out
 }
 
-func (x *tx) exec(ctx context.Context, query string, args []any) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if x.Dialect.Local() {
-		ctx = context.WithoutCancel(ctx)
-	}
-	st, err := x.bind(ctx, query)
-	if err != nil {
-		return err
-	}
-	_, err = st.ExecContext(ctx, args...)
-	return err
-}
-
-// bind returns the prepared statement for a query in this transaction.
-func (x *tx) bind(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st := x.bound[query]; st != nil {
-		return st, nil
-	}
-	st, err := x.statement(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if x.bound == nil {
-		x.bound = make(map[string]*sql.Stmt)
-	}
-	x.bound[query] = x.sql.StmtContext(ctx, st)
-	return x.bound[query], nil
-}
-
 // upsert returns the statement that puts n rows.
 func (x *tx) upsert(t *projections.Table, n int) string {
 	var b strings.Builder
-	b.WriteString("INSERT INTO " + quote(x.physical(t)) + " VALUES ")
+	b.WriteString("INSERT INTO " + question.Quote(x.tables().Physical(t)) + " VALUES ")
 	for i := range n {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString("(" + x.args(1+i*len(t.Columns), len(t.Columns)) + ")")
 	}
-	b.WriteString(" ON CONFLICT (" + quoted(t.Key) + ") DO ")
+	b.WriteString(" ON CONFLICT (" + question.Quoted(t.Key) + ") DO ")
 	set := 0
 	for _, c := range t.Columns {
-		if c.Fixed || contains(t.Key, c.Name) {
+		if c.Fixed || slices.Contains(t.Key, c.Name) {
 			continue
 		}
 		if set == 0 {
@@ -138,7 +109,7 @@ func (x *tx) upsert(t *projections.Table, n int) string {
 			b.WriteString(", ")
 		}
 		set++
-		b.WriteString(quote(c.Name) + " = excluded." + quote(c.Name))
+		b.WriteString(question.Quote(c.Name) + " = excluded." + question.Quote(c.Name))
 	}
 	if set == 0 {
 		b.WriteString("NOTHING")
@@ -148,17 +119,17 @@ func (x *tx) upsert(t *projections.Table, n int) string {
 
 // Delete implements [projections.Tx].
 func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) error {
-	t, err := x.table(table)
+	t, err := x.tables().Table(table)
 	if err != nil {
 		return err
 	}
 	var b strings.Builder
-	b.WriteString("DELETE FROM " + quote(x.physical(t)) + " WHERE ")
+	b.WriteString("DELETE FROM " + question.Quote(x.tables().Physical(t)) + " WHERE ")
 	for i, k := range t.Key {
 		if i > 0 {
 			b.WriteString(" AND ")
 		}
-		b.WriteString(quote(k) + " = " + x.Dialect.Arg(i+1))
+		b.WriteString(question.Quote(k) + " = " + x.Dialect.Arg(i+1))
 	}
 	for _, key := range keys {
 		if len(key) != len(t.Key) {
@@ -169,7 +140,7 @@ func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) 
 		return fmt.Errorf("delete from %s.%s: take its words out: %w", x.View.Name, table, err)
 	}
 	for _, key := range keys {
-		args, err := toSQLs(nil, key)
+		args, err := question.ToSQLs(nil, key)
 		if err == nil {
 			err = x.exec(ctx, b.String(), args)
 		}
@@ -182,7 +153,7 @@ func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) 
 
 // DeleteWhere implements [projections.Tx].
 func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections.Cond) error {
-	t, err := x.table(table)
+	t, err := x.tables().Table(table)
 	if err != nil {
 		return err
 	}
@@ -197,12 +168,11 @@ func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections
 		}
 		return x.Delete(ctx, table, keys...)
 	}
-	b := builder{Space: x.Space, table: t}
-	b.write("DELETE FROM " + quote(x.physical(t)) + " AS t WHERE 1=1")
-	if err := b.conditions(where); err != nil {
+	conditions, args, err := x.tables().Where(t, where)
+	if err != nil {
 		return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
 	}
-	if err := x.exec(ctx, b.String(), b.args); err != nil {
+	if err := x.exec(ctx, "DELETE FROM "+question.Quote(x.tables().Physical(t))+" AS t WHERE 1=1"+conditions, args); err != nil {
 		return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
 	}
 	return nil
@@ -210,14 +180,5 @@ func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections
 
 // Select implements [projections.Tx].
 func (x *tx) Select(ctx context.Context, q projections.Query) ([]projections.Row, error) {
-	return x.run(ctx, x, q)
-}
-
-// QueryContext implements [Queryer] with the writing database's prepared statements.
-func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := x.bind(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return st.QueryContext(ctx, args...)
+	return x.Space.Select(ctx, x, q)
 }

@@ -1,4 +1,3 @@
-// Package postgrestest starts a PostgreSQL for tests.
 package postgrestest
 
 import (

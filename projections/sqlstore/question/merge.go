@@ -1,29 +1,29 @@
-package sqlstore
+package question
 
 import (
-	"context"
 	"slices"
 
 	"github.com/atonehq/atone/projections"
 )
 
-// together returns the columns of which the query says what they equal and that an index begins with, two or more, where
-// it has the rows in the asked order from there.
-func (s *Space) together(t *projections.Table, q projections.Query) []string {
+// together returns the columns of which the query says what they equal and that an index begins
+// with, two or more, where it has the rows in the asked order from there.
+func (s *Tables) together(t *projections.Table, q projections.Query) []string {
 	for _, ix := range t.Indexes {
 		n := 0
 		for n < len(ix) && slices.ContainsFunc(q.Where, func(c projections.Cond) bool { return c.Op == projections.OpEq && c.Column == ix[n] }) {
 			n++
 		}
-		if n > 1 && begins(withKey(ix, t.Key)[n:], q.Order) {
+		if n > 1 && begins(WithKey(ix, t.Key)[n:], q.Order) {
 			return ix[:n]
 		}
 	}
 	return nil
 }
 
-// divides returns the condition to take the query apart by, so that together finds an index for each part, or -1.
-func (s *Space) divides(t *projections.Table, q projections.Query) int {
+// divides returns the condition to take the query apart by, so that together finds an index for
+// each part, or -1.
+func (s *Tables) divides(t *projections.Table, q projections.Query) int {
 	if len(s.together(t, q)) > 0 {
 		return -1
 	}
@@ -35,19 +35,6 @@ func (s *Space) divides(t *projections.Table, q projections.Query) int {
 		one.Where = append(slices.Clone(q.Where), projections.Eq(c.Column, c.Values[0]))
 		return len(s.together(t, one)) > 0
 	})
-}
-
-// merge answers a query for several values of a column as one for each value.
-func (s *Space) merge(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, driver int) ([]projections.Row, error) {
-	var all []projections.Row
-	for _, one := range apart(q, driver) {
-		rows, err := s.drive(ctx, with, t, one)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
-	}
-	return inOrder(t, q, all), nil
 }
 
 // apart returns the query for each single value of a condition that allows several.
@@ -66,7 +53,8 @@ func apart(q projections.Query, cond int) []projections.Query {
 	return out
 }
 
-// inOrder sorts the rows that parts of a query found, each row once, and cuts them to the query's limit.
+// inOrder sorts the rows that parts of a query found, each row once, and cuts them to the query's
+// limit.
 func inOrder(t *projections.Table, q projections.Query, rows []projections.Row) []projections.Row {
 	by := func(columns []string) func(a, b projections.Row) int {
 		return func(a, b projections.Row) int {
@@ -79,7 +67,7 @@ func inOrder(t *projections.Table, q projections.Query, rows []projections.Row) 
 			return 0
 		}
 	}
-	key := by(withKey(q.Order, t.Key))
+	key := by(WithKey(q.Order, t.Key))
 	slices.SortFunc(rows, func(a, b projections.Row) int {
 		if q.Desc {
 			return key(b, a)
@@ -91,4 +79,9 @@ func inOrder(t *projections.Table, q projections.Query, rows []projections.Row) 
 		rows = rows[:q.Limit]
 	}
 	return rows
+}
+
+// begins reports whether the names begin with the prefix.
+func begins(names, prefix []string) bool {
+	return len(prefix) <= len(names) && slices.Equal(names[:len(prefix)], prefix)
 }

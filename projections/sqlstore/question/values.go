@@ -1,4 +1,4 @@
-package sqlstore
+package question
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// toSQL turns a value of a row into one that every engine stores alike.
-func toSQL(v any) (any, error) {
+// ToSQL turns a value of a row into one that every engine stores alike.
+func ToSQL(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, int64:
 		return v, nil
@@ -42,7 +42,7 @@ func toSQL(v any) (any, error) {
 		if v.IsZero() {
 			return nil, nil
 		}
-		return unixNano(v), nil
+		return UnixNano(v), nil
 	}
 	return nil, fmt.Errorf("a row has a value of type %T: use int64, string, []byte, int, bool, time.Time, uuid.UUID or nil", v)
 }
@@ -50,9 +50,9 @@ func toSQL(v any) (any, error) {
 // The times that nanoseconds since 1970 hold.
 var firstNano, lastNano = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
 
-// unixNano is t.UnixNano where that is defined. A time before or after counts as the first or the last one: it
-// is sorted and compared as what it is, the earliest or the latest.
-func unixNano(t time.Time) int64 {
+// UnixNano is t.UnixNano where that is defined. A time before or after counts as the first or the
+// last one, so that it is sorted and compared as the earliest or the latest.
+func UnixNano(t time.Time) int64 {
 	switch {
 	case t.Before(firstNano):
 		return math.MinInt64
@@ -62,9 +62,10 @@ func unixNano(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-func toSQLs(into []any, values []any) ([]any, error) {
+// ToSQLs appends values as [ToSQL] returns them.
+func ToSQLs(into []any, values []any) ([]any, error) {
 	for _, v := range values {
-		s, err := toSQL(v)
+		s, err := ToSQL(v)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package sqlstore
+package question
 
 import (
 	"context"
@@ -8,14 +8,14 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// few is up to how many rows are read and sorted rather than found in order. Counting up to it takes well
-// under a millisecond.
+// few is up to how many rows are read and sorted rather than found in order. Counting up to it
+// takes well under a millisecond.
 const few = 4000
 
 // drive answers a query the way that touches the fewest rows. SQLite without statistics takes
 // any index that fits; here the rows that each condition lets through are counted, up to few, and
 // the narrowest condition drives. Where all are wide, the rows are walked in the asked order.
-func (s *Space) drive(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
+func (s *Tables) drive(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
 	if keyed(t, q.Where) {
 		return s.plain(ctx, with, t, q)
 	}
@@ -46,8 +46,21 @@ func (s *Space) drive(ctx context.Context, with Queryer, t *projections.Table, q
 	return s.walk(ctx, with, t, q, driver, false)
 }
 
+// merge answers a query for several values of a column as one for each value.
+func (s *Tables) merge(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, driver int) ([]projections.Row, error) {
+	var all []projections.Row
+	for _, one := range apart(q, driver) {
+		rows, err := s.drive(ctx, with, t, one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return inOrder(t, q, all), nil
+}
+
 // narrowest returns the indexed condition with the fewest rows, and how many, or -1.
-func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) (best, count int, err error) {
+func (s *Tables) narrowest(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) (best, count int, err error) {
 	best = -1
 	var candidates []int
 	for i, c := range q.Where {
@@ -61,7 +74,8 @@ func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Tabl
 	words := -1
 	for _, i := range candidates {
 		if q.Where[i].Op == projections.OpWords && s.ordered(t, q.Where[i], q.Order) {
-			words = i // found in the asked order: it is never sorted, so that its number doesn't matter
+			// found in the asked order: it is never sorted, so that its number doesn't matter
+			words = i
 			continue
 		}
 		n, err := s.count(ctx, with, t, q.Where[i])
@@ -82,7 +96,7 @@ func (s *Space) narrowest(ctx context.Context, with Queryer, t *projections.Tabl
 }
 
 // indexed reports whether the condition can drive.
-func (s *Space) indexed(t *projections.Table, c projections.Cond) bool {
+func (s *Tables) indexed(t *projections.Table, c projections.Cond) bool {
 	switch c.Op {
 	case projections.OpWords:
 		return c.Value != "" && s.Dialect.Driven()
@@ -95,7 +109,7 @@ func (s *Space) indexed(t *projections.Table, c projections.Cond) bool {
 }
 
 // ordered reports whether the condition's rows are found in the asked order.
-func (s *Space) ordered(t *projections.Table, c projections.Cond, order []string) bool {
+func (s *Tables) ordered(t *projections.Table, c projections.Cond, order []string) bool {
 	if len(order) == 0 {
 		return true
 	}
@@ -107,13 +121,8 @@ func (s *Space) ordered(t *projections.Table, c projections.Cond, order []string
 		return other != nil && begins(other.Key[1:], order) && len(c.Where) == 1 && c.Where[0].Op == projections.OpEq && c.Where[0].Column == other.Key[0]
 	}
 	return slices.ContainsFunc(t.Indexes, func(ix []string) bool {
-		return ix[0] == c.Column && begins(withKey(ix, t.Key)[1:], order)
+		return ix[0] == c.Column && begins(WithKey(ix, t.Key)[1:], order)
 	})
-}
-
-// begins reports whether the names begin with the prefix.
-func begins(names, prefix []string) bool {
-	return len(prefix) <= len(names) && slices.Equal(names[:len(prefix)], prefix)
 }
 
 // keyed reports whether the conditions name one row by its key.
@@ -127,8 +136,8 @@ func keyed(t *projections.Table, where []projections.Cond) bool {
 }
 
 // count returns how many rows the condition alone lets through, at most few.
-func (s *Space) count(ctx context.Context, with Queryer, t *projections.Table, c projections.Cond) (n int, err error) {
-	b := builder{Space: s, table: t}
+func (s *Tables) count(ctx context.Context, with Queryer, t *projections.Table, c projections.Cond) (n int, err error) {
+	b := builder{Tables: s, table: t}
 	b.write("SELECT count(*) FROM (SELECT 1")
 	if err := b.from(c, true); err != nil {
 		return 0, err
@@ -138,7 +147,7 @@ func (s *Space) count(ctx context.Context, with Queryer, t *projections.Table, c
 }
 
 // number asks for one number.
-func (s *Space) number(ctx context.Context, with Queryer, t *projections.Table, b *builder) (n int, err error) {
+func (s *Tables) number(ctx context.Context, with Queryer, t *projections.Table, b *builder) (n int, err error) {
 	rows, err := with.QueryContext(ctx, b.String(), b.args...)
 	if err != nil {
 		return 0, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)
@@ -152,10 +161,10 @@ func (s *Space) number(ctx context.Context, with Queryer, t *projections.Table, 
 	return n, err
 }
 
-// from writes FROM and WHERE so that the condition drives. Alone, the table itself is left out where
-// another one can tell.
+// from writes FROM and WHERE so that the condition drives. Alone, the table itself is left out
+// where another one can tell.
 func (b *builder) from(c projections.Cond, alone bool) error {
-	own := quote(b.physical(b.table)) + " AS t"
+	own := Quote(b.Physical(b.table)) + " AS t"
 	switch c.Op {
 	case projections.OpWords:
 		words, err := b.wordsOf(c)
@@ -166,25 +175,25 @@ func (b *builder) from(c projections.Cond, alone bool) error {
 		for i, w := range words {
 			wanted[i] = Wanted{Prefix: w, Words: b.vocabulary[w]}
 		}
-		from, key := b.Dialect.WordsFrom(b.physical(b.table), wanted, b.plain)
+		from, key := b.Dialect.WordsFrom(b.Physical(b.table), wanted, b.plain)
 		b.driverKey = key
 		if alone {
 			b.write(" FROM " + from)
 		} else {
-			b.write(" FROM " + from + " CROSS JOIN " + own + " ON t." + quote(b.table.Key[0]) + " = " + key)
+			b.write(" FROM " + from + " CROSS JOIN " + own + " ON t." + Quote(b.table.Key[0]) + " = " + key)
 		}
 		b.write(" WHERE 1=1")
 		return nil
 	case projections.OpExists:
-		other, err := b.Space.table(c.Table)
+		other, err := b.Tables.Table(c.Table)
 		if err != nil {
 			return err
 		}
-		b.write(" FROM " + quote(b.physical(other)) + " AS x")
+		b.write(" FROM " + Quote(b.Physical(other)) + " AS x")
 		if !alone {
 			b.write(" CROSS JOIN " + own + " ON 1=1")
 			for _, on := range c.On {
-				b.write(" AND t." + quote(on) + " = x." + quote(on))
+				b.write(" AND t." + Quote(on) + " = x." + Quote(on))
 			}
 		}
 		b.write(" WHERE 1=1")
@@ -196,8 +205,8 @@ func (b *builder) from(c projections.Cond, alone bool) error {
 
 // walk reads the rows through the driving condition; without one, through whatever
 // gives the order. Sorted tells to sort rather than to follow the order's own index.
-func (s *Space) walk(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, driver int, sorted bool) ([]projections.Row, error) {
-	b := builder{Space: s, table: t}
+func (s *Tables) walk(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, driver int, sorted bool) ([]projections.Row, error) {
+	b := builder{Tables: s, table: t}
 	b.write("SELECT " + columns(t))
 	rest, prefix := q.Where, "t."
 	if driver >= 0 {
@@ -220,7 +229,7 @@ func (s *Space) walk(ctx context.Context, with Queryer, t *projections.Table, q 
 			b.passive = func(column string) bool { return column != q.Order[0] && !slices.Contains(together, column) }
 		}
 	} else {
-		b.write(" FROM " + quote(s.physical(t)) + " AS t WHERE 1=1")
+		b.write(" FROM " + Quote(s.Physical(t)) + " AS t WHERE 1=1")
 		if len(q.Order) > 0 {
 			b.passive = func(column string) bool { return column != q.Order[0] }
 		}
@@ -231,9 +240,10 @@ func (s *Space) walk(ctx context.Context, with Queryer, t *projections.Table, q 
 	return s.fetch(ctx, with, t, &b)
 }
 
-// walkWords reads the rows that match words in the order of the key, which is that of the words' index.
-func (s *Space) walkWords(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, c projections.Cond, rest []projections.Cond) ([]projections.Row, error) {
-	b := builder{Space: s, table: t, passive: func(string) bool { return true }}
+// walkWords reads the rows that match words in the order of the key, which is that of the words'
+// index.
+func (s *Tables) walkWords(ctx context.Context, with Queryer, t *projections.Table, q projections.Query, c projections.Cond, rest []projections.Cond) ([]projections.Row, error) {
+	b := builder{Tables: s, table: t, passive: func(string) bool { return true }}
 	var err error
 	if b.vocabulary, err = s.vocabulary(ctx, with, t, c); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package sqlstore
+package question
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 
 // builder writes one statement. The table that rows are read from is called t in it.
 type builder struct {
-	*Space
+	*Tables
 	table *projections.Table
 	strings.Builder
 	args []any
-	// passive columns are kept from choosing the index: SQLite drops a column behind a unary plus from consideration.
+	// passive columns are kept from choosing the index: SQLite drops a column behind a unary plus
+	// from consideration.
 	passive func(column string) bool
 	// driverKey is the column of the words' index that has the row's key.
 	driverKey string
@@ -27,7 +28,7 @@ func (b *builder) write(s string) { _, _ = b.WriteString(s) } // it never fails
 
 // arg adds an argument and returns its placeholder.
 func (b *builder) arg(v any) (string, error) {
-	s, err := toSQL(v)
+	s, err := ToSQL(v)
 	if err != nil {
 		return "", err
 	}
@@ -40,9 +41,9 @@ func (b *builder) column(name string) (string, error) {
 		return "", fmt.Errorf("table %s has no column %q", b.table.Name, name)
 	}
 	if b.passive != nil && b.passive(name) {
-		return "+t." + quote(name), nil
+		return "+t." + Quote(name), nil
 	}
-	return "t." + quote(name), nil
+	return "t." + Quote(name), nil
 }
 
 var comparisons = map[projections.Op]string{
@@ -136,16 +137,16 @@ func (b *builder) words(c projections.Cond) error {
 		b.write("1 = 1")
 		return nil
 	}
-	b.write(b.Dialect.MatchWords("t."+quote(b.table.Words), words, b.plain))
+	b.write(b.Dialect.MatchWords("t."+Quote(b.table.Words), words, b.plain))
 	return nil
 }
 
 func (b *builder) exists(c projections.Cond) error {
-	other, err := b.Space.table(c.Table)
+	other, err := b.Tables.Table(c.Table)
 	if err != nil {
 		return err
 	}
-	b.write("EXISTS (SELECT 1 FROM " + quote(b.physical(other)) + " AS x WHERE ")
+	b.write("EXISTS (SELECT 1 FROM " + Quote(b.Physical(other)) + " AS x WHERE ")
 	for i, on := range c.On {
 		if b.table.Column(on) < 0 || other.Column(on) < 0 {
 			return fmt.Errorf("tables %s and %s don't both have a column %q", b.table.Name, other.Name, on)
@@ -153,13 +154,14 @@ func (b *builder) exists(c projections.Cond) error {
 		if i > 0 {
 			b.write(" AND ")
 		}
-		b.write("x." + quote(on) + " = t." + quote(on))
+		b.write("x." + Quote(on) + " = t." + Quote(on))
 	}
 	if err := b.otherConditions(other, "x", c.Where); err != nil {
 		return err
 	}
 	if !b.Dialect.Driven() {
-		b.write(" OFFSET 0") // or else a planner takes it for a join, with all that it gets wrong about that
+		// or else a planner takes it for a join, with all that it gets wrong about that
+		b.write(" OFFSET 0")
 	}
 	b.write(")")
 	return nil
@@ -176,35 +178,15 @@ func (b *builder) otherConditions(other *projections.Table, alias string, conds 
 		if err != nil {
 			return err
 		}
-		b.write(" AND " + alias + "." + quote(c.Column) + op + arg)
+		b.write(" AND " + alias + "." + Quote(c.Column) + op + arg)
 	}
 	return nil
 }
 
-// run answers a query on the tables of the space.
-func (s *Space) run(ctx context.Context, with Queryer, q projections.Query) ([]projections.Row, error) {
-	t, err := s.table(q.Table)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range q.Order {
-		if t.Column(o) < 0 {
-			return nil, fmt.Errorf("table %s has no column %q to sort by", t.Name, o)
-		}
-	}
-	if len(q.After) > 0 && len(q.After) != len(q.Order) {
-		return nil, fmt.Errorf("query: After has %d values for %d columns of Order", len(q.After), len(q.Order))
-	}
-	if s.Dialect.Driven() {
-		return s.drive(ctx, with, t, q)
-	}
-	return s.planned(ctx, with, t, q)
-}
-
 // plain answers a query from the table alone.
-func (s *Space) plain(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
-	b := builder{Space: s, table: t}
-	b.write("SELECT " + columns(t) + " FROM " + quote(s.physical(t)) + " AS t WHERE 1=1")
+func (s *Tables) plain(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
+	b := builder{Tables: s, table: t}
+	b.write("SELECT " + columns(t) + " FROM " + Quote(s.Physical(t)) + " AS t WHERE 1=1")
 	if err := b.rest(q, q.Where, "t."); err != nil {
 		return nil, err
 	}
@@ -217,20 +199,20 @@ func columns(t *projections.Table) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("t." + quote(c.Name))
+		b.WriteString("t." + Quote(c.Name))
 	}
 	return b.String()
 }
 
-// rest writes what follows the FROM: conditions, the place to continue, order and limit. The columns of
-// the order are read with the given prefix.
+// rest writes what follows the FROM: conditions, the place to continue, order and limit. The
+// columns of the order are read with the given prefix.
 func (b *builder) rest(q projections.Query, where []projections.Cond, prefix string) error {
 	if err := b.conditions(where); err != nil {
 		return err
 	}
 	order := make([]string, len(q.Order))
 	for i, o := range q.Order {
-		order[i] = prefix + quote(o)
+		order[i] = prefix + Quote(o)
 	}
 	if err := b.behind(q, order); err != nil {
 		return err
@@ -252,8 +234,8 @@ func (b *builder) ordered(q projections.Query, columns []string) {
 	}
 }
 
-// behind writes the condition that a row comes behind the one to continue after. Its values in the order's
-// columns are in those given.
+// behind writes the condition that a row comes behind the one to continue after. Its values in the
+// order's columns are in those given.
 func (b *builder) behind(q projections.Query, columns []string) error {
 	if len(q.After) == 0 {
 		return nil
@@ -274,7 +256,7 @@ func (b *builder) behind(q projections.Query, columns []string) error {
 	return nil
 }
 
-func (s *Space) fetch(ctx context.Context, with Queryer, t *projections.Table, b *builder) (out []projections.Row, err error) {
+func (s *Tables) fetch(ctx context.Context, with Queryer, t *projections.Table, b *builder) (out []projections.Row, err error) {
 	rows, err := with.QueryContext(ctx, b.String(), b.args...)
 	if err != nil {
 		return nil, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)

@@ -1,4 +1,4 @@
-package sqlstore
+package question
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 )
 
 // wordParts replaces the condition on words, the beginnings of some, by whole words.
-func (s *Space) wordParts(ctx context.Context, with Queryer, t *projections.Table, parts []part, cond int) ([]part, error) {
+func (s *Tables) wordParts(ctx context.Context, with Queryer, t *projections.Table, parts []part, cond int) ([]part, error) {
 	c := parts[0].Where[cond]
-	words, err := (&builder{Space: s, table: t}).wordsOf(c)
+	words, err := (&builder{Tables: s, table: t}).wordsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (p part) withWords() part {
 }
 
 // throughWords answers a part by its words.
-func (s *Space) throughWords(ctx context.Context, with Queryer, t *projections.Table, p part, sorted bool) ([]projections.Row, error) {
-	b := builder{Space: s, table: t}
+func (s *Tables) throughWords(ctx context.Context, with Queryer, t *projections.Table, p part, sorted bool) ([]projections.Row, error) {
+	b := builder{Tables: s, table: t}
 	b.write("SELECT " + columns(t))
 	b.fromWords(p.words)
 	on := map[string]string{t.Key[0]: "w0.key"}
@@ -74,7 +74,7 @@ func (s *Space) throughWords(ctx context.Context, with Queryer, t *projections.T
 
 // fromWords writes the table of words once for each word.
 func (b *builder) fromWords(words []string) {
-	name, _, _ := b.Dialect.WordsTable(b.physical(b.table), b.table.Key[0], b.table.Words)
+	name := b.Dialect.WordsTable(b.Physical(b.table))
 	b.write(" FROM " + name + " AS w0")
 	for i := range words[1:] {
 		b.write(fmt.Sprintf(" JOIN %s AS w%d ON w%d.key = w0.key", name, i+1, i+1))
@@ -88,8 +88,8 @@ func (b *builder) whereWords(words []string) {
 }
 
 // countWords returns how many rows have all the words, at most few.
-func (s *Space) countWords(ctx context.Context, with Queryer, t *projections.Table, words []string) (int, error) {
-	b := builder{Space: s, table: t}
+func (s *Tables) countWords(ctx context.Context, with Queryer, t *projections.Table, words []string) (int, error) {
+	b := builder{Tables: s, table: t}
 	b.write("SELECT count(*) FROM (SELECT 1")
 	b.fromWords(words)
 	b.write(" WHERE 1=1")
@@ -98,20 +98,20 @@ func (s *Space) countWords(ctx context.Context, with Queryer, t *projections.Tab
 	return s.number(ctx, with, t, &b)
 }
 
-// among writes that a word of the row begins with the prefix, where few rows have such a word. Where many do
-// it writes nothing: then rows are found without looking for them.
+// among writes that a word of the row begins with the prefix, where few rows have such a word.
+// Where many do it writes nothing: then rows are found without looking for them.
 func (b *builder) among(ctx context.Context, with Queryer, prefix string) error {
 	key := b.table.Key[0]
-	name, _, _ := b.Dialect.WordsTable(b.physical(b.table), key, b.table.Words)
+	name := b.Dialect.WordsTable(b.Physical(b.table))
 	between := func(arg func(any) string) string {
 		return name + " WHERE word >= " + arg(prefix) + " AND word < " + arg(past(prefix))
 	}
-	n := builder{Space: b.Space, table: b.table}
+	n := builder{Tables: b.Tables, table: b.table}
 	n.write("SELECT count(*) FROM (SELECT 1 FROM " + between(n.plain) + fmt.Sprintf(" LIMIT %d) AS n", few))
 	found, err := b.number(ctx, with, b.table, &n)
 	if err != nil || found == few {
 		return err
 	}
-	b.write(" AND t." + quote(key) + " IN (SELECT key FROM " + between(b.plain) + ")")
+	b.write(" AND t." + Quote(key) + " IN (SELECT key FROM " + between(b.plain) + ")")
 	return nil
 }
