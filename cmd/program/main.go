@@ -78,7 +78,7 @@ func newRoot(app *App, env *access.Env) *cobra.Command {
 	if app.Flags != nil {
 		app.Flags(root.PersistentFlags())
 	}
-	root.AddCommand(serve.Command(env), offline.LogCommand(env), newExitCodesTopic())
+	root.AddCommand(serve.Command(env), serve.WorkerCommand(env), offline.LogCommand(env), newExitCodesTopic())
 	root.AddCommand(look.Commands(env, offline.AuditCommands(env)...)...)
 	root.AddCommand(act.Commands(env)...)
 	for _, c := range app.Commands {

@@ -97,7 +97,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 	if !u.Acts {
 		return &directory{log: log}, nil
 	}
-	node, err := env.Program.Start(ctx, data, log, env.Logger(level), func(s *host.Setup) error {
+	node, err := env.Program.Start(ctx, log, host.NewViews("", data), data, env.Logger(level), func(s *host.Setup) error {
 		s.Config.OnDemand = true // one command is no reason to go on with everybody else's runs
 		return nil
 	})

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
@@ -18,7 +17,6 @@ import (
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
-	"github.com/atonehq/atone/projections/views"
 )
 
 // directoryViews are those of a data directory. Each is opened, and brought up to the end of the
@@ -31,7 +29,8 @@ type directoryViews struct {
 	stop context.CancelFunc
 
 	mu    sync.Mutex
-	store *sqlite.Store
+	place *host.Views
+	store projections.Store // nil until the first question
 	// open has the runners by the name of their view; that of all views has an empty name.
 	open map[string]*projecting
 }
@@ -58,14 +57,15 @@ func (v *directoryViews) runner(name string, list ...projections.View) (*project
 		return r, nil
 	}
 	if name == "" {
-		list = views.All()
+		list = v.env.Program.AllViews()
 	}
 	if v.store == nil {
 		data, err := v.env.DataDir()
 		if err != nil {
 			return nil, err
 		}
-		if v.store, err = sqlite.Open(sqlite.Config{Dir: host.ViewsDir(data)}); err != nil {
+		v.place = host.NewViews("", data)
+		if v.store, err = v.place.Store(v.life); err != nil {
 			return nil, err
 		}
 	}
@@ -91,8 +91,8 @@ func (v *directoryViews) close() error {
 	for _, r := range v.open {
 		errs = append(errs, <-r.ended)
 	}
-	if v.store != nil {
-		errs = append(errs, v.store.Close())
+	if v.place != nil {
+		errs = append(errs, v.place.Close())
 	}
 	return errors.Join(errs...)
 }

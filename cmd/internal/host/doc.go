@@ -7,6 +7,8 @@
 // Files, in reading order:
 //
 //   - node.go: a coordinator at work, from its start to its close
+//   - worker.go: a worker, without a coordinator
 //   - program.go: what a program adds, and its Setup
 //   - log.go: the log of a data directory, and the tokens in it
+//   - views.go: where views are kept
 package host

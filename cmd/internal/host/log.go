@@ -23,9 +23,6 @@ type Log interface {
 // LogDir is where a data directory has its log.
 func LogDir(data string) string { return filepath.Join(data, "log") }
 
-// ViewsDir is where a data directory has its views.
-func ViewsDir(data string) string { return filepath.Join(data, "views") }
-
 // OpenLog opens the embedded log in a data directory. Where it must exist, a directory without one
 // is an error, and nothing is made.
 func OpenLog(data string, logger *slog.Logger, mustExist bool) (*pebblelog.Log, error) {

@@ -25,20 +25,17 @@ type Node struct {
 var ErrStopped = errors.New("the coordinator stopped by itself")
 
 // Start starts the program's coordinator on an open log and returns when it is ready. Where that
-// fails it closes the log. prepare, which may be nil, adjusts the coordinator after the program
-// has.
-func (p *Program) Start(ctx context.Context, data string, log Log, logger *slog.Logger, prepare func(*Setup) error) (*Node, error) {
-	setup := &Setup{Data: data, Config: saga.Config{Logger: logger, PlansWhenRun: true}}
+// fails it closes the log and the views. prepare adjusts the coordinator after the program has.
+func (p *Program) Start(ctx context.Context, log Log, views *Views, data string, logger *slog.Logger, prepare func(*Setup) error) (*Node, error) {
+	setup := &Setup{Data: data, Log: log, Views: views, Config: saga.Config{Logger: logger, PlansWhenRun: true}}
 	if p.Setup != nil {
 		if err := p.Setup(ctx, setup); err != nil {
 			return nil, errors.Join(fmt.Errorf("set up %s: %w", p.Name, err), setup.close(), log.Close())
 		}
 	}
 	setup.Config.Log = log
-	if prepare != nil {
-		if err := prepare(setup); err != nil {
-			return nil, errors.Join(err, setup.close(), log.Close())
-		}
+	if err := prepare(setup); err != nil {
+		return nil, errors.Join(err, setup.close(), log.Close())
 	}
 	c, err := p.Coordinator(setup.Config)
 	if err != nil {
@@ -65,7 +62,8 @@ func (p *Program) Start(ctx context.Context, data string, log Log, logger *slog.
 // Ended is closed when the coordinator has ended.
 func (n *Node) Ended() <-chan struct{} { return n.ended }
 
-// Close stops the coordinator, waits for its end, and closes the log and what Setup opened.
+// Close stops the coordinator, waits for its end, and closes what Setup opened, the views and
+// the log.
 func (n *Node) Close() error {
 	n.stop()
 	<-n.ended

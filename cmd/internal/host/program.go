@@ -7,6 +7,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -16,6 +17,8 @@ type Program struct {
 	Sagas    []saga.AnySaga
 	Actions  []saga.AnyAction
 	Triggers []saga.AnyTrigger
+	// Views are kept up to date beside atone's own.
+	Views []projections.View
 	// Setup opens what the actions use and adjusts the coordinator; may be nil.
 	Setup func(ctx context.Context, s *Setup) error
 	// Version is the program's own word; empty means the version in the build information.
@@ -26,8 +29,14 @@ type Program struct {
 type Setup struct {
 	// Data is the data directory.
 	Data string
-	// Config is the coordinator's; its Log is set later.
+	// Config is the coordinator's, or the worker's; its Log is set later.
 	Config saga.Config
+	// Log is the log that the coordinator is going to run on; nil for a worker.
+	Log Log
+	// Views is where the views are.
+	Views *Views
+	// Worker means that there is going to be a worker, and no coordinator.
+	Worker bool
 
 	closers []func() error
 }
@@ -40,6 +49,7 @@ func (s *Setup) close() error {
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i]())
 	}
+	errs = append(errs, s.Views.Close())
 	return errors.Join(errs...)
 }
 

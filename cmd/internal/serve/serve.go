@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func services(env *access.Env) []service {
 
 // serveFlags are the flags of serve itself.
 type serveFlags struct {
-	log, node string
+	log, node, views string
 }
 
 // Command returns the command serve.
@@ -69,20 +70,35 @@ address tokens are required.`,
 	}
 	cmd.Flags().StringVar(&flags.log, "log", env.Getenv("ATONE_LOG"), "an esdb:// connection string; without it the embedded log in the data directory (ATONE_LOG)")
 	cmd.Flags().StringVar(&flags.node, "node", env.Getenv("ATONE_NODE"), "this process's name among those that share the log (ATONE_NODE)")
+	cmd.Flags().StringVar(&flags.views, "views", env.Getenv("ATONE_VIEWS"), "where the views are kept: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
 	for _, s := range all {
 		s.addFlags(cmd.Flags())
 	}
 	return cmd
 }
 
+// check finds out what is wrong before anything is opened.
+func (f *serveFlags) check(data string) error {
+	if f.views == "" && data == "" {
+		return console.UsageError{Err: errors.New("the views need a place: give --data DIR, or --views postgres://…")}
+	}
+	if f.views != "" && !strings.HasPrefix(f.views, "postgres://") && !strings.HasPrefix(f.views, "postgresql://") {
+		return console.UsageError{Err: errors.New("--views: give a postgres:// address, or nothing for SQLite")}
+	}
+	return nil
+}
+
 // serveNode opens the log that the flags name and starts a coordinator on it.
 func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []service) (*host.Node, error) {
+	if err := flags.check(env.Data); err != nil {
+		return nil, err
+	}
 	logger := env.Logger(slog.LevelInfo)
 	log, err := serveLog(env, flags, logger)
 	if err != nil {
 		return nil, err
 	}
-	return env.Program.Start(ctx, env.Data, log, logger, func(s *host.Setup) error {
+	return env.Program.Start(ctx, log, host.NewViews(flags.views, env.Data), env.Data, logger, func(s *host.Setup) error {
 		if flags.node != "" {
 			s.Config.Node = flags.node
 		}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -17,14 +16,11 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi"
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/pebblelog"
-	"github.com/atonehq/atone/adapters/postgres"
-	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/adapters/telemetry"
 	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
-	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
@@ -32,9 +28,9 @@ import (
 
 // site keeps the views up to date and serves the HTTP API, the web page and the metrics over them.
 type site struct {
-	env                    *access.Env
-	addr, views, cert, key string
-	requireToken           bool
+	env             *access.Env
+	addr, cert, key string
+	requireToken    bool
 
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing
@@ -46,7 +42,6 @@ type site struct {
 
 func (s *site) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.addr, "http", "127.0.0.1:7070", "address of the HTTP API and the web page; empty serves neither")
-	f.StringVar(&s.views, "views", s.env.Getenv("ATONE_VIEWS"), "where the views are kept: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
 	f.StringVar(&s.cert, "tls-cert", "", "PEM certificate for HTTPS")
 	f.StringVar(&s.key, "tls-key", "", "PEM key for HTTPS")
 	f.BoolVar(&s.requireToken, "require-token", false, "ask for a token on loopback too")
@@ -54,7 +49,7 @@ func (s *site) addFlags(f *pflag.FlagSet) {
 
 // prepare finds out what would keep the site from being served before any run goes on.
 func (s *site) prepare(ctx context.Context, log host.Log, setup *host.Setup) error {
-	if err := s.check(setup.Data); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	if s.addr != "" {
@@ -80,13 +75,7 @@ func (s *site) prepare(ctx context.Context, log host.Log, setup *host.Setup) err
 }
 
 // check finds flags that are wrong.
-func (s *site) check(data string) error {
-	if s.views == "" && data == "" {
-		return console.UsageError{Err: errors.New("the views need a place: give --data DIR, or --views postgres://…")}
-	}
-	if s.views != "" && !strings.HasPrefix(s.views, "postgres://") && !strings.HasPrefix(s.views, "postgresql://") {
-		return console.UsageError{Err: errors.New("--views: give a postgres:// address, or nothing for SQLite")}
-	}
+func (s *site) check() error {
 	if (s.cert == "") != (s.key == "") {
 		return console.UsageError{Err: errors.New("--tls-cert and --tls-key go together: give both, or neither")}
 	}
@@ -115,13 +104,13 @@ func (s *site) listen(ctx context.Context, log host.Log, setup *host.Setup) (err
 }
 
 func (s *site) run(ctx context.Context, n *host.Node) error {
-	store, closeStore, err := s.openViews(ctx, n)
+	store, err := n.Setup.Views.Store(ctx)
 	if err != nil {
 		return err
 	}
-	runner, err := runner.New(runner.Config{Source: n.Log, Store: store, Logger: n.Logger, Views: views.All()})
+	runner, err := runner.New(runner.Config{Source: n.Log, Store: store, Logger: n.Logger, Views: s.env.Program.AllViews()})
 	if err != nil {
-		return errors.Join(err, closeStore())
+		return err
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return ended(ctx, runner.Run(ctx)) })
@@ -135,7 +124,7 @@ func (s *site) run(ctx context.Context, n *host.Node) error {
 			all.Go(func() error { return ended(ctx, server.Serve(ctx, s.ln)) })
 		}
 	}
-	return errors.Join(all.Wait(), closeStore())
+	return all.Wait()
 }
 
 // ended drops the error with which something says that it was told to stop.
@@ -152,22 +141,6 @@ func (s *site) url() string {
 		scheme = "https"
 	}
 	return scheme + "://" + s.ln.Addr().String() + "/"
-}
-
-// openViews opens the store of the views.
-func (s *site) openViews(ctx context.Context, n *host.Node) (projections.Store, func() error, error) {
-	if s.views != "" {
-		store, err := postgres.Open(ctx, postgres.Config{URL: s.views})
-		if err != nil {
-			return nil, nil, fmt.Errorf("--views: %w", err)
-		}
-		return store, store.Close, nil
-	}
-	store, err := sqlite.Open(sqlite.Config{Dir: host.ViewsDir(n.Setup.Data)})
-	if err != nil {
-		return nil, nil, err
-	}
-	return store, store.Close, nil
 }
 
 // server makes the HTTP API with the page and the metrics in it.
