@@ -213,6 +213,15 @@ func (c *Coordinator) fail(err error) {
 	}
 }
 
+// idleHands returns goroutines to call foreign code on; nil, which keeps none, for a coordinator that
+// does not run: nobody would end them.
+func (c *Coordinator) idleHands() *hands.Pool {
+	if c.state.Load() != stateRunning {
+		return nil
+	}
+	return &c.hands
+}
+
 // goBackground runs f until the coordinator's life ends. It returns false, and does not run f, once
 // Run waits for what is in the background: what f was to do is derived again at the next start.
 func (c *Coordinator) goBackground(f func(ctx context.Context)) bool {

@@ -96,7 +96,7 @@ func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input
 	if err := errors.Join(accept.Readable("the input of "+name, input), accept.Size("the input of "+name, input)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	if _, err := contain.CallOn(&c.hands, contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
+	if _, err := contain.CallOn(c.idleHands(), contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.Input.Name, maskInput(d.Plan, input, err))
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {
