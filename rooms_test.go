@@ -32,11 +32,8 @@ cmd/demo: doc calls columns
 
 cmd/signup/signup: doc calls columns
 
-domain: doc calls columns
 
-domain/accept: doc calls columns
 
-domain/secret: doc calls columns
 
 saga: doc files lines calls columns
 

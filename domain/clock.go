@@ -1,10 +1,12 @@
 package domain
 
 // Clock says by which clock a run's times are, from the event on that carries it in its metadata.
-// Times in events are by the wall clock of the coordinator that wrote them. Where that clock was set since, or
-// another coordinator goes on, the times of what is measured as a duration (timeouts, retries, sleeps, the
-// time within which something must come) are moved along, so that they are as far away as before; instants
-// that somebody named stay where they are. A log of one coordinator whose clock was never set has none.
+//
+// Times in events are by the wall clock of the coordinator that wrote them. When that clock is set,
+// or another coordinator takes over, times that are measured as durations (timeouts, retries,
+// sleeps, the time within which something must come) move along, so that they are as far away as
+// before. Instants that somebody named stay where they are. A log of one coordinator whose clock
+// was never set has no Clock.
 type Clock struct {
 	// Node is the life of a coordinator that wrote the event.
 	Node string `json:"node,omitempty"`

@@ -6,8 +6,8 @@ import "fmt"
 type DefinitionError struct {
 	Saga    string
 	Version int
-	// Path is the step's key in the plan (ship/*/label, with * for an Each's items), empty for the saga
-	// as a whole.
+	// Path is the step's key in the plan (ship/*/label, with * for an Each's items), empty for the
+	// saga as a whole.
 	Path   string
 	Reason string
 }

@@ -44,8 +44,9 @@ type Wake struct {
 	State RunState `json:"state,omitempty"`
 	// Due is when the next timer of the run fires; zero when it has none.
 	Due time.Time `json:"due,omitzero"`
-	// Instant is the earliest instant that somebody named (the end of a SleepUntil, a RunDeadline), if there
-	// is one. Due is no later than it; it comes by the wall clock, whatever that is set to.
+	// Instant is the earliest instant that somebody named (the end of a SleepUntil, a RunDeadline),
+	// if there is one. Due is no later than it; it comes by the wall clock, whatever that is set
+	// to.
 	Instant time.Time `json:"instant,omitzero"`
 	// Busy means that something besides a timer is owed: an attempt in flight, a child.
 	Busy bool `json:"busy,omitempty"`
@@ -75,7 +76,7 @@ func ParseChainHash(s string) (ChainHash, error) {
 	var h ChainHash
 	n, err := base64.RawURLEncoding.Decode(h[:], []byte(s))
 	if len(s) != base64.RawURLEncoding.EncodedLen(len(h)) || err != nil || n != len(h) {
-		return h, fmt.Errorf("%q is no chain hash", s)
+		return h, fmt.Errorf("%q is not a chain hash", s)
 	}
 	return h, nil
 }
@@ -95,8 +96,8 @@ func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewE
 	return sealed, h
 }
 
-// AppendSealed is [Seal] for several events of one append: it writes after what is in buf, and returns
-// the buffer for the next. The event's data and metadata stay in that buffer.
+// AppendSealed is [Seal] for several events of one append: it writes after what is in buf, and
+// returns the buffer for the next. The event's data and metadata stay in that buffer.
 func AppendSealed(buf []byte, stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash, []byte) {
 	w := objectWriter{buf: buf}
 	start := len(buf)

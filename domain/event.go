@@ -25,44 +25,6 @@ const (
 	Handler Direction = "failure" // a failure handler
 )
 
-// FailureKind says how something failed.
-type FailureKind string
-
-// The kinds of failure.
-const (
-	FailureRetryable FailureKind = "retryable" // an error that may go away
-	FailurePermanent FailureKind = "permanent" // an error that will not
-	FailureTimedOut  FailureKind = "timed_out" // no outcome in time: the effect is in doubt
-	FailureLost      FailureKind = "lost"      // the worker died: the effect is in doubt
-	FailureCancelled FailureKind = "cancelled" // a person, or a parent, asked to turn back
-	FailureDeadline  FailureKind = "deadline"  // the run's deadline passed
-	FailureParent    FailureKind = "parent"    // the parent run turned back
-)
-
-// Failure says what failed and why.
-type Failure struct {
-	Kind    FailureKind `json:"kind"`
-	Message string      `json:"message"`
-	// Step is where it happened; empty for the run as a whole.
-	Step string `json:"step,omitempty"`
-	// Type is the Go type of the error.
-	Type string `json:"type,omitempty"`
-	// Stack is the goroutine's stack when the failure was a panic.
-	Stack string `json:"stack,omitempty"`
-	// InDoubt means that the effect may have happened all the same.
-	InDoubt bool `json:"in_doubt,omitempty"`
-	// RetryAfter is the delay that the author asked for, if any.
-	RetryAfter Duration `json:"retry_after,omitzero"`
-}
-
-// String says where it failed, and how.
-func (f *Failure) String() string {
-	if f.Step != "" {
-		return f.Step + ": " + f.Message
-	}
-	return f.Message
-}
-
 // ParentRef points from a child run to the step that started it.
 type ParentRef struct {
 	Run  RunID  `json:"run"`
@@ -76,8 +38,8 @@ type TriggerRef struct {
 	Stream string `json:"stream"`
 	Event  string `json:"event"`
 	Type   string `json:"type"`
-	// Position is the event's place in the log: what came after it may wake the run, even if it came
-	// before the run's start.
+	// Position is the event's place in the log: what came after it may wake the run, even if it
+	// came before the run's start.
 	Position Position `json:"position,omitempty"`
 }
 
@@ -95,8 +57,8 @@ type (
 		Parent   *ParentRef        `json:"parent,omitempty"`
 		Trigger  *TriggerRef       `json:"trigger,omitempty"`
 		Deadline time.Time         `json:"deadline,omitzero"`
-		// Within is how long the run may take, where its deadline is measured from its start; without it the
-		// deadline is an instant.
+		// Within is how long the run may take, where its deadline is measured from its start;
+		// without it the deadline is an instant.
 		Within Duration `json:"within,omitzero"`
 	}
 	// RunCompleted ends a run whose plan was done.
@@ -131,8 +93,8 @@ type (
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
 		Cause     Failure   `json:"cause"`
-		// After is the end that the run had come to, where an effect came after it that can't be undone.
-		// The run has not ended any more.
+		// After is the end that the run had come to, where an effect came after it that can't be
+		// undone. The run has not ended any more.
 		After RunState `json:"after,omitempty"`
 	}
 	// RunPaused stops new attempts from being started.
@@ -172,8 +134,9 @@ type (
 		Attempt   int             `json:"attempt"`
 		Output    json.RawMessage `json:"output,omitempty"`
 	}
-	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which. Of a probe it is recorded
-	// where the probe is tried again, and where it found an effect whose output can't be recorded.
+	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which. Of a probe it is
+	// recorded where the probe is tried again, and where it found an effect whose output can't be
+	// recorded.
 	AttemptFailed struct {
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
@@ -196,7 +159,8 @@ type (
 		Output json.RawMessage `json:"output,omitempty"`
 		// RetryAt is when the next attempt of the do begins, where one is due.
 		RetryAt time.Time `json:"retry_at,omitzero"`
-		// Cause is why the probe itself failed, where it did and was not tried again: it counts as unknown.
+		// Cause is why the probe itself failed, where it did and was not tried again: it counts as
+		// unknown.
 		Cause *Failure `json:"cause,omitempty"`
 	}
 	// AttemptHeartbeat records progress of a long attempt.
@@ -355,7 +319,8 @@ type (
 	DomainEvent struct {
 		Type    string
 		Payload json.RawMessage
-		// Secret lists the fields of the payload that are shown as redacted. It goes into the metadata.
+		// Secret lists the fields of the payload that are shown as redacted. It goes into the
+		// metadata.
 		Secret []string
 	}
 )
@@ -370,26 +335,3 @@ const (
 	// ResolveSubstitute treats the step as done with an output given by the person.
 	ResolveSubstitute Resolution = "substitute"
 )
-
-// RunState is the state of a run, as people see it.
-type RunState string
-
-// The states of a run.
-const (
-	RunRunning       RunState = "running"
-	RunCompensating  RunState = "compensating"
-	RunIsStuck       RunState = "stuck"
-	RunIsCompleted   RunState = "completed"
-	RunIsCompensated RunState = "compensated"
-	RunIsCancelled   RunState = "cancelled"
-	RunIsAbandoned   RunState = "abandoned"
-)
-
-// Ended reports whether the state is one of the four ends.
-func (s RunState) Ended() bool {
-	switch s {
-	case RunIsCompleted, RunIsCompensated, RunIsCancelled, RunIsAbandoned:
-		return true
-	}
-	return false
-}

@@ -25,8 +25,8 @@ const (
 	OldSagaPrefix = "saga-"
 )
 
-// SystemSpace is the name space (UUID version 5) of the ids of atone's own records, save those of
-// runs.
+// SystemSpace is the name space (UUID version 5) of the ids of atone's own records, except
+// those of runs.
 var SystemSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
 
 // ReservedShape returns the shape, in words, by which the stream's name is one that only atone
@@ -78,8 +78,9 @@ func RunIDForKey(saga, key string) RunID {
 	return uuid.NewSHA1(runSpace, []byte("key\x00"+saga+"\x00"+key))
 }
 
-// RunIDForKeyOf is [RunIDForKey] where a run of the other kind has that id: a saga and a single action may have one
-// name, and each has keys of its own. action says that the run is of a single action.
+// RunIDForKeyOf is [RunIDForKey] where a run of the other kind has that id: a saga and a single
+// action may have one name, and each has keys of its own. action says that the run is of a single
+// action.
 func RunIDForKeyOf(action bool, name, key string) RunID {
 	kind := "saga key"
 	if action {
@@ -116,8 +117,8 @@ func IdempotencyKey(run RunID, step string, dir Direction) string {
 	return run.String() + "/" + step + "/" + string(dir)
 }
 
-// UndoKey returns the key of the attempts of a step's n-th undo, counted from 1: an undo that is owed
-// anew, because an effect came after the last one, must not look like a repeat of it.
+// UndoKey returns the key of the attempts of a step's n-th undo, counted from 1: an undo that is
+// owed anew, because an effect came after the last one, must not look like a repeat of it.
 func UndoKey(run RunID, step string, n int) string {
 	key := IdempotencyKey(run, step, Undo)
 	if n > 1 {

@@ -24,14 +24,15 @@ const MaxAppendSize = 1<<20 - 4096
 // two positions, count them; to begin before an event, keep the position of its predecessor, or
 // ask [Log.ReadAllBackward] for it.
 //
-// The positions that may be given to a log are 0, [EndPosition], and those that it gave itself: of a
-// [Recorded], an [Appended] with events, or a [Delivery]. A log that is given another one fails with
-// [ErrBadPosition] where it can tell. It cannot always: past its end, a server's subscription may skip
-// events in silence. So a position that was stored outside of the log is checked before it is used.
+// The positions that may be given to a log are 0, [EndPosition], and those that it gave itself: of
+// a [Recorded], an [Appended] with events, or a [Delivery]. A log that is given another one fails
+// with [ErrBadPosition] where it can tell. It cannot always: past its end, a server's subscription
+// may skip events in silence. So a position that was stored outside of the log is checked before it
+// is used.
 type Position uint64
 
-// Possible reports whether an event can have the position. 0, [EndPosition] and whatever does not fit
-// into a signed integer are no event's; a server has been seen to tell one of these as a checkpoint.
+// Possible reports whether an event can have the position. 0, [EndPosition] and whatever does not
+// fit into a signed integer belong to no event; servers have sent such a number as a checkpoint.
 func (p Position) Possible() bool { return p > 0 && p <= math.MaxInt64 }
 
 // Expected says at which revision a stream must stand for an append to be accepted:
@@ -93,8 +94,8 @@ type Recorded struct {
 // Appended tells where the last event of an append stands.
 type Appended struct {
 	Revision uint64
-	// Position is 0 where the log does not know it any more: for the repeat of an append to a stream
-	// that was deleted since.
+	// Position is 0 where the log does not know it any more: for the repeat of an append to a
+	// stream that was deleted since.
 	Position Position
 }
 
@@ -119,9 +120,9 @@ func (f Filter) Accepts(stream string) bool {
 type Delivery struct {
 	Event *Recorded
 	// Position is the event's position, or the one up to which (inclusively) the log was searched:
-	// of an event that the filter left out, or 0. A subscription may be resumed after it. It is never
-	// less than that of the delivery before, nor than the position that the subscription began
-	// after, and never [EndPosition].
+	// of an event that the filter left out, or 0. A subscription may be resumed after it. It is
+	// never less than that of the delivery before, nor than the position that the subscription
+	// began after, and never [EndPosition].
 	Position Position
 	// CaughtUp is true on the message that ends the catch-up: what follows is live. It
 	// comes again when a subscriber fell behind and caught up again.
@@ -136,7 +137,7 @@ type Delivery struct {
 type Log interface {
 	// Append writes the events to the stream as one atomic batch and returns when they are
 	// durable. Where the stream does not stand at the expected revision it writes nothing
-	// and returns a [*ConflictError] (errors.Is [ErrConflict]), save that a repeat of an
+	// and returns a [*ConflictError] (errors.Is [ErrConflict]), except that a repeat of an
 	// append (the same ids at the same place) is answered with the original result. An
 	// append over [MaxAppendSize] fails with [ErrTooLarge]. After any other error the
 	// outcome is unknown: repeat the identical batch, or read the stream.
@@ -148,16 +149,17 @@ type Log interface {
 	// told of the stream before: by an acknowledgement, by a conflict or in a subscription.
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
-	// ReadStreamBackward yields the stream's events from the newest to the oldest, starting
-	// at the given revision (inclusive) or, with [End], at the stream's last event. It shows as much as ReadStream.
+	// ReadStreamBackward yields the stream's events from the newest to the oldest, starting at the
+	// given revision (inclusive) or, with [End], at the stream's last event. It shows as much as
+	// ReadStream.
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[Recorded, error]
 
 	// ReadAll yields the events after the position (exclusive), in log order, up to the end of
 	// the log as it stood when reading reached it. See [Position] for those that may be given.
 	ReadAll(ctx context.Context, after Position, filter Filter) iter.Seq2[Recorded, error]
 
-	// ReadAllBackward yields the events before the position (exclusive), newest first; [EndPosition]
-	// starts at the log's last event.
+	// ReadAllBackward yields the events before the position (exclusive), newest first;
+	// [EndPosition] starts at the log's last event.
 	ReadAllBackward(ctx context.Context, before Position, filter Filter) iter.Seq2[Recorded, error]
 
 	// Subscribe yields every selected event after the position, first those stored, then each
@@ -174,3 +176,31 @@ const End = ^uint64(0)
 
 // EndPosition means the end of the log.
 const EndPosition = ^Position(0)
+
+// LastPositioner is implemented by a [Log] that can say where it ends.
+type LastPositioner interface {
+	// LastPosition returns the position of the newest record of the whole log, of whatever
+	// stream, those included that reads leave out; 0 means that the log is empty. In a cluster
+	// it is the leader who says so, as a follower may lag. No position that the log ever gave is
+	// past it, unless the log was cut or replaced.
+	LastPosition(ctx context.Context) (Position, error)
+}
+
+// SilenceTeller is implemented by a [Log] that may be out of reach.
+type SilenceTeller interface {
+	// Silence is for how long appends have waited without that any of them was answered; 0
+	// while the log answers and while nobody appends. Reads and open subscriptions say nothing
+	// of it: a cluster without a majority goes on serving them. It does not wait.
+	Silence() time.Duration
+}
+
+// AppendBeginner is implemented by a [Log] that takes appends into line one by one, so that many to
+// one stream can be under way and share a sync, and larger ones than every log has to.
+type AppendBeginner interface {
+	// BeginAppend is [Log.Append] in two parts: it returns when the append is in line, and the
+	// function that it returns waits for the result; it must be called, once. Appends that one
+	// goroutine began one after the other are judged and written in that order. limit, in bytes by
+	// the rule of [NewEvent.Size], stands in the place of [MaxAppendSize]. Coordinators have no use
+	// for a higher one: what they write has to fit into every log.
+	BeginAppend(ctx context.Context, limit int, stream string, expected Expected, events ...NewEvent) func() (Appended, error)
+}

@@ -78,13 +78,14 @@ type Node struct {
 	Rule   Rule        `json:"rule,omitempty"`
 	// Accepted is why the author accepts that this irreversible step may be left behind.
 	Accepted string `json:"accepted,omitempty"`
-	// Doubt is why the author accepts that this irreversible step may end stuck, because it can't be told whether
-	// it took effect.
+	// Doubt is why the author accepts that this irreversible step may end stuck, because it can't
+	// be told whether it took effect.
 	Doubt    string  `json:"doubt,omitempty"`
 	Children []*Node `json:"children,omitempty"`
 	// Cases labels the children of a switch.
 	Cases []string `json:"cases,omitempty"`
-	// Concurrency bounds how many children of an each or parallel are under way at once; 0 means all.
+	// Concurrency bounds how many children of an each or parallel are under way at once; 0 means
+	// all.
 	Concurrency int `json:"concurrency,omitempty"`
 	// Tolerate is how many items of an each may fail.
 	Tolerate int `json:"tolerate,omitempty"`
@@ -126,12 +127,14 @@ type Plan struct {
 	Deadline Duration `json:"deadline,omitempty"`
 	// Slow is after how long a run is reported as slow; 0 means never.
 	Slow Duration `json:"slow,omitempty"`
-	// Searchable lists the JSON fields of inputs and outputs that the audit's full-text search covers.
+	// Searchable lists the JSON fields of inputs and outputs that the audit's full-text search
+	// covers.
 	Searchable []string `json:"searchable,omitempty"`
 	// Secret lists the JSON fields that views show as redacted.
 	Secret []string `json:"secret,omitempty"`
-	// Hidden lists further such fields. It is no part of the plan's identity: the types tell it where the plan is
-	// defined, and the events of its [PlanSecretsStream] where it is read from the log.
+	// Hidden lists further such fields. It is not part of the plan's identity: the types tell it
+	// where the plan is defined, and the events of its [PlanSecretsStream] where it is read from
+	// the log.
 	Hidden []string `json:"-"`
 	// Returns is true where the output is computed by the definition's own code; otherwise
 	// it is the output of the step that Root.Result names, or null.

@@ -115,7 +115,8 @@ func draw(seed string, attempt int) float64 {
 	binary.LittleEndian.PutUint64(b[:], uint64(attempt))
 	_, _ = h.Write(b[:])
 	x := h.Sum64()
-	x ^= x >> 33 // FNV alone spreads short inputs badly over the high bits: finish as MurmurHash3 does.
+	// FNV alone spreads short inputs badly over the high bits: finish as MurmurHash3 does.
+	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	x ^= x >> 33
 	return float64(x>>11) / (1 << 53)

@@ -111,8 +111,9 @@ type FailureError struct{ Failure *Failure }
 // Error implements error.
 func (e *FailureError) Error() string { return e.Failure.String() }
 
-// ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read by this program: it was
-// written by a newer one, or was damaged or put there by something else. Only what depends on it waits.
+// ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read
+// by this program: it was written by a newer one, or was damaged or put there by something else.
+// Only what depends on it waits.
 var ErrUnreadable = errors.New("can't be read")
 
 // UnreadableError says why a run can't be read; errors.Is reports true for [ErrUnreadable].

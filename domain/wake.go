@@ -23,7 +23,8 @@ func WakeOf(metadata []byte) Wake {
 	if !found {
 		return unknown
 	}
-	if end := bytes.LastIndex(after, []byte(`,"hash":"`)); end >= 0 { // as Seal writes it: nothing else is read
+	// As Seal writes it, only the hash follows.
+	if end := bytes.LastIndex(after, []byte(`,"hash":"`)); end >= 0 {
 		var w Wake
 		if json.Unmarshal(after[:end], &w) == nil {
 			return w

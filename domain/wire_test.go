@@ -16,8 +16,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files instead of comparing with them")
 
-// TestWireFormatIsFrozen compares every event's wire name and JSON members with a golden file: what is in
-// somebody's log keeps its meaning. A new event adds lines; a changed one needs a new version.
+// TestWireFormatIsFrozen compares every event's wire name and JSON members with a golden file: what
+// is in somebody's log keeps its meaning. A new event adds lines; a changed one needs a new
+// version.
 func TestWireFormatIsFrozen(t *testing.T) {
 	t.Parallel()
 	names := domain.WireNames()

@@ -269,7 +269,7 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"bulk retry --state asleep", "use running"},
 			{"emit x -d {", "not valid JSON"},
 			{"emit x --stream atone-1", "atone's own"},
-			{"stats --last soon", "is no duration"},
+			{"stats --last soon", "is not a duration"},
 			{"projections rebuild", "name a view"},
 			{"export -o csv", "use ndjson"},
 			{"audit verify", "give a run, or --all"},

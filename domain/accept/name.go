@@ -20,10 +20,10 @@ const (
 	MaxLabels, MaxLabelBytes = 50, 8 << 10
 )
 
-// Name refuses a name that is empty, longer than limit bytes, no UTF-8, or has characters that nobody
-// sees: control characters, line and paragraph separators, marks of direction and of byte order,
-// spaces without width, soft hyphens and fillers, the replacement character. The joiners U+200C and
-// U+200D are let through: Persian and emoji are written with them.
+// Name refuses a name that is empty, longer than limit bytes, no UTF-8, or has characters that
+// nobody sees: control characters, line and paragraph separators, marks of direction and of byte
+// order, spaces without width, soft hyphens and fillers, the replacement character. The joiners
+// U+200C and U+200D are let through: Persian and emoji are written with them.
 func Name(what, s string, limit int) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty: give it a name", what)
@@ -46,7 +46,8 @@ func OptionalName(what, s string, limit int) error {
 	return nil
 }
 
-// unseen reports whether a character of a name would not be seen, or would change how its neighbours are.
+// unseen reports whether a character of a name would not be seen, or would change how its
+// neighbours are.
 func unseen(r rune) bool {
 	switch r {
 	case '\u200c', '\u200d':
@@ -57,8 +58,8 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Bidi_Control, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// Text refuses words of people that are longer than [MaxReason], no UTF-8, or have control characters
-// other than tabs and ends of lines.
+// Text refuses words of people that are longer than [MaxReason], no UTF-8, or have control
+// characters other than tabs and ends of lines.
 func Text(what, s string) error {
 	switch {
 	case len(s) > MaxReason:
@@ -91,8 +92,8 @@ func Labels(labels map[string]string) error {
 	return errors.Join(errs...)
 }
 
-// Label splits a label or condition that is written as NAME=VALUE, and adds it. One that is there already
-// with another value is refused: only one of the two could count.
+// Label splits a label or condition that is written as NAME=VALUE, and adds it. One that is there
+// already with another value is refused: only one of the two could count.
 func Label(into map[string]string, text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {

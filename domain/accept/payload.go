@@ -18,10 +18,10 @@ const (
 	MaxDepth = 1_000
 )
 
-// Payload refuses JSON that would not come back the same: what is no JSON (RFC 8259) in UTF-8, begins
-// with a byte order mark, has an object with a member twice, an escape that is half a character, is
-// nested deeper than [MaxDepth] or longer than [MaxPayload]. Numbers of any size are taken: they
-// are kept as they were written. No bytes at all are no payload, and taken.
+// Payload refuses JSON that would not come back the same: what is not JSON (RFC 8259) in UTF-8,
+// begins with a byte order mark, has an object with a member twice, an escape that is half a
+// character, is nested deeper than [MaxDepth] or longer than [MaxPayload]. Numbers of any size are
+// taken: they are kept as they were written. No bytes at all stand for no payload, and are taken.
 func Payload(what string, raw []byte) error {
 	if err := Size(what, raw); err != nil {
 		return err
@@ -29,8 +29,8 @@ func Payload(what string, raw []byte) error {
 	return check(what, raw, false)
 }
 
-// Readable is [Payload] for what code has computed, of whatever size: a member twice is let be, because
-// what was done is done, and the bytes are kept as they are.
+// Readable is [Payload] for what code has computed, of whatever size: a member that occurs twice is
+// accepted, because what was done is done, and the bytes are kept as they are.
 func Readable(what string, raw []byte) error { return check(what, raw, true) }
 
 func check(what string, raw []byte, twice bool) error {
@@ -54,8 +54,8 @@ func Size(what string, raw []byte) error {
 	return nil
 }
 
-// Document refuses a text of JSON that a reader would not read the same (see [Payload]), whatever its
-// size: for the bodies of requests, whose size their door bounds.
+// Document refuses a text of JSON that a reader would not read the same (see [Payload]), whatever
+// its size: for the bodies of requests, whose size their door bounds.
 func Document(raw []byte) error {
 	if !jsontext.Value(raw).IsValid() {
 		return fmt.Errorf("not valid JSON: %w", fault(raw, false))

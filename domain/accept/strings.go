@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Strings refuses a value with a text that is no UTF-8, given with the JSON that encoding/json wrote of it:
-// the JSON has a replacement character there, so that another text would come back.
+// Strings refuses a value with a text that is not UTF-8, given with the JSON that encoding/json
+// wrote of it: the JSON has a replacement character there, so that another text would come back.
 func Strings(what string, raw []byte, v any) error {
 	if !bytes.Contains(raw, []byte(`\ufffd`)) || !broken(reflect.ValueOf(v), 0) {
 		return nil

@@ -32,12 +32,12 @@ func EventTime(what string, t time.Time) error {
 	return nil
 }
 
-// ParseTime reads a time in RFC 3339 and refuses what [Time] refuses. The year 1, in which Go's zero time
-// lies, is refused too: as a condition it would be taken for none.
+// ParseTime reads a time in RFC 3339 and refuses what [Time] refuses. The year 1, in which Go's
+// zero time lies, is refused too: as a condition it would be taken for none.
 func ParseTime(what, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%s %q is no time: write RFC 3339, such as 2026-01-31T08:00:00Z", what, part(text))
+		return time.Time{}, fmt.Errorf("%s %q is not a time: write RFC 3339, such as 2026-01-31T08:00:00Z", what, part(text))
 	}
 	if t.IsZero() {
 		return time.Time{}, Time(what, t.Add(1))
@@ -45,13 +45,14 @@ func ParseTime(what, text string) (time.Time, error) {
 	return t, Time(what, t)
 }
 
-// MaxAge is the longest duration that is told as an age: with it no time before the years that [Time] takes
-// can be computed from one of this century.
+// MaxAge is the longest duration that is told as an age: with it no time before the years that
+// [Time] takes can be computed from one of this century.
 const MaxAge = 100 * 365 * 24 * time.Hour
 
-// ParseAge reads a duration that is not negative and at most [MaxAge]; besides Go's units it knows d for days.
+// ParseAge reads a duration that is not negative and at most [MaxAge]; besides Go's units it knows
+// d for days.
 func ParseAge(text string) (time.Duration, error) {
-	bad := fmt.Errorf("%q is no duration: write 90m, 24h or 7d, of at most %d days", part(text), MaxAge/(24*time.Hour))
+	bad := fmt.Errorf("%q is not a duration: write 90m, 24h or 7d, of at most %d days", part(text), MaxAge/(24*time.Hour))
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
 		if err != nil || math.IsNaN(n) || n < 0 || n > float64(MaxAge/(24*time.Hour)) {

@@ -9,12 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// shortest is the length from which a secret value is looked for outside of its own field, in bytes. What is shorter
-// (a CVC, a "yes") is in half of all texts by chance.
+// shortest is the length from which a secret value is looked for outside of its own field, in
+// bytes. What is shorter (a CVC, a "yes") is in half of all texts by chance.
 const shortest = 4
 
-// Cloak hides what is secret in one run. It is filled with [Cloak.Learn] as the run's payloads are met. A nil Cloak,
-// or one without fields, hides nothing and costs nothing. It is not safe for concurrent use.
+// Cloak hides what is secret in one run. It is filled with [Cloak.Learn] as the run's payloads are
+// met. A nil Cloak, or one without fields, hides nothing and costs nothing. It is not safe for
+// concurrent use.
 type Cloak struct {
 	fields Fields
 	*known
@@ -49,8 +50,8 @@ func (c *Cloak) With(more Fields) *Cloak {
 	return &Cloak{slices.Concat(c.fields, more), c.known}
 }
 
-// Learn notes the values that the secret fields of payloads hold: strings of at least 4 bytes and numbers of at least
-// 4 digits. What is no JSON teaches nothing.
+// Learn notes the values that the secret fields of payloads hold: strings of at least 4 bytes and
+// numbers of at least 4 digits. What is not JSON teaches nothing.
 func (c *Cloak) Learn(payloads ...json.RawMessage) {
 	if c == nil || len(c.fields) == 0 || c.fields.hasAll() {
 		return
@@ -64,8 +65,8 @@ func (c *Cloak) Learn(payloads ...json.RawMessage) {
 	}
 }
 
-// learnAll notes every string and number that a secret value holds. The names of members are not learnt: of a struct these
-// are in many other places.
+// learnAll notes every string and number that a secret value holds. The names of members are not
+// learnt: of a struct these are in many other places.
 func (c *Cloak) learnAll(value json.RawMessage) {
 	w := walker{texts: func(path []string, text string) {
 		if text != "true" && text != "false" {
@@ -106,8 +107,8 @@ func (c *known) knows(text string) bool {
 	return known
 }
 
-// Payload returns a payload without what is secret in it. What is no JSON becomes [Redacted] as a whole, if anything
-// is secret.
+// Payload returns a payload without what is secret in it. What is not JSON becomes [Redacted] as a
+// whole, if anything is secret.
 func (c *Cloak) Payload(p json.RawMessage) json.RawMessage {
 	if len(p) == 0 || c == nil || len(c.fields) == 0 {
 		return p

@@ -8,14 +8,16 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// payloads are the members of atone's own events that carry payloads, each from its own root; lists the lists of them.
+// payloads are the members of atone's own events that carry payloads, each from its own root; lists
+// the lists of them.
 var (
 	payloads = []string{"input", "output", "value", "details"}
 	lists    = []string{"items", "inputs"}
 )
 
-// Event returns the data of a recorded event without what is secret in it. The event's own secrets, as
-// its metadata tell them, are hidden as well. It learns from the event: a run's events are given in order.
+// Event returns the data of a recorded event without what is secret in it. The event's own secrets,
+// as its metadata tell them, are hidden as well. It learns from the event: a run's events are given
+// in order.
 func (c *Cloak) Event(r *domain.Recorded) json.RawMessage {
 	if c = c.ofEvent(r); c == nil || len(c.fields) == 0 {
 		return r.Data
@@ -102,7 +104,7 @@ func (c *Cloak) member(name string, raw json.RawMessage) json.RawMessage {
 	return c.bare(raw)
 }
 
-// bare hides secret values in what is no payload: the message of a failure, a note, a key.
+// bare hides secret values in what is not a payload: the message of a failure, a note, a key.
 func (c *Cloak) bare(raw json.RawMessage) json.RawMessage {
 	if len(c.values) == 0 {
 		return raw
@@ -136,7 +138,8 @@ func (c *Cloak) Error(err error) error {
 	return err
 }
 
-// Failure returns the failure without secret values in its message and stack. The one given is not changed.
+// Failure returns the failure without secret values in its message and stack. The one given is not
+// changed.
 func (c *Cloak) Failure(f *domain.Failure) *domain.Failure {
 	if f == nil || c == nil || len(c.fields) == 0 {
 		return f

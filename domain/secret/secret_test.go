@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 )
 
-// TestASecretValueIsHiddenWhereverItTurnsUp has values of secret fields come back under other names, as items, as keys and
-// inside of texts.
+// TestASecretValueIsHiddenWhereverItTurnsUp has values of secret fields come back under other
+// names, as items, as keys and inside of texts.
 func TestASecretValueIsHiddenWhereverItTurnsUp(t *testing.T) {
 	t.Parallel()
 	c := secret.NewCloak(secret.Fields{"card", "keys", "raw"})
@@ -96,7 +96,8 @@ func TestAnEventOfARunIsShownWithoutSecrets(t *testing.T) {
 	require.Contains(t, failed, `"attempt":1`)
 }
 
-// TestWhatIsNotSecretIsCopiedAsItIsWritten has numbers, escapes and members twice come through unchanged.
+// TestWhatIsNotSecretIsCopiedAsItIsWritten has numbers, escapes and members twice come through
+// unchanged.
 func TestWhatIsNotSecretIsCopiedAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	c := secret.NewCloak(secret.Fields{"card"})

@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// walker goes through a JSON value, passing over selected members. What it copies it copies as it is
-// written, save for what is hidden and the space between values.
+// walker goes through a JSON value, passing over selected members. What it copies it copies as it
+// is written, save for what is hidden and the space between values.
 type walker struct {
 	fields Fields
 	cloak  *Cloak  // hides values that are known to be secret, if set
@@ -19,8 +19,8 @@ type walker struct {
 	path    []string
 }
 
-// asRecorded reads what was recorded before payloads were checked: members twice, bytes that are not
-// UTF-8.
+// asRecorded reads what was recorded before payloads were checked: members twice, bytes that are
+// not UTF-8.
 var asRecorded = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 func (w *walker) all(payload []byte) error {
@@ -100,6 +100,7 @@ func (w *walker) scalar(raw jsontext.Value) {
 	switch {
 	case quoted:
 		w.text(raw, text)
+	// up: the walk asks the cloak what to hide in the copy
 	case raw.Kind() == '0' && w.cloak != nil && w.cloak.knows(text):
 		w.write(redactedJSON)
 	default:
@@ -112,8 +113,10 @@ func (w *walker) text(raw []byte, text string) {
 	if w.out == nil {
 		return
 	}
+	// up: the walk asks the cloak what to hide in the copy
 	if masked := w.cloak.Text(text); masked != text {
-		raw, _ = jsontext.AppendQuote(nil, masked) // fails only for bytes that are not UTF-8, which it replaces
+		// It fails only for bytes that are not UTF-8, which it replaces.
+		raw, _ = jsontext.AppendQuote(nil, masked)
 	}
 	w.write(raw)
 }

@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
-// PlanSecrets is the wire name of the events that list further fields of a plan's payloads that are shown as redacted.
+// PlanSecrets is the wire name of the events that list further fields of a plan's payloads that are
+// shown as redacted.
 const PlanSecrets = "plan.secrets.v1"
 
-// PlanSecretsStream returns the name of the stream of those events. It is not the plan's own: older programs verify that
-// one, and find fault with anything in it that is no plan.
+// PlanSecretsStream returns the name of the stream of those events. It is not the plan's own: older
+// programs verify that one, and report anything in it that is not a plan.
 func PlanSecretsStream(hash string) string { return SystemPrefix + "secrets-" + hash }
 
 // planSecrets is the data of a plan.secrets.v1 event.
@@ -31,9 +32,10 @@ func (p *Plan) Secrets() []string {
 	return slices.Compact(all)
 }
 
-// ReadPlanStream reads a plan from the events of its stream, and the revision of the last event up to there. One that
-// holds no plan is passed over: a program that has the plan stores it again behind it. The plan is nil where there is
-// none; bad is then why, if there was an event, and err is one of reading.
+// ReadPlanStream reads a plan from the events of its stream, and the revision of the last event up
+// to there. It passes over an event that holds no plan: a program that has the plan stores it again
+// behind that event. Without a plan in the stream, plan is nil, and bad says why the last event is
+// not one. err is an error of reading.
 func ReadPlanStream(events iter.Seq2[Recorded, error]) (plan *Plan, last Expected, bad, err error) {
 	last = NoStream
 	for e, err := range events {
@@ -48,7 +50,8 @@ func ReadPlanStream(events iter.Seq2[Recorded, error]) (plan *Plan, last Expecte
 	return nil, last, bad, nil
 }
 
-// ReadSecretsStream reads the fields that the events of a [PlanSecretsStream] list, sorted, and the last of their revisions.
+// ReadSecretsStream reads the fields that the events of a [PlanSecretsStream] list, sorted, and the
+// last of their revisions.
 func ReadSecretsStream(events iter.Seq2[Recorded, error]) (fields []string, last Expected, err error) {
 	last = NoStream
 	for e, err := range events {

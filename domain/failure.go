@@ -1,0 +1,53 @@
+package domain
+
+// FailureKind says how something failed.
+type FailureKind string
+
+// The kinds of failure.
+const (
+	FailureRetryable FailureKind = "retryable" // an error that may go away
+	FailurePermanent FailureKind = "permanent" // an error that will not
+	FailureTimedOut  FailureKind = "timed_out" // no outcome in time: the effect is in doubt
+	FailureLost      FailureKind = "lost"      // the worker died: the effect is in doubt
+	FailureCancelled FailureKind = "cancelled" // a person, or a parent, asked to turn back
+	FailureDeadline  FailureKind = "deadline"  // the run's deadline passed
+	FailureParent    FailureKind = "parent"    // the parent run turned back
+)
+
+// Failure says what failed and why.
+type Failure struct {
+	Kind    FailureKind `json:"kind"`
+	Message string      `json:"message"`
+	// Step is where it happened; empty for the run as a whole.
+	Step string `json:"step,omitempty"`
+	// Type is the Go type of the error.
+	Type string `json:"type,omitempty"`
+	// Stack is the goroutine's stack when the failure was a panic.
+	Stack string `json:"stack,omitempty"`
+	// InDoubt means that the effect may have happened all the same.
+	InDoubt bool `json:"in_doubt,omitempty"`
+	// RetryAfter is the delay that the author asked for, if any.
+	RetryAfter Duration `json:"retry_after,omitzero"`
+}
+
+// String says where it failed, and how.
+func (f *Failure) String() string {
+	if f.Step != "" {
+		return f.Step + ": " + f.Message
+	}
+	return f.Message
+}
+
+// FailureEffect is what a failed attempt says of its effect. It travels with the outcome. What
+// follows from it is recorded in the event, as [Failure.InDoubt] and [AttemptFailed.Probe].
+type FailureEffect string
+
+// What a failure may say. The zero value, which comes from a worker that does not know of this, is
+// read as EffectUnsaid.
+const (
+	EffectUnsaid  FailureEffect = "unknown"  // nothing is said: the effect may have happened
+	EffectNotDone FailureEffect = "not_done" // nothing was done
+	// EffectInDoubt: the effect may have happened; the action is probed before the retry.
+	EffectInDoubt FailureEffect = "in_doubt"
+	EffectDone    FailureEffect = "done" // it happened, but its output can't be recorded
+)
