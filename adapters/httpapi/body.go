@@ -58,8 +58,8 @@ func asFloats(v any) any {
 // it returns is called at the handler's end. Without the bound a client that announces a body and
 // does not send it would keep its connection for ever.
 //
-// The request is copied, because net/http finds out by the body of its own whether a connection can
-// be used again.
+// The request is copied: net/http needs its own body to tell whether the connection can be used
+// again.
 func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounded *http.Request, ended func()) {
 	// Not every writer can.
 	bound := func() { _ = rc.SetReadDeadline(time.Now().Add(s.cfg.BodyTimeout)) }
@@ -74,8 +74,8 @@ func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounde
 	}
 }
 
-// boundedBody lifts the bound when the body is at its end: what a handler does then may take
-// longer, and the deadline would look like a client that has left.
+// boundedBody lifts the bound at the end of the body. A handler may then take longer, and the
+// deadline would look like a client that has left.
 type boundedBody struct {
 	io.ReadCloser
 	free  func()
@@ -96,7 +96,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // a token of some 60 bytes.
 const maxStrangerBody = 4 << 10
 
-// smallFromStrangers bounds the bodies of requests that carry no identity, whatever serves them.
+// smallFromStrangers bounds the bodies of requests without an identity.
 func smallFromStrangers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, known := auth.IdentityOf(r.Context()); !known && r.Body != nil && r.Body != http.NoBody {

@@ -23,7 +23,7 @@ func caller(ctx context.Context) auth.Identity {
 // allow checks that the caller's token is good for the saga.
 func allow(ctx context.Context, name string) error {
 	if id := caller(ctx); !id.Covers(name) {
-		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" is not good for "+name)
+		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" does not cover "+name+": ask for one that does")
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func allowAll(ctx context.Context, what string) error {
 	return nil
 }
 
-// ready refuses what needs a running coordinator while there is none.
+// ready fails while no coordinator runs.
 func (s *Server) ready() error {
 	select {
 	case <-s.cfg.Coordinator.Ready():

@@ -133,7 +133,7 @@ func (c *Config) Validate() error {
 	bad(c.MaxBody < 0 || c.MaxWait < 0 || c.MaxStreams < 0 || c.MaxStreamsPerClient < 0 || c.RequestTimeout < 0 || c.BodyTimeout < 0 || c.ShutdownTimeout < 0 || c.KeepAlive < 0 || c.SessionTTL < 0,
 		"limits and timeouts can't be negative")
 	host, _, err := net.SplitHostPort(c.Addr)
-	bad(err != nil, "Addr %q is no host:port", c.Addr)
+	bad(err != nil, "Addr %q is not host:port", c.Addr)
 	bad(err == nil && c.Tokens == nil && !loopback(host),
 		"%s can be reached from other machines, but there is no authentication: create a token and set Tokens, or listen on 127.0.0.1", c.Addr)
 	return errors.Join(errs...)

@@ -87,7 +87,7 @@ func (s *Server) controlOperations() {
 }
 
 // bulkRequest reads what is asked for; a token that is bound to some sagas only reaches their runs.
-// That is no condition of the caller's: a filter without any needs All whatever the token.
+// The token's sagas do not count as a condition: a filter without conditions needs All.
 func bulkRequest(ctx context.Context, b *wire.Bulk) (saga.BulkRequest, error) {
 	f := b.Filter
 	req := saga.BulkRequest{Act: b.Act, All: b.All, Reason: b.Reason, Output: b.Output, DryRun: b.DryRun, Limit: b.Limit,

@@ -57,7 +57,7 @@ func (s *Server) eventOperations() {
 		if in.Last != "" {
 			last, err := strconv.ParseUint(in.Last, 10, 63)
 			if err != nil {
-				return nil, fmt.Errorf("%w: Last-Event-ID %q is no revision", errBadQuery, in.Last)
+				return nil, fmt.Errorf("%w: Last-Event-ID %q is not a revision", errBadQuery, in.Last)
 			}
 			from = last + 1
 		}

@@ -30,7 +30,7 @@ var (
 // operation describes an operation.
 type operation struct {
 	id, method, path, summary, tag string
-	// scopes lists scopes of which the caller needs one; none means that everybody may.
+	// scopes lists the scopes: the caller needs one of them. Empty means that everybody may.
 	scopes []auth.Scope
 	// errors lists the statuses of its problems, besides anyErrors and authErrors.
 	errors [][]int
@@ -119,7 +119,7 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 			}
 			if !id.Has(o.scopes...) {
 				writeProblem(w, problem(http.StatusForbidden, wire.ProblemForbidden,
-					"token "+id.Name+" has not the scope: "+ctx.Operation().Description))
+					"token "+id.Name+" lacks a scope. "+ctx.Operation().Description))
 				return
 			}
 			ctx = huma.WithContext(ctx, saga.WithActor(ctx.Context(), id.Name))

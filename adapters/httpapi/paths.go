@@ -12,7 +12,7 @@ import (
 // PageBase is where [Config.Page] is served, besides /.
 const PageBase = "/ui"
 
-// otherPaths serves the page, and problems for whatever is no operation of the API. It comes after
+// otherPaths serves the page, and problems at every address without an operation. It comes after
 // the operations.
 func (s *Server) otherPaths(mux *http.ServeMux) {
 	for path, item := range s.api.OpenAPI().Paths {

@@ -93,7 +93,8 @@ func problemOf(err error) (*huma.ErrorModel, bool) {
 	return problem(http.StatusInternalServerError, wire.ProblemInternal, "something went wrong: the server's log says what"), false
 }
 
-// answer turns a handler's error into a problem; one that nobody expects is logged and not told.
+// answer turns a handler's error into a problem. An unexpected error is logged, and its text is not
+// sent.
 func (s *Server) answer(ctx context.Context, op string, err error) error {
 	model, known := problemOf(err)
 	if !known {

@@ -64,7 +64,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.Serve(ctx, ln)
 }
 
-// Serve is [Server.Run] on a listener of the caller's, which it closes.
+// Serve is [Server.Run] on the caller's listener. It closes the listener.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if s.cfg.Tokens != nil {
 		if err := s.cfg.Tokens.Load(ctx); err != nil {

@@ -82,9 +82,8 @@ func (s *sse) write(text string) error {
 	return s.rc.Flush()
 }
 
-// keepAlive sends a comment from time to time, and ends the stream by end when the client has left
-// or the stream is no longer good, until the function that it returns is called; that one returns
-// when no more will be written.
+// keepAlive sends a comment from time to time. It calls end when the client has left, or may no
+// longer see the stream. stop ends it, and returns once nothing more will be written.
 func (s *sse) keepAlive(end func()) (stop func()) {
 	done := make(chan struct{})
 	var running sync.WaitGroup

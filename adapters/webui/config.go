@@ -61,8 +61,8 @@ type Config struct {
 	Log         Log
 	// Projections, if set, lets the lists say so when they are behind the log.
 	Projections Projections
-	// Sessions tells who makes a request. Nil asks nobody for a token: everybody is "local" and may
-	// do everything, which is for loopback only.
+	// Sessions tells who makes a request. Nil means that everybody is "local" and may do
+	// everything: serve such a page on loopback only.
 	Sessions Sessions
 	// Base is the path below which everything is served; empty means "/ui". It begins with a slash
 	// and does not end with one. The path / redirects there.

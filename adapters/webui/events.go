@@ -44,8 +44,8 @@ type eventRow struct {
 	Binary int
 }
 
-// events lists domain events, newest first. A person bound to some sagas sees those that
-// actions of these emitted.
+// events lists domain events, newest first. A person bound to some sagas sees the events that runs
+// of these sagas emitted.
 func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
 	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}

@@ -76,15 +76,15 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 func (h *handler) findIncidents(r *http.Request, v *show.View, f incidents.Filter) (incidents.Page, error) {
 	page, err := ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
 	if errors.Is(err, projections.ErrBehind) {
-		v.Behind = "The list does not show yet what you did. It is brought up to date by itself."
+		v.Behind = "The list does not show yet what you did. It catches up by itself."
 		f.Fresh = projections.Fresh{}
 		return ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
 	}
 	return page, err
 }
 
-// maxChosen bounds the incidents that one form settles, and maxRefusal what is told of each that
-// refused, in characters: what a form holds must not come back once for every incident.
+// maxChosen bounds the incidents that one form settles. maxRefusal bounds what is told of each
+// refusal, in characters: the text of a form must not come back once for every incident.
 const (
 	maxChosen  = 1_000
 	maxRefusal = 300

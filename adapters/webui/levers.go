@@ -28,7 +28,7 @@ var acts = map[string]struct {
 	danger, stuckOnly    bool
 }{
 	"cancel":     {"Cancel the run", "Cancel the run", "What was done is undone, in reverse order. The run ends cancelled.", true, false},
-	"pause":      {"Pause the run", "Pause", "Nothing new is started. What is in flight ends as it does.", false, false},
+	"pause":      {"Pause the run", "Pause", "Nothing new is started. What is in flight runs to its end.", false, false},
 	"resume":     {"Resume the run", "Resume", "The run goes on where it stands.", false, false},
 	"retry":      {"Retry the step", "Retry", "The step gets a new set of attempts.", false, true},
 	"skip":       {"Skip the step", "Skip", "The step counts as having no effect; one that is stuck in its undo counts as undone. Its effect, if there is any, stays.", true, true},
@@ -55,7 +55,7 @@ func leversOf(t *told, who Person) []lever {
 	case s.Turning:
 		cancel = "It can't be cancelled: it has turned back already."
 	case s.Cancel != nil:
-		cancel = "A cancel waits already for what is in flight."
+		cancel = "A cancel is already waiting for what is in flight."
 	}
 	out := []lever{}
 	signal := ""

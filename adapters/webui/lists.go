@@ -21,15 +21,15 @@ type Projections interface {
 	Status(ctx context.Context) ([]runner.Status, error)
 }
 
-// A list is called behind where it lacks events older than behindAfter. The views are asked at most
-// once in behindEvery, because that reads a little of the log.
+// A list is behind if it lacks events older than behindAfter. The views are asked at most once in
+// behindEvery: that reads a little of the log.
 const (
 	behindAfter = 5 * time.Second
 	behindEvery = 3 * time.Second
 )
 
-// built passes errors of views on, save that a view is not there yet: the page then says so and
-// fills by itself.
+// built returns the error of a view, or nil where the view is not built yet: then the page says so,
+// and fills by itself.
 func built(v *show.View, err error) error {
 	if errors.Is(err, projections.ErrNoView) {
 		v.Behind = "The lists are being made from the log. This page fills by itself."

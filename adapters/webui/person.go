@@ -7,8 +7,7 @@ import (
 
 // Sessions tells who makes a request. Methods are called concurrently.
 type Sessions interface {
-	// Who returns the person behind a request, and whether there is one. A person who may not read
-	// is none.
+	// Who returns the person behind a request. It returns false for a person who may not read.
 	Who(r *http.Request) (Person, bool)
 	// Login opens a session for an API token and sets its cookie. The error's text is shown.
 	Login(w http.ResponseWriter, r *http.Request, token string) error

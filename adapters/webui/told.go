@@ -73,7 +73,7 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 	return t, nil
 }
 
-// fold returns a state of the caller's own.
+// fold returns a new state, which the caller may change.
 func (t *told) fold() *machine.State {
 	s := machine.New(t.plan, t.id)
 	for i := range t.facts {

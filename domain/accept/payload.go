@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,11 +38,11 @@ func check(what string, raw []byte, twice bool) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	if !jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(twice)) {
-		return fmt.Errorf("%s is not valid JSON: %w", what, fault(raw, twice))
-	}
-	if deep(raw) {
+	switch err := fault(raw, twice); {
+	case errors.Is(err, errDeep):
 		return fmt.Errorf("%s is nested more than %d levels deep: flatten it, or store it elsewhere and pass a reference", what, MaxDepth)
+	case err != nil:
+		return fmt.Errorf("%s is not valid JSON: %w", what, err)
 	}
 	return nil
 }
@@ -57,50 +58,47 @@ func Size(what string, raw []byte) error {
 // Document refuses a text of JSON that a reader would not read the same (see [Payload]), whatever
 // its size: for the bodies of requests, whose size their door bounds.
 func Document(raw []byte) error {
-	if !jsontext.Value(raw).IsValid() {
-		return fmt.Errorf("not valid JSON: %w", fault(raw, false))
-	}
-	if deep(raw) {
+	switch err := fault(raw, false); {
+	case errors.Is(err, errDeep):
 		return fmt.Errorf("JSON nested more than %d levels deep", MaxDepth)
+	case err != nil:
+		return fmt.Errorf("not valid JSON: %w", err)
 	}
 	return nil
 }
 
-// fault says in few words what is wrong with JSON that is not valid.
+var errDeep = errors.New("nested too deep")
+
+// fault says in few words what is wrong with a text of JSON: [errDeep] where it is too deep.
 func fault(raw []byte, twice bool) error {
+	shallow := bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= MaxDepth
+	if shallow && jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(twice)) {
+		return nil
+	}
 	if bytes.HasPrefix(raw, []byte("\ufeff")) {
 		return errors.New("it begins with a byte order mark: leave that out")
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(twice))
-	if err := d.SkipValue(); err != nil {
-		if deep(raw) {
-			return fmt.Errorf("it is nested more than %d levels deep", MaxDepth)
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(twice))
+	for values := 0; ; {
+		_, err := d.ReadToken()
+		switch {
+		case err == io.EOF && values == 1:
+			return nil
+		case err == io.EOF:
+			return io.ErrUnexpectedEOF
+		case err != nil && values == 1:
+			return errFollows
+		case err != nil:
+			return errors.New(part(strings.TrimPrefix(err.Error(), "jsontext: ")))
+		case d.StackDepth() > MaxDepth:
+			return errDeep
+		case d.StackDepth() > 0:
+		case values == 1:
+			return errFollows
+		default:
+			values++
 		}
-		return errors.New(part(strings.TrimPrefix(err.Error(), "jsontext: ")))
 	}
-	return errors.New("something follows the value")
 }
 
-// deep reports whether objects and lists are nested more than [MaxDepth] levels.
-func deep(raw []byte) bool {
-	if bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= MaxDepth {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
-}
+var errFollows = errors.New("something follows the value")

@@ -87,9 +87,9 @@ var (
 // the session from its cookie. Errors: [ErrNoCredentials], [ErrDenied], [ErrTooMany],
 // [ErrCrossOrigin], [ErrForeignHost], and those of reading the log.
 //
-// A good token is always let in, whatever its address did before: tokens are 256 random bits, so
-// that the limit on failures is not what protects them, and one forgotten client behind a shared
-// address must not lock out the others.
+// A good token is always let in, even after failures of its address. Tokens are 256 random bits:
+// the limit on failures does not protect them, and one forgotten client behind a shared address
+// must not lock out the others.
 func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
 	if g.Open() {
 		if !loopbackHost(r.Host) {

@@ -43,10 +43,10 @@ const (
 // Errors of tokens.
 var (
 	// ErrDenied means that a token is not known, has expired or was revoked.
-	ErrDenied = errors.New("the token is not good: ask for a new one")
+	ErrDenied = errors.New("the token is unknown, has expired or was revoked: ask for a new one")
 	// ErrNameTaken means that a good token has the name.
 	ErrNameTaken = errors.New("there is a token of that name: revoke it, or choose another name")
-	// ErrNoToken means that there is no good token of that name.
+	// ErrNoToken means that no token of that name can be used.
 	ErrNoToken = errors.New("no such token")
 	// ErrBadToken means that what a token is to be is not well formed.
 	ErrBadToken = errors.New("bad token")

@@ -36,7 +36,7 @@ func two(a int64, unit string, b int64, small string) string {
 	return fmt.Sprintf("%d%s%02d%s", a, unit, b, small)
 }
 
-// Latency writes a duration of which 0 means that there is none.
+// Latency writes a duration; 0 means that there is none, and is a dash.
 func Latency(d time.Duration) string {
 	if d == 0 {
 		return "–"

@@ -28,8 +28,8 @@ func good(value bool) answer {
 	return bad
 }
 
-// read splits a text into parts and asks what each is. A condition is given by its name and value;
-// a part that is none has no name. read returns the words, and the conditions that were bad.
+// read splits a text into parts and asks what each is, by its name and value; a plain word has no
+// name. It returns the words, and the conditions that were bad.
 func read(text string, condition func(name, value string) answer) (words string, wrong []string) {
 	if !utf8.ValidString(text) { // nothing that was recorded could match
 		return "", []string{strings.ToValidUTF8(text, string(utf8.RuneError))}
