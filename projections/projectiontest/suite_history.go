@@ -202,8 +202,13 @@ func impossibleCheckpoint(t *testing.T, open Opener) {
 	views := append(views.All(), counter(1, nil))
 	start(t, runner.Config{Source: endless{log}, Store: store, Views: views})
 	eventually(t, "the views are built", func() bool {
-		gens, err := store.Generations(t.Context(), "runs")
-		return err == nil && len(gens) > 0 && gens[0].Live
+		for _, view := range views {
+			gens, err := store.Generations(t.Context(), view.Name)
+			if err != nil || len(gens) == 0 || !gens[0].Live {
+				return false
+			}
+		}
+		return true
 	})
 	last, err := made.Write(t.Context(), log, 20)
 	require.NoError(t, err)
