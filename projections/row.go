@@ -24,6 +24,12 @@ func (r Row) Text(column int) string {
 	return s
 }
 
+// Bytes returns bytes.
+func (r Row) Bytes(column int) []byte {
+	b, _ := r[column].([]byte)
+	return b
+}
+
 // Time returns a time.
 func (r Row) Time(column int) time.Time {
 	n, ok := r[column].(int64)

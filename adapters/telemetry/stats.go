@@ -76,7 +76,7 @@ func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 // bound that its bucket lies under.
 func runTimes(ch chan<- prometheus.Metric, st *stats.Row) {
 	counts := make([]uint64, len(runBounds)+1)
-	for bucket, n := range st.Latency.Counts {
+	for bucket, n := range st.Latency.Counts() {
 		i, upper := 0, st.Latency.Bound(bucket).Seconds()
 		for i < len(runBounds) && upper > runBounds[i] {
 			i++

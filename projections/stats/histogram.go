@@ -1,36 +1,48 @@
 package stats
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/DataDog/sketches-go/ddsketch"
+	"github.com/DataDog/sketches-go/ddsketch/mapping"
+	"github.com/DataDog/sketches-go/ddsketch/store"
 )
 
 // Histogram counts durations in buckets that grow by a fourth of an octave (19%): a quantile read
 // from it is at most that much too high. The zero value is empty.
 type Histogram struct {
-	// Counts has, for each bucket that is not empty, the number of durations in it.
-	Counts map[int]int64
+	sketch *ddsketch.DDSketch // nil when empty; in microseconds
 	// Count, Sum and Max are those of all durations.
 	Count    int64
 	Sum, Max time.Duration
 }
 
-// perOctave is how many buckets a doubling has; the first bucket holds everything up to 1 µs.
-const perOctave = 4
+// buckets maps microseconds to buckets, four for each doubling.
+var buckets = func() mapping.IndexMapping {
+	m, err := mapping.NewLogarithmicMappingWithGamma(math.Exp2(1.0/4), 0)
+	if err != nil {
+		panic("a fourth of an octave is a growth that buckets can have: " + err.Error())
+	}
+	return m
+}()
 
-// Add counts a duration; a negative one, from clocks that disagree, counts as 0.
+// open makes the sketch of an empty histogram.
+func (h *Histogram) open() *ddsketch.DDSketch {
+	if h.sketch == nil {
+		h.sketch = ddsketch.NewDDSketchFromStoreProvider(buckets, store.DenseStoreConstructor)
+	}
+	return h.sketch
+}
+
+// Add counts a duration; a negative one, from clocks that disagree, counts as 0. The first bucket
+// holds everything up to 1 µs.
 func (h *Histogram) Add(d time.Duration) {
 	d = max(d, 0)
-	if h.Counts == nil {
-		h.Counts = make(map[int]int64)
+	if err := h.open().Add(max(1, float64(d)/float64(time.Microsecond))); err != nil {
+		panic("every duration is within what buckets hold: " + err.Error())
 	}
-	b := 0
-	if d > time.Microsecond {
-		b = int(math.Ceil(perOctave * math.Log2(float64(d)/float64(time.Microsecond))))
-	}
-	h.Counts[b]++
 	h.Count++
 	h.Sum += d
 	h.Max = max(h.Max, d)
@@ -38,26 +50,38 @@ func (h *Histogram) Add(d time.Duration) {
 
 // Merge adds another histogram to this one.
 func (h *Histogram) Merge(o Histogram) {
-	if h.Counts == nil {
-		h.Counts = make(map[int]int64, len(o.Counts))
-	}
-	for b, n := range o.Counts {
-		h.Counts[b] += n
+	if o.sketch != nil {
+		if err := h.open().MergeWith(o.sketch); err != nil {
+			panic("all histograms have the same buckets: " + err.Error())
+		}
 	}
 	h.Count += o.Count
 	h.Sum += o.Sum
 	h.Max = max(h.Max, o.Max)
 }
 
-// Bound returns the upper bound (inclusive) of a bucket.
+// Bound returns the upper bound of a bucket.
 func (h *Histogram) Bound(bucket int) time.Duration {
-	return time.Duration(float64(time.Microsecond) * math.Exp2(float64(bucket)/perOctave))
+	return time.Duration(math.Ceil(buckets.LowerBound(bucket+1) * float64(time.Microsecond)))
+}
+
+// Counts returns, for each bucket that is not empty, the number of durations in it.
+func (h *Histogram) Counts() map[int]int64 {
+	out := make(map[int]int64)
+	if h.sketch != nil {
+		h.sketch.GetPositiveValueStore().ForEach(func(bucket int, n float64) (stop bool) {
+			out[bucket] = int64(n)
+			return false
+		})
+	}
+	return out
 }
 
 // Buckets returns the numbers of the buckets that are not empty, in order.
 func (h *Histogram) Buckets() []int {
-	out := make([]int, 0, len(h.Counts))
-	for b := range h.Counts {
+	counts := h.Counts()
+	out := make([]int, 0, len(counts))
+	for b := range counts {
 		out = append(out, b)
 	}
 	slices.Sort(out)
@@ -68,8 +92,9 @@ func (h *Histogram) Buckets() []int {
 // empty.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := int64(math.Ceil(q * float64(h.Count)))
+	counts := h.Counts()
 	for _, b := range h.Buckets() {
-		if rank -= h.Counts[b]; rank <= 0 {
+		if rank -= counts[b]; rank <= 0 {
 			return min(h.Bound(b), h.Max)
 		}
 	}
@@ -84,23 +109,20 @@ func (h *Histogram) Mean() time.Duration {
 	return h.Sum / time.Duration(h.Count)
 }
 
-// encode writes the counts: "" where there are none. Keys are sorted, so equal histograms encode
-// alike.
-func (h *Histogram) encode() string {
-	if len(h.Counts) == 0 {
-		return ""
+// encode writes the counts: nil where there are none. Equal histograms encode alike.
+func (h *Histogram) encode() []byte {
+	if h.sketch == nil {
+		return nil
 	}
-	b, err := json.Marshal(h.Counts)
-	if err != nil {
-		panic("a map of numbers always marshals: " + err.Error())
-	}
-	return string(b)
+	var b []byte
+	h.sketch.Encode(&b, true)
+	return b
 }
 
-func decodeHistogram(counts string, count, sum, most int64) (Histogram, error) {
-	h := Histogram{Count: count, Sum: time.Duration(sum), Max: time.Duration(most)}
-	if counts == "" {
-		return h, nil
+func decodeHistogram(counts []byte, count, sum, most int64) (h Histogram, err error) {
+	h = Histogram{Count: count, Sum: time.Duration(sum), Max: time.Duration(most)}
+	if len(counts) > 0 {
+		h.sketch, err = ddsketch.DecodeDDSketch(counts, store.DenseStoreConstructor, buckets)
 	}
-	return h, json.Unmarshal([]byte(counts), &h.Counts)
+	return h, err
 }

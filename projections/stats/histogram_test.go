@@ -26,7 +26,8 @@ func TestAHistogramTellsQuantiles(t *testing.T) {
 			ds[i] = max(d, 0)
 		}
 		left.Merge(right)
-		require.Equal(t, all, left)
+		require.Equal(t, all.Counts(), left.Counts())
+		require.Equal(t, []any{all.Count, all.Sum, all.Max}, []any{left.Count, left.Sum, left.Max})
 		slices.Sort(ds)
 		for _, q := range []float64{0, 0.5, 0.9, 1} {
 			exact := ds[max(0, int(float64(len(ds))*q+0.9999999)-1)]

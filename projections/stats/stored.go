@@ -19,7 +19,7 @@ func (s *state) encode(k key) projections.Row {
 
 // decodeState reads the numbers of a row of the table.
 func decodeState(r projections.Row) (*state, error) {
-	h, err := decodeHistogram(r.Text(columnHistogram), r.Int(columnLatencies), r.Int(columnLatencySum), r.Int(columnLatencyMax))
+	h, err := decodeHistogram(r.Bytes(columnHistogram), r.Int(columnLatencies), r.Int(columnLatencySum), r.Int(columnLatencyMax))
 	if err != nil {
 		return nil, fmt.Errorf("read a histogram of the stats view: %w", err)
 	}

@@ -40,7 +40,7 @@ const (
 // What is old is old by the events' own times, so that a rebuild keeps the same rows.
 func View() projections.View {
 	return projections.View{
-		Name: "stats", Version: 1,
+		Name: "stats", Version: 2,
 		Tables: []projections.Table{{
 			Name: "stats",
 			Columns: []projections.Column{
@@ -64,7 +64,7 @@ func View() projections.View {
 				{Name: "latencies", Type: projections.Int},
 				{Name: "latency_sum", Type: projections.Int},
 				{Name: "latency_max", Type: projections.Int},
-				{Name: "histogram", Type: projections.Text},
+				{Name: "histogram", Type: projections.Bytes},
 			},
 			Key:     []string{"saga", "action", "direction", "unit", "bucket"},
 			Indexes: [][]string{{"unit", "bucket"}},

@@ -56,7 +56,7 @@ func OutcomeBar(c stats.Counts) []Segment {
 // Latencies draws latencies, one column for each bucket between the first and the last; with many
 // buckets neighbours are merged.
 func Latencies(l *stats.Histogram) []Column {
-	b := l.Buckets()
+	b, in := l.Buckets(), l.Counts()
 	if len(b) == 0 {
 		return nil
 	}
@@ -68,7 +68,7 @@ func Latencies(l *stats.Histogram) []Column {
 	var top int64
 	for _, k := range b {
 		i := (k - first) / step
-		counts[i] += l.Counts[k]
+		counts[i] += in[k]
 		top = max(top, counts[i])
 	}
 	out := make([]Column, 0, n)
