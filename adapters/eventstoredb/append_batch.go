@@ -12,7 +12,6 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -36,48 +35,26 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 		return receipt{}, err
 	}
 	began := time.Now()
-	sent, err := call.send(ctx, batchRequest(b))
+	sent, err := call.send(ctx, b, l.cfg.AttemptTimeout)
 	if err != nil {
 		return receipt{}, err
 	}
-	timer := time.NewTimer(l.cfg.AttemptTimeout)
-	defer timer.Stop()
+	defer sent.timer.Stop()
 	select {
 	case a := <-sent.answer:
 		if a.err != nil {
 			return receipt{}, a.err
 		}
+		sent.reuse()
 		return call.understand(a.resp, b)
 	case <-ctx.Done():
 		call.forget(sent)
 		return receipt{}, ctx.Err()
-	case <-timer.C:
+	case <-sent.timer.C:
 		call.forget(sent)
 		call.endIfSilentSince(began)
 		return receipt{}, &transientError{err: fmt.Errorf("no answer within %s", l.cfg.AttemptTimeout)}
 	}
-}
-
-// batchRequest is the batch on the wire, whole in one part. Its correlation id is added when it is sent.
-func batchRequest(b *batch) *api.BatchAppendReq {
-	options := &api.BatchAppendReq_Options{StreamIdentifier: identifier(b.stream)}
-	switch b.expected {
-	case domain.AnyRevision:
-		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_Any{Any: &emptypb.Empty{}}
-	case domain.NoStream:
-		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_NoStream{NoStream: &emptypb.Empty{}}
-	case domain.StreamExists:
-		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_StreamExists{StreamExists: &emptypb.Empty{}}
-	default:
-		options.ExpectedStreamPosition = &api.BatchAppendReq_Options_StreamPosition{StreamPosition: uint64(b.expected)}
-	}
-	messages := make([]*api.BatchAppendReq_ProposedMessage, 0, len(b.events))
-	for _, e := range b.events {
-		messages = append(messages, &api.BatchAppendReq_ProposedMessage{
-			Id: wireID(e.ID), Metadata: wireMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
-		})
-	}
-	return &api.BatchAppendReq{Options: options, ProposedMessages: messages, IsFinal: true}
 }
 
 // understand makes an answer an acknowledgement or an error, as a call of its own would have ended.

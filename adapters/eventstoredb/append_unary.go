@@ -2,7 +2,6 @@ package eventstoredb
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -143,17 +142,14 @@ func appendRequests(b *batch) []*api.AppendReq {
 
 // wireMetadata is what the server itself reads of an event.
 func wireMetadata(e domain.NewEvent) map[string]string {
-	contentType := contentJSON
-	if e.Binary {
-		contentType = contentBinary
-	}
-	return map[string]string{metaType: e.Type, metaContentType: contentType}
+	m := make(map[string]string, 2)
+	setMetadata(m, e)
+	return m
 }
 
 // wireID is the id in the form that every server takes.
 func wireID(id uuid.UUID) *shared.UUID {
-	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])),
-		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])),
-	}}}
+	structured := &shared.UUID_Structured{}
+	setID(structured, id)
+	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: structured}}
 }

@@ -93,7 +93,7 @@ func (n *lane) dial(ctx context.Context) (*batchCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &batchCall{lane: n, session: s, waiting: make(map[int64]*sent), queue: make(chan *outgoing, laneQueue), done: make(chan struct{})}
+	c := &batchCall{lane: n, session: s, waiting: make(map[int64]*sent), queue: make(chan *sent, laneQueue), done: make(chan struct{}), composer: newComposer()}
 	err = c.begin(ctx)
 	if err == nil {
 		n.mu.Lock()
@@ -138,8 +138,15 @@ type batchCall struct {
 	session *session
 	stream  api.Streams_BatchAppendClient
 	cancel  context.CancelFunc
-	queue   chan *outgoing
+	queue   chan *sent
 	done    chan struct{} // closed when the call is over
+
+	// encoding is held while a batch is made a message. The batch lies in its caller's memory, so a
+	// batch that is given up, or answered with the end of the call, waits for the lock: afterwards
+	// nobody reads it.
+	encoding sync.Mutex
+	composer *composer
+	message  grpc.PreparedMsg
 
 	mu      sync.Mutex
 	last    int64 // the last correlation id
@@ -148,16 +155,24 @@ type batchCall struct {
 	err     error     // why the call is over
 }
 
-// outgoing is a batch on its way to the network.
-type outgoing struct {
-	id      int64
-	message grpc.PreparedMsg
-}
-
-// sent is a batch whose answer is awaited.
+// sent is a batch on its way to the network, or whose answer is awaited.
 type sent struct {
 	id     int64
+	batch  *batch
 	answer chan answered // has room for one
+	timer  *time.Timer   // the time that the attempt may take
+}
+
+// sents keeps what answered batches used, for the next ones.
+var sents = sync.Pool{New: func() any {
+	return &sent{answer: make(chan answered, 1), timer: time.NewTimer(time.Hour)}
+}}
+
+// reuse gives the memory back. Only a batch whose answer came from the server may do so: others may
+// still be in the queue, or get an answer late.
+func (s *sent) reuse() {
+	s.timer.Stop()
+	sents.Put(s)
 }
 
 // answered is the answer to a batch, or why there is none: the batch is then in doubt.
@@ -215,9 +230,11 @@ func takesBatches(ctx context.Context, s *session) (bool, error) {
 	return false, nil
 }
 
-// send hands the batch to the network. It fails when the call is over, and with ctx.
-func (c *batchCall) send(ctx context.Context, request *api.BatchAppendReq) (*sent, error) {
-	s := &sent{answer: make(chan answered, 1)}
+// send hands the batch to the writer, and starts the time that the attempt may take. It fails when the
+// call is over, and with ctx.
+func (c *batchCall) send(ctx context.Context, b *batch, timeout time.Duration) (*sent, error) {
+	s := sents.Get().(*sent)
+	s.batch = b
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
@@ -227,44 +244,55 @@ func (c *batchCall) send(ctx context.Context, request *api.BatchAppendReq) (*sen
 	s.id = c.last
 	c.waiting[s.id] = s
 	c.mu.Unlock()
-	request.CorrelationId = &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits: batchMark, LeastSignificantBits: s.id,
-	}}}
-	out := &outgoing{id: s.id}
-	// A message that can't be written would end the call for everybody: it is made here.
-	if err := out.message.Encode(c.stream, request); err != nil {
-		c.forget(s)
-		return nil, err
-	}
+	s.timer.Reset(timeout)
 	select {
-	case c.queue <- out:
+	case c.queue <- s:
 		return s, nil
 	case <-c.done:
 		return s, nil // its answer is there
 	case <-ctx.Done():
+		s.timer.Stop()
 		c.forget(s)
 		return nil, ctx.Err()
 	}
 }
 
-// write sends what is queued, but not what nobody waits for any more.
+// write sends what is queued. It encodes the batches too: its goroutine's stack has grown once and for
+// all, while those of the callers are often new.
 func (c *batchCall) write() {
 	for {
 		select {
-		case out := <-c.queue:
-			c.mu.Lock()
-			_, wanted := c.waiting[out.id]
-			c.mu.Unlock()
-			if !wanted {
-				continue
-			}
-			if c.stream.SendMsg(&out.message) != nil {
+		case s := <-c.queue:
+			if c.encode(s) && c.stream.SendMsg(&c.message) != nil {
 				return // read learns why
 			}
 		case <-c.done:
 			return
 		}
 	}
+}
+
+// encode makes the batch the call's message. It reports false where nobody waits for it any more, and
+// where it can't be encoded: that would end the call for everybody, so only its own caller learns of it.
+func (c *batchCall) encode(s *sent) bool {
+	c.encoding.Lock()
+	defer c.encoding.Unlock()
+	c.mu.Lock()
+	wanted := c.waiting[s.id] == s
+	c.mu.Unlock()
+	if !wanted {
+		return false
+	}
+	err := c.message.Encode(c.stream, c.composer.compose(s.id, s.batch))
+	c.composer.release()
+	c.mu.Lock() // whoever hears of the batch from now on may change what it was made of
+	defer c.mu.Unlock()
+	s.batch = nil
+	if err != nil {
+		delete(c.waiting, s.id)
+		s.answer <- answered{err: err}
+	}
+	return err == nil
 }
 
 // read hands each answer to whoever waits for it, until the call ends.
@@ -306,11 +334,13 @@ func (c *batchCall) why(err error) error {
 
 // over settles a call that has ended: each batch in flight is in doubt.
 func (c *batchCall) over(err error) {
+	c.encoding.Lock()
 	c.mu.Lock()
 	c.err = err
 	waiting := c.waiting
 	c.waiting = nil
 	c.mu.Unlock()
+	c.encoding.Unlock()
 	c.cancel()
 	for _, s := range waiting {
 		s.answer <- answered{err: err}
@@ -353,8 +383,11 @@ func (c *batchCall) ended() bool {
 	return c.err != nil
 }
 
-// forget stops waiting for the batch; its answer, if it comes, is passed over.
+// forget stops waiting for the batch; its answer, if it comes, is passed over. The batch is not read
+// any more when forget returns.
 func (c *batchCall) forget(s *sent) {
+	c.encoding.Lock()
+	defer c.encoding.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.waiting, s.id)
