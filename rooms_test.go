@@ -20,10 +20,6 @@ adapters/esdbserver/internal/groups: doc calls columns
 
 adapters/esdbserver/internal/streamdb: doc calls columns
 
-adapters/eventstoredb: doc files lines calls columns
-
-adapters/eventstoredb/wiretest: doc calls columns
-
 adapters/memlog: doc calls
 
 cmd/bench: doc calls

@@ -7,6 +7,9 @@ import (
 	"hash/maphash"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -27,8 +30,9 @@ func (l *Log) laneOf(stream string) *lane {
 	return l.lanes[maphash.String(streamSeed, stream)%uint64(len(l.lanes))]
 }
 
-// appendBatched sends the batch once, in the lane of its stream, and waits for its answer as long as
-// an attempt may take. The server's own deadline for a batch bounds only the time between its parts.
+// appendBatched sends the batch once, in the lane of its stream, and waits for its answer as long
+// as an attempt may take. The server's own deadline for a batch bounds only the time between its
+// parts.
 func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 	call, err := l.laneOf(b.stream).open(ctx)
 	if err != nil {
@@ -53,7 +57,7 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 	case <-sent.timer.C:
 		call.forget(sent)
 		call.endIfSilentSince(began)
-		return receipt{}, &transientError{err: fmt.Errorf("no answer within %s", l.cfg.AttemptTimeout)}
+		return receipt{}, &nodes.TransientError{Err: fmt.Errorf("no answer within %s", l.cfg.AttemptTimeout)}
 	}
 }
 
@@ -61,8 +65,8 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 func (c *batchCall) understand(answer *api.BatchAppendResp, b *batch) (receipt, error) {
 	if refused := answer.GetError(); refused != nil {
 		err := b.refusal(refused)
-		var transient *transientError
-		if errors.As(err, &transient) && transient.nodeLost {
+		var transient *nodes.TransientError
+		if errors.As(err, &transient) && transient.NodeLost {
 			c.end(err) // the node is of no use to the others either
 		}
 		return receipt{}, err
@@ -71,7 +75,7 @@ func (c *batchCall) understand(answer *api.BatchAppendResp, b *batch) (receipt, 
 	if success == nil {
 		return receipt{}, errors.New("the server's answer has neither a result nor an error")
 	}
-	a := receipt{revision: success.GetCurrentRevision(), position: readPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
+	a := receipt{revision: success.GetCurrentRevision(), position: wire.ReadPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
 	return a, b.acknowledged(a)
 }
 
@@ -95,19 +99,19 @@ func (b *batch) refusal(refused *rpcstatus.Status) error {
 			}
 			return b.conflict(domain.NoStream)
 		case *shared.StreamDeleted:
-			return streamDeleted(said)
+			return nodes.StreamDeleted(said)
 		case *shared.AccessDenied:
-			return accessDenied(said)
+			return nodes.AccessDenied(said)
 		case *shared.MaximumAppendSizeExceeded:
-			return tooLargeThere(said)
+			return nodes.TooLargeThere(said)
 		case *shared.Timeout:
-			return &transientError{err: said}
+			return &nodes.TransientError{Err: said}
 		case *shared.BadRequest:
 			return fmt.Errorf("%w: %s", said, d.GetMessage())
 		}
 	}
 	if codes.Code(refused.GetCode()) == codes.Unknown {
-		return &transientError{err: said, nodeLost: true, poisoned: true, puzzling: true}
+		return &nodes.TransientError{Err: said, NodeLost: true, Poisoned: true, Puzzling: true}
 	}
-	return translate(said, nil)
+	return nodes.Translate(said, nil)
 }

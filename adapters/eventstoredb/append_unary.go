@@ -7,9 +7,11 @@ import (
 	"io"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -18,48 +20,37 @@ import (
 
 // appendUnary sends the batch once, as a call of its own, and reads the answer.
 func (l *Log) appendUnary(ctx context.Context, n int, b *batch) (answer receipt, err error) {
-	at, err := l.appends.pick(n)
+	at, err := l.appends.Pick(n)
 	if err != nil {
 		return receipt{}, err
 	}
-	err = attempt(ctx, at, func(ctx context.Context, s *session) error {
+	err = nodes.Attempt(ctx, at, func(ctx context.Context, s *nodes.Session) error {
 		timed, cancel := undated(ctx)
 		defer cancel()
 		defer time.AfterFunc(l.cfg.AttemptTimeout, cancel).Stop()
 		answer, err = callAppend(timed, at, s, b)
 		if err != nil && ctx.Err() == nil && timed.Err() != nil {
-			return &transientError{err: fmt.Errorf("no answer within %s: %w", l.cfg.AttemptTimeout, err)}
+			return &nodes.TransientError{Err: fmt.Errorf("no answer within %s: %w", l.cfg.AttemptTimeout, err)}
 		}
 		return err
 	})
 	return answer, err
 }
 
-// undated returns a context that ends with ctx and has no deadline. gRPC would tell the server of
-// one, and a server whose call's time is over before the caller's says what reads like a refusal.
-func undated(ctx context.Context) (context.Context, context.CancelFunc) {
-	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel)
-	return free, func() {
-		stop()
-		cancel()
-	}
-}
-
 // callAppend makes one Append call.
-func callAppend(ctx context.Context, at *link, s *session, b *batch) (receipt, error) {
+func callAppend(ctx context.Context, at *nodes.Link, s *nodes.Session, b *batch) (receipt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	call, err := api.NewStreamsClient(s.conn).Append(at.outgoing(ctx, false))
+	call, err := api.NewStreamsClient(s.Conn).Append(at.Outgoing(ctx, false))
 	if err != nil {
-		return receipt{}, translate(err, nil)
+		return receipt{}, nodes.Translate(err, nil)
 	}
 	answer, err := sendAll(call, appendRequests(b), cancel)
 	if err != nil {
-		if conflict := conflictFrom(call.Trailer(), b); conflict != nil {
-			return receipt{}, conflict
+		if actual, conflict := nodes.ConflictIn(call.Trailer()); conflict {
+			return receipt{}, b.conflict(actual)
 		}
-		return receipt{}, translate(err, call.Trailer())
+		return receipt{}, nodes.Translate(err, call.Trailer())
 	}
 	if wrong := answer.GetWrongExpectedVersion(); wrong != nil {
 		return receipt{}, b.conflict(actualRevision(wrong))
@@ -68,7 +59,7 @@ func callAppend(ctx context.Context, at *link, s *session, b *batch) (receipt, e
 	if success == nil {
 		return receipt{}, errors.New("the server's answer has neither a result nor an error")
 	}
-	a := receipt{revision: success.GetCurrentRevision(), position: readPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
+	a := receipt{revision: success.GetCurrentRevision(), position: wire.ReadPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
 	return a, b.acknowledged(a)
 }
 
@@ -133,23 +124,9 @@ func appendRequests(b *batch) []*api.AppendReq {
 	for _, e := range b.events {
 		requests = append(requests, &api.AppendReq{Content: &api.AppendReq_ProposedMessage_{
 			ProposedMessage: &api.AppendReq_ProposedMessage{
-				Id: wireID(e.ID), Metadata: wireMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
+				Id: wire.WireID(e.ID), Metadata: wire.WireMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
 			},
 		}})
 	}
 	return requests
-}
-
-// wireMetadata is what the server itself reads of an event.
-func wireMetadata(e domain.NewEvent) map[string]string {
-	m := make(map[string]string, 2)
-	setMetadata(m, e)
-	return m
-}
-
-// wireID is the id in the form that every server takes.
-func wireID(id uuid.UUID) *shared.UUID {
-	structured := &shared.UUID_Structured{}
-	setID(structured, id)
-	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: structured}}
 }

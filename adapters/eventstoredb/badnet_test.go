@@ -17,9 +17,10 @@ import (
 	"github.com/atonehq/atone/saga/sagatest/badnet"
 )
 
-// TestRunsOverABadNetworkToTheLog has a coordinator whose log is behind a network that stalls, resets, half-opens and cuts each of
-// its connections, sooner or later, for some seconds, or for as long as -soak says. Then the network heals, all
-// runs end, and how they ended is held against the ledger of effects. No start fails.
+// TestRunsOverABadNetworkToTheLog has a coordinator whose log is behind a network that stalls,
+// resets, half-opens and cuts each of its connections, sooner or later, for some seconds, or for as
+// long as -soak says. Then the network heals, all runs end, and how they ended is held against the
+// ledger of effects. No start fails.
 func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	t.Parallel()
 	seed := *killSeed
@@ -58,9 +59,11 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 3))
 	d := max(*soak, 5*time.Second)
 	runs := orderBadly(ctx, c, w, acks, d)
-	for time.Since(began) < d { // so that connections without a fault, and those that nobody finds dead, come to an end
+	// so that connections without a fault, and those that nobody finds dead, come to an end
+	for time.Since(began) < d {
 		proxy.Worsen(1)
-		time.Sleep(time.Duration(200+random.IntN(1500)) * time.Millisecond) // not for something: for the network to be bad
+		// not for something: for the network to be bad
+		time.Sleep(time.Duration(200+random.IntN(1500)) * time.Millisecond)
 	}
 	proxy.Heal()
 	runs.Wait()
@@ -80,7 +83,8 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	require.Greater(t, bad, 4, "the test tests nothing")
 }
 
-// orderBadly starts runs, some at once, until the time is over. It returns what waits for their ends.
+// orderBadly starts runs, some at once, until the time is over. It returns what waits for their
+// ends.
 func orderBadly(ctx context.Context, c *saga.Coordinator, w *sharedWorld, acks *os.File, d time.Duration) *sync.WaitGroup {
 	var waiters sync.WaitGroup
 	places, over := make(chan struct{}, 24), time.After(d)

@@ -25,7 +25,8 @@ import (
 // batchHook sees a batch before it is appended; see serveBatches.
 type batchHook = func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error)
 
-// batching returns a server that takes batches, and no appends that are calls of their own, and a log on it.
+// batching returns a server that takes batches, and no appends that are calls of their own, and a
+// log on it.
 func batching(t *testing.T, hook batchHook, change ...func(*Config)) (*fakeServer, *Log) {
 	t.Helper()
 	f := newFakeServer(t)
@@ -52,7 +53,8 @@ func TestAppendsShareOneCall(t *testing.T) {
 		if held = append(held, m); len(held) < callers {
 			return true, nil
 		}
-		for _, m := range slices.Backward(held) { // all are in flight; they are told apart by their ids
+		// all are in flight; they are told apart by their ids
+		for _, m := range slices.Backward(held) {
 			if err := call.Send(f.appendBatch(ctx, m)); err != nil {
 				return true, err
 			}
@@ -75,8 +77,8 @@ func TestAppendsShareOneCall(t *testing.T) {
 	}
 }
 
-// TestAnswersToBatchesMeanWhatThoseToCallsMean holds each way in which a real server refuses a batch against
-// what a call of its own would have returned (scenarios F1, F2, J5).
+// TestAnswersToBatchesMeanWhatThoseToCallsMean holds each way in which a real server refuses a
+// batch against what a call of its own would have returned (scenarios F1, F2, J5).
 func TestAnswersToBatchesMeanWhatThoseToCallsMean(t *testing.T) {
 	t.Parallel()
 	conflict := func(option func(*shared.WrongExpectedVersion)) proto.Message {
@@ -206,8 +208,8 @@ func TestACallThatEndsLeavesItsBatchesInDoubtAndTheyAreSentAgain(t *testing.T) {
 	}
 }
 
-// TestRepeatsOnAStreamGoOneAtATime cuts off batches that build on each other. Sent again all at once, the
-// later could overtake the earlier and be refused.
+// TestRepeatsOnAStreamGoOneAtATime cuts off batches that build on each other. Sent again all at
+// once, the later could overtake the earlier and be refused.
 func TestRepeatsOnAStreamGoOneAtATime(t *testing.T) {
 	t.Parallel()
 	const depth = 8
@@ -284,7 +286,8 @@ func TestIdenticalAppendsAreNeverUnderWayAtOnce(t *testing.T) {
 			f := newFakeServer(t)
 			slow := func() {
 				count(1)
-				time.Sleep(10 * time.Millisecond) // long enough for the others to come, if they would
+				// long enough for the others to come, if they would
+				time.Sleep(10 * time.Millisecond)
 				count(-1)
 			}
 			f.hook(func(f *fakeServer) {

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -33,27 +38,6 @@ func (p pause) wait(ctx context.Context) {
 	}
 }
 
-// attempt makes one call on the link. The session is released, and left where the
-// call's error says so, when do returns.
-func attempt(ctx context.Context, l *link, do func(context.Context, *session) error) error {
-	l.busy.Add(1)
-	defer l.busy.Add(-1)
-	s, err := l.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	err = do(ctx, s)
-	if ctx.Err() != nil {
-		// The caller gave up; that says nothing about the node.
-		l.release(s, nil)
-		return err
-	}
-	var transient *transientError
-	errors.As(err, &transient)
-	l.release(s, transient)
-	return err
-}
-
 // bind joins the caller's context with the log's life. Its cause is [domain.ErrClosed]
 // where the log was closed first.
 func (l *Log) bind(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -66,13 +50,13 @@ func (l *Log) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // persist repeats a call on the links of the pool while it fails transiently, until ctx ends.
-func (l *Log) persist(ctx context.Context, what string, links *pool, do func(context.Context, *link, *session) error) error {
+func (l *Log) persist(ctx context.Context, what string, links *nodes.Pool, do func(context.Context, *nodes.Link, *nodes.Session) error) error {
 	err := l.repeat(ctx, func(n int) error {
-		chosen, err := links.pick(n)
+		chosen, err := links.Pick(n)
 		if err != nil {
 			return err
 		}
-		return attempt(ctx, chosen, func(ctx context.Context, s *session) error { return do(ctx, chosen, s) })
+		return nodes.Attempt(ctx, chosen, func(ctx context.Context, s *nodes.Session) error { return do(ctx, chosen, s) })
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -90,7 +74,7 @@ func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
 	var last error
 	puzzled := 0
 	for n := 0; ; n++ {
-		if err := ended(ctx, last); err != nil {
+		if err := nodes.Ended(ctx, last); err != nil {
 			return err
 		}
 		err := try(n)
@@ -100,11 +84,11 @@ func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
 		if ctx.Err() != nil {
 			continue // what a cancelled call says is no news
 		}
-		var transient *transientError
+		var transient *nodes.TransientError
 		if !errors.As(err, &transient) {
 			return err
 		}
-		if !transient.puzzling {
+		if !transient.Puzzling {
 			puzzled = 0
 		} else if puzzled++; puzzled > puzzles {
 			return fmt.Errorf("the server can't handle the request, after %d attempts: %w", puzzled, err)
@@ -113,3 +97,44 @@ func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
 		p.wait(ctx)
 	}
 }
+
+// undated returns a context that ends with ctx and has no deadline. gRPC would tell the server of
+// one, and a server whose call's time is over before the caller's says what reads like a refusal.
+func undated(ctx context.Context) (context.Context, context.CancelFunc) {
+	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	return free, func() {
+		stop()
+		cancel()
+	}
+}
+
+// readOnce makes one Read call and hands each message to handle until that returns
+// false, the server ends the call (nil) or the call fails. A stream that does not exist
+// ends the call like an empty one.
+func readOnce(ctx context.Context, s *nodes.Session, outgoing context.Context, request *api.ReadReq, handle func(*api.ReadResp) bool) error {
+	outgoing, cancel := undated(outgoing)
+	defer cancel() // releases the call where the consumer stops early
+	call, err := api.NewStreamsClient(s.Conn).Read(outgoing, request)
+	if err != nil {
+		return nodes.Translate(err, nil)
+	}
+	for {
+		m, err := call.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("%w", err)
+			}
+			return nodes.Translate(err, call.Trailer())
+		}
+		if !handle(m) {
+			return nil
+		}
+	}
+}
+
+// newLink returns a link that is not connected yet.
+func (l *Log) newLink() *nodes.Link { return nodes.NewLink(l.cluster, l.cfg.Logger) }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
@@ -235,7 +237,8 @@ func TestClientBug5AnEarlyErrorLosesItsTrailers(t *testing.T) {
 	t.Parallel()
 	f, ctx := newFakeServer(t), contextFor(t)
 	f.hook(func(f *fakeServer) {
-		f.onAppend = func(call api.Streams_AppendServer) error { // reads nothing: the sender must wait
+		// reads nothing: the sender must wait
+		f.onAppend = func(call api.Streams_AppendServer) error {
 			call.SetTrailer(metadata.Pairs("exception", "stream-deleted", "stream-name", "s"))
 			return status.Error(codes.FailedPrecondition, "deleted")
 		}
@@ -274,7 +277,7 @@ func TestClientBug6AnEventWithoutDateEndsTheProcess(t *testing.T) {
 	f.hook(func(f *fakeServer) {
 		f.onRead = func(_ *api.ReadReq, call api.Streams_ReadServer) (bool, error) {
 			m := sendEvent(domain.Recorded{NewEvent: event(`1`), Stream: "s", Position: 1})
-			m.GetEvent().GetEvent().Metadata[metaCreated] = "yesterday"
+			m.GetEvent().GetEvent().Metadata[wire.MetaCreated] = "yesterday"
 			return true, call.Send(m)
 		}
 	})

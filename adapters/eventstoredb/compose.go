@@ -2,11 +2,16 @@ package eventstoredb
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -55,8 +60,8 @@ func (c *composer) compose(id int64, b *batch) *api.BatchAppendReq {
 	}
 	for i, e := range b.events {
 		m := c.events[i]
-		setID(m.Id.GetStructured(), e.ID)
-		setMetadata(m.Metadata, e)
+		wire.SetID(m.Id.GetStructured(), e.ID)
+		wire.SetMetadata(m.Metadata, e)
 		m.CustomMetadata, m.Data = e.Metadata, e.Data
 	}
 	c.request.ProposedMessages = c.events[:len(b.events)]
@@ -78,16 +83,75 @@ func (c *composer) release() {
 	}
 }
 
-// setMetadata sets what the server itself reads of an event.
-func setMetadata(m map[string]string, e domain.NewEvent) {
-	m[metaType], m[metaContentType] = e.Type, contentJSON
-	if e.Binary {
-		m[metaContentType] = contentBinary
+// batchMark is the upper half of the correlation ids, which every call numbers from 1.
+const batchMark = 0x61746f6e65 // "atone"
+
+// readCorrelation reads the number of a batch from either form of its id; 0 is nobody's.
+func readCorrelation(id *shared.UUID) int64 {
+	u := wire.ReadID(id)
+	if binary.BigEndian.Uint64(u[:8]) != batchMark {
+		return 0
 	}
+	return int64(binary.BigEndian.Uint64(u[8:]))
 }
 
-// setID sets the id in the form that every server takes.
-func setID(to *shared.UUID_Structured, id uuid.UUID) {
-	to.MostSignificantBits = int64(binary.BigEndian.Uint64(id[:8]))
-	to.LeastSignificantBits = int64(binary.BigEndian.Uint64(id[8:]))
+// batch is one append, the same in every attempt.
+type batch struct {
+	stream   string
+	expected domain.Expected
+	events   []domain.NewEvent
+}
+
+// receipt is a server's acknowledgement of a batch.
+type receipt struct {
+	revision uint64
+	// position is that of the last event, or 0 where the server does not tell it.
+	position domain.Position
+	// noStream says that the stream still does not exist: there were no events.
+	noStream bool
+}
+
+// check refuses what the server would refuse, before anything is sent.
+func (b *batch) check() error {
+	switch b.stream {
+	case "":
+		return errors.New("the stream has no name: give one")
+	case "$$":
+		return errors.New("a stream can't be called $$: choose another name")
+	}
+	switch {
+	case b.expected >= 0, b.expected == domain.NoStream, b.expected == domain.AnyRevision, b.expected == domain.StreamExists:
+	default:
+		return fmt.Errorf("expected revision %d is neither a revision nor one of the domain's constants", int64(b.expected))
+	}
+	size := 0
+	for i, e := range b.events {
+		if e.ID == uuid.Nil {
+			return fmt.Errorf("event %d has no id: give each event its own", i)
+		}
+		if e.Type == "" {
+			return fmt.Errorf("event %d has no type: give its wire name", i)
+		}
+		if !utf8.ValidString(e.Type) {
+			return fmt.Errorf("the type %q of event %d is not UTF-8: the protocol can't carry it", e.Type, i)
+		}
+		size += e.Size()
+	}
+	if size > domain.MaxAppendSize {
+		return fmt.Errorf("%w: %d bytes, at most %d: write fewer or smaller events at once", domain.ErrTooLarge, size, domain.MaxAppendSize)
+	}
+	return nil
+}
+
+// acknowledged holds an acknowledgement against what was asked.
+func (b *batch) acknowledged(a receipt) error {
+	if b.expected >= 0 && !a.noStream && a.revision != uint64(b.expected)+uint64(len(b.events)) {
+		return fmt.Errorf("the server acknowledged revision %d for %d events after revision %d: read the stream", a.revision, len(b.events), b.expected)
+	}
+	return nil
+}
+
+// conflict is the refusal of a batch whose stream stands at another revision.
+func (b *batch) conflict(actual domain.Expected) error {
+	return &domain.ConflictError{Stream: b.stream, Expected: b.expected, Actual: actual}
 }

@@ -34,10 +34,10 @@ type Config struct {
 	Connection string
 
 	// AppendConnections is the largest number of connections for appends that are calls of their
-	// own: the next one is used while 64 are under way on those before it. Appends that share a call
-	// (see UnaryAppends) have half as many connections, and at least one. Zero means
-	// [DefaultAppendConnections].
-	// Reads have connections of their own, and each subscription has one.
+	// own: the next one is used while 64 are under way on those before it. Appends that share a
+	// call (see UnaryAppends) have half as many connections, and at least one. Zero means
+	// [DefaultAppendConnections]. Reads have connections of their own, and each subscription has
+	// one.
 	AppendConnections int
 
 	// AttemptTimeout bounds one attempt of an append; after it the same batch is sent again.
@@ -49,8 +49,8 @@ type Config struct {
 	RetryInitial, RetryMax time.Duration
 
 	// LagTimeout is how long a read of a stream waits for a revision that the server told this
-	// process of, by a conflict or an acknowledgement, and does not show yet. After it the read fails.
-	// Zero means [DefaultLagTimeout]; measured were up to 0.2 s.
+	// process of, by a conflict or an acknowledgement, and does not show yet. After it the read
+	// fails. Zero means [DefaultLagTimeout]; measured were up to 0.2 s.
 	LagTimeout time.Duration
 
 	// ProgressEvery is how often a subscription is made anew whose server does not tell how far
@@ -135,4 +135,11 @@ func (c Config) parse() (*esdb.Configuration, error) {
 		return nil, fmt.Errorf("connection: %w", err)
 	}
 	return conn, nil
+}
+
+func setIfZero[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }

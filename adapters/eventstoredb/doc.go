@@ -24,10 +24,10 @@
 //     context ends. The events' ids make the repeats one write. It never sends a batch while this
 //     process waits for the answer to an identical one; and what is in doubt on a stream goes
 //     again one at a time, in order.
-//   - Appends share a few long calls where the server takes batches. A call that ends leaves what was
-//     in flight on it in doubt, and nothing else is asked on its connection.
-//   - A read of a stream shows at least what this process was told of it, by an acknowledgement, a conflict
-//     or a subscription, or fails when that does not appear in time.
+//   - Appends share a few long calls where the server takes batches. A call that ends leaves what
+//     was in flight on it in doubt, and nothing else is asked on its connection.
+//   - A read of a stream shows at least what this process was told of it, by an acknowledgement, a
+//     conflict or a subscription, or fails when that does not appear in time.
 //   - Positions that no record can have are passed on to nobody, and none goes backward.
 //   - Reads and subscriptions resume after a broken connection where they stood: no gap and
 //     no duplicate.
@@ -35,8 +35,37 @@
 //   - A lost node costs no goroutine and no connection: [Log.Close] and the end of a
 //     subscription release everything that they opened.
 //
-// How real servers behave is recorded in testdata/wire and replayed by the tests. Package wiretest has a
-// server that stands between and does all of it at once.
+// How real servers behave is recorded in testdata/wire and replayed by the tests. Package wiretest
+// has a server that stands between and does all of it at once.
 //
 // Servers from 23.10 on are supported: they tell a subscriber when it caught up.
+//
+// # What it owns
+//
+// It owns what atone asks an EventStoreDB for, and what is believed of the answers. It knows
+// nothing of what the events mean, and nothing of the server in adapters/esdbserver but the
+// protocol.
+//
+// Files, in reading order:
+//
+//   - log.go: the log, opening and closing it, and its health
+//   - append.go: an append, until it is answered
+//   - append_batch.go: an attempt by BatchAppend, and what its answer means
+//   - append_unary.go: an attempt by a call of its own
+//   - flights.go: which appends are under way, and whose turn it is
+//   - lane.go: one long BatchAppend call after the other
+//   - compose.go: a batch on the wire
+//   - ways.go: which of the two calls is faster
+//   - silence.go: for how long no append was answered
+//   - subscribe.go: subscriptions
+//   - read.go: the reads of the port
+//   - told.go: what this process was told of streams, and reads that wait for it
+//   - publisher.go: the Watermill publisher
+//   - subscriber.go: the Watermill subscriber
+//   - group_subscription.go: one subscription to a persistent subscription
+//   - group_connection.go: one connection of it, and the messages on their way
+//   - group.go: making and updating a persistent subscription
+//   - marshal.go: messages as events
+//   - config.go: the settings
+//   - call.go: attempts, their pauses, and one read call
 package eventstoredb

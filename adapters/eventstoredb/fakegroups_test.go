@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/google/uuid"
@@ -177,8 +179,8 @@ func (f fakeGroups) Read(call persistent.PersistentSubscriptions_ReadServer) err
 func (g *fakeGroup) settle(c *fakeConn, answer *persistent.ReadReq) {
 	take := func(ids []*shared.UUID, then func(*fakeMessage)) {
 		for _, id := range ids {
-			if m := c.inFlight[readID(id)]; m != nil {
-				delete(c.inFlight, readID(id))
+			if m := c.inFlight[wire.ReadID(id)]; m != nil {
+				delete(c.inFlight, wire.ReadID(id))
 				then(m)
 			}
 		}

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	features "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
@@ -90,7 +93,7 @@ func (f *fakeServer) connection() string { return "esdb://" + f.address + "?tls=
 func (f *fakeServer) start() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxReceive), grpc.MaxConcurrentStreams(100),
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(nodes.MaxReceive), grpc.MaxConcurrentStreams(100),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainStreamInterceptor(f.note))
 	api.RegisterStreamsServer(s, fakeStreams{fakeServer: f})
@@ -158,8 +161,8 @@ func (f fakeStreams) Append(call api.Streams_AppendServer) error {
 			return err
 		}
 		p := m.GetProposedMessage()
-		events = append(events, domain.NewEvent{ID: readID(p.GetId()), Type: p.GetMetadata()[metaType],
-			Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: p.GetMetadata()[metaContentType] != contentJSON})
+		events = append(events, domain.NewEvent{ID: wire.ReadID(p.GetId()), Type: p.GetMetadata()[wire.MetaType],
+			Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: p.GetMetadata()[wire.MetaContentType] != wire.ContentJSON})
 	}
 	options := first.GetOptions()
 	expected := domain.Expected(options.GetRevision())
@@ -266,16 +269,16 @@ func (f fakeStreams) subscribe(call api.Streams_ReadServer, after domain.Positio
 
 // sendEvent is the event on the wire.
 func sendEvent(e domain.Recorded) *api.ReadResp {
-	contentType := contentJSON
+	contentType := wire.ContentJSON
 	if e.Binary {
-		contentType = contentBinary
+		contentType = wire.ContentBinary
 	}
 	return &api.ReadResp{Content: &api.ReadResp_Event{Event: &api.ReadResp_ReadEvent{
 		Event: &api.ReadResp_ReadEvent_RecordedEvent{
-			Id: wireID(e.ID), StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(e.Stream)},
+			Id: wire.WireID(e.ID), StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(e.Stream)},
 			StreamRevision: e.Revision, CommitPosition: uint64(e.Position), PreparePosition: uint64(e.Position),
-			Metadata: map[string]string{metaType: e.Type, metaContentType: contentType,
-				metaCreated: strconv.FormatInt(e.Created.UnixNano()/100, 10)},
+			Metadata: map[string]string{wire.MetaType: e.Type, wire.MetaContentType: contentType,
+				wire.MetaCreated: strconv.FormatInt(e.Created.UnixNano()/100, 10)},
 			Data: e.Data, CustomMetadata: e.Metadata,
 		},
 		Position: &api.ReadResp_ReadEvent_CommitPosition{CommitPosition: uint64(e.Position)},
@@ -312,8 +315,9 @@ func (f fakeStreams) BatchAppend(call api.Streams_BatchAppendServer) error {
 	return hook(call)
 }
 
-// serveBatches appends batches one after the other, as they come. The hook, where there is one, sees
-// each before; it answers the batch itself where it returns true, and ends the call with an error.
+// serveBatches appends batches one after the other, as they come. The hook, where there is one,
+// sees each before; it answers the batch itself where it returns true, and ends the call with an
+// error.
 func (f *fakeServer) serveBatches(hook func(api.Streams_BatchAppendServer, *api.BatchAppendReq) (bool, error)) func(api.Streams_BatchAppendServer) error {
 	return func(call api.Streams_BatchAppendServer) error {
 		for {
@@ -348,8 +352,8 @@ func (f *fakeServer) appendBatch(ctx context.Context, m *api.BatchAppendReq) *ap
 	}
 	var events []domain.NewEvent
 	for _, p := range m.GetProposedMessages() {
-		events = append(events, domain.NewEvent{ID: readID(p.GetId()), Type: p.GetMetadata()[metaType],
-			Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: p.GetMetadata()[metaContentType] != contentJSON})
+		events = append(events, domain.NewEvent{ID: wire.ReadID(p.GetId()), Type: p.GetMetadata()[wire.MetaType],
+			Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: p.GetMetadata()[wire.MetaContentType] != wire.ContentJSON})
 	}
 	at, err := f.log.Append(ctx, string(o.GetStreamIdentifier().GetStreamName()), expected, events...)
 	var conflict *domain.ConflictError

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	"github.com/google/uuid"
 )
 
@@ -64,13 +66,13 @@ func (f *flights) begin(ctx context.Context, b *batch) (*flight, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, ended(ctx, nil)
+			return nil, nodes.Ended(ctx, nil)
 		}
 	}
 }
 
-// turn waits for the append's turn to be sent. A first attempt waits while an older append to
-// the stream is being repeated, a repeat while any older one is under way: what became of the attempts
+// turn waits for the append's turn to be sent. A first attempt waits while an older append to the
+// stream is being repeated, a repeat while any older one is under way: what became of the attempts
 // before is unknown, so they go one at a time, in the order in which they began.
 func (f *flights) turn(ctx context.Context, mine *flight, repeated bool) error {
 	for {
@@ -86,7 +88,7 @@ func (f *flights) turn(ctx context.Context, mine *flight, repeated bool) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ended(ctx, nil)
+			return nodes.Ended(ctx, nil)
 		}
 	}
 }

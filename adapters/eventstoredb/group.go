@@ -7,8 +7,12 @@ import (
 	"math"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -185,23 +189,23 @@ func (l *Log) group(ctx context.Context, act, stream, group string, call func(co
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
 	what := fmt.Sprintf("%s group %s on %s", act, group, stream)
-	return l.persist(ctx, what, l.appends, func(ctx context.Context, at *link, s *session) error {
-		timed, cancel := undated(at.outgoing(ctx, true))
+	return l.persist(ctx, what, l.appends, func(ctx context.Context, at *nodes.Link, s *nodes.Session) error {
+		timed, cancel := undated(at.Outgoing(ctx, true))
 		defer cancel()
 		defer time.AfterFunc(l.cfg.AttemptTimeout, cancel).Stop()
 		trailer := metadata.MD{}
-		err := call(timed, persistent.NewPersistentSubscriptionsClient(withTrailer{s.conn, &trailer}))
+		err := call(timed, persistent.NewPersistentSubscriptionsClient(withTrailer{s.Conn, &trailer}))
 		if err == nil {
 			return nil
 		}
 		switch {
-		case exceptionOf(trailer) == exceptionGroupExists, status.Code(err) == codes.AlreadyExists:
+		case nodes.ExceptionOf(trailer) == nodes.ExceptionGroupExists, status.Code(err) == codes.AlreadyExists:
 			return fmt.Errorf("%w (%w)", ErrGroupExists, err)
-		case exceptionOf(trailer) == exceptionGroupDoesNotExist,
-			status.Code(err) == codes.NotFound && exceptionOf(trailer) != exceptionNotLeader:
+		case nodes.ExceptionOf(trailer) == nodes.ExceptionGroupDoesNotExist,
+			status.Code(err) == codes.NotFound && nodes.ExceptionOf(trailer) != nodes.ExceptionNotLeader:
 			return fmt.Errorf("%w (%w)", ErrNoGroup, err)
 		}
-		return translate(err, trailer)
+		return nodes.Translate(err, trailer)
 	})
 }
 
@@ -235,12 +239,12 @@ func (g GroupSettings) createAll() *persistent.CreateReq_AllOptions {
 	if g.FromEnd {
 		at.AllOption = &persistent.CreateReq_AllOptions_End{End: &shared.Empty{}}
 	}
-	selected := expression(g.Filter)
+	selected := wire.Expression(g.Filter)
 	at.FilterOption = &persistent.CreateReq_AllOptions_Filter{Filter: &persistent.CreateReq_AllOptions_FilterOptions{
 		Filter: &persistent.CreateReq_AllOptions_FilterOptions_StreamIdentifier{
 			StreamIdentifier: &persistent.CreateReq_AllOptions_FilterOptions_Expression{Regex: selected.GetRegex(), Prefix: selected.GetPrefix()}},
-		Window:                       &persistent.CreateReq_AllOptions_FilterOptions_Max{Max: searchWindow},
-		CheckpointIntervalMultiplier: checkpointEvery,
+		Window:                       &persistent.CreateReq_AllOptions_FilterOptions_Max{Max: wire.SearchWindow},
+		CheckpointIntervalMultiplier: wire.CheckpointEvery,
 	}}
 	return at
 }
@@ -270,4 +274,15 @@ func (g GroupSettings) timeout() int32 {
 
 func identifier(stream string) *shared.StreamIdentifier {
 	return &shared.StreamIdentifier{StreamName: []byte(stream)}
+}
+
+// withTrailer keeps the trailers of the calls that are made through it, one at a time.
+type withTrailer struct {
+	grpc.ClientConnInterface
+	trailer *metadata.MD
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (w withTrailer) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return w.ClientConnInterface.Invoke(ctx, method, args, reply, append(opts, grpc.Trailer(w.trailer))...)
 }

@@ -7,6 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -18,7 +22,7 @@ import (
 // groupConnection is a subscription while it is connected.
 type groupConnection struct {
 	*groupSubscription
-	at *link
+	at *nodes.Link
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -40,7 +44,7 @@ type pushed struct {
 	at      time.Time
 }
 
-func newGroupConnection(g *groupSubscription, at *link) *groupConnection {
+func newGroupConnection(g *groupSubscription, at *nodes.Link) *groupConnection {
 	c := &groupConnection{groupSubscription: g, at: at,
 		queue: make(chan pushed, g.sub.cfg.InFlight), received: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -48,12 +52,12 @@ func newGroupConnection(g *groupSubscription, at *link) *groupConnection {
 }
 
 // open subscribes and waits for the server's confirmation, as long as an attempt may take.
-func (c *groupConnection) open(s *session) error {
+func (c *groupConnection) open(s *nodes.Session) error {
 	defer context.AfterFunc(c.stop, c.cancel)()
 	defer time.AfterFunc(c.sub.log.cfg.AttemptTimeout, c.cancel).Stop()
-	call, err := persistent.NewPersistentSubscriptionsClient(s.conn).Read(c.at.outgoing(c.ctx, true))
+	call, err := persistent.NewPersistentSubscriptionsClient(s.Conn).Read(c.at.Outgoing(c.ctx, true))
 	if err != nil {
-		return translate(err, nil)
+		return nodes.Translate(err, nil)
 	}
 	options := &persistent.ReadReq_Options{
 		GroupName: c.sub.cfg.Group, BufferSize: int32(c.sub.cfg.InFlight),
@@ -70,7 +74,7 @@ func (c *groupConnection) open(s *session) error {
 	}
 	answer, err := call.Recv()
 	if err != nil {
-		return translate(err, call.Trailer())
+		return nodes.Translate(err, call.Trailer())
 	}
 	confirmation := answer.GetSubscriptionConfirmation()
 	if confirmation == nil {
@@ -88,19 +92,19 @@ func (c *groupConnection) receive() {
 	for {
 		m, err := c.call.Recv()
 		if err != nil {
-			c.err = translate(err, c.call.Trailer())
+			c.err = nodes.Translate(err, c.call.Trailer())
 			return
 		}
-		wire := m.GetEvent()
-		p := pushed{id: wire.GetEvent().GetId(), retries: int(wire.GetRetryCount()), at: time.Now()}
-		if wire.GetLink() != nil {
-			p.id = wire.GetLink().GetId()
+		sent := m.GetEvent()
+		p := pushed{id: sent.GetEvent().GetId(), retries: int(sent.GetRetryCount()), at: time.Now()}
+		if sent.GetLink() != nil {
+			p.id = sent.GetLink().GetId()
 		}
-		if wire.GetEvent() == nil {
+		if sent.GetEvent() == nil {
 			c.answer(ack(p.id)) // a link to an event that was deleted: there is nothing to handle
 			continue
 		}
-		p.event = decode(wire.GetEvent())
+		p.event = wire.Decode(sent.GetEvent())
 		select {
 		case c.queue <- p:
 		case <-c.stop.Done(): // the server gives it to others when we are gone
@@ -223,13 +227,13 @@ func (c *groupConnection) answer(a *persistent.ReadReq) {
 // client has nothing more to say; but frames of one connection arrive in order, so
 // that when another call was answered, they have come. What a server that is slower than
 // flushGrace still missed is delivered again.
-func (c *groupConnection) flush(s *session) {
+func (c *groupConnection) flush(s *nodes.Session) {
 	c.sending.Lock()
 	_ = c.call.CloseSend()
 	c.sending.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
-	_, _ = serverfeatures.NewServerFeaturesClient(s.conn).GetSupportedMethods(ctx, &shared.Empty{})
+	_, _ = serverfeatures.NewServerFeaturesClient(s.Conn).GetSupportedMethods(ctx, &shared.Empty{})
 	grace := time.NewTimer(flushGrace)
 	defer grace.Stop()
 	select {
@@ -266,4 +270,13 @@ type deliveryKey struct{}
 func DeliveryOf(ctx context.Context) (Delivery, bool) {
 	d, ok := ctx.Value(deliveryKey{}).(Delivery)
 	return d, ok
+}
+
+// nackDelay is how long the message waits after its attempt (1, 2, 3 …) was nacked.
+func (c SubscriberConfig) nackDelay(attempt int) time.Duration {
+	d := c.NackInitial
+	for i := 1; i < attempt && d < c.NackMax; i++ {
+		d *= 2
+	}
+	return min(d, c.NackMax)
 }

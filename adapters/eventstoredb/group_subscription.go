@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
@@ -54,10 +56,10 @@ func (g *groupSubscription) run() {
 	g.stop = stop
 
 	at := g.sub.log.newLink()
-	defer at.close()
+	defer at.Close()
 	p := g.sub.log.cfg.newPause()
 	for g.stop.Err() == nil {
-		err := attempt(g.stop, at, func(_ context.Context, s *session) error {
+		err := nodes.Attempt(g.stop, at, func(_ context.Context, s *nodes.Session) error {
 			c := newGroupConnection(g, at)
 			defer c.cancel()
 			if err := c.open(s); err != nil {

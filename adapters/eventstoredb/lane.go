@@ -2,14 +2,13 @@ package eventstoredb
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -23,7 +22,7 @@ import (
 // concurrently.
 type lane struct {
 	log *Log
-	at  *link
+	at  *nodes.Link
 
 	opening chan struct{} // holds a token: one caller opens, the others wait for it
 	running sync.WaitGroup
@@ -33,8 +32,8 @@ type lane struct {
 	closed  bool
 }
 
-func newLane(l *Log) *lane {
-	return &lane{log: l, at: l.newLink(), opening: make(chan struct{}, 1)}
+func newLane(l *Log, at *nodes.Link) *lane {
+	return &lane{log: l, at: at, opening: make(chan struct{}, 1)}
 }
 
 // open returns the lane's call, making one where there is none. It fails with errNoBatches where
@@ -89,7 +88,7 @@ func (n *lane) dial(ctx context.Context) (*batchCall, error) {
 	if err := n.settled(ctx); err != nil {
 		return nil, err
 	}
-	s, err := n.at.acquire(ctx)
+	s, err := n.at.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +106,11 @@ func (n *lane) dial(ctx context.Context) (*batchCall, error) {
 		c.cancel()
 		err = domain.ErrClosed
 	}
-	var transient *transientError
+	var transient *nodes.TransientError
 	if ctx.Err() == nil {
 		errors.As(err, &transient)
 	}
-	n.at.release(s, transient)
+	n.at.Release(s, transient)
 	return nil, err
 }
 
@@ -124,7 +123,7 @@ func (n *lane) close() {
 	if c != nil {
 		c.end(domain.ErrClosed)
 	}
-	n.at.close()
+	n.at.Close()
 	n.running.Wait()
 }
 
@@ -135,7 +134,7 @@ const laneQueue = 256
 // It is only ever cancelled, never half-closed: servers leave open a call that they owe no answer.
 type batchCall struct {
 	lane    *lane
-	session *session
+	session *nodes.Session
 	stream  api.Streams_BatchAppendClient
 	cancel  context.CancelFunc
 	queue   chan *sent
@@ -181,10 +180,8 @@ type answered struct {
 	err  error
 }
 
-// batchMark is the upper half of the correlation ids, which every call numbers from 1.
-const batchMark = 0x61746f6e65 // "atone"
-
-// begin opens the call, if the server takes batches. The call outlives ctx, which bounds the opening.
+// begin opens the call, if the server takes batches. The call outlives ctx, which bounds the
+// opening.
 func (c *batchCall) begin(ctx context.Context) error {
 	life, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
@@ -195,13 +192,13 @@ func (c *batchCall) begin(ctx context.Context) error {
 		err = errNoBatches
 	}
 	if err == nil {
-		c.stream, err = api.NewStreamsClient(c.session.conn).BatchAppend(c.lane.at.outgoing(life, false))
+		c.stream, err = api.NewStreamsClient(c.session.Conn).BatchAppend(c.lane.at.Outgoing(life, false))
 		if err != nil {
-			err = translate(err, nil)
+			err = nodes.Translate(err, nil)
 		}
 	}
 	if err == nil && life.Err() != nil {
-		err = &transientError{err: status.Error(codes.DeadlineExceeded, "the server did not take the call in time"), nodeLost: true}
+		err = &nodes.TransientError{Err: status.Error(codes.DeadlineExceeded, "the server did not take the call in time"), NodeLost: true}
 	}
 	if err != nil {
 		cancel()
@@ -209,29 +206,8 @@ func (c *batchCall) begin(ctx context.Context) error {
 	return err
 }
 
-// takesBatches asks the server for its features. One that can't list them has none.
-func takesBatches(ctx context.Context, s *session) (bool, error) {
-	if s.features == nil {
-		methods, err := serverfeatures.NewServerFeaturesClient(s.conn).GetSupportedMethods(ctx, &shared.Empty{})
-		switch status.Code(err) {
-		case codes.OK:
-		case codes.Unimplemented, codes.NotFound:
-			return false, nil
-		default:
-			return false, translate(err, nil)
-		}
-		s.features = methods
-	}
-	for _, m := range s.features.GetMethods() {
-		if m.GetServiceName() == "event_store.client.streams.streams" && m.GetMethodName() == "batchappend" {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// send hands the batch to the writer, and starts the time that the attempt may take. It fails when the
-// call is over, and with ctx.
+// send hands the batch to the writer, and starts the time that the attempt may take. It fails when
+// the call is over, and with ctx.
 func (c *batchCall) send(ctx context.Context, b *batch, timeout time.Duration) (*sent, error) {
 	s := sents.Get().(*sent)
 	s.batch = b
@@ -257,8 +233,8 @@ func (c *batchCall) send(ctx context.Context, b *batch, timeout time.Duration) (
 	}
 }
 
-// write sends what is queued. It encodes the batches too: its goroutine's stack has grown once and for
-// all, while those of the callers are often new.
+// write sends what is queued. It encodes the batches too: its goroutine's stack has grown once and
+// for all, while those of the callers are often new.
 func (c *batchCall) write() {
 	for {
 		select {
@@ -272,8 +248,9 @@ func (c *batchCall) write() {
 	}
 }
 
-// encode makes the batch the call's message. It reports false where nobody waits for it any more, and
-// where it can't be encoded: that would end the call for everybody, so only its own caller learns of it.
+// encode makes the batch the call's message. It reports false where nobody waits for it any more,
+// and where it can't be encoded: that would end the call for everybody, so only its own caller
+// learns of it.
 func (c *batchCall) encode(s *sent) bool {
 	c.encoding.Lock()
 	defer c.encoding.Unlock()
@@ -324,12 +301,12 @@ func (c *batchCall) why(err error) error {
 		return ours // this side ended it; what the server says of a cancelled call says nothing
 	}
 	if errors.Is(err, io.EOF) {
-		return &transientError{err: status.Error(codes.Unavailable, "the server ended the batch call"), nodeLost: true}
+		return &nodes.TransientError{Err: status.Error(codes.Unavailable, "the server ended the batch call"), NodeLost: true}
 	}
 	if status.Code(err) == codes.Unimplemented {
 		return errNoBatches
 	}
-	return translate(err, c.stream.Trailer())
+	return nodes.Translate(err, c.stream.Trailer())
 }
 
 // over settles a call that has ended: each batch in flight is in doubt.
@@ -346,12 +323,12 @@ func (c *batchCall) over(err error) {
 		s.answer <- answered{err: err}
 	}
 	// Whatever ended it, the connection is not used again.
-	left := &transientError{err: err, nodeLost: true, poisoned: true}
-	var transient *transientError
+	left := &nodes.TransientError{Err: err, NodeLost: true, Poisoned: true}
+	var transient *nodes.TransientError
 	if errors.As(err, &transient) {
-		left.leader = transient.leader
+		left.Leader = transient.Leader
 	}
-	c.lane.at.release(c.session, left)
+	c.lane.at.Release(c.session, left)
 	close(c.done)
 }
 
@@ -372,7 +349,7 @@ func (c *batchCall) endIfSilentSince(began time.Time) {
 	silent := c.heard.Before(began)
 	c.mu.Unlock()
 	if silent {
-		c.end(&transientError{err: status.Error(codes.Unavailable, "the server does not answer on this call"), nodeLost: true})
+		c.end(&nodes.TransientError{Err: status.Error(codes.Unavailable, "the server does not answer on this call"), NodeLost: true})
 	}
 }
 
@@ -383,21 +360,12 @@ func (c *batchCall) ended() bool {
 	return c.err != nil
 }
 
-// forget stops waiting for the batch; its answer, if it comes, is passed over. The batch is not read
-// any more when forget returns.
+// forget stops waiting for the batch; its answer, if it comes, is passed over. The batch is not
+// read any more when forget returns.
 func (c *batchCall) forget(s *sent) {
 	c.encoding.Lock()
 	defer c.encoding.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.waiting, s.id)
-}
-
-// readCorrelation reads the number of a batch from either form of its id; 0 is nobody's.
-func readCorrelation(id *shared.UUID) int64 {
-	u := readID(id)
-	if binary.BigEndian.Uint64(u[:8]) != batchMark {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(u[8:]))
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
 	"github.com/atonehq/atone/domain"
@@ -21,9 +24,9 @@ const healthStream = "atone-health"
 // ReadAllBackward and Subscribe unless a prefix of the filter begins with "$".
 type Log struct {
 	cfg     Config
-	cluster *cluster
+	cluster *nodes.Cluster
 
-	appends, reads *pool
+	appends, reads *nodes.Pool
 	lanes          []*lane // of appends that share a call
 
 	flights flights
@@ -50,20 +53,21 @@ func Open(cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("eventstoredb: invalid configuration: %w", err)
 	}
 	cfg.setDefaults(conn)
-	c, err := newCluster(cfg, conn)
+	c, err := nodes.NewCluster(conn, cfg.RetryInitial, cfg.RetryMax, cfg.DialOptions)
 	if err != nil {
 		return nil, fmt.Errorf("eventstoredb: %w", err)
 	}
 	l := &Log{cfg: cfg, cluster: c}
 	l.life, l.end = context.WithCancelCause(context.Background())
-	l.appends = &pool{open: l.newLink, limit: cfg.AppendConnections}
+	l.appends = &nodes.Pool{Open: l.newLink, Limit: cfg.AppendConnections}
 	if cfg.UnaryAppends {
 		l.ways.refuse()
 	}
 	for range max(cfg.AppendConnections/2, 1) {
-		l.lanes = append(l.lanes, newLane(l))
+		l.lanes = append(l.lanes, newLane(l, l.newLink()))
 	}
-	l.reads = &pool{open: l.newLink} // readers may read within reading: a limit would lock them up
+	// readers may read within reading: a limit would lock them up
+	l.reads = &nodes.Pool{Open: l.newLink}
 	return l, nil
 }
 
@@ -71,21 +75,19 @@ func Open(cfg Config) (*Log, error) {
 // called more than once and always returns nil.
 func (l *Log) Close() error {
 	l.end(domain.ErrClosed)
-	l.reads.close()
-	l.appends.close()
+	l.reads.Close()
+	l.appends.Close()
 	for _, n := range l.lanes {
 		n.close()
 	}
 	return nil
 }
 
-// newLink returns a link that is not connected yet.
-func (l *Log) newLink() *link { return newLink(l.cluster, l.cfg.Logger) }
-
-// Health reports whether the cluster takes appends, as far as can be known without making one: nil, or
-// what is wrong. While appends hang (see [Log.Silence]) it fails without asking; else it reads from the
-// leader, which has a majority or soon refuses reads too. It makes one attempt (a second where a node
-// names the leader), bounded by ctx and [Config.AttemptTimeout], so that it fits a readiness probe.
+// Health reports whether the cluster takes appends, as far as can be known without making one: nil,
+// or what is wrong. While appends hang (see [Log.Silence]) it fails without asking; else it reads
+// from the leader, which has a majority or soon refuses reads too. It makes one attempt (a second
+// where a node names the leader), bounded by ctx and [Config.AttemptTimeout], so that it fits a
+// readiness probe.
 func (l *Log) Health(ctx context.Context) error {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
@@ -94,23 +96,23 @@ func (l *Log) Health(ctx context.Context) error {
 	}
 	timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
 	defer cancel()
-	at, err := l.appends.pick(0)
+	at, err := l.appends.Pick(0)
 	if err != nil {
 		return fmt.Errorf("eventstoredb is not ready: %w", err)
 	}
-	ask := func(ctx context.Context, s *session) error {
-		return readOnce(ctx, s, at.outgoing(ctx, true), streamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
+	ask := func(ctx context.Context, s *nodes.Session) error {
+		return readOnce(ctx, s, at.Outgoing(ctx, true), wire.StreamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
 			func(*api.ReadResp) bool { return true })
 	}
-	err = attempt(timed, at, ask)
-	var elsewhere *transientError
-	if errors.As(err, &elsewhere) && elsewhere.leader != "" {
-		err = attempt(timed, at, ask)
+	err = nodes.Attempt(timed, at, ask)
+	var elsewhere *nodes.TransientError
+	if errors.As(err, &elsewhere) && elsewhere.Leader != "" {
+		err = nodes.Attempt(timed, at, ask)
 	}
 	if err == nil {
 		return nil
 	}
-	if cause := ended(ctx, nil); cause != nil {
+	if cause := nodes.Ended(ctx, nil); cause != nil {
 		err = cause
 	}
 	return fmt.Errorf("eventstoredb is not ready: %w", err)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -223,8 +225,8 @@ func TestCallsThatWereCutOffAreRepeated(t *testing.T) {
 		"server closed the stream without sending trailers":               true,
 		"unexpected exception": false,
 	} {
-		var transient *transientError
-		require.Equal(t, repeated, errors.As(translate(status.Error(codes.Internal, message), nil), &transient), message)
+		var transient *nodes.TransientError
+		require.Equal(t, repeated, errors.As(nodes.Translate(status.Error(codes.Internal, message), nil), &transient), message)
 	}
 }
 
@@ -245,8 +247,8 @@ func TestSubscribeEndsOnlyWhereARepetitionIsOfNoUse(t *testing.T) {
 	require.Equal(t, 4, calls)
 }
 
-// brokenSend lets the second message of a log's first append fail as gRPC does whose connection breaks:
-// with EOF, after which it may begin the call anew with what it had taken, unseen.
+// brokenSend lets the second message of a log's first append fail as gRPC does whose connection
+// breaks: with EOF, after which it may begin the call anew with what it had taken, unseen.
 type brokenSend struct {
 	grpc.ClientStream
 	sent int

@@ -69,3 +69,13 @@ func toMessage(e domain.Recorded) *message.Message {
 	}
 	return m
 }
+
+// streamOfTopic returns the topic's stream. Names that begin with "$" are the server's own: what is
+// written there it takes for its settings, users and links.
+func streamOfTopic(topic string, name func(string) string) (string, error) {
+	stream := name(topic)
+	if stream == "" || stream[0] == '$' {
+		return "", fmt.Errorf("the stream %q can't hold a topic: choose a name that is not empty and does not begin with $", stream)
+	}
+	return stream, nil
+}

@@ -232,7 +232,8 @@ func TestAppendsFollowTheLeader(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, collect(t, a.log.ReadStream(ctx, "s", 0)), 1, "gossip names a as the leader")
 
-	a.hook(func(f *fakeServer) { f.onAppend = notLeader(b) }) // b was elected; gossip does not know yet
+	// b was elected; gossip does not know yet
+	a.hook(func(f *fakeServer) { f.onAppend = notLeader(b) })
 	_, err = log.Append(ctx, "s", domain.NoStream, event(`2`))
 	require.NoError(t, err)
 	require.Len(t, collect(t, b.log.ReadStream(ctx, "s", 0)), 1)

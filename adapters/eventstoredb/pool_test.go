@@ -9,28 +9,6 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-func TestAppendsShareAConnectionUntilItIsFull(t *testing.T) {
-	t.Parallel()
-	p := &pool{open: func() *link { return &link{} }, limit: 2}
-	pick := func(attempt int) *link {
-		l, err := p.pick(attempt)
-		require.NoError(t, err)
-		return l
-	}
-	first := pick(0)
-	first.busy.Store(fullLink - 1)
-	require.Same(t, first, pick(0))
-	first.busy.Store(fullLink)
-	second := pick(0)
-	require.NotSame(t, first, second)
-	second.busy.Store(fullLink)
-	require.NotSame(t, pick(0), pick(0), "in turn when all are full")
-	require.Len(t, p.links, 2)
-	first.busy.Store(0)
-	require.Same(t, first, pick(0))
-	require.NotSame(t, pick(1), pick(2), "repeated attempts try others")
-}
-
 // A server serves about 100 calls at once on a connection; readers that read within
 // reading would wait for each other there.
 func TestManyReadersAtOnceDoNotWaitForEachOther(t *testing.T) {

@@ -130,22 +130,13 @@ func batchEnd(messages []*message.Message, events []domain.NewEvent, first int) 
 	return len(events)
 }
 
-// streamOfTopic returns the topic's stream. Names that begin with "$" are the server's own: what is
-// written there it takes for its settings, users and links.
-func streamOfTopic(topic string, name func(string) string) (string, error) {
-	stream := name(topic)
-	if stream == "" || stream[0] == '$' {
-		return "", fmt.Errorf("the stream %q can't hold a topic: choose a name that is not empty and does not begin with $", stream)
-	}
-	return stream, nil
-}
-
 func (p *Publisher) write(ctx context.Context, stream string, events []domain.NewEvent) error {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout)
 		defer cancel()
 	}
+	// up: publishing is an append
 	_, err := p.log.Append(ctx, stream, domain.AnyRevision, events...)
 	return err
 }

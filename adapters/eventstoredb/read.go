@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math"
 	"strings"
+
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -27,7 +29,7 @@ func (l *Log) ReadStream(ctx context.Context, stream string, from uint64) iter.S
 		want, known := l.told.of(stream)
 		r := reader{what: "read " + stream, yield: yield}
 		r.request = func() *api.ReadReq {
-			return streamRequest(stream, next, api.ReadReq_Options_Forwards, math.MaxInt64)
+			return wire.StreamRequest(stream, next, api.ReadReq_Options_Forwards, math.MaxInt64)
 		}
 		r.accept = func(e domain.Recorded) verdict {
 			next = e.Revision + 1
@@ -50,7 +52,7 @@ func (l *Log) ReadStreamBackward(ctx context.Context, stream string, from uint64
 			if atStart {
 				return nil
 			}
-			return streamRequest(stream, next, api.ReadReq_Options_Backwards, math.MaxInt64)
+			return wire.StreamRequest(stream, next, api.ReadReq_Options_Backwards, math.MaxInt64)
 		}
 		want, known := l.told.of(stream)
 		want = min(want, from)
@@ -77,20 +79,20 @@ func (l *Log) ReadAll(ctx context.Context, after domain.Position, filter domain.
 		if after == domain.EndPosition {
 			return
 		}
-		if after > maxPosition {
+		if after > wire.MaxPosition {
 			yield(domain.Recorded{}, noPosition("read all streams after", after))
 			return
 		}
 		last := after
 		r := reader{what: fmt.Sprintf("read all streams after position %d", after), yield: yield, all: true}
 		r.request = func() *api.ReadReq {
-			return allRequest(last, api.ReadReq_Options_Forwards, filter)
+			return wire.AllRequest(last, api.ReadReq_Options_Forwards, filter)
 		}
 		r.accept = func(e domain.Recorded) verdict {
 			// The server begins at the position itself, inclusively.
 			fresh := e.Position > last
 			last = max(last, e.Position)
-			return takeIf(fresh && accepts(filter, e))
+			return takeIf(fresh && wire.Accepts(filter, e))
 		}
 		l.read(ctx, r)
 	}
@@ -100,7 +102,7 @@ func (l *Log) ReadAll(ctx context.Context, after domain.Position, filter domain.
 // no record's, or past the end, fails with [domain.ErrBadPosition].
 func (l *Log) ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
-		if before > maxPosition && before != domain.EndPosition {
+		if before > wire.MaxPosition && before != domain.EndPosition {
 			yield(domain.Recorded{}, noPosition("read all streams before", before))
 			return
 		}
@@ -110,12 +112,12 @@ func (l *Log) ReadAllBackward(ctx context.Context, before domain.Position, filte
 			if next == 0 {
 				return nil
 			}
-			return allRequest(next, api.ReadReq_Options_Backwards, filter)
+			return wire.AllRequest(next, api.ReadReq_Options_Backwards, filter)
 		}
 		r.accept = func(e domain.Recorded) verdict {
 			fresh := e.Position < next
 			next = min(next, e.Position)
-			return takeIf(fresh && accepts(filter, e))
+			return takeIf(fresh && wire.Accepts(filter, e))
 		}
 		if before != domain.EndPosition {
 			r.what = fmt.Sprintf("read all streams before position %d", before)
@@ -127,7 +129,7 @@ func (l *Log) ReadAllBackward(ctx context.Context, before domain.Position, filte
 
 // noPosition refuses a position that no log can have.
 func noPosition(what string, p domain.Position) error {
-	return fmt.Errorf("%s %d: %w; positions end at %d", what, p, domain.ErrBadPosition, maxPosition)
+	return fmt.Errorf("%s %d: %w; positions end at %d", what, p, domain.ErrBadPosition, wire.MaxPosition)
 }
 
 // pastTheEnd explains the failure of a reading backward: all that servers say of a position past
@@ -142,21 +144,22 @@ func (l *Log) pastTheEnd(ctx context.Context, before domain.Position, err error)
 	return err
 }
 
-// LastPosition implements [domain.LastPositioner]: the leader is asked, whatever the preferred node.
+// LastPosition implements [domain.LastPositioner]: the leader is asked, whatever the preferred
+// node.
 func (l *Log) LastPosition(ctx context.Context) (domain.Position, error) {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
 	var last domain.Position
-	err := l.persist(ctx, "ask for the end of the log", l.appends, func(ctx context.Context, at *link, s *session) error {
-		request := request(&api.ReadReq_Options{
-			StreamOption:  &api.ReadReq_Options_All{All: allOptions(domain.EndPosition)},
+	err := l.persist(ctx, "ask for the end of the log", l.appends, func(ctx context.Context, at *nodes.Link, s *nodes.Session) error {
+		request := wire.Request(&api.ReadReq_Options{
+			StreamOption:  &api.ReadReq_Options_All{All: wire.AllOptions(domain.EndPosition)},
 			ReadDirection: api.ReadReq_Options_Backwards,
 			CountOption:   &api.ReadReq_Options_Count{Count: 1},
 			FilterOption:  &api.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
 		})
-		return readOnce(ctx, s, at.outgoing(ctx, true), request, func(m *api.ReadResp) bool {
+		return readOnce(ctx, s, at.Outgoing(ctx, true), request, func(m *api.ReadResp) bool {
 			if e := m.GetEvent(); e != nil {
-				last = max(last, readPosition(e.GetEvent().GetCommitPosition()), readPosition(e.GetLink().GetCommitPosition()))
+				last = max(last, wire.ReadPosition(e.GetEvent().GetCommitPosition()), wire.ReadPosition(e.GetLink().GetCommitPosition()))
 			}
 			return true
 		})
@@ -231,19 +234,19 @@ func (l *Log) read(ctx context.Context, r reader) {
 
 // readPass reads to the end of what the server shows now. It reports whether the consumer stopped.
 func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) {
-	err = l.persist(ctx, r.what, l.reads, func(ctx context.Context, at *link, s *session) error {
+	err = l.persist(ctx, r.what, l.reads, func(ctx context.Context, at *nodes.Link, s *nodes.Session) error {
 		request := r.request()
 		if request == nil {
 			return nil
 		}
 		progress := false
 		var nowhere error
-		err := readOnce(ctx, s, at.outgoing(ctx, false), request, func(m *api.ReadResp) bool {
+		err := readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *api.ReadResp) bool {
 			e := m.GetEvent().GetEvent()
 			if e == nil {
 				return true
 			}
-			recorded := decode(e)
+			recorded := wire.Decode(e)
 			if r.all && recorded.Position == 0 {
 				nowhere = unplaced(recorded)
 				return false
@@ -257,9 +260,9 @@ func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) 
 			}
 			return !stopped
 		})
-		var transient *transientError
+		var transient *nodes.TransientError
 		if progress && errors.As(err, &transient) {
-			transient.puzzling = false // it can handle the request, it seems
+			transient.Puzzling = false // it can handle the request, it seems
 		}
 		if err == nil {
 			err = nowhere
@@ -273,31 +276,4 @@ func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) 
 // on after it.
 func unplaced(e domain.Recorded) error {
 	return fmt.Errorf("the server sent event %d of %s without a position that a record can have", e.Revision, e.Stream)
-}
-
-// readOnce makes one Read call and hands each message to handle until that returns
-// false, the server ends the call (nil) or the call fails. A stream that does not exist
-// ends the call like an empty one.
-func readOnce(ctx context.Context, s *session, outgoing context.Context, request *api.ReadReq, handle func(*api.ReadResp) bool) error {
-	outgoing, cancel := undated(outgoing)
-	defer cancel() // releases the call where the consumer stops early
-	call, err := api.NewStreamsClient(s.conn).Read(outgoing, request)
-	if err != nil {
-		return translate(err, nil)
-	}
-	for {
-		m, err := call.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return fmt.Errorf("%w", err)
-			}
-			return translate(err, call.Trailer())
-		}
-		if !handle(m) {
-			return nil
-		}
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/stretchr/testify/require"
@@ -20,8 +22,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// facts returns the facts of a scenario by their names. Their tables were made by the recorder; what happened
-// is made to happen again from them.
+// facts returns the facts of a scenario by their names. Their tables were made by the recorder;
+// what happened is made to happen again from them.
 func facts(t *testing.T, prefix string) map[string]json.RawMessage {
 	t.Helper()
 	all := map[string]json.RawMessage{}
@@ -40,8 +42,9 @@ func facts(t *testing.T, prefix string) map[string]json.RawMessage {
 var codeNames = map[string]codes.Code{"ABORTED": codes.Aborted, "DEADLINE_EXCEEDED": codes.DeadlineExceeded, "NOT_FOUND": codes.NotFound,
 	"UNAVAILABLE": codes.Unavailable, "UNKNOWN": codes.Unknown, "RESOURCE_EXHAUSTED": codes.ResourceExhausted}
 
-// appendsAnswered lets a fake answer the attempts of an append one after the other as they were recorded, those
-// that were written without an answer included, and holds the attempts to being one at a time.
+// appendsAnswered lets a fake answer the attempts of an append one after the other as they were
+// recorded, those that were written without an answer included, and holds the attempts to being one
+// at a time.
 func appendsAnswered(t *testing.T, f *fakeServer, answers []string) {
 	t.Helper()
 	n, underWay := 0, 0
@@ -66,11 +69,11 @@ func appendsAnswered(t *testing.T, f *fakeServer, answers []string) {
 				t.Errorf("what is %q?", answers[n-1])
 			}
 			if code == codes.NotFound {
-				call.SetTrailer(metadata.Pairs("exception", exceptionNotLeader))
+				call.SetTrailer(metadata.Pairs("exception", nodes.ExceptionNotLeader))
 			}
 			message := words[1]
 			if code == codes.Unknown {
-				message = handlerThrew
+				message = nodes.HandlerThrew
 			}
 			if code == codes.ResourceExhausted {
 				message = "stream terminated by RST_STREAM with error code: ENHANCE_YOUR_CALM"
@@ -144,7 +147,8 @@ func TestAppendsWhoseTimeIsOver(t *testing.T) {
 	}
 }
 
-// TestLosersReadWhatTheyWereTold replays the figures of E1 and J2: after a conflict, reads lag for so long.
+// TestLosersReadWhatTheyWereTold replays the figures of E1 and J2: after a conflict, reads lag for
+// so long.
 func TestLosersReadWhatTheyWereTold(t *testing.T) {
 	t.Parallel()
 	type figures struct {
@@ -185,7 +189,8 @@ func TestLosersReadWhatTheyWereTold(t *testing.T) {
 	}
 }
 
-// TestAnswersToPipelinedBatches replays F4: the order in which the answers to batches of one call came.
+// TestAnswersToPipelinedBatches replays F4: the order in which the answers to batches of one call
+// came.
 func TestAnswersToPipelinedBatches(t *testing.T) {
 	t.Parallel()
 	number := regexp.MustCompile(`^#(\d+) (rev=(\d+)|\w+)$`)
@@ -249,7 +254,8 @@ func TestAnswersToPipelinedBatches(t *testing.T) {
 	}
 }
 
-// TestTimelinesOfLostLeaders replays J3 and J5: what an append was answered from the kill on, until it was taken.
+// TestTimelinesOfLostLeaders replays J3 and J5: what an append was answered from the kill on, until
+// it was taken.
 func TestTimelinesOfLostLeaders(t *testing.T) {
 	t.Parallel()
 	played := 0
@@ -293,8 +299,8 @@ func TestTimelinesOfLostLeaders(t *testing.T) {
 	require.Greater(t, played, 5)
 }
 
-// TestAPoisonedConnectionIsLeft replays K2: after batch calls that ended with not-leader, other calls on the
-// connection failed with what nobody can explain.
+// TestAPoisonedConnectionIsLeft replays K2: after batch calls that ended with not-leader, other
+// calls on the connection failed with what nobody can explain.
 func TestAPoisonedConnectionIsLeft(t *testing.T) {
 	t.Parallel()
 	var counts map[string]int

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -150,7 +152,7 @@ func planReadAll(o *api.ReadReq_Options) (*operation, string) {
 		switch {
 		case at == 0:
 			return nil, "position 0 is the start"
-		case at > maxPosition:
+		case at > wire.MaxPosition:
 			return nil, "it knows no position of 2^63 and more"
 		case p.Position.GetPreparePosition() != p.Position.GetCommitPosition():
 			return nil, "its positions have one half"
@@ -226,13 +228,13 @@ func planAppend(t *testing.T, c recordedCall) (*operation, string) {
 
 // add takes a recorded event; it says why the adapter would not send it.
 func (b *batch) add(id *shared.UUID, metadata map[string]string, data, custom []byte) string {
-	switch content := metadata[metaContentType]; {
-	case content != contentJSON && content != contentBinary:
+	switch content := metadata[wire.MetaContentType]; {
+	case content != wire.ContentJSON && content != wire.ContentBinary:
 		return "it sends one of two content types"
 	case len(metadata) != 2:
 		return "it sends a type and a content type"
 	}
-	e := domain.NewEvent{ID: readID(id), Type: metadata[metaType], Data: data, Metadata: custom, Binary: metadata[metaContentType] != contentJSON}
+	e := domain.NewEvent{ID: wire.ReadID(id), Type: metadata[wire.MetaType], Data: data, Metadata: custom, Binary: metadata[wire.MetaContentType] != wire.ContentJSON}
 	if e.ID == uuid.Nil {
 		return "it refuses events without an id"
 	}
@@ -269,7 +271,7 @@ func planBatches(t *testing.T, c recordedCall) (*operation, string) {
 		switch {
 		case o == nil || !m.GetIsFinal():
 			return nil, "it sends a batch whole"
-		case readID(m.GetCorrelationId()) == uuid.Nil:
+		case wire.ReadID(m.GetCorrelationId()) == uuid.Nil:
 			return nil, "its batches have ids of their own"
 		}
 		b := &batch{stream: string(o.GetStreamIdentifier().GetStreamName()), expected: -3}

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	features "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -21,8 +24,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// replayServer answers calls as one recorded call was answered, frame by frame, after it compared each
-// request with the recorded one. What is asked again after an end that is no end is answered well.
+// replayServer answers calls as one recorded call was answered, frame by frame, after it compared
+// each request with the recorded one. What is asked again after an end that is no end is answered
+// well.
 type replayServer struct {
 	api.UnimplementedStreamsServer
 	features.UnimplementedServerFeaturesServer
@@ -37,13 +41,13 @@ type replayServer struct {
 	once     sync.Once
 }
 
-// replaying returns a log on a server that replays the call. All addresses lead to it, those of leaders
-// that it names included.
+// replaying returns a log on a server that replays the call. All addresses lead to it, those of
+// leaders that it names included.
 func replaying(t *testing.T, c recordedCall, op *operation) (*replayServer, *Log) {
 	t.Helper()
 	r := &replayServer{t: t, call: c, op: op, answered: make(chan struct{})}
 	listener := bufconn.Listen(1 << 16)
-	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxReceive))
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(nodes.MaxReceive))
 	api.RegisterStreamsServer(s, r)
 	features.RegisterServerFeaturesServer(s, r)
 	go func() { _ = s.Serve(listener) }()
@@ -102,7 +106,7 @@ func (r *replayServer) end(call grpc.ServerStream) error {
 
 // puzzle reports whether the recorded call ended with what nobody can explain, which comes again.
 func (r *replayServer) puzzle() bool {
-	return r.call.Status != nil && r.call.Status.Message == handlerThrew
+	return r.call.Status != nil && r.call.Status.Message == nodes.HandlerThrew
 }
 
 // Read answers reads and subscriptions.
@@ -178,7 +182,7 @@ func (r *replayServer) Append(call api.Streams_AppendServer) error {
 
 // withIDs puts the ids of a request into one form.
 func withIDs[M proto.Message](m M) M {
-	same := func(id *shared.UUID) *shared.UUID { return wireID(readID(id)) }
+	same := func(id *shared.UUID) *shared.UUID { return wire.WireID(wire.ReadID(id)) }
 	switch m := any(m).(type) {
 	case *api.AppendReq:
 		if p := m.GetProposedMessage(); p != nil {
@@ -193,7 +197,8 @@ func withIDs[M proto.Message](m M) M {
 	return m
 }
 
-// BatchAppend answers a batch. What is sent again is acknowledged, as is all on calls that are made again.
+// BatchAppend answers a batch. What is sent again is acknowledged, as is all on calls that are made
+// again.
 func (r *replayServer) BatchAppend(call api.Streams_BatchAppendServer) error {
 	again := r.begin(call.Context()) > 1 && !r.puzzle()
 	recorded := fromWire(r.t, r.call.requests()[0], &api.BatchAppendReq{})

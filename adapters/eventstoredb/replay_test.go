@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -28,8 +31,9 @@ func eventAt(p domain.Position) domain.Recorded {
 // neverMade lists the recorded calls that the adapter never makes, with the reason.
 const neverMade = "testdata/never_made.txt"
 
-// TestTheAdapterOnRecordedServers makes the adapter make each recorded call that it can make, holds its requests
-// against the recorded ones, answers frame by frame, and holds what it hands out against the frames.
+// TestTheAdapterOnRecordedServers makes the adapter make each recorded call that it can make, holds
+// its requests against the recorded ones, answers frame by frame, and holds what it hands out
+// against the frames.
 func TestTheAdapterOnRecordedServers(t *testing.T) {
 	t.Parallel()
 	var never strings.Builder
@@ -109,7 +113,7 @@ func replayCall(t *testing.T, c recordedCall, op *operation) {
 		}
 		require.Equal(t, w.CaughtUp, got[i].CaughtUp)
 		require.Equal(t, w.Position, got[i].Position)
-		require.LessOrEqual(t, got[i].Position, maxPosition, "no record can be there")
+		require.LessOrEqual(t, got[i].Position, wire.MaxPosition, "no record can be there")
 		if op.subscription {
 			require.GreaterOrEqual(t, got[i].Position, last, "positions do not go backward")
 			last = got[i].Position
@@ -137,8 +141,8 @@ func expected(t *testing.T, c recordedCall, op *operation) (all []domain.Deliver
 			if content.Event.GetEvent() == nil {
 				continue // a link that leads nowhere
 			}
-			e := decode(content.Event.GetEvent())
-			if tombstone(e) {
+			e := wire.Decode(content.Event.GetEvent())
+			if wire.Tombstone(e) {
 				continue
 			}
 			if op.exclusive && e.Position == op.after {
@@ -150,7 +154,7 @@ func expected(t *testing.T, c recordedCall, op *operation) (all []domain.Deliver
 			}
 		case *api.ReadResp_Checkpoint_:
 			d.Position = domain.Position(content.Checkpoint.GetCommitPosition())
-			if d.Position > maxPosition || d.Position <= last {
+			if d.Position > wire.MaxPosition || d.Position <= last {
 				continue
 			}
 		case *api.ReadResp_CaughtUp_:
@@ -183,13 +187,13 @@ func acknowledgement(t *testing.T, c recordedCall, raw []byte) (domain.Delivery,
 		s := fromWire(t, raw, &api.AppendResp{}).GetSuccess()
 		revision, position, ok = s.GetCurrentRevision(), s.GetPosition().GetCommitPosition(), s != nil
 	}
-	return domain.Delivery{Position: readPosition(position), Event: &domain.Recorded{Revision: revision}}, ok
+	return domain.Delivery{Position: wire.ReadPosition(position), Event: &domain.Recorded{Revision: revision}}, ok
 }
 
 // again reports whether a batch's answer makes it go again.
 func again(t *testing.T, raw []byte) bool {
 	e := fromWire(t, raw, &api.BatchAppendResp{}).GetError()
-	var transient *transientError
+	var transient *nodes.TransientError
 	return e != nil && errors.As((&batch{}).refusal(e), &transient)
 }
 
@@ -202,7 +206,7 @@ func transient(c recordedCall) bool {
 	case codes.Unavailable, codes.Aborted, codes.DeadlineExceeded:
 		return true
 	case codes.NotFound:
-		return c.Status.Trailers["exception"] == exceptionNotLeader
+		return c.Status.Trailers["exception"] == nodes.ExceptionNotLeader
 	case codes.Internal:
 		return strings.Contains(c.Status.Message, "RST_STREAM")
 	}
@@ -231,9 +235,9 @@ func checkEnd(t *testing.T, c recordedCall, op *operation, server *replayServer,
 	case strings.Contains(s.Message, "InvalidPosition"), strings.Contains(s.Message, "invalid position"),
 		strings.Contains(s.Message, "ReadAllResult: Error"):
 		require.ErrorIs(t, err, domain.ErrBadPosition)
-	case s.Trailers["exception"] == exceptionStreamDeleted:
+	case s.Trailers["exception"] == nodes.ExceptionStreamDeleted:
 		require.ErrorIs(t, err, domain.ErrStreamDeleted)
-	case s.Trailers["exception"] == exceptionAppendTooLarge:
+	case s.Trailers["exception"] == nodes.ExceptionAppendTooLarge:
 		require.ErrorIs(t, err, domain.ErrTooLarge)
 	default:
 		require.Equal(t, codes.Code(s.Code), status.Code(err), "%v", err)

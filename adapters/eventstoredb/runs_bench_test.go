@@ -26,7 +26,8 @@ import (
 )
 
 // slowEnv, in the environment, makes the test binary a server of its own on the directory that it
-// names, behind a proxy that adds roundTrip. It prints its address and ends with its standard input.
+// names, behind a proxy that adds roundTrip. It prints its address and ends with its standard
+// input.
 const (
 	slowEnv   = "ATONE_SLOW_SERVER"
 	roundTrip = 2 * time.Millisecond
@@ -64,8 +65,8 @@ func slowServer(dir string) error {
 	return err
 }
 
-// startSlow starts a server in a process of its own, so that the time of this one is the client's, and
-// returns its connection string.
+// startSlow starts a server in a process of its own, so that the time of this one is the client's,
+// and returns its connection string.
 func startSlow(b *testing.B) string {
 	b.Helper()
 	exe, err := os.Executable()
@@ -138,7 +139,8 @@ func processTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// share has the callers do n things and reports how many a second, and the time that they cost this process.
+// share has the callers do n things and reports how many a second, and the time that they cost this
+// process.
 func share(b *testing.B, callers, n int, one func() error) {
 	b.Helper()
 	var next atomic.Int64
@@ -162,8 +164,9 @@ func share(b *testing.B, callers, n int, one func() error) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkRuns measures runs of three steps on a server that is 2 ms away, and the same appends through the
-// same client alone, which is their ceiling. Run it with -benchtime of a number of runs: 6000x.
+// BenchmarkRuns measures runs of three steps on a server that is 2 ms away, and the same appends
+// through the same client alone, which is their ceiling. Run it with -benchtime of a number of
+// runs: 6000x.
 func BenchmarkRuns(b *testing.B) {
 	for _, callers := range []int{64, 256} {
 		var sample [][]domain.NewEvent

@@ -56,9 +56,9 @@ func startServer(t *testing.T, dir string, listener *os.File) *exec.Cmd {
 	return cmd
 }
 
-// TestTheServerIsKilled kills a server process with -9 under eight writers and a subscriber. No caller
-// sees an error, each acknowledged append is there once and where it was acknowledged, nothing else
-// is there, and the subscriber gets everything once.
+// TestTheServerIsKilled kills a server process with -9 under eight writers and a subscriber. No
+// caller sees an error, each acknowledged append is there once and where it was acknowledged,
+// nothing else is there, and the subscriber gets everything once.
 func TestTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	const writers, kills = 8, 8

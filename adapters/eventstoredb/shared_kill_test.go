@@ -163,17 +163,18 @@ func (s *shop) pay(n int) {
 	}
 }
 
-// TestTwoProcessesShareTheRuns has two processes run sagas on one EventStoreDB, which is atone's server
-// over a log on disk, kills either or both with -9 at random instants, and holds how the runs ended
-// against the ledger of effects. Some dead are left dead until the other has taken over.
+// TestTwoProcessesShareTheRuns has two processes run sagas on one EventStoreDB, which is atone's
+// server over a log on disk, kills either or both with -9 at random instants, and holds how the
+// runs ended against the ledger of effects. Some dead are left dead until the other has taken over.
 func TestTwoProcessesShareTheRuns(t *testing.T) {
 	t.Parallel()
 	shareRuns(t, func(connection string, _ uint64) string { return connection })
 }
 
-// TestTwoProcessesShareTheRunsOfAnUnkindServer is the same with a server between that does everything at once
-// that real ones were seen to do: reads that lag, checkpoints and positions that are none, repeats that
-// are dropped, batch calls that end as a whole, answers that never come, cancelled calls that are "denied".
+// TestTwoProcessesShareTheRunsOfAnUnkindServer is the same with a server between that does
+// everything at once that real ones were seen to do: reads that lag, checkpoints and positions that
+// are none, repeats that are dropped, batch calls that end as a whole, answers that never come,
+// cancelled calls that are "denied".
 func TestTwoProcessesShareTheRunsOfAnUnkindServer(t *testing.T) {
 	t.Parallel()
 	var unkind *wiretest.Unkind
@@ -227,7 +228,8 @@ func shareRuns(t *testing.T, between func(connection string, seed uint64) string
 	start(1)
 	for began := time.Now(); kills < 16 || time.Since(began) < *soak; {
 		orders.place()
-		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond) // not for something: for the instant to be any
+		// not for something: for the instant to be any
+		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
 		i := random.IntN(2)
 		nodes[i].kill(t)
 		kills++

@@ -16,8 +16,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// effect is one line of the ledger that stands for the world outside. The handlers of both processes
-// append to it, each line with one write.
+// effect is one line of the ledger that stands for the world outside. The handlers of both
+// processes append to it, each line with one write.
 type effect struct {
 	Run, Step, Dir, Key string
 	N                   int

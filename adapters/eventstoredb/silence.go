@@ -23,9 +23,10 @@ const silenceKept = 10 * time.Second
 // silence is for how long no append was answered. It is safe to use concurrently.
 type silence struct {
 	mu      sync.Mutex
-	waiting int       // appends under way
-	since   time.Time // of the last answer, or of the first append that waits after it; zero: no silence
-	gaveUp  time.Time // when the last append under way was given up
+	waiting int // appends under way
+	// of the last answer, or of the first append that waits after it; zero: no silence
+	since  time.Time
+	gaveUp time.Time // when the last append under way was given up
 }
 
 // ask begins an append.

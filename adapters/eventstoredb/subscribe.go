@@ -7,6 +7,9 @@ import (
 	"iter"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
 	"github.com/atonehq/atone/domain"
@@ -15,18 +18,18 @@ import (
 // Subscribe implements [domain.Log] by a catch-up subscription to $all with the filter
 // applied by the server. It has a connection of its own, closed when the iteration ends.
 //
-// A subscription that drops is made again, for ever, from the last position that was
-// delivered or checkpointed, and CaughtUp comes again after it. Only ctx, [Log.Close] and
-// an answer that a repetition can't change end it: access denied, an invalid request, a position that
-// is no record's ([domain.ErrBadPosition]), an error of the server's that comes again and again.
-// Nothing comes after a position past the log's end until the log is past it.
+// A subscription that drops is made again, for ever, from the last position that was delivered or
+// checkpointed, and CaughtUp comes again after it. Only ctx, [Log.Close] and an answer that a
+// repetition can't change end it: access denied, an invalid request, a position that is no record's
+// ([domain.ErrBadPosition]), an error of the server's that comes again and again. Nothing comes
+// after a position past the log's end until the log is past it.
 //
 // Deliveries without an event come after about 1,024 events that the filter left out. A server
 // that tells no progress (24.2 does not where the catch-up found nothing) is asked anew every
 // [Config.ProgressEvery]; CaughtUp comes again then, too.
 func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
 	return func(yield func(domain.Delivery, error) bool) {
-		if after > maxPosition && after != domain.EndPosition {
+		if after > wire.MaxPosition && after != domain.EndPosition {
 			yield(domain.Delivery{}, noPosition("subscribe after", after))
 			return
 		}
@@ -42,10 +45,10 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 			after = end
 		}
 		at := l.newLink()
-		defer at.close()
+		defer at.Close()
 		sub := subscription{log: l, last: after, filter: filter, yield: yield, pause: l.cfg.newPause()}
 		for {
-			if err := ended(ctx, nil); err != nil {
+			if err := nodes.Ended(ctx, nil); err != nil {
 				yield(domain.Delivery{}, err)
 				return
 			}
@@ -55,7 +58,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 				return
 			case ctx.Err() != nil, errors.Is(err, errNoProgress):
 				// The next round tells the first; the second is no failure.
-			case permanent(err) || sub.puzzled > puzzles || sub.broken != nil:
+			case nodes.Permanent(err) || sub.puzzled > puzzles || sub.broken != nil:
 				yield(domain.Delivery{}, fmt.Errorf("subscribe after position %d: %w", sub.last, err))
 				return
 			default:
@@ -86,15 +89,15 @@ type subscription struct {
 }
 
 // follow makes one call and delivers what comes, until the call ends.
-func (s *subscription) follow(ctx context.Context, at *link) error {
+func (s *subscription) follow(ctx context.Context, at *nodes.Link) error {
 	call, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.renewAfter = func() *time.Timer {
 		return time.AfterFunc(s.log.cfg.ProgressEvery, func() { cancel(errNoProgress) })
 	}
 	defer s.progressed()
-	err := attempt(call, at, func(ctx context.Context, n *session) error {
-		return readOnce(ctx, n, at.outgoing(ctx, false), s.request(), s.deliver)
+	err := nodes.Attempt(call, at, func(ctx context.Context, n *nodes.Session) error {
+		return readOnce(ctx, n, at.Outgoing(ctx, false), s.request(), s.deliver)
 	})
 	if cause := context.Cause(call); errors.Is(cause, errNoProgress) {
 		return errNoProgress
@@ -102,8 +105,8 @@ func (s *subscription) follow(ctx context.Context, at *link) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	var transient *transientError
-	if errors.As(err, &transient) && transient.puzzling {
+	var transient *nodes.TransientError
+	if errors.As(err, &transient) && transient.Puzzling {
 		s.puzzled++
 	}
 	return err
@@ -119,11 +122,11 @@ func (s *subscription) progressed() {
 
 // request subscribes after the last position; the server's From is exclusive.
 func (s *subscription) request() *api.ReadReq {
-	return request(&api.ReadReq_Options{
-		StreamOption:  &api.ReadReq_Options_All{All: allOptions(s.last)},
+	return wire.Request(&api.ReadReq_Options{
+		StreamOption:  &api.ReadReq_Options_All{All: wire.AllOptions(s.last)},
 		ReadDirection: api.ReadReq_Options_Forwards,
 		CountOption:   &api.ReadReq_Options_Subscription{Subscription: &api.ReadReq_Options_SubscriptionOptions{}},
-		FilterOption:  &api.ReadReq_Options_Filter{Filter: filterOptions(s.filter)},
+		FilterOption:  &api.ReadReq_Options_Filter{Filter: wire.FilterOptions(s.filter)},
 	})
 }
 
@@ -133,24 +136,24 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 	d := domain.Delivery{Position: s.last}
 	switch content := m.GetContent().(type) {
 	case *api.ReadResp_Event:
-		e := decode(content.Event.GetEvent())
+		e := wire.Decode(content.Event.GetEvent())
 		if e.Position == 0 {
 			s.broken = unplaced(e)
 			return false
 		}
-		if !tombstone(e) {
+		if !wire.Tombstone(e) {
 			s.log.told.note(e.Stream, e.Revision)
 		}
 		if e.Position <= s.last {
 			return true
 		}
 		d.Position = e.Position
-		if accepts(s.filter, e) {
+		if wire.Accepts(s.filter, e) {
 			d.Event = &e
 		}
 	case *api.ReadResp_Checkpoint_:
 		d.Position = domain.Position(content.Checkpoint.GetCommitPosition())
-		if d.Position > maxPosition {
+		if d.Position > wire.MaxPosition {
 			// It says nothing: "the end" is where no record can be, and no checkpoint will follow.
 			if s.renew == nil {
 				s.renew = s.renewAfter()

@@ -109,27 +109,11 @@ func (c *SubscriberConfig) setDefaults() {
 	setIfZero(&c.Strategy, RoundRobin)
 }
 
-func setIfZero[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
 // settings are those of the group on the server. It waits longer than a handler may take
 // and a Nack may be delayed, as a message counts as in flight for that long.
 func (c SubscriberConfig) settings() GroupSettings {
 	return GroupSettings{FromEnd: c.FromEnd, MaxRetries: c.MaxAttempts - 1, Strategy: c.Strategy, Filter: c.Filter,
 		MessageTimeout: c.AckTimeout + c.NackMax + timeoutMargin}
-}
-
-// nackDelay is how long the message waits after its attempt (1, 2, 3 …) was nacked.
-func (c SubscriberConfig) nackDelay(attempt int) time.Duration {
-	d := c.NackInitial
-	for i := 1; i < attempt && d < c.NackMax; i++ {
-		d *= 2
-	}
-	return min(d, c.NackMax)
 }
 
 // Subscriber is a Watermill subscriber over persistent subscriptions. Delivery is at
@@ -215,11 +199,11 @@ func (s *Subscriber) prepare(ctx context.Context, topic string) (GroupSettings, 
 	return info.Settings, nil
 }
 
-// Subscribe creates the group if it does not exist and returns the channel of its
-// messages. A user who may not create groups subscribes to one that somebody else created,
-// or gets [domain.ErrAccessDenied]. Subscribe waits up to [DefaultPublishTimeout] for a server that is down; once it has
-// returned, the subscription is made again for ever after a drop. The channel is closed
-// when ctx ends or the subscriber is closed.
+// Subscribe creates the group if it does not exist and returns the channel of its messages. A user
+// who may not create groups subscribes to one that somebody else created, or gets
+// [domain.ErrAccessDenied]. Subscribe waits up to [DefaultPublishTimeout] for a server that is
+// down; once it has returned, the subscription is made again for ever after a drop. The channel is
+// closed when ctx ends or the subscriber is closed.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	s.mu.Lock()
 	if s.closed {

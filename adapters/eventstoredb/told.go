@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
+
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 )
 
@@ -15,8 +18,8 @@ import (
 const toldStreams = 1 << 16
 
 // told remembers the highest revision that this process was told of each stream: by the
-// acknowledgement of an append, by a conflict, or by a subscription. Servers tell of revisions that a
-// read does not show yet (measured: in 5 to 40 % of conflicts, for 12 to 214 ms; after an append
+// acknowledgement of an append, by a conflict, or by a subscription. Servers tell of revisions that
+// a read does not show yet (measured: in 5 to 40 % of conflicts, for 12 to 214 ms; after an append
 // through a follower for up to 25 ms), so reads wait for them. It is safe to use concurrently.
 type told struct {
 	mu sync.Mutex
@@ -104,7 +107,7 @@ func (g *lag) again(ctx context.Context) (bool, error) {
 	case <-timer.C:
 		return true, nil
 	case <-ctx.Done():
-		return false, ended(ctx, nil)
+		return false, nodes.Ended(ctx, nil)
 	}
 }
 
@@ -118,9 +121,9 @@ func (l *Log) cutOffOnPurpose(ctx context.Context, stream string, revision uint6
 	}
 	timed, cancel := context.WithTimeout(ctx, l.cfg.AttemptTimeout)
 	defer cancel()
-	err := l.persist(timed, "read the metadata of "+stream, l.reads, func(ctx context.Context, at *link, s *session) error {
-		request := streamRequest("$$"+stream, math.MaxUint64, api.ReadReq_Options_Backwards, 1)
-		return readOnce(ctx, s, at.outgoing(ctx, false), request, func(m *api.ReadResp) bool {
+	err := l.persist(timed, "read the metadata of "+stream, l.reads, func(ctx context.Context, at *nodes.Link, s *nodes.Session) error {
+		request := wire.StreamRequest("$$"+stream, math.MaxUint64, api.ReadReq_Options_Backwards, 1)
+		return readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *api.ReadResp) bool {
 			if e := m.GetEvent().GetEvent(); e != nil {
 				_ = json.Unmarshal(e.GetData(), &rules) // what is no object of rules has none
 			}

@@ -19,7 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// transcript is a scenario that was recorded on a real server; testdata/wire/README.md has the format.
+// transcript is a scenario that was recorded on a real server; testdata/wire/README.md has the
+// format.
 type transcript struct {
 	Scenario, About string
 	Calls           []recordedCall
@@ -86,8 +87,8 @@ func (c recordedCall) answers() (all []json.RawMessage) {
 	return all
 }
 
-// each returns the calls of which a batch call with several batches consists: each batch with its answer. One
-// without an answer ended as the call did.
+// each returns the calls of which a batch call with several batches consists: each batch with its
+// answer. One without an answer ended as the call did.
 func (c recordedCall) each() (all []recordedCall) {
 	if c.Call != "Streams.BatchAppend" || len(c.answers()) == 0 {
 		return []recordedCall{c}
@@ -139,8 +140,8 @@ func fromWire[M proto.Message](t *testing.T, raw json.RawMessage, m M) M {
 	return m
 }
 
-// batchError puts the recorded form of a batch's error, in which the code is a name and the details are one
-// message, into that of the Go types.
+// batchError puts the recorded form of a batch's error, in which the code is a name and the details
+// are one message, into that of the Go types.
 func batchError(t *testing.T, raw json.RawMessage) json.RawMessage {
 	t.Helper()
 	var m map[string]any

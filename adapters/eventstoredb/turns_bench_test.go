@@ -31,9 +31,9 @@ func coordinate(b *testing.B, defs ...saga.AnySaga) (*saga.Coordinator, *sampled
 	return c, s
 }
 
-// BenchmarkOneCaller measures runs of three steps, one after the other, against the same appends one
-// after the other, by the median of each; the two take turns. Run it with -benchtime of a number of
-// runs: 300x.
+// BenchmarkOneCaller measures runs of three steps, one after the other, against the same appends
+// one after the other, by the median of each; the two take turns. Run it with -benchtime of a
+// number of runs: 300x.
 func BenchmarkOneCaller(b *testing.B) {
 	def := three()
 	c, s := coordinate(b, def)
@@ -72,8 +72,8 @@ func BenchmarkOneCaller(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkFanOut measures runs of a hundred parallel steps, by one caller and by 8. Run it with -benchtime of a
-// number of runs: 300x.
+// BenchmarkFanOut measures runs of a hundred parallel steps, by one caller and by 8. Run it with
+// -benchtime of a number of runs: 300x.
 func BenchmarkFanOut(b *testing.B) {
 	const steps = 100
 	touch := &saga.Action[int, int]{Name: "touch", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return n, nil }}

@@ -1,8 +1,16 @@
 package eventstoredb
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
 )
 
 // way is a call that appends.
@@ -13,10 +21,10 @@ const (
 	unary              // a call of its own, Append
 )
 
-// How the faster way is found: now and then all appends go the other way for a moment. Samples among
-// appends of the current way would say little: what is not in use has no queue, and looks quick. When
-// the other way took clearly less time in two trials in a row, it becomes the current one. Trials that
-// it loses make the next ones rarer.
+// How the faster way is found: now and then all appends go the other way for a moment. Samples
+// among appends of the current way would say little: what is not in use has no queue, and looks
+// quick. When the other way took clearly less time in two trials in a row, it becomes the current
+// one. Trials that it loses make the next ones rarer.
 const (
 	firstTrial  = 1_000   // appends before the first trial, and after a trial that was won
 	rarestTrial = 100_000 // appends between trials at most
@@ -85,8 +93,8 @@ func (w *ways) refuse() {
 	w.refused = true
 }
 
-// took notes how long an append took that succeeded at once. Only the current way's last ones before a
-// trial count, and the other way's once it has a queue of its own.
+// took notes how long an append took that succeeded at once. Only the current way's last ones
+// before a trial count, and the other way's once it has a queue of its own.
 func (w *ways) took(by way, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,4 +103,25 @@ func (w *ways) took(by way, d time.Duration) {
 		w.sum[by] += d
 		w.count[by]++
 	}
+}
+
+// takesBatches asks the server for its features. One that can't list them has none.
+func takesBatches(ctx context.Context, s *nodes.Session) (bool, error) {
+	if s.Features == nil {
+		methods, err := serverfeatures.NewServerFeaturesClient(s.Conn).GetSupportedMethods(ctx, &shared.Empty{})
+		switch status.Code(err) {
+		case codes.OK:
+		case codes.Unimplemented, codes.NotFound:
+			return false, nil
+		default:
+			return false, nodes.Translate(err, nil)
+		}
+		s.Features = methods
+	}
+	for _, m := range s.Features.GetMethods() {
+		if m.GetServiceName() == "event_store.client.streams.streams" && m.GetMethodName() == "batchappend" {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -22,19 +23,19 @@ import (
 
 // Behaviour is what an [Unkind] does. The zero value passes everything on as it is.
 type Behaviour struct {
-	// Lag hides an append from reads for up to this long, though conflicts name its revision at once and
-	// its acknowledgement comes half-way (scenarios E1, J2).
+	// Lag hides an append from reads for up to this long, though conflicts name its revision at
+	// once and its acknowledgement comes half-way (scenarios E1, J2).
 	Lag time.Duration
 	// NoCheckpoints replaces the checkpoints of filtered subscriptions by one of 2^64-1 before
 	// CaughtUp. Real servers do where the catch-up found nothing (A0); this one always.
 	NoCheckpoints bool
 	// Gaps makes positions byte offsets with gaps, and refuses those that are no record's (A3, C1).
 	Gaps bool
-	// DropDuplicates is after what time an append is answered Aborted that is identical to one under
-	// way (D5); 0 passes it on.
+	// DropDuplicates is after what time an append is answered Aborted that is identical to one
+	// under way (D5); 0 passes it on.
 	DropDuplicates time.Duration
-	// EndCalls is the share of batches that end their call as a whole, with not-leader (J1). Other calls on
-	// that connection then fail half of the time (K2).
+	// EndCalls is the share of batches that end their call as a whole, with not-leader (J1). Other
+	// calls on that connection then fail half of the time (K2).
 	EndCalls float64
 	// Silence is the share of appends that are written and never answered.
 	Silence float64
@@ -50,8 +51,8 @@ func All() Behaviour {
 		EndCalls: 0.01, Silence: 0.002, Denied: true}
 }
 
-// Unkind is a server that asks another one and answers worse. It serves appends, reads, features and
-// gossip. It is safe to use concurrently.
+// Unkind is a server that asks another one and answers worse. It serves appends, reads, features
+// and gossip. It is safe to use concurrently.
 type Unkind struct {
 	Behaviour
 	target *grpc.ClientConn
@@ -225,4 +226,11 @@ type unkindGossip struct {
 // Read tells the target's members.
 func (u unkindGossip) Read(ctx context.Context, in *shared.Empty) (*gossip.ClusterInfo, error) {
 	return gossip.NewGossipClient(u.target).Read(passOn(ctx), in)
+}
+
+func (u *Unkind) out(p uint64) uint64 {
+	if !u.Gaps || p > math.MaxInt64/gap-gap {
+		return p
+	}
+	return p*gap + p%7
 }

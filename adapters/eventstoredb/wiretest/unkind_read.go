@@ -14,13 +14,6 @@ import (
 // Positions grow with gaps: that of the target's p is out(p), and no other is a record's.
 const gap = 101
 
-func (u *Unkind) out(p uint64) uint64 {
-	if !u.Gaps || p > math.MaxInt64/gap-gap {
-		return p
-	}
-	return p*gap + p%7
-}
-
 // in is the target's position; false means that the position is no record's.
 func (u *Unkind) in(p uint64) (uint64, bool) {
 	if !u.Gaps || p > math.MaxInt64 {

@@ -1,7 +1,8 @@
-package eventstoredb
+package nodes
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -13,42 +14,42 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// link is one connection to the preferred node. It is replaced when that node is lost
+// Link is one connection to the preferred node. It is replaced when that node is lost
 // or does not lead any more; calls under way on the old one end before it is closed.
 // It is safe to use concurrently.
-type link struct {
-	cluster *cluster
+type Link struct {
+	cluster *Cluster
 	logger  *slog.Logger
-	busy    atomic.Int64 // calls under way or waiting for a connection
+	Busy    atomic.Int64 // calls under way or waiting for a connection
 
 	// connecting holds one token: whoever has it looks for a node, the others wait for
 	// it or for their context.
 	connecting chan struct{}
 
 	mu      sync.Mutex
-	current *session
+	current *Session
 	leader  string // where the last node said that the leader is; used once
 	closed  bool
 }
 
-// session is one gRPC connection and the calls that use it.
-type session struct {
-	conn    *grpc.ClientConn
+// Session is one gRPC connection and the calls that use it.
+type Session struct {
+	Conn    *grpc.ClientConn
 	address string
 	direct  bool // dialled because it is the only address: gRPC itself reconnects it
-	// features are what the node said that it can do; set by the lane that uses the session.
-	features *serverfeatures.SupportedMethods
+	// Features are what the node said that it can do; set by the lane that uses the session.
+	Features *serverfeatures.SupportedMethods
 	calls    int  // guarded by link.mu
 	retired  bool // guarded by link.mu
 }
 
-func newLink(c *cluster, logger *slog.Logger) *link {
-	return &link{cluster: c, logger: logger, connecting: make(chan struct{}, 1)}
+func NewLink(c *Cluster, logger *slog.Logger) *Link {
+	return &Link{cluster: c, logger: logger, connecting: make(chan struct{}, 1)}
 }
 
-// acquire returns a session to make one call on, finding a node first where there is
+// Acquire returns a session to make one call on, finding a node first where there is
 // none. Every session that was acquired must be released.
-func (l *link) acquire(ctx context.Context) (*session, error) {
+func (l *Link) Acquire(ctx context.Context) (*Session, error) {
 	if s, err := l.use(); s != nil || err != nil {
 		return s, err
 	}
@@ -65,7 +66,7 @@ func (l *link) acquire(ctx context.Context) (*session, error) {
 }
 
 // use counts a call on the current session, if there is one.
-func (l *link) use() (*session, error) {
+func (l *Link) use() (*Session, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -78,7 +79,7 @@ func (l *link) use() (*session, error) {
 }
 
 // connect finds a node and makes it the current session, with one call on it.
-func (l *link) connect(ctx context.Context) (*session, error) {
+func (l *Link) connect(ctx context.Context) (*Session, error) {
 	l.mu.Lock()
 	address := l.leader
 	l.leader = ""
@@ -88,7 +89,7 @@ func (l *link) connect(ctx context.Context) (*session, error) {
 	if address == "" {
 		var err error
 		if address, err = l.cluster.discover(ctx); err != nil {
-			return nil, &transientError{err: err}
+			return nil, &TransientError{Err: err}
 		}
 	}
 	conn, err := l.cluster.dial(address)
@@ -101,52 +102,62 @@ func (l *link) connect(ctx context.Context) (*session, error) {
 		_ = conn.Close()
 		return nil, domain.ErrClosed
 	}
-	l.current = &session{conn: conn, address: address, direct: direct, calls: 1}
+	l.current = &Session{Conn: conn, address: address, direct: direct, calls: 1}
 	return l.current, nil
 }
 
-// release ends a call. A call that failed because of the node makes the next one look
+// Release ends a call. A call that failed because of the node makes the next one look
 // for another node; failed may be nil.
-func (l *link) release(s *session, failed *transientError) {
+func (l *Link) Release(s *Session, failed *TransientError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.calls--
-	if failed != nil && failed.nodeLost && l.current == s && (!s.direct || failed.leader != "" || failed.poisoned) {
-		l.logger.Warn("eventstoredb: leaving a node", "address", s.address, "leader", failed.leader, "reason", failed.err)
-		l.current, l.leader, s.retired = nil, failed.leader, true
+	if failed != nil && failed.NodeLost && l.current == s && (!s.direct || failed.Leader != "" || failed.Poisoned) {
+		l.logger.Warn("eventstoredb: leaving a node", "address", s.address, "leader", failed.Leader, "reason", failed.Err)
+		l.current, l.leader, s.retired = nil, failed.Leader, true
 	}
 	if s.retired && s.calls == 0 {
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 	}
 }
 
-// close ends the link and the calls on it.
-func (l *link) close() {
+// Close ends the link and the calls on it.
+func (l *Link) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	if s := l.current; s != nil {
 		// Calls that are under way end at once; their release finds nothing left to close.
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 		l.current = nil
 	}
 }
 
-// outgoing adds what every call sends: that only the leader may answer.
-func (l *link) outgoing(ctx context.Context, leader bool) context.Context {
+// Outgoing adds what every call sends: that only the leader may answer.
+func (l *Link) Outgoing(ctx context.Context, leader bool) context.Context {
 	if !leader && !l.cluster.needsLeader() {
 		return ctx
 	}
 	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
 }
 
-// withTrailer keeps the trailers of the calls that are made through it, one at a time.
-type withTrailer struct {
-	grpc.ClientConnInterface
-	trailer *metadata.MD
-}
-
-// Invoke implements grpc.ClientConnInterface.
-func (w withTrailer) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return w.ClientConnInterface.Invoke(ctx, method, args, reply, append(opts, grpc.Trailer(w.trailer))...)
+// Attempt makes one call on the link. The session is released, and left where the
+// call's error says so, when do returns.
+func Attempt(ctx context.Context, l *Link, do func(context.Context, *Session) error) error {
+	l.Busy.Add(1)
+	defer l.Busy.Add(-1)
+	s, err := l.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	err = do(ctx, s)
+	if ctx.Err() != nil {
+		// The caller gave up; that says nothing about the node.
+		l.Release(s, nil)
+		return err
+	}
+	var transient *TransientError
+	errors.As(err, &transient)
+	l.Release(s, transient)
+	return err
 }

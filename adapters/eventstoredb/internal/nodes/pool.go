@@ -1,4 +1,4 @@
-package eventstoredb
+package nodes
 
 import (
 	"sync"
@@ -11,21 +11,21 @@ import (
 // share its writes to the network.
 const fullLink = 64
 
-// pool is a growing number of links for calls of one kind. It is safe to use concurrently.
-type pool struct {
-	open  func() *link
-	limit int // 0 is none
+// Pool is a growing number of links for calls of one kind. It is safe to use concurrently.
+type Pool struct {
+	Open  func() *Link
+	Limit int // 0 is none
 
 	mu     sync.Mutex
-	links  []*link
+	links  []*Link
 	next   int
 	closed bool
 }
 
-// pick chooses the link for an attempt (0, 1, 2 …) of a call: the first that is not full,
+// Pick chooses the link for an attempt (0, 1, 2 …) of a call: the first that is not full,
 // a new one where all are, and in turn where there may be no more. A repeated attempt
 // goes to the next one, as the first may be what is wrong.
-func (p *pool) pick(attempt int) (*link, error) {
+func (p *Pool) Pick(attempt int) (*Link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -33,13 +33,13 @@ func (p *pool) pick(attempt int) (*link, error) {
 	}
 	if attempt == 0 {
 		for _, l := range p.links {
-			if l.busy.Load() < fullLink {
+			if l.Busy.Load() < fullLink {
 				return l, nil
 			}
 		}
 	}
-	if len(p.links) == 0 || attempt == 0 && (p.limit == 0 || len(p.links) < p.limit) {
-		l := p.open()
+	if len(p.links) == 0 || attempt == 0 && (p.Limit == 0 || len(p.links) < p.Limit) {
+		l := p.Open()
 		p.links = append(p.links, l)
 		return l, nil
 	}
@@ -47,12 +47,12 @@ func (p *pool) pick(attempt int) (*link, error) {
 	return p.links[p.next%len(p.links)], nil
 }
 
-// close closes the links for good.
-func (p *pool) close() {
+// Close closes the links for good.
+func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
 	for _, l := range p.links {
-		l.close()
+		l.Close()
 	}
 }

@@ -1,4 +1,4 @@
-package eventstoredb
+package nodes
 
 import (
 	"context"
@@ -21,21 +21,23 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// maxReceive is the largest message taken from a server: an event of 16 MiB and its envelope.
-const maxReceive = 17 << 20
+// MaxReceive is the largest message taken from a server: an event of 16 MiB and its envelope.
+const MaxReceive = 17 << 20
 
-// cluster knows how to find a node and to dial it. It holds no connection.
-type cluster struct {
+// Cluster knows how to find a node and to dial it. It holds no connection.
+type Cluster struct {
 	conn    *esdb.Configuration
 	options []grpc.DialOption
 }
 
-// newCluster prepares TLS, credentials and dial options; it dials nothing.
-func newCluster(cfg Config, conn *esdb.Configuration) (*cluster, error) {
+// NewCluster prepares TLS, credentials and dial options; it dials nothing. The pauses between dials
+// of one node grow from retryInitial to retryMax; the options come after those of this package.
+func NewCluster(conn *esdb.Configuration, retryInitial, retryMax time.Duration, more []grpc.DialOption) (*Cluster, error) {
 	transport := insecure.NewCredentials()
 	if !conn.DisableTLS {
 		settings := &tls.Config{
-			InsecureSkipVerify: conn.SkipCertificateVerification, //nolint:gosec // asked for by tlsVerifyCert=false
+			// asked for by tlsVerifyCert=false
+			InsecureSkipVerify: conn.SkipCertificateVerification, //nolint:gosec
 			RootCAs:            conn.RootCAs,
 			MinVersion:         tls.VersionTLS12,
 		}
@@ -50,10 +52,10 @@ func newCluster(cfg Config, conn *esdb.Configuration) (*cluster, error) {
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxReceive)),
 		// The pause between dials stays short, so that a node that is back is used soon.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: cfg.RetryInitial, Multiplier: 1.5, Jitter: 0.2, MaxDelay: cfg.RetryMax},
+			Backoff:           backoff.Config{BaseDelay: retryInitial, Multiplier: 1.5, Jitter: 0.2, MaxDelay: retryMax},
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		// A connection is never let go for being idle: its keepalive is what notices a dead node.
@@ -67,15 +69,15 @@ func newCluster(cfg Config, conn *esdb.Configuration) (*cluster, error) {
 	if conn.Username != "" && !conn.DisableTLS {
 		options = append(options, grpc.WithPerRPCCredentials(basicAuth(conn.Username, conn.Password)))
 	}
-	return &cluster{conn: conn, options: append(options, cfg.DialOptions...)}, nil
+	return &Cluster{conn: conn, options: append(options, more...)}, nil
 }
 
 // needsLeader reports whether calls must be refused by a node that does not lead.
-func (c *cluster) needsLeader() bool { return c.conn.NodePreference == esdb.NodePreferenceLeader }
+func (c *Cluster) needsLeader() bool { return c.conn.NodePreference == esdb.NodePreferenceLeader }
 
 // seeds lists the addresses to ask for the cluster's members, in random order, and
 // whether there is a cluster to ask about: a single address is simply dialled.
-func (c *cluster) seeds() (addresses []string, clustered bool) {
+func (c *Cluster) seeds() (addresses []string, clustered bool) {
 	if c.conn.DnsDiscover || len(c.conn.GossipSeeds) == 0 {
 		return []string{c.conn.Address}, c.conn.DnsDiscover
 	}
@@ -87,7 +89,7 @@ func (c *cluster) seeds() (addresses []string, clustered bool) {
 }
 
 // dial prepares a connection; gRPC connects it at the first call.
-func (c *cluster) dial(address string) (*grpc.ClientConn, error) {
+func (c *Cluster) dial(address string) (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient(address, c.options...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare a connection to %s: %w", address, err)
@@ -97,7 +99,7 @@ func (c *cluster) dial(address string) (*grpc.ClientConn, error) {
 
 // discover asks one seed after the other for the members and returns the address of
 // the preferred one. It ends with ctx.
-func (c *cluster) discover(ctx context.Context) (string, error) {
+func (c *Cluster) discover(ctx context.Context) (string, error) {
 	addresses, clustered := c.seeds()
 	if !clustered {
 		return addresses[0], nil
@@ -120,7 +122,7 @@ func (c *cluster) discover(ctx context.Context) (string, error) {
 }
 
 // gossip asks the node for the cluster's members.
-func (c *cluster) gossip(ctx context.Context, address string) ([]*gossip.MemberInfo, error) {
+func (c *Cluster) gossip(ctx context.Context, address string) ([]*gossip.MemberInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(c.conn.GossipTimeout, 1))*time.Second)
 	defer cancel()
 	conn, err := c.dial(address)

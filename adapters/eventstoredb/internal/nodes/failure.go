@@ -1,4 +1,4 @@
-package eventstoredb
+package nodes
 
 import (
 	"context"
@@ -17,36 +17,36 @@ import (
 
 // Values of the trailer "exception" that this package tells apart.
 const (
-	exceptionNotLeader         = "not-leader"
-	exceptionStreamDeleted     = "stream-deleted"
+	ExceptionNotLeader         = "not-leader"
+	ExceptionStreamDeleted     = "stream-deleted"
 	exceptionAccessDenied      = "access-denied"
 	exceptionNotAuthenticated  = "not-authenticated"
 	exceptionWrongExpected     = "wrong-expected-version"
-	exceptionAppendTooLarge    = "maximum-append-size-exceeded"
+	ExceptionAppendTooLarge    = "maximum-append-size-exceeded"
 	exceptionEventTooLarge     = "maximum-append-event-size-exceeded"
-	exceptionGroupExists       = "persistent-subscription-exists"
-	exceptionGroupDoesNotExist = "persistent-subscription-does-not-exist"
+	ExceptionGroupExists       = "persistent-subscription-exists"
+	ExceptionGroupDoesNotExist = "persistent-subscription-does-not-exist"
 )
 
-// transientError is a failure after which the identical call is made again.
-type transientError struct {
-	err error
-	// nodeLost says that another node may have to be asked.
-	nodeLost bool
-	// leader is the leader's address where the node told it.
-	leader string
-	// poisoned says that nothing more may be asked on this connection, of whatever node.
-	poisoned bool
-	// puzzling says that the server could not tell what was wrong: the connection, or the
+// TransientError is a failure after which the identical call is made again.
+type TransientError struct {
+	Err error
+	// NodeLost says that another node may have to be asked.
+	NodeLost bool
+	// Leader is the leader's address where the node told it.
+	Leader string
+	// Poisoned says that nothing more may be asked on this connection, of whatever node.
+	Poisoned bool
+	// Puzzling says that the server could not tell what was wrong: the connection, or the
 	// request itself. It is repeated a few times only.
-	puzzling bool
+	Puzzling bool
 }
 
-func (e *transientError) Error() string { return e.err.Error() }
-func (e *transientError) Unwrap() error { return e.err }
+func (e *TransientError) Error() string { return e.Err.Error() }
+func (e *TransientError) Unwrap() error { return e.Err }
 
-// exceptionOf returns the server's name for what went wrong, or "".
-func exceptionOf(trailer metadata.MD) string { return first(trailer, "exception") }
+// ExceptionOf returns the server's name for what went wrong, or "".
+func ExceptionOf(trailer metadata.MD) string { return first(trailer, "exception") }
 
 func first(md metadata.MD, key string) string {
 	if values := md.Get(key); len(values) > 0 {
@@ -55,52 +55,52 @@ func first(md metadata.MD, key string) string {
 	return ""
 }
 
-// translate turns a failed call's error into one of atone's: a *transientError where
+// Translate turns a failed call's error into one of atone's: a *transientError where
 // the call is to be repeated, or an error that wraps the matching domain error.
-func translate(err error, trailer metadata.MD) error {
-	switch exceptionOf(trailer) {
-	case exceptionNotLeader:
-		return &transientError{err: err, nodeLost: true, leader: leaderOf(trailer)}
-	case exceptionStreamDeleted:
-		return streamDeleted(err)
+func Translate(err error, trailer metadata.MD) error {
+	switch ExceptionOf(trailer) {
+	case ExceptionNotLeader:
+		return &TransientError{Err: err, NodeLost: true, Leader: leaderOf(trailer)}
+	case ExceptionStreamDeleted:
+		return StreamDeleted(err)
 	case exceptionAccessDenied, exceptionNotAuthenticated:
-		return accessDenied(err)
-	case exceptionAppendTooLarge, exceptionEventTooLarge:
-		return tooLargeThere(err)
+		return AccessDenied(err)
+	case ExceptionAppendTooLarge, exceptionEventTooLarge:
+		return TooLargeThere(err)
 	}
 	if positionRefused(err) {
 		return fmt.Errorf("%w (%w)", domain.ErrBadPosition, err)
 	}
 	switch status.Code(err) {
 	case codes.Unavailable:
-		return &transientError{err: err, nodeLost: true}
+		return &TransientError{Err: err, NodeLost: true}
 	case codes.Unknown:
 		// What servers say of arguments that they did not expect, and of anything at all on a
 		// connection on which a batch call ended with not-leader.
-		if status.Convert(err).Message() == handlerThrew {
-			return &transientError{err: err, nodeLost: true, poisoned: true, puzzling: true}
+		if status.Convert(err).Message() == HandlerThrew {
+			return &TransientError{Err: err, NodeLost: true, Poisoned: true, Puzzling: true}
 		}
 	case codes.ResourceExhausted:
 		if cutOff(err) {
-			return &transientError{err: err, nodeLost: true, poisoned: true, puzzling: true}
+			return &TransientError{Err: err, NodeLost: true, Poisoned: true, Puzzling: true}
 		}
 	case codes.Aborted, codes.DeadlineExceeded:
-		return &transientError{err: err}
+		return &TransientError{Err: err}
 	case codes.Canceled:
 		// Not the caller's doing (see attempt): the connection was closed under the call.
-		return &transientError{err: err}
+		return &TransientError{Err: err}
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return accessDenied(err)
+		return AccessDenied(err)
 	case codes.Internal:
 		if cutOff(err) {
-			return &transientError{err: err, nodeLost: true}
+			return &TransientError{Err: err, NodeLost: true}
 		}
 	}
 	return err
 }
 
-// handlerThrew is all that a server says of an exception that it did not expect.
-const handlerThrew = "Exception was thrown by handler."
+// HandlerThrew is all that a server says of an exception that it did not expect.
+const HandlerThrew = "Exception was thrown by handler."
 
 // positionRefused reports whether the server refused a position in $all: subscriptions and the two
 // ways of reading have words of their own.
@@ -121,8 +121,8 @@ func cutOff(err error) bool {
 		strings.HasPrefix(message, "server closed the stream without sending trailers")
 }
 
-// permanent reports whether a subscription that failed so would fail so again.
-func permanent(err error) bool {
+// Permanent reports whether a subscription that failed so would fail so again.
+func Permanent(err error) bool {
 	if errors.Is(err, domain.ErrAccessDenied) || errors.Is(err, domain.ErrStreamDeleted) ||
 		errors.Is(err, domain.ErrBadPosition) || errors.Is(err, domain.ErrClosed) {
 		return true
@@ -134,16 +134,16 @@ func permanent(err error) bool {
 	return false
 }
 
-func streamDeleted(err error) error {
+func StreamDeleted(err error) error {
 	return fmt.Errorf("%w for ever: it can't be used again, choose another name (%w)", domain.ErrStreamDeleted, err)
 }
 
-func tooLargeThere(err error) error {
+func TooLargeThere(err error) error {
 	return fmt.Errorf("%w: the server takes less than %d bytes; raise its MaxAppendSize (%w)",
 		domain.ErrTooLarge, domain.MaxAppendSize, err)
 }
 
-func accessDenied(err error) error {
+func AccessDenied(err error) error {
 	return fmt.Errorf("%w: check the user in the connection string and the stream's ACL (%w)", domain.ErrAccessDenied, err)
 }
 
@@ -156,21 +156,22 @@ func leaderOf(trailer metadata.MD) string {
 	return net.JoinHostPort(host, port)
 }
 
-// conflictFrom reads a conflict that came as trailers rather than in the answer.
-func conflictFrom(trailer metadata.MD, b *batch) error {
-	if exceptionOf(trailer) != exceptionWrongExpected {
-		return nil
+// ConflictIn reads a conflict that came as trailers rather than in the answer: where the stream
+// stands.
+func ConflictIn(trailer metadata.MD) (actual domain.Expected, conflict bool) {
+	if ExceptionOf(trailer) != exceptionWrongExpected {
+		return 0, false
 	}
-	actual, err := strconv.ParseInt(first(trailer, "actual-version"), 10, 64)
-	if err != nil || actual < 0 {
-		actual = int64(domain.NoStream)
+	revision, err := strconv.ParseInt(first(trailer, "actual-version"), 10, 64)
+	if err != nil || revision < 0 {
+		return domain.NoStream, true
 	}
-	return b.conflict(domain.Expected(actual))
+	return domain.Expected(revision), true
 }
 
-// ended returns why ctx ended, together with the last failure before it, or nil while
+// Ended returns why ctx ended, together with the last failure before it, or nil while
 // it goes on. A closed log is told as [domain.ErrClosed] alone.
-func ended(ctx context.Context, last error) error {
+func Ended(ctx context.Context, last error) error {
 	switch {
 	case ctx.Err() == nil:
 		return nil
