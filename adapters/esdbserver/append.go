@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc/codes"
 
@@ -57,9 +59,9 @@ func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.App
 	}
 	options := req.GetOptions()
 	if options == nil {
-		return nil, refused("an append begins with its options")
+		return nil, wire.Refused("an append begins with its options")
 	}
-	stream, err := streamName(options.GetStreamIdentifier())
+	stream, err := wire.StreamName(options.GetStreamIdentifier())
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.App
 // startFailure is the error of a request of which not even the first message could be read.
 func startFailure(err error) error {
 	if errors.Is(err, io.EOF) {
-		return refused("an append begins with its options")
+		return wire.Refused("an append begins with its options")
 	}
 	return err
 }
@@ -100,13 +102,13 @@ func (s *streamsService) mayWrite(ctx context.Context, stream string) error {
 	}
 	switch {
 	case stream == settingsStream:
-		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
+		return wire.Exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
 			"Access Denied: default ACLs, in %s, are not served: give the users roles, and streams or $all an $acl of their own", stream))
 	case streamdb.IsVirtual(stream):
-		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
+		return wire.Exception(codes.PermissionDenied, "access-denied", fmt.Sprintf(
 			"Access Denied: the stream %s is computed while it is read: append to the streams that it links", stream))
 	case !streamdb.IsWritable(stream):
-		return exception(codes.PermissionDenied, "access-denied", fmt.Sprintf("Access Denied: no stream can be named %s", stream))
+		return wire.Exception(codes.PermissionDenied, "access-denied", fmt.Sprintf("Access Denied: no stream can be named %s", stream))
 	}
 	return nil
 }
@@ -125,7 +127,7 @@ func (s *streamsService) collect(call streams.Streams_AppendServer) ([]domain.Ne
 		}
 		message := req.GetProposedMessage()
 		if message == nil {
-			return nil, refused("an append has its options once, and then events")
+			return nil, wire.Refused("an append has its options once, and then events")
 		}
 		event, err := s.accept(message)
 		if err != nil {
@@ -147,10 +149,10 @@ func (s *appendSize) add(e *domain.NewEvent, cfg Config) error {
 	s.data += len(e.Data)
 	s.all += e.Size()
 	if s.data > cfg.MaxAppendSize {
-		return maximumAppendSize(cfg.MaxAppendSize)
+		return wire.MaximumAppendSize(cfg.MaxAppendSize)
 	}
 	if s.all > cfg.MaxMessageSize {
-		return exception(codes.InvalidArgument, "maximum-append-size-exceeded", fmt.Sprintf(
+		return wire.Exception(codes.InvalidArgument, "maximum-append-size-exceeded", fmt.Sprintf(
 			"data, metadata and types of one append are more than %d bytes together: append fewer events at once, or smaller ones", cfg.MaxMessageSize),
 			"maximum-append-size", strconv.Itoa(cfg.MaxAppendSize))
 	}
@@ -158,10 +160,10 @@ func (s *appendSize) add(e *domain.NewEvent, cfg Config) error {
 }
 
 // accept checks one event.
-func (s *streamsService) accept(p proposed) (domain.NewEvent, error) {
-	event, err := newEvent(p)
+func (s *streamsService) accept(p wire.Proposed) (domain.NewEvent, error) {
+	event, err := wire.NewEvent(p)
 	if err == nil && event.Type == streamdb.TypeTombstone {
-		err = invalidArgument("events of type %s are written by Tombstone only", streamdb.TypeTombstone)
+		err = wire.InvalidArgument("events of type %s are written by Tombstone only", streamdb.TypeTombstone)
 	}
 	return event, err
 }
@@ -169,7 +171,7 @@ func (s *streamsService) accept(p proposed) (domain.NewEvent, error) {
 func expectedByAppend(o *streams.AppendReq_Options) (domain.Expected, error) {
 	switch v := o.GetExpectedStreamRevision().(type) {
 	case *streams.AppendReq_Options_Revision:
-		return exactRevision(v.Revision)
+		return wire.ExactRevision(v.Revision)
 	case *streams.AppendReq_Options_NoStream:
 		return domain.NoStream, nil
 	case *streams.AppendReq_Options_Any:
@@ -177,13 +179,13 @@ func expectedByAppend(o *streams.AppendReq_Options) (domain.Expected, error) {
 	case *streams.AppendReq_Options_StreamExists:
 		return domain.StreamExists, nil
 	}
-	return 0, notValid("AppendReq+Types+Options+ExpectedStreamRevisionOneofCase")
+	return 0, wire.NotValid("AppendReq+Types+Options+ExpectedStreamRevisionOneofCase")
 }
 
 func appendSuccess(done streamdb.Appended) *streams.AppendResp_Success {
 	out := &streams.AppendResp_Success{
-		CurrentRevisionOption: &streams.AppendResp_Success_NoStream{NoStream: empty},
-		PositionOption:        &streams.AppendResp_Success_NoPosition{NoPosition: empty},
+		CurrentRevisionOption: &streams.AppendResp_Success_NoStream{NoStream: wire.Empty},
+		PositionOption:        &streams.AppendResp_Success_NoPosition{NoPosition: wire.Empty},
 	}
 	if done.Number != streamdb.NoNumber {
 		out.CurrentRevisionOption = &streams.AppendResp_Success_CurrentRevision{CurrentRevision: uint64(done.Number)}
@@ -198,8 +200,8 @@ func appendSuccess(done streamdb.Appended) *streams.AppendResp_Success {
 func wrongVersion(o *streams.AppendReq_Options, actual int64) *streams.AppendResp_WrongExpectedVersion {
 	type wev = streams.AppendResp_WrongExpectedVersion
 	out := &wev{
-		CurrentRevisionOption:        &streams.AppendResp_WrongExpectedVersion_CurrentNoStream{CurrentNoStream: empty},
-		CurrentRevisionOption_20_6_0: &streams.AppendResp_WrongExpectedVersion_NoStream_20_6_0{NoStream_20_6_0: empty},
+		CurrentRevisionOption:        &streams.AppendResp_WrongExpectedVersion_CurrentNoStream{CurrentNoStream: wire.Empty},
+		CurrentRevisionOption_20_6_0: &streams.AppendResp_WrongExpectedVersion_NoStream_20_6_0{NoStream_20_6_0: wire.Empty},
 	}
 	if actual != streamdb.NoNumber {
 		out.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentRevision{CurrentRevision: uint64(actual)}
@@ -207,13 +209,13 @@ func wrongVersion(o *streams.AppendReq_Options, actual int64) *streams.AppendRes
 	}
 	switch v := o.GetExpectedStreamRevision().(type) {
 	case *streams.AppendReq_Options_Any:
-		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedAny{ExpectedAny: empty}
-		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_Any_20_6_0{Any_20_6_0: empty}
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedAny{ExpectedAny: wire.Empty}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_Any_20_6_0{Any_20_6_0: wire.Empty}
 	case *streams.AppendReq_Options_StreamExists:
-		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: empty}
-		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_StreamExists_20_6_0{StreamExists_20_6_0: empty}
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: wire.Empty}
+		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_StreamExists_20_6_0{StreamExists_20_6_0: wire.Empty}
 	case *streams.AppendReq_Options_NoStream:
-		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: empty}
+		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: wire.Empty}
 		out.ExpectedRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: math.MaxUint64}
 	case *streams.AppendReq_Options_Revision:
 		out.ExpectedRevisionOption = &streams.AppendResp_WrongExpectedVersion_ExpectedRevision{ExpectedRevision: v.Revision}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"google.golang.org/grpc/metadata"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
@@ -104,7 +106,7 @@ func (a *authenticator) authenticate(ctx context.Context) (context.Context, erro
 	if len(header) > 0 && len(a.users) > 0 && isBasic(header[0]) {
 		var ok bool
 		if c, ok = a.check(header[0]); !ok {
-			return nil, unauthenticated()
+			return nil, wire.Unauthenticated()
 		}
 	}
 	return context.WithValue(ctx, callerKey{}, c), nil
@@ -159,11 +161,11 @@ func shapeOf(reserved []string) func(stream string) string {
 // require returns access-denied unless the caller may do this with the stream.
 func (a *authorizer) require(ctx context.Context, kind access, stream string) error {
 	if shape := a.reservedFor(ctx, kind, stream); shape != "" {
-		return reservedName(stream, shape)
+		return wire.ReservedName(stream, shape)
 	}
 	ok, err := a.allowed(ctx, kind, stream)
 	if err == nil && !ok {
-		err = accessDenied()
+		err = wire.AccessDenied()
 	}
 	return err
 }
@@ -196,7 +198,7 @@ func (a *authorizer) hidesEvent(c caller, e *domain.Recorded) bool {
 // authenticated returns access-denied to those who may do nothing at all.
 func (a *authorizer) authenticated(ctx context.Context) error {
 	if callerOf(ctx).role == RoleNone {
-		return accessDenied()
+		return wire.AccessDenied()
 	}
 	return nil
 }

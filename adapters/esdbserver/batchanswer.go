@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -100,15 +102,17 @@ func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
 func (b *batchCall) answer(id *shared.UUID, p *pendingBatch, wait func() (streamdb.Appended, error)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = b.refuse(id, streamID(p.stream), b.service.server.panicked("BatchAppend", r))
+			// up: a batch runs in a goroutine of its own, which the server's interceptors do not
+			// see
+			err = b.refuse(id, wire.StreamID(p.stream), b.service.server.panicked("BatchAppend", r))
 		}
 	}()
 	done, err := wait()
 	if err != nil {
-		return b.refuse(id, streamID(p.stream), err)
+		return b.refuse(id, wire.StreamID(p.stream), err)
 	}
 	return b.send(&streams.BatchAppendResp{
-		CorrelationId: id, StreamIdentifier: streamID(p.stream),
+		CorrelationId: id, StreamIdentifier: wire.StreamID(p.stream),
 		Result: &streams.BatchAppendResp_Success_{Success: batchSuccess(done)},
 	})
 }
@@ -146,7 +150,7 @@ func (b *batchCall) refuse(id *shared.UUID, stream *shared.StreamIdentifier, err
 func (b *batchCall) status(stream *shared.StreamIdentifier, err error) *rpcstatus.Status {
 	var (
 		conflict *domain.ConflictError
-		known    *failure
+		known    *wire.RefusalError
 	)
 	switch {
 	case errors.As(err, &conflict):
@@ -158,7 +162,7 @@ func (b *batchCall) status(stream *shared.StreamIdentifier, err error) *rpcstatu
 	case errors.Is(err, domain.ErrTooLarge):
 		return batchStatus(code.Code_INVALID_ARGUMENT, "MaximumAppendSizeExceeded", &shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(domain.MaxAppendSize)})
 	case errors.As(err, &known):
-		name := known.trailers.Get("exception")
+		name := known.Trailers.Get("exception")
 		switch {
 		case len(name) > 0 && name[0] == "access-denied":
 			return batchStatus(code.Code_PERMISSION_DENIED, "AccessDenied", &shared.AccessDenied{})
@@ -166,7 +170,7 @@ func (b *batchCall) status(stream *shared.StreamIdentifier, err error) *rpcstatu
 			limit := uint32(min(b.service.server.cfg.MaxAppendSize, math.MaxInt32))
 			return batchStatus(code.Code_INVALID_ARGUMENT, "MaximumAppendSizeExceeded", &shared.MaximumAppendSizeExceeded{MaxAppendSize: limit})
 		}
-		return batchStatus(code.Code_INVALID_ARGUMENT, "BadRequest", &shared.BadRequest{Message: known.message})
+		return batchStatus(code.Code_INVALID_ARGUMENT, "BadRequest", &shared.BadRequest{Message: known.Message})
 	}
 	b.service.server.cfg.Logger.Warn("a batch could not be appended", "stream", string(stream.GetStreamName()), "error", err)
 	return batchStatus(code.Code_UNKNOWN, fmt.Sprintf("Unknown: %v", err), &shared.Unknown{})

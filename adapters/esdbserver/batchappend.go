@@ -2,10 +2,10 @@ package esdbserver
 
 import (
 	"context"
-	"errors"
-	"io"
 	"sync"
 	"time"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -18,15 +18,16 @@ import (
 const (
 	// maxPendingBatches is how many batches of one call may be begun and not finished, and
 	// maxPendingBytes how large they may be together: beyond that a batch is refused. As many
-	// bytes, in maxBatchesInFlight batches, may wait for the log: beyond that the client has to wait.
+	// bytes, in maxBatchesInFlight batches, may wait for the log: beyond that the client has to
+	// wait.
 	maxPendingBatches  = 1024
 	maxPendingBytes    = 64 << 20
 	maxBatchesInFlight = 1024
 )
 
-// batchCall is one call of BatchAppend: any number of batches, told apart by their
-// correlation ids, each answered when it is appended. Batches for one stream are appended in the order
-// in which they were finished; batches for different streams do not wait for each other.
+// batchCall is one call of BatchAppend: any number of batches, told apart by their correlation ids,
+// each answered when it is appended. Batches for one stream are appended in the order in which they
+// were finished; batches for different streams do not wait for each other.
 type batchCall struct {
 	service *streamsService
 	call    streams.Streams_BatchAppendServer
@@ -57,8 +58,8 @@ type pendingBatch struct {
 	size     appendSize
 }
 
-// BatchAppend appends batches of events as they come. Other than the original's, which may stay open
-// for ever, the call ends when its client has ended its side and the last answer is given.
+// BatchAppend appends batches of events as they come. Other than the original's, which may stay
+// open for ever, the call ends when its client has ended its side and the last answer is given.
 func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	b := &batchCall{
 		service: s, call: call, pending: map[uuid.UUID]*pendingBatch{}, expired: make(chan uuid.UUID),
@@ -97,20 +98,13 @@ func (b *batchCall) expire(id uuid.UUID) error {
 		return nil
 	}
 	b.forget(id, p)
-	return b.refuse(toUUID(id, true), streamID(p.stream), context.DeadlineExceeded)
+	return b.refuse(wire.ToUUID(id, true), wire.StreamID(p.stream), context.DeadlineExceeded)
 }
 
 func (b *batchCall) stopTimers() {
 	for _, p := range b.pending {
 		p.timer.Stop()
 	}
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
 }
 
 // received is a message of the call, or its end.
@@ -152,8 +146,8 @@ func (b *batchCall) identifier(req *streams.BatchAppendReq) *shared.StreamIdenti
 	if id := req.GetOptions().GetStreamIdentifier(); id != nil {
 		return id
 	}
-	if id, err := fromUUID(req.GetCorrelationId()); err == nil && b.pending[id] != nil {
-		return streamID(b.pending[id].stream)
+	if id, err := wire.FromUUID(req.GetCorrelationId()); err == nil && b.pending[id] != nil {
+		return wire.StreamID(b.pending[id].stream)
 	}
 	return nil
 }
@@ -161,13 +155,13 @@ func (b *batchCall) identifier(req *streams.BatchAppendReq) *shared.StreamIdenti
 // receive adds a message to its batch, and appends the batch when it is final. Messages of
 // a batch that was refused before are passed over.
 func (b *batchCall) receive(req *streams.BatchAppendReq) error {
-	id, err := fromUUID(req.GetCorrelationId())
+	id, err := wire.FromUUID(req.GetCorrelationId())
 	if err != nil {
 		return err
 	}
 	if req.GetOptions() != nil && b.pending[id] == nil {
 		if len(b.pending) >= maxPendingBatches {
-			return invalidArgument("%d batches are begun and not finished", maxPendingBatches)
+			return wire.InvalidArgument("%d batches are begun and not finished", maxPendingBatches)
 		}
 		p, err := b.begin(req.GetOptions())
 		if err != nil {
@@ -205,7 +199,7 @@ func (b *batchCall) forget(id uuid.UUID, p *pendingBatch) {
 }
 
 func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, error) {
-	stream, err := streamName(o.GetStreamIdentifier())
+	stream, err := wire.StreamName(o.GetStreamIdentifier())
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +212,7 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	}
 	switch v := o.GetExpectedStreamPosition().(type) {
 	case *streams.BatchAppendReq_Options_StreamPosition:
-		p.expected, err = exactRevision(v.StreamPosition)
+		p.expected, err = wire.ExactRevision(v.StreamPosition)
 	case *streams.BatchAppendReq_Options_NoStream:
 		p.expected = domain.NoStream
 	case *streams.BatchAppendReq_Options_Any:
@@ -226,7 +220,7 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	case *streams.BatchAppendReq_Options_StreamExists:
 		p.expected = domain.StreamExists
 	default:
-		err = notValid("BatchAppendReq+Types+Options+ExpectedStreamPositionOneofCase")
+		err = wire.NotValid("BatchAppendReq+Types+Options+ExpectedStreamPositionOneofCase")
 	}
 	if err == nil && !p.deadline.After(time.Now()) {
 		err = context.DeadlineExceeded
@@ -244,7 +238,7 @@ func (b *batchCall) deadline(o *streams.BatchAppendReq_Options) (time.Time, erro
 		asked = v.Deadline_21_10_0.AsTime()
 	case *streams.BatchAppendReq_Options_Deadline:
 		if err := v.Deadline.CheckValid(); err != nil {
-			return limit, invalidArgument("Duration was not a valid normalized duration")
+			return limit, wire.InvalidArgument("Duration was not a valid normalized duration")
 		}
 		asked = time.Now().Add(v.Deadline.AsDuration().Truncate(100 * time.Nanosecond)) // a tick
 	default:
@@ -267,7 +261,7 @@ func (b *batchCall) collect(p *pendingBatch, messages []*streams.BatchAppendReq_
 			return err
 		}
 		if b.size > maxPendingBytes {
-			return invalidArgument("batches of %d bytes are begun and not finished", b.size)
+			return wire.InvalidArgument("batches of %d bytes are begun and not finished", b.size)
 		}
 		p.events = append(p.events, event)
 	}

@@ -128,8 +128,8 @@ func BenchmarkCatchUp(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkBatchAppendToOneStream pipelines 5,000 batches of one event each on one call to one stream, on a
-// log that syncs: they share syncs. ns/op is for all of them.
+// BenchmarkBatchAppendToOneStream pipelines 5,000 batches of one event each on one call to one
+// stream, on a log that syncs: they share syncs. ns/op is for all of them.
 func BenchmarkBatchAppendToOneStream(b *testing.B) {
 	log, err := pebblelog.Open(b.TempDir(), pebblelog.Config{})
 	require.NoError(b, err)

@@ -37,14 +37,15 @@ type Config struct {
 	// three together, for the whole append. Default 1 MiB. On a Log that is no
 	// [domain.AppendBeginner] its own limit applies as well.
 	MaxAppendSize int
-	// MaxMessageSize is the largest gRPC message accepted, in bytes. It must leave room for an append that is
-	// to be refused with an explanation. Default 16 MiB, as with the original.
+	// MaxMessageSize is the largest gRPC message accepted, in bytes. It must leave room for an
+	// append that is to be refused with an explanation. Default 16 MiB, as with the original.
 	MaxMessageSize int
-	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default 10,000.
+	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default
+	// 10,000.
 	MaxSubscriptions int
-	// MaxSubscriptionsPerClient is how many of them one client may have: one user, or where there is none
-	// one machine, or on this machine one connection. Default a quarter of MaxSubscriptions,
-	// but 100 where there are as many.
+	// MaxSubscriptionsPerClient is how many of them one client may have: one user, or where there
+	// is none one machine, or on this machine one connection. Default a quarter of
+	// MaxSubscriptions, but 100 where there are as many.
 	MaxSubscriptionsPerClient int
 	// MaxConnections is how many connections may be open. Default 10,000.
 	MaxConnections int

@@ -3,6 +3,8 @@ package esdbserver
 import (
 	"context"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
 	"github.com/atonehq/atone/adapters/esdbserver/internal/streamdb"
@@ -18,7 +20,7 @@ func (s *streamsService) Delete(ctx context.Context, req *streams.DeleteReq) (*s
 	var expected domain.Expected
 	switch v := req.GetOptions().GetExpectedStreamRevision().(type) {
 	case *streams.DeleteReq_Options_Revision:
-		expected, err = exactRevision(v.Revision)
+		expected, err = wire.ExactRevision(v.Revision)
 	case *streams.DeleteReq_Options_NoStream:
 		expected = domain.NoStream
 	case *streams.DeleteReq_Options_Any:
@@ -26,7 +28,7 @@ func (s *streamsService) Delete(ctx context.Context, req *streams.DeleteReq) (*s
 	case *streams.DeleteReq_Options_StreamExists:
 		expected = domain.StreamExists
 	default:
-		err = notValid("DeleteReq+Types+Options+ExpectedStreamRevisionOneofCase")
+		err = wire.NotValid("DeleteReq+Types+Options+ExpectedStreamRevisionOneofCase")
 	}
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func (s *streamsService) Tombstone(ctx context.Context, req *streams.TombstoneRe
 	var expected domain.Expected
 	switch v := req.GetOptions().GetExpectedStreamRevision().(type) {
 	case *streams.TombstoneReq_Options_Revision:
-		expected, err = exactRevision(v.Revision)
+		expected, err = wire.ExactRevision(v.Revision)
 	case *streams.TombstoneReq_Options_NoStream:
 		expected = domain.NoStream
 	case *streams.TombstoneReq_Options_Any:
@@ -57,7 +59,7 @@ func (s *streamsService) Tombstone(ctx context.Context, req *streams.TombstoneRe
 	case *streams.TombstoneReq_Options_StreamExists:
 		expected = domain.StreamExists
 	default:
-		err = notValid("TombstoneReq+Types+Options+ExpectedStreamRevisionOneofCase")
+		err = wire.NotValid("TombstoneReq+Types+Options+ExpectedStreamRevisionOneofCase")
 	}
 	if err != nil {
 		return nil, err
@@ -73,8 +75,8 @@ func (s *streamsService) Tombstone(ctx context.Context, req *streams.TombstoneRe
 
 // mayDelete checks the stream's name and the caller's right to delete it. Metastreams go
 // with their streams and cannot be deleted by themselves.
-func (s *streamsService) mayDelete(ctx context.Context, options streamNamer) (string, error) {
-	stream, err := streamName(options.GetStreamIdentifier())
+func (s *streamsService) mayDelete(ctx context.Context, options wire.StreamNamer) (string, error) {
+	stream, err := wire.StreamName(options.GetStreamIdentifier())
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +84,7 @@ func (s *streamsService) mayDelete(ctx context.Context, options streamNamer) (st
 		return "", err
 	}
 	if !streamdb.IsWritable(stream) || streamdb.IsMetastream(stream) {
-		return "", accessDenied()
+		return "", wire.AccessDenied()
 	}
 	return stream, nil
 }

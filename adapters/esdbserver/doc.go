@@ -37,9 +37,9 @@
 // belong to the coordinator: an append to them is refused with access denied to everybody but
 // [RoleCoordinator], whatever else the user may do, and [RoleApp] does not see them, in $all and in
 // groups either. The $acl of a stream, and of $all, takes from what a role may ($r to read, $w to
-// append); taken away, it ends running subscriptions at once. Default ACLs, which the original keeps
-// in $settings, are refused when they are written. Plaintext, which carries no
-// credentials, is served on loopback only; beyond it, TLS and users are required.
+// append); taken away, it ends running subscriptions at once. Default ACLs, which the original
+// keeps in $settings, are refused when they are written. Plaintext, which carries no credentials,
+// is served on loopback only; beyond it, TLS and users are required.
 //
 // # Guarantees and limits
 //
@@ -58,4 +58,33 @@
 // A stream's name may have 4,094 bytes. Where a trailer of an error would carry control characters,
 // which a name may have, its value is percent-encoded. Of a consumer's reason to park an event,
 // 1,000 bytes are kept.
+//
+// # What it owns
+//
+// It owns the protocol's services, who may call them, and the port that they are served on. It
+// knows nothing of runs and sagas but the names of their streams, and nothing of which log it
+// serves.
+//
+// Files, in reading order:
+//
+//   - server.go: the server, and what every call passes through
+//   - batchappend.go: BatchAppend: a call's batches, put together from their parts
+//   - batchanswer.go: the answers to them
+//   - append.go: Append
+//   - delete.go: Delete and Tombstone
+//   - read.go: Read, by which subscriptions are made too
+//   - read_all.go: reading $all
+//   - read_stream.go: reading a stream
+//   - subscribe.go: subscriptions to either
+//   - read_send.go: how an event is sent to a reader
+//   - groups_read.go: a consumer of a persistent subscription
+//   - groups_admin.go: listing, replaying and restarting persistent subscriptions
+//   - groups.go: making, updating and deleting them
+//   - projections.go: the service that clients ask for projections
+//   - config.go: the settings
+//   - listener.go: one port for gRPC and HTTP
+//   - node.go: gossip, features and what else a node tells of itself
+//   - subscriptions.go: which subscriptions are open, and whether they still may be; the end of
+//     calls
+//   - auth.go: who calls, and what the caller may do
 package esdbserver

@@ -125,7 +125,8 @@ func FuzzRequests(f *testing.F) {
 		desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 		call, err := conn.NewStream(ctx, desc, fuzzMethods[int(method)%len(fuzzMethods)])
 		require.NoError(t, err)
-		defer time.AfterFunc(50*time.Millisecond, cancel).Stop() // some calls, rightly, wait for more
+		// some calls, rightly, wait for more
+		defer time.AfterFunc(50*time.Millisecond, cancel).Stop()
 		for _, m := range [][]byte{first, second} {
 			if call.SendMsg(&m) != nil {
 				break

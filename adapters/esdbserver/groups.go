@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc/codes"
@@ -27,22 +29,22 @@ func groupFailure(err error, stream, group string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
-		return groupError(codes.Internal, "persistent-subscription-failed",
+		return wire.GroupError(codes.Internal, "persistent-subscription-failed",
 			fmt.Sprintf("Subscription group %s on stream %s failed: '%v'", group, stream, invalid), stream, group, "reason", invalid.Error())
 	case errors.Is(err, groups.ErrExists):
-		return groupError(codes.AlreadyExists, "persistent-subscription-exists",
+		return wire.GroupError(codes.AlreadyExists, "persistent-subscription-exists",
 			fmt.Sprintf("Subscription group %s on stream %s exists.", group, stream), stream, group)
 	case errors.Is(err, groups.ErrNotFound):
-		return groupError(codes.NotFound, "persistent-subscription-does-not-exist",
+		return wire.GroupError(codes.NotFound, "persistent-subscription-does-not-exist",
 			fmt.Sprintf("Subscription group %s on stream %s does not exist.", group, stream), stream, group)
 	case errors.Is(err, groups.ErrMaxSubscribers):
-		return groupError(codes.FailedPrecondition, "maximum-subscribers-reached",
+		return wire.GroupError(codes.FailedPrecondition, "maximum-subscribers-reached",
 			fmt.Sprintf("Maximum subscriptions reached for subscription group %s on stream %s.", group, stream), stream, group)
 	case errors.Is(err, groups.ErrDropped), errors.Is(err, groups.ErrFaulted):
-		return groupError(codes.Canceled, "persistent-subscription-dropped",
+		return wire.GroupError(codes.Canceled, "persistent-subscription-dropped",
 			fmt.Sprintf("Subscription group %s on stream %s was dropped.", group, stream), stream, group)
 	case errors.Is(err, groups.ErrNotReady):
-		return &failure{code: codes.Unavailable, message: "Server Is Not Ready"}
+		return &wire.RefusalError{Code: codes.Unavailable, Message: "Server Is Not Ready"}
 	}
 	return err
 }
@@ -52,7 +54,7 @@ func groupStream(all bool, id *shared.StreamIdentifier) (string, error) {
 	if all {
 		return groups.All, nil
 	}
-	return streamName(id)
+	return wire.StreamName(id)
 }
 
 // manage returns access-denied unless the caller may keep groups on the stream.
@@ -64,7 +66,7 @@ func (s *groupsService) manage(ctx context.Context, stream string) error {
 func (s *groupsService) Create(ctx context.Context, req *persistent.CreateReq) (*persistent.CreateResp, error) {
 	o := req.GetOptions()
 	if o.GetSettings() == nil {
-		return nil, refused("a group needs options with its settings")
+		return nil, wire.Refused("a group needs options with its settings")
 	}
 	settings, err := createSettings(o)
 	if err != nil {
@@ -95,7 +97,7 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 		}
 		return set, err
 	case *persistent.CreateReq_Options_Stream:
-		if set.Stream, err = streamName(option.Stream.GetStreamIdentifier()); err != nil {
+		if set.Stream, err = wire.StreamName(option.Stream.GetStreamIdentifier()); err != nil {
 			return set, err
 		}
 		switch r := option.Stream.GetRevisionOption().(type) {
@@ -105,12 +107,12 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 		case *persistent.CreateReq_StreamOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = notValidGroup("CreateReq+Types+StreamOptions+RevisionOptionOneofCase")
+			err = wire.NotValidGroup("CreateReq+Types+StreamOptions+RevisionOptionOneofCase")
 		}
 		return set, err
 	}
 	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
-	if set.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
+	if set.Stream, err = wire.StreamName(o.GetStreamIdentifier()); err != nil {
 		return set, err
 	}
 	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
@@ -124,7 +126,7 @@ func startFrom(revision uint64) (int64, error) {
 		return groups.FromEnd, nil
 	}
 	if revision > math.MaxInt64 {
-		return 0, invalidArgument("%d is no stream revision", revision)
+		return 0, wire.InvalidArgument("%d is no stream revision", revision)
 	}
 	return int64(revision), nil
 }
@@ -138,7 +140,7 @@ func startOfAll(o *persistent.CreateReq_AllOptions) (int64, error) {
 	case *persistent.CreateReq_AllOptions_End:
 		return groups.FromEnd, nil
 	}
-	return 0, notValidGroup("CreateReq+Types+AllOptions+AllOptionOneofCase")
+	return 0, wire.NotValidGroup("CreateReq+Types+AllOptions+AllOptionOneofCase")
 }
 
 func filterSpec(o *persistent.CreateReq_AllOptions) (*groups.FilterSpec, error) {
@@ -148,14 +150,14 @@ func filterSpec(o *persistent.CreateReq_AllOptions) (*groups.FilterSpec, error) 
 	}
 	f := option.Filter
 	spec := &groups.FilterSpec{Interval: checkpointInterval(f.GetMax(), f.GetCheckpointIntervalMultiplier())}
-	var e expression
+	var e wire.Expression
 	switch v := f.GetFilter().(type) {
 	case *persistent.CreateReq_AllOptions_FilterOptions_StreamIdentifier:
 		e = v.StreamIdentifier
 	case *persistent.CreateReq_AllOptions_FilterOptions_EventType:
 		e, spec.ByType = v.EventType, true
 	default:
-		return nil, invalidArgument("a filter is by stream name or by event type")
+		return nil, wire.InvalidArgument("a filter is by stream name or by event type")
 	}
 	spec.Regex, spec.Prefixes = e.GetRegex(), e.GetPrefix()
 	return spec, nil
@@ -163,11 +165,11 @@ func filterSpec(o *persistent.CreateReq_AllOptions) (*groups.FilterSpec, error) 
 
 // groupFilter builds a stored filter.
 func groupFilter(spec groups.FilterSpec) (func(*domain.Recorded) bool, error) {
-	f, err := newFilter(&persistent.CreateReq_AllOptions_FilterOptions_Expression{Regex: spec.Regex, Prefix: spec.Prefixes}, spec.ByType)
+	f, err := wire.NewFilter(&persistent.CreateReq_AllOptions_FilterOptions_Expression{Regex: spec.Regex, Prefix: spec.Prefixes}, spec.ByType)
 	if err != nil {
 		return nil, err
 	}
-	return f.accepts, nil
+	return f.Accepts, nil
 }
 
 // settingsMessage is what creations and updates have in common.
@@ -211,7 +213,7 @@ func milliseconds(ms int32, ticks int64) int32 {
 func (s *groupsService) Update(ctx context.Context, req *persistent.UpdateReq) (*persistent.UpdateResp, error) {
 	o := req.GetOptions()
 	if o.GetSettings() == nil {
-		return nil, refused("a group needs options with its settings")
+		return nil, wire.Refused("a group needs options with its settings")
 	}
 	settings, err := updateSettings(o)
 	if err != nil {
@@ -238,11 +240,11 @@ func updateSettings(o *persistent.UpdateReq_Options) (groups.Settings, error) {
 		case *persistent.UpdateReq_AllOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = notValidGroup("UpdateReq+Types+AllOptions+AllOptionOneofCase")
+			err = wire.NotValidGroup("UpdateReq+Types+AllOptions+AllOptionOneofCase")
 		}
 		return set, err
 	case *persistent.UpdateReq_Options_Stream:
-		if set.Stream, err = streamName(option.Stream.GetStreamIdentifier()); err != nil {
+		if set.Stream, err = wire.StreamName(option.Stream.GetStreamIdentifier()); err != nil {
 			return set, err
 		}
 		switch r := option.Stream.GetRevisionOption().(type) {
@@ -252,12 +254,12 @@ func updateSettings(o *persistent.UpdateReq_Options) (groups.Settings, error) {
 		case *persistent.UpdateReq_StreamOptions_End:
 			set.StartFrom = groups.FromEnd
 		default:
-			err = notValidGroup("UpdateReq+Types+StreamOptions+RevisionOptionOneofCase")
+			err = wire.NotValidGroup("UpdateReq+Types+StreamOptions+RevisionOptionOneofCase")
 		}
 		return set, err
 	}
 	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field
-	if set.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
+	if set.Stream, err = wire.StreamName(o.GetStreamIdentifier()); err != nil {
 		return set, err
 	}
 	//lint:ignore SA1019 older clients, npm's among them, send only the deprecated field

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 
@@ -59,7 +61,7 @@ func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*per
 			return nil, err
 		}
 	default:
-		return nil, invalidArgument("all, or a stream, is required")
+		return nil, wire.InvalidArgument("all, or a stream, is required")
 	}
 	// As for GetInfo, it is enough to be somebody.
 	if err := s.server.allow.authenticated(ctx); err != nil {
@@ -106,7 +108,7 @@ func (s *groupsService) ReplayParked(ctx context.Context, req *persistent.Replay
 		}
 	case *persistent.ReplayParkedReq_Options_NoLimit:
 	default:
-		return nil, refused("where to stop, or that there is no limit, is required")
+		return nil, wire.Refused("where to stop, or that there is no limit, is required")
 	}
 	g, err := s.server.groups.Get(stream, o.GetGroupName())
 	if err == nil {

@@ -3,6 +3,8 @@ package esdbserver
 import (
 	"context"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/google/uuid"
@@ -24,7 +26,7 @@ func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer)
 	}
 	o := first.GetOptions()
 	if o == nil {
-		return refused("a consumer begins with its options")
+		return wire.Refused("a consumer begins with its options")
 	}
 	_, all := o.GetStreamOption().(*persistent.ReadReq_Options_All)
 	stream, err := groupStream(all, o.GetStreamIdentifier())
@@ -32,7 +34,7 @@ func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer)
 		return err
 	}
 	if o.GetBufferSize() < 1 || o.GetBufferSize() > maxInFlight {
-		return refused("a buffer of %d is not possible: choose 1 to %d", o.GetBufferSize(), maxInFlight)
+		return wire.Refused("a buffer of %d is not possible: choose 1 to %d", o.GetBufferSize(), maxInFlight)
 	}
 	if err := s.server.allow.require(call.Context(), consumeGroup, stream); err != nil {
 		return err
@@ -115,12 +117,12 @@ func receiveVerdicts(call persistent.PersistentSubscriptions_ReadServer, client 
 			}
 			verdict, ok := verdicts[m.Nack.GetAction()]
 			if !ok {
-				return invalidArgument("%v is no nack action", m.Nack.GetAction())
+				return wire.InvalidArgument("%v is no nack action", m.Nack.GetAction())
 			}
 			client.Nack(ids, verdict, m.Nack.GetReason())
 		case *persistent.ReadReq_Options_: // the first count
 		default:
-			return refused("a consumer sends acks and nacks")
+			return wire.Refused("a consumer sends acks and nacks")
 		}
 	}
 }
@@ -136,7 +138,7 @@ var verdicts = map[persistent.ReadReq_Nack_Action]groups.Verdict{
 func fromUUIDs(ids []*shared.UUID) ([]uuid.UUID, error) {
 	out := make([]uuid.UUID, 0, len(ids))
 	for _, id := range ids {
-		u, err := fromUUID(id)
+		u, err := wire.FromUUID(id)
 		if err != nil {
 			return nil, err
 		}
@@ -158,9 +160,9 @@ func groupRecorded(e *domain.Recorded, structured bool) *persistent.ReadResp_Rea
 		return nil
 	}
 	return &persistent.ReadResp_ReadEvent_RecordedEvent{
-		Id: toUUID(e.ID, structured), StreamIdentifier: streamID(e.Stream), StreamRevision: e.Revision,
+		Id: wire.ToUUID(e.ID, structured), StreamIdentifier: wire.StreamID(e.Stream), StreamRevision: e.Revision,
 		PreparePosition: uint64(e.Position), CommitPosition: uint64(e.Position),
-		Metadata: eventMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
+		Metadata: wire.EventMetadata(e), CustomMetadata: e.Metadata, Data: e.Data,
 	}
 }
 

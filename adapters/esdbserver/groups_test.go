@@ -54,7 +54,8 @@ func TestGroupDeliversAcksRetriesParksAndReplays(t *testing.T) {
 	second = receive(t, sub)
 	require.Equal(t, sent[1].EventID, second.Event.OriginalEvent().EventID)
 	require.Equal(t, 1, second.RetryCount)
-	require.NoError(t, sub.Nack("again", esdb.NackActionRetry, second.Event)) // once too often: parked
+	// once too often: parked
+	require.NoError(t, sub.Nack("again", esdb.NackActionRetry, second.Event))
 
 	third := receive(t, sub)
 	require.Equal(t, sent[2].EventID, third.Event.OriginalEvent().EventID)

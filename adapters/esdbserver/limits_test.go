@@ -161,7 +161,8 @@ func streamFromEnd(name string) *streams.ReadReq_Options {
 
 // A subscriber that does not read must neither hold up a writer nor make the server keep
 // what it has not read; when it reads on, it gets everything.
-func TestSlowSubscriberBlocksNobodyAndCostsNoMemory(t *testing.T) { // not parallel: it measures the heap
+// not parallel: it measures the heap
+func TestSlowSubscriberBlocksNobodyAndCostsNoMemory(t *testing.T) {
 	n := start(t, func(c *esdbserver.Config) { c.TailEvents, c.TailBytes = 64, 1<<20 })
 	ctx := within(t)
 	const subscribers, appends, size = 20, 300, 100_000

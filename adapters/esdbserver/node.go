@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -52,7 +54,7 @@ type gossipService struct {
 func (g *gossipService) Read(ctx context.Context, _ *shared.Empty) (*gossip.ClusterInfo, error) {
 	host, port := g.server.addressFor(ctx)
 	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
-		InstanceId: toUUID(g.server.node, true), TimeStamp: ticks(g.server.cfg.Now()),
+		InstanceId: wire.ToUUID(g.server.node, true), TimeStamp: wire.Ticks(g.server.cfg.Now()),
 		State: gossip.MemberInfo_Leader, IsAlive: true,
 		HttpEndPoint: &gossip.EndPoint{Address: host, Port: port},
 	}}}, nil

@@ -11,9 +11,9 @@ import (
 	"github.com/atonehq/atone/adapters/pebblelog"
 )
 
-// Past the end of the log a subscription is confirmed and says that it has caught up; then it passes
-// over events in silence until the log is longer. The embedded log's positions have no gaps, so
-// that it is known here which event comes first.
+// Past the end of the log a subscription is confirmed and says that it has caught up; then it
+// passes over events in silence until the log is longer. The embedded log's positions have no gaps,
+// so that it is known here which event comes first.
 func TestSubscriptionPastTheEndIsSilentUntilTheLogIsLonger(t *testing.T) {
 	t.Parallel()
 	log, err := pebblelog.Open(t.TempDir(), pebblelog.Config{NoSync: true})

@@ -3,6 +3,8 @@ package esdbserver
 import (
 	"context"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/projections"
 	"google.golang.org/grpc/codes"
 )
@@ -18,12 +20,12 @@ type projectionsService struct {
 // Enable succeeds for what is always enabled.
 func (*projectionsService) Enable(ctx context.Context, req *projections.EnableReq) (*projections.EnableResp, error) {
 	if !callerOf(ctx).role.isAdmin() {
-		return nil, accessDenied()
+		return nil, wire.AccessDenied()
 	}
 	switch name := req.GetOptions().GetName(); name {
 	case "$by_category", "$by_event_type":
 		return &projections.EnableResp{}, nil
 	default:
-		return nil, &failure{code: codes.NotFound, message: "there is no projection " + name + ": this server only has $by_category and $by_event_type"}
+		return nil, &wire.RefusalError{Code: codes.NotFound, Message: "there is no projection " + name + ": this server only has $by_category and $by_event_type"}
 	}
 }

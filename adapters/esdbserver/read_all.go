@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc/codes"
 
@@ -30,13 +32,13 @@ func (r *reader) all(ctx context.Context, option *streams.ReadReq_Options_AllOpt
 	}
 	var accepts func(*domain.Recorded) bool
 	if filter != nil {
-		accepts = filter.accepts
+		accepts = filter.Accepts
 		if r.options.GetFilter().GetWindow() != nil && r.emptyWindow() {
-			return refused("a filtered read needs a window of at least 1 event")
+			return wire.Refused("a filtered read needs a window of at least 1 event")
 		}
 	}
 	if r.options.GetCount() == 0 {
-		return refused("a read of all streams needs a count of at least 1")
+		return wire.Refused("a read of all streams needs a count of at least 1")
 	}
 	if r.backwards() {
 		return r.allBackward(ctx, from, accepts)
@@ -65,7 +67,7 @@ func (r *reader) allBackward(ctx context.Context, from allFrom, accepts func(*do
 	place, err := r.server.db.Locate(ctx, from.commit)
 	switch {
 	case err == nil && place.Beyond:
-		return &failure{code: codes.Unknown, message: fmt.Sprintf("Unexpected %s: Error", r.resultName())}
+		return &wire.RefusalError{Code: codes.Unknown, Message: fmt.Sprintf("Unexpected %s: Error", r.resultName())}
 	case errors.Is(err, domain.ErrBadPosition) && place.First:
 		return nil // before the first record there is nothing
 	case err != nil:
@@ -77,7 +79,7 @@ func (r *reader) allBackward(ctx context.Context, from allFrom, accepts func(*do
 // badPosition says in the original's words that no record stands at a position.
 func (r *reader) badPosition(err error) error {
 	if errors.Is(err, domain.ErrBadPosition) {
-		return &failure{code: codes.Unknown, message: fmt.Sprintf("Unexpected %s: InvalidPosition", r.resultName())}
+		return &wire.RefusalError{Code: codes.Unknown, Message: fmt.Sprintf("Unexpected %s: InvalidPosition", r.resultName())}
 	}
 	return err
 }
@@ -106,7 +108,7 @@ func allPosition(option *streams.ReadReq_Options_AllOptions) (allFrom, error) {
 		case commit == math.MaxUint64 && prepare == math.MaxUint64:
 			return allFrom{end: true}, nil
 		case commit > math.MaxInt64 || prepare > commit:
-			return allFrom{}, refused("%d/%d is no position: give both parts as the server gave them", commit, prepare)
+			return allFrom{}, wire.Refused("%d/%d is no position: give both parts as the server gave them", commit, prepare)
 		}
 		return allFrom{commit: domain.Position(commit), inclusive: prepare < commit}, nil
 	case *streams.ReadReq_Options_AllOptions_Start:
@@ -114,26 +116,26 @@ func allPosition(option *streams.ReadReq_Options_AllOptions) (allFrom, error) {
 	case *streams.ReadReq_Options_AllOptions_End:
 		return allFrom{end: true}, nil
 	}
-	return allFrom{}, refused("a position, start or end is required")
+	return allFrom{}, wire.Refused("a position, start or end is required")
 }
 
 // filter returns the request's filter, nil if there is none.
-func (r *reader) filter() (*eventFilter, error) {
+func (r *reader) filter() (*wire.EventFilter, error) {
 	option := r.options.GetFilter()
 	if option == nil {
 		return nil, nil
 	}
 	const of = "ReadReq+Types+Options+Types+FilterOptions"
 	if option.GetWindow() == nil {
-		return nil, notValid(of + "+WindowOneofCase")
+		return nil, wire.NotValid(of + "+WindowOneofCase")
 	}
 	switch e := option.GetFilter().(type) {
 	case *streams.ReadReq_Options_FilterOptions_StreamIdentifier:
-		return newFilter(e.StreamIdentifier, false)
+		return wire.NewFilter(e.StreamIdentifier, false)
 	case *streams.ReadReq_Options_FilterOptions_EventType:
-		return newFilter(e.EventType, true)
+		return wire.NewFilter(e.EventType, true)
 	}
-	return nil, invalidArgument("'%s' is not a valid EventStore.Client.Streams.%s", describeFilter(option), of)
+	return nil, wire.InvalidArgument("'%s' is not a valid EventStore.Client.Streams.%s", describeFilter(option), of)
 }
 
 // describeFilter renders a filter without an expression as the original does.
@@ -146,18 +148,4 @@ func describeFilter(o *streams.ReadReq_Options_FilterOptions) string {
 		parts = append(parts, fmt.Sprintf(`"checkpointIntervalMultiplier": %d`, n))
 	}
 	return "{ " + strings.Join(parts, ", ") + " }"
-}
-
-// emptyWindow reports whether the filter's window is given and empty.
-func (r *reader) emptyWindow() bool {
-	window, given := r.options.GetFilter().GetWindow().(*streams.ReadReq_Options_FilterOptions_Max)
-	return given && window.Max == 0
-}
-
-// checkpointInterval is the multiplier times the window; a window of zero stands for the default.
-func checkpointInterval(window, multiplier uint32) int {
-	if window == 0 {
-		window = defaultWindow
-	}
-	return int(min(uint64(window)*uint64(max(multiplier, 1)), math.MaxInt32))
 }

@@ -3,7 +3,8 @@ package esdbserver
 import (
 	"context"
 	"errors"
-	"math"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc/codes"
@@ -13,9 +14,10 @@ import (
 )
 
 func (r *reader) stream(ctx context.Context, option *streams.ReadReq_Options_StreamOptions, subscription bool) error {
-	stream, err := streamName(option.GetStreamIdentifier())
-	if errors.Is(err, errLongName) && !subscription {
-		return r.notFound(string(option.GetStreamIdentifier().GetStreamName())) // nothing has that name
+	stream, err := wire.StreamName(option.GetStreamIdentifier())
+	if errors.Is(err, wire.ErrLongName) && !subscription {
+		// nothing has that name
+		return r.notFound(string(option.GetStreamIdentifier().GetStreamName()))
 	}
 	if err != nil {
 		return err
@@ -32,7 +34,7 @@ func (r *reader) stream(ctx context.Context, option *streams.ReadReq_Options_Str
 	}
 	if r.options.GetCount() == 0 || !r.backwards() && from == domain.End {
 		// Nothing can be forward of the end, and nobody asks for nothing.
-		return &failure{code: codes.Unknown, message: "Unexpected ReadStreamResult: Error"}
+		return &wire.RefusalError{Code: codes.Unknown, Message: "Unexpected ReadStreamResult: Error"}
 	}
 	view, err := r.server.db.View(ctx, stream)
 	if err != nil {
@@ -54,7 +56,7 @@ func (r *reader) stream(ctx context.Context, option *streams.ReadReq_Options_Str
 
 func (r *reader) notFound(stream string) error {
 	return r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_StreamNotFound_{
-		StreamNotFound: &streams.ReadResp_StreamNotFound{StreamIdentifier: streamID(stream)},
+		StreamNotFound: &streams.ReadResp_StreamNotFound{StreamIdentifier: wire.StreamID(stream)},
 	}})
 }
 
@@ -93,19 +95,4 @@ func (r *reader) tellFirst(ctx context.Context, view streamdb.View, from uint64)
 		return tell(next)
 	}
 	return nil
-}
-
-func firstNumber(option *streams.ReadReq_Options_StreamOptions) (uint64, error) {
-	switch v := option.GetRevisionOption().(type) {
-	case *streams.ReadReq_Options_StreamOptions_Revision:
-		if v.Revision > math.MaxInt64 && v.Revision != domain.End {
-			return 0, refused("%d is no stream revision", v.Revision)
-		}
-		return v.Revision, nil
-	case *streams.ReadReq_Options_StreamOptions_Start:
-		return 0, nil
-	case *streams.ReadReq_Options_StreamOptions_End:
-		return domain.End, nil
-	}
-	return 0, refused("a revision, start or end is required")
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/projections"
@@ -197,7 +199,7 @@ func unimplemented(rpc *grpc.Server, call grpc.ServerStream) error {
 	if _, known := rpc.GetServiceInfo()[strings.TrimPrefix(path.Dir(method), "/")]; known {
 		what = "Method"
 	}
-	return &failure{code: codes.Unimplemented, message: what + " is unimplemented."}
+	return &wire.RefusalError{Code: codes.Unimplemented, Message: what + " is unimplemented."}
 }
 
 // stopWithin lets calls finish for a while, then cuts them off.
@@ -212,8 +214,8 @@ func (s *Server) unary(ctx context.Context, req any, call *grpc.UnaryServerInfo,
 		if r := recover(); r != nil {
 			err = s.panicked(call.FullMethod, r)
 		}
-		err = translate(err, operationOf(call.FullMethod))
-		sendTrailers(ctx, err)
+		err = wire.Translate(err, operationOf(call.FullMethod))
+		wire.SendTrailers(ctx, err)
 	}()
 	authenticated, err := s.auth.authenticate(ctx)
 	if err != nil {
@@ -227,8 +229,8 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, call *grpc.StreamServerIn
 		if r := recover(); r != nil {
 			err = s.panicked(call.FullMethod, r)
 		}
-		err = translate(err, operationOf(call.FullMethod))
-		sendTrailers(ss.Context(), err)
+		err = wire.Translate(err, operationOf(call.FullMethod))
+		wire.SendTrailers(ss.Context(), err)
 	}()
 	ctx, err := s.auth.authenticate(ss.Context())
 	if err != nil {
@@ -243,7 +245,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, call *grpc.StreamServerIn
 // panicked keeps a mistake of ours from taking the process, and the log in it, down.
 func (s *Server) panicked(method string, reason any) error {
 	s.cfg.Logger.Error("a request made the server panic: please report this", "method", method, "panic", reason, "stack", string(debug.Stack()))
-	return &failure{code: codes.Internal, message: "the server failed: its log says why"}
+	return &wire.RefusalError{Code: codes.Internal, Message: "the server failed: its log says why"}
 }
 
 type authenticatedStream struct {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -12,22 +15,22 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-func (r *reader) subscribeAll(ctx context.Context, from allFrom, filter *eventFilter) error {
+func (r *reader) subscribeAll(ctx context.Context, from allFrom, filter *wire.EventFilter) error {
 	option := r.options.GetFilter()
 	var f *streamdb.Filter
 	if filter != nil {
 		if option.GetCheckpointIntervalMultiplier() == 0 {
-			return refused("the checkpoint interval needs a multiplier of at least 1")
+			return wire.Refused("the checkpoint interval needs a multiplier of at least 1")
 		}
-		f = &streamdb.Filter{Accepts: filter.accepts, Interval: checkpointInterval(option.GetMax(), option.GetCheckpointIntervalMultiplier())}
+		f = &streamdb.Filter{Accepts: filter.Accepts, Interval: checkpointInterval(option.GetMax(), option.GetCheckpointIntervalMultiplier())}
 	}
 	return r.subscribe(ctx, allStream, func(ctx context.Context) iter.Seq2[streamdb.Message, error] {
 		if filter != nil && r.emptyWindow() {
-			return failing(refused("a filtered subscription needs a window of at least 1 event"))
+			return failing(wire.Refused("a filtered subscription needs a window of at least 1 event"))
 		}
 		place, err := r.startOf(ctx, from)
 		if errors.Is(err, domain.ErrBadPosition) {
-			err = invalidArgument("Trying to read from an invalid position.")
+			err = wire.InvalidArgument("Trying to read from an invalid position.")
 		}
 		if err != nil {
 			return failing(err)
@@ -100,13 +103,34 @@ func (r *reader) subscribe(ctx context.Context, stream string, messages func(con
 			if stream != allStream {
 				at, revision = -1, m.Last
 			}
-			err = r.call.Send(caughtUp(r.server.cfg.Now(), at, revision))
+			err = r.call.Send(wire.CaughtUp(r.server.cfg.Now(), at, revision))
 		case m.Checkpoint:
-			err = r.call.Send(checkpoint(r.server.cfg.Now(), uint64(m.Position)))
+			err = r.call.Send(wire.Checkpoint(r.server.cfg.Now(), uint64(m.Position)))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// emptyWindow reports whether the filter's window is given and empty.
+func (r *reader) emptyWindow() bool {
+	window, given := r.options.GetFilter().GetWindow().(*streams.ReadReq_Options_FilterOptions_Max)
+	return given && window.Max == 0
+}
+
+func firstNumber(option *streams.ReadReq_Options_StreamOptions) (uint64, error) {
+	switch v := option.GetRevisionOption().(type) {
+	case *streams.ReadReq_Options_StreamOptions_Revision:
+		if v.Revision > math.MaxInt64 && v.Revision != domain.End {
+			return 0, wire.Refused("%d is no stream revision", v.Revision)
+		}
+		return v.Revision, nil
+	case *streams.ReadReq_Options_StreamOptions_Start:
+		return 0, nil
+	case *streams.ReadReq_Options_StreamOptions_End:
+		return domain.End, nil
+	}
+	return 0, wire.Refused("a revision, start or end is required")
 }

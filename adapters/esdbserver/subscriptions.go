@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"sync"
+
+	"github.com/atonehq/atone/adapters/esdbserver/internal/wire"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -37,8 +41,8 @@ func newSubscriptions(limit, perClient int) *subscriptions {
 	}
 }
 
-// clientOf tells clients apart: by user, else by the machine that they call from, and on this machine,
-// where nobody needs to be anybody, by connection.
+// clientOf tells clients apart: by user, else by the machine that they call from, and on this
+// machine, where nobody needs to be anybody, by connection.
 func clientOf(ctx context.Context) string {
 	if name := callerOf(ctx).name; name != "" {
 		return "user " + name
@@ -57,10 +61,10 @@ func (s *subscriptions) add(client string, sub *subscription) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all >= s.limit {
-		return &failure{code: codes.ResourceExhausted, message: fmt.Sprintf("the server's limit of %d subscriptions is reached: end some", s.limit)}
+		return &wire.RefusalError{Code: codes.ResourceExhausted, Message: fmt.Sprintf("the server's limit of %d subscriptions is reached: end some", s.limit)}
 	}
 	if s.byClient[client] >= s.perClient {
-		return &failure{code: codes.ResourceExhausted, message: fmt.Sprintf("this client's limit of %d subscriptions is reached: end some, or subscribe to $all once", s.perClient)}
+		return &wire.RefusalError{Code: codes.ResourceExhausted, Message: fmt.Sprintf("this client's limit of %d subscriptions is reached: end some, or subscribe to $all once", s.perClient)}
 	}
 	s.all++
 	s.byClient[client]++
@@ -129,10 +133,25 @@ func (s *Server) subscribe(ctx context.Context, kind access, stream string) (_ c
 // subscriptionEnded turns the end of a subscription's context into what its client is told.
 func (s *Server) subscriptionEnded(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errAccessTaken) {
-		return accessDenied()
+		return wire.AccessDenied()
 	}
 	if s.closing.Err() != nil && errors.Is(err, context.Canceled) {
-		return &failure{code: codes.Unavailable, message: "the server is stopping"}
+		return &wire.RefusalError{Code: codes.Unavailable, Message: "the server is stopping"}
+	}
+	return err
+}
+
+// checkpointInterval is the multiplier times the window; a window of zero stands for the default.
+func checkpointInterval(window, multiplier uint32) int {
+	if window == 0 {
+		window = wire.DefaultWindow
+	}
+	return int(min(uint64(window)*uint64(max(multiplier, 1)), math.MaxInt32))
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
 	return err
 }

@@ -203,7 +203,8 @@ func TestHTTPIsServedBesideGRPC(t *testing.T) {
 	plain := start(t)
 	secure, _ := guarded(t)
 	// A client that offers h2 as well, as browsers do, gets HTTP/1.1.
-	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is ours
+	// it is ours
+	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec
 	for _, base := range []string{"http://" + plain.addr, "https://" + secure.addr} {
 		resp, err := client.Get(base + "/health/live")
 		require.NoError(t, err)

@@ -29,7 +29,8 @@ import (
 // recordedWire is the folder of the repository's recordings.
 const recordedWire = "../eventstoredb/testdata/wire"
 
-// wireDir holds recordings of a real server; another folder of such files can be replayed with -wire.
+// wireDir holds recordings of a real server; another folder of such files can be replayed with
+// -wire.
 var wireDir = flag.String("wire", recordedWire, "a folder of recorded scenarios")
 
 // recording is one scenario as a real server answered it. The format is described beside the files.

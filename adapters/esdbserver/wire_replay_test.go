@@ -119,7 +119,8 @@ func (r *replay) run() {
 		return 0
 	})
 	for _, s := range steps {
-		r.clock.Store(int64(s.at * float64(time.Millisecond))) // what falls due by then does so first
+		// what falls due by then does so first
+		r.clock.Store(int64(s.at * float64(time.Millisecond)))
 		r.await(s.at)
 		s.do()
 	}

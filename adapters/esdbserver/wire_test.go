@@ -151,8 +151,8 @@ func (r *replay) line(tree any, p *places) string {
 	return string(data)
 }
 
-// compareCheckpoints compares what of checkpoints is the same on every server: whether any
-// came before CaughtUp. Where 24.2.0 says 2^64-1, or the beginning of the page that it has read, ours
+// compareCheckpoints compares what of checkpoints is the same on every server: whether any came
+// before CaughtUp. Where 24.2.0 says 2^64-1, or the beginning of the page that it has read, ours
 // says what has been seen, as 25.1 does.
 func (r *replay) compareCheckpoints(used *usedDifferences, c *recordedCall, live *replayedCall) {
 	theirs, ours := []any{}, live.answers()

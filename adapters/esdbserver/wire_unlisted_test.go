@@ -81,7 +81,8 @@ type unlisted struct {
 
 func (u *unlisted) position() uint64 { return wireNumber(u.event["commitPosition"]) }
 
-// writeUnlisted appends the event, after others that nobody has seen where its number asks for them.
+// writeUnlisted appends the event, after others that nobody has seen where its number asks for
+// them.
 func (r *replay) writeUnlisted(event map[string]any) {
 	stream := wireStream(event["streamIdentifier"])
 	next := uint64(0)

@@ -1,4 +1,4 @@
-package esdbserver
+package wire
 
 import (
 	"regexp"
@@ -15,29 +15,29 @@ const (
 	maxPatternLength = 4096
 	maxPrefixes      = 1024
 	patternTimeout   = 250 * time.Millisecond
-	// defaultWindow is how many events are searched between checkpoints where the client
+	// DefaultWindow is how many events are searched between checkpoints where the client
 	// does not say.
-	defaultWindow = 32
+	DefaultWindow = 32
 )
 
-// eventFilter selects events by their stream's name or their type.
-type eventFilter struct {
+// EventFilter selects events by their stream's name or their type.
+type EventFilter struct {
 	byType   bool
 	prefixes []string
 	matches  func(string) bool // nil: by prefixes
 }
 
-// expression is a filter as any of the requests carries it.
-type expression interface {
+// Expression is a filter as any of the requests carries it.
+type Expression interface {
 	GetRegex() string
 	GetPrefix() []string
 }
 
-// newFilter builds a filter from the request's expression.
-func newFilter(e expression, byType bool) (*eventFilter, error) {
-	f := &eventFilter{byType: byType, prefixes: e.GetPrefix()}
+// NewFilter builds a filter from the request's expression.
+func NewFilter(e Expression, byType bool) (*EventFilter, error) {
+	f := &EventFilter{byType: byType, prefixes: e.GetPrefix()}
 	if len(f.prefixes) > maxPrefixes {
-		return nil, invalidArgument("a filter may have %d prefixes", maxPrefixes)
+		return nil, InvalidArgument("a filter may have %d prefixes", maxPrefixes)
 	}
 	var err error
 	if pattern := e.GetRegex(); pattern != "" {
@@ -51,14 +51,14 @@ func newFilter(e expression, byType bool) (*eventFilter, error) {
 // time limit.
 func compile(pattern string) (func(string) bool, error) {
 	if len(pattern) > maxPatternLength {
-		return nil, invalidArgument("a filter's pattern may have %d bytes", maxPatternLength)
+		return nil, InvalidArgument("a filter's pattern may have %d bytes", maxPatternLength)
 	}
 	if linear, err := regexp.Compile(pattern); err == nil {
 		return linear.MatchString, nil
 	}
 	full, err := regexp2.Compile(pattern, regexp2.None)
 	if err != nil {
-		return nil, refused("the filter's pattern cannot be read: %v", err)
+		return nil, Refused("the filter's pattern cannot be read: %v", err)
 	}
 	full.MatchTimeout = patternTimeout
 	return func(s string) bool {
@@ -67,8 +67,8 @@ func compile(pattern string) (func(string) bool, error) {
 	}, nil
 }
 
-// accepts judges an event.
-func (f *eventFilter) accepts(e *domain.Recorded) bool {
+// Accepts judges an event.
+func (f *EventFilter) Accepts(e *domain.Recorded) bool {
 	subject := e.Stream
 	if f.byType {
 		subject = e.Type

@@ -1,4 +1,4 @@
-package esdbserver
+package wire
 
 import (
 	"encoding/binary"
@@ -19,37 +19,37 @@ const (
 	contentBinary = "application/octet-stream"
 )
 
-var empty = &shared.Empty{}
+var Empty = &shared.Empty{}
 
-// streamNamer is a request that names a stream.
-type streamNamer interface {
+// StreamNamer is a request that names a stream.
+type StreamNamer interface {
 	GetStreamIdentifier() *shared.StreamIdentifier
 }
 
-// errLongName refuses a name that no stream here can have.
-var errLongName = invalidArgument("a stream name may have at most %d bytes", streamdb.MaxNameLength)
+// ErrLongName refuses a name that no stream here can have.
+var ErrLongName = InvalidArgument("a stream name may have at most %d bytes", streamdb.MaxNameLength)
 
-// streamName returns the identifier's name; it must be UTF-8, not empty and not too long.
-func streamName(id *shared.StreamIdentifier) (string, error) {
+// StreamName returns the identifier's name; it must be UTF-8, not empty and not too long.
+func StreamName(id *shared.StreamIdentifier) (string, error) {
 	name := id.GetStreamName()
 	if len(name) == 0 {
-		return "", refused("a stream's name is required and must not be empty")
+		return "", Refused("a stream's name is required and must not be empty")
 	}
 	if !utf8.Valid(name) {
-		return "", invalidArgument("the stream name is not valid UTF-8")
+		return "", InvalidArgument("the stream name is not valid UTF-8")
 	}
 	if len(streamdb.OriginalOf(string(name))) > streamdb.MaxNameLength {
-		return "", errLongName
+		return "", ErrLongName
 	}
 	return string(name), nil
 }
 
-func streamID(name string) *shared.StreamIdentifier {
+func StreamID(name string) *shared.StreamIdentifier {
 	return &shared.StreamIdentifier{StreamName: []byte(name)}
 }
 
-// fromUUID reads either form that clients send.
-func fromUUID(id *shared.UUID) (uuid.UUID, error) {
+// FromUUID reads either form that clients send.
+func FromUUID(id *shared.UUID) (uuid.UUID, error) {
 	switch v := id.GetValue().(type) {
 	case *shared.UUID_Structured_:
 		var out uuid.UUID
@@ -59,15 +59,15 @@ func fromUUID(id *shared.UUID) (uuid.UUID, error) {
 	case *shared.UUID_String_:
 		out, err := uuid.Parse(v.String_)
 		if err != nil {
-			return uuid.Nil, refused("%q is no UUID", v.String_)
+			return uuid.Nil, Refused("%q is no UUID", v.String_)
 		}
 		return out, nil
 	}
-	return uuid.Nil, refused("an id is required")
+	return uuid.Nil, Refused("an id is required")
 }
 
-// toUUID writes the form that the client asked for.
-func toUUID(id uuid.UUID, structured bool) *shared.UUID {
+// ToUUID writes the form that the client asked for.
+func ToUUID(id uuid.UUID, structured bool) *shared.UUID {
 	if !structured {
 		return &shared.UUID{Value: &shared.UUID_String_{String_: id.String()}}
 	}
@@ -77,38 +77,38 @@ func toUUID(id uuid.UUID, structured bool) *shared.UUID {
 	}}}
 }
 
-// eventMetadata is what the server says of every event beside its content.
-func eventMetadata(e *domain.Recorded) map[string]string {
+// EventMetadata is what the server says of every event beside its content.
+func EventMetadata(e *domain.Recorded) map[string]string {
 	contentType := contentJSON
 	if e.Binary {
 		contentType = contentBinary
 	}
-	return map[string]string{"type": e.Type, "content-type": contentType, "created": strconv.FormatInt(ticks(e.Created), 10)}
+	return map[string]string{"type": e.Type, "content-type": contentType, "created": strconv.FormatInt(Ticks(e.Created), 10)}
 }
 
-// ticks counts the 100 ns intervals since the Unix epoch.
-func ticks(t time.Time) int64 {
+// Ticks counts the 100 ns intervals since the Unix epoch.
+func Ticks(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
 	return t.Unix()*1e7 + int64(t.Nanosecond()/100)
 }
 
-// proposed is the common part of the two messages that carry an event to be appended.
-type proposed interface {
+// Proposed is the common part of the two messages that carry an event to be appended.
+type Proposed interface {
 	GetId() *shared.UUID
 	GetMetadata() map[string]string
 	GetCustomMetadata() []byte
 	GetData() []byte
 }
 
-func newEvent(p proposed) (domain.NewEvent, error) {
-	id, err := fromUUID(p.GetId())
+func NewEvent(p Proposed) (domain.NewEvent, error) {
+	id, err := FromUUID(p.GetId())
 	if err != nil {
 		return domain.NewEvent{}, err
 	}
 	if id == uuid.Nil {
-		return domain.NewEvent{}, refused("an event's id must not be empty")
+		return domain.NewEvent{}, Refused("an event's id must not be empty")
 	}
 	eventType, ok := p.GetMetadata()["type"]
 	if !ok {
@@ -119,21 +119,21 @@ func newEvent(p proposed) (domain.NewEvent, error) {
 		return domain.NewEvent{}, missingMetadata("content-type")
 	}
 	if eventType == "" {
-		return domain.NewEvent{}, refused("an event's type must not be empty")
+		return domain.NewEvent{}, Refused("an event's type must not be empty")
 	}
 	return domain.NewEvent{
 		ID: id, Type: eventType, Data: p.GetData(), Metadata: p.GetCustomMetadata(), Binary: contentType != contentJSON,
 	}, nil
 }
 
-// exactRevision checks a revision that a client expects a stream to have. The highest number is
+// ExactRevision checks a revision that a client expects a stream to have. The highest number is
 // that of no event, and what clients get back from an append of nothing: no stream.
-func exactRevision(n uint64) (domain.Expected, error) {
+func ExactRevision(n uint64) (domain.Expected, error) {
 	if n == math.MaxUint64 {
 		return domain.NoStream, nil
 	}
 	if n > math.MaxInt64 {
-		return 0, refused("%d is no stream revision", n)
+		return 0, Refused("%d is no stream revision", n)
 	}
 	return domain.Expected(n), nil
 }

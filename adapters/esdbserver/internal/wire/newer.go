@@ -1,4 +1,4 @@
-package esdbserver
+package wire
 
 import (
 	"time"
@@ -20,9 +20,9 @@ const (
 	checkpointTimestamp protowire.Number = 3
 )
 
-// caughtUp says when a subscription has caught up, and where: at a position in all streams, at a
+// CaughtUp says when a subscription has caught up, and where: at a position in all streams, at a
 // stream's revision, or, where both are negative, at no event at all.
-func caughtUp(now time.Time, position, revision int64) *streams.ReadResp {
+func CaughtUp(now time.Time, position, revision int64) *streams.ReadResp {
 	b := appendTimestamp(nil, caughtUpTimestamp, now)
 	if revision >= 0 {
 		b = protowire.AppendTag(b, caughtUpRevision, protowire.VarintType)
@@ -42,8 +42,8 @@ func caughtUp(now time.Time, position, revision int64) *streams.ReadResp {
 	return &streams.ReadResp{Content: &streams.ReadResp_CaughtUp_{CaughtUp: m}}
 }
 
-// checkpoint says how far a filtered subscription has come, and when.
-func checkpoint(now time.Time, position uint64) *streams.ReadResp {
+// Checkpoint says how far a filtered subscription has come, and when.
+func Checkpoint(now time.Time, position uint64) *streams.ReadResp {
 	m := &streams.ReadResp_Checkpoint{CommitPosition: position, PreparePosition: position}
 	m.ProtoReflect().SetUnknown(appendTimestamp(nil, checkpointTimestamp, now))
 	return &streams.ReadResp{Content: &streams.ReadResp_Checkpoint_{Checkpoint: m}}
