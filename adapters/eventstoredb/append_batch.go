@@ -49,7 +49,7 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 		if a.err != nil {
 			return receipt{}, a.err
 		}
-		sent.reuse()
+		call.reuse(sent)
 		return call.understand(a.resp, b)
 	case <-ctx.Done():
 		call.forget(sent)

@@ -146,6 +146,8 @@ type batchCall struct {
 	encoding sync.Mutex
 	composer *composer
 	message  grpc.PreparedMsg
+	// answered keeps what answered batches used, for the next ones of this call.
+	answered sync.Pool
 
 	mu      sync.Mutex
 	last    int64 // the last correlation id
@@ -162,16 +164,19 @@ type sent struct {
 	timer  *time.Timer   // the time that the attempt may take
 }
 
-// sents keeps what answered batches used, for the next ones.
-var sents = sync.Pool{New: func() any {
+// newSent returns what an answered batch of the call used, or new memory.
+func (c *batchCall) newSent() *sent {
+	if s, ok := c.answered.Get().(*sent); ok {
+		return s
+	}
 	return &sent{answer: make(chan answered, 1), timer: time.NewTimer(time.Hour)}
-}}
+}
 
 // reuse gives the memory back. Only a batch whose answer came from the server may do so: others may
 // still be in the queue, or get an answer late.
-func (s *sent) reuse() {
+func (c *batchCall) reuse(s *sent) {
 	s.timer.Stop()
-	sents.Put(s)
+	c.answered.Put(s)
 }
 
 // answered is the answer to a batch, or why there is none: the batch is then in doubt.
@@ -209,7 +214,7 @@ func (c *batchCall) begin(ctx context.Context) error {
 // send hands the batch to the writer, and starts the time that the attempt may take. It fails when
 // the call is over, and with ctx.
 func (c *batchCall) send(ctx context.Context, b *batch, timeout time.Duration) (*sent, error) {
-	s := sents.Get().(*sent)
+	s := c.newSent()
 	s.batch = b
 	c.mu.Lock()
 	if c.err != nil {
