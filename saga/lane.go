@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -213,7 +212,10 @@ func (l *lane) consider(ctx context.Context, e *domain.Recorded) {
 	p.event.Data = nil
 	matches, err := called(ctx, l, func() (bool, error) { return l.t.matches(&ev), nil })
 	if err == nil && matches {
-		p.input, err = called(ctx, l, func() (json.RawMessage, error) { return l.t.input(&ev) })
+		p.asked, err = called(ctx, l, func() (asked, error) { return l.t.asks(&ev) })
+		if p.key != "" {
+			p.run = domain.RunIDForKey(l.saga, p.key)
+		}
 	}
 	if ctx.Err() != nil || err == nil && !matches {
 		return

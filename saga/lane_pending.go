@@ -17,8 +17,8 @@ type pendingRun struct {
 	event Event
 	at    pendingEvent
 	run   domain.RunID
-	input json.RawMessage
-	bad   error // why the event can't start a run
+	asked
+	bad error // why the event can't start a run
 	// ctx ends when another node started it, which is what there is to stop for, or with the coordinator.
 	ctx  context.Context
 	stop context.CancelFunc
@@ -113,12 +113,17 @@ func (f *feed) exists(ctx context.Context, run domain.RunID) bool {
 func (l *lane) start(p *pendingRun) error {
 	e, f := &p.event, l.f
 	_, err := f.c.StartByName(WithActor(p.ctx, "trigger "+e.Type), l.saga, l.version, p.input, func(o *startOptions) {
-		o.id = p.run
+		o.id, o.key, o.labels = p.run, p.key, p.labels
 		o.trigger = &domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type, Position: e.Position}
 		o.correlation, o.causation = e.CorrelationID, e.ID.String()
 	})
 	if err != nil && !errors.Is(err, ErrKeyConflict) { // with that the run exists; the trigger's code has changed since
 		return err
+	}
+	if p.key != "" { // an earlier event may have started it
+		if v, err := f.c.Describe(p.ctx, p.run); err != nil || v.State.Ended() {
+			return err
+		}
 	}
 	if d, err := f.c.registry.Saga(l.saga, l.version); err == nil {
 		if types := f.awaiting[d.Plan.Hash()]; types != nil {

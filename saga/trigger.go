@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,15 +32,15 @@ type Event struct {
 type AnyTrigger interface {
 	matches(e *Event) bool
 	sagaOf() AnySaga
-	// input computes the run's input from the event.
-	input(e *Event) (json.RawMessage, error)
+	// asks computes from the event what it asks for.
+	asks(e *Event) (asked, error)
 	eventType() string
 	streamPrefix() string
 }
 
-// Trigger starts a run of a saga for each domain event of a type. The event's id makes the run's
-// id, so an event starts one run however often it is delivered. Its fields are set
-// before it is registered and not changed afterwards.
+// Trigger starts a run of a saga for each domain event of a type. The event's id, or Key, makes the
+// run's id, so an event starts one run however often it is delivered. Its fields are set before it
+// is registered and not changed afterwards.
 type Trigger[In, Out any] struct {
 	// Type is the event's type. Required.
 	Type string
@@ -53,6 +54,19 @@ type Trigger[In, Out any] struct {
 	// pure function. An event for which it fails starts nothing; that is logged and recorded in
 	// the stream atone-triggers.
 	Input func(Event) (In, error)
+	// Key, if set, names what the event is about, such as an order: events with the same key start
+	// one run, the first of them, and a start by hand with [Key] finds it too. An empty key is
+	// none: the event's id is used. It must be a pure function.
+	Key func(Event) string
+	// Labels, if set, are attached to the run. It must be a pure function.
+	Labels func(Event) map[string]string
+}
+
+// asked is the run that an event asks for.
+type asked struct {
+	input  json.RawMessage
+	key    string
+	labels map[string]string
 }
 
 func (t *Trigger[In, Out]) eventType() string { return t.Type }
@@ -65,16 +79,25 @@ func (t *Trigger[In, Out]) matches(e *Event) bool {
 	return e.Type == t.Type && strings.HasPrefix(e.Stream, t.StreamPrefix) && (t.When == nil || t.When(*e))
 }
 
-func (t *Trigger[In, Out]) input(e *Event) (json.RawMessage, error) {
+func (t *Trigger[In, Out]) asks(e *Event) (a asked, err error) {
 	read := t.Input
 	if read == nil { // members that the input does not have are the event's own business
 		read = func(e Event) (In, error) { return payload.Decode[In](e.Data) }
 	}
 	in, err := read(*e)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	return payload.EncodeOwn("the input", in)
+	if a.input, err = payload.EncodeOwn("the input", in); err != nil {
+		return a, err
+	}
+	if t.Key != nil {
+		a.key = t.Key(*e)
+	}
+	if t.Labels != nil {
+		a.labels = maps.Clone(t.Labels(*e))
+	}
+	return a, nil
 }
 
 // RegisterTriggers makes triggers, and the sagas that they start, known. A coordinator that has
@@ -103,8 +126,8 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 	return nil
 }
 
-// SecretFields returns the fields of a domain event's payload that are secret: those that the sagas which the
-// type starts, or which await it, mark so. They are for whoever shows events.
+// SecretFields returns the fields of a domain event's payload that are secret: those that the sagas
+// which the type starts, or which await it, mark so. They are for whoever shows events.
 func (c *Coordinator) SecretFields(eventType string) []string {
 	var fields []string
 	started := make(map[string]bool)
