@@ -14,6 +14,9 @@ const (
 	FailureParent    FailureKind = "parent"    // the parent run turned back
 )
 
+// FailureRejected is the Type of the failure of a step that rejects.
+const FailureRejected = "rejected"
+
 // Failure says what failed and why.
 type Failure struct {
 	Kind    FailureKind `json:"kind"`

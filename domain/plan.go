@@ -98,6 +98,8 @@ type Node struct {
 	// NoReturn marks a child that can't be undone once it completed: it has a pivot or does
 	// something irreversible.
 	NoReturn bool `json:"no_return,omitempty"`
+	// Unlabelled starts a child without its parent's labels.
+	Unlabelled bool `json:"unlabelled,omitempty"`
 	// MaxRounds bounds a plan node.
 	MaxRounds int `json:"max_rounds,omitempty"`
 

@@ -26,6 +26,15 @@ type SagaInfo struct {
 	Plan *domain.Plan `json:"plan"`
 	// Actions are the names of the actions in the plan, sorted.
 	Actions []string `json:"actions,omitempty"`
+	// Untried are the functions that panicked on the made-up values with which they were tried: nothing is
+	// known of what they read. A read that has no value blocks the run.
+	Untried []Untried `json:"untried,omitempty"`
+}
+
+// Untried is a function of a step that panicked when it was tried with made-up values.
+type Untried struct {
+	Step  string `json:"step"`
+	Panic string `json:"panic"`
 }
 
 // ActionInfo describes a registered action.
@@ -63,7 +72,11 @@ func (c *Coordinator) Saga(name string, version int) (SagaInfo, error) {
 
 func (c *Coordinator) describeSaga(d *definition.Definition) SagaInfo {
 	p := d.Plan
-	return SagaInfo{Name: p.Saga, Version: p.Version, Latest: c.registry.Latest(p), Description: p.Description,
+	var untried []Untried
+	for _, u := range d.Untried {
+		untried = append(untried, Untried(u))
+	}
+	return SagaInfo{Untried: untried, Name: p.Saga, Version: p.Version, Latest: c.registry.Latest(p), Description: p.Description,
 		Input: d.Input.Name, Output: d.Output.Name, Hash: p.Hash(), Plan: p, Actions: planActions(p)}
 }
 

@@ -20,6 +20,7 @@ type childRef struct {
 	saga        string
 	version     int
 	input       json.RawMessage
+	labels      map[string]string
 	correlation string
 	trace       string
 	root        domain.RunID // of the family
@@ -32,7 +33,11 @@ type unstartable struct{ step, reason string }
 
 func (a *actor) childOf(path string) childRef {
 	st := a.state.Step(path)
-	return childRef{parent: a.id, step: path, run: st.Child, saga: st.Node.Saga, version: st.Node.Version, input: st.Input,
+	labels := a.state.Start.Labels
+	if st.Node.Unlabelled {
+		labels = nil
+	}
+	return childRef{parent: a.id, step: path, labels: labels, run: st.Child, saga: st.Node.Saga, version: st.Node.Version, input: st.Input,
 		correlation: a.state.Correlation, trace: a.state.Trace, root: a.root()}
 }
 
@@ -47,7 +52,7 @@ func (c *Coordinator) startChild(ch childRef) {
 			}
 			return err
 		}
-		_, err = c.start(ctx, d, ch.input, []StartOption{ch.options})
+		_, err = c.start(ctx, d, ch.input, false, []StartOption{ch.options})
 		if errors.Is(err, ErrPlanChanged) {
 			return c.cannotStart(ctx, ch, ErrPlanChanged.Error())
 		}
@@ -97,7 +102,7 @@ func (c *Coordinator) startTurnedBack(ctx context.Context, ch childRef, cause do
 	if err != nil {
 		return err
 	}
-	_, err = c.start(ctx, d, ch.input, []StartOption{ch.options, func(o *startOptions) { o.then = machine.TurnBack{Cause: cause} }})
+	_, err = c.start(ctx, d, ch.input, false, []StartOption{ch.options, func(o *startOptions) { o.then = machine.TurnBack{Cause: cause} }})
 	return err
 }
 
@@ -107,7 +112,7 @@ func (ch childRef) options(o *startOptions) {
 	if ch.root != ch.parent {
 		o.parent.Root = ch.root
 	}
-	o.correlation, o.trace = ch.correlation, ch.trace
+	o.correlation, o.trace, o.labels = ch.correlation, ch.trace, ch.labels
 }
 
 // reportChild tells the parent how the child ended, if it has.

@@ -1,8 +1,10 @@
 package saga
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
@@ -32,6 +34,9 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 			return machine.Evaluated{Step: path, Value: plannerValue(st, value), Node: a.c.incarnation}
 		})
 	case domain.KindCompute, domain.KindChild:
+		if code.Reject != nil {
+			return t.reject(path, func() (string, error) { return code.Reject(v), nil })
+		}
 		value, failure := evalValue(t, code, v, path)
 		return t.decide(machine.Evaluated{Step: path, Value: value, Failure: failure})
 	case domain.KindSwitch:
@@ -78,6 +83,16 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	return fmt.Errorf("%s: a %s has nothing to evaluate", path, kind)
 }
 
+// reject fails a step for good with the reason that its code gives.
+func (t *turnState) reject(path string, code func() (string, error)) error {
+	reason, failure := evaluated(t, path, code)
+	if failure == nil {
+		failure = t.maskClosure(&domain.Failure{Kind: domain.FailurePermanent, Step: path, Type: domain.FailureRejected,
+			Message: domain.ShortMessage(cmp.Or(strings.TrimSpace(reason), "rejected"))})
+	}
+	return t.decide(machine.Evaluated{Step: path, Failure: failure})
+}
+
 // plannerValue wraps the input of a plan node for its planner's first round.
 func plannerValue(st *machine.Step, value json.RawMessage) json.RawMessage {
 	if st.Node.Name != machine.PlannerStep {
@@ -97,15 +112,20 @@ func evalValue(t *turnState, code definition.Expression, v definition.Scope, pat
 	})
 }
 
-// evaluated is [guard] for a turn. Code that hangs keeps the state that it looks at: the turn is then decided again
-// on a state of its own, and the step fails without a second call.
+// evaluated is [contain.Closure] for a turn. A read that has no value blocks the run instead of
+// failing the step. Code that hangs keeps the state that it looks at: the turn is then decided
+// again on a state of its own, and the step fails without a second call.
 func evaluated[T any](t *turnState, path string, f func() (T, error)) (T, *domain.Failure) {
 	if failure := t.a.hung[path]; failure != nil {
 		var zero T
 		return zero, failure
 	}
-	value, failure := contain.Closure(&t.a.c.hands, path, f)
-	failure = t.maskClosure(failure)
+	value, err := contain.CallOn(t.a.c.idleHands(), contain.ClosureLimit, f)
+	if bad := definition.BadRead(err); bad != nil {
+		t.badRead = t.maskClosure(&domain.Failure{Message: fmt.Sprintf("%s: %v: mend the saga's code and deploy it", cmp.Or(path, "its output"), bad)}).Message
+		return value, nil
+	}
+	failure := t.maskClosure(contain.Failure(path, err))
 	if failure != nil && failure.Type == contain.Hangs {
 		if t.a.hung == nil {
 			t.a.hung = make(map[string]*domain.Failure)

@@ -268,6 +268,52 @@ func ExampleTrigger() {
 	// ada <nil>
 }
 
+// Whatever events there are of an account, it is welcomed once, and its run is found by its stream.
+func ExampleTrigger_key() {
+	log := memlog.New()
+	s := saga.Define("welcome", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[account] {
+		return saga.Do(f, printing("send-welcome", nil), in.In)
+	})
+	c, err := saga.New(saga.Config{Log: log, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		panic(err)
+	}
+	trigger := &saga.Trigger[account, account]{Type: "user-registered", Saga: s,
+		Key:    func(e saga.Event) string { return e.Stream },
+		Labels: func(e saga.Event) map[string]string { return map[string]string{"stream": e.Stream} }}
+	if err := c.RegisterTriggers(trigger); err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	<-c.Ready()
+
+	for range 2 {
+		event := domain.NewEvent{ID: uuid.New(), Type: "user-registered", Data: json.RawMessage(`{"Email":"ada"}`)}
+		if _, err := log.Append(ctx, "users-ada", domain.AnyRevision, event); err != nil {
+			panic(err)
+		}
+	}
+	id := domain.RunIDForKey("welcome", "users-ada")
+	for {
+		if _, err := c.Describe(ctx, id); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := c.Wait(ctx, id); err != nil {
+		panic(err)
+	}
+	run, err := c.Describe(ctx, id)
+	fmt.Println(run.Key, run.Labels, err)
+	cancel()
+	<-ended
+	// Output:
+	// send-welcome
+	// users-ada map[stream:users-ada] <nil>
+}
+
 // pager is an alert sink.
 type pager struct{ told chan saga.Alert }
 

@@ -2,9 +2,11 @@ package saga_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
 )
@@ -343,6 +345,59 @@ func ExampleWithRetry() {
 	action := plan.Root.Children[0].Action
 	fmt.Println(action.Retry.MaxAttempts, time.Duration(action.Retry.MaxElapsed), time.Duration(action.Timeout), err)
 	// Output: -1 1h0m0s 5s <nil>
+}
+
+// A run above the limit is refused and undone; the others go on.
+func ExampleReject() {
+	s := saga.Define("order", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[shopReceipt] {
+		saga.If(f, func(v saga.Scope) bool { return form.In(v).Total > 1000 }, func(f *saga.Flow) {
+			saga.Reject(f, func(v saga.Scope) string { return fmt.Sprintf("%d is above the limit", form.In(v).Total) })
+		}, nil)
+		return saga.Do(f, chargeCard, func(v saga.Scope) shopCharge { return shopCharge{"visa", form.In(v).Total} })
+	})
+	c, stop := running(saga.Config{}, s)
+	defer stop()
+	for _, total := range []int{50, 5000} {
+		run, err := saga.Start(context.Background(), c, s, orderForm{Total: total})
+		if err != nil {
+			panic(err)
+		}
+		receipt, err := run.Wait(context.Background())
+		if back := (*saga.CompensatedError)(nil); errors.As(err, &back) {
+			fmt.Println("refused:", back.Cause.Message)
+			continue
+		}
+		fmt.Println(receipt.ID, err)
+	}
+	// Output:
+	// r-visa <nil>
+	// refused: 5000 is above the limit
+}
+
+// A child run has the labels of its parent, unless it is told otherwise.
+func ExampleWithoutLabels() {
+	pack := saga.Define("pack", 1, func(f *saga.Flow, sku saga.Ref[string]) saga.Ref[string] { return saga.Do(f, packItem, sku.In) })
+	order := saga.Define("order", 1, func(f *saga.Flow, sku saga.Ref[string]) saga.Ref[string] {
+		saga.Child(f, pack, sku.In, saga.Name("labelled"))
+		return saga.Child(f, pack, sku.In, saga.Name("plain"), saga.WithoutLabels())
+	})
+	c, stop := running(saga.Config{}, order)
+	defer stop()
+	ctx := context.Background()
+	run, err := saga.Start(ctx, c, order, "a", saga.Labels(map[string]string{"customer": "ada"}))
+	if err != nil {
+		panic(err)
+	}
+	if _, err := run.Wait(ctx); err != nil {
+		panic(err)
+	}
+	for _, step := range []string{"labelled", "plain"} {
+		child, err := c.Describe(ctx, domain.ChildRunID(run.ID, step))
+		fmt.Println(step, child.Labels, err)
+	}
+	// Output:
+	// labelled map[customer:ada] <nil>
+	// plain map[] <nil>
 }
 
 // A planner packs one item a round until nothing is left.

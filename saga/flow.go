@@ -29,8 +29,8 @@ type Saga[In, Out any] struct {
 //
 // The functions that compute a step's input, choose a branch and so on run when a run reaches
 // the step, and once during Define with made-up values (numbers are 1, pointers set, one element
-// in each list), to learn which refs they read. They must have no side effects; a panic during
-// that trial is ignored.
+// in each list), to learn which refs they read. They must have no side effects. A panic during
+// that trial is listed in [SagaInfo]: nothing is known of what the function reads after it.
 //
 // A saga without output has None for Out, and build returns Ref[None]{}.
 func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In]) Ref[Out], opts ...Option) *Saga[In, Out] {

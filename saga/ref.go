@@ -17,8 +17,8 @@ type Ref[T any] struct{ src *definition.Source }
 
 // In returns the value in the run that v shows. For a step that was ignored after a failure,
 // skipped by a person, or, with [Choose], not chosen, that is T's zero value; Ok tells. A value
-// that can't be read as T, or a step that was never reached, is a panic, which fails the step
-// that asks for good.
+// that can't be read as T, or a step that was never reached, blocks the run: the saga's code is
+// wrong, and the run goes on once mended code is deployed.
 //
 // Each call decodes the recorded JSON anew. Where the body of an [Each] needs a little of
 // something large, take it out before, with [Compute].

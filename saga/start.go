@@ -23,12 +23,19 @@ import (
 // Errors: [ErrKeyConflict], [ErrUnknownSaga], [ErrNotRunning], [ErrBadInput], ctx's, and [ErrPlanChanged] with
 // [Config.PlansWhenRun].
 func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], in In, opts ...StartOption) (*Run[Out], error) {
-	name, version := s.SagaName()
+	own, err := s.compile()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnknownSaga, err)
+	}
 	raw, err := payload.EncodeOwn("the input", in)
 	if err != nil {
-		return nil, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
+		return nil, fmt.Errorf("%w: start %s: %w", ErrBadInput, s.name, err)
 	}
-	id, err := c.startSaga(ctx, name, version, raw, opts)
+	d, same, err := c.registry.InForce(own)
+	if err != nil {
+		return nil, err
+	}
+	id, err := c.start(ctx, d, raw, same && d.ReadsBack, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +63,11 @@ func (c *Coordinator) StartByName(ctx context.Context, name string, version int,
 	if err := accept.Payload("the input of "+name, input); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	return c.startSaga(ctx, name, version, bytes.Clone(input), opts)
-}
-
-func (c *Coordinator) startSaga(ctx context.Context, name string, version int, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
 	d, err := c.registry.Saga(name, version)
 	if err != nil {
 		return domain.RunID{}, err
 	}
-	return c.start(ctx, d, input, opts)
+	return c.start(ctx, d, bytes.Clone(input), false, opts)
 }
 
 // InvokeByName starts a run of the single action with that name. Errors are those of [Start], with
@@ -81,10 +84,11 @@ func (c *Coordinator) startAction(ctx context.Context, action string, input json
 	if err != nil {
 		return domain.RunID{}, err
 	}
-	return c.start(ctx, d, input, opts)
+	return c.start(ctx, d, input, false, opts)
 }
 
-func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
+// start starts a run. fits means that the input is known to be of the saga's type and readable.
+func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input json.RawMessage, fits bool, opts []StartOption) (domain.RunID, error) {
 	var o startOptions
 	for _, opt := range opts {
 		opt(&o)
@@ -93,11 +97,10 @@ func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input
 	if len(input) == 0 {
 		input = json.RawMessage("null")
 	}
-	if err := errors.Join(accept.Readable("the input of "+name, input), accept.Size("the input of "+name, input)); err != nil {
-		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
-	}
-	if _, err := contain.CallOn(c.idleHands(), contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
-		return domain.RunID{}, fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.Input.Name, maskInput(d.Plan, input, err))
+	if !fits {
+		if err := c.checkInput(d, input); err != nil {
+			return domain.RunID{}, err
+		}
 	}
 	if err := errors.Join(o.check(), checkActor(ctx)); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", ErrBadInput, name, err)
@@ -123,6 +126,18 @@ func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input
 		err = c.begin(ctx, id, d, started, &o)
 	}
 	return id, err
+}
+
+// checkInput refuses an input that can't be recorded or that the saga's code can't read.
+func (c *Coordinator) checkInput(d *definition.Definition, input json.RawMessage) error {
+	name := d.Plan.Saga
+	if err := errors.Join(accept.Readable("the input of "+name, input), accept.Size("the input of "+name, input)); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	if _, err := contain.CallOn(c.idleHands(), contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
+		return fmt.Errorf("%w: %s takes %s: %w", ErrBadInput, name, d.Input.Name, maskInput(d.Plan, input, err))
+	}
+	return nil
 }
 
 // startedBefore returns the run that was started with the key before its deadline passed; a start with a deadline

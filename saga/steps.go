@@ -57,16 +57,36 @@ func Return[T any](f *Flow, value func(Scope) T) Ref[T] {
 	return Ref[T]{f.in.Return(reflect.TypeFor[T](), valueOf(value))}
 }
 
+// Reject adds a step that refuses: the run fails for good, with the reason, and turns back. It ends
+// the function that it is in, typically a branch:
+//
+//	saga.If(f, func(v saga.Scope) bool { return order.In(v).Total > limit },
+//		func(f *saga.Flow) { saga.Reject(f, "above the limit") }, nil)
+//
+// reason is a constant text, or computed when the step is reached. A branch of a [Choose], or the
+// body of an [Each], that rejects returns Ref[T]{}. An action refuses with [Permanent].
+func Reject[R string | func(Scope) string](f *Flow, reason R, opts ...NameOption) {
+	c := definition.Code{}
+	switch reason := any(reason).(type) {
+	case string:
+		c.Try, c.Reject = func(definition.Scope) {}, func(definition.Scope) string { return reason }
+	case func(Scope) string:
+		c.Try, c.Reject = tryOf(reason), inScope(reason)
+	}
+	f.in.Reject(c, settings(opts, NameOption.forName))
+}
+
 // Pivot adds the point of no return: before it a failure undoes the run, after it steps are
 // retried, and the run is stuck where that does not help. The default rule after it is [Forward].
 func Pivot(f *Flow, opts ...NameOption) { f.in.Pivot(settings(opts, NameOption.forName)) }
 
 // Child adds a step that runs another saga to its end. When this run turns back, the child is
-// undone through its own undos. The step is named after the child unless [Name] says otherwise.
-func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(Scope) In, opts ...StepOption) Ref[Out] {
+// undone through its own undos. The step is named after the child unless [Name] says otherwise. The
+// child has this run's labels unless [WithoutLabels] says otherwise.
+func Child[In, Out any](f *Flow, s *Saga[In, Out], input func(Scope) In, opts ...ChildOption) Ref[Out] {
 	c := definition.ChildUse{Nil: s == nil}
 	if s != nil {
 		c.Name, c.Version, c.Definition, c.Err = s.name, s.version, s.def, s.err
 	}
-	return Ref[Out]{f.in.Child(c, shapeOf[In, Out](), valueOf(input), settings(opts, StepOption.forStep))}
+	return Ref[Out]{f.in.Child(c, shapeOf[In, Out](), valueOf(input), settings(opts, ChildOption.forChild))}
 }

@@ -32,8 +32,10 @@ const (
 // named after it, so that the compiler refuses an option that does not apply; what an option's
 // function returns says which kinds take it.
 type (
-	// StepOption is an option of [Compute], [Sleep], [SleepUntil] and [Child]: [Name], [OnFail].
+	// StepOption is an option of [Compute], [Sleep] and [SleepUntil]: [Name], [OnFail].
 	StepOption interface{ forStep() stepOption }
+	// ChildOption is an option of [Child]: [Name], [OnFail], [WithoutLabels].
+	ChildOption interface{ forChild() stepOption }
 	// DoOption is an option of [Do]: [Name], [OnFail], [WithRetry], [WithTimeout],
 	// [AcceptIrreversible], [AcceptDoubt].
 	DoOption interface{ forDo() stepOption }
@@ -50,7 +52,8 @@ type (
 
 // What the functions below return.
 type (
-	// NameOption is an option of every kind of step, and all that [If], [Switch] and [Pivot] take.
+	// NameOption is an option of every kind of step, and all that [If], [Switch], [Pivot] and
+	// [Reject] take.
 	NameOption interface {
 		RuleOption
 		WidthOption
@@ -60,6 +63,7 @@ type (
 	// RuleOption is an option of the steps that have a failure rule.
 	RuleOption interface {
 		StepOption
+		ChildOption
 		ActionOption
 		AwaitOption
 	}
@@ -81,6 +85,7 @@ type stepOption struct{ set definition.StepOption }
 
 func (o stepOption) forName() stepOption     { return o }
 func (o stepOption) forStep() stepOption     { return o }
+func (o stepOption) forChild() stepOption    { return o }
 func (o stepOption) forDo() stepOption       { return o }
 func (o stepOption) forPlan() stepOption     { return o }
 func (o stepOption) forAwait() stepOption    { return o }
@@ -154,6 +159,14 @@ func AcceptDoubt(reason string) ActionOption {
 			return errors.New("AcceptDoubt needs a reason: it is recorded, and shown to whoever has to find out")
 		}
 		c.Node.Doubt = reason
+		return nil
+	})
+}
+
+// WithoutLabels starts a child without this run's labels, which it has otherwise.
+func WithoutLabels() ChildOption {
+	return option("WithoutLabels", func(c *definition.Conf) error {
+		c.Node.Unlabelled = true
 		return nil
 	})
 }

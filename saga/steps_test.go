@@ -83,7 +83,7 @@ func (g *flowGen) step(f *Flow, seen []Ref[int], depth int) []Ref[int] {
 	case "event":
 		return []Ref[int]{AwaitEvent[int](f, "paid", constant("x"), g.name())}
 	case "child":
-		return []Ref[int]{Child(f, genChild, g.reads(seen), optsOf[StepOption](g)...)}
+		return []Ref[int]{Child(f, genChild, g.reads(seen), optsOf[ChildOption](g)...)}
 	case "plan":
 		g.n++
 		opts := append(optsOf[PlanOption](g)[1:], Uses(check, charge)) // named by its argument

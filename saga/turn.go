@@ -171,6 +171,8 @@ type turnState struct {
 	asked bool
 	// full are the actions that had no slot free in this turn.
 	full []string
+	// badRead says that code of the saga reads what the run does not have: the run is blocked by it.
+	badRead string
 	// stale means that code hangs that looks at the state: nothing more is decided on it.
 	stale bool
 }
@@ -192,6 +194,10 @@ const turnBudget = 512 << 10
 func (t *turnState) decide(in machine.Intent) error {
 	if t.stale {
 		return errStale
+	}
+	if reason := t.badRead; reason != "" {
+		t.badRead = ""
+		return t.block(reason)
 	}
 	events, err := machine.Decide(t.a.state, t.maskOutcome(in), t.now)
 	if err != nil {

@@ -1,6 +1,8 @@
 package saga
 
-import "github.com/atonehq/atone/domain/secret"
+import (
+	"github.com/atonehq/atone/domain/secret"
+)
 
 // Cloak returns what hides the secrets of the run: the fields of its payloads, and the values that they have in the view.
 func (v *RunView) Cloak(fields []string) *secret.Cloak {

@@ -65,7 +65,17 @@ func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
 	for _, s := range list {
 		rows = append(rows, []string{s.Name, fmt.Sprint(s.Version), s.Input, s.Output, strings.Join(s.Actions, " "), s.Description})
 	}
-	return env.Table(rows)
+	if err := env.Table(rows); err != nil {
+		return err
+	}
+	for _, s := range list {
+		for _, u := range s.Untried {
+			if _, err := fmt.Fprintf(env.Out, "%s v%d: not checked what %s reads: its function panicked on made-up values: %s\n", s.Name, s.Version, u.Step, u.Panic); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func newActionsCommand(env *access.Env) *cobra.Command {

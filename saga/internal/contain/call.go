@@ -21,7 +21,8 @@ type MisbehavedError struct {
 	Kind string
 	// How follows the name of the code in a sentence.
 	How string
-	// Stack is the goroutine's stack after a panic.
+	// Panic is what the code panicked with, and Stack its goroutine's stack then.
+	Panic any
 	Stack string
 }
 
@@ -31,7 +32,7 @@ func (e *MisbehavedError) Error() string { return e.How }
 // Panic is the error of code that panicked with p. Call it where the panic is recovered: it takes
 // the stack.
 func Panic(p any) *MisbehavedError {
-	return &MisbehavedError{Kind: Panics, How: fmt.Sprintf("panicked: %v", p), Stack: string(debug.Stack())}
+	return &MisbehavedError{Kind: Panics, Panic: p, How: fmt.Sprintf("panicked: %v", p), Stack: string(debug.Stack())}
 }
 
 // Exit is the error of code that ended its goroutine.

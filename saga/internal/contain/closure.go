@@ -16,8 +16,14 @@ const ClosureLimit = 10 * time.Second
 // [Hangs]). The pool is where the code runs; nil means a goroutine of its own.
 func Closure[T any](pool *hands.Pool, path string, f func() (T, error)) (T, *domain.Failure) {
 	value, err := CallOn(pool, ClosureLimit, f)
+	return value, Failure(path, err)
+}
+
+// Failure describes why a saga's code for the step at path failed, as a permanent failure; nil for
+// nil.
+func Failure(path string, err error) *domain.Failure {
 	if err == nil {
-		return value, nil
+		return nil
 	}
 	failure := &domain.Failure{Kind: domain.FailurePermanent, Step: path}
 	if bad, ok := err.(*MisbehavedError); ok {
@@ -25,5 +31,5 @@ func Closure[T any](pool *hands.Pool, path string, f func() (T, error)) (T, *dom
 	} else {
 		failure.Message, failure.Type = domain.ShortMessage("the saga's code for this step failed: "+err.Error()), verdict.TypeOf(err)
 	}
-	return value, failure
+	return failure
 }

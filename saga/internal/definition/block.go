@@ -22,7 +22,9 @@ type block struct {
 	node  *domain.Node
 	names *nameScope
 	count int   // steps added
-	ret   *step // its Return
+	ret   *step // its Return or Reject
+	// rejects means that it ends with a Reject.
+	rejects bool
 	// returns is set for a branch whose function returns a value.
 	returns bool
 	// open is set while its function runs, inner while a function inside that one runs.
@@ -50,6 +52,8 @@ type step struct {
 	index int
 	// ruled is set where the author named the rule.
 	ruled bool
+	// rejects is set for a Reject.
+	rejects bool
 	// exhaustive is set for a switch that always takes a branch.
 	exhaustive bool
 	// noReturn is, for a child, the step after which it can't be undone.

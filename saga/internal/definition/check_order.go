@@ -14,6 +14,8 @@ type reach struct {
 	points []*step
 	// pivoted means that an explicit pivot was passed on every path.
 	pivoted bool
+	// ended means that nothing comes after: the way there ends with a Reject.
+	ended bool
 }
 
 // checkOrder resolves the default rules and holds every path to the order compensatable* pivot?
@@ -55,6 +57,9 @@ func (c *orderCheck) walk(n *domain.Node, in reach) reach {
 		out := reach{points: in.points, pivoted: st.exhaustive}
 		for _, k := range n.Children {
 			o := c.walk(k, in)
+			if o.ended {
+				continue
+			}
 			out.points = union(out.points, o.points)
 			out.pivoted = out.pivoted && o.pivoted
 		}
@@ -62,6 +67,8 @@ func (c *orderCheck) walk(n *domain.Node, in reach) reach {
 		return out
 	case domain.KindPivot:
 		in.pivoted = true
+	case domain.KindCompute:
+		in.ended = st.rejects
 	case domain.KindPlan:
 		if st.irreversible() && st.failsBackward() {
 			c.tell(st, fmt.Sprintf("%s → %s: %s, and its planner is called again after each round", st.key, st.key, st.why()), st)
@@ -153,9 +160,13 @@ func (c *orderCheck) tell(st *step, text string, point *step) {
 		return
 	}
 	c.told[st] = true
-	text += fmt.Sprintf("; make %s Forward", st.key)
-	if st != point {
-		text += ", move it before " + point.key
+	switch {
+	case st.rejects:
+		text += "; reject before " + point.key
+	case st == point:
+		text += fmt.Sprintf("; make %s Forward", st.key)
+	default:
+		text += fmt.Sprintf("; make %s Forward, move it before %s", st.key, point.key)
 	}
 	switch point.node.Kind {
 	case domain.KindDo, domain.KindPlan:

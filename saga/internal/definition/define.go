@@ -39,17 +39,19 @@ func Define(name string, version int, types Types, build func(*Flow, *Source) *S
 	if err := domain.JoinOnce(b.errs...); err != nil {
 		return nil, err
 	}
+	_, always := payload.ReadsBack(types.In)
 	return &Definition{
-		Plan:     b.plan,
-		Code:     b.code,
-		Actions:  b.actions,
-		Children: b.children,
-		Signals:  b.signals,
-		Input:    Payload{types.In.String(), types.CheckIn},
-		Output:   Payload{types.Out.String(), types.CheckOut},
-		Plans:    b.plans,
-		NoReturn: b.noReturn,
-		Untried:  b.untried,
+		ReadsBack: always,
+		Plan:      b.plan,
+		Code:      b.code,
+		Actions:   b.actions,
+		Children:  b.children,
+		Signals:   b.signals,
+		Input:     Payload{types.In.String(), types.CheckIn},
+		Output:    Payload{types.Out.String(), types.CheckOut},
+		Plans:     b.plans,
+		NoReturn:  b.noReturn,
+		Untried:   b.untried,
 	}, nil
 }
 

@@ -23,6 +23,8 @@ type Definition struct {
 	Signals map[string][]Payload
 	// Input and Output are the types of a run's input and output.
 	Input, Output Payload
+	// ReadsBack means that every input that was written can be read.
+	ReadsBack bool
 	// Plans means that steps are planned at run time, of whatever actions are registered then.
 	Plans bool
 	// NoReturn is the first step after which the saga can't be undone, or empty.
@@ -57,6 +59,8 @@ type Expression struct {
 	Items func(Scope) ([]json.RawMessage, error)
 	// Rest says how long a step sleeps, or until when.
 	Rest func(Scope) Rest
+	// Reject gives the reason with which a compute fails its run; it has no Value then.
+	Reject func(Scope) string
 	// Correlation names the correlation id of an awaited domain event.
 	Correlation func(Scope) string
 }

@@ -36,6 +36,8 @@ func (f *Flow) add(node *domain.Node, name, kind string, opts []StepOption) (*st
 		f.b.fail(st.key, "it is added to the enclosing function's Flow: use the inner function's own parameter")
 	case blk.ret != nil:
 		f.b.fail(st.key, "unreachable: it comes after Return")
+	case blk.rejects:
+		f.b.fail(st.key, "unreachable: it comes after Reject")
 	}
 	return st, conf
 }

@@ -152,16 +152,16 @@ func (r *Registry) Saga(name string, version int) (*Definition, error) {
 	return nil, fmt.Errorf("%w %s: registered are %s", domain.ErrUnknownSaga, asked, cmp.Or(strings.Join(known, ", "), "none"))
 }
 
-// InForce returns what a definition is here, or, where it is not registered, the saga of its name
-// and version.
-func (r *Registry) InForce(d *Definition) (*Definition, error) {
+// InForce returns what a definition is here, and true; or, where it is not registered, the saga of
+// its name and version.
+func (r *Registry) InForce(d *Definition) (own *Definition, same bool, err error) {
 	r.mu.RLock()
-	own := r.inForce[d]
+	own, same = r.inForce[d]
 	r.mu.RUnlock()
-	if own != nil {
-		return own, nil
+	if !same {
+		own, err = r.Saga(d.Plan.Saga, d.Plan.Version)
 	}
-	return r.Saga(d.Plan.Saga, d.Plan.Version)
+	return own, same, err
 }
 
 // Single returns the one-step saga of a single action. Errors: [domain.ErrUnknownAction].

@@ -12,7 +12,7 @@ func (b *Builder) result(blk *block, out *Source, none bool) {
 	}
 	end := &step{blk: blk, index: blk.count, key: path}
 	switch {
-	case out == nil && (none || len(b.errs) > 0):
+	case out == nil && (none || blk.rejects || len(b.errs) > 0):
 		return
 	case out == nil:
 		b.fail(path, "its function returns a Ref that no step made: return a step's Ref or saga.Return(…)")

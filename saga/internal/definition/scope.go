@@ -3,6 +3,7 @@ package definition
 import (
 	"reflect"
 
+	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -29,6 +30,16 @@ func (v Scope) Tries(s *Source) bool {
 // BadReadError is what a read panics with that has no value, or none of its type: the saga's code
 // is wrong, and mending it lets the run go on.
 type BadReadError struct{ Reason string }
+
+// BadRead returns the bad read that a call of a saga's code panicked with, or nil.
+func BadRead(err error) *BadReadError {
+	misbehaved, ok := err.(*contain.MisbehavedError)
+	if !ok {
+		return nil
+	}
+	bad, _ := misbehaved.Panic.(*BadReadError)
+	return bad
+}
 
 // Error implements error.
 func (e *BadReadError) Error() string { return e.Reason }

@@ -55,6 +55,14 @@ func (f *Flow) Return(t reflect.Type, value Code) *Source {
 	return st.source()
 }
 
+// Reject adds a step that fails the run for good. Nothing comes after it in its block.
+func (f *Flow) Reject(reason Code, opts []StepOption) {
+	st, _ := f.add(&domain.Node{Kind: domain.KindCompute, Rule: domain.RuleBackward}, "", "reject", opts)
+	st.ruled, st.rejects = true, true
+	f.blk.rejects = true
+	f.b.expr(st, reason, "its function")
+}
+
 // Pivot adds the point of no return.
 func (f *Flow) Pivot(opts []StepOption) {
 	f.add(&domain.Node{Kind: domain.KindPivot}, "", "pivot", opts)

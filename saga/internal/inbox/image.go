@@ -82,7 +82,8 @@ func (x *Index) Image() *Image {
 	return m
 }
 
-// Restore adds a part of an image to the index. What concerns other types than those of the index is left out.
+// Restore adds a part of an image to the index. What concerns other types than those of the index
+// is left out.
 func (x *Index) Restore(m *Image) {
 	for _, t := range m.Types {
 		if k := x.types[t.Name]; k != nil {

@@ -40,8 +40,8 @@ type kind struct {
 	boxes map[string]*box // by correlation id
 	// order has all events of the type, the oldest first.
 	order []kept
-	// left is the position of the newest event that is no longer here although a run may want it: it is in the store of
-	// its key.
+	// left is the position of the newest event that is no longer here although a run may want it:
+	// it is in the store of its key.
 	left domain.Position
 }
 
@@ -50,7 +50,8 @@ type kept struct {
 	event       *Event
 }
 
-// box holds the events of one key, the oldest first, and the runs that await it now, with how many awaits.
+// box holds the events of one key, the oldest first, and the runs that await it now, with how many
+// awaits.
 type box struct {
 	events  []*Event
 	waiting map[domain.RunID]int
@@ -100,8 +101,8 @@ func (x *Index) Waits(id domain.RunID) bool {
 	return r != nil && len(r.open) > 0
 }
 
-// Begin makes a run known whose plan awaits events of the types, and which is concerned by what comes after the
-// position. A run that is known already is told its beginning.
+// Begin makes a run known whose plan awaits events of the types, and which is concerned by what
+// comes after the position. A run that is known already is told its beginning.
 func (x *Index) Begin(id domain.RunID, from domain.Position, types []string) {
 	r := x.run(id)
 	r.types = types
@@ -170,7 +171,8 @@ func (k *kind) tidy(correlation string, b *box) {
 	}
 }
 
-// Met notes that a step's await was met by an event, given as the text of its id, or by something else.
+// Met notes that a step's await was met by an event, given as the text of its id, or by something
+// else.
 func (x *Index) Met(id domain.RunID, step, by string) {
 	r := x.runs[id]
 	if r == nil {
@@ -225,12 +227,13 @@ type Offer struct {
 	Event *Event // nil for a question
 	// Awaits are those of the key that are open.
 	Awaits []Await
-	// Unknown asks for the run's beginning ([Index.Begin]), Left for the events of the key that are no longer here.
+	// Unknown asks for the run's beginning ([Index.Begin]), Left for the events of the key that are
+	// no longer here.
 	Unknown, Left bool
 }
 
-// Next returns what is to be delivered to a run next; false where there is nothing. left are the events of keys that are
-// no longer here, where they were asked for.
+// Next returns what is to be delivered to a run next; false where there is nothing. left are the
+// events of keys that are no longer here, where they were asked for.
 func (x *Index) Next(id domain.RunID, left map[Key][]Event) (Offer, bool) {
 	r := x.runs[id]
 	if r == nil || len(r.open) == 0 {

@@ -27,7 +27,8 @@ type worldRun struct {
 	taken []uuid.UUID
 }
 
-// next is the earliest event after the run's beginning that it has not taken, for the await that was opened first.
+// next is the earliest event after the run's beginning that it has not taken, for the await that
+// was opened first.
 func (w *world) next(n int) *Event {
 	r := w.runs[n]
 	if r == nil {
@@ -43,8 +44,8 @@ func (w *world) next(n int) *Event {
 	return nil
 }
 
-// TestEachAwaitGetsTheEarliestEventThatItsRunHasNotTaken holds an index, also one that leaves events to the store and is
-// saved and restored in between, to a model that keeps all.
+// TestEachAwaitGetsTheEarliestEventThatItsRunHasNotTaken holds an index, also one that leaves
+// events to the store and is saved and restored in between, to a model that keeps all.
 func TestEachAwaitGetsTheEarliestEventThatItsRunHasNotTaken(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,9 +6,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Excess makes room where more events of a type are kept than the limit. The oldest that no run may want are dropped; of
-// those that one may want at most so many are returned, to be stored under their keys and then dropped with
-// [Index.Leave]. horizon is from where on runs may yet be started whose beginning lies in the past.
+// Excess makes room where more events of a type are kept than the limit. The oldest that no run may
+// want are dropped; of those that one may want at most so many are returned, to be stored under
+// their keys and then dropped with [Index.Leave]. horizon is from where on runs may yet be started
+// whose beginning lies in the past.
 func (x *Index) Excess(limit, most int, horizon domain.Position) map[Key][]Event {
 	var excess map[Key][]Event
 	for name, k := range x.types {
