@@ -41,8 +41,8 @@ func (e *RunStarted) fields(w *objectWriter) {
 }
 
 func (e *RunCompleted) fields(w *objectWriter)    { w.raw("output", e.Output) }
-func (e *RunTurnedBack) fields(w *objectWriter)   { w.failure("cause", &e.Cause) }
-func (e *CancelRequested) fields(w *objectWriter) { w.failure("cause", &e.Cause) }
+func (e *RunTurnedBack) fields(w *objectWriter)   { w.cause(&e.Cause) }
+func (e *CancelRequested) fields(w *objectWriter) { w.cause(&e.Cause) }
 func (e *RunCompensated) fields(w *objectWriter)  { w.strs("left", e.Left) }
 func (e *RunCancelled) fields(w *objectWriter)    { w.strs("left", e.Left) }
 
@@ -55,7 +55,7 @@ func (e *RunStuck) fields(w *objectWriter) {
 	w.str("incident", e.Incident)
 	w.str("step", e.Step)
 	w.str("direction", string(e.Direction))
-	w.failure("cause", &e.Cause)
+	w.cause(&e.Cause)
 	w.optStr("after", string(e.After))
 }
 
@@ -84,7 +84,7 @@ func (e *AttemptSucceeded) fields(w *objectWriter) {
 
 func (e *AttemptFailed) fields(w *objectWriter) {
 	w.attempt(e.Step, e.Direction, e.Attempt)
-	w.failure("cause", &e.Cause)
+	w.cause(&e.Cause)
 	w.time("retry_at", e.RetryAt)
 	w.flag("probe", e.Probe)
 	w.flag("uncounted", e.Uncounted)
@@ -97,7 +97,7 @@ func (e *StepProbed) fields(w *objectWriter) {
 	w.raw("output", e.Output)
 	w.time("retry_at", e.RetryAt)
 	if e.Cause != nil {
-		w.failure("cause", e.Cause)
+		w.cause(e.Cause)
 	}
 }
 
@@ -111,13 +111,13 @@ func (e *OutcomeLate) fields(w *objectWriter) {
 	w.attempt(e.Step, e.Direction, e.Attempt)
 	w.raw("output", e.Output)
 	if e.Cause != nil {
-		w.failure("cause", e.Cause)
+		w.cause(e.Cause)
 	}
 }
 
 func (e *StepFailed) fields(w *objectWriter) {
 	w.str("step", e.Step)
-	w.failure("cause", &e.Cause)
+	w.cause(&e.Cause)
 }
 
 func (e *StepIgnored) fields(w *objectWriter) { w.str("step", e.Step) }
@@ -125,7 +125,7 @@ func (e *StepIgnored) fields(w *objectWriter) { w.str("step", e.Step) }
 func (e *ItemFailed) fields(w *objectWriter) {
 	w.str("step", e.Step)
 	w.num("item", e.Item)
-	w.failure("cause", &e.Cause)
+	w.cause(&e.Cause)
 }
 
 func (e *StepRetried) fields(w *objectWriter) {
@@ -199,7 +199,7 @@ func (e *ChildStarted) fields(w *objectWriter) {
 func (e *ChildTurnedBack) fields(w *objectWriter) {
 	w.str("step", e.Step)
 	w.str("run", e.Run.String())
-	w.failure("cause", &e.Cause)
+	w.cause(&e.Cause)
 }
 
 func (e *ChildEnded) fields(w *objectWriter) {
@@ -208,7 +208,7 @@ func (e *ChildEnded) fields(w *objectWriter) {
 	w.str("state", string(e.State))
 	w.raw("output", e.Output)
 	if e.Cause != nil {
-		w.failure("cause", e.Cause)
+		w.cause(e.Cause)
 	}
 }
 

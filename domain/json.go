@@ -126,8 +126,8 @@ func (w *objectWriter) strMap(n string, m map[string]string) {
 	w.buf = append(w.buf, '}')
 }
 
-func (w *objectWriter) failure(n string, f *Failure) {
-	w.name(n)
+func (w *objectWriter) cause(f *Failure) {
+	w.name("cause")
 	w.open()
 	w.str("kind", string(f.Kind))
 	w.str("message", f.Message)

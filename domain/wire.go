@@ -122,14 +122,14 @@ func (e *UnknownEventError) Error() string {
 // payloads of the result are slices of data. It returns an [*UnknownEventError] for a
 // reserved name that this version does not know, and a [*DomainEvent] for all others.
 func DecodeEvent(wireName string, data []byte) (Event, error) {
-	make, ok := wireTypes[wireName]
+	newEvent, ok := wireTypes[wireName]
 	if !ok {
 		if ReservedType(wireName) {
 			return nil, &UnknownEventError{Type: wireName}
 		}
 		return &DomainEvent{Type: wireName, Payload: data}, nil
 	}
-	e := make()
+	e := newEvent()
 	if err := json.Unmarshal(data, e); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", wireName, err)
 	}

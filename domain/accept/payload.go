@@ -82,9 +82,9 @@ func fault(raw []byte, twice bool) error {
 	for values := 0; ; {
 		_, err := d.ReadToken()
 		switch {
-		case err == io.EOF && values == 1:
+		case errors.Is(err, io.EOF) && values == 1:
 			return nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return io.ErrUnexpectedEOF
 		case err != nil && values == 1:
 			return errFollows
