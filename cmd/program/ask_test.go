@@ -296,7 +296,7 @@ func TestServerErrorsSayWhatToDo(t *testing.T) {
 	}{
 		{[]string{"runs", "--server", url, "--token", "atone_000000000000_x"}, ExitDenied, "ATONE_TOKEN"},
 		{[]string{"cancel", "calc:x", "--server", url, "--token", reader}, ExitDenied, "use a token that allows it"},
-		{[]string{"runs", "--server", "ftp://x"}, ExitUsage, "is no URL"},
+		{[]string{"runs", "--server", "ftp://x"}, ExitUsage, "is not a URL"},
 		{[]string{"runs", "--server", url, "--data", "x"}, ExitUsage, "exclude each other"},
 		{[]string{"runs", "--server", url, "--token", "@" + t.TempDir() + "/none"}, ExitUsage, "read the token"},
 		{[]string{"audit", "verify", "--all", "--server", url}, ExitUsage, "reads the log itself"},
