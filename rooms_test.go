@@ -18,12 +18,6 @@ adapters/esdbserver/internal/groups: doc calls columns
 
 adapters/esdbserver/internal/streamdb: doc calls columns
 
-cmd/bench: doc calls
-
-cmd/demo: doc calls columns
-
-cmd/signup/signup: doc calls columns
-
 saga: doc files lines calls columns
 
 saga/internal/inbox: doc calls columns

@@ -40,7 +40,8 @@ Nothing is needed besides this program: no network, no configuration.`,
 			if o.Runs == 0 { // which is 30 in Options
 				return errRuns(0)
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // a terminal that is closed
+			// A terminal that is closed.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 			defer stop()
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)

@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // the client's idle connections
+		// The client's idle connections.
+		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
 }
 
@@ -131,7 +132,8 @@ func TestWorkerOfADemoThatWasKilledTidiesUp(t *testing.T) {
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		orders, err := json.Marshal(workerConfig{Data: dir, Temporary: temporary, SMTP: "127.0.0.1:1", CRM: "http://127.0.0.1:1", People: people(3, 1)})
 		require.NoError(t, err)
-		_ = runWorker(t.Context(), bytes.NewReader(append(orders, '\n')), io.Discard) // it was stopped in the middle
+		// It was stopped in the middle.
+		_ = runWorker(t.Context(), bytes.NewReader(append(orders, '\n')), io.Discard)
 		if temporary {
 			require.NoDirExists(t, dir)
 		} else {

@@ -51,7 +51,9 @@ func startMailServer(dir string) (*mailServer, error) {
 // Close stops the server.
 func (m *mailServer) Close() error {
 	err := m.server.Close()
-	_ = m.listener.Close() // a server that is closed before it serves does not know its listener, and would serve for ever
+	// A server that is closed before it serves does not know its listener, and would serve for
+	// ever.
+	_ = m.listener.Close()
 	if served := <-m.done; served != nil && !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
 		err = errors.Join(err, served)
 	}

@@ -1,13 +1,3 @@
-// Package signup is an example of a program that uses atone: three actions over small interfaces,
-// and one saga that does all three or none.
-//
-// What it is worth reading for:
-//
-//   - Handlers may be called again after a crash, with the same idempotency key. Each hands the key on
-//     to the system that it changes, so that the effect happens once.
-//   - Each undo takes back exactly what its action did, and does not mind if there is nothing to
-//     take back.
-//   - Errors that no retry mends are marked with [saga.Permanent]; all others are retried.
 package signup
 
 import (
