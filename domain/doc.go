@@ -8,12 +8,12 @@
 // Files, in reading order:
 //
 //   - event.go: what can happen to a run, one struct an event
+//   - attempt.go: one try of a step, as handlers and observers see it
 //   - alert.go: what people are told without asking
 //   - bulk.go: an act on many runs, and what came of it
 //   - definition_error.go: what is wrong with a definition
 //   - run_errors.go: how a run that did not complete is told to those who wait for it
-//   - failure.go: what failed, how, and what is said of its effect
-//   - failure_text.go: the longest message of a failure
+//   - failure.go: what failed, how, what is said of its effect, and the longest message
 //   - plan_stream.go: a plan, and which of its fields are secret, as the log holds them
 //   - plan.go: a saga as data: nodes, actions, rules, and the hash that names it
 //   - policy.go: retries, their delays and their jitter

@@ -14,6 +14,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/work"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -43,7 +44,7 @@ type actor struct {
 	hash   domain.ChainHash
 	lastID uuid.UUID
 	// held are the slots of the attempts in flight that this coordinator started.
-	held map[attemptID]*slot
+	held map[work.AttemptID]*work.Places
 	// placed means that the run holds the place of its family among [Config.MaxRuns].
 	placed bool
 	family domain.RunID
@@ -245,19 +246,19 @@ func (a *actor) releaseEnded() {
 	if len(a.held) == 0 {
 		return
 	}
-	flying := make(map[attemptID]bool)
+	flying := make(map[work.AttemptID]bool)
 	a.state.InFlight(func(f machine.Attempt) {
-		id := attemptID{a.id, f.Step.Path, f.Direction, f.Number}
+		id := a.attempt(f.Step.Path, f.Direction, f.Number)
 		flying[id] = true
 		if f.Cancelled {
-			a.c.worker.cancel(id, ErrRunTurnedBack)
+			a.c.worker.Cancel(id, ErrRunTurnedBack)
 		}
 	})
 	for id, s := range a.held {
 		if !flying[id] {
 			a.freePlace(id, s)
-			if id.dir == domain.Do {
-				a.c.worker.cancel(id, errGivenUp)
+			if id.Direction == domain.Do {
+				a.c.worker.Cancel(id, errGivenUp)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/work"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -60,7 +62,7 @@ func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, las
 	prev := hash
 	buf := make([]byte, 0, t.size+sealedRest*len(t.events))
 	for i, d := range t.events {
-		m := domain.Meta{CorrelationID: correlation, CausationID: orElse(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor, Clock: d.clock}
+		m := domain.Meta{CorrelationID: correlation, CausationID: cmp.Or(d.ctx.causation, cause), At: t.now, Actor: d.ctx.actor, Clock: d.clock}
 		if i == 0 && revision == 0 {
 			m.Trace = trace
 		}
@@ -144,7 +146,7 @@ func (t *turnState) perform(events []decided) {
 		case *domain.AttemptFailed:
 			a.letGo(e.Step, e.Direction, e.Attempt)
 			if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
-				a.c.worker.cancel(attemptID{a.id, e.Step, e.Direction, e.Attempt}, context.DeadlineExceeded)
+				a.c.worker.Cancel(a.attempt(e.Step, e.Direction, e.Attempt), context.DeadlineExceeded)
 			}
 		case *domain.StepProbed:
 			a.letGo(e.Step, domain.Probe, e.Attempt)
@@ -168,7 +170,7 @@ func (t *turnState) perform(events []decided) {
 // stopCancelled cancels an attempt whose outcome will be undone.
 func (a *actor) stopCancelled(f machine.Attempt) {
 	if f.Cancelled {
-		a.c.worker.cancel(attemptID{a.id, f.Step.Path, f.Direction, f.Number}, ErrRunTurnedBack)
+		a.c.worker.Cancel(a.attempt(f.Step.Path, f.Direction, f.Number), ErrRunTurnedBack)
 	}
 }
 
@@ -176,11 +178,11 @@ func (a *actor) stopCancelled(f machine.Attempt) {
 // 12), and failure handlers go on.
 func (a *actor) leaveAttempts() {
 	for id, s := range a.held {
-		if id.dir == domain.Handler {
+		if id.Direction == domain.Handler {
 			continue
 		}
-		if id.dir == domain.Do {
-			a.c.worker.cancel(id, ErrRunTurnedBack)
+		if id.Direction == domain.Do {
+			a.c.worker.Cancel(id, ErrRunTurnedBack)
 		}
 		a.freePlace(id, s)
 	}
@@ -188,7 +190,7 @@ func (a *actor) leaveAttempts() {
 
 // letGo gives back the slot of an attempt that has an outcome.
 func (a *actor) letGo(step string, dir domain.Direction, n int) {
-	id := attemptID{a.id, step, dir, n}
+	id := a.attempt(step, dir, n)
 	if s := a.held[id]; s != nil {
 		a.freePlace(id, s)
 	}
@@ -201,13 +203,13 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 		return
 	}
 	spec := st.Node.Action
-	t := &task{
+	t := &work.Task{
 		Run: a.id, Saga: a.state.Start.Saga, Step: e.Step, Action: e.Action, Direction: e.Direction, Attempt: e.Attempt,
 		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Due: e.Due, Beat: spec.HeartbeatTimeout,
 		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node, Secret: a.state.Plan.Secrets(),
 	}
 	if !e.Due.IsZero() {
-		t.end = time.Now().Add(a.c.clock.Until(e.Due.Add(-a.stepped)))
+		t.End = time.Now().Add(a.c.clock.Until(e.Due.Add(-a.stepped)))
 	}
 	if e.Direction == domain.Probe {
 		t.Key = domain.IdempotencyKey(a.id, e.Step, domain.Do) // it asks about the do
@@ -220,27 +222,4 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 		}
 	}
 	a.c.send(t)
-}
-
-func (c *Coordinator) publishTask(t *task) error {
-	sent := *t
-	sent.Log = c.ownLog
-	if sent.Sent = c.clock.Steady(); !t.end.IsZero() {
-		sent.Left = domain.Duration(time.Until(t.end))
-	}
-	topic := ActionTopic(c.cfg.Namespace, t.Action)
-	m, err := newMessage(c.life, messageID(topic, c.ownLog, t.Key, t.Attempt, ""), &sent)
-	if err != nil {
-		return err
-	}
-	m.Metadata.Set("atone-run", t.Run.String())
-	m.Metadata.Set("atone-step", t.Step)
-	m.Metadata.Set("Idempotency-Key", t.Key)
-	if c.ownLog != "" {
-		m.Metadata.Set("atone-log", c.ownLog)
-	}
-	if t.Trace != "" {
-		m.Metadata.Set("traceparent", t.Trace)
-	}
-	return c.publish.Publish(topic, m)
 }

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -98,7 +99,7 @@ func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]doma
 		return nil, err
 	}
 	out := make(map[domain.RunID]domain.RunState, list.Len())
-	list.Each(func(run domain.RunID, w domain.Wake) { out[run] = orElse(w.State, domain.RunRunning) })
+	list.Each(func(run domain.RunID, w domain.Wake) { out[run] = cmp.Or(w.State, domain.RunRunning) })
 	return out, nil
 }
 

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/work"
 )
 
 // Log is what a coordinator needs of an event log; every [domain.Log] has it.
@@ -105,16 +107,16 @@ func (c *Config) setDefaults() {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Node = orElse(c.Node, "coordinator")
-	c.MaxRuns = orElse(c.MaxRuns, 10_000)
-	c.ActionConcurrency = orElse(c.ActionConcurrency, 1_024)
-	c.CacheRuns = orElse(c.CacheRuns, 10_000)
-	c.RecoverConcurrency = orElse(c.RecoverConcurrency, 8)
-	c.CheckpointEvery = orElse(c.CheckpointEvery, 200_000)
-	c.SnapshotEvery = orElse(c.SnapshotEvery, 2_000)
-	c.ShutdownTimeout = orElse(c.ShutdownTimeout, 30*time.Second)
-	c.NodeTimeout = orElse(c.NodeTimeout, 10*time.Second)
-	c.TakeoverDelay = orElse(c.TakeoverDelay, time.Second)
+	c.Node = cmp.Or(c.Node, "coordinator")
+	c.MaxRuns = cmp.Or(c.MaxRuns, 10_000)
+	c.ActionConcurrency = cmp.Or(c.ActionConcurrency, 1_024)
+	c.CacheRuns = cmp.Or(c.CacheRuns, 10_000)
+	c.RecoverConcurrency = cmp.Or(c.RecoverConcurrency, 8)
+	c.CheckpointEvery = cmp.Or(c.CheckpointEvery, 200_000)
+	c.SnapshotEvery = cmp.Or(c.SnapshotEvery, 2_000)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 30*time.Second)
+	c.NodeTimeout = cmp.Or(c.NodeTimeout, 10*time.Second)
+	c.TakeoverDelay = cmp.Or(c.TakeoverDelay, time.Second)
 }
 
 // validate reports everything that is wrong at once.
@@ -132,7 +134,7 @@ func (c *Config) validate() error {
 		"Config: MaxRuns, ActionConcurrency, CacheRuns, RecoverConcurrency and CheckpointEvery can't be negative")
 	bad(c.ShutdownTimeout < 0 || c.NodeTimeout < 0 || c.TakeoverDelay < 0, "Config: ShutdownTimeout, NodeTimeout and TakeoverDelay can't be negative")
 	bad(!definition.ValidName(c.Node), "Config.Node is %q: use 1 to 100 letters, digits, '-', '_' or '.'", c.Node)
-	if err := checkNamespace(c.Namespace); err != nil {
+	if err := work.CheckNamespace(c.Namespace); err != nil {
 		errs = append(errs, fmt.Errorf("Config: %w", err))
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package saga
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,7 +34,7 @@ func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID,
 	if err := c.awaitReady(ctx); err != nil {
 		return err
 	}
-	req := &request{intent: in, ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node)}}
+	req := &request{intent: in, ctx: requestContext{actor: cmp.Or(actorOf(ctx), c.cfg.Node)}}
 	if err := c.do(ctx, id, req); err != nil {
 		return fmt.Errorf("%s run %s: %w", what, id, err)
 	}
@@ -109,7 +110,7 @@ type SignalOption func(*machine.Signal)
 
 // SignalID makes a signal idempotent: a second one with the same id to the same run is nothing. An empty id is
 // none: each such signal counts.
-func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = orElse(id, s.ID) } }
+func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = cmp.Or(id, s.ID) } }
 
 // Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
 // yet, it is kept for the first await that does. A payload that does not fit the type of any await of that name is

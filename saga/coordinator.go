@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
@@ -17,6 +15,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/hands"
 	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/internal/timers"
+	"github.com/atonehq/atone/saga/internal/work"
 )
 
 // Coordinator runs sagas: it decides, appends and has performed. Make one with [New], register
@@ -34,18 +33,16 @@ type Coordinator struct {
 	// unreadable are the runs that wait because they can't be read.
 	unreadable unreadables
 	wakeups    *timers.List
-	slots      map[string]*slot // by action; fixed once running
+	slots      map[string]*work.Places // by action; fixed once running
 	places     places
 
 	triggers []AnyTrigger
 	cluster  *cluster.Cluster
 
-	worker  *Worker
-	publish message.Publisher
-	// ownLog is the log's id, where a broker is used; foreigners are others' outcomes in it.
-	ownLog     string
-	foreigners foreigners
-	unsent     unsent
+	worker *work.Worker
+	// send hands an attempt to the worker in this process, or has the outbox publish it.
+	send   func(*work.Task)
+	outbox *work.Outbox // nil where attempts don't travel as messages
 
 	state   atomic.Int32 // idle, starting, running, stopped
 	ready   chan struct{}
@@ -85,7 +82,7 @@ func New(cfg Config) (*Coordinator, error) {
 		clock:       timers.NewClock(cfg.Now, cfg.Logger),
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
-		slots:       make(map[string]*slot),
+		slots:       make(map[string]*work.Places),
 		ready:       make(chan struct{}),
 		stopped:     make(chan struct{}),
 		failed:      make(chan error, 1),

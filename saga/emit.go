@@ -2,6 +2,7 @@ package saga
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,7 @@ func (c *Coordinator) EmitEvent(ctx context.Context, stream, eventType string, p
 		return Emitted{}, err
 	}
 	id := emitID(stream, opts.ID)
-	meta, err := json.Marshal(domain.Meta{CorrelationID: opts.Correlation, At: c.clock.Now().UTC(), Actor: orElse(actorOf(ctx), c.cfg.Node)})
+	meta, err := json.Marshal(domain.Meta{CorrelationID: opts.Correlation, At: c.clock.Now().UTC(), Actor: cmp.Or(actorOf(ctx), c.cfg.Node)})
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: %w", eventType, err)
 	}

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (machine.Reason,
 	s, err := c.foldAt(ctx, id, Latest)
 	if errors.Is(err, ErrUnreadable) {
 		state, _ := c.wakeups.StateOf(id)
-		return machine.Reason{State: orElse(state, domain.RunRunning), Text: err.Error()}, nil
+		return machine.Reason{State: cmp.Or(state, domain.RunRunning), Text: err.Error()}, nil
 	}
 	if err != nil {
 		return machine.Reason{}, err

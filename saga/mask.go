@@ -2,32 +2,14 @@ package saga
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
-	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/machine"
 )
 
 // This file keeps secret values out of the texts of errors. They are taken out before a failure is recorded, logged, traced
 // or told to anybody: a message goes to more places than could each be watched.
-
-// maskAttempt takes the secret values of an attempt's payloads out of the text of its failure. Those of the run's other
-// payloads are taken out by the coordinator.
-func maskAttempt(c *definition.Action, a *attemptState, f *domain.Failure) *domain.Failure {
-	if f == nil {
-		return f
-	}
-	cloak := secret.NewCloak(slices.Concat(c.Secrets.Names, a.task.Secret))
-	cloak.Learn(a.task.Input, a.task.Output, a.task.Details)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, e := range a.emitted {
-		cloak.With(e.Secret).Learn(e.Payload)
-	}
-	return cloak.Failure(f)
-}
 
 // maskInput takes the secret values of a payload out of an error that is about it.
 func maskInput(p *domain.Plan, payload json.RawMessage, err error) error {

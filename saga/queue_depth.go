@@ -8,7 +8,7 @@ type QueueDepth struct {
 	InFlight int
 	// Limit is how many may be in flight at once.
 	Limit int
-	// Hung counts the places of attempts that were given up and whose handlers have not returned, see [Action.Concurrency].
+	// Hung counts the places of attempts that were given up and whose handlers have not returned, see Action.Concurrency.
 	Hung int
 }
 
@@ -20,10 +20,8 @@ func (c *Coordinator) QueueDepths() map[string]QueueDepth {
 		return nil
 	}
 	out := make(map[string]QueueDepth, len(c.slots))
-	for name, s := range c.slots {
-		s.mu.Lock()
-		out[name] = QueueDepth{Waiting: len(s.waiting), InFlight: s.used, Limit: s.limit, Hung: s.hung()}
-		s.mu.Unlock()
+	for name, p := range c.slots {
+		out[name] = QueueDepth(p.Depth())
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package saga
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -168,7 +169,7 @@ func (c *Coordinator) begin(ctx context.Context, id domain.RunID, d *definition.
 	var err error
 	for range turnTries {
 		req := &request{start: started, intent: o.then, plan: d, admitted: admitted,
-			ctx: requestContext{actor: orElse(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: orElse(o.correlation, id.String()), causation: o.causation}}
+			ctx: requestContext{actor: cmp.Or(actorOf(ctx), c.cfg.Node), trace: o.trace, correlation: cmp.Or(o.correlation, id.String()), causation: o.causation}}
 		err = c.do(ctx, id, req)
 		if err == nil {
 			return nil

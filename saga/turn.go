@@ -356,7 +356,7 @@ func (t *turnState) begin(st *machine.Step, intent func() machine.Intent) error 
 	if s == nil {
 		return t.block(fmt.Sprintf("no worker here has the action %q: deploy a program that does", st.Node.Action.Name))
 	}
-	if !s.acquire(a.id) {
+	if !s.Acquire(a.id) {
 		t.full = append(t.full, st.Node.Action.Name)
 		a.state.Park(st) // so that those who wait for slots are not walked in each turn
 		return nil
@@ -365,10 +365,10 @@ func (t *turnState) begin(st *machine.Step, intent func() machine.Intent) error 
 	err := t.decide(intent())
 	for _, e := range t.events[before:] {
 		if started, ok := e.event.(*domain.AttemptStarted); ok {
-			a.hold(attemptID{a.id, started.Step, started.Direction, started.Attempt}, s, t.now)
+			a.hold(a.attempt(started.Step, started.Direction, started.Attempt), s, t.now)
 			return err
 		}
 	}
-	s.release()
+	s.Release()
 	return err
 }

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -60,7 +61,7 @@ func ViewOf(s *machine.State) RunView {
 		Cause: s.Cause, Left: s.Left, Started: s.StartedAt, Ended: s.EndedAt, Deadline: s.Start.Deadline, Wake: s.Wake().Due, Blocked: s.Blocked,
 	}
 	if s.Paused {
-		v.Paused = orElse(s.PauseReason, "paused")
+		v.Paused = cmp.Or(s.PauseReason, "paused")
 	}
 	s.Steps(func(st *machine.Step) {
 		sv := StepView{Path: st.Path, Kind: st.Node.Kind, Phase: st.Phase, Attempts: st.Do.N, Undos: st.Undo.N, Input: st.Input, Output: st.Output,

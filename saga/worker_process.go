@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,15 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/work"
 )
+
+// Worker runs the handlers of actions in a process that has no coordinator: it is one Watermill handler
+// per action. Make one with [NewWorker]. A coordinator has one of its own.
+type Worker struct {
+	cfg  WorkerConfig
+	work *work.Worker
+}
 
 // WorkerConfig configures a [Worker] in a process of its own. Publisher, Subscriber and at least one saga or
 // action are required.
@@ -43,7 +52,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	cfg.ShutdownTimeout = orElse(cfg.ShutdownTimeout, 30*time.Second)
+	cfg.ShutdownTimeout = cmp.Or(cfg.ShutdownTimeout, 30*time.Second)
 	r := definition.NewRegistry()
 	var errs []error
 	if cfg.Publisher == nil || cfg.Subscriber == nil {
@@ -52,7 +61,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if len(cfg.Sagas)+len(cfg.Actions) == 0 {
 		errs = append(errs, errors.New("WorkerConfig has no Sagas and no Actions: there is nothing to run"))
 	}
-	if err := checkNamespace(cfg.Namespace); err != nil {
+	if err := work.CheckNamespace(cfg.Namespace); err != nil {
 		errs = append(errs, fmt.Errorf("WorkerConfig: %w", err))
 	}
 	if cfg.ShutdownTimeout < 0 {
@@ -67,30 +76,29 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if err := domain.JoinOnce(errs...); err != nil {
 		return nil, err
 	}
-	w := newWorker(r.Actions(), cfg.Publisher, cfg.Logger, cfg.Observer, nil)
-	w.cfg = cfg
-	return w, nil
+	return &Worker{cfg: cfg, work: work.New(work.Config{Actions: r.Actions(), Logger: cfg.Logger, Outcomes: cfg.Publisher,
+		Namespace: cfg.Namespace, Observer: cfg.Observer})}, nil
 }
 
 // Run runs attempts until ctx ends, and returns after the last handler has: do handlers are then cancelled, undo
 // handlers awaited. It can be called once. An error is that of a Subscribe that failed, or that a subscription
 // ended by itself.
 func (w *Worker) Run(ctx context.Context) error {
-	consumers, err := w.consumers(w.cfg.Middleware)
+	consumers, err := w.work.Consumers(w.cfg.Middleware)
 	if err != nil {
 		return err
 	}
-	routing, err := route(ctx, w.cfg.Subscriber, consumers, w.cfg.ShutdownTimeout, w.logger)
+	routing, err := work.Route(ctx, w.cfg.Subscriber, consumers, w.cfg.ShutdownTimeout, w.cfg.Logger)
 	if err != nil {
 		return startError(ctx, fmt.Errorf("worker: %w", err))
 	}
 	select {
 	case <-ctx.Done():
-	case err = <-routing.broken:
+	case err = <-routing.Broken:
 		err = fmt.Errorf("worker: %w", err)
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ShutdownTimeout)
 	defer cancel()
-	w.drain(drain)
-	return errors.Join(err, routing.close())
+	w.work.Drain(drain)
+	return errors.Join(err, routing.Close())
 }

@@ -1,4 +1,4 @@
-package saga
+package work
 
 import (
 	"context"
@@ -15,49 +15,31 @@ import (
 	"github.com/atonehq/atone/saga/internal/payload"
 )
 
-// Attempt says, inside a handler, what it is called for.
-type Attempt struct {
-	Run       domain.RunID
-	Saga      string
-	Step      string
-	Action    string
-	Direction domain.Direction
-	// Number counts the attempts of the step in this direction, from 1.
-	Number int
-	// Key is the idempotency key: the same for every attempt of the step and direction.
-	// Hand it to whatever the handler calls.
-	Key string
-	// Deadline is when the attempt is given up, by the clock of this process; zero for never.
-	Deadline time.Time
-	// Trace is the W3C traceparent of the run, if there is one.
-	Trace string
-}
-
 type attemptKey struct{}
 
 // attemptState is what a handler's context carries.
 type attemptState struct {
-	task   *task
+	task   *Task
 	logger *slog.Logger
 	beat   func(details json.RawMessage) error
 	// deadline is when the attempt is given up, by this process's clock; zero for never.
 	deadline time.Time
 
 	mu      sync.Mutex
-	emitted []emitted
+	emitted []Emitted
 	size    int
 	over    bool      // the handler has returned: what it emits now would be lost
 	lastOut time.Time // when the last heartbeat was sent
 }
 
 // AttemptOf returns what the handler is called for. Outside a handler it returns the zero Attempt.
-func AttemptOf(ctx context.Context) Attempt {
+func AttemptOf(ctx context.Context) domain.Attempt {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
-		return Attempt{}
+		return domain.Attempt{}
 	}
 	t := a.task
-	return Attempt{Run: t.Run, Saga: t.Saga, Step: t.Step, Action: t.Action, Direction: t.Direction,
+	return domain.Attempt{Run: t.Run, Saga: t.Saga, Step: t.Step, Action: t.Action, Direction: t.Direction,
 		Number: t.Attempt, Key: t.Key, Deadline: a.deadline, Trace: t.Trace}
 }
 
@@ -153,7 +135,7 @@ func Emit(ctx context.Context, eventType string, value any) error {
 		return fmt.Errorf("emit %s: the attempt's events are over %d bytes, with %d for the envelope of each: they must fit one append", eventType, maxPayload, emittedEnvelope)
 	}
 	a.size += size
-	a.emitted = append(a.emitted, emitted{Type: eventType, Payload: raw, Secret: hidden})
+	a.emitted = append(a.emitted, Emitted{Type: eventType, Payload: raw, Secret: hidden})
 	return nil
 }
 
@@ -161,25 +143,6 @@ func Emit(ctx context.Context, eventType string, value any) error {
 // that it fits an append together with its event.
 const maxPayload = accept.MaxPayload
 
-// emittedEnvelope is what an emitted event takes in its append beside its type and payload, in bytes, at the most: its id
-// and metadata.
+// emittedEnvelope is what an emitted event takes in its append beside its type and payload, in
+// bytes, at the most: its id and metadata.
 const emittedEnvelope = 700
-
-type actorKey struct{}
-
-// WithActor returns a context that names who acts: the name is recorded with every event
-// that follows from a call made with it. Without one the coordinator's own name is. A name over 250 bytes, or
-// with characters that no screen shows, is refused by that call with [ErrBadInput].
-func WithActor(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, actorKey{}, name)
-}
-
-func actorOf(ctx context.Context) string {
-	name, _ := ctx.Value(actorKey{}).(string)
-	return name
-}
-
-// checkActor refuses the name of an actor that could not be shown.
-func checkActor(ctx context.Context) error {
-	return accept.OptionalName("the actor", actorOf(ctx), accept.MaxName)
-}

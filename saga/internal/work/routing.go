@@ -1,4 +1,4 @@
-package saga
+package work
 
 import (
 	"context"
@@ -12,26 +12,28 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// consumer is what is called for the messages of a topic.
-type consumer struct {
-	name, topic string
-	handle      message.NoPublishHandlerFunc
+// Consumer is what is called for the messages of a topic.
+type Consumer struct {
+	Name, Topic string
+	Handle      message.NoPublishHandlerFunc
 }
 
-// routing is a running Watermill router. The subscriptions are made before it runs: a router whose Subscribe fails
-// returns, but neither ends the handlers that it began nor can be closed.
-type routing struct {
+// Routing is a running Watermill router. The subscriptions are made before it runs: a router whose
+// Subscribe fails returns, but neither ends the handlers that it began nor can be closed.
+type Routing struct {
 	router *message.Router
 	subs   *subscriptions
 	ended  chan error
-	// broken has an element when a subscription has ended by itself: its messages come to nobody any more.
-	broken   chan error
+	// Broken has an element when a subscription has ended by itself: its messages come to
+	// nobody any more.
+	Broken   chan error
 	stopping chan struct{}
 }
 
-// route subscribes to the consumers' topics and has their messages handled, until [routing.close]. An error means that
-// a subscription failed, or that ctx ended meanwhile; nothing is left running then.
-func route(ctx context.Context, sub message.Subscriber, consumers []consumer, timeout time.Duration, logger *slog.Logger) (*routing, error) {
+// Route subscribes to the consumers' topics and has their messages handled, until [Routing.Close].
+// An error means that a subscription failed, or that ctx ended meanwhile; nothing is left running
+// then.
+func Route(ctx context.Context, sub message.Subscriber, consumers []Consumer, timeout time.Duration, logger *slog.Logger) (*Routing, error) {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: timeout}, watermillLogger(logger))
 	if err != nil {
 		return nil, fmt.Errorf("watermill router: %w", err)
@@ -40,21 +42,21 @@ func route(ctx context.Context, sub message.Subscriber, consumers []consumer, ti
 	if err != nil {
 		return nil, err
 	}
-	r := &routing{router: router, subs: subs, ended: make(chan error, 1), broken: make(chan error, 1), stopping: make(chan struct{})}
+	r := &Routing{router: router, subs: subs, ended: make(chan error, 1), Broken: make(chan error, 1), stopping: make(chan struct{})}
 	handlers := make([]*message.Handler, len(consumers))
 	for i, c := range consumers {
-		handlers[i] = router.AddConsumerHandler(c.name, c.topic, subs, c.handle)
+		handlers[i] = router.AddConsumerHandler(c.Name, c.Topic, subs, c.Handle)
 	}
 	go func() { r.ended <- router.Run(context.Background()) }()
 	<-router.Running() // it can't fail: its subscriptions are there
 	for i, h := range handlers {
-		go r.watch(h, consumers[i].topic)
+		go r.watch(h, consumers[i].Topic)
 	}
 	return r, nil
 }
 
 // watch reports a handler whose subscription ends before it is to.
-func (r *routing) watch(h *message.Handler, topic string) {
+func (r *Routing) watch(h *message.Handler, topic string) {
 	select {
 	case <-h.Stopped():
 	case <-r.stopping:
@@ -62,20 +64,20 @@ func (r *routing) watch(h *message.Handler, topic string) {
 	}
 	select {
 	case <-r.stopping:
-	case r.broken <- fmt.Errorf("the subscription to %s has ended by itself: see that the broker is there, and start again", topic):
+	case r.Broken <- fmt.Errorf("the subscription to %s has ended by itself: see that the broker is there, and start again", topic):
 	default:
 	}
 }
 
-// close ends the subscriptions and waits for the handlers, for as long as the router's timeout.
-func (r *routing) close() error {
+// Close ends the subscriptions and waits for the handlers, for as long as the router's timeout.
+func (r *Routing) Close() error {
 	close(r.stopping)
 	err := r.router.Close()
 	return errors.Join(err, <-r.ended)
 }
 
-// subscriptions is a [message.Subscriber] that hands out what was subscribed to before. Closing it ends the
-// subscriptions, not what they are made with, which is its owner's to close.
+// subscriptions is a [message.Subscriber] that hands out what was subscribed to before. Closing it
+// ends the subscriptions, not what they are made with, which is its owner's to close.
 type subscriptions struct {
 	end    context.CancelFunc
 	topics map[string]subscription
@@ -86,7 +88,8 @@ type subscription struct {
 	messages <-chan *message.Message
 }
 
-// Subscribe implements [message.Subscriber]. Of a router that closes, either the context ends or Close is called.
+// Subscribe implements [message.Subscriber]. Of a router that closes, either the context ends or
+// Close is called.
 func (s *subscriptions) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	context.AfterFunc(ctx, s.topics[topic].end)
 	return s.topics[topic].messages, nil
@@ -99,21 +102,21 @@ func (s *subscriptions) Close() error {
 }
 
 // subscribe subscribes to all topics or, if that fails or ctx ends before, to none.
-func subscribe(ctx context.Context, sub message.Subscriber, consumers []consumer) (*subscriptions, error) {
+func subscribe(ctx context.Context, sub message.Subscriber, consumers []Consumer) (*subscriptions, error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	s := &subscriptions{end: end, topics: make(map[string]subscription, len(consumers))}
 	done := make(chan error, 1)
 	go func() {
 		for _, c := range consumers {
 			own, endOne := context.WithCancel(life)
-			messages, err := subscribeTo(own, sub, c.topic)
+			messages, err := subscribeTo(own, sub, c.Topic)
 			if err != nil {
 				endOne()
 				s.giveUp()
 				done <- err
 				return
 			}
-			s.topics[c.topic] = subscription{endOne, messages}
+			s.topics[c.Topic] = subscription{endOne, messages}
 		}
 		done <- nil
 	}()

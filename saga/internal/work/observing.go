@@ -1,4 +1,4 @@
-package saga
+package work
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // observerLimit is how long an observer may take to note something.
 const observerLimit = 5 * time.Second
 
-// observing calls an [Observer] so that it hurts nobody: what it fails to note is not noted. While a call of it
-// hangs it is not called again. A nil observing notes nothing.
+// observing calls an [Observer] so that it hurts nobody: what it fails to note is not noted. While
+// a call of it hangs it is not called again. A nil observing notes nothing.
 type observing struct {
 	observer Observer
 	logger   *slog.Logger
@@ -30,15 +30,17 @@ func newObserving(o Observer, logger *slog.Logger) *observing {
 	return &observing{observer: o, logger: logger}
 }
 
-// began tells that an attempt begins. It returns the context for the handler, and what to call when that has returned.
-func (o *observing) began(ctx context.Context, a Attempt) (context.Context, func(*domain.Failure)) {
+// began tells that an attempt begins. It returns the context for the handler, and what to call when
+// that has returned.
+func (o *observing) began(ctx context.Context, a domain.Attempt) (context.Context, func(*domain.Failure)) {
 	if o == nil {
 		return ctx, func(*domain.Failure) {}
 	}
 	start := time.Now()
 	inner, ok := callObserver(o, func() context.Context { return o.observer.AttemptBegan(ctx, a) })
 	if !ok {
-		return ctx, func(*domain.Failure) {} // it does not know the attempt, or does not know that it does
+		// The observer does not know the attempt, or does not know that it does.
+		return ctx, func(*domain.Failure) {}
 	}
 	if inner == nil {
 		inner = ctx

@@ -1,4 +1,4 @@
-package saga
+package work
 
 import (
 	"context"
@@ -14,9 +14,9 @@ func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
 		!l.Enabled(context.Background(), watermill.LevelTrace)}
 }
 
-// routerLogger keeps an ordinary stop from looking like a failure: an attempt that is cut short by it is taken
-// up again at the next start, and is nothing to alarm anybody with. It does not prepare traces that nobody reads: the
-// router has several of each message.
+// routerLogger keeps an ordinary stop from looking like a failure: an attempt that is cut short by
+// it is taken up again at the next start, and is nothing to alarm anybody with. It does not prepare
+// traces that nobody reads: the router has several of each message.
 type routerLogger struct {
 	watermill.LoggerAdapter
 	noTraces bool

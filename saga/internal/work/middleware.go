@@ -1,15 +1,48 @@
-package saga
+package work
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/contain"
 )
+
+// Consumers returns what is called for the messages of each action. The error is that a middleware
+// can't be applied.
+func (w *Worker) Consumers(middleware []message.HandlerMiddleware) ([]Consumer, error) {
+	handler, err := w.wrapped(middleware)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Consumer, 0, len(w.cfg.Actions))
+	for _, name := range slices.Sorted(maps.Keys(w.cfg.Actions)) {
+		all = append(all, Consumer{"action " + name, ActionTopic(w.cfg.Namespace, name), handler})
+	}
+	return all, nil
+}
+
+// handle runs the attempt of a message. It returns an error, and so has the message redelivered,
+// only if the attempt's outcome could not be made durable.
+func (w *Worker) handle(m *message.Message) error {
+	t, err := openMessage[Task](m)
+	if err != nil {
+		// No later delivery will read better; dropping it lets the attempt time out,
+		// visibly.
+		w.cfg.Logger.Error("unreadable task dropped", "message", m.UUID, "error", err)
+		return nil
+	}
+	if _, ok := w.cfg.Actions[t.Action]; !ok {
+		return fmt.Errorf("no action %q in this worker", t.Action)
+	}
+	err = w.attempt(m.Context(), t, func() { entered(m) }, func(err error) { settle(m, w.concluded(m, err)) })
+	return w.concluded(m, err)
+}
 
 // visit is how far a message got through the middleware, for when that fails.
 type visit struct {
@@ -43,9 +76,10 @@ func settle(m *message.Message, err error) {
 	}
 }
 
-// wrapped puts the users' middleware around the handler, the first outermost, and keeps what goes wrong in it to the
-// one message: an attempt whose outcome is durable is over, whatever the middleware makes of it, and one whose
-// handler was not called because the middleware panicked has failed with nothing done.
+// wrapped puts the users' middleware around the handler, the first outermost, and keeps what goes
+// wrong in it to the one message: an attempt whose outcome is durable is over, whatever the
+// middleware makes of it, and one whose handler was not called because the middleware panicked has
+// failed with nothing done.
 func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPublishHandlerFunc, error) {
 	if len(middleware) == 0 {
 		return w.handle, nil
@@ -78,10 +112,10 @@ func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPubl
 		out, err := inner(m)
 		returned = true
 		if len(out) > 0 {
-			w.logger.Warn("middleware returns messages, which go nowhere: an action's handler publishes none", "message", m.UUID)
+			w.cfg.Logger.Warn("middleware returns messages, which go nowhere: an action's handler publishes none", "message", m.UUID)
 		}
 		if err != nil && v.done {
-			w.logger.Warn("middleware failed after the attempt's outcome was recorded, which stands", "message", m.UUID, "error", err)
+			w.cfg.Logger.Warn("middleware failed after the attempt's outcome was recorded, which stands", "message", m.UUID, "error", err)
 			return nil
 		}
 		return err
@@ -104,16 +138,17 @@ func applied(m message.HandlerMiddleware, inner message.HandlerFunc) (h message.
 	return h, nil
 }
 
-// failedAround deals with middleware that panicked or ended its goroutine; an error has the message delivered again.
+// failedAround deals with middleware that panicked or ended its goroutine; an error has the message
+// delivered again.
 func (w *Worker) failedAround(m *message.Message, v *visit, bad *contain.MisbehavedError) error {
-	w.logger.Error("middleware of an action "+bad.How, "message", m.UUID, "outcome_recorded", v.done, "stack", bad.Stack)
+	w.cfg.Logger.Error("middleware of an action "+bad.How, "message", m.UUID, "outcome_recorded", v.done, "stack", bad.Stack)
 	if v.done {
 		return nil
 	}
 	if v.entered {
 		return bad
 	}
-	t, err := openMessage[task](m)
+	t, err := openMessage[Task](m)
 	if err != nil {
 		return nil // it would not be read the next time either
 	}

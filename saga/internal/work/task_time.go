@@ -1,4 +1,4 @@
-package saga
+package work
 
 import (
 	"sync"
@@ -7,15 +7,18 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// expired reports whether the attempt was given up by now. It is for the process that sent the task.
-func (t *task) expired() bool { return !t.end.IsZero() && time.Until(t.end) <= 0 }
+// Expired reports whether the attempt was given up by now. It is for the process that sent the
+// task.
+func (t *Task) Expired() bool { return !t.End.IsZero() && time.Until(t.End) <= 0 }
 
-// transit tells how long tasks were under way from coordinators in other processes, whose clocks may be far from this
-// one's: from each, the task that seems to have been the quickest is taken to have come at once. A worker that begins
-// with a backlog therefore gives its first tasks their whole time. It is safe to use concurrently.
+// transit tells how long tasks were under way from coordinators in other processes, whose clocks
+// may be far from this one's: from each, the task that seems to have been the quickest is taken to
+// have come at once. A worker that begins with a backlog therefore gives its first tasks their
+// whole time. It is safe to use concurrently.
 type transit struct {
 	mu sync.Mutex
-	// quickest is the least difference between here and there, by coordinator, on the monotonic clock here.
+	// quickest is the least difference between here and there, by coordinator, on the monotonic
+	// clock here.
 	quickest map[string]time.Duration
 	began    time.Time
 }
@@ -39,21 +42,23 @@ func (q *transit) of(node string, sent time.Time) time.Duration {
 	return took - quickest
 }
 
-// deadline returns when an attempt is given up, by this process's monotonic clock; zero means never.
-func (w *Worker) deadline(t *task) time.Time {
+// deadline returns when an attempt is given up, by this process's monotonic clock; zero means
+// never.
+func (w *Worker) deadline(t *Task) time.Time {
 	switch {
 	case t.Due.IsZero():
 		return time.Time{}
-	case !t.end.IsZero():
-		return t.end
+	case !t.End.IsZero():
+		return t.End
 	case t.Sent.IsZero(): // from a coordinator of an earlier version
 		return t.Due
 	}
 	return time.Now().Add(time.Duration(t.Left) - w.transit.of(t.Node, t.Sent))
 }
 
-// uncalled is the report of an attempt whose time was over when it came: its handler is not called any more.
-func (t *task) uncalled() *report {
+// uncalled is the report of an attempt whose time was over when it came: its handler is not called
+// any more.
+func (t *Task) uncalled() *Report {
 	r := t.report()
 	r.Effect = domain.EffectNotDone
 	r.Failure = &domain.Failure{Kind: domain.FailureTimedOut, Step: t.Step, Message: "its time was over before its handler could be called"}

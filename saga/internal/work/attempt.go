@@ -1,0 +1,174 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/internal/verdict"
+)
+
+// attempt runs one attempt and delivers its outcome. It calls entered before the handler; gone
+// takes the result where the handler ends the goroutine, so that attempt can't return it.
+func (w *Worker) attempt(parent context.Context, t *Task, entered func(), gone func(error)) error {
+	a := &attemptState{task: t, logger: w.cfg.Logger, lastOut: time.Now(), deadline: w.deadline(t)}
+	if !a.deadline.IsZero() && time.Until(a.deadline) <= 0 {
+		return w.deliver(detached(parent), t.uncalled())
+	}
+	ctx, stop, ok := w.context(parent, a)
+	if !ok {
+		return ErrShutdown
+	}
+	defer w.handling.Done()
+	a.beat = func(details json.RawMessage) error {
+		r := t.report()
+		r.Beat, r.Details = true, details
+		return w.publish(ctx, r)
+	}
+	r := t.report()
+	conclude := func() error {
+		down := errors.Is(context.Cause(ctx), ErrShutdown)
+		stop()
+		if r.Failure != nil && down {
+			return ErrShutdown // cut short by us: the attempt is taken up again after the restart
+		}
+		return w.deliver(detached(parent), r)
+	}
+	returned := false
+	defer func() {
+		if !returned { // the handler ended this goroutine: nobody is left to return to
+			gone(conclude())
+		}
+	}()
+	entered()
+	w.run(ctx, w.cfg.Actions[t.Action], a, r)
+	returned = true
+	return conclude()
+}
+
+// context makes the handler's context, and counts it in w.handling; it refuses once the worker
+// stops. A do ends when its run turns back, or at shutdown; an undo, a probe and a failure handler
+// only at their deadline.
+func (w *Worker) context(parent context.Context, a *attemptState) (context.Context, func(), bool) {
+	ctx := context.WithValue(detached(parent), attemptKey{}, a)
+	ctx, cancel := context.WithCancelCause(ctx)
+	id := a.task.ID()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closing {
+		cancel(nil)
+		return nil, nil, false
+	}
+	w.running[id] = &handling{cancel: cancel}
+	w.handling.Add(1)
+	stopTimer := context.CancelFunc(func() {})
+	if !a.deadline.IsZero() {
+		ctx, stopTimer = context.WithTimeout(ctx, time.Until(a.deadline))
+	}
+	return ctx, func() {
+		stopTimer()
+		cancel(nil)
+		w.returned(id)
+	}, true
+}
+
+// detached returns the context without its end, if it has one.
+func detached(ctx context.Context) context.Context {
+	if ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
+// run calls the handler and makes a report of what it returns, or of that it panicked or ended its
+// goroutine.
+func (w *Worker) run(ctx context.Context, code *definition.Action, a *attemptState, r *Report) {
+	defer a.end()
+	if w.around != nil {
+		inner, ended := w.around.began(ctx, AttemptOf(ctx))
+		ctx = inner
+		defer func() { ended(r.Failure) }()
+	}
+	returned := false
+	defer func() {
+		p := recover()
+		if p != nil || !returned {
+			bad := contain.Exit()
+			if p != nil {
+				bad = contain.Panic(p)
+			}
+			r.misbehaved(bad, code)
+		}
+		r.Failure = maskAttempt(code, a, r.Failure)
+	}()
+	w.call(ctx, code, a, r)
+	returned = true
+}
+
+// misbehaved makes the report one of a handler that did not return, which says nothing of the
+// effect: it is in doubt.
+func (r *Report) misbehaved(bad *contain.MisbehavedError, code *definition.Action) {
+	r.Output, r.Emitted = nil, nil
+	r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: r.Step, Message: domain.ShortMessage("the handler " + bad.How), Type: bad.Kind, Stack: bad.Stack}
+	r.said(domain.EffectInDoubt, code)
+	if r.Direction == domain.Probe {
+		r.Verdict = domain.Unknown
+	}
+}
+
+// call calls the handler and turns what it returns into a report.
+func (w *Worker) call(ctx context.Context, code *definition.Action, a *attemptState, r *Report) {
+	t := a.task
+	var err error
+	permanent := code.Permanent
+	switch t.Direction {
+	case domain.Undo:
+		if code.Undo == nil {
+			err = verdict.Permanent(fmt.Errorf("action %s has no Undo in this program, but had one when the run was started: restore it", t.Action))
+		} else {
+			err = code.Undo(ctx, t.did())
+		}
+		permanent = code.UndoPermanent
+	case domain.Probe:
+		r.Verdict = domain.Unknown
+		if code.Probe != nil {
+			r.Verdict, r.Output, err = code.Probe(ctx, t.Input)
+		}
+	default:
+		r.Output, err = code.Do(ctx, t.Input)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(r.Output) + a.size; err == nil && n > maxTogether {
+		err = &payload.UnrecordableError{Err: fmt.Errorf("the output and the emitted events are %d bytes; at most %d fit one append: store them elsewhere and pass references", n, maxTogether)}
+	}
+	switch bad, done := err.(*payload.UnrecordableError); {
+	case done:
+		r.Output = nil
+		r.Failure = &domain.Failure{Kind: domain.FailurePermanent, Step: t.Step, Message: domain.ShortMessage(bad.Error()), Type: verdict.TypeOf(bad.Err)}
+		r.said(domain.EffectDone, code)
+	case err != nil:
+		r.Output = nil
+		r.Failure = verdict.Failure(err, t.Step, permanent(err))
+		r.said(verdict.EffectOf(err, code.FailsCleanly), code)
+	default:
+		r.Emitted, a.over = a.emitted, true
+	}
+}
+
+// end refuses what the handler, or a goroutine that it left behind, emits from now on.
+func (a *attemptState) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+}
+
+// maxTogether bounds what is appended with an attempt's success, in bytes: its output and the
+// events that it emitted. The rest of the append is for their envelopes.
+const maxTogether = domain.MaxAppendSize - 64<<10

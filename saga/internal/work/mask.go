@@ -1,0 +1,25 @@
+package work
+
+import (
+	"slices"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga/internal/definition"
+)
+
+// maskAttempt takes the secret values of an attempt's payloads out of the text of its failure.
+// Those of the run's other payloads are taken out by the coordinator.
+func maskAttempt(c *definition.Action, a *attemptState, f *domain.Failure) *domain.Failure {
+	if f == nil {
+		return f
+	}
+	cloak := secret.NewCloak(slices.Concat(c.Secrets.Names, a.task.Secret))
+	cloak.Learn(a.task.Input, a.task.Output, a.task.Details)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.emitted {
+		cloak.With(e.Secret).Learn(e.Payload)
+	}
+	return cloak.Failure(f)
+}
