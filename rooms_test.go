@@ -20,8 +20,6 @@ adapters/esdbserver/internal/streamdb: doc calls columns
 
 saga: doc files lines calls columns
 
-saga/internal/inbox: doc calls columns
-
 saga/machine: doc lines calls columns
 
 saga/queue: doc calls columns

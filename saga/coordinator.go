@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/hands"
+	"github.com/atonehq/atone/saga/internal/inbox"
 	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/internal/work"
@@ -60,7 +61,8 @@ type Coordinator struct {
 	recovery       *recovery.Recovery
 	health         logHealth
 	alerts         *alerts.Alerts
-	lastStart      atomic.Int64 // see startTime
+	inbox          atomic.Pointer[inbox.Inbox] // nil before the start
+	lastStart      atomic.Int64                // see startTime
 	stats          Stats
 }
 
@@ -188,7 +190,7 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 		return err
 	}
 	owed := recovery.Arm(list, c.elsewhere, func(run domain.RunID, w domain.Wake) { c.wakeups.Set(run, w, true) })
-	if err := c.startFeed(ctx, list); err != nil {
+	if err := c.openInbox(ctx, list); err != nil {
 		return err
 	}
 	if c.cfg.Shared {

@@ -59,6 +59,7 @@ var (
 	appendsDesc   = desc("atone_run_appends_total", "Appends to runs' streams.")
 	eventsDesc    = desc("atone_run_events_total", "Events appended to runs' streams.")
 	conflictsDesc = desc("atone_run_append_conflicts_total", "Appends that somebody else came before; they are decided again.")
+	triggersDesc  = desc("atone_triggers_held_up_seconds", "For how long a trigger has not got on.", "trigger")
 	heldUpDesc    = desc("atone_alerts_held_up_seconds", "For how long a sink has not taken the alert that it is told.", "sink")
 	waitingDesc   = desc("atone_queue_waiting", "Runs that wait for a free place of an action.", "action")
 	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that are handed out and have no outcome.", "action")
@@ -73,7 +74,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, triggersDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
 		ch <- d
 	}
 }
@@ -103,6 +104,9 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(ch, conflictsDesc, float64(st.Conflicts.Load()))
 	for sink, since := range r.c.AlertsHeldUp() {
 		gauge(ch, heldUpDesc, since.Seconds(), sink)
+	}
+	for trigger, since := range r.c.TriggersHeldUp() {
+		gauge(ch, triggersDesc, since.Seconds(), trigger)
 	}
 	for action, d := range r.c.QueueDepths() {
 		gauge(ch, waitingDesc, float64(d.Waiting), action)

@@ -80,8 +80,8 @@ type Await struct {
 	Opened domain.Position `json:"opened"`
 }
 
-// New returns an index for events of the types.
-func New(types []string) *Index {
+// NewIndex returns an index for events of the types.
+func NewIndex(types []string) *Index {
 	x := &Index{types: make(map[string]*kind, len(types)), runs: make(map[domain.RunID]*run)}
 	for _, t := range types {
 		x.types[t] = &kind{boxes: make(map[string]*box)}

@@ -50,14 +50,15 @@ func TestEachAwaitGetsTheEarliestEventThatItsRunHasNotTaken(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		types := []string{"a", "b"}
-		x, w := New(types), &world{runs: map[int]*worldRun{}}
+		x, w := NewIndex(types), &world{runs: map[int]*worldRun{}}
 		stored := map[Key][]Event{}
 		key := func() Key {
 			return Key{rapid.SampledFrom(types).Draw(t, "type"), rapid.SampledFrom([]string{"1", "2"}).Draw(t, "correlation")}
 		}
 		position := domain.Position(0)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			position += domain.Position(rapid.IntRange(1, 1000).Draw(t, "gap")) // a server's positions are byte offsets
+			// A server's positions are byte offsets.
+			position += domain.Position(rapid.IntRange(1, 1000).Draw(t, "gap"))
 			n := rapid.IntRange(0, 3).Draw(t, "run")
 			switch rapid.IntRange(0, 6).Draw(t, "what") {
 			case 0, 1:
@@ -91,7 +92,7 @@ func TestEachAwaitGetsTheEarliestEventThatItsRunHasNotTaken(t *testing.T) {
 				require.NoError(t, err)
 				var m Image
 				require.NoError(t, json.Unmarshal(raw, &m))
-				x = New(types)
+				x = NewIndex(types)
 				x.Restore(&m)
 			}
 			for n := range 4 {
@@ -144,7 +145,7 @@ func deliverAll(t *rapid.T, x *Index, w *world, stored map[Key][]Event, n int) {
 // TestRunThatTakesManyEventsRemembersFew: what is taken in order is remembered by its position.
 func TestRunThatTakesManyEventsRemembersFew(t *testing.T) {
 	t.Parallel()
-	x, key := New([]string{"a"}), Key{"a", "1"}
+	x, key := NewIndex([]string{"a"}), Key{"a", "1"}
 	x.Begin(id(0), 0, nil)
 	for n := range 1000 {
 		p := domain.Position(10 * (n + 1))
@@ -162,7 +163,7 @@ func TestRunThatTakesManyEventsRemembersFew(t *testing.T) {
 // TestUnreadableIDsMeetAwaits: a default, or an old program's word, meets an await as well.
 func TestUnreadableIDsMeetAwaits(t *testing.T) {
 	t.Parallel()
-	x, key := New([]string{"a"}), Key{"a", "1"}
+	x, key := NewIndex([]string{"a"}), Key{"a", "1"}
 	x.Begin(id(0), 0, nil)
 	x.Open(id(0), Await{Key: key, Step: "s", Opened: 1})
 	x.Met(id(0), "s", "default")

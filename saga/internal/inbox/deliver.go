@@ -1,4 +1,4 @@
-package saga
+package inbox
 
 import (
 	"context"
@@ -9,20 +9,19 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/internal/inbox"
 	"github.com/atonehq/atone/saga/machine"
 )
 
 // deliveryWidth is to how many runs events are delivered at once.
 const deliveryWidth = 256
 
-// deliverer delivers events to the runs that await them: to many runs at once, to each one after the other. A run to
-// which nothing can be delivered is tried again by itself and holds up nobody.
+// deliverer delivers events to the runs that await them: to many runs at once, to each one after
+// the other. A run to which nothing can be delivered is tried again by itself and holds up nobody.
 //
-// Where several nodes share a log, each of them delivers, in the order in which they act on the run (see [cluster]): a
-// later one finds the await met.
+// Where several nodes share a log, each of them delivers, in the order in which they act on the run
+// (see [cluster]): a later one finds the await met.
 type deliverer struct {
-	f *feed
+	in *Inbox
 
 	mu      sync.Mutex
 	ready   []domain.RunID
@@ -39,21 +38,21 @@ type delivery struct {
 	failures        int
 }
 
-func newDeliverer(f *feed) *deliverer {
-	d := &deliverer{f: f, runs: make(map[domain.RunID]*delivery)}
+func newDeliverer(in *Inbox) *deliverer {
+	d := &deliverer{in: in, runs: make(map[domain.RunID]*delivery)}
 	d.changed = sync.NewCond(&d.mu)
 	return d
 }
 
 func (d *deliverer) start() {
 	for range deliveryWidth {
-		d.f.c.goBackground(d.work)
+		d.in.Go(d.work)
 	}
-	d.f.c.goBackground(func(ctx context.Context) {
+	d.in.Go(func(ctx context.Context) {
 		<-ctx.Done()
-		d.f.mu.Lock()
-		d.f.left.Broadcast()
-		d.f.mu.Unlock()
+		d.in.mu.Lock()
+		d.in.left.Broadcast()
+		d.in.mu.Unlock()
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.stopped = true
@@ -61,13 +60,10 @@ func (d *deliverer) start() {
 	})
 }
 
-// schedule has a run looked at: at once, or where another node is to act on it first, if that has not done so in time.
+// schedule has a run looked at: at once, or where another node is to act on it first, if that has
+// not done so in time.
 func (d *deliverer) schedule(run domain.RunID) {
-	delay := time.Duration(0)
-	if d.f.c.cfg.Shared {
-		delay = d.f.c.cluster.Delay(run, d.f.c.wakeups.OwnerOf(run))
-	}
-	d.scheduleIn(run, delay)
+	d.scheduleIn(run, d.in.Delay(run, d.in.OwnerOf(run)))
 }
 
 func (d *deliverer) scheduleIn(run domain.RunID, delay time.Duration) {
@@ -97,13 +93,6 @@ func (d *deliverer) scheduleIn(run domain.RunID, delay time.Duration) {
 	}
 }
 
-// idle reports whether nothing is to be delivered.
-func (d *deliverer) idle() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.runs) == 0
-}
-
 func (d *deliverer) work(ctx context.Context) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,11 +120,11 @@ func (d *deliverer) done(run domain.RunID, s *delivery, err error) {
 	again := s.again
 	s.again = false
 	switch {
-	case err != nil && !d.stopped && !errors.Is(err, ErrNotRunning):
+	case err != nil && !d.stopped && !errors.Is(err, domain.ErrNotRunning):
 		s.failures++
 		delay := min(100*time.Millisecond<<min(s.failures, 10), time.Minute)
 		if s.failures == 1 || s.failures%10 == 0 {
-			d.f.c.logger.Error("an event can't be delivered to the run that awaits it, trying again", "run", run, "in", delay, "tries", s.failures, "error", err)
+			d.in.Logger.Error("an event can't be delivered to the run that awaits it, trying again", "run", run, "in", delay, "tries", s.failures, "error", err)
 		}
 		d.mu.Unlock()
 		d.scheduleIn(run, delay)
@@ -152,21 +141,21 @@ func (d *deliverer) done(run domain.RunID, s *delivery, err error) {
 
 // deliverTo delivers to a run what it awaits and has not taken.
 func (d *deliverer) deliverTo(ctx context.Context, run domain.RunID) error {
-	f, left := d.f, make(map[inbox.Key][]inbox.Event)
+	in, left := d.in, make(map[Key][]Event)
 	for ctx.Err() == nil {
-		f.mu.Lock()
-		o, ok := f.index.Next(run, left)
-		f.mu.Unlock()
+		in.mu.Lock()
+		o, ok := in.index.Next(run, left)
+		in.mu.Unlock()
 		var err error
 		switch {
 		case !ok:
 			return nil
 		case o.Unknown:
-			err = f.findBeginning(ctx, run)
+			err = in.findBeginning(ctx, run)
 		case o.Left:
-			left[o.Key], err = f.readLeft(ctx, o.Key)
+			left[o.Key], err = in.readLeft(ctx, o.Key)
 		default:
-			err = f.deliver(ctx, run, &o)
+			err = in.deliver(ctx, run, &o)
 		}
 		if err != nil {
 			return err
@@ -176,35 +165,35 @@ func (d *deliverer) deliverTo(ctx context.Context, run domain.RunID) error {
 }
 
 // findBeginning tells the index from where on events concern a run whose start it did not see.
-func (f *feed) findBeginning(ctx context.Context, run domain.RunID) error {
-	from, types, err := f.beginning(ctx, unfinishedRun{id: run, waits: true})
+func (in *Inbox) findBeginning(ctx context.Context, run domain.RunID) error {
+	from, types, err := in.beginning(ctx, Unfinished{Run: run, Waits: true})
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	if from == 0 {
-		f.index.End(run) // it has no beginning: nobody can go on with it
-	} else if f.index.Knows(run) {
-		f.index.Begin(run, from, types)
+		in.index.End(run) // it has no beginning: nobody can go on with it
+	} else if in.index.Knows(run) {
+		in.index.Begin(run, from, types)
 	}
 	return nil
 }
 
 // deliver delivers one event, and notes what became of it.
-func (f *feed) deliver(ctx context.Context, run domain.RunID, o *inbox.Offer) error {
-	value, err := f.payload(ctx, o.Event)
+func (in *Inbox) deliver(ctx context.Context, run domain.RunID, o *Offer) error {
+	value, err := in.payload(ctx, o.Event)
 	if err != nil {
 		return err
 	}
+	over := false
 	if value != nil {
-		id := o.Event.ID.String()
-		err = f.c.do(ctx, run, &request{intent: machine.EventSeen{Type: o.Key.Type, Correlation: o.Key.Correlation, ID: id, Value: value},
-			ctx: requestContext{actor: f.c.cfg.Node, causation: id}})
+		seen := machine.EventSeen{Type: o.Key.Type, Correlation: o.Key.Correlation, ID: o.Event.ID.String(), Value: value}
+		over, err = in.Deliver(ctx, run, seen)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	these := func(a inbox.Await) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	these := func(a Await) bool {
 		for _, b := range o.Awaits {
 			if a == b {
 				return true
@@ -214,14 +203,14 @@ func (f *feed) deliver(ctx context.Context, run domain.RunID, o *inbox.Offer) er
 	}
 	switch {
 	case err == nil && value != nil:
-		f.index.Take(run, o.Key, o.Event.ID, o.Event.Position)
-		f.index.Close(run, these)
+		in.index.Take(run, o.Key, o.Event.ID, o.Event.Position)
+		in.index.Close(run, these)
 	case err == nil, errors.Is(err, machine.ErrTaken):
-		f.index.Take(run, o.Key, o.Event.ID, o.Event.Position)
+		in.index.Take(run, o.Key, o.Event.ID, o.Event.Position)
 	case errors.Is(err, machine.ErrNotAwaited):
-		f.index.Close(run, these)
-	case errors.Is(err, ErrNotFound), isRefusal(err):
-		f.index.End(run)
+		in.index.Close(run, these)
+	case over:
+		in.index.End(run)
 	default:
 		return err
 	}
@@ -229,19 +218,19 @@ func (f *feed) deliver(ctx context.Context, run domain.RunID, o *inbox.Offer) er
 }
 
 // payload returns the payload of an event; nil where it is not in the log any more.
-func (f *feed) payload(ctx context.Context, e *inbox.Event) (json.RawMessage, error) {
+func (in *Inbox) payload(ctx context.Context, e *Event) (json.RawMessage, error) {
 	if e.Data != nil {
 		return e.Data, nil
 	}
-	for r, err := range f.c.log.ReadStream(ctx, e.Stream, e.Revision) {
+	for r, err := range in.Log.ReadStream(ctx, e.Stream, e.Revision) {
 		if err != nil {
 			return nil, fmt.Errorf("read event %s in %s: %w", e.ID, e.Stream, err)
 		}
 		if r.ID == e.ID {
-			return orNullJSON(r.Data), nil
+			return orNull(r.Data), nil
 		}
 		break
 	}
-	f.c.logger.Warn("an awaited event is not in the log any more", "event", e.ID, "stream", e.Stream, "revision", e.Revision)
+	in.Logger.Warn("an awaited event is not in the log any more", "event", e.ID, "stream", e.Stream, "revision", e.Revision)
 	return nil, nil
 }

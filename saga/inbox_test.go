@@ -311,10 +311,40 @@ func TestTriggerThatMisbehavesHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// TestTriggerWithoutAPlaceWaitsDurablyAndTheFeedGoesOn: all places are taken by runs that wait for their handlers, and one
+// TestATriggerThatDoesNotGetOnIsTold: by a gauge at once, and by one alert after a minute; both end when it gets on.
+func TestATriggerThatDoesNotGetOnIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		log, alerts := memlog.New(), &alertList{}
+		hangs := oneStep("hangs")
+		c := beginWith(t, log, saga.Config{Alerts: []saga.AlertSink{alerts}}, []saga.AnyTrigger{
+			&saga.Trigger[string, string]{Type: "order", Saga: hangs, Input: func(saga.Event) (string, error) { <-end; return "", nil }}})
+		require.Empty(t, c.TriggersHeldUp())
+		var orders []domain.NewEvent
+		for i := range 6 {
+			orders = append(orders, domainEvent("order", "", fmt.Sprint(i)))
+		}
+		appendEvent(t, log, "shop", orders...)
+		time.Sleep(50 * time.Second) // four calls that hang, ten seconds each
+		require.Contains(t, c.TriggersHeldUp(), "trigger hangs order")
+		require.Empty(t, alerts.of(saga.AlertTrigger))
+		time.Sleep(3 * time.Minute)
+		require.Greater(t, c.TriggersHeldUp()["trigger hangs order"], 3*time.Minute)
+		told := alerts.of(saga.AlertTrigger)
+		require.Len(t, told, 1)
+		require.Equal(t, "hangs", told[0].Saga)
+		require.Contains(t, told[0].Cause.Message, "have not returned")
+		close(end)
+		time.Sleep(5 * time.Second)
+		require.Empty(t, c.TriggersHeldUp())
+	})
+}
+
+// TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn: all places are taken by runs that wait for their handlers, and one
 // of them for an event in a second step; events for triggers do not keep it from being met, and start
 // their runs when there are places again, also in a later life.
-func TestTriggerWithoutAPlaceWaitsDurablyAndTheFeedGoesOn(t *testing.T) {
+func TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
 		t.Run(fmt.Sprint("restart ", kill), func(t *testing.T) {

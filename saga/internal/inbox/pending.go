@@ -1,0 +1,153 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/again"
+)
+
+// pendingRun is a run that an event is to start.
+type pendingRun struct {
+	event       domain.Recorded // without its payload
+	correlation string
+	at          pendingEvent
+	run         domain.RunID
+	Asked
+	bad error // why the event can't start a run
+	// ctx ends when another node started it, which is what there is to stop for, or with the
+	// coordinator.
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+// enter makes a run pending once there is room.
+func (l *lane) enter(ctx context.Context, p *pendingRun) bool {
+	for {
+		l.mu.Lock()
+		if l.byRun[p.run] != nil {
+			l.mu.Unlock()
+			return false
+		}
+		if len(l.pending) < lanePending && (l.bytes == 0 || l.bytes+len(p.Input) <= lanePendingBytes) {
+			l.pending = append(l.pending, p)
+			l.byRun[p.run] = p
+			l.bytes += len(p.Input)
+			l.mu.Unlock()
+			return true
+		}
+		l.mu.Unlock()
+		select {
+		case <-l.changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (l *lane) leave(p *pendingRun) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending = slices.DeleteFunc(l.pending, func(o *pendingRun) bool { return o == p })
+	delete(l.byRun, p.run)
+	l.bytes -= len(p.Input)
+	l.signal()
+}
+
+// started is told of every run that starts: what another node did is not done again.
+func (l *lane) started(run domain.RunID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.byRun[run]; p != nil {
+		p.stop()
+	}
+}
+
+// handle starts a run, or records why it can't be started. It returns when that is done, or is not
+// to be done here.
+func (l *lane) handle(p *pendingRun) {
+	wait := l.in.Delay(p.run, "")
+	late := wait > 0 // another node is to act first
+	what := "start of " + p.run.String()
+	defer l.trouble.over(what)
+	if late {
+		select {
+		case <-time.After(wait):
+		case <-p.ctx.Done():
+		}
+	}
+	_ = again.Until(p.ctx, 100*time.Millisecond, 10*time.Second, func() error {
+		if p.ctx.Err() != nil || late && l.in.Shared && l.in.exists(p.ctx, p.run) {
+			return nil
+		}
+		late = true
+		err := p.bad
+		if err == nil {
+			err = l.start(p)
+		}
+		if errors.Is(err, domain.ErrBadInput) {
+			p.bad = err
+			err = l.passOver(p)
+		}
+		return err
+	}, func(err error, failed int, again time.Duration) {
+		l.trouble.note(what, "an event can't start its run: "+err.Error())
+		if failed == 1 || failed%10 == 0 {
+			l.in.Logger.Error("the run of an event can't be started, trying again", "event", p.event.ID, "trigger", l.interest, "in", again, "error", err)
+		}
+	})
+}
+
+// exists reports whether a run has begun.
+func (in *Inbox) exists(ctx context.Context, run domain.RunID) bool {
+	for _, err := range in.Log.ReadStream(ctx, domain.RunStream(run), 0) {
+		return err == nil
+	}
+	return false
+}
+
+// start starts the run that an event asks for. Where that can't be for what the event holds, the
+// error is an [domain.ErrBadInput].
+func (l *lane) start(p *pendingRun) error {
+	e, in := &p.event, l.in
+	plan, err := in.Start(p.ctx, &Start{Run: p.run, Saga: l.t.Saga, Version: l.t.Version, Asked: p.Asked, Correlation: p.correlation,
+		Trigger: domain.TriggerRef{Stream: e.Stream, Event: e.ID.String(), Type: e.Type, Position: e.Position}})
+	if err != nil {
+		return err
+	}
+	if types := in.Awaiting[plan]; types != nil {
+		in.mu.Lock()
+		in.index.Begin(p.run, e.Position, types) // before what is kept for it may be dropped
+		in.mu.Unlock()
+	}
+	return nil
+}
+
+// passOver records that an event can't start its run.
+func (l *lane) passOver(p *pendingRun) error {
+	e := &p.event
+	data, err := json.Marshal(triggerFailed{Stream: e.Stream, Event: e.ID, Type: e.Type, Saga: l.t.Saga, Error: p.bad.Error()})
+	if err != nil {
+		return err
+	}
+	_, err = l.in.Log.Append(p.ctx, triggerStream, domain.AnyRevision,
+		domain.NewEvent{ID: uuid.NewSHA1(domain.SystemSpace, append(e.ID[:], l.t.Saga...)), Type: triggerFailedType, Data: data})
+	if err == nil {
+		l.in.Logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", l.t.Saga, "error", p.bad)
+	}
+	return err
+}
+
+// signal wakes the lane's goroutine.
+func (l *lane) signal() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
