@@ -137,7 +137,8 @@ func (in *Inbox) saveTriggers(ctx context.Context) error {
 	in.mu.Lock()
 	seen, idle := in.seen, in.live && in.deliverer.idle()
 	in.mu.Unlock()
-	together := make(map[domain.Position][]string) // triggers with nothing pending, by where they are
+	// Triggers with nothing pending, by where they are.
+	together := make(map[domain.Position][]string)
 	byInterest := make(map[string]triggerCheckpoint)
 	// Two triggers of one type and saga share an interest.
 	for _, l := range in.lanes {

@@ -106,7 +106,7 @@ const perPart = 5_000
 func (r *Recovery) save(ctx context.Context, list *List) {
 	position, runs, saved := list.copy()
 	defer saved() // if it failed, it is not tried at once
-	if err := r.write(ctx, position, runs); err != nil && ctx.Err() == nil {
+	if err := r.write(ctx, position, runs); err != nil && ctx.Err() == nil && !errors.Is(err, domain.ErrClosed) {
 		r.Logger.Warn("recovery checkpoint not saved: the next start reads more", "error", err)
 	}
 }
