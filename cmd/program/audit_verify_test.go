@@ -62,7 +62,7 @@ func TestTamperingIsNamed(t *testing.T) {
 
 	meddle(t, dir, domain.RunIDForKey("calc", "one"))
 	require.Contains(t, do(ExitTampered, "audit", "verify", "--all"), "run.paused.v1")
-	require.Contains(t, do(ExitTampered, "audit", "verify", "calc:one"), "it is not what was written")
+	require.Contains(t, do(ExitTampered, "audit", "verify", "calc:one"), "it does not follow from the event before it")
 	do(ExitOK, "audit", "verify", "calc:two")
 	require.Contains(t, do(ExitTampered, "audit", "anchor", "--key", private), "1 findings", "what is wrong is not signed")
 	out, _, code = prog(t, app, dir, "audit", "verify", "--all", "-o", "json")

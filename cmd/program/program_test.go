@@ -198,7 +198,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitUsage, "read the payload"},
 		{[]string{"start", "calc", "-d", `"` + strings.Repeat("x", 1<<20) + `"`}, ExitUsage, "store it elsewhere"},
 		{[]string{"start", "calc", "--version", "-1"}, ExitUsage, "--version"},
-		{[]string{"start", "calc", "--wait", "--timeout", "-1s"}, ExitUsage, "no duration"},
+		{[]string{"start", "calc", "--wait", "--timeout", "-1s"}, ExitUsage, "is not a duration"},
 		{[]string{"start", "calc", "-l", "green"}, ExitUsage, "NAME=VALUE"},
 		{[]string{"start", "clac"}, ExitNotFound, "`prog sagas`"},
 		{[]string{"start", "calc", "-d", `"text"`}, ExitUsage, "bad input"},
