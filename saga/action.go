@@ -210,8 +210,8 @@ func (a *Action[In, Out]) validate() []error {
 func (a *Action[In, Out]) bind(c *definition.Action) {
 	c.Check, c.CheckOutput = payload.Fits[In], payload.Fits[Out]
 	record := payload.Recorder[Out]()
-	c.Do = func(ctx context.Context, raw json.RawMessage) (json.RawMessage, error) {
-		in, err := payload.Decode[In](raw)
+	c.Do = func(ctx context.Context, raw json.RawMessage, known any) (json.RawMessage, error) {
+		in, err := payload.DecodeKnown[In](raw, known)
 		if err != nil {
 			return nil, Permanent(fmt.Errorf("input of %s: %w", a.Name, err))
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/internal/work"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -41,6 +42,7 @@ type actor struct {
 	// The rest belongs to the goroutine that set busy.
 	state  *machine.State         // nil until loaded
 	def    *definition.Definition // nil if this program does not have it
+	memo   *payload.Memo          // of the run's payloads, while it has something to do; nil else
 	hash   domain.ChainHash
 	lastID uuid.UUID
 	// held are the slots of the attempts in flight that this coordinator started.
@@ -190,6 +192,9 @@ func (a *actor) settled(batch []*request) {
 	w := a.wake()
 	a.c.wakeups.SetAt(a.id, a.state.Revision, w, a.stepped, a.progressed)
 	a.keepPlace()
+	if !a.placed {
+		a.memo = nil // a run that waits is to take little memory
+	}
 	a.c.snapshotIfDue(a)
 }
 
@@ -222,7 +227,7 @@ func (a *actor) tellWaiters() {
 
 // unload forgets the state; the next turn folds it from the log again. Slots stay held: they are
 // given back by the events that end their attempts, or by the reload.
-func (a *actor) unload() { a.state, a.clock = nil, domain.Clock{} }
+func (a *actor) unload() { a.state, a.memo, a.clock = nil, nil, domain.Clock{} }
 
 // load folds the run from its stream unless it is in memory.
 func (a *actor) load(ctx context.Context) error {

@@ -205,7 +205,7 @@ func (a *actor) dispatch(e *domain.AttemptStarted) {
 	spec := st.Node.Action
 	t := &work.Task{
 		Run: a.id, Saga: a.state.Start.Saga, Step: e.Step, Action: e.Action, Direction: e.Direction, Attempt: e.Attempt,
-		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Due: e.Due, Beat: spec.HeartbeatTimeout,
+		Key: domain.IdempotencyKey(a.id, e.Step, e.Direction), Input: st.Input, Known: a.memo.Known(st.Input), Due: e.Due, Beat: spec.HeartbeatTimeout,
 		Details: st.Do.Details, Trace: a.state.Trace, Node: e.Node, Secret: a.state.Plan.Secrets(),
 	}
 	if !e.Due.IsZero() {

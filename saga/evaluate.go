@@ -23,7 +23,7 @@ func (t *turnState) evaluate(d machine.Duty, st *machine.Step) error {
 	if a.def == nil {
 		return t.blockForPlan()
 	}
-	code, v := a.def.Code[st.Node.Key], definition.NewScope(a.state, st)
+	code, v := a.def.Code[st.Node.Key], definition.NewScope(a.state, st, a.memo)
 	switch kind {
 	case domain.KindDo:
 		return t.begin(st, func() machine.Intent {
@@ -154,7 +154,7 @@ func (t *turnState) end() error {
 		if a.def == nil {
 			return t.blockForPlan()
 		}
-		in.Output, in.Failure = evalValue(t, a.def.Code[definition.ReturnKey], definition.NewScope(a.state, nil), "")
+		in.Output, in.Failure = evalValue(t, a.def.Code[definition.ReturnKey], definition.NewScope(a.state, nil, a.memo), "")
 	}
 	return t.decide(in)
 }

@@ -140,7 +140,7 @@ func (r *flowRun) attempt(a machine.Attempt) {
 	if a.Direction == domain.Undo {
 		err = code.Undo(context.Background(), definition.Did{Input: a.Step.Input, Output: a.Step.Output})
 	} else {
-		out.Output, err = code.Do(context.Background(), a.Step.Input)
+		out.Output, err = code.Do(context.Background(), a.Step.Input, nil)
 	}
 	if err != nil {
 		out.Failure = &domain.Failure{Kind: domain.FailurePermanent, Message: err.Error()}
@@ -166,7 +166,7 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 	case machine.End:
 		var in machine.Finish
 		if r.def.Plan.Returns && !r.state.Turning {
-			value, err := tryExpr(r.def.Code[definition.ReturnKey], definition.NewScope(r.state, nil))
+			value, err := tryExpr(r.def.Code[definition.ReturnKey], definition.NewScope(r.state, nil, nil))
 			in.Output, in.Failure = value, permanent(err)
 		}
 		r.decide(in)
@@ -175,7 +175,7 @@ func (r *flowRun) perform(d machine.Duty, st *machine.Step) {
 
 func (r *flowRun) evaluate(st *machine.Step) {
 	code, ok := r.def.Code[st.Node.Key]
-	v := definition.NewScope(r.state, st)
+	v := definition.NewScope(r.state, st, nil)
 	require.True(r.t, ok || st.Node.Kind == domain.KindAwait, "no code for %s", st.Node.Key)
 	switch st.Node.Kind {
 	case domain.KindSwitch:

@@ -14,7 +14,7 @@ func valueOf[T any](f func(Scope) T) definition.Code {
 		return definition.Code{}
 	}
 	return definition.Code{Try: tryOf(f), Expression: definition.Expression{
-		Value: func(v definition.Scope) (json.RawMessage, error) { return payload.Encode(f(Scope{v})) },
+		Value: func(v definition.Scope) (json.RawMessage, error) { return payload.EncodeOnce(v.Memo(), f(Scope{v})) },
 	}}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -75,6 +76,9 @@ func (a *actor) attemptTurn(t *turnState, batch []*request) error {
 		if err := a.load(ctx); err != nil {
 			return err
 		}
+	}
+	if a.memo == nil {
+		a.memo = new(payload.Memo)
 	}
 	*t = turnState{a: a, now: a.reckon(), ctx: first.ctx, events: make([]decided, 0, 4)}
 	if first.start != nil {

@@ -24,8 +24,9 @@ type Action struct {
 	Identity any
 	// Check and CheckOutput report whether JSON of somebody else's fits the input, or the output.
 	Check, CheckOutput func(json.RawMessage) error
-	// Do, Undo and Probe call the author's functions; an action may lack the last two.
-	Do    func(ctx context.Context, in json.RawMessage) (json.RawMessage, error)
+	// Do, Undo and Probe call the author's functions; an action may lack the last two. known is the
+	// value of in, or nil.
+	Do    func(ctx context.Context, in json.RawMessage, known any) (json.RawMessage, error)
 	Undo  func(ctx context.Context, did Did) error
 	Probe func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
 	// Permanent and UndoPermanent report whether the author named the error as one not to retry.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/atonehq/atone/saga/internal/contain"
+	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -12,11 +13,18 @@ import (
 type Scope struct {
 	state *machine.State
 	step  *machine.Step // nil for the run's output
+	memo  *payload.Memo // may be nil
 	trial *trial        // set while a definition is checked
 }
 
-// NewScope returns what the expression of a step sees; step is nil for the run's output.
-func NewScope(state *machine.State, step *machine.Step) Scope { return Scope{state: state, step: step} }
+// NewScope returns what the expression of a step sees; step is nil for the run's output, and memo
+// where nothing is remembered.
+func NewScope(state *machine.State, step *machine.Step, memo *payload.Memo) Scope {
+	return Scope{state: state, step: step, memo: memo}
+}
+
+// Memo is what the run remembers, or nil.
+func (v Scope) Memo() *payload.Memo { return v.memo }
 
 // Tries reports whether the expression is only tried, with made-up values. The read is noted.
 func (v Scope) Tries(s *Source) bool {

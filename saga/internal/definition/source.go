@@ -131,7 +131,7 @@ func (s *Source) Failed(v Scope) iter.Seq2[int, *domain.Failure] {
 // or not chosen. It panics as Raw does, also where the value can't be read as a T.
 func Read[T any](s *Source, v Scope) T {
 	raw, _ := s.Raw(v)
-	value, err := payload.Decode[T](raw)
+	value, err := payload.DecodeOnce[T](v.memo, raw)
 	if err != nil {
 		badRead("output of %s: %v", s.Path(), err)
 	}

@@ -7,6 +7,7 @@
 // Files, in reading order:
 //
 //   - record.go: a handler's result, written so that it comes back
+//   - memo.go: values that need not be decoded again
 //   - encode.go: any value to JSON and back
 //   - reads_back.go: what a type says of whether its values come back
 //   - secrets.go: what a type keeps secret

@@ -141,7 +141,7 @@ func (w *Worker) call(ctx context.Context, code *definition.Action, a *attemptSt
 			r.Verdict, r.Output, err = code.Probe(ctx, t.Input)
 		}
 	default:
-		r.Output, err = code.Do(ctx, t.Input)
+		r.Output, err = code.Do(ctx, t.Input, t.Known)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

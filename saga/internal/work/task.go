@@ -18,6 +18,8 @@ type Task struct {
 	Attempt   int              `json:"attempt"`
 	Key       string           `json:"key"`
 	Input     json.RawMessage  `json:"input,omitempty"`
+	// Known is the value of Input where the process that made the task knows it, or nil.
+	Known any `json:"-"`
 	// Output, InDoubt and Cause are for an undo.
 	Output  json.RawMessage `json:"output,omitempty"`
 	InDoubt bool            `json:"in_doubt,omitempty"`
