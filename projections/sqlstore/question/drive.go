@@ -2,6 +2,7 @@ package question
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -152,13 +153,13 @@ func (s *Tables) number(ctx context.Context, with Queryer, t *projections.Table,
 	if err != nil {
 		return 0, fmt.Errorf("query %s.%s: %w", s.View.Name, t.Name, err)
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		err = rows.Scan(&n)
+		if err := rows.Scan(&n); err != nil {
+			return 0, err
+		}
 	}
-	if cerr := rows.Close(); err == nil {
-		err = cerr
-	}
-	return n, err
+	return n, rows.Err()
 }
 
 // from writes FROM and WHERE so that the condition drives. Alone, the table itself is left out
