@@ -2,10 +2,14 @@ package esdbserver_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func settings(change ...func(*esdb.PersistentSubscriptionSettings)) *esdb.PersistentSubscriptionSettings {
@@ -100,4 +104,27 @@ func waitForParked(t *testing.T, client *esdb.Client, ctx context.Context, n int
 		}
 	}
 	return out
+}
+
+// A consumer whose acks are no longer read would otherwise be sent the same events for ever.
+func TestAConsumerLearnsThatItsMessageCannotBeRead(t *testing.T) {
+	t.Parallel()
+	n, ctx := start(t), within(t)
+	err := n.client().CreatePersistentSubscription(ctx, "account-1", "g", esdb.PersistentStreamSubscriptionOptions{Settings: settings()})
+	require.NoError(t, err)
+	call, err := persistent.NewPersistentSubscriptionsClient(n.raw()).Read(ctx)
+	require.NoError(t, err)
+	require.NoError(t, call.Send(&persistent.ReadReq{Content: &persistent.ReadReq_Options_{Options: &persistent.ReadReq_Options{
+		GroupName: "g", BufferSize: 1,
+		StreamOption: &persistent.ReadReq_Options_StreamIdentifier{StreamIdentifier: identifier("account-1")},
+		UuidOption:   &persistent.ReadReq_Options_UUIDOption{Content: &persistent.ReadReq_Options_UUIDOption_String_{}},
+	}}}))
+	confirmed, err := call.Recv()
+	require.NoError(t, err)
+	require.NotNil(t, confirmed.GetSubscriptionConfirmation())
+
+	tooLong := strings.Repeat("x", 20<<20)
+	_ = call.Send(&persistent.ReadReq{Content: &persistent.ReadReq_Nack_{Nack: &persistent.ReadReq_Nack{Reason: tooLong}}})
+	_, err = call.Recv()
+	require.Equal(t, codes.ResourceExhausted, status.Code(err), "%v", err)
 }
