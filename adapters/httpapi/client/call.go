@@ -22,14 +22,14 @@ import (
 // get reads a T.
 func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, error) {
 	var v T
-	_, err := c.call(ctx, request{method: http.MethodGet, path: path, query: q, out: &v, again: true})
+	err := c.call(ctx, request{method: http.MethodGet, path: path, query: q, out: &v, again: true})
 	return v, err
 }
 
 // post sends a body and reads a T.
 func post[T any](ctx context.Context, c *Client, path string, body any, again bool) (T, error) {
 	var v T
-	_, err := c.call(ctx, request{method: http.MethodPost, path: path, body: body, out: &v, again: again})
+	err := c.call(ctx, request{method: http.MethodPost, path: path, body: body, out: &v, again: again})
 	return v, err
 }
 
@@ -45,24 +45,24 @@ type request struct {
 }
 
 // call makes a request and reads its answer.
-func (c *Client) call(ctx context.Context, r request) (int, error) {
+func (c *Client) call(ctx context.Context, r request) error {
 	var body []byte
 	if r.body != nil {
 		var err error
 		if body, err = encode(r.body); err != nil {
-			return 0, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+			return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 		}
 	}
 	pause := c.pause()
 	for try := 0; ; try++ {
-		status, err := c.once(ctx, &r, body)
+		err := c.once(ctx, &r, body)
 		if err == nil || !r.again || try >= c.cfg.Retries || !passing(err) {
-			return status, err
+			return err
 		}
 		select {
 		case <-time.After(pause.NextBackOff()):
 		case <-ctx.Done():
-			return status, errors.Join(ctx.Err(), err)
+			return errors.Join(ctx.Err(), err)
 		}
 	}
 }
@@ -89,28 +89,28 @@ func passing(err error) bool {
 
 var errUnreadable = errors.New("unreadable answer")
 
-func (c *Client) once(ctx context.Context, r *request, body []byte) (int, error) {
+func (c *Client) once(ctx context.Context, r *request, body []byte) error {
 	res, err := c.send(ctx, r, body)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read
 	if err := c.failure(r, res); err != nil {
-		return res.StatusCode, err
+		return err
 	}
 	if w, ok := r.out.(io.Writer); ok {
 		if _, err := io.Copy(w, res.Body); err != nil {
-			return res.StatusCode, fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
+			return fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
 		}
-		return res.StatusCode, nil
+		return nil
 	}
 	if r.out == nil || res.StatusCode == http.StatusNoContent {
-		return res.StatusCode, nil
+		return nil
 	}
 	if err := json.NewDecoder(res.Body).Decode(r.out); err != nil {
-		return res.StatusCode, fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
+		return fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
 	}
-	return res.StatusCode, nil
+	return nil
 }
 
 func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Response, error) {

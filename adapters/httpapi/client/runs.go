@@ -43,7 +43,7 @@ func (c *Client) PreviewCancel(ctx context.Context, id domain.RunID) (machine.Pr
 // Diagram returns a run's plan as a Mermaid flowchart, coloured by state.
 func (c *Client) Diagram(ctx context.Context, id domain.RunID) (string, error) {
 	var text textWriter
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/diagram", out: &text, again: true})
+	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/diagram", out: &text, again: true})
 	return string(text), err
 }
 
@@ -63,7 +63,7 @@ func (c *Client) Story(ctx context.Context, id domain.RunID) (*story.Story, erro
 
 // WriteStory writes the whole story of a run in a format.
 func (c *Client) WriteStory(ctx context.Context, w io.Writer, id domain.RunID, format story.Format) error {
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/audit", query: url.Values{"format": {string(format)}}, out: w})
+	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/audit", query: url.Values{"format": {string(format)}}, out: w})
 	return err
 }
 
@@ -218,7 +218,7 @@ func (c *Client) Signal(ctx context.Context, id domain.RunID, name string, paylo
 }
 
 func (c *Client) act(ctx context.Context, id domain.RunID, what string, body any, again bool) error {
-	_, err := c.call(ctx, request{method: http.MethodPost, path: "/runs/" + id.String() + "/" + what, body: body, again: again})
+	err := c.call(ctx, request{method: http.MethodPost, path: "/runs/" + id.String() + "/" + what, body: body, again: again})
 	return err
 }
 
@@ -291,12 +291,12 @@ func (c *Client) CreateToken(ctx context.Context, t wire.NewToken) (wire.Created
 
 // RevokeToken ends a token at once.
 func (c *Client) RevokeToken(ctx context.Context, name string) error {
-	_, err := c.call(ctx, request{method: http.MethodDelete, path: "/tokens/" + segment(name)})
+	err := c.call(ctx, request{method: http.MethodDelete, path: "/tokens/" + segment(name)})
 	return err
 }
 
 // Ready returns nil when the server can start runs and its views can be asked.
 func (c *Client) Ready(ctx context.Context) error {
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/health/ready"})
+	err := c.call(ctx, request{method: http.MethodGet, path: "/health/ready"})
 	return err
 }

@@ -122,7 +122,7 @@ func (c *Client) StartByName(ctx context.Context, name string, version int, inpu
 		return wire.Result{}, err
 	}
 	var res wire.Result
-	_, err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", orNull(input), &res))
+	err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", orNull(input), &res))
 	return res, err
 }
 
@@ -136,7 +136,7 @@ func (c *Client) InvokeByName(ctx context.Context, action string, input json.Raw
 		return wire.Result{}, err
 	}
 	var res wire.Result
-	_, err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", orNull(input), &res))
+	err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", orNull(input), &res))
 	return res, err
 }
 
@@ -203,7 +203,7 @@ func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration
 	if wait > 0 {
 		q.Set("wait", wait.String())
 	}
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true})
+	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true})
 	return res, err
 }
 
