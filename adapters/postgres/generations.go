@@ -117,20 +117,9 @@ func (s *Store) Drop(ctx context.Context, v *projections.View, generation int) e
 }
 
 // dropTables drops whatever tables the generation has: an earlier version of the view had others.
-func dropTables(ctx context.Context, tx *sql.Tx, view string, number int) (err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1)`, prefix(view, number))
+func dropTables(ctx context.Context, tx *sql.Tx, view string, number int) error {
+	names, err := tablesOf(ctx, tx, view, number)
 	if err != nil {
-		return err
-	}
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-		names = append(names, name)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -139,6 +128,23 @@ func dropTables(ctx context.Context, tx *sql.Tx, view string, number int) (err e
 		}
 	}
 	return nil
+}
+
+// tablesOf returns the names of the tables that the generation has.
+func tablesOf(ctx context.Context, tx *sql.Tx, view string, number int) (names []string, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND starts_with(tablename, $1)`, prefix(view, number))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
 }
 
 // forget lets go of the prepared statements of dropped generations.
