@@ -178,7 +178,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 // startError is what Run returns of an error while it starts: none where it was stopped meanwhile.
 func startError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // to be stopped while it starts is a clean stop
 	}
 	return err
 }

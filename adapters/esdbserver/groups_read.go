@@ -101,7 +101,7 @@ func receiveVerdicts(call persistent.PersistentSubscriptions_ReadServer, client 
 	for {
 		req, err := call.Recv()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // where it is not the end of the messages, gRPC has ended the call with it
 		}
 		switch m := req.GetContent().(type) {
 		case *persistent.ReadReq_Ack_:

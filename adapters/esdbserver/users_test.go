@@ -203,8 +203,7 @@ func TestHTTPIsServedBesideGRPC(t *testing.T) {
 	plain := start(t)
 	secure, _ := guarded(t)
 	// A client that offers h2 as well, as browsers do, gets HTTP/1.1.
-	// it is ours
-	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec
+	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the server is ours
 	for _, base := range []string{"http://" + plain.addr, "https://" + secure.addr} {
 		resp, err := client.Get(base + "/health/live")
 		require.NoError(t, err)

@@ -2,7 +2,6 @@ package eventstoredb_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -24,7 +23,7 @@ import (
 // administrator, or streams and $all must be open to it.
 const realServer = "ATONE_TEST_ESDB"
 
-var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+var silent = slog.New(slog.DiscardHandler)
 
 // testServer is the server to test against: the real one where the environment names it,
 // or else atone's own over a log in memory, which can be restarted.

@@ -92,7 +92,7 @@ func ExampleLog_Subscribe() {
 		if delivery.Event != nil {
 			fmt.Println(delivery.Event.Stream)
 		}
-		checkpoint = delivery.Position
+		checkpoint = delivery.Position //nolint:ineffassign // a program would save it
 	}
 	// Output:
 	// order-1

@@ -123,7 +123,7 @@ func (c *groupConnection) serve() error {
 			if !ok {
 				<-c.received
 				if c.stop.Err() != nil {
-					return nil
+					return nil //nolint:nilerr // no more are wanted
 				}
 				return fmt.Errorf("receive: %w", c.err)
 			}

@@ -26,7 +26,7 @@ import (
 func open(t testing.TB, connection string, change ...func(*Config)) *Log {
 	t.Helper()
 	cfg := Config{Connection: connection, RetryInitial: time.Millisecond, RetryMax: 20 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		Logger: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -103,7 +103,7 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		require.Less(t, len(a.body), 2_000, name)
 	}
 	for _, header := range []string{"a\x01b", "\xff", "a\u0085b"} {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", w.http.URL+"/sagas/approval/runs", strings.NewReader(`{"email":"a"}`))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.http.URL+"/sagas/approval/runs", strings.NewReader(`{"email":"a"}`))
 		require.NoError(t, err)
 		req.Header["Idempotency-Key"] = []string{header}
 		res, err := w.http.Client().Do(req)
@@ -113,7 +113,7 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Contains(t, []int{400, 422}, res.StatusCode, "%q", header)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", w.http.URL+"/sagas/approval/runs", strings.NewReader(`{"email":"a"}`))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.http.URL+"/sagas/approval/runs", strings.NewReader(`{"email":"a"}`))
 	require.NoError(t, err)
 	req.Header = http.Header{"Idempotency-Key": {"a", "b"}, "Content-Type": {"application/json"}}
 	res, err := w.http.Client().Do(req)

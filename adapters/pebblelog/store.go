@@ -174,8 +174,7 @@ func explainLock(err error, dir string) error {
 
 // explainOpen gives Pebble's refusals to open a type.
 func (l *Log) explainOpen(err error) error {
-	switch {
-	case errors.Is(err, pebble.ErrDBDoesNotExist):
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
 		return fmt.Errorf("%w: the file %s is there, the data is not (no file marker.manifest.* names it): restore a backup: %w", ErrNotALog, formatFile, err)
 	}
 	return l.blame(err)

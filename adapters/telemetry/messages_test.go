@@ -80,8 +80,7 @@ func TestTracesGoThroughMessages(t *testing.T) {
 	_, err = run.Wait(ctx)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // the follower reads the ends of runs on its own
-		// It goes to memory.
-		here.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck
+		here.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck // it goes to memory
 		return len(runs.GetSpans()) == 1
 	}, time.Minute, time.Millisecond)
 	stopWorker() // before the exporter: the attempts' spans have ended

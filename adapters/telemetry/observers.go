@@ -41,7 +41,7 @@ type observers []saga.Observer
 // AttemptBegan implements [saga.Observer].
 func (o observers) AttemptBegan(ctx context.Context, a saga.Attempt) context.Context {
 	for _, x := range o {
-		ctx = x.AttemptBegan(ctx, a)
+		ctx = x.AttemptBegan(ctx, a) //nolint:fatcontext // each observer adds to the context, once
 	}
 	return ctx
 }

@@ -94,8 +94,7 @@ func TestARunIsOneTraceWithASpanForEachAttempt(t *testing.T) {
 	require.NoError(t, err)
 	stopRuns()                          // before the exporter: the attempts' spans have ended
 	require.Eventually(t, func() bool { // the follower reads the ends of runs on its own
-		// It goes to memory.
-		tr.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck
+		tr.Provider().(*sdktrace.TracerProvider).ForceFlush(ctx) //nolint:errcheck // it goes to memory
 		n := 0
 		for _, s := range spans.GetSpans() {
 			if strings.HasPrefix(s.Name, "run ") {

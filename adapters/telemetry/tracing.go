@@ -109,9 +109,9 @@ func (t *Tracing) AttemptBegan(ctx context.Context, a saga.Attempt) context.Cont
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: before, Attributes: []attribute.KeyValue{attribute.String("atone.link", "retry of")}}))
 	}
 	begun := context.WithValue(trace.ContextWithRemoteSpanContext(ctx, run), spanKey{}, spanIDs{run.TraceID(), attemptSpan(a, a.Number)})
-	begun, span := t.tracer.Start(begun, string(a.Direction)+" "+a.Action, opts...)
+	begun, span := t.tracer.Start(begun, string(a.Direction)+" "+a.Action, opts...) //nolint:spancheck // AttemptEnded ends it
 	// The ids were for this span alone: spans that the handler begins get their own.
-	return context.WithValue(context.WithValue(begun, spanKey{}, nil), traceCtxKey{}, span)
+	return context.WithValue(context.WithValue(begun, spanKey{}, nil), traceCtxKey{}, span) //nolint:spancheck // AttemptEnded ends it
 }
 
 // AttemptEnded implements [saga.Observer].

@@ -33,7 +33,7 @@ func dirSize(dir string) int64 {
 	var size int64
 	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
-			return nil // files come and go while the log compacts
+			return nil //nolint:nilerr // files come and go while the log compacts
 		}
 		if info, err := d.Info(); err == nil {
 			size += info.Size()

@@ -190,7 +190,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		want Exit
 		says string
 	}{
-		{[]string{"strat"}, ExitUsage, `unknown command "strat"`},
+		{[]string{"strat"}, ExitUsage, `unknown command "strat"`}, //nolint:misspell // the typing mistake is what is tested
 		{[]string{"start"}, ExitUsage, "usage: prog start SAGA"},
 		{[]string{"own", "more"}, ExitUsage, "usage: prog own"},
 		{[]string{"start", "calc", "--colour"}, ExitUsage, "unknown flag"},

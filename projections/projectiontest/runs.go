@@ -169,7 +169,7 @@ func (r *Runs) advance(m *madeRun) ([]domain.Event, domain.Wake) {
 		return []domain.Event{r.begin(m)}, r.wake(m)
 	case r.rand.IntN(25) == 0:
 		return []domain.Event{&domain.AttemptHeartbeat{Step: m.name(), Direction: m.dir(), Attempt: m.attempt, Due: r.now.Add(time.Minute)}}, r.wake(m)
-	case r.rand.IntN(25) == 0:
+	case r.rand.IntN(25) == 0: //nolint:gocritic // every case draws anew
 		m.paused = !m.paused
 		if m.paused {
 			return []domain.Event{&domain.RunPaused{Reason: "maintenance"}}, r.wake(m)

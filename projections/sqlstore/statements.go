@@ -13,7 +13,7 @@ func (x *tx) exec(ctx context.Context, query string, args []any) error {
 	if x.Dialect.Local() {
 		ctx = context.WithoutCancel(ctx)
 	}
-	st, err := x.bind(ctx, query)
+	st, err := x.bind(ctx, query) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Space) statement(ctx context.Context, query string) (*sql.Stmt, error) 
 	if st := s.statements[query]; st != nil {
 		return st, nil
 	}
-	st, err := s.DB.PrepareContext(ctx, query)
+	st, err := s.DB.PrepareContext(ctx, query) //nolint:sqlclosecheck // Close does
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", query, err)
 	}
@@ -57,7 +57,7 @@ func (s *Space) statement(ctx context.Context, query string) (*sql.Stmt, error) 
 
 // QueryContext implements [question.Queryer] with the writing database's prepared statements.
 func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := x.bind(ctx, query)
+	st, err := x.bind(ctx, query) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return nil, err
 	}

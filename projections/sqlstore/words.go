@@ -108,7 +108,7 @@ func (x *tx) forgetWords(ctx context.Context, t *projections.Table, rows []proje
 
 // oldWords returns the words that the row has now, or nil.
 func (x *tx) oldWords(ctx context.Context, t *projections.Table, key any) (words any, err error) {
-	st, err := x.bind(ctx, "SELECT "+question.Quote(t.Words)+" FROM "+question.Quote(x.tables().Physical(t))+" WHERE "+question.Quote(t.Key[0])+" = "+x.Dialect.Arg(1))
+	st, err := x.bind(ctx, "SELECT "+question.Quote(t.Words)+" FROM "+question.Quote(x.tables().Physical(t))+" WHERE "+question.Quote(t.Key[0])+" = "+x.Dialect.Arg(1)) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func Response(res *http.Response) error {
 	}
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxBody)) // it is only for people
 	e.Body = strings.TrimSpace(strings.ToValidUTF8(string(body), "�"))
-	var err error = e
+	var err error
 	switch s := res.StatusCode; {
 	case s == http.StatusTooEarly || s == http.StatusTooManyRequests:
 		err = saga.NothingDone(e)

@@ -90,8 +90,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// timedOut is how a server answers an append that it dropped.
-var timedOut = status.Error(codes.Aborted, "Operation timed out: Commit phase timeout.")
+// errTimedOut is how a server answers an append that it dropped.
+var errTimedOut = status.Error(codes.Aborted, "Operation timed out: Commit phase timeout.")
 
 // Append passes one append on.
 func (u unkindStreams) Append(call api.Streams_AppendServer) error {
@@ -112,7 +112,7 @@ func (u unkindStreams) Append(call api.Streams_AppendServer) error {
 	}
 	if u.DropDuplicates > 0 && key != "" {
 		if !u.takeOff(key) {
-			return errors.Join(wait(call.Context(), u.DropDuplicates), timedOut)
+			return errors.Join(wait(call.Context(), u.DropDuplicates), errTimedOut)
 		}
 		defer u.land(key)
 	}

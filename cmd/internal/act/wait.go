@@ -89,7 +89,7 @@ func showProgress(ctx context.Context, env *access.Env, c *client.Client, id dom
 func printEnd(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID, output json.RawMessage, waited error) error {
 	if !env.JSON() {
 		if waited != nil {
-			return nil // the error tells
+			return nil //nolint:nilerr // the caller returns the error, which tells
 		}
 		_, err := fmt.Fprintln(env.Out, string(output))
 		return err

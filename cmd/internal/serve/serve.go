@@ -159,7 +159,7 @@ func runAll(ctx context.Context, n *host.Node, all []service) error {
 	}
 	stop()
 	running.Wait()
-	if err = errors.Join(append(errs, err)...); err != nil {
+	if err = errors.Join(errors.Join(errs...), err); err != nil {
 		return fmt.Errorf("serve %s: %w", n.Setup.Data, err)
 	}
 	return nil

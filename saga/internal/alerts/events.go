@@ -48,7 +48,7 @@ func (r *runner) notice(ctx context.Context, e *domain.Recorded) (told bool, err
 		r.warn(e, err)
 	}
 	if err != nil || e.Position <= r.told {
-		return false, nil
+		return false, nil //nolint:nilerr // what can't be read is logged, and holds up no other alert
 	}
 	if err := r.a.MayTell(); err != nil {
 		return false, err

@@ -150,7 +150,7 @@ func (w *Worker) failedAround(m *message.Message, v *visit, bad *contain.Misbeha
 	}
 	t, err := openMessage[Task](m)
 	if err != nil {
-		return nil // it would not be read the next time either
+		return nil //nolint:nilerr // it would not be read the next time either
 	}
 	r := t.report()
 	r.Effect = domain.EffectNotDone

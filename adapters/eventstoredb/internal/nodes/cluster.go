@@ -36,8 +36,7 @@ func NewCluster(conn *esdb.Configuration, retryInitial, retryMax time.Duration, 
 	transport := insecure.NewCredentials()
 	if !conn.DisableTLS {
 		settings := &tls.Config{
-			// asked for by tlsVerifyCert=false
-			InsecureSkipVerify: conn.SkipCertificateVerification, //nolint:gosec
+			InsecureSkipVerify: conn.SkipCertificateVerification, //nolint:gosec // asked for by tlsVerifyCert=false
 			RootCAs:            conn.RootCAs,
 			MinVersion:         tls.VersionTLS12,
 		}
