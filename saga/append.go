@@ -45,7 +45,7 @@ func (t *turnState) append(ctx context.Context) error {
 }
 
 // sealedRest is about how many bytes of an event in an append [eventSize] does not count.
-const sealedRest = 320
+const sealedRest = 200
 
 // seal writes as many of the decided events as fit one append.
 func (t *turnState) seal() (sealed []domain.NewEvent, hash domain.ChainHash, last uuid.UUID, n int, err error) {
