@@ -21,10 +21,14 @@ func (c *Coordinator) openInbox(ctx context.Context, list *recovery.List) error 
 	for _, t := range c.triggers {
 		triggers = append(triggers, inboxTrigger(t))
 	}
+	var read func(domain.Delivery)
+	if c.cfg.Shared { // else recovery knows by what is appended here
+		read = list.Follow
+	}
 	in := inbox.New(inbox.Config{
 		Log: c.log, Logger: c.logger, Life: c.life, Go: c.goBackground, CheckpointEvery: c.cfg.CheckpointEvery, Width: c.cfg.RecoverConcurrency,
 		Awaiting: c.registry.Awaited(), Triggers: triggers, Start: c.startTriggered, Deliver: c.deliver, Notify: c.notify,
-		Shared: c.cfg.Shared, Delay: c.delay, OwnerOf: c.wakeups.OwnerOf, Heard: c.heard, Node: c.heardOfNode,
+		Shared: c.cfg.Shared, Delay: c.delay, OwnerOf: c.wakeups.OwnerOf, Heard: c.heard, Node: c.heardOfNode, Read: read,
 	})
 	c.inbox.Store(in)
 	var unfinished []inbox.Unfinished

@@ -33,7 +33,8 @@ type Trigger struct {
 	// Saga and Version are what is started.
 	Saga    string
 	Version int
-	// Ask asks the trigger's code whether an event starts a run, and which. It may panic or hang.
+	// Ask asks the trigger's code whether an event starts a run, and which. It may panic or
+	// hang.
 	Ask func(e *domain.Recorded) (Asked, error)
 }
 
@@ -77,22 +78,25 @@ type Config struct {
 	// Start starts a run and returns the hash of its plan, or "" where the run has ended.
 	// [domain.ErrBadInput] means that the event can't start one.
 	Start func(ctx context.Context, s *Start) (plan string, err error)
-	// Deliver tells a run of an event. [machine.ErrTaken] and [machine.ErrNotAwaited] are answers;
-	// over is true where the run takes no event any more.
+	// Deliver tells a run of an event. [machine.ErrTaken] and [machine.ErrNotAwaited] are
+	// answers; over is true where the run takes no event any more.
 	Deliver func(ctx context.Context, run domain.RunID, seen machine.EventSeen) (over bool, err error)
 	// Notify has an alert told. It does not block.
 	Notify func(domain.Alert)
 
 	// Shared means that other coordinators use the log at the same time.
 	Shared bool
-	// Delay is how long after the others this node acts on a run; an empty owner is nobody. OwnerOf
-	// returns in whose hands an unfinished run is.
+	// Delay is how long after the others this node acts on a run; an empty owner is nobody.
+	// OwnerOf returns in whose hands an unfinished run is.
 	Delay   func(run domain.RunID, owner string) time.Duration
 	OwnerOf func(run domain.RunID) string
 	// Heard is told of the events of runs that came after the start, where the log is shared.
 	Heard func(run domain.RunID, e *domain.Recorded)
 	// Node is told of atone's other events, among which are the nodes' signs of life.
 	Node func(e *domain.Recorded)
+	// Read is told of all that is read of the log, in its order, some of it again after an
+	// interruption; nil for nobody. It does not block.
+	Read func(d domain.Delivery)
 }
 
 // Inbox reads the whole log for what happens in it: domain events start runs ([lane]) and wake runs
@@ -105,12 +109,12 @@ type Inbox struct {
 	awaited   []string
 	lanes     []*lane
 	deliverer *deliverer
-	// scanned is up to where the list of unfinished runs was read at the start, unfinished what it
-	// said.
+	// scanned is up to where the list of unfinished runs was read at the start, unfinished what
+	// it said.
 	scanned    domain.Position
 	unfinished []Unfinished
-	// begins is from where on events concern runs that are still to be started: a trigger may stand
-	// behind scanned.
+	// begins is from where on events concern runs that are still to be started: a trigger may
+	// stand behind scanned.
 	begins     domain.Position
 	complained time.Time // when an event was last complained about
 	// changes counts what makes a position worth saving.
@@ -118,15 +122,16 @@ type Inbox struct {
 
 	mu    sync.Mutex
 	index *Index
-	// known is up to where the index knew the log when this life began, seen up to where everything
-	// was read.
+	// known is up to where the index knew the log when this life began, seen up to where
+	// everything was read.
 	known, seen domain.Position
-	// live means that what was there at the start has been read. Until then awaits may look open
-	// that were met since.
+	// live means that what was there at the start has been read. Until then awaits may look
+	// open that were met since.
 	live bool
 	// events counts those read since the index was saved.
 	events int
-	// leaving means that events are being stored under their keys; left is signalled when they are.
+	// leaving means that events are being stored under their keys; left is signalled when they
+	// are.
 	leaving bool
 	left    *sync.Cond
 }
@@ -246,6 +251,9 @@ func (in *Inbox) read(ctx context.Context) error {
 		}
 		if d.Event != nil {
 			in.take(d.Event)
+		}
+		if in.Read != nil {
+			in.Read(d)
 		}
 		in.mu.Lock()
 		in.seen = d.Position

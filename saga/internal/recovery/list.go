@@ -56,8 +56,24 @@ func (l *List) take(e *domain.Recorded) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if e.Position <= l.position {
+		return // another reader was here
+	}
 	l.read++
 	l.set(run, domain.WakeOf(e.Metadata))
+}
+
+// Follow notes a delivery of a reading of the whole log, in the log's order, that began no later
+// than the list's position: what somebody else reads need not be read again. Several readings may
+// go on at once.
+func (l *List) Follow(d domain.Delivery) {
+	if d.Position == domain.EndPosition {
+		return
+	}
+	if d.Event != nil {
+		l.take(d.Event)
+	}
+	l.reach(d.Position)
 }
 
 // set notes what a run waits for. Callers hold mu.
