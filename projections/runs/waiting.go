@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/story"
 )
 
 // Waiting says in a sentence what an unfinished run waits for: the most telling of its
@@ -73,7 +74,7 @@ func (s *Step) waiting(now time.Time) string {
 	case WaitsChild:
 		return name + ": waits for child run " + s.What
 	default:
-		text = fmt.Sprintf("%s: %s %d runs for %s", name, s.what(), s.Attempt, round(now.Sub(s.Since)))
+		text = fmt.Sprintf("%s: %s %d runs for %s", name, s.what(), s.Attempt, story.Short(now.Sub(s.Since)))
 	}
 	if !s.Due.IsZero() {
 		text += ", at most until" + strings.TrimPrefix(at(s.Due, now), " at")
@@ -97,22 +98,7 @@ func at(t, now time.Time) string {
 	}
 	text := " at " + t.In(now.Location()).Format(layout)
 	if d := t.Sub(now); d > 0 {
-		return text + " (in " + round(d) + ")"
+		return text + " (in " + story.Short(d) + ")"
 	}
 	return text + " (due)"
-}
-
-// round writes a duration as people say it.
-func round(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < 10*time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	case d < 10*time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d < time.Hour:
-		return d.Round(time.Second).String()
-	}
-	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }

@@ -15,6 +15,7 @@
 //   - show.go: one run
 //   - why.go: what a run waits for
 //   - undo_preview.go: what a cancel would do
+//   - one_run.go: a question about one run, asked and answered
 //   - incidents.go: what needs a person
 //   - stats.go: counts, rates and latencies
 //   - catalogue.go: sagas and actions

@@ -1,7 +1,6 @@
 package look
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,28 +18,11 @@ import (
 )
 
 func newShowCommand(env *access.Env) *cobra.Command {
-	return &cobra.Command{
+	return ofRun(env, cobra.Command{
 		Use:     "show RUN",
 		Short:   "Show a run: its state, its steps, and what it waits for",
 		Example: fmt.Sprintf("  %[1]s show order:4711\n  %[1]s show 0198c0de-0000-7000-8000-000000000001 -o json", env.Program.Name),
-		Args:    console.Usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := console.ParseRun(args[0])
-			if err != nil {
-				return err
-			}
-			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
-				run, err := c.Run(ctx, id)
-				if err != nil {
-					return err
-				}
-				if env.JSON() {
-					return env.PrintJSON(run)
-				}
-				return printRun(env, &run)
-			})
-		},
-	}
+	}, (*client.Client).Run, func(run wire.Run) error { return printRun(env, &run) })
 }
 
 // printRun shows a run to people.

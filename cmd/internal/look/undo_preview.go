@@ -1,7 +1,6 @@
 package look
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,47 +14,32 @@ import (
 )
 
 func newUndoPreviewCommand(env *access.Env) *cobra.Command {
-	return &cobra.Command{
+	return ofRun(env, cobra.Command{
 		Use:   "undo-preview RUN",
 		Short: "Show what cancelling a run would do now, step by step",
 		Long: `Show what cancelling a run would do now, step by step, and do none of it. Steps of one wave are undone at the same
 time; the next wave begins when they are through. For a run that is turning back already: what is left to undo.`,
 		Example: fmt.Sprintf("  %s undo-preview order:4711", env.Program.Name),
-		Args:    console.Usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := console.ParseRun(args[0])
-			if err != nil {
+	}, (*client.Client).PreviewCancel, func(p machine.Preview) error {
+		if p.Refused != "" {
+			_, err := fmt.Fprintf(env.Out, "it can't be cancelled: %s\n", console.Plain(p.Refused))
+			return err
+		}
+		rows := [][]string{{"WAVE", "DO", "STEP", "ACTION", "INPUT", "OUTPUT", "NOTE"}}
+		for _, s := range p.Steps {
+			note := s.Note
+			if s.InDoubt {
+				note = strings.TrimPrefix(note+"; in doubt whether it took effect", "; ")
+			}
+			rows = append(rows, []string{strconv.Itoa(s.Wave), string(s.Do), s.Step, s.Action, console.Cut(string(s.Input), 60), console.Cut(string(s.Output), 60), note})
+		}
+		if len(p.Steps) > 0 {
+			if err := env.Table(rows); err != nil {
 				return err
 			}
-			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
-				p, err := c.PreviewCancel(ctx, id)
-				if err != nil {
-					return err
-				}
-				if env.JSON() {
-					return env.PrintJSON(p)
-				}
-				if p.Refused != "" {
-					_, err := fmt.Fprintf(env.Out, "it can't be cancelled: %s\n", console.Plain(p.Refused))
-					return err
-				}
-				rows := [][]string{{"WAVE", "DO", "STEP", "ACTION", "INPUT", "OUTPUT", "NOTE"}}
-				for _, s := range p.Steps {
-					note := s.Note
-					if s.InDoubt {
-						note = strings.TrimPrefix(note+"; in doubt whether it took effect", "; ")
-					}
-					rows = append(rows, []string{strconv.Itoa(s.Wave), string(s.Do), s.Step, s.Action, console.Cut(string(s.Input), 60), console.Cut(string(s.Output), 60), note})
-				}
-				if len(p.Steps) > 0 {
-					if err := env.Table(rows); err != nil {
-						return err
-					}
-				}
-				return printEnds(env, &p)
-			})
-		},
-	}
+		}
+		return printEnds(env, &p)
+	})
 }
 
 // printEnds says what a cancel would lead to.
