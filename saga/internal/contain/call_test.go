@@ -24,7 +24,7 @@ func TestCodeHurtsItsOwnCallOnly(t *testing.T) {
 		"returns":       {f: func() (int, error) { return 7, nil }},
 		"fails":         {f: func() (int, error) { return 7, plain }, text: "plain"},
 		"panics":        {f: func() (int, error) { panic("no") }, kind: Panics, text: "panicked: no"},
-		"panics of nil": {f: func() (int, error) { var m map[int]int; m[1] = 1; return 0, nil }, kind: Panics, text: "panicked: assignment to entry in nil map"},
+		"panics of nil": {f: func() (int, error) { return 0, assign(nil) }, kind: Panics, text: "panicked: assignment to entry in nil map"},
 		"exits":         {f: func() (int, error) { runtime.Goexit(); return 0, nil }, kind: Exits, text: "ended its goroutine (runtime.Goexit) and did not return"},
 		"hangs":         {f: func() (int, error) { time.Sleep(time.Hour); return 7, nil }, kind: Hangs, text: "has not returned for 10s: it must not wait for anything"},
 	} {
@@ -55,4 +55,10 @@ func TestCodeHurtsItsOwnCallOnly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// assign panics of a nil map.
+func assign(m map[int]error) error {
+	m[1] = nil
+	return nil
 }
