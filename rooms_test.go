@@ -22,13 +22,13 @@ saga: doc files lines calls columns
 
 saga/machine: doc lines calls columns
 
-saga/queue: doc calls columns
+saga/queue: calls columns
 
-saga/sagatest: doc calls
+saga/sagatest: calls
 
-saga/sagatest/badnet: doc calls columns
 
-saga/verdict: doc calls columns
+
+
 `
 
 // TestRooms holds every package to what a room is: one job that its doc.go states, a size that a

@@ -31,4 +31,19 @@
 // everything. Watermill's Router closes what it is given: the publisher of a handler
 // when that handler stops, the subscriber when the router closes. Give it the handles
 // from [Queue.Publisher] and [Queue.Group], neither of which closes the queue.
+//
+// It owns messages from their publishing to their acknowledgement. It knows nothing of what they
+// carry.
+//
+// Files, in reading order:
+//
+//   - config.go: settings, their defaults and the redelivery's delay
+//   - queue.go: the queue as a whole
+//   - handles.go: publishers and groups that do not close it
+//   - topic.go: a topic and its groups
+//   - subscription.go: one consumer, and the goroutines that hand messages to it
+//   - line.go: the messages of one group
+//   - item.go: a message in the queue, and how often it was delivered
+//   - ring.go: a growing ring buffer
+//   - depth.go: how much waits
 package queue

@@ -14,4 +14,14 @@
 //
 // The functions keep a verdict that an error has already, return nil for nil, and may be called
 // from any goroutine.
+//
+// It owns what HTTP, SQL and SMTP prove of an effect. It knows nothing of runs, and no other room
+// of atone imports it: it is for handlers.
+//
+// Files, in reading order:
+//
+//   - http.go: requests and answers
+//   - sql.go: statements, transactions and commits
+//   - smtp.go: mail
+//   - verdict.go: keeping a verdict that is there
 package verdict

@@ -16,8 +16,8 @@ import (
 // Transport is an [http.RoundTripper] whose errors say whether the request can have reached the
 // server. As long as no try had a connection to write to, the error is [saga.NothingDone]: the
 // address did not resolve, the connection was refused, the handshake failed, ctx ended first. From
-// then on it is [saga.InDoubt], whatever the error's type: net/http writes in a goroutine of its own,
-// which may go on when the call has returned, and it repeats a request that has an
+// then on it is [saga.InDoubt], whatever the error's type: net/http writes in a goroutine of its
+// own, which may go on when the call has returned, and it repeats a request that has an
 // Idempotency-Key by itself when a connection kept alive turns out to be dead, so that "connection
 // refused" may be what the second try met.
 //
@@ -33,7 +33,8 @@ type Transport struct {
 	Base http.RoundTripper
 }
 
-// Client returns a copy of c, nil meaning [http.DefaultClient], that makes its calls with a Transport.
+// Client returns a copy of c, nil meaning [http.DefaultClient], that makes its calls with a
+// Transport.
 func Client(c *http.Client) *http.Client {
 	if c == nil {
 		c = http.DefaultClient
@@ -112,7 +113,8 @@ const maxBody = 1 << 10
 //   - every other 4xx: refused; nothing was done and never will be.
 //   - 1xx and 3xx: in doubt.
 //
-// Where an API gives a status another meaning (404 for a DELETE is success in most), look at it first.
+// Where an API gives a status another meaning (404 for a DELETE is success in most), look at it
+// first.
 func Response(res *http.Response) error {
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return nil
@@ -152,7 +154,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	}
 	if strings.Trim(v, "0123456789") == "" {
 		seconds, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || seconds > int64(maxRetryAfter/time.Second) { // too many digits for an int64
+		if err != nil || seconds > int64(maxRetryAfter/time.Second) { // too many digits
 			return maxRetryAfter
 		}
 		return time.Duration(seconds) * time.Second

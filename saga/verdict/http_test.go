@@ -177,8 +177,8 @@ func TestAnEndedContextAfterTheFirstByteIsInDoubt(t *testing.T) {
 	require.Equal(t, inDoubt, verdictOf(err))
 }
 
-// TestACallThatEndsBeforeItsWriterBeganIsInDoubt ends the context when the request has got its connection: the call
-// returns, and net/http's writer may yet write.
+// TestACallThatEndsBeforeItsWriterBeganIsInDoubt ends the context when the request has got its
+// connection: the call returns, and net/http's writer may yet write.
 func TestACallThatEndsBeforeItsWriterBeganIsInDoubt(t *testing.T) {
 	t.Parallel()
 	addr := plainServer(t)

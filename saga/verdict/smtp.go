@@ -27,8 +27,8 @@ func SMTP(err error) error {
 //
 // Up to the end of the data the errors are those of [SMTP]. From then on they are in doubt, answers
 // included: a server that lost its connection to the next one, or delivered to some of the
-// recipients, answers with an error and has sent the message all the same. Give the message a Message-ID
-// that is derived from the attempt's key, so that a repeat is recognised.
+// recipients, answers with an error and has sent the message all the same. Give the message a
+// Message-ID that is derived from the attempt's key, so that a repeat is recognised.
 func SendMail(c *smtp.Client, from string, to []string, message []byte) error {
 	if len(to) == 0 {
 		return saga.Permanent(errors.New("the message has no recipient"))
@@ -46,7 +46,8 @@ func SendMail(c *smtp.Client, from string, to []string, message []byte) error {
 		return SMTP(err)
 	}
 	if _, err := w.Write(message); err != nil {
-		return saga.NothingDone(err) // without the final dot the server may not take it (RFC 5321, 4.1.1.4)
+		// Without the final dot the server may not take it (RFC 5321, 4.1.1.4).
+		return saga.NothingDone(err)
 	}
 	if err := w.Close(); err != nil {
 		return saga.InDoubt(err)

@@ -13,7 +13,7 @@ import (
 // transaction of its own, by its SQLSTATE (any error with a method SQLState() string: pgx, lib/pq):
 //
 //   - class 23, a violated constraint: refused.
-//   - class 08, 40003, and 57P01 to 57P03, which can cut a statement off after its own commit: in doubt.
+//   - class 08, 40003, and 57P01 to 57P03, which can cut a statement after its commit: in doubt.
 //   - any other: the server answered, and rolled the statement back. Nothing was done.
 //
 // An error without a SQLSTATE is in doubt: the connection may have broken after the statement was
@@ -52,8 +52,8 @@ func Commit(err error) error {
 // Tx runs f in a transaction, commits it if f returns nil, and rolls it back otherwise. As COMMIT
 // is not asked for when f fails, nothing was done then, whatever the error, a broken connection and
 // a ctx that ended included; a violated constraint (SQLSTATE class 23) is a refusal. The error of
-// the commit itself is classified by [Commit]. f must have no effect but through tx, and a verdict that
-// its error has is kept. A panic in f rolls back and goes on.
+// the commit itself is classified by [Commit]. f must have no effect but through tx, and a verdict
+// that its error has is kept. A panic in f rolls back and goes on.
 func Tx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {

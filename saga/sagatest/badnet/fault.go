@@ -9,17 +9,18 @@ import (
 // Fault is something that a [Proxy] does to a connection.
 type Fault string
 
-// The faults. Those on the way of the answers come after the request has arrived, wholly or in part.
+// The faults. Those on the way of the answers come after the request has arrived, wholly or in
+// part.
 const (
 	None           Fault = "none"
 	ResetAtOnce    Fault = "reset at once"     // the connection is reset as soon as it is accepted
 	NeverAnswers   Fault = "never answers"     // it is accepted, and nobody ever answers
 	ResetRequest   Fault = "reset in request"  // it is reset in the middle of a request
-	ResetAnswer    Fault = "reset in answer"   // it is reset in the middle of an answer, or before one
+	ResetAnswer    Fault = "reset in answer"   // it is reset in an answer, or before one
 	CutAnswer      Fault = "cut in answer"     // the same, with an orderly end of what comes back
-	HalfOpenAnswer Fault = "half-open answers" // requests go on to arrive, and answers no longer come, without a word
+	HalfOpenAnswer Fault = "half-open answers" // requests arrive, answers do not come
 	HalfOpen       Fault = "half-open"         // nothing more arrives, either way, without a word
-	CloseRequests  Fault = "closed requests"   // the way of the requests is closed, that of the answers stays open
+	CloseRequests  Fault = "closed requests"   // requests are closed, answers stay open
 	StallRequest   Fault = "stalled request"   // a request is held up
 	StallAnswer    Fault = "stalled answer"    // an answer is held up
 	Slow           Fault = "slow"              // both ways, each piece is held up a little
@@ -57,8 +58,9 @@ type link struct {
 	stall          time.Duration
 }
 
-// pass copies one way, and does what is to be done where it is due. Where one end closes its way, so does the other;
-// but a client whose answers no longer come is not told that the server has gone, either.
+// pass copies one way, and does what is to be done where it is due. Where one end closes its way,
+// so does the other; but a client whose answers no longer come is not told that the server has
+// gone, either.
 func (l *link) pass(to, from net.Conn, a act) {
 	told := true
 	defer func() {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to an address, and does a [Fault] to some of them. The zero value is not usable, see
-// [Start]. It is safe for concurrent use.
+// Proxy passes TCP connections on to an address, and does a [Fault] to some of them. The zero value
+// is not usable, see [Start]. It is safe for concurrent use.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -36,9 +36,11 @@ type Config struct {
 	Share float64
 	// Faults are those to choose from; none means all.
 	Faults []Fault
-	// After is how many bytes go the way concerned, at most, before the fault comes, mostly far fewer; 0 means 4096.
+	// After is how many bytes go the way concerned, at most, before the fault comes, mostly far
+	// fewer; 0 means 4096.
 	After int
-	// Stall is how long a connection that stalls holds up what it should pass on; 0 means a second.
+	// Stall is how long a connection that stalls holds up what it should pass on; 0 means a
+	// second.
 	Stall time.Duration
 	// Seed makes the choice of faults repeatable, connection by connection.
 	Seed uint64
@@ -71,7 +73,8 @@ func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 // Heal ends the faults: it resets all connections, and those to come have none.
 func (p *Proxy) Heal() { p.Worsen(0) }
 
-// Worsen resets all connections, and has the share of those to come have a fault, see [Config].Share.
+// Worsen resets all connections, and has the share of those to come have a fault, see
+// [Config].Share.
 func (p *Proxy) Worsen(share float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +96,8 @@ func (p *Proxy) Stop() {
 	p.done.Wait()
 }
 
-// Counts tells how many connections there were of each kind; those without a fault are under [None].
+// Counts tells how many connections there were of each kind; those without a fault are under
+// [None].
 func (p *Proxy) Counts() map[Fault]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +115,8 @@ func (p *Proxy) serve() {
 	}
 }
 
-// choose returns the next connection's fault, and after how many bytes of the way concerned it comes.
+// choose returns the next connection's fault, and after how many bytes of the way concerned it
+// comes.
 func (p *Proxy) choose() (Fault, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

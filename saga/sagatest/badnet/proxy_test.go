@@ -91,7 +91,7 @@ func TestFaultsAreWhatTheySay(t *testing.T) {
 			require.Equal(t, want.answer, got)
 			if want.err == nil {
 				require.NoError(t, err)
-			} else if !errors.Is(err, syscall.EPIPE) { // the reset may be seen while the request is written
+			} else if !errors.Is(err, syscall.EPIPE) { // it may be seen while it is written
 				require.ErrorIs(t, err, want.err)
 			}
 			require.Equal(t, map[badnet.Fault]int{fault: 1}, p.Counts())
