@@ -43,7 +43,7 @@ type Coordinator struct {
 	worker *work.Worker
 	// send hands an attempt to the worker in this process, or has the outbox publish it.
 	send   func(*work.Task)
-	outbox *work.Outbox // nil where attempts don't travel as messages
+	outbox atomic.Pointer[work.Outbox] // nil where attempts don't travel as messages
 
 	state   atomic.Int32 // idle, starting, running, stopped
 	ready   chan struct{}

@@ -73,8 +73,9 @@ func (c *Coordinator) startMessages(ctx context.Context) (closeAll func() error,
 		inlet := work.NewInlet(work.InletConfig{Namespace: c.cfg.Namespace, Log: out.Log, Logger: c.logger, Life: c.life, Accept: c.accept})
 		consumers = append(consumers, inlet.Consumer())
 	}
-	c.outbox = work.NewOutbox(out)
-	c.send = c.outbox.Send
+	outbox := work.NewOutbox(out)
+	c.outbox.Store(outbox)
+	c.send = outbox.Send
 	if !c.cfg.NoWorker {
 		actions, err := c.worker.Consumers(c.cfg.Middleware)
 		if err != nil {
@@ -133,8 +134,9 @@ func (c *Coordinator) giveUpUnsent(ctx context.Context, t *work.Task, why string
 // Unsent says why an attempt was not handed to a worker yet, and is empty for one that was. It
 // implements [machine.Surroundings].
 func (c *Coordinator) Unsent(run domain.RunID, step string, dir domain.Direction, attempt int) string {
-	if c.outbox == nil {
+	outbox := c.outbox.Load()
+	if outbox == nil {
 		return ""
 	}
-	return c.outbox.Refused(work.AttemptID{Run: run, Step: step, Direction: dir, Number: attempt})
+	return outbox.Refused(work.AttemptID{Run: run, Step: step, Direction: dir, Number: attempt})
 }

@@ -73,3 +73,26 @@ func TestARefusedPublishIsNotAnAttempt(t *testing.T) {
 		checkStream(t, log, run.ID)
 	})
 }
+
+// TestWhyMayBeAskedWhileTheCoordinatorStarts is for the race detector.
+func TestWhyMayBeAskedWhileTheCoordinatorStarts(t *testing.T) {
+	t.Parallel()
+	broker, err := queue.New(queue.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	c, err := saga.New(saga.Config{Log: memlog.New(), Publisher: broker.Publisher(), Subscriber: broker.Group("")})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	for asking := true; asking; {
+		require.Empty(t, c.Unsent(domain.NewRunID(), "step", domain.Do, 1))
+		select {
+		case <-c.Ready():
+			asking = false
+		default:
+		}
+	}
+	stop()
+	require.NoError(t, <-ended)
+}
