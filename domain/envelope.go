@@ -102,7 +102,7 @@ func AppendSealed(buf []byte, stream string, revision uint64, prev ChainHash, e 
 	w := objectWriter{buf: buf}
 	start := len(buf)
 	if d, ok := e.(*DomainEvent); ok {
-		w.buf = append(w.buf, orNull(d.Payload)...)
+		w.buf = append(w.buf, OrNull(d.Payload)...)
 		m.Secret = d.Secret
 	} else {
 		w.open()
@@ -210,7 +210,7 @@ func Verify(r *Recorded, prev ChainHash) (ChainHash, error) {
 	if stored := string(tail[len(hashMember) : len(tail)-2]); stored != h.String() {
 		return h, fmt.Errorf("%s revision %d (%s): %w", r.Stream, r.Revision, r.Type, ErrTampered)
 	}
-	if r.ID != uuid.NewSHA1(eventSpace, h[:]) {
+	if r.ID != eventID(h) {
 		return h, fmt.Errorf("%s revision %d (%s): its id was changed: %w", r.Stream, r.Revision, r.Type, ErrTampered)
 	}
 	return h, nil

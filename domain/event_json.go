@@ -12,7 +12,7 @@ func (e *RunStarted) fields(w *objectWriter) {
 	w.str("saga", e.Saga)
 	w.num("version", e.Version)
 	w.str("plan", e.Plan)
-	w.raw("input", orNull(e.Input))
+	w.raw("input", OrNull(e.Input))
 	w.optStr("key", e.Key)
 	w.strMap("labels", e.Labels)
 	if p := e.Parent; p != nil {
@@ -157,7 +157,7 @@ func (e *ItemsListed) fields(w *objectWriter) {
 
 func (e *ValueComputed) fields(w *objectWriter) {
 	w.str("step", e.Step)
-	w.raw("value", orNull(e.Value))
+	w.raw("value", OrNull(e.Value))
 }
 
 func (e *TimerSet) fields(w *objectWriter) {
@@ -193,7 +193,7 @@ func (e *ChildStarted) fields(w *objectWriter) {
 	w.str("run", e.Run.String())
 	w.str("saga", e.Saga)
 	w.num("version", e.Version)
-	w.raw("input", orNull(e.Input))
+	w.raw("input", OrNull(e.Input))
 }
 
 func (e *ChildTurnedBack) fields(w *objectWriter) {
@@ -234,7 +234,8 @@ func (e *StepsPlanned) fields(w *objectWriter) {
 // fields is not called for a domain event: its payload is the event's whole data.
 func (e *DomainEvent) fields(*objectWriter) {}
 
-func orNull(v json.RawMessage) json.RawMessage {
+// OrNull returns the JSON of a payload, which is null where there is none.
+func OrNull(v json.RawMessage) json.RawMessage {
 	if len(v) == 0 {
 		return json.RawMessage("null")
 	}

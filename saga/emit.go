@@ -50,7 +50,7 @@ func (c *Coordinator) EmitEvent(ctx context.Context, stream, eventType string, p
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: %w", eventType, err)
 	}
-	e := domain.NewEvent{ID: id, Type: eventType, Data: orNullJSON(bytes.Clone(payload)), Metadata: meta}
+	e := domain.NewEvent{ID: id, Type: eventType, Data: domain.OrNull(bytes.Clone(payload)), Metadata: meta}
 	at, err := c.log.Append(ctx, stream, domain.AnyRevision, e)
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s to %s: %w", eventType, stream, err)
@@ -86,13 +86,6 @@ func emitID(stream, id string) uuid.UUID {
 		return u
 	}
 	return uuid.NewSHA1(emitSpace, []byte(stream+"\x00"+id))
-}
-
-func orNullJSON(payload json.RawMessage) json.RawMessage {
-	if len(payload) == 0 {
-		return json.RawMessage("null")
-	}
-	return payload
 }
 
 func checkEmit(stream, eventType string, payload json.RawMessage, opts EmitOptions) error {

@@ -82,7 +82,7 @@ func (in Outcome) late(s *State, st *Step) ([]domain.Event, error) {
 		}
 	}
 	events := in.success()
-	events[len(events)-1] = &domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: orNull(in.Output)}
+	events[len(events)-1] = &domain.OutcomeLate{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: domain.OrNull(in.Output)}
 	return append(events, s.lateStuck(st, in.Direction)...), nil
 }
 
@@ -92,13 +92,6 @@ func (s *State) lateStuck(st *Step, dir domain.Direction) []domain.Event {
 		return nil
 	}
 	return []domain.Event{s.stuckEvent(st, domain.Undo, domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: irreversibleText})}
-}
-
-func orNull(v json.RawMessage) json.RawMessage {
-	if len(v) == 0 {
-		return json.RawMessage("null")
-	}
-	return v
 }
 
 // failed decides what a failure of the attempt in flight leads to: a retry, a probe, or the
@@ -155,7 +148,7 @@ func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, no
 func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, cause *domain.Failure, now time.Time) *domain.StepProbed {
 	e := &domain.StepProbed{Step: st.Path, Attempt: st.Probe.N, Verdict: v, Cause: cause}
 	if v == domain.Applied {
-		e.Output = orNull(output)
+		e.Output = domain.OrNull(output)
 		return e
 	}
 	failure := domain.Failure{Kind: domain.FailureTimedOut}

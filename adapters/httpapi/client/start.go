@@ -122,7 +122,7 @@ func (c *Client) StartByName(ctx context.Context, name string, version int, inpu
 		return wire.Result{}, err
 	}
 	var res wire.Result
-	err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", orNull(input), &res))
+	err := c.call(ctx, o.request("/sagas/"+segment(name)+"/runs", domain.OrNull(input), &res))
 	return res, err
 }
 
@@ -136,15 +136,8 @@ func (c *Client) InvokeByName(ctx context.Context, action string, input json.Raw
 		return wire.Result{}, err
 	}
 	var res wire.Result
-	err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", orNull(input), &res))
+	err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", domain.OrNull(input), &res))
 	return res, err
-}
-
-func orNull(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 {
-		return json.RawMessage("null")
-	}
-	return raw
 }
 
 // Run is a handle on a run whose output has the type Out.

@@ -227,7 +227,7 @@ func (in *Inbox) payload(ctx context.Context, e *Event) (json.RawMessage, error)
 			return nil, fmt.Errorf("read event %s in %s: %w", e.ID, e.Stream, err)
 		}
 		if r.ID == e.ID {
-			return orNull(r.Data), nil
+			return domain.OrNull(r.Data), nil
 		}
 		break
 	}

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/atonehq/atone/domain"
@@ -21,11 +20,4 @@ func correlationOf(e *domain.Recorded) string {
 		return "" // an app's own metadata need not be atone's
 	}
 	return m.CorrelationID
-}
-
-func orNull(payload json.RawMessage) json.RawMessage {
-	if len(payload) == 0 {
-		return json.RawMessage("null")
-	}
-	return payload
 }

@@ -47,7 +47,7 @@ func (in *Inbox) takeDomainEvent(e *domain.Recorded) {
 	in.seen = e.Position // with the index, which may be saved at any moment
 	in.changes.Add(1)
 	waiting := in.index.Add(Key{Type: e.Type, Correlation: correlation},
-		Event{ID: e.ID, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Data: orNull(e.Data)})
+		Event{ID: e.ID, Position: e.Position, Stream: e.Stream, Revision: e.Revision, Data: domain.OrNull(e.Data)})
 	if in.live {
 		for _, run := range waiting {
 			in.deliverer.schedule(run)

@@ -22,15 +22,14 @@ func Marshal(v any) (json.RawMessage, error) {
 
 // Encode writes a payload as JSON. One that json can't write is a permanent failure.
 func Encode(v any) (json.RawMessage, error) {
-	switch v := v.(type) {
-	case json.RawMessage:
-		if len(v) == 0 {
+	if raw, ok := v.(json.RawMessage); ok {
+		if len(raw) == 0 {
 			return json.RawMessage("null"), nil
 		}
-		if err := accept.Readable("the raw value", v); err != nil {
+		if err := accept.Readable("the raw value", raw); err != nil {
 			return nil, verdict.Permanent(err)
 		}
-		return bytes.Clone(v), nil // its owner may use the buffer again
+		return bytes.Clone(raw), nil // its owner may use the buffer again
 	}
 	raw, err := Marshal(v)
 	if err != nil {

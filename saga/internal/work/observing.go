@@ -15,7 +15,7 @@ import (
 const observerLimit = 5 * time.Second
 
 // observing calls an [Observer] so that it hurts nobody: what it fails to note is not noted. While
-// a call of it hangs it is not called again. A nil observing notes nothing.
+// a call of it hangs it is not called again.
 type observing struct {
 	observer Observer
 	logger   *slog.Logger
@@ -33,9 +33,6 @@ func newObserving(o Observer, logger *slog.Logger) *observing {
 // began tells that an attempt begins. It returns the context for the handler, and what to call when
 // that has returned.
 func (o *observing) began(ctx context.Context, a domain.Attempt) (context.Context, func(*domain.Failure)) {
-	if o == nil {
-		return ctx, func(*domain.Failure) {}
-	}
 	start := time.Now()
 	inner, ok := callObserver(o, func() context.Context { return o.observer.AttemptBegan(ctx, a) })
 	if !ok {

@@ -18,7 +18,7 @@ import (
 // ([Worker.Begin]), or as messages ([Worker.Consumers]). All methods are safe to call concurrently.
 type Worker struct {
 	cfg Config
-	// around tells the observer.
+	// around tells the observer; nil where there is none.
 	around *observing
 	// running holds the attempts whose handlers have not returned.
 	mu      sync.Mutex
