@@ -32,8 +32,12 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	for _, n := range named {
 		require.True(t, known[n[1]], "docs/guarantees.md names %s, which is no test", n[1])
 	}
-	for rule := 1; rule <= 17; rule++ {
-		require.Contains(t, string(text), "\n| "+strconv.Itoa(rule)+" | **")
+	const rules = 22
+	for rule := 1; rule <= rules; rule++ {
+		_, row, found := strings.Cut(string(text), "\n| "+strconv.Itoa(rule)+" | **")
+		require.True(t, found, "docs/guarantees.md has no row for rule %d", rule)
+		row, _, _ = strings.Cut(row, "\n")
+		require.Regexp(t, "`(Test|Benchmark|Fuzz)", row, "docs/guarantees.md names no test of rule %d", rule)
 	}
 }
 
@@ -57,14 +61,22 @@ func TestTheArchitecturePageHasEveryPackage(t *testing.T) {
 	require.Equal(t, packages, named, "the table Packages of docs/architecture.md")
 }
 
-// TestTheArchitecturePageNamesFilesThatExist keeps the table of questions from answering with files
-// that have moved.
+// TestTheArchitecturePageNamesFilesThatExist keeps the page from sending readers to files that
+// have moved.
 func TestTheArchitecturePageNamesFilesThatExist(t *testing.T) {
 	t.Parallel()
-	text := section(t, "Where is …?")
-	require.Equal(t, 25, strings.Count(text, "? |"), "questions")
-	for _, n := range regexp.MustCompile("`([^`]+\\.go)`").FindAllStringSubmatch(text, -1) {
-		assert.FileExists(t, n[1])
+	require.Equal(t, 27, strings.Count(section(t, "Where is …?"), "? |"), "questions")
+	way := section(t, "A run's way from Start to the list")
+	require.GreaterOrEqual(t, strings.Count(way, ".go`"), 25, "files on a run's way")
+	page, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	for _, n := range regexp.MustCompile("`([^`]+\\.go)`").FindAllStringSubmatch(string(page), -1) {
+		if n[1] != "doc.go" { // which every package has
+			assert.FileExists(t, n[1])
+		}
+	}
+	for _, n := range regexp.MustCompile("`([a-z0-9]+/[a-z0-9_/]+)`").FindAllStringSubmatch(way, -1) {
+		assert.DirExists(t, n[1])
 	}
 }
 
@@ -77,4 +89,22 @@ func section(t *testing.T, heading string) string {
 	require.True(t, found, "docs/architecture.md has no heading %q", heading)
 	under, _, _ := strings.Cut(after, "\n## ")
 	return under
+}
+
+// TestTheTestingPageShowsTestsThatRun holds the Go of docs/testing.md to tests that run.
+func TestTheTestingPageShowsTestsThatRun(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/testing.md")
+	require.NoError(t, err)
+	var runs strings.Builder
+	for _, name := range []string{"first_test.go", "guide_test.go"} {
+		text, err := os.ReadFile("saga/sagatest/" + name)
+		require.NoError(t, err)
+		runs.Write(text)
+	}
+	shown := regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
+	require.Greater(t, len(shown), 7)
+	for _, block := range shown {
+		require.Contains(t, runs.String(), block[1])
+	}
 }

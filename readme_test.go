@@ -104,7 +104,7 @@ func TestTheReadmesProgramRunsAsWritten(t *testing.T) {
 	log, _ := pebblelog.Open("data", pebblelog.Config{}) // one directory, no server
 	c, _ := saga.New(saga.Config{Log: log})
 	_ = c.Register(signup)
-	go c.Run(ctx) // takes up whatever a crash left
+	go c.Run(ctx) // also continues the runs that a crash interrupted
 	run, _ := saga.Start(ctx, c, signup, User{ID: "42", Email: "ada@example.org"}, saga.Key("signup-42"))
 	user, err := run.Wait(ctx) // or *saga.CompensatedError, *saga.StuckError, *saga.CancelledError
 	// } README

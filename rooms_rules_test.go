@@ -20,7 +20,7 @@ const (
 	maxColumns = 100   // of a line with a comment; a tab counts 4
 )
 
-// roomRules are what every room keeps, by the names that the table notYet uses. Each returns one
+// roomRules are what every room keeps, by their names. Each returns one
 // sentence for each breach, beginning with its place.
 var roomRules = map[string]func(*room) []string{
 	"doc":     (*room).checkDoc,
@@ -41,8 +41,8 @@ var (
 	directive = regexp.MustCompile(`^//[a-z]+:`)
 )
 
-// items returns the entries of the file list in doc.go, and the text before the list on one line. An
-// entry that goes on in further lines is joined.
+// items returns the entries of the file list in doc.go, and the text before the list on one line.
+// An entry that goes on in further lines is joined.
 func (r *room) items() (before string, items []string) {
 	doc, ok := r.trees["doc.go"]
 	if !ok || doc.Doc == nil {
@@ -148,10 +148,10 @@ func (r *room) checkLong() (bad []string) {
 	return bad
 }
 
-// checkCalls finds each use of a function or method that is declared in a file listed earlier than the
-// file that uses it: a call, and as well a function that is handed on to be called. A method of an
-// interface is no file's code, so its use is not upward. A mark "up:" where nothing goes up is
-// a breach too.
+// checkCalls finds each use of a function or method that is declared in a file listed earlier than
+// the file that uses it: a call, and as well a function that is handed on to be called. A method of
+// an interface is no file's code, so its use is not upward. A mark "up:" where nothing goes up is a
+// breach too.
 func (r *room) checkCalls() (bad []string) {
 	place, _ := r.order()
 	type line struct {
@@ -163,7 +163,8 @@ func (r *room) checkCalls() (bad []string) {
 		for _, group := range r.trees[name].Comments {
 			for _, c := range group.List {
 				if strings.HasPrefix(c.Text, "// up: ") {
-					// The reason may go on in further lines of the comment: its last line is above the call.
+					// The reason may go on in further lines of the comment: its last line is above
+					// the call.
 					marks[line{name, r.set.Position(c.Pos()).Line}] = c.Pos()
 					if end := r.set.Position(group.End()).Line; end != r.set.Position(c.Pos()).Line {
 						marks[line{name, end}] = c.Pos()
@@ -207,8 +208,8 @@ func isInterfaceMethod(f *types.Func) bool {
 	return recv != nil && types.IsInterface(recv.Type())
 }
 
-// checkColumns measures each line that holds a comment, in tests as well. A line with an address and a
-// directive cannot be broken; what an Example prints may not be.
+// checkColumns measures each line that holds a comment, in tests as well. A line with an address
+// and a directive cannot be broken; what an Example prints may not be.
 func (r *room) checkColumns() (bad []string) {
 	for name, tree := range r.trees {
 		lines := strings.Split(string(r.texts[name]), "\n")
@@ -260,8 +261,8 @@ func (r *room) checkNames() (bad []string) {
 }
 
 // checkAPI finds types of internal rooms in what a public room exports. An alias makes such a type
-// public; it has a comment of its own, since readers cannot open the internal room in their editors'
-// documentation.
+// public; it has a comment of its own, since readers cannot open the internal room in their
+// editors' documentation.
 func (r *room) checkAPI() (bad []string) {
 	if slices.Contains(strings.Split(r.path, "/"), "internal") {
 		return nil

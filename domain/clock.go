@@ -1,18 +1,18 @@
 package domain
 
-// Clock says by which clock a run's times are, from the event on that carries it in its metadata.
+// Clock says which clock a run's times come from, beginning with the event whose metadata carries
+// it.
 //
-// Times in events are by the wall clock of the coordinator that wrote them. When that clock is set,
-// or another coordinator takes over, times that are measured as durations (timeouts, retries,
-// sleeps, the time within which something must come) move along, so that they are as far away as
-// before. Instants that somebody named stay where they are. A log of one coordinator whose clock
-// was never set has no Clock.
+// Times in events are those of the wall clock of the coordinator that wrote them. When that clock
+// is set, or another coordinator takes over, times that stem from durations (timeouts, retries,
+// sleeps, Within) shift with it, so that they stay as far away as before. Instants that somebody
+// named do not shift. A log of one coordinator whose clock was never set has no Clock.
 type Clock struct {
-	// Node is the life of a coordinator that wrote the event.
+	// Node identifies the coordinator that wrote the event, and its incarnation.
 	Node string `json:"node,omitempty"`
-	// Stepped is by how much its wall clock had been set since it started, forward if positive.
+	// Stepped is how far its wall clock had been set since it started, forward if positive.
 	Stepped Duration `json:"stepped,omitzero"`
-	// Shift is by how much the times of durations that began before the event are moved.
+	// Shift is how far times of durations that began before the event move.
 	Shift Duration `json:"shift,omitzero"`
 }
 

@@ -27,26 +27,25 @@ type Meta struct {
 	Actor string `json:"actor,omitempty"`
 	// Trace is the W3C traceparent of the run.
 	Trace string `json:"traceparent,omitempty"`
-	// Clock says by which clock the times are, where that changes with this event.
+	// Clock is set where the clock of the times changes with this event.
 	Clock Clock `json:"clock,omitzero"`
 	// Wake is set on the last event of each append, see [Wake].
 	Wake Wake `json:"wake,omitzero"`
-	// Secret lists the fields that are shown as redacted, of an event that an action emitted.
+	// Secret lists the redacted fields of an event that an action emitted.
 	Secret []string `json:"secret,omitempty"`
 	// Hash is the chain hash, see [Seal].
 	Hash string `json:"hash,omitempty"`
 }
 
-// Wake says, on the last event of an append, when the run next needs a coordinator's
-// attention. It lets recovery pass over runs without loading them.
+// Wake says, on the last event of an append, when the run next needs a coordinator's attention.
+// With it, recovery skips runs without loading them.
 type Wake struct {
 	// State is the run's state after the append.
 	State RunState `json:"state,omitempty"`
 	// Due is when the next timer of the run fires; zero when it has none.
 	Due time.Time `json:"due,omitzero"`
 	// Instant is the earliest instant that somebody named (the end of a SleepUntil, a RunDeadline),
-	// if there is one. Due is no later than it; it comes by the wall clock, whatever that is set
-	// to.
+	// if there is one. Due is no later than it. It follows the wall clock, whatever that is set to.
 	Instant time.Time `json:"instant,omitzero"`
 	// Busy means that something besides a timer is owed: an attempt in flight, a child.
 	Busy bool `json:"busy,omitempty"`
@@ -56,8 +55,7 @@ type Wake struct {
 	Node string `json:"node,omitempty"`
 }
 
-// Fact is an event of a run with its place and circumstances: what a run's state is
-// folded from.
+// Fact is an event of a run with its position and metadata. A run's state is folded from facts.
 type Fact struct {
 	Event    Event
 	Meta     Meta
@@ -81,13 +79,12 @@ func ParseChainHash(s string) (ChainHash, error) {
 	return h, nil
 }
 
-// ErrTampered means that an event does not carry the hash that its content and its
-// predecessor give.
+// ErrTampered means that an event's hash does not match its content and predecessor.
 var ErrTampered = errors.New("chain hash does not match")
 
-// Seal turns an event of a run into a log event. It writes the data and metadata,
-// links it to the hash of the event before (the zero hash for the first), and derives the
-// event's id from that link, so that the id stands for run, revision and whole content.
+// Seal turns an event of a run into a log event. It writes the data and metadata, links it to the
+// hash of the event before (the zero hash for the first), and derives the event's id from that
+// link, so the id depends on run, revision and the whole content.
 //
 // The chain hash is SHA-256 over previous hash, stream, revision, type, data and the
 // metadata without its last member, "hash", each preceded by its length.
@@ -96,8 +93,8 @@ func Seal(stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewE
 	return sealed, h
 }
 
-// AppendSealed is [Seal] for several events of one append: it writes after what is in buf, and
-// returns the buffer for the next. The event's data and metadata stay in that buffer.
+// AppendSealed is [Seal] for several events of one append: it appends to buf and returns the longer
+// buffer for the next event. The event's data and metadata are slices of that buffer.
 func AppendSealed(buf []byte, stream string, revision uint64, prev ChainHash, e Event, m Meta) (NewEvent, ChainHash, []byte) {
 	w := objectWriter{buf: buf}
 	start := len(buf)
@@ -132,7 +129,7 @@ func eventID(h ChainHash) uuid.UUID {
 	var name [len(eventSpace) + len(h)]byte
 	copy(name[:], eventSpace[:])
 	copy(name[len(eventSpace):], h[:])
-	sum := sha1.Sum(name[:]) // RFC 9562, section 5.5: no secret hangs on it
+	sum := sha1.Sum(name[:]) // RFC 9562, section 5.5: not used for security
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 0x50
 	id[8] = id[8]&0x3f | 0x80
@@ -180,7 +177,7 @@ func linkHash(prev ChainHash, stream string, revision uint64, wireName string, d
 	return h
 }
 
-// hashBuffers holds the buffers in which [linkHash] collects what is hashed.
+// hashBuffers are the buffers in which [linkHash] collects its input.
 var hashBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 func appendSized(b, part []byte) []byte {
@@ -189,13 +186,13 @@ func appendSized(b, part []byte) []byte {
 	return append(b, part...)
 }
 
-// hashMember is how the last member of the metadata begins, and hashTail the length of it all.
+// hashMember begins the last member of the metadata; hashTail is that member's whole length.
 var hashMember = []byte(`,"hash":"`)
 
 const hashTail = len(`,"hash":"`) + 43 + len(`"}`)
 
-// Verify checks that a recorded event of a run follows the event with the hash prev and
-// returns its own hash. The error is [ErrTampered] where it does not.
+// Verify checks that a recorded event of a run follows the event with the hash prev, and returns
+// its own hash. Otherwise the error is [ErrTampered].
 func Verify(r *Recorded, prev ChainHash) (ChainHash, error) {
 	var h ChainHash
 	if len(r.Metadata) < hashTail {

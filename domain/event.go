@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Event is a fact in a run's stream. The concrete types are the structs of this
-// package that have a wire name; a [*DomainEvent] is one that an app emitted.
+// Event is an event in a run's stream. The concrete types are the structs of this package that have
+// a wire name; a [*DomainEvent] was emitted by an app.
 type Event interface {
 	// WireName returns the versioned name under which the event is stored.
 	WireName() string
@@ -29,7 +29,7 @@ const (
 type ParentRef struct {
 	Run  RunID  `json:"run"`
 	Step string `json:"step"`
-	// Root is the outermost run, where that is not the parent itself.
+	// Root is the outermost run, if that is not the parent itself.
 	Root RunID `json:"root,omitzero"`
 }
 
@@ -38,8 +38,8 @@ type TriggerRef struct {
 	Stream string `json:"stream"`
 	Event  string `json:"event"`
 	Type   string `json:"type"`
-	// Position is the event's place in the log: what came after it may wake the run, even if it
-	// came before the run's start.
+	// Position is the event's place in the log. Later events may wake the run, even if they came
+	// before the run's start.
 	Position Position `json:"position,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type (
 	RunStarted struct {
 		Saga    string `json:"saga"`
 		Version int    `json:"version"`
-		// Plan is the hash of the plan that the run is pinned to.
+		// Plan is the hash of the run's plan, which never changes.
 		Plan     string            `json:"plan"`
 		Input    json.RawMessage   `json:"input"`
 		Key      string            `json:"key,omitempty"`
@@ -57,11 +57,13 @@ type (
 		Parent   *ParentRef        `json:"parent,omitempty"`
 		Trigger  *TriggerRef       `json:"trigger,omitempty"`
 		Deadline time.Time         `json:"deadline,omitzero"`
-		// Within is how long the run may take, where its deadline is measured from its start;
-		// without it the deadline is an instant.
+		// Within is how long the run may take, if its deadline is a duration from its start.
+		// Without it the deadline is an instant.
 		Within Duration `json:"within,omitzero"`
+		// AgainOf is the ended run that a person started again as this one.
+		AgainOf RunID `json:"again_of,omitzero"`
 	}
-	// RunCompleted ends a run whose plan was done.
+	// RunCompleted ends a run that did its plan.
 	RunCompleted struct {
 		Output json.RawMessage `json:"output,omitempty"`
 	}
@@ -87,15 +89,38 @@ type (
 		Reason string   `json:"reason"`
 		Left   []string `json:"left,omitempty"`
 	}
-	// RunStuck opens an incident: the step can go neither way by itself.
+	// RunStuck opens an incident: the step needs a person.
 	RunStuck struct {
 		Incident  string    `json:"incident"`
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
 		Cause     Failure   `json:"cause"`
-		// After is the end that the run had come to, where an effect came after it that can't be
-		// undone. The run has not ended any more.
+		// After is the end that the run had reached before a late effect came that can't be undone.
+		// The run is no longer ended.
 		After RunState `json:"after,omitempty"`
+		// Again means that the incident is open again: a person had retried the step, and it failed
+		// again.
+		Again bool `json:"again,omitempty"`
+	}
+	// RunNoted records what a person knows of incidents, or of the run. It changes nothing else.
+	RunNoted struct {
+		// Incidents are those that were open; none means the run.
+		Incidents []string `json:"incidents,omitempty"`
+		Note      string   `json:"note"`
+	}
+	// RunAssigned says who looks after incidents. It changes nothing else.
+	RunAssigned struct {
+		Incidents []string `json:"incidents"`
+		// To is the name of a person, as actors have one. Without it nobody does any more.
+		To     string `json:"to,omitempty"`
+		Reason string `json:"reason,omitempty"`
+	}
+	// RunSnoozed hides incidents for a while. It changes nothing else.
+	RunSnoozed struct {
+		Incidents []string `json:"incidents"`
+		// Until is when they show again. Without it they do at once.
+		Until  time.Time `json:"until,omitzero"`
+		Reason string    `json:"reason,omitempty"`
 	}
 	// RunPaused stops new attempts from being started.
 	RunPaused struct {
@@ -105,7 +130,7 @@ type (
 	RunResumed struct {
 		Reason string `json:"reason"`
 	}
-	// RunBlocked records that no process at hand can go on with the run, and why.
+	// RunBlocked records that no running process can continue the run, and why.
 	RunBlocked struct {
 		Reason string `json:"reason"`
 	}
@@ -113,19 +138,22 @@ type (
 
 // The events of an attempt.
 type (
-	// AttemptStarted is durable before the handler is called.
+	// AttemptStarted starts an attempt. It is durable before the handler is called.
 	AttemptStarted struct {
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
 		Attempt   int       `json:"attempt"`
 		// Action is the name of the action.
 		Action string `json:"action"`
-		// Input is recorded with the first attempt of a direction and holds for all.
+		// Input is recorded with the first attempt of a direction; later attempts use the same.
 		Input json.RawMessage `json:"input,omitempty"`
 		// Due is when the attempt is given up.
 		Due time.Time `json:"due,omitzero"`
 		// Node is the coordinator whose queue carries the attempt.
 		Node string `json:"node,omitempty"`
+		// InForce is the action's policy under which the attempt was started, where that is not the
+		// one of the run's plan.
+		InForce *Policy `json:"in_force,omitempty"`
 	}
 	// AttemptSucceeded records an outcome; for a do it completes the step.
 	AttemptSucceeded struct {
@@ -134,19 +162,20 @@ type (
 		Attempt   int             `json:"attempt"`
 		Output    json.RawMessage `json:"output,omitempty"`
 	}
-	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which. Of a probe it is
-	// recorded where the probe is tried again, and where it found an effect whose output can't be
+	// AttemptFailed records a failure, a timeout or a loss: Cause.Kind says which. For a probe it
+	// is recorded when the probe is tried again, and when it found an effect whose output can't be
 	// recorded.
 	AttemptFailed struct {
 		Step      string    `json:"step"`
 		Direction Direction `json:"direction"`
 		Attempt   int       `json:"attempt"`
 		Cause     Failure   `json:"cause"`
-		// RetryAt is when the next attempt begins; without it the step has failed for good.
+		// RetryAt is when the next attempt begins. Without it and Probe, the step has failed for
+		// good.
 		RetryAt time.Time `json:"retry_at,omitzero"`
-		// Probe means that the action is asked first whether the attempt applied.
+		// Probe means that the action's probe runs next: did the attempt apply?
 		Probe bool `json:"probe,omitempty"`
-		// Uncounted means that no handler was called, because the broker refused the attempt: it
+		// Uncounted means that no handler was called because the broker refused the attempt, which
 		// uses up no retry.
 		Uncounted bool `json:"uncounted,omitempty"`
 	}
@@ -155,12 +184,11 @@ type (
 		Step    string  `json:"step"`
 		Attempt int     `json:"attempt"`
 		Verdict Verdict `json:"verdict"`
-		// Output is that of the attempt, where it applied.
+		// Output is the attempt's output, if it applied.
 		Output json.RawMessage `json:"output,omitempty"`
-		// RetryAt is when the next attempt of the do begins, where one is due.
+		// RetryAt is when the next attempt of the do begins, if there is one.
 		RetryAt time.Time `json:"retry_at,omitzero"`
-		// Cause is why the probe itself failed, where it did and was not tried again: it counts as
-		// unknown.
+		// Cause is why the probe itself failed for good, which counts as unknown.
 		Cause *Failure `json:"cause,omitempty"`
 	}
 	// AttemptHeartbeat records progress of a long attempt.
@@ -204,7 +232,8 @@ type (
 	StepIgnored struct {
 		Step string `json:"step"`
 	}
-	// ItemFailed turns one item of an each back, within the tolerated number.
+	// ItemFailed turns back one item of an each. The number of such items is within the tolerated
+	// one.
 	ItemFailed struct {
 		Step  string  `json:"step"`
 		Item  int     `json:"item"`
@@ -216,12 +245,12 @@ type (
 		Direction Direction `json:"direction"`
 		Reason    string    `json:"reason"`
 	}
-	// StepResolved settles a stuck step by a person's word.
+	// StepResolved settles a stuck step as a person decided.
 	StepResolved struct {
 		Step      string     `json:"step"`
 		Direction Direction  `json:"direction"`
 		How       Resolution `json:"how"`
-		// Output stands in for the step's, where How is substitute.
+		// Output replaces the step's output, if How is substitute.
 		Output json.RawMessage `json:"output,omitempty"`
 		Reason string          `json:"reason"`
 	}
@@ -319,8 +348,7 @@ type (
 	DomainEvent struct {
 		Type    string
 		Payload json.RawMessage
-		// Secret lists the fields of the payload that are shown as redacted. It goes into the
-		// metadata.
+		// Secret lists the redacted fields of the payload. It is stored in the metadata.
 		Secret []string
 	}
 )

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The members of each event, written in the order of its struct; a test holds them
-// equal to what encoding/json reads back.
+// The members of each event, written in the order of its struct. A test checks that encoding/json
+// reads them back.
 
 func (e *RunStarted) fields(w *objectWriter) {
 	w.str("saga", e.Saga)
@@ -38,6 +38,9 @@ func (e *RunStarted) fields(w *objectWriter) {
 	}
 	w.time("deadline", e.Deadline)
 	w.duration("within", e.Within)
+	if e.AgainOf != (RunID{}) {
+		w.str("again_of", e.AgainOf.String())
+	}
 }
 
 func (e *RunCompleted) fields(w *objectWriter)    { w.raw("output", e.Output) }
@@ -57,6 +60,24 @@ func (e *RunStuck) fields(w *objectWriter) {
 	w.str("direction", string(e.Direction))
 	w.cause(&e.Cause)
 	w.optStr("after", string(e.After))
+	w.flag("again", e.Again)
+}
+
+func (e *RunNoted) fields(w *objectWriter) {
+	w.strs("incidents", e.Incidents)
+	w.str("note", e.Note)
+}
+
+func (e *RunAssigned) fields(w *objectWriter) {
+	w.strs("incidents", e.Incidents)
+	w.optStr("to", e.To)
+	w.optStr("reason", e.Reason)
+}
+
+func (e *RunSnoozed) fields(w *objectWriter) {
+	w.strs("incidents", e.Incidents)
+	w.time("until", e.Until)
+	w.optStr("reason", e.Reason)
 }
 
 func (e *RunPaused) fields(w *objectWriter)  { w.str("reason", e.Reason) }
@@ -75,6 +96,9 @@ func (e *AttemptStarted) fields(w *objectWriter) {
 	w.raw("input", e.Input)
 	w.time("due", e.Due)
 	w.optStr("node", e.Node)
+	if e.InForce != nil {
+		w.raw("in_force", Payload(e.InForce))
+	}
 }
 
 func (e *AttemptSucceeded) fields(w *objectWriter) {

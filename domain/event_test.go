@@ -71,6 +71,8 @@ func fill(t *rapid.T, v reflect.Value) {
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(rapid.Int64Range(-1000, 1000).Draw(t, "int"))
+	case reflect.Float64:
+		v.SetFloat(rapid.Float64Range(-1000, 1000).Draw(t, "float"))
 	case reflect.Uint64:
 		v.SetUint(rapid.Uint64Range(0, 1<<53).Draw(t, "uint"))
 	default:

@@ -29,13 +29,13 @@ type Failure struct {
 	Type string `json:"type,omitempty"`
 	// Stack is the goroutine's stack when the failure was a panic.
 	Stack string `json:"stack,omitempty"`
-	// InDoubt means that the effect may have happened all the same.
+	// InDoubt means that the effect may have happened.
 	InDoubt bool `json:"in_doubt,omitempty"`
 	// RetryAfter is the delay that the author asked for, if any.
 	RetryAfter Duration `json:"retry_after,omitzero"`
 }
 
-// String says where it failed, and how.
+// String returns the step, if any, and the message.
 func (f *Failure) String() string {
 	if f.Step != "" {
 		return f.Step + ": " + f.Message
@@ -43,12 +43,12 @@ func (f *Failure) String() string {
 	return f.Message
 }
 
-// FailureEffect is what a failed attempt says of its effect. It travels with the outcome. What
-// follows from it is recorded in the event, as [Failure.InDoubt] and [AttemptFailed.Probe].
+// FailureEffect is what a failed attempt says of its effect. It travels with the outcome; the event
+// records the conclusions, [Failure.InDoubt] and [AttemptFailed.Probe].
 type FailureEffect string
 
-// What a failure may say. The zero value, which comes from a worker that does not know of this, is
-// read as EffectUnsaid.
+// What a failure may say of its effect. The zero value, which older workers send, is read as
+// EffectUnsaid.
 const (
 	EffectUnsaid  FailureEffect = "unknown"  // nothing is said: the effect may have happened
 	EffectNotDone FailureEffect = "not_done" // nothing was done
@@ -63,8 +63,8 @@ const MaxMessage = 16 << 10
 // ShortMessage cuts a message to what an event holds.
 func ShortMessage(message string) string { return CutText(message, MaxMessage) }
 
-// CutText cuts a text to at most n bytes and a mark, and makes it valid UTF-8, as the log returns
-// it.
+// CutText cuts a text to at most n bytes and a mark, and makes it valid UTF-8, so that the log
+// returns it unchanged.
 func CutText(s string, n int) string {
 	if len(s) <= n {
 		return strings.ToValidUTF8(s, "\ufffd")

@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Beginnings of the names of streams that atone keeps. What is reserved is not the beginning
-// but the whole shape of the name: see [ReservedShape].
+// The prefixes of the names of atone's streams. A prefix alone does not reserve a name: see
+// [ReservedShape].
 const (
 	// RunPrefix begins the name of a run's stream: run-<uuid>.
 	RunPrefix = "run-"
@@ -16,7 +16,7 @@ const (
 	PlanPrefix = "plan-"
 	// SnapshotPrefix begins the name of the stream with a run's snapshots: snapshot-<uuid>.
 	SnapshotPrefix = "snapshot-"
-	// SystemPrefix begins the names of all other streams of atone's own.
+	// SystemPrefix begins the names of all other streams of atone.
 	SystemPrefix = "atone-"
 	// SagaPrefix begins the name of the stream that lists a saga's versions: atone-saga-<name>.
 	SagaPrefix = SystemPrefix + "saga-"
@@ -29,9 +29,9 @@ const (
 // those of runs.
 var SystemSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e04")
 
-// ReservedShape returns the shape, in words, by which the stream's name is one that only atone
-// itself may append to; "" for every other name. Reserved are run- and snapshot- with a UUID,
-// plan- with 64 hexadecimal digits, and everything that begins with atone-.
+// ReservedShape returns, in words, the reserved shape that the stream's name has, or "". Only atone
+// may append to streams with reserved names: run- and snapshot- with a UUID, plan- with 64
+// hexadecimal digits, and everything that begins with atone-.
 func ReservedShape(stream string) string {
 	if _, ok := RunOfStream(stream); ok {
 		return "run- and a UUID"
@@ -51,7 +51,7 @@ func ReservedShape(stream string) string {
 // ReservedStream reports whether only atone itself may append to the stream.
 func ReservedStream(stream string) bool { return ReservedShape(stream) != "" }
 
-// isUUID accepts the form with dashes only, in either case.
+// isUUID accepts only the form with dashes, in upper or lower case.
 func isUUID(s string) bool {
 	_, err := uuid.Parse(s)
 	return err == nil && len(s) == 36
@@ -69,8 +69,8 @@ var (
 	incidentSpace = uuid.MustParse("6f2c5a0e-5c0a-5d55-9a60-0a70e0a70e03")
 )
 
-// NewRunID returns a random run id, time-ordered (UUIDv7) so that runs started
-// together lie together in an index.
+// NewRunID returns a random, time-ordered run id (UUIDv7): runs that start together are close in an
+// index.
 func NewRunID() RunID { return uuid.Must(uuid.NewV7()) }
 
 // RunIDForKey returns the id of the run that a caller's key names, for one saga.
@@ -78,9 +78,9 @@ func RunIDForKey(saga, key string) RunID {
 	return uuid.NewSHA1(runSpace, []byte("key\x00"+saga+"\x00"+key))
 }
 
-// RunIDForKeyOf is [RunIDForKey] where a run of the other kind has that id: a saga and a single
-// action may have one name, and each has keys of its own. action says that the run is of a single
-// action.
+// RunIDForKeyOf replaces [RunIDForKey] if a run of the other kind has that id: a saga and a single
+// action may have the same name, and their keys are separate. action means that the run is of a
+// single action.
 func RunIDForKeyOf(action bool, name, key string) RunID {
 	kind := "saga key"
 	if action {
@@ -117,8 +117,8 @@ func IdempotencyKey(run RunID, step string, dir Direction) string {
 	return run.String() + "/" + step + "/" + string(dir)
 }
 
-// UndoKey returns the key of the attempts of a step's n-th undo, counted from 1: an undo that is
-// owed anew, because an effect came after the last one, must not look like a repeat of it.
+// UndoKey returns the key of the attempts of a step's n-th undo, counted from 1: a further undo,
+// owed because an effect came after the last undo, must not look like a repeat of it.
 func UndoKey(run RunID, step string, n int) string {
 	key := IdempotencyKey(run, step, Undo)
 	if n > 1 {

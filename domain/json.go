@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"bytes"
 	"encoding/json"
 	"sort"
 	"strconv"
@@ -8,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// objectWriter appends the members of one JSON object. Unlike encoding/json it copies
-// raw payloads byte for byte, and it does not reflect: it is on the path of every append.
+// objectWriter appends the members of one JSON object. Unlike encoding/json it copies raw payloads
+// byte for byte and uses no reflection, because every append uses it.
 type objectWriter struct {
 	buf  []byte
 	some bool
@@ -49,7 +50,7 @@ func (w *objectWriter) flag(n string, v bool) {
 	}
 }
 
-// raw writes a payload; an absent one is left out.
+// raw writes a payload, or nothing if there is none.
 func (w *objectWriter) raw(n string, v json.RawMessage) {
 	if len(v) > 0 {
 		w.name(n)
@@ -57,7 +58,7 @@ func (w *objectWriter) raw(n string, v json.RawMessage) {
 	}
 }
 
-// time writes a time in UTC with nanoseconds (RFC 3339); the zero time is left out.
+// time writes a time in UTC with nanoseconds (RFC 3339), or nothing for the zero time.
 func (w *objectWriter) time(n string, t time.Time) {
 	if !t.IsZero() {
 		w.name(n)
@@ -181,4 +182,16 @@ func appendString(b []byte, s string) []byte {
 		start = i
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// Payload returns the JSON of a value that consists of plain data and payloads, with <, > and & as
+// they are; null where a payload is not JSON.
+func Payload(v any) json.RawMessage {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return json.RawMessage("null")
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

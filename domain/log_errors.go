@@ -17,13 +17,13 @@ var (
 	ErrStreamDeleted = errors.New("stream deleted")
 	// ErrAccessDenied means that the caller may not do this; nothing was written.
 	ErrAccessDenied = errors.New("access denied")
-	// ErrFailed means that an earlier write failed and the log takes no more appends until it is
+	// ErrFailed means that an earlier write failed. The log takes no more appends until it is
 	// opened again.
 	ErrFailed = errors.New("log failed and takes no more appends")
-	// ErrBadPosition means that a read or a subscription was asked to begin at a position that is
-	// none of this log's: no record stands there, or it is past the end. It was computed or
-	// mistyped, or comes from another log or from a part of this one that is gone. Nothing was
-	// read, and to repeat it does not help.
+	// ErrBadPosition means that a read or a subscription was to begin at a position that is not one
+	// of this log: no record is there, or it is past the end. It was computed or mistyped, or comes
+	// from another log or from a lost part of this one. Nothing was read; repeating the call does
+	// not help.
 	ErrBadPosition = errors.New("not a position of this log: give 0, or one that the log itself gave")
 	// ErrClosed means that the log was closed.
 	ErrClosed = errors.New("log closed")
@@ -46,8 +46,8 @@ func (e *ConflictError) Error() string {
 // Is reports true for [ErrConflict].
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// JoinOnce joins errors, each told once: joined errors are taken apart, and of those with one text
-// the first stays. It returns nil for none.
+// JoinOnce joins errors without repeats: it takes joined errors apart and keeps the first error of
+// each text. It returns nil for none.
 func JoinOnce(errs ...error) error {
 	var all []error
 	told := make(map[string]bool)
@@ -71,7 +71,7 @@ func JoinOnce(errs ...error) error {
 	return errors.Join(all...)
 }
 
-// isJoined reports whether an error is made by errors.Join, and says nothing of its own.
+// isJoined reports whether errors.Join made the error, so that it has no text of its own.
 func isJoined(err error, parts []error) bool {
 	texts := make([]string, len(parts))
 	for i, p := range parts {

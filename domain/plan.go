@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Kind is what a node of a plan does.
@@ -32,7 +34,7 @@ const (
 	CaseOtherwise = "otherwise" // of a Switch, where no other branch is taken
 )
 
-// Effect says what becomes of an action's effect when a run turns back.
+// Effect says what happens to an action's effect when a run turns back.
 type Effect string
 
 // The effects of an action.
@@ -53,7 +55,7 @@ const (
 	RuleIgnore   Rule = "ignore"   // the run goes on without the step
 )
 
-// ActionSpec is what a plan knows of an action: everything but its code.
+// ActionSpec is an action without its code, as a plan stores it.
 type ActionSpec struct {
 	Name             string      `json:"name"`
 	Effect           Effect      `json:"effect"`
@@ -67,10 +69,19 @@ type ActionSpec struct {
 	OnFailure *ActionSpec `json:"on_failure,omitempty"`
 }
 
+// Policy returns the action's policy as the plan has it.
+func (a *ActionSpec) Policy() Policy {
+	return Policy{a.Retry, a.UndoRetry, a.Timeout, a.UndoTimeout, a.HeartbeatTimeout}
+}
+
+func (a *ActionSpec) set(p Policy) {
+	a.Retry, a.UndoRetry, a.Timeout, a.UndoTimeout, a.HeartbeatTimeout = p.Retry, p.UndoRetry, p.Timeout, p.UndoTimeout, p.HeartbeatTimeout
+}
+
 // Node is one node of a plan.
 type Node struct {
-	// Name addresses the node in its scope; the scopes are the run, an item of an Each and a
-	// round of a Plan. Only sequences have none.
+	// Name identifies the node in its scope: the run, an item of an Each, or a round of a Plan.
+	// Only sequences have none.
 	Name string `json:"name,omitempty"`
 	Kind Kind   `json:"kind"`
 	// Action is set for do and plan.
@@ -78,8 +89,8 @@ type Node struct {
 	Rule   Rule        `json:"rule,omitempty"`
 	// Accepted is why the author accepts that this irreversible step may be left behind.
 	Accepted string `json:"accepted,omitempty"`
-	// Doubt is why the author accepts that this irreversible step may end stuck, because it can't
-	// be told whether it took effect.
+	// Doubt is why the author accepts that this irreversible step may end stuck when its effect is
+	// unknown.
 	Doubt    string  `json:"doubt,omitempty"`
 	Children []*Node `json:"children,omitempty"`
 	// Cases labels the children of a switch.
@@ -119,7 +130,7 @@ type AwaitSpec struct {
 	Default json.RawMessage `json:"default,omitempty"`
 }
 
-// Plan is a saga as data. A run is pinned to the plan that it started with.
+// Plan is a saga as data. A run keeps the plan that it started with.
 type Plan struct {
 	Saga    string `json:"saga"`
 	Version int    `json:"version"`
@@ -130,13 +141,13 @@ type Plan struct {
 	// Slow is after how long a run is reported as slow; 0 means never.
 	Slow Duration `json:"slow,omitempty"`
 	// Searchable lists the JSON fields of inputs and outputs that the audit's full-text search
-	// covers.
+	// covers, besides those of the [PlanTypesStream].
 	Searchable []string `json:"searchable,omitempty"`
 	// Secret lists the JSON fields that views show as redacted.
 	Secret []string `json:"secret,omitempty"`
-	// Hidden lists further such fields. It is not part of the plan's identity: the types tell it
-	// where the plan is defined, and the events of its [PlanSecretsStream] where it is read from
-	// the log.
+	// Hidden lists further redacted fields. It is not part of the plan's identity. It comes from
+	// the types if the plan was defined here, and from the [PlanSecretsStream] if the plan was
+	// read from the log.
 	Hidden []string `json:"-"`
 	// Returns is true where the output is computed by the definition's own code; otherwise
 	// it is the output of the step that Root.Result names, or null.
@@ -145,28 +156,40 @@ type Plan struct {
 	OnFailure *ActionSpec `json:"on_failure,omitempty"`
 	Root      *Node       `json:"root"`
 
-	hash string
+	hash, identity string
 }
 
-// Index derives what is not stored: the nodes' keys and the plan's hash. It is called
-// once, before the plan is shared.
+// Index derives what is not stored: the nodes' keys, the plan's hash and its identity. It is
+// called once, before the plan is shared.
 func (p *Plan) Index() error {
-	b, err := p.identity()
+	restoreDoubts := p.withoutDoubts()
+	hash, err := p.sum()
+	if err == nil {
+		restorePolicies, restoreTexts := p.withoutPolicies(), p.withoutTexts()
+		p.identity, err = p.sum()
+		restoreTexts()
+		restorePolicies()
+	}
+	restoreDoubts()
 	if err != nil {
 		return fmt.Errorf("plan %s v%d: %w", p.Saga, p.Version, err)
 	}
-	sum := sha256.Sum256(b)
-	p.hash = hex.EncodeToString(sum[:])
+	p.hash = hash
 	if p.Root != nil {
 		p.Root.index("")
 	}
 	return nil
 }
 
-// identity returns the JSON that the hash is over: the plan's, without what was accepted of its
-// doubts. It changes nothing that a run does, and authors must be able to add it to a saga that has
-// runs.
-func (p *Plan) identity() ([]byte, error) {
+func (p *Plan) sum() (string, error) {
+	b, err := json.Marshal(p)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// withoutDoubts takes out what was accepted of the plan's doubts. It changes nothing that a run
+// does, and authors must be able to add it to a saga that has runs.
+func (p *Plan) withoutDoubts() (restore func()) {
 	doubts := make(map[*Node]string)
 	if p.Root != nil {
 		p.Root.Walk(func(n *Node) {
@@ -175,11 +198,41 @@ func (p *Plan) identity() ([]byte, error) {
 			}
 		})
 	}
-	b, err := json.Marshal(p)
-	for n, reason := range doubts {
-		n.Doubt = reason
+	return func() {
+		for n, reason := range doubts {
+			n.Doubt = reason
+		}
 	}
-	return b, err
+}
+
+// withoutPolicies takes out the policies of the plan's actions.
+func (p *Plan) withoutPolicies() (restore func()) {
+	policies := make(map[*ActionSpec]Policy)
+	strip := func(a *ActionSpec) {
+		for ; a != nil; a = a.OnFailure {
+			if _, seen := policies[a]; !seen {
+				policies[a] = a.Policy()
+				a.set(Policy{})
+			}
+		}
+	}
+	strip(p.OnFailure)
+	if p.Root != nil {
+		p.Root.Walk(func(n *Node) { strip(n.Action) })
+	}
+	return func() {
+		for a, policy := range policies {
+			a.set(policy)
+		}
+	}
+}
+
+// withoutTexts takes out what a plan says for people and views: its description, and the fields
+// that are searched or secret. What holds of them today stands in the [PlanTypesStream].
+func (p *Plan) withoutTexts() (restore func()) {
+	about, searchable, hidden := p.Description, p.Searchable, p.Secret
+	p.Description, p.Searchable, p.Secret = "", nil, nil
+	return func() { p.Description, p.Searchable, p.Secret = about, searchable, hidden }
 }
 
 func (n *Node) index(prefix string) {
@@ -192,12 +245,32 @@ func (n *Node) index(prefix string) {
 	}
 }
 
-// IndexUnder derives the keys of a node that joins a plan at run time, below the given prefix.
+// IndexUnder derives the keys of a node that is added to a plan at run time, below the given
+// prefix.
 func (n *Node) IndexUnder(prefix string) { n.index(prefix) }
 
-// Hash returns the hexadecimal SHA-256 of the plan's JSON without the members doubt. The plan is
-// indexed.
+// ActionNames returns the names of the plan's actions, failure handlers included, sorted.
+func (p *Plan) ActionNames() []string {
+	var names []string
+	add := func(a *ActionSpec) {
+		for ; a != nil; a = a.OnFailure {
+			names = append(names, a.Name)
+		}
+	}
+	add(p.OnFailure)
+	p.Root.Walk(func(n *Node) { add(n.Action) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Hash returns the hexadecimal SHA-256 of the plan's JSON without the members doubt. The plan must
+// be indexed.
 func (p *Plan) Hash() string { return p.hash }
+
+// DoesTheSame reports whether two plans, both indexed, differ in nothing but the policies of their
+// actions, the description, and the fields that are searched or secret: code for the one can go on
+// with runs of the other.
+func (p *Plan) DoesTheSame(other *Plan) bool { return p.identity == other.identity }
 
 // PlanStream returns the name of the stream that holds the plan with that hash.
 func PlanStream(hash string) string { return PlanPrefix + hash }
@@ -220,4 +293,47 @@ func (n *Node) Walk(f func(*Node)) {
 	for _, c := range n.Children {
 		c.Walk(f)
 	}
+}
+
+// PlannerStep is the name, in each round of a plan node, of the step that plans it.
+const PlannerStep = "plan"
+
+// HandlerStep is the last segment of a failure handler's path.
+const HandlerStep = "on-failure"
+
+// IsRound reports whether the node has the shape of a round that a planner returned: steps without
+// an order, or in their order, that each do an action.
+func (n *Node) IsRound() bool {
+	if n.Kind != KindSequence && n.Kind != KindParallel || n.Name != "" {
+		return false
+	}
+	for _, c := range n.Children {
+		if c == nil || c.Kind != KindDo || c.Action == nil || c.Name == "" || c.Name == PlannerStep {
+			return false
+		}
+	}
+	return true
+}
+
+// Signals lists the names of the signals that the plan's own awaits take, in the order of the plan.
+func (p *Plan) Signals() (names []string) {
+	p.Root.Walk(func(n *Node) {
+		if n.Await != nil && n.Await.Signal != "" && !slices.Contains(names, n.Await.Signal) {
+			names = append(names, n.Await.Signal)
+		}
+	})
+	return names
+}
+
+// CheckSignal refuses, with [ErrBadInput], a signal that no await of the plan takes.
+func (p *Plan) CheckSignal(name string) error {
+	names := p.Signals()
+	if slices.Contains(names, name) {
+		return nil
+	}
+	there := "no step of it awaits a signal"
+	if len(names) > 0 {
+		there = fmt.Sprintf("it awaits %.500s", strings.Join(names, ", "))
+	}
+	return fmt.Errorf("%w: no step of %s awaits the signal %.100q: %s; keep it if a later plan may", ErrBadInput, p.Saga, name, there)
 }

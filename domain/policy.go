@@ -40,8 +40,8 @@ const (
 // Unlimited, as MaxAttempts, means that attempts are not counted.
 const Unlimited = -1
 
-// RetryPolicy says when a failed step is tried again. All fields are set; defaults
-// are filled in by whoever authors the policy.
+// RetryPolicy says when a failed step is tried again. All fields are set: the package saga fills in
+// defaults.
 type RetryPolicy struct {
 	// MaxAttempts is the number of attempts in all, the first one included, or Unlimited.
 	MaxAttempts int `json:"max_attempts"`
@@ -53,12 +53,30 @@ type RetryPolicy struct {
 	Jitter     Jitter   `json:"jitter"`
 	// Fraction is the width of JitterFraction, from 0 to 1.
 	Fraction float64 `json:"fraction,omitempty"`
-	// MaxElapsed, counted from the first attempt's start, is when no further attempt
-	// begins; 0 means never.
+	// MaxElapsed, counted from the first attempt's start, is how long further attempts may begin; 0
+	// means for ever.
 	MaxElapsed Duration `json:"max_elapsed,omitempty"`
-	// TotalTimeout, counted from the first attempt's start, ends the attempt in flight
-	// as well; 0 means never.
+	// TotalTimeout, counted from the first attempt's start, also ends the attempt in flight; 0
+	// means never.
 	TotalTimeout Duration `json:"total_timeout,omitempty"`
+}
+
+// Policy is what of an action may change while runs are under way, without a new version of their
+// saga: when its attempts are given up, and when they are tried again.
+type Policy struct {
+	Retry            RetryPolicy `json:"retry"`
+	UndoRetry        RetryPolicy `json:"undo_retry,omitzero"`
+	Timeout          Duration    `json:"timeout"`
+	UndoTimeout      Duration    `json:"undo_timeout,omitzero"`
+	HeartbeatTimeout Duration    `json:"heartbeat_timeout,omitzero"`
+}
+
+// For returns the part of the policy that is for attempts of the direction.
+func (p Policy) For(dir Direction) (RetryPolicy, Duration) {
+	if dir == Undo {
+		return p.UndoRetry, p.UndoTimeout
+	}
+	return p.Retry, p.Timeout
 }
 
 // Validate reports every field that is out of range.
@@ -84,13 +102,12 @@ func (p RetryPolicy) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Delay returns how long to wait after the given attempt (1, 2 …) before the next.
-// The jitter is a function of the seed and the attempt, so that the same history
-// always gives the same delay. It is never negative, and the longest duration there is
-// where the policy's numbers give a longer one.
+// Delay returns how long to wait after the given attempt (1, 2 …) before the next. The jitter is a
+// function of the seed and the attempt, so that the same history always gives the same delay. It is
+// never negative, and at most the longest time.Duration.
 func (p RetryPolicy) Delay(attempt int, seed string) time.Duration {
 	if p.Initial <= 0 {
-		return 0 // and not 0 times infinity
+		return 0 // avoids 0 times infinity
 	}
 	d := min(float64(p.Initial)*math.Pow(p.Multiplier, float64(attempt-1)), float64(p.Max))
 	switch p.Jitter {
@@ -107,6 +124,37 @@ func (p RetryPolicy) Delay(attempt int, seed string) time.Duration {
 	return max(time.Duration(d), 0)
 }
 
+// Next returns when the attempt after the given number of failed ones begins, zero for never. First
+// is when the first of them began. After, unless it is 0, is the delay that the failure asks for.
+// The seed is that of [RetryPolicy.Delay].
+func (p RetryPolicy) Next(now, first time.Time, failed int, after time.Duration, seed string) time.Time {
+	if p.MaxAttempts != Unlimited && failed >= p.MaxAttempts {
+		return time.Time{}
+	}
+	if after <= 0 {
+		after = p.Delay(failed, seed)
+	}
+	at := now.Add(after)
+	for _, limit := range [...]Duration{p.MaxElapsed, p.TotalTimeout} {
+		if limit > 0 && at.After(first.Add(time.Duration(limit))) {
+			return time.Time{}
+		}
+	}
+	return at
+}
+
+// Deadline returns when an attempt that begins now is given up, zero for never: after its timeout,
+// and no later than TotalTimeout after the first attempt began.
+func (p RetryPolicy) Deadline(now, first time.Time, timeout Duration) (due time.Time) {
+	if timeout > 0 {
+		due = now.Add(time.Duration(timeout))
+	}
+	if last := first.Add(time.Duration(p.TotalTimeout)); p.TotalTimeout > 0 && (due.IsZero() || last.Before(due)) {
+		due = last
+	}
+	return due
+}
+
 // draw returns a number in [0, 1) that depends on its arguments alone.
 func draw(seed string, attempt int) float64 {
 	h := fnv.New64a()
@@ -115,7 +163,7 @@ func draw(seed string, attempt int) float64 {
 	binary.LittleEndian.PutUint64(b[:], uint64(attempt))
 	_, _ = h.Write(b[:])
 	x := h.Sum64()
-	// FNV alone spreads short inputs badly over the high bits: finish as MurmurHash3 does.
+	// FNV alone spreads short inputs badly over the high bits, so finish as MurmurHash3 does.
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	x ^= x >> 33

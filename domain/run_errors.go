@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Errors that callers branch on, with errors.Is.
@@ -55,6 +56,20 @@ func (e *CancelledError) Error() string {
 // Unwrap returns the cause.
 func (e *CancelledError) Unwrap() error { return asError(e.Cause) }
 
+// EndError returns the error of a run that ended in the state: a [*CompensatedError], a
+// [*CancelledError] or an [*AbandonedError]. It is nil for other states.
+func EndError(run RunID, state RunState, cause *Failure, left []string) error {
+	switch state {
+	case RunIsCompensated:
+		return &CompensatedError{Run: run, Cause: cause, Left: left}
+	case RunIsCancelled:
+		return &CancelledError{Run: run, Cause: cause, Left: left}
+	case RunIsAbandoned:
+		return &AbandonedError{Run: run, Left: left}
+	}
+	return nil
+}
+
 // StuckError is the error of a run that needs a person. The run is not over: it goes on when
 // it is retried, resolved or abandoned.
 type StuckError struct {
@@ -104,16 +119,16 @@ func asError(f *Failure) error {
 	return &FailureError{Failure: f}
 }
 
-// FailureError is a recorded failure as an error: what the error of a run that did not complete
-// unwraps to. errors.As finds it.
+// FailureError is a recorded failure as an error. The errors of runs that did not complete unwrap
+// to it; errors.As finds it.
 type FailureError struct{ Failure *Failure }
 
 // Error implements error.
 func (e *FailureError) Error() string { return e.Failure.String() }
 
-// ErrUnreadable means that what the log holds of a run, a plan or a saga's versions can't be read
-// by this program: it was written by a newer one, or was damaged or put there by something else.
-// Only what depends on it waits.
+// ErrUnreadable means that this program can't read a run, a plan or a saga's versions in the log: a
+// newer program wrote them, they are damaged, or something else put them there. Only runs that
+// depend on them wait.
 var ErrUnreadable = errors.New("can't be read")
 
 // UnreadableError says why a run can't be read; errors.Is reports true for [ErrUnreadable].
@@ -122,9 +137,17 @@ type UnreadableError struct {
 	Err error
 }
 
+// UnreadableRun is an unfinished run that a coordinator can't read.
+type UnreadableRun struct {
+	Run RunID `json:"run"`
+	// Reason is a sentence, Since when it was found.
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
 // Error implements error.
 func (e *UnreadableError) Error() string {
-	return fmt.Sprintf("run %s can't be read, so it waits until a program is started that can: %v", e.Run, e.Err)
+	return fmt.Sprintf("run %s can't be read and waits until a program that can read it starts: %v", e.Run, e.Err)
 }
 
 // Unwrap returns the reason.
@@ -132,3 +155,10 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // Is reports true for [ErrUnreadable].
 func (e *UnreadableError) Is(target error) bool { return target == ErrUnreadable }
+
+// NoEndError means that a run past its pivot can't end, because its output can't be made: it is
+// blocked.
+type NoEndError struct{ Reason string }
+
+// Error implements error.
+func (e *NoEndError) Error() string { return e.Reason }

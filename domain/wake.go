@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// Over reports whether the run needs no attention any more: it has ended and owes nothing.
+// Over reports whether the run needs no more attention: it has ended and owes nothing.
 func (w Wake) Over() bool { return w.State.Ended() && !w.Busy && w.Due.IsZero() }
 
 var wakeMember = []byte(`"wake":`)
@@ -14,16 +14,16 @@ var wakeMember = []byte(`"wake":`)
 // event of an append does.
 func HasWake(metadata []byte) bool { return bytes.Contains(metadata, wakeMember) }
 
-// WakeOf reads when a run next needs attention from the metadata of its newest event. An event
-// that does not say is in the middle of an append, or ends one that was cut short: such a run is
-// returned as busy, so that it is looked at.
+// WakeOf reads from the metadata of a run's newest event when the run next needs attention. An
+// event without this is in the middle of an append, or ends an append that was cut short: WakeOf
+// then says busy, so that the run is looked at.
 func WakeOf(metadata []byte) Wake {
 	unknown := Wake{State: RunRunning, Busy: true}
 	_, after, found := bytes.Cut(metadata, wakeMember)
 	if !found {
 		return unknown
 	}
-	// As Seal writes it, only the hash follows.
+	// In what Seal writes, only the hash follows.
 	if end := bytes.LastIndex(after, hashMember); end >= 0 {
 		if w, ok := asWritten(after[:end]); ok {
 			return w
@@ -38,8 +38,8 @@ func WakeOf(metadata []byte) Wake {
 	return *w.Wake
 }
 
-// asWritten reads a wake exactly as [Seal] writes it; ok is false for any other JSON. It is read
-// for each append, and for each event of a scan, where encoding/json would cost more than all else.
+// asWritten reads a wake exactly as [Seal] writes it; ok is false for any other JSON. It is called
+// for each append and for each event of a scan, where encoding/json would dominate the cost.
 func asWritten(text []byte) (w Wake, ok bool) {
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' || !plain(text) {
 		return w, false

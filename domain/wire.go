@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// wireTypes is the one table of wire names. A name, once released, keeps its meaning
-// for ever; a changed shape gets a new version.
+// wireTypes is the only table of wire names. A released name keeps its meaning for ever; a changed
+// shape gets a new version.
 var wireTypes = map[string]func() Event{
 	"run.started.v1":          func() Event { return new(RunStarted) },
 	"run.completed.v1":        func() Event { return new(RunCompleted) },
@@ -20,6 +20,9 @@ var wireTypes = map[string]func() Event{
 	"run.paused.v1":           func() Event { return new(RunPaused) },
 	"run.resumed.v1":          func() Event { return new(RunResumed) },
 	"run.blocked.v1":          func() Event { return new(RunBlocked) },
+	"run.noted.v1":            func() Event { return new(RunNoted) },
+	"run.assigned.v1":         func() Event { return new(RunAssigned) },
+	"run.snoozed.v1":          func() Event { return new(RunSnoozed) },
 	"attempt.started.v1":      func() Event { return new(AttemptStarted) },
 	"attempt.succeeded.v1":    func() Event { return new(AttemptSucceeded) },
 	"attempt.failed.v1":       func() Event { return new(AttemptFailed) },
@@ -58,8 +61,8 @@ func WireNames() []string {
 // reservedFirstWords are the first words of wire names; domain events may not begin with them.
 var reservedFirstWords = []string{"run.", "attempt.", "step.", "timer.", "await.", "signal.", "child.", "plan.", "saga.", "snapshot.", "atone.", "$"}
 
-// ReservedType reports whether a domain event may not have that type, because atone
-// or EventStoreDB uses such names itself.
+// ReservedType reports whether domain events must not have that type, because atone or EventStoreDB
+// uses such names.
 func ReservedType(name string) bool {
 	for _, p := range reservedFirstWords {
 		if strings.HasPrefix(name, p) {
@@ -84,6 +87,9 @@ func (*RunStuck) WireName() string         { return "run.stuck.v1" }
 func (*RunPaused) WireName() string        { return "run.paused.v1" }
 func (*RunResumed) WireName() string       { return "run.resumed.v1" }
 func (*RunBlocked) WireName() string       { return "run.blocked.v1" }
+func (*RunNoted) WireName() string         { return "run.noted.v1" }
+func (*RunAssigned) WireName() string      { return "run.assigned.v1" }
+func (*RunSnoozed) WireName() string       { return "run.snoozed.v1" }
 func (*AttemptStarted) WireName() string   { return "attempt.started.v1" }
 func (*AttemptSucceeded) WireName() string { return "attempt.succeeded.v1" }
 func (*AttemptFailed) WireName() string    { return "attempt.failed.v1" }
@@ -109,8 +115,8 @@ func (*ChildStarted) WireName() string     { return "child.started.v1" }
 func (*ChildTurnedBack) WireName() string  { return "child.turned_back.v1" }
 func (*ChildEnded) WireName() string       { return "child.ended.v1" }
 
-// UnknownEventError means that a run's stream has an event that this version of atone
-// does not know: a newer one wrote it. The run waits until it is read by one that does.
+// UnknownEventError means that a run's stream has an event that only a newer version of atone
+// knows. The run waits until such a version reads it.
 type UnknownEventError struct{ Type string }
 
 // Error implements error.

@@ -13,13 +13,13 @@ import (
 // ErrBehind means that a view did not reach the asked position in time.
 var ErrBehind = errors.New("the view is behind")
 
-// poll is how often a view that another process projects is looked at.
+// poll is how often Await checks a view that another process projects.
 const poll = 20 * time.Millisecond
 
-// Await waits until the live rows of the view stand at the position or later, for at most the
-// timeout; then the error is [ErrBehind]. The position is one that an append to a run's stream
-// returned. Where moved is not nil, it returns a channel that is closed when the rows may have
-// moved: it is called before each look, so that no move is missed.
+// Await waits until the live rows of the view have reached the position, for at most the timeout;
+// then the error is [ErrBehind]. Use a position that an append to a run's stream returned. moved,
+// if not nil, returns a channel that is closed when the rows may have moved. Await calls it before
+// each look, so that it misses no move.
 func Await(ctx context.Context, store Store, view string, position domain.Position, timeout time.Duration, moved func() <-chan struct{}) error {
 	timed, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -45,7 +45,7 @@ func Await(ctx context.Context, store Store, view string, position domain.Positi
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("%s stands at position %d, not yet at %d, after %v: %w", view, at, position, timeout, ErrBehind)
+			return fmt.Errorf("%s is at position %d, not yet at %d, after %v: %w", view, at, position, timeout, ErrBehind)
 		}
 	}
 }

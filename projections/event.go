@@ -6,35 +6,38 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Event is a recorded event as views see it. What it points to is shared between
-// views: it must not be modified.
+// Event is a recorded event as views see it. Views share the values that it points to and must not
+// modify them.
 type Event struct {
 	*domain.Recorded
-	// Fact is the event and its circumstances, for an event of a run's stream. Fact.Event is nil
-	// where the stream is no run's, or Err is set.
+	// Fact is the event with its metadata, for an event of a run's stream. Fact.Event is nil if the
+	// stream is not a run's, or if Err is set.
 	domain.Fact
 	// Run is the run that the stream belongs to; zero for other streams.
 	Run domain.RunID
-	// Of tells what is known of that run; nil where it has no beginning.
+	// Of describes that run; nil if its stream has no beginning.
 	Of *RunInfo
-	// Action, Number and Begun tell of the attempt that the event is about: the action's name,
-	// which attempt it is and when that was started. They are empty where the event is about none.
+	// Action, Number and Begun describe the event's attempt: the action's name, the number of the
+	// attempt, and when it started. They are empty for an event without an attempt.
 	Action string
 	Number int
 	Begun  time.Time
-	// Again means, of a run's end, that the run had ended before, and was then stuck because of an
-	// effect that came late.
+	// Before is what the run's events before this one last said of its state. Zero for a run's
+	// first events.
+	Before domain.Wake
+	// Again means, for a run's end, that the run had ended before and was then stuck because of a
+	// late effect.
 	Again bool
 	// Err says why the event could not be read: a newer version wrote it, or it was tampered with.
-	// Views show that it is there and go on.
+	// Views show that there is an event and go on.
 	Err error
 }
 
-// RunInfo is what a run's first event, and its plan, say for good.
+// RunInfo is what a run's first event and plan say. It never changes.
 type RunInfo struct {
 	domain.RunStarted
 	Run domain.RunID
-	// No is the position of the run's first event: a number for the run, in the order of starts.
+	// No is the position of the run's first event. It numbers runs in the order of their starts.
 	No domain.Position
 	// At is when the run was started.
 	At time.Time
@@ -42,7 +45,7 @@ type RunInfo struct {
 	PlanFields
 }
 
-// When is when the event was decided or, where that is not known, when the log accepted it.
+// When is when the event was decided or, if that is unknown, when the log accepted it.
 func (e *Event) When() time.Time {
 	if e.Meta.At.IsZero() {
 		return e.Created
@@ -50,7 +53,7 @@ func (e *Event) When() time.Time {
 	return e.Meta.At
 }
 
-// Took is how long the attempt took that the event ends, or -1 where its start is not known.
+// Took is how long the attempt took that the event ends, or -1 if its start is unknown.
 func (e *Event) Took() time.Duration {
 	if e.Begun.IsZero() {
 		return -1

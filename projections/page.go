@@ -13,13 +13,13 @@ const (
 	largestPage = 1000
 )
 
-// Page is one page of what a view answers.
+// Page is one page of a query's rows.
 type Page[R any] struct {
 	Rows []R
-	// Next is the cursor of the following page, empty on the last one. It stays good while rows
-	// come and go, and over a rebuild.
+	// Next is the cursor of the following page, empty on the last one. It stays valid while rows
+	// change, and after a rebuild.
 	Next string
-	// As is the state of the view that the rows belong to.
+	// As is the view's state when it returned the rows.
 	As Generation
 }
 
@@ -33,14 +33,15 @@ type PageQuery struct {
 	Fresh
 }
 
-// cursor is what a page's Next holds: the order, and the values in it of the page's last row.
+// cursor is the content of a page's Next: the order, and the last row's values in the order's
+// columns.
 type cursor struct {
 	Order  []string `json:"o"`
 	Desc   bool     `json:"d,omitempty"`
 	Values []int64  `json:"v"`
 }
 
-// Ask returns one page of a view's rows, each read by the function.
+// Ask returns one page of a view's rows, each decoded by the function.
 func Ask[R any](ctx context.Context, r *Reader, v *View, q PageQuery, read func(Row) (R, error)) (Page[R], error) {
 	limit := q.Limit
 	if limit <= 0 {
@@ -89,7 +90,7 @@ func (q *PageQuery) next(v *View, last Row) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// after returns the values that the cursor continues behind.
+// after returns the values after which the cursor continues.
 func (q *PageQuery) after() ([]any, error) {
 	b, err := base64.RawURLEncoding.DecodeString(q.Cursor)
 	if err != nil {

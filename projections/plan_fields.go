@@ -9,9 +9,9 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 )
 
-// PlanFields are the members of payloads that a plan names.
+// PlanFields are the fields of payloads that a plan names.
 type PlanFields struct {
-	// Secret members are shown nowhere; Searchable ones are what rows are found by.
+	// Secret fields are shown nowhere. Searchable fields are indexed for text search.
 	Secret, Searchable secret.Fields
 }
 
@@ -19,7 +19,7 @@ type PlanFields struct {
 var ErrNoPlan = errors.New("plan not found")
 
 // ReadPlanFields reads the fields of the plan with that hash from its stream. With [ErrNoPlan] it
-// returns fields all the same, in which everything is secret: nobody can say what is not.
+// also returns fields in which everything is secret, because nobody knows what is not.
 func ReadPlanFields(ctx context.Context, source Source, hash string) (PlanFields, error) {
 	plan, _, bad, err := domain.ReadPlanStream(source.ReadStream(ctx, domain.PlanStream(hash), 0))
 	switch {
@@ -29,6 +29,13 @@ func ReadPlanFields(ctx context.Context, source Source, hash string) (PlanFields
 		plan.Hidden, _, err = domain.ReadSecretsStream(source.ReadStream(ctx, domain.PlanSecretsStream(hash), 0))
 		if err != nil {
 			return PlanFields{}, fmt.Errorf("read what is secret in plan %s: %w", hash, err)
+		}
+		types, _, err := domain.ReadTypesStream(source.ReadStream(ctx, domain.PlanTypesStream(hash), 0))
+		if err != nil {
+			return PlanFields{}, fmt.Errorf("read the types of plan %s: %w", hash, err)
+		}
+		if types != nil {
+			plan.Searchable = types.Searchable
 		}
 		return PlanFields{Secret: plan.Secrets(), Searchable: plan.Searchable}, nil
 	case bad != nil:

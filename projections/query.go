@@ -1,18 +1,47 @@
 package projections
 
+import "time"
+
 // Query selects rows of one table.
 type Query struct {
 	Table string
 	// Where lists conditions that must all hold.
 	Where []Cond
-	// Order names the columns to sort by, all ascending or, with Desc, all descending. To be
-	// stable it ends with the key.
+	// Order names the columns to sort by, all ascending or, with Desc, all descending. End it with
+	// the key to make it stable.
 	Order []string
 	Desc  bool
-	// After continues behind the row that has these values in the columns of Order.
+	// After continues after the row with these values in the columns of Order.
 	After []any
 	// Limit bounds the number of rows; 0 means all.
 	Limit int
+}
+
+// Among adds the condition that the column has one of the texts. Without texts it adds none.
+func (q *Query) Among(column string, texts []string) {
+	if len(texts) > 0 {
+		q.Where = append(q.Where, InTexts(column, texts))
+	}
+}
+
+// Between adds the conditions that the column has a time from the one (inclusive) to the other
+// (exclusive). A zero time adds none.
+func (q *Query) Between(column string, from, to time.Time) {
+	if !from.IsZero() {
+		q.Where = append(q.Where, Ge(column, from))
+	}
+	if !to.IsZero() {
+		q.Where = append(q.Where, Lt(column, to))
+	}
+}
+
+// About adds [Match] if the text has words, and reports whether it has.
+func (q *Query) About(text string) bool {
+	if Words(text) == "" {
+		return false
+	}
+	q.Where = append(q.Where, Match(text))
+	return true
 }
 
 // Op is how a condition compares.
@@ -29,19 +58,16 @@ const (
 	OpNull
 	OpNotNull
 	OpWords
-	OpExists
+	OpHas
+	OpWithin
 )
 
 // Cond is a condition on a row. Make one with the functions below.
 type Cond struct {
 	Op     Op
 	Column string
-	Value  any   // for the comparisons and OpWords (a string)
-	Values []any // for OpIn
-	// Table, On and Where are for OpExists.
-	Table string
-	On    []string
-	Where []Cond
+	Value  any   // for the comparisons, OpWords (a string), and OpWithin: the lower bound
+	Values []any // for OpIn and OpHas; for OpWithin the upper bound
 }
 
 // Eq holds where the column has the value.
@@ -86,8 +112,24 @@ func NotNull(column string) Cond { return Cond{Op: OpNotNull, Column: column} }
 // begins with it. A text without words matches everything.
 func Match(text string) Cond { return Cond{Op: OpWords, Value: Words(text)} }
 
-// Exists holds where another table of the view has a row that agrees in the columns on, and for
-// which the conditions hold.
-func Exists(table string, on []string, where ...Cond) Cond {
-	return Cond{Op: OpExists, Table: table, On: on, Where: where}
+// Has holds where one of the texts of a Texts column is one of the texts; without texts it never
+// holds.
+func Has(column string, texts ...string) Cond {
+	values := make([]any, len(texts))
+	for i, t := range texts {
+		values[i] = t
+	}
+	return Cond{Op: OpHas, Column: column, Values: values}
+}
+
+// Within holds where the column is from (inclusive) to (exclusive) the values, which are texts or
+// bytes; of a Texts column, where one of its texts is.
+func Within(column string, from, to any) Cond {
+	return Cond{Op: OpWithin, Column: column, Value: from, Values: []any{to}}
+}
+
+// Begins holds where the text in the column begins with the prefix; of a Texts column, where one of
+// its texts does.
+func Begins(column, prefix string) Cond {
+	return Within(column, prefix, prefix+"\U0010FFFF") // which sorts behind every letter
 }

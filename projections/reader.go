@@ -10,7 +10,7 @@ import (
 	"github.com/atonehq/atone/projections/internal/signal"
 )
 
-// Reader asks views. It is safe for concurrent use.
+// Reader queries views. It is safe for concurrent use.
 type Reader struct {
 	store Store
 	await AwaitFunc
@@ -19,23 +19,23 @@ type Reader struct {
 // AwaitFunc waits for a view's live rows to reach a position, as [Await] does.
 type AwaitFunc func(ctx context.Context, view string, position domain.Position, timeout time.Duration) error
 
-// NewReader returns a reader of the store, whichever process projects into it.
+// NewReader returns a reader of the store. Any process may project into it.
 func NewReader(store Store) *Reader {
 	return NewAwaitingReader(store, func(ctx context.Context, view string, position domain.Position, timeout time.Duration) error {
 		return Await(ctx, store, view, position, timeout, nil)
 	})
 }
 
-// NewAwaitingReader returns a reader that waits for positions by the function. A runner in the same
-// process can do that without polling, and hurry.
+// NewAwaitingReader returns a reader that waits for positions with the function. A runner in the
+// same process needs no polling for that, and hurries.
 func NewAwaitingReader(store Store, await AwaitFunc) *Reader {
 	return &Reader{store: store, await: await}
 }
 
-// Fresh asks for rows that have caught up with a write. The zero value takes what is there.
+// Fresh asks for rows that include a write. The zero value accepts any rows.
 type Fresh struct {
-	// AtLeast is the position that the rows must have reached, as an append to a run's stream
-	// returned it.
+	// AtLeast is the position that the rows must have reached; use one that an append to a run's
+	// stream returned.
 	AtLeast domain.Position
 	// Wait bounds the wait for it; 2 s when 0. Then the query fails with [ErrBehind].
 	Wait time.Duration
@@ -45,7 +45,7 @@ type Fresh struct {
 var (
 	// ErrNotFound means that there is no such row.
 	ErrNotFound = errors.New("not found")
-	// ErrBadCursor means that the cursor is of a query with another order.
+	// ErrBadCursor means that the cursor comes from a query with another order.
 	ErrBadCursor = errors.New("the cursor does not belong to this query: begin with the first page")
 )
 
@@ -66,9 +66,10 @@ func (r *Reader) Rows(ctx context.Context, v *View, q Query, fresh Fresh) (Found
 		if err != nil || !found.As.Old && found.As.Position >= fresh.AtLeast {
 			return found, err
 		}
-		// The live rows have another shape than the view has now, so those being built answer.
+		// The live tables have another shape than this version of the view, so the tables being
+		// built answer.
 		if time.Until(deadline) < poll {
-			return Found{}, fmt.Errorf("%s is being rebuilt and stands at position %d, not yet at %d, after %v: %w", v.Name, found.As.Position, fresh.AtLeast, wait, ErrBehind)
+			return Found{}, fmt.Errorf("%s is being rebuilt and is at position %d, not yet at %d, after %v: %w", v.Name, found.As.Position, fresh.AtLeast, wait, ErrBehind)
 		}
 		if err := signal.Pause(ctx, nil, poll); err != nil {
 			return Found{}, err

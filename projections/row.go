@@ -30,6 +30,12 @@ func (r Row) Bytes(column int) []byte {
 	return b
 }
 
+// Texts returns texts.
+func (r Row) Texts(column int) []string {
+	t, _ := r[column].([]string)
+	return t
+}
+
 // Time returns a time.
 func (r Row) Time(column int) time.Time {
 	n, ok := r[column].(int64)
@@ -49,7 +55,7 @@ func (r Row) Run(column int) domain.RunID {
 	return id
 }
 
-// TextOrNil is the value of a text column, in which nil stands for an empty text.
+// TextOrNil is the value of a text column that stores an empty text as nil.
 func TextOrNil(s string) any {
 	if s == "" {
 		return nil

@@ -18,17 +18,18 @@ const (
 	Int   Type = iota // int64; times are nanoseconds since 1970 (UTC), truths 0 and 1
 	Text              // string
 	Bytes             // []byte
+	Texts             // []string
 )
 
 // Column is one column of a table.
 type Column struct {
 	Name string
 	Type Type
-	// Fixed promises that a row's value never changes once the row is there. It spares
-	// the store from touching the indexes over it when the row is put again.
+	// Fixed promises that the value of an existing row never changes, so that the store need not
+	// update its indexes when the row is put again.
 	Fixed bool
-	// Sparse tells that most rows have nil here: indexes that begin with this column leave them
-	// out. A query that sorts by it asks for [NotNull] as well.
+	// Sparse says that most rows have nil here: indexes that begin with this column leave them out.
+	// A query that sorts by it must also use [NotNull].
 	Sparse bool
 }
 
@@ -40,25 +41,35 @@ type Table struct {
 	Columns []Column
 	// Key names the columns that identify a row; at least one, none ever nil.
 	Key []string
-	// Indexes lists the columns of each further index. The key is added to each, so that an
-	// index over x also serves "where x = …, order by key".
+	// Indexes lists the columns of each further index. Each index also has the key, so an index
+	// over x serves "where x = …, order by key".
 	Indexes [][]string
+	// Lists names the columns that rows are found by: for each of their values (of a Texts column:
+	// for each of its texts) the store keeps a list of the rows that have it. Any combination of
+	// conditions on them is answered by joining lists.
+	Lists []string
+	// Ranges names the Int columns that rows are sorted by, and found by whether they are in a
+	// range.
+	Ranges []string
 	// Words names a Text column to be searched by its words, see [Words] and [Match]; empty
-	// for none. It needs a key of one Int column.
+	// for none.
 	Words string
 }
+
+// Listed reports whether the table has Lists, Ranges or Words. Its key is then one Int column, that
+// numbers the rows from zero up, with few gaps.
+func (t *Table) Listed() bool { return len(t.Lists) > 0 || len(t.Ranges) > 0 || t.Words != "" }
 
 // Column returns the place of the column in a row, or -1.
 func (t *Table) Column(name string) int {
 	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
 }
 
-// Applier applies events to a view's tables. It may keep what it likes in memory between
-// calls: it is used by one goroutine, and dropped as soon as a transaction fails.
+// Applier applies events to a view's tables. It may keep state in memory between calls: one
+// goroutine uses it, and it is dropped when a transaction fails.
 type Applier interface {
-	// Apply brings the tables from the state after the events before to the state after
-	// these. What it writes is a function of the events alone, never of the clock,
-	// of chance or of how the events were cut into batches.
+	// Apply updates the tables for the next events. What it writes must depend on the events alone,
+	// never on the clock, on chance or on how the events were cut into batches.
 	Apply(ctx context.Context, tx Tx, events []Event) error
 }
 
@@ -68,7 +79,7 @@ type ApplyFunc func(ctx context.Context, tx Tx, events []Event) error
 // Apply implements [Applier].
 func (f ApplyFunc) Apply(ctx context.Context, tx Tx, events []Event) error { return f(ctx, tx, events) }
 
-// View is a projection: what it is called, which tables it has and how events change them.
+// View is a projection: its name, its tables and how events change them.
 type View struct {
 	// Name is unique in a store: lower-case letters, digits and underscores.
 	Name string
@@ -136,14 +147,14 @@ func (v *View) Validate() error {
 func (t *Table) validate() error {
 	var errs []error
 	for _, c := range t.Columns {
-		if !plainName.MatchString(c.Name) || c.Type < Int || c.Type > Bytes {
+		if !plainName.MatchString(c.Name) || c.Type < Int || c.Type > Texts {
 			errs = append(errs, fmt.Errorf("column %q: the name must match %s and the type be one of the constants", c.Name, plainName))
 		}
 	}
 	known := func(what string, names []string) {
 		for _, n := range names {
 			if t.Column(n) < 0 {
-				errs = append(errs, fmt.Errorf("%s names %q, which is no column", what, n))
+				errs = append(errs, fmt.Errorf("%s names %q, which is not a column", what, n))
 			}
 		}
 	}
@@ -157,14 +168,21 @@ func (t *Table) validate() error {
 		}
 		known("an index", ix)
 	}
+	known("Lists", t.Lists)
+	known("Ranges", t.Ranges)
+	for _, n := range t.Ranges {
+		if i := t.Column(n); i >= 0 && t.Columns[i].Type != Int {
+			errs = append(errs, fmt.Errorf("column %q of Ranges is no Int", n))
+		}
+	}
 	if t.Words != "" {
 		known("Words", []string{t.Words})
 		if i := t.Column(t.Words); i >= 0 && t.Columns[i].Type != Text {
-			errs = append(errs, fmt.Errorf("Words names %q, which is no Text", t.Words))
+			errs = append(errs, fmt.Errorf("Words names %q, which is not a Text column", t.Words))
 		}
-		if len(t.Key) != 1 || t.Column(t.Key[0]) < 0 || t.Columns[t.Column(t.Key[0])].Type != Int {
-			errs = append(errs, errors.New("Words needs a key of one Int column"))
-		}
+	}
+	if t.Listed() && (len(t.Key) != 1 || t.Column(t.Key[0]) < 0 || t.Columns[t.Column(t.Key[0])].Type != Int) {
+		errs = append(errs, errors.New("a table with Lists, Ranges or Words needs a key of one Int column"))
 	}
 	return errors.Join(errs...)
 }

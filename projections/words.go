@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// Bounds of what a row is found by; PostgreSQL takes words of up to 2 KiB.
+// Limits of a row's words; PostgreSQL accepts words of up to 2 KiB.
 const (
 	maxWord  = 128  // bytes of one word
 	maxWords = 8192 // bytes of all

@@ -67,7 +67,8 @@ func rawSaga(name string, buffer []byte) (*saga.Action[json.RawMessage, json.Raw
 	})
 }
 
-// TestWhatIsHandedInIsCopied writes over every buffer as soon as it was handed in, and over what is handed out.
+// TestWhatIsHandedInIsCopied writes over every buffer as soon as it was handed in, and over what is
+// handed out.
 func TestWhatIsHandedInIsCopied(t *testing.T) {
 	t.Parallel()
 	log := memlog.New()
@@ -117,7 +118,8 @@ type text struct {
 	M map[string]any
 }
 
-// TestWhatWouldComeBackOtherwiseIsRefused hands in one of each kind by the Go API, and finds nothing written.
+// TestWhatWouldComeBackOtherwiseIsRefused hands in one of each kind by the Go API, and finds
+// nothing written.
 func TestWhatWouldComeBackOtherwiseIsRefused(t *testing.T) {
 	t.Parallel()
 	log := memlog.New()
@@ -245,8 +247,8 @@ func TestAnEventEmittedAfterTheHandlerReturnedIsRefused(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// TestASagaAndAnActionOfOneNameHaveKeysOfTheirOwn starts both with one key, in both orders, in a log in which the key
-// named one id for either, and after a restart.
+// TestASagaAndAnActionOfOneNameHaveKeysOfTheirOwn starts both with one key, in both orders, in a
+// log in which the key named one id for either, and after a restart.
 func TestASagaAndAnActionOfOneNameHaveKeysOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	act := &saga.Action[string, string]{Name: "pay", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return "action " + in, nil }}
@@ -446,7 +448,8 @@ func TestNumbersThatAreNoneAreRefusedInDefinitions(t *testing.T) {
 	}
 }
 
-// TestAPlanIsHeldAsItWasDefined gives texts that a plan's JSON would hold otherwise, so that its hash would change.
+// TestAPlanIsHeldAsItWasDefined gives texts that a plan's JSON would hold otherwise, so that its
+// hash would change.
 func TestAPlanIsHeldAsItWasDefined(t *testing.T) {
 	t.Parallel()
 	letter := func() *saga.Action[string, string] {
@@ -537,7 +540,8 @@ func TestTheLongestDurationsHold(t *testing.T) {
 	require.ErrorAs(t, err, &cancelled)
 }
 
-// TestAnErrorOfADefinitionIsToldOnce registers what is wrong in every way at once: as itself, as a child, by a trigger, again.
+// TestAnErrorOfADefinitionIsToldOnce registers what is wrong in every way at once: as itself, as a
+// child, by a trigger, again.
 func TestAnErrorOfADefinitionIsToldOnce(t *testing.T) {
 	t.Parallel()
 	bad := &saga.Action[string, string]{Name: "bad name", Effect: saga.NoEffect, Do: func(_ context.Context, in string) (string, error) { return in, nil }}

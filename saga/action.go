@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"time"
 
@@ -13,21 +14,23 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/internal/work"
 )
 
-// Effect says, for an action without Undo, what its effect is.
+// Effect is what an action without Undo leaves behind.
 type Effect string
 
 const (
 	// NoEffect means that there is nothing to undo: a query, a check, a computation.
 	NoEffect Effect = Effect(domain.EffectNone)
-	// Irreversible means that the effect stays: a letter in the post. Once such a step is done the
-	// run only goes forward; while nobody knows whether it is done, the run goes neither way.
+	// Irreversible means that the effect can't be undone: a letter in the post. Once such a step
+	// is done, the run only goes forward. While its effect is unknown, the run goes neither
+	// forward nor back.
 	Irreversible Effect = Effect(domain.EffectIrreversible)
 )
 
-// Action is an atomic unit of work. Its fields are set before it is first used and not
-// changed afterwards; it may then be used by any number of sagas and goroutines.
+// Action is an atomic unit of work. Set its fields before its first use and don't change them
+// afterwards. Any number of sagas and goroutines may then use it.
 //
 // In and Out are any types that encoding/json round-trips. An output, like an input, is part
 // of the run's stream and must stay below [domain.MaxAppendSize].
@@ -38,69 +41,67 @@ type Action[In, Out any] struct {
 	// Description is for people.
 	Description string
 	// Do does the work. It may be called again after a crash, a timeout or an error, with the same
-	// idempotency key (see [AttemptOf]). An error that it returns is in doubt unless it says that
-	// nothing was done, see [Permanent], [NothingDone] and FailsCleanly. Its ctx ends at the
-	// attempt's timeout and when the run is turned back. Required.
+	// idempotency key (see [AttemptOf]). An error means that the effect is in doubt, unless the
+	// error says that nothing was done: see [Permanent], [NothingDone] and FailsCleanly. ctx ends
+	// at the attempt's timeout and when the run turns back. Required.
 	Do func(ctx context.Context, in In) (Out, error)
-	// Undo takes the effect back. It may be called more than once, and where Did.InDoubt is set for
-	// an effect that never happened; it then has nothing to do and returns nil. It finds what this
-	// step did by Did.Key, which Do has stored with it: a row with the input's id may be somebody
-	// else's. Where a network lies between, a request of Do may arrive after it: let it leave a
-	// mark under Did.Key that has such a one refused.
+	// Undo takes the effect back. It may be called more than once. With Did.InDoubt it may be
+	// called for an effect that never happened: it then returns nil. It must find this step's
+	// effect by Did.Key, which Do stored with the effect, because a row with the input's id may
+	// belong to another run. Over a network, a request of Do may arrive after Undo: let Undo leave
+	// a mark under Did.Key that makes the other system refuse it.
 	Undo func(ctx context.Context, did Did[In, Out]) error
-	// Probe finds out whether an attempt in doubt took effect: by the do's key, which
-	// AttemptOf(ctx).Key is here too. It is asked after an attempt that timed out, was lost,
-	// panicked or failed with [InDoubt], and in any doubt when no retry follows. A probe that fails
-	// or times out is tried again under Retry, and then counts as unknown.
+	// Probe finds out whether an attempt in doubt took effect, by the do's key, which is
+	// AttemptOf(ctx).Key here too. It is called after an attempt that timed out, was lost,
+	// panicked or failed with [InDoubt], and after any attempt in doubt that has no retry left. A
+	// probe that fails or times out is tried again under Retry, and then counts as unknown.
 	Probe func(ctx context.Context, in In) (Probed[Out], error)
-	// Effect is required where there is no Undo, and empty where there is one.
+	// Effect is required if there is no Undo, and must be empty if there is one.
 	Effect Effect
-	// FailsCleanly says that an error of Do means that nothing was done, as where all its work is
-	// one local transaction. It covers errors that came before the commit was asked for: return the
-	// commit's own error with [Commit] or [InDoubt]. Where a connection or the attempt's time is
-	// what failed (driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, any net.Error, any error of a
-	// context, what pgx and MySQL's driver call a closed connection, SQLSTATE 08, 57P0 and 40003)
-	// the attempt stays in doubt, and so does one that panicked, timed out or was lost. What an
-	// error itself says, as with [NothingDone], counts before this. It is no part of the plan.
+	// FailsCleanly says that an error of Do means that nothing was done, for example because all
+	// its work is one local transaction. It covers errors before the commit: return the commit's
+	// own error with [Commit] or [InDoubt]. It does not cover errors of connections and contexts
+	// (driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, any net.Error, any error of a context,
+	// closed connections of pgx and MySQL's driver, SQLSTATE 08, 57P0 and 40003), nor panics,
+	// timeouts and lost attempts: these stay in doubt. A verdict of the error itself, such as
+	// [NothingDone], takes precedence. FailsCleanly is not part of the plan.
 	FailsCleanly bool
 	// Retry says how a failed attempt is tried again; UndoRetry the same for the undo.
 	Retry, UndoRetry Retry
 	// Timeout bounds one attempt; UndoTimeout one attempt of the undo. 0 means one minute.
 	Timeout, UndoTimeout time.Duration
 	// HeartbeatTimeout, if set, is how long an attempt of Do may go without [Heartbeat] before it
-	// is taken for lost. It does not apply to Undo and Probe, which end by their timeouts alone.
+	// counts as lost. It does not apply to Undo and Probe, which only their timeouts end.
 	HeartbeatTimeout time.Duration
 	// Concurrency bounds how many handlers of this action one coordinator runs at once; 0 means
-	// [Config.ActionConcurrency]. A handler that goes on after its attempt was given up keeps its
-	// place until it returns, and the steps behind it wait: their attempts do not begin. Of a
-	// worker in another process that is not known; a place there is free once the attempt was given
-	// up.
+	// [Config.ActionConcurrency]. A handler that still runs after its attempt was given up keeps
+	// its place until it returns; the attempts of waiting steps do not begin. For a worker in
+	// another process this is unknown: there the place is free once the attempt was given up.
 	Concurrency int
 	// Rate bounds how many attempts start in a second; 0 means no bound. Burst is how
 	// many may start at once, 0 meaning the rate rounded up.
 	Rate  float64
 	Burst int
-	// OnFailure is told when a step of this action has failed for good. It is itself an
-	// action, run durably with its own retries; it never changes the run's outcome.
+	// OnFailure runs when a step of this action has failed for good. It is an action itself,
+	// durable and with its own retries; it never changes the run's outcome.
 	OnFailure *Action[Failed, None]
 }
 
-// None is the input or output of an action that has none. It is written as {}.
+// None is the input or output of an action that has none. Its JSON is {}.
 type None struct{}
 
-// Did is what an undo is told of the work to be taken back.
+// Did describes, to an undo, the work to be taken back.
 type Did[In, Out any] struct {
 	// Input is what Do was called with.
 	Input In
 	// Output is what Do returned; the zero value where InDoubt is set and no late success came in.
 	Output Out
-	// InDoubt means that it is not known whether Do took effect, or, with a zero Output, that it
-	// did but what it returned could not be recorded. Take back what was done under Key, if
-	// anything was.
+	// InDoubt means that nobody knows whether Do took effect, or that its output could not be
+	// recorded (Output is then zero). Take back whatever was done under Key.
 	InDoubt bool
-	// Key is the idempotency key that every attempt of Do had (its [Attempt] says
-	// AttemptOf(ctx).Key). What Do stored under it is this step's own, and nobody else's: an undo
-	// in doubt takes back only that. The undo's own key is that of AttemptOf.
+	// Key is the idempotency key of every attempt of Do: AttemptOf(ctx).Key there. What Do stored
+	// under it belongs to this step alone; an undo in doubt takes back only that. The undo's own
+	// key is AttemptOf(ctx).Key in the undo.
 	Key string
 	// Cause is why the run is being undone.
 	Cause error
@@ -118,10 +119,10 @@ func Applied[Out any](out Out) Probed[Out] { return Probed[Out]{domain.Applied, 
 // NotApplied answers that the attempt took no effect and never will.
 func NotApplied[Out any]() Probed[Out] { return Probed[Out]{verdict: domain.NotApplied} }
 
-// Unknown answers that it can't be told.
+// Unknown answers that the probe can't tell.
 func Unknown[Out any]() Probed[Out] { return Probed[Out]{verdict: domain.Unknown} }
 
-// AnyAction is an action of whatever types. Only *Action implements it.
+// AnyAction is an action with any types. Only *Action implements it.
 type AnyAction interface {
 	// ActionName returns the action's name.
 	ActionName() string
@@ -133,7 +134,7 @@ const defaultTimeout = time.Minute
 // ActionName implements [AnyAction].
 func (a *Action[In, Out]) ActionName() string { return a.Name }
 
-// compile checks the action and takes its types away.
+// compile checks the action and erases its types.
 func (a *Action[In, Out]) compile() (*definition.Action, error) {
 	if a == nil {
 		return nil, errors.New("action is nil: declare it before the saga that uses it")
@@ -146,8 +147,8 @@ func (a *Action[In, Out]) compile() (*definition.Action, error) {
 		Concurrency: a.Concurrency,
 		Rate:        a.Rate,
 		Burst:       a.Burst,
-		InType:      fmt.Sprintf("%T", *new(In)),
-		OutType:     fmt.Sprintf("%T", *new(Out)),
+		Input:       definition.PayloadOf[In](),
+		Output:      definition.PayloadOf[Out](),
 		Spec: domain.ActionSpec{
 			Name:             a.Name,
 			Effect:           domain.Effect(a.Effect),
@@ -208,7 +209,6 @@ func (a *Action[In, Out]) validate() []error {
 
 // bind wraps the typed functions.
 func (a *Action[In, Out]) bind(c *definition.Action) {
-	c.Check, c.CheckOutput = payload.Fits[In], payload.Fits[Out]
 	record := payload.Recorder[Out]()
 	c.Do = func(ctx context.Context, raw json.RawMessage, known any) (json.RawMessage, error) {
 		in, err := payload.DecodeKnown[In](raw, known)
@@ -250,8 +250,55 @@ func (a *Action[In, Out]) bind(c *definition.Action) {
 	}
 }
 
-// used returns the action as a definition uses it.
-func used(a AnyAction) definition.ActionUse {
-	code, err := a.compile()
-	return definition.ActionUse{Identity: a, Action: code, Err: err}
+// Attempt tells a handler what it is called for. It is plain data that adapters share.
+type Attempt = domain.Attempt
+
+// Observer is told of attempts. Its methods are called concurrently and must return quickly. While
+// a method hangs, the observer gets no further calls.
+type Observer interface {
+	// AttemptBegan is called before a handler. The context that it returns is the handler's.
+	AttemptBegan(ctx context.Context, a Attempt) context.Context
+	// AttemptEnded is called after it; failure is nil on success.
+	AttemptEnded(ctx context.Context, a Attempt, took time.Duration, failure *domain.Failure)
+}
+
+// Causes with which a handler's context is cancelled; see context.Cause.
+var (
+	// ErrRunTurnedBack means that the run is being undone.
+	ErrRunTurnedBack = work.ErrRunTurnedBack
+	// ErrShutdown means that the worker is stopping.
+	ErrShutdown = work.ErrShutdown
+)
+
+// ActionTopic returns the topic on which the attempts of an action travel to workers:
+// atone.action.NAME, or atone.NAMESPACE.action.NAME. See [Config.Namespace].
+func ActionTopic(namespace, action string) string { return work.ActionTopic(namespace, action) }
+
+// OutcomesTopic returns the topic on which outcomes travel back to coordinators: atone.outcomes,
+// or atone.NAMESPACE.outcomes.
+func OutcomesTopic(namespace string) string { return work.OutcomesTopic(namespace) }
+
+// AttemptOf returns the attempt that the handler is called for. Outside a handler it returns the
+// zero Attempt.
+func AttemptOf(ctx context.Context) Attempt { return work.AttemptOf(ctx) }
+
+// Logger returns a logger that carries the run, step and attempt. Outside a handler it is
+// slog's default.
+func Logger(ctx context.Context) *slog.Logger { return work.Logger(ctx) }
+
+// Heartbeat tells the coordinator that a long attempt is alive. details is its progress: any JSON
+// value, or nil. An attempt that does not beat for its action's HeartbeatTimeout counts as lost
+// and is retried; the next attempt reads the details with [LastHeartbeat]. Frequent calls are
+// cheap: at most three beats are sent per timeout.
+func Heartbeat(ctx context.Context, details any) error { return work.Heartbeat(ctx, details) }
+
+// LastHeartbeat reads the details of the latest heartbeat of earlier attempts into v, and
+// reports whether there were any.
+func LastHeartbeat(ctx context.Context, v any) (bool, error) { return work.LastHeartbeat(ctx, v) }
+
+// Emit appends a domain event of the given type in the same atomic write as the attempt's success,
+// or not at all if the attempt fails. It refuses types that begin like atone's own (run., step.,
+// attempt. …) or with $, and calls after the handler has returned.
+func Emit(ctx context.Context, eventType string, payload any) error {
+	return work.Emit(ctx, eventType, payload)
 }

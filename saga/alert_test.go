@@ -52,8 +52,8 @@ func waitsLong() *saga.Saga[string, string] {
 	return saga.Define("long", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") }, saga.Slow(time.Hour))
 }
 
-// TestAlertsAreNotToldAgainAfterAnOrderlyRestart though a run is pending that may yet be slow; it is told when it is, in
-// whichever life, once.
+// TestAlertsAreNotToldAgainAfterAnOrderlyRestart, although a run is pending that may still become
+// slow. When it does there is one alert, before or after the restart.
 func TestAlertsAreNotToldAgainAfterAnOrderlyRestart(t *testing.T) {
 	t.Parallel()
 	for _, pending := range []int{1, 60, 2_100} { // in each mark, in some, in parts
@@ -120,7 +120,7 @@ func TestWhatWasResolvedMeanwhileIsNotTold(t *testing.T) {
 	})
 }
 
-// mortal is the log of a node that dies with it: nothing of it ends before the test.
+// mortal is the log of a node that dies with the log: the node's goroutines end with the test.
 type mortal struct {
 	domain.Log
 	dead, over chan struct{}
@@ -213,7 +213,70 @@ func TestOneNodeTellsAnAlertAndAnotherTakesOver(t *testing.T) {
 	})
 }
 
-// TestWhatCannotBeReadHoldsNoAlertUp: alerts go on behind it, and a run that got stuck is told though nobody knows where.
+// TestNodesThatShareALogTellEachIncidentOnce, over orderly restarts of one after the other and of
+// all, and nothing of what was resolved meanwhile.
+func TestNodesThatShareALogTellEachIncidentOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, memlog.New())
+		stuck := stuckSaga(r)
+		for range 3 {
+			stuckSaga(r) // more failures
+		}
+		to := &sink{}
+		names := []string{"one", "two", "three"}
+		nodes, stops := map[string]*saga.Coordinator{}, map[string]func(){}
+		run := func(name string) {
+			nodes[name], stops[name] = alerting(t, r.log, saga.Config{Node: name, Shared: true, ShutdownTimeout: time.Second}, to, stuck)
+		}
+		told := func(n int, when string) {
+			time.Sleep(20 * time.Second) // a node counts as dead after 10 s
+			ids := to.ids()
+			require.Len(t, ids, n, when)
+			slices.Sort(ids)
+			require.Len(t, slices.Compact(ids), n, when)
+		}
+		for _, name := range names {
+			run(name)
+		}
+		sleepABit()
+		first := start(t, nodes["two"], stuck, "")
+		start(t, nodes["three"], stuck, "")
+		told(2, "each once, though three nodes see them")
+		require.NoError(t, nodes["one"].Retry(t.Context(), first.ID, "", "the bank is back"))
+		told(3, "a retry that failed again is told, once")
+		for i, name := range names {
+			stops[name]()
+			start(t, nodes[names[(i+1)%len(names)]], stuck, "")
+			run(name)
+			told(4+i, "restarts one after the other")
+		}
+		for _, name := range names {
+			stops[name]()
+		}
+
+		ctx, cancel := context.WithCancel(context.Background())
+		// tells nobody
+		quiet, ended := launch(t, ctx, r.log, saga.Config{Node: "quiet", Shared: true}, stuck)
+		resolved, open := start(t, quiet, stuck, ""), start(t, quiet, stuck, "")
+		sleepABit()
+		require.NoError(t, quiet.Skip(t.Context(), resolved.ID, "", "done by hand"))
+		require.NoError(t, quiet.Skip(t.Context(), first.ID, "", "done by hand"))
+		cancel()
+		require.NoError(t, <-ended)
+		for _, name := range names {
+			run(name)
+		}
+		told(7, "only what is open, of what happened while nobody told")
+		for _, name := range names {
+			stops[name]()
+		}
+		require.Equal(t, open.ID, to.taken[6].Run)
+	})
+}
+
+// TestWhatCannotBeReadHoldsNoAlertUp: alerts go on behind it, and a run that got stuck is told
+// though nobody knows where.
 func TestWhatCannotBeReadHoldsNoAlertUp(t *testing.T) {
 	t.Parallel()
 	events := unreadableEvents()
@@ -251,7 +314,8 @@ type sinkFunc func(ctx context.Context, a saga.Alert) error
 
 func (f sinkFunc) Alert(ctx context.Context, a saga.Alert) error { return f(ctx, a) }
 
-// TestASinkThatMisbehavesIsToldAgain: it keeps no alert from others, is never called twice at once, and ends no process.
+// TestASinkThatMisbehavesIsToldAgain: it keeps no alert from other sinks, is never called twice at
+// once, and does not end the process.
 func TestASinkThatMisbehavesIsToldAgain(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kindsOfMisdeeds {
@@ -289,8 +353,8 @@ func TestASinkThatMisbehavesIsToldAgain(t *testing.T) {
 	}
 }
 
-// TestOldPositionsOfAlertsAreHeeded: what an older version told is not told again, though the position that it noted is
-// none of the log's, which it computed.
+// TestOldPositionsOfAlertsAreHeeded: an alert that an older version sent is not sent again,
+// although that version computed a position that the log does not have.
 func TestOldPositionsOfAlertsAreHeeded(t *testing.T) {
 	t.Parallel()
 	for _, off := range []domain.Position{0, 1} {

@@ -45,10 +45,11 @@ func life(b *testing.B, log domain.Log, cfg saga.Config, s saga.AnySaga) (*saga.
 	}
 }
 
-// BenchmarkAwaits has 100,000 runs (fewer with -short) with one open await each, and all their events emitted in a
-// burst: hot, with all runs in memory, and cold, right after a restart, when each is read from its stream. of-bare is
-// the rate against that of the same appends, of the same bytes, on an empty log. After a restart, s-to-first is how
-// long the run that was started first waits for an event that is emitted once the coordinator takes orders.
+// BenchmarkAwaits has 100,000 runs (fewer with -short) with one open await each, and all their
+// events emitted in a burst: hot, with all runs in memory, and cold, right after a restart, when
+// each is read from its stream. of-bare is the rate against that of the same appends, of the same
+// bytes, on an empty log. After a restart, s-to-first is how long the run that was started first
+// waits for an event that is emitted once the coordinator takes orders.
 func BenchmarkAwaits(b *testing.B) {
 	n := 100_000
 	if testing.Short() {
@@ -117,7 +118,8 @@ func endOfLog(b *testing.B, log domain.Log) domain.Position {
 	return 0
 }
 
-// bareAppends repeats all appends of events and runs after a position on an empty log and returns how long they take.
+// bareAppends repeats all appends of events and runs after a position on an empty log and returns
+// how long they take.
 func bareAppends(b *testing.B, log domain.Log, after domain.Position) time.Duration {
 	type one struct {
 		stream string

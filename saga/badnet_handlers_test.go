@@ -74,7 +74,7 @@ func (w *badnetWorld) call(ctx context.Context, client *http.Client, method, eff
 	return err
 }
 
-// heard notes what the error of a request says, to hold it against what became of the request.
+// heard notes what the error of a request says, to compare it with what happened to the request.
 func (w *badnetWorld) heard(number int, effect string, err error) {
 	if err == nil {
 		return
@@ -144,7 +144,8 @@ func (w *badnetWorld) send(ctx context.Context, key string) error {
 	return client.Quit() // in doubt for nothing, and the letter goes out once more
 }
 
-// sagas returns the definitions: with an undo, a probe, and an irreversible step at the pivot or past it.
+// sagas returns the definitions: with an undo, a probe, and an irreversible step at the pivot or
+// past it.
 func (w *badnetWorld) sagas() []*saga.Saga[parcel, parcel] {
 	reserve, charge, ship := w.stores("reserve", w.plain), w.asks(w.stores("charge", w.telling)), w.asks(w.stores("ship", w.plain))
 	book, letter := w.stores("book", w.telling), w.mails("letter")

@@ -17,10 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// supplier is somebody else's system behind a bad network, as they should be: it keeps effects by their do's key, and
-// takes a repeat of a do or an undo, under its own key, for what it is. A network may bring a request after its
-// caller gave it up, so an undo that comes before its do has the do refused, and so does a question that found nothing,
-// for the requests that were made before it: each brings a number that its caller counts up.
+// supplier is somebody else's system behind a bad network, as they should be: it keeps effects by
+// their do's key, and takes a repeat of a do or an undo, under its own key, for what it is. A
+// network may bring a request after its caller gave it up, so an undo that comes before its do has
+// the do refused, and so does a question that found nothing, for the requests that were made before
+// it: each brings a number that its caller counts up.
 type supplier struct {
 	mu      sync.Mutex
 	there   map[string]int  // effects that exist, and how often each was made
@@ -44,7 +45,8 @@ func (s *supplier) serveHTTP(t *testing.T) string {
 	return server.Listener.Addr().String()
 }
 
-// ServeHTTP serves PUT, DELETE and GET of /effects. The effect's key is a header, Idempotency-Key the request's own.
+// ServeHTTP serves PUT, DELETE and GET of /effects. The effect's key is a header, Idempotency-Key
+// the request's own.
 func (s *supplier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, own := r.Header.Get("Effect"), r.Header.Get("Idempotency-Key")
 	number, err := strconv.Atoi(r.Header.Get("Number"))
@@ -123,7 +125,8 @@ func (s *supplier) serveSMTP(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// converse talks to one client. A message is taken when its final dot has come, whatever becomes of the answer.
+// converse talks to one client. A message is taken when its final dot has come, whatever becomes of
+// the answer.
 func (s *supplier) converse(c net.Conn) {
 	conn := textproto.NewReader(bufio.NewReader(c))
 	say := func(text string) { _, _ = fmt.Fprintf(c, "%s\r\n", text) }

@@ -18,10 +18,11 @@ import (
 	"github.com/atonehq/atone/saga/sagatest/badnet"
 )
 
-// TestBadNetworkSoak runs sagas whose handlers call an HTTP server and a mail server through a network that stalls, resets,
-// half-opens and cuts, for some seconds, or for as long as -soak says. Then the network heals, every run ends, a
-// person having settled those that are stuck with a cause, and no effect is lost, made twice under its key,
-// or left behind: rules 7, 8, 9 and 11. A call that is said to have done nothing has done nothing.
+// TestBadNetworkSoak runs sagas whose handlers call an HTTP server and a mail server through a
+// network that stalls, resets, half-opens and cuts, for some seconds, or for as long as -soak says.
+// Then the network heals, every run ends, a person having settled those that are stuck with a
+// cause, and no effect is lost, made twice under its key, or left behind: rules 7, 8, 9 and 11. A
+// call that is said to have done nothing has done nothing.
 func TestBadNetworkSoak(t *testing.T) {
 	t.Parallel()
 	seed := *killSeed
@@ -78,7 +79,8 @@ func badly(t *testing.T, target string, seed uint64) *badnet.Proxy {
 	return p
 }
 
-// startBadly has a few starters start runs and wait for them, until the time is over, and enough were started.
+// startBadly has a few starters start runs and wait for them, until the time is over, and enough
+// were started.
 func startBadly(t *testing.T, c *saga.Coordinator, sagas []*saga.Saga[parcel, parcel], d time.Duration) (ids []domain.RunID) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -112,8 +114,8 @@ func startBadly(t *testing.T, c *saga.Coordinator, sagas []*saga.Saga[parcel, pa
 	return ids
 }
 
-// settleAll waits until all runs have ended. It is the person that a stuck run needs: it has undos and what is past the
-// pivot tried again, and says of a letter in doubt whether it came.
+// settleAll waits until all runs have ended. It is the person that a stuck run needs: it has undos
+// and what is past the pivot tried again, and says of a letter in doubt whether it came.
 func settleAll(t *testing.T, c *saga.Coordinator, there *supplier, runs []domain.RunID) (stuck int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -182,7 +184,8 @@ func (s *supplier) check(t *testing.T, state *machine.State) {
 	})
 }
 
-// checkRest requires that nothing is left that no run accounts for, and that no call did what its error denied.
+// checkRest requires that nothing is left that no run accounts for, and that no call did what its
+// error denied.
 func (s *supplier) checkRest(t *testing.T, w *badnetWorld) {
 	t.Helper()
 	s.mu.Lock()

@@ -15,7 +15,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// blockCounter is a log that counts run.blocked events and ends a flood of them, so that a test fails instead of hanging.
+// blockCounter is a log that counts run.blocked events and ends a flood of them, so that a test
+// fails instead of hanging.
 type blockCounter struct {
 	domain.Log
 	blocks atomic.Int32
@@ -51,8 +52,8 @@ func blockedRun(t *testing.T, s *saga.Saga[string, string]) (*memlog.Log, domain
 	return log, id
 }
 
-// TestBlockedRunIsSaidToBeSoOnce: nodes without the code of a run take it over from one that is gone. They say so once each at
-// the most, and not again and again because they hear of each other.
+// TestBlockedRunIsSaidToBeSoOnce: nodes without the code of a run take it over from a dead node.
+// Each records at most once that it is blocked: they do not answer each other for ever.
 func TestBlockedRunIsSaidToBeSoOnce(t *testing.T) {
 	t.Parallel()
 	childOf := func(name string) *saga.Saga[string, string] {
@@ -125,8 +126,8 @@ func withoutChildren(t *testing.T, log *memlog.Log, id domain.RunID) (*memlog.Lo
 	return out, id
 }
 
-// TestOutputThatCannotBeMadeBlocksTheRunOnce: past its pivot a run whose output's code fails, each time with other words,
-// waits for a person; it does not say so for ever.
+// TestOutputThatCannotBeMadeBlocksTheRunOnce: past its pivot a run whose output's code fails, each
+// time with other words, waits for a person; it does not say so for ever.
 func TestOutputThatCannotBeMadeBlocksTheRunOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/internal/bulk"
 )
 
@@ -18,9 +18,13 @@ type (
 	BulkFilter = domain.BulkFilter
 	// BulkRequest says what to do to which runs.
 	BulkRequest = domain.BulkRequest
-	// BulkResult tells what became of one run.
+	// BulkResult says what happened to one run.
 	BulkResult = domain.BulkResult
-	// BulkReport is what a bulk operation did; see [Coordinator.UnreadableRuns] for what it left out.
+	// BulkUndo adds up what cancels of runs would undo; ActionUndos counts those of one action.
+	BulkUndo    = domain.BulkUndo
+	ActionUndos = domain.ActionUndos
+	// BulkReport is what a bulk operation did; see [Coordinator.UnreadableRuns] for what it left
+	// out.
 	BulkReport = domain.BulkReport
 )
 
@@ -36,8 +40,8 @@ const (
 )
 
 // Bulk does one thing to every unfinished run that the filter selects, each on its own: a run that
-// refuses does not keep the others from it. It ends early with ctx; what is done is done, and calling
-// again goes on with the rest. Errors: [ErrBadInput], [ErrNotRunning], and ctx's.
+// refuses does not stop the others. If ctx ends it returns early; call it again to go on with the
+// rest. Errors: [ErrBadInput], [ErrNotRunning], and ctx's.
 func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, error) {
 	if err := req.Validate(); err != nil {
 		return BulkReport{}, err
@@ -45,8 +49,9 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	if err := c.awaitReady(ctx); err != nil {
 		return BulkReport{}, err
 	}
-	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.firstEvent, StuckAt: c.stuckAt,
-		Unreadable: c.isUnreadable, Act: c.bulkAct}, &req)
+	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, StuckAt: c.stuckAt,
+		Unreadable: c.engine.IsUnreadable, Act: c.bulkAct, Preview: c.PreviewCancel,
+		Wait: func(ctx context.Context, run domain.RunID) error { _, err := c.Wait(ctx, run); return err }}, &req)
 }
 
 // bulkAct does the act to one run, or to one step of it.
@@ -67,29 +72,24 @@ func (c *Coordinator) bulkAct(ctx context.Context, run domain.RunID, step string
 	case BulkSubstitute:
 		return c.Substitute(ctx, run, step, req.Output, req.Reason)
 	}
-	return fmt.Errorf("%w: no such act: %q", ErrBadInput, req.Act)
+	return fmt.Errorf("%w: %q is not an act", ErrBadInput, req.Act)
 }
 
-// stuckAt returns the paths of the steps of the action that the run is stuck at.
-func (c *Coordinator) stuckAt(ctx context.Context, run domain.RunID, action string) (steps []string, err error) {
+// stuckAt returns the paths of the action's steps at which the run is stuck.
+func (c *Coordinator) stuckAt(ctx context.Context, run domain.RunID, action string) ([]string, error) {
 	look := c.Describe
-	if c.cfg.OnDemand { // describing a run there takes it up
-		look = func(ctx context.Context, id domain.RunID) (RunView, error) { return c.StateAt(ctx, id, Latest) }
+	if c.cfg.OnDemand { // on demand, describing a run would take it up
+		look = func(ctx context.Context, id domain.RunID) (explain.Run, error) { return c.StateAt(ctx, id, Latest) }
 	}
 	v, err := look(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	for _, st := range v.Steps {
-		if st.Incident != "" && st.Action == action {
-			steps = append(steps, st.Path)
-		}
-	}
-	return steps, nil
+	return v.StuckAt(action), nil
 }
 
-// unfinishedRuns returns the state of every unfinished run. A coordinator on demand has taken up
-// none, so it reads them from the log.
+// unfinishedRuns returns the state of every unfinished run. A coordinator on demand has taken up no
+// runs, so it reads them from the log.
 func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]domain.RunState, error) {
 	if !c.cfg.OnDemand {
 		return c.wakeups.States(), nil
@@ -103,28 +103,9 @@ func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]doma
 	return out, nil
 }
 
-// firstEvent reads how, and when, a run was started.
-func (c *Coordinator) firstEvent(ctx context.Context, id domain.RunID) (*domain.RunStarted, time.Time, error) {
-	for r, err := range c.log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("read run %s: %w", id, err)
-		}
-		fact, err := domain.DecodeFact(&r)
-		if err != nil {
-			return nil, time.Time{}, unreadable(id, err)
-		}
-		started, ok := fact.Event.(*domain.RunStarted)
-		if !ok {
-			return nil, time.Time{}, unreadable(id, fmt.Errorf("%s begins with %s: it is not a run", r.Stream, r.Type))
-		}
-		return started, fact.Meta.At, nil
-	}
-	return nil, time.Time{}, fmt.Errorf("%s: %w", id, ErrNotFound)
-}
-
-// SagaOf returns the name of the saga, or single action, that the run is of. Errors: [ErrNotFound].
+// SagaOf returns the name of the run's saga, or of its single action. Errors: [ErrNotFound].
 func (c *Coordinator) SagaOf(ctx context.Context, id domain.RunID) (string, error) {
-	started, _, err := c.firstEvent(ctx, id)
+	started, _, err := c.runs.First(ctx, id)
 	if err != nil {
 		return "", err
 	}
@@ -132,10 +113,4 @@ func (c *Coordinator) SagaOf(ctx context.Context, id domain.RunID) (string, erro
 }
 
 // RunStates counts the unfinished runs by state.
-func (c *Coordinator) RunStates() map[domain.RunState]int {
-	out := make(map[domain.RunState]int)
-	for _, s := range c.wakeups.States() {
-		out[s]++
-	}
-	return out
-}
+func (c *Coordinator) RunStates() map[domain.RunState]int { return c.wakeups.Counts() }

@@ -3,31 +3,43 @@ package saga
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/bridge"
 	"github.com/atonehq/atone/saga/internal/definition"
 )
+
+func init() {
+	bridge.Definition = func(s any) (*definition.Definition, error) { return s.(AnySaga).compile() } //nolint:forcetypeassert // the kits pass one
+	bridge.Open = func(own any, stirred func()) (*definition.Registry, func(domain.Position) bool) {
+		c := own.(*Coordinator) //nolint:forcetypeassert // the kit passes one
+		c.stirred = stirred
+		return c.registry, func(upTo domain.Position) bool { in := c.inbox.Load(); return in != nil && in.Idle(upTo) }
+	}
+}
 
 // SagaInfo describes a registered saga.
 type SagaInfo struct {
 	Name    string `json:"name"`
 	Version int    `json:"version"`
-	// Latest means that starts without a version take this one.
+	// Latest means that starts without a version use this one.
 	Latest      bool   `json:"latest,omitempty"`
 	Description string `json:"description,omitempty"`
-	// Input and Output are the Go types of a run's input and output.
-	Input  string `json:"input"`
-	Output string `json:"output"`
-	// Hash is that of the plan.
+	domain.PayloadTypes
+	// Signals has the JSON Schema of each awaited signal's payload, by the signal's name.
+	Signals map[string]json.RawMessage `json:"signals,omitempty"`
+	// Hash is the plan's hash.
 	Hash string       `json:"hash"`
 	Plan *domain.Plan `json:"plan"`
 	// Actions are the names of the actions in the plan, sorted.
 	Actions []string `json:"actions,omitempty"`
-	// Untried are the functions that panicked on the made-up values with which they were tried: nothing is
-	// known of what they read. A read that has no value blocks the run.
+	// Untried are the functions that panicked when they were tried with made-up values, so that
+	// their reads could not be checked. If such a function reads a ref without a value, the run is
+	// blocked.
 	Untried []Untried `json:"untried,omitempty"`
 }
 
@@ -41,8 +53,7 @@ type Untried struct {
 type ActionInfo struct {
 	domain.ActionSpec
 	Description string `json:"description,omitempty"`
-	Input       string `json:"input"`
-	Output      string `json:"output"`
+	domain.PayloadTypes
 	// Concurrency and Rate (attempts per second) are the bounds in force; a Rate of 0 is none.
 	Concurrency int     `json:"concurrency"`
 	Rate        float64 `json:"rate,omitempty"`
@@ -71,34 +82,21 @@ func (c *Coordinator) Saga(name string, version int) (SagaInfo, error) {
 }
 
 func (c *Coordinator) describeSaga(d *definition.Definition) SagaInfo {
-	p := d.Plan
+	p := *d.Written // it has the policies in force
+	p.Hidden = d.Plan.Hidden
 	var untried []Untried
 	for _, u := range d.Untried {
 		untried = append(untried, Untried(u))
 	}
-	return SagaInfo{Untried: untried, Name: p.Saga, Version: p.Version, Latest: c.registry.Latest(p), Description: p.Description,
-		Input: d.Input.Name, Output: d.Output.Name, Hash: p.Hash(), Plan: p, Actions: planActions(p)}
-}
-
-// planActions returns the names of the actions of a plan, failure handlers included, sorted.
-func planActions(p *domain.Plan) []string {
-	var names []string
-	add := func(a *domain.ActionSpec) {
-		for ; a != nil; a = a.OnFailure {
-			names = append(names, a.Name)
-		}
-	}
-	add(p.OnFailure)
-	p.Root.Walk(func(n *domain.Node) { add(n.Action) })
-	slices.Sort(names)
-	return slices.Compact(names)
+	return SagaInfo{Untried: untried, Name: p.Saga, Version: p.Version, Latest: c.registry.Latest(&p), Description: p.Description,
+		PayloadTypes: definition.PayloadTypes(d.Input, d.Output), Signals: d.Types().Signals, Hash: d.Plan.Hash(), Plan: &p, Actions: p.ActionNames()}
 }
 
 // Actions lists the registered actions by name.
 func (c *Coordinator) Actions() []ActionInfo {
 	users := make(map[string][]string)
 	for _, d := range c.registry.Sagas() {
-		for _, a := range planActions(d.Plan) {
+		for _, a := range d.Plan.ActionNames() {
 			if !slices.Contains(users[a], d.Plan.Saga) {
 				users[a] = append(users[a], d.Plan.Saga)
 			}
@@ -108,29 +106,15 @@ func (c *Coordinator) Actions() []ActionInfo {
 	out := make([]ActionInfo, 0, len(actions))
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		a := actions[name]
-		out = append(out, ActionInfo{ActionSpec: a.Spec, Description: a.Description, Input: a.InType, Output: a.OutType,
+		out = append(out, ActionInfo{ActionSpec: a.Spec, Description: a.Description, PayloadTypes: definition.PayloadTypes(a.Input, a.Output),
 			Concurrency: cmp.Or(a.Concurrency, c.cfg.ActionConcurrency), Rate: a.Rate, Sagas: users[name]})
 	}
 	return out
 }
 
-// Plan returns the plan with the hash, also one that only the log has: runs of old versions are
-// pinned to theirs.
+// Plan returns the plan with the hash. It may be an old version's plan that only the log has.
 func (c *Coordinator) Plan(ctx context.Context, hash string) (*domain.Plan, error) {
-	return c.planOf(ctx, hash)
-}
-
-// planOf returns the plan with the hash, from here or from the log.
-func (c *Coordinator) planOf(ctx context.Context, hash string) (*domain.Plan, error) {
-	if p := c.registry.Plan(hash); p != nil {
-		return p, nil
-	}
-	p, err := ReadPlan(ctx, c.log, hash)
-	if err != nil {
-		return nil, err
-	}
-	c.registry.Keep(p)
-	return p, nil
+	return c.plans.Plan(ctx, hash)
 }
 
 // addSaga registers a saga.

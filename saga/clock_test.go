@@ -13,12 +13,27 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/clock"
 )
 
 // wallClock is a wall clock that can be set; the monotonic one goes on as it does.
-type wallClock struct{ set atomic.Int64 }
+type wallClock struct {
+	clock.System
+	set atomic.Int64
+}
 
-func (w *wallClock) now() time.Time       { return time.Now().Add(time.Duration(w.set.Load())) }
+// Now implements [clock.Clock].
+func (w *wallClock) Now() time.Time { return time.Now().Add(time.Duration(w.set.Load())) }
+
+// stillWall is a wall clock that stands still.
+type stillWall struct {
+	clock.System
+	at time.Time
+}
+
+// Now implements [clock.Clock].
+func (w stillWall) Now() time.Time { return w.at }
+
 func (w *wallClock) step(d time.Duration) { w.set.Add(int64(d)) }
 
 // clocked runs a scenario with a wall clock that is an hour off, or set by one while a run waits.
@@ -40,7 +55,8 @@ func clocked(t *testing.T, scenario func(r *rig, w *wallClock, step func())) {
 	}
 }
 
-// TestDurationsDoNotFollowTheWallClock: what lasts so long, lasts so long, whatever the wall clock is set to.
+// TestDurationsDoNotFollowTheWallClock: a duration keeps its length, whatever the wall clock is set
+// to.
 func TestDurationsDoNotFollowTheWallClock(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		slow, flaky, last := r.act("slow"), r.act("flaky"), r.act("last")
@@ -74,10 +90,11 @@ func TestDurationsDoNotFollowTheWallClock(t *testing.T) {
 			saga.Await[string](f, "never", saga.Within(10*time.Minute), saga.DefaultTo("nothing"))
 			return saga.Do(f, last, in.In)
 		}, saga.Deadline(2*time.Hour))
-		c := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		c := begin(r.t, r.plain, saga.Config{Clock: w}, s)
 		began := time.Now()
 		run := start(r.t, c, s, "")
-		for _, at := range []time.Duration{20 * time.Minute, 46 * time.Minute, 55 * time.Minute} { // asleep, in backoff, awaiting
+		// Asleep, in backoff, awaiting.
+		for _, at := range []time.Duration{20 * time.Minute, 46 * time.Minute, 55 * time.Minute} {
 			time.Sleep(time.Until(began.Add(at)))
 			step()
 		}
@@ -86,7 +103,7 @@ func TestDurationsDoNotFollowTheWallClock(t *testing.T) {
 		require.Equal(r.t, []string{"slow", "flaky", "flaky", "last"}, r.called())
 		require.InDelta(r.t, float64(61*time.Minute), float64(time.Since(began)), float64(5*time.Second))
 		facts := r.facts(run.ID)
-		require.WithinDuration(r.t, w.now(), facts[len(facts)-1].Meta.At, 5*time.Second, "what is recorded is by the wall clock")
+		require.WithinDuration(r.t, w.Now(), facts[len(facts)-1].Meta.At, 5*time.Second, "what is recorded is by the wall clock")
 	})
 }
 
@@ -94,7 +111,7 @@ func TestDurationsDoNotFollowTheWallClock(t *testing.T) {
 func TestPlanDeadlinesDoNotFollowTheWallClock(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		s := saga.Define("late", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") }, saga.Deadline(30*time.Minute))
-		c := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		c := begin(r.t, r.plain, saga.Config{Clock: w}, s)
 		began := time.Now()
 		run := start(r.t, c, s, "")
 		time.Sleep(10 * time.Minute)
@@ -112,7 +129,7 @@ func TestSlowRunsAreToldOfWhateverTheClockIsSetTo(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		s := saga.Define("slow", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") }, saga.Slow(30*time.Minute))
 		alerts := &alertList{}
-		c := begin(r.t, r.plain, saga.Config{Now: w.now, Alerts: []saga.AlertSink{alerts}}, s)
+		c := begin(r.t, r.plain, saga.Config{Clock: w, Alerts: []saga.AlertSink{alerts}}, s)
 		start(r.t, c, s, "")
 		time.Sleep(10 * time.Minute)
 		step()
@@ -123,21 +140,21 @@ func TestSlowRunsAreToldOfWhateverTheClockIsSetTo(t *testing.T) {
 	})
 }
 
-// TestInstantsFollowTheWallClock: what is to happen at a time happens when the clock shows that, within seconds of
-// its being set.
+// TestInstantsFollowTheWallClock: what must happen at a time happens when the clock shows that
+// time, within seconds after the clock is set.
 func TestInstantsFollowTheWallClock(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
-		until := w.now().Add(30 * time.Minute)
+		until := w.Now().Add(30 * time.Minute)
 		sleeps := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			saga.SleepUntil(f, func(saga.Scope) time.Time { return until })
 			return in
 		})
 		awaits := saga.Define("awaits", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "never") })
-		c := begin(r.t, r.plain, saga.Config{Now: w.now}, sleeps, awaits)
+		c := begin(r.t, r.plain, saga.Config{Clock: w}, sleeps, awaits)
 		asleep, awaiting := start(r.t, c, sleeps, ""), start(r.t, c, awaits, "", saga.RunDeadline(until))
 		time.Sleep(10 * time.Minute)
 		step()
-		due := time.Now().Add(max(0, until.Sub(w.now())))
+		due := time.Now().Add(max(0, until.Sub(w.Now())))
 		_, err := r.wait(asleep)
 		require.NoError(r.t, err)
 		require.InDelta(r.t, 0, float64(time.Since(due)), float64(3*time.Second))
@@ -147,8 +164,8 @@ func TestInstantsFollowTheWallClock(t *testing.T) {
 	})
 }
 
-// TestRestartGoesOnByTheWallClock: what is left of a duration is told by the wall clock as the next life finds it, also
-// where the clock had been set in the life before.
+// TestRestartGoesOnByTheWallClock: after a restart the wall clock says how much of a duration is
+// left, even if the clock was set before the restart.
 func TestRestartGoesOnByTheWallClock(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		s := saga.Define("sleeps", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
@@ -157,14 +174,15 @@ func TestRestartGoesOnByTheWallClock(t *testing.T) {
 			saga.Sleep(f, time.Hour, saga.Name("more"))
 			return go0
 		})
-		first, stop := beginStoppable(r.t, r.plain, saga.Config{Now: w.now}, nil, s)
+		first, stop := beginStoppable(r.t, r.plain, saga.Config{Clock: w}, nil, s)
 		began := time.Now()
 		run := start(r.t, first, s, "")
 		time.Sleep(20 * time.Minute)
 		step()
-		time.Sleep(41 * time.Minute) // the first sleep is over, and what follows is recorded by the clock as it was set
+		// The first sleep is over, and what follows is recorded by the clock as it was set.
+		time.Sleep(41 * time.Minute)
 		stop()
-		second := begin(r.t, r.plain, saga.Config{Now: w.now}, s)
+		second := begin(r.t, r.plain, saga.Config{Clock: w}, s)
 		out, err := saga.RunOf[string](second, run.ID).Wait(r.t.Context())
 		require.NoError(r.t, err)
 		require.Equal(r.t, "default", out)
@@ -172,20 +190,21 @@ func TestRestartGoesOnByTheWallClock(t *testing.T) {
 	})
 }
 
-// TestRunsStartedAfterTheClockWasSetBackHaveItsTime: their attempts are not given up an hour late for that.
+// TestRunsStartedAfterTheClockWasSetBackHaveItsTime: their attempts are not given up an hour late
+// for that.
 func TestRunsStartedAfterTheClockWasSetBackHaveItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r, w := newRig(t, memlog.New()), &wallClock{}
 		s := chain("now", r.act("a"))
-		c := begin(t, r.plain, saga.Config{Now: w.now}, s)
+		c := begin(t, r.plain, saga.Config{Clock: w}, s)
 		_, err := finished(t, start(t, c, s, ""))
 		require.NoError(t, err)
 		w.step(-time.Hour)
 		run := start(t, c, s, "")
 		_, err = finished(t, run)
 		require.NoError(t, err)
-		require.WithinDuration(t, w.now(), r.facts(run.ID)[0].Meta.At, time.Minute)
+		require.WithinDuration(t, w.Now(), r.facts(run.ID)[0].Meta.At, time.Minute)
 		require.Equal(t, saga.ClockStatus{Stepped: -time.Hour, Steps: 1}, c.Clock())
 	})
 }

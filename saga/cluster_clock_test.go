@@ -31,8 +31,9 @@ func apart(t *testing.T, scenario func(r *rig, by time.Duration, second *wallClo
 	}
 }
 
-// TestNodesOfDifferentClocksLeaveEachOthersWorkAlone: neither node gives up an attempt that is at work on the other,
-// ends its sleep early, or begins its retry early, also while it has other business with the run.
+// TestNodesOfDifferentClocksLeaveEachOthersWorkAlone: neither node gives up an attempt that is at
+// work on the other, ends its sleep early, or begins its retry early, also while it has other
+// business with the run.
 func TestNodesOfDifferentClocksLeaveEachOthersWorkAlone(t *testing.T) {
 	apart(t, func(r *rig, by time.Duration, w *wallClock) {
 		a := r.act("a")
@@ -65,11 +66,12 @@ func TestNodesOfDifferentClocksLeaveEachOthersWorkAlone(t *testing.T) {
 			return in
 		})
 		first := begin(r.t, r.plain, saga.Config{Node: "first", Shared: true}, s)
-		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Now: w.now}, s)
+		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Clock: w}, s)
 		sleepABit()
 		began := time.Now()
 		run := start(r.t, first, s, "")
-		for i, at := range []time.Duration{10 * time.Second, 35 * time.Second, 85 * time.Second, 110 * time.Second} { // at work, in backoff, asleep, awaiting
+		// At work, in backoff, asleep, awaiting.
+		for i, at := range []time.Duration{10 * time.Second, 35 * time.Second, 85 * time.Second, 110 * time.Second} {
 			time.Sleep(time.Until(began.Add(at)))
 			require.NoError(r.t, second.Signal(r.t.Context(), run.ID, []string{"s1", "s2", "s3", "s4"}[i], ""))
 		}
@@ -85,7 +87,8 @@ func TestNodesOfDifferentClocksLeaveEachOthersWorkAlone(t *testing.T) {
 	})
 }
 
-// TestRunsOfASilentNodeAreTakenOverWhateverTheClocks: silence alone makes an attempt lost, and makes it so in time.
+// TestRunsOfASilentNodeAreTakenOverWhateverTheClocks: silence alone makes an attempt lost, and
+// makes it so in time.
 func TestRunsOfASilentNodeAreTakenOverWhateverTheClocks(t *testing.T) {
 	apart(t, func(r *rig, by time.Duration, w *wallClock) {
 		a := r.act("a")
@@ -102,7 +105,7 @@ func TestRunsOfASilentNodeAreTakenOverWhateverTheClocks(t *testing.T) {
 		s := chain("taken-over", a)
 		dying := &deadLog{Log: r.plain}
 		first := begin(r.t, dying, saga.Config{Node: "first", Shared: true, ShutdownTimeout: time.Second}, s)
-		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Now: w.now}, s)
+		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Clock: w}, s)
 		run := start(r.t, first, s, "")
 		<-calls
 		time.Sleep(5 * time.Minute)
@@ -154,7 +157,8 @@ func TestANodeListsItself(t *testing.T) {
 	})
 }
 
-// TestNodesAreListedInTheirLatestLife: a node that crashed and is back is one node, and its metric one series.
+// TestNodesAreListedInTheirLatestLife: a node that crashed and is back is one node, and its metric
+// one series.
 func TestNodesAreListedInTheirLatestLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -175,14 +179,14 @@ func TestNodesAreListedInTheirLatestLife(t *testing.T) {
 	})
 }
 
-// TestSkewIsMeasuredShownAndTold: each node knows how far the other's clock is ahead, also after that was set, and one
-// of them tells once if it is over a second.
+// TestSkewIsMeasuredShownAndTold: each node knows how far the other's clock is ahead, also after
+// that was set, and one of them tells once if it is over a second.
 func TestSkewIsMeasuredShownAndTold(t *testing.T) {
 	apart(t, func(r *rig, by time.Duration, w *wallClock) {
 		alerts := &alertList{}
 		log := &laggingLog{Log: r.plain, held: make(chan struct{}, 1)}
 		first := begin(r.t, log, saga.Config{Node: "first", Shared: true, Alerts: []saga.AlertSink{alerts}})
-		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Now: w.now})
+		second := begin(r.t, r.plain, saga.Config{Node: "second", Shared: true, Clock: w})
 		time.Sleep(5 * time.Minute)
 		check := func(by time.Duration) {
 			one, two := otherNodes(first), otherNodes(second)
@@ -209,7 +213,7 @@ func TestSkewIsMeasuredShownAndTold(t *testing.T) {
 		check(0)
 		require.Len(r.t, alerts.of(saga.AlertSkew), told)
 		for _, a := range alerts.of(saga.AlertSkew) {
-			require.Contains(r.t, a.Cause.Message, "set by NTP")
+			require.Contains(r.t, a.Cause.Message, "set both by NTP")
 			require.Equal(r.t, domain.RunID{}, a.Run)
 		}
 	})

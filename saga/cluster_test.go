@@ -145,8 +145,8 @@ func signsOf(t *testing.T, log domain.Log, name string) (n int) {
 	return n
 }
 
-// TestNodeThatLagsTakesNobodyForDead holds up what a node hears for longer than the node timeout: it must
-// not take over a run whose handler is at work on the other.
+// TestNodeThatLagsTakesNobodyForDead holds up what a node hears for longer than the node timeout:
+// it must not take over a run whose handler is at work on the other.
 func TestNodeThatLagsTakesNobodyForDead(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -182,8 +182,8 @@ func TestNodeThatLagsTakesNobodyForDead(t *testing.T) {
 	require.EqualValues(t, 1, attempts.Load())
 }
 
-// TestParentHearsOfTheChildThatADeadNodeEnded has a node die between a child's end and the report to
-// the parent, which another node has in hand.
+// TestParentHearsOfTheChildThatADeadNodeEnded has a node die between a child's end and the report
+// to the parent, which another node has in hand.
 func TestParentHearsOfTheChildThatADeadNodeEnded(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -214,8 +214,8 @@ func TestParentHearsOfTheChildThatADeadNodeEnded(t *testing.T) {
 	require.Equal(t, 7, n)
 }
 
-// muteLog is a log whose coordinator dies as it appends an event of a type: that and all later appends do not
-// arrive.
+// muteLog is a log whose coordinator dies as it appends an event of a type: that and all later
+// appends do not arrive.
 type muteLog struct {
 	domain.Log
 	once string
@@ -235,8 +235,9 @@ func (l *muteLog) Append(ctx context.Context, stream string, expected domain.Exp
 	return l.Log.Append(ctx, stream, expected, events...)
 }
 
-// TestRunThatOneNodeCannotDoIsDoneByAnother is a deployment in progress: a program that does not have the action
-// takes up the run of one that had it, and a third that has it comes before, or after.
+// TestRunThatOneNodeCannotDoIsDoneByAnother is a deployment in progress: a program that does not
+// have the action takes up the run of one that had it, and a third that has it comes before, or
+// after.
 func TestRunThatOneNodeCannotDoIsDoneByAnother(t *testing.T) {
 	t.Parallel()
 	for name, late := range map[string]bool{"there already": false, "comes later": true} {
@@ -288,8 +289,8 @@ func (l *countsReads) ReadStream(ctx context.Context, stream string, from uint64
 	return l.Log.ReadStream(ctx, stream, from)
 }
 
-// TestRunOfADeadNodeIsLookedAfterOnce: a paused run that another node had in its hands is read when that is gone, and not
-// again and again from then on.
+// TestRunOfADeadNodeIsLookedAfterOnce: a paused run that another node had in its hands is read when
+// that is gone, and not again and again from then on.
 func TestRunOfADeadNodeIsLookedAfterOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

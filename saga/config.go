@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/clock"
 	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/work"
 )
@@ -27,72 +28,77 @@ type Log interface {
 	Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error]
 }
 
+var _ Log = domain.Log(nil)
+
 // Config configures a [Coordinator]. Only Log is required.
 type Config struct {
 	// Log holds the runs. The coordinator does not close it.
 	Log Log
-	// Logger receives what people may want to know; nil means slog.Default.
+	// Logger receives log messages; nil means slog.Default.
 	Logger *slog.Logger
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
-	// Node names this coordinator among those that share the log, and is the actor of what
-	// it does by itself; empty means "coordinator".
+	// Clock is where runs have the time from, and the contexts of handlers that run here; nil means
+	// this machine's clocks. Another one is for tests, and not for coordinators that share a log.
+	// What the coordinator waits for in its own affairs is measured with the machine's clock.
+	Clock clock.Clock
+	// Node names this coordinator among those that share the log. It is the actor of what the
+	// coordinator does by itself. Empty means "coordinator".
 	Node string
 
 	// Publisher and Subscriber carry attempts to workers and outcomes back. Both nil means
 	// an in-process queue. With a broker, competing consumers must share one group.
 	Publisher  message.Publisher
 	Subscriber message.Subscriber
-	// Namespace is part of every topic and keeps coordinators on different logs apart that share one
-	// broker; their workers name it too. Letters, digits, '-' and '_', at most 40; empty is a
-	// namespace of its own. Coordinators on one log ([Config.Shared]) have the same one.
+	// Namespace is part of every topic. It separates coordinators on different logs that share one
+	// broker; their workers need the same one, and so do coordinators on one log ([Config.Shared]).
+	// At most 40 letters, digits, '-' and '_'. Empty is a valid namespace.
 	Namespace string
-	// NoWorker leaves the running of actions to workers in other processes; it needs a broker.
+	// NoWorker means that only workers in other processes run actions; it needs a broker.
 	NoWorker bool
 	// Middleware is added to every action's Watermill handler.
 	Middleware []message.HandlerMiddleware
 	// Observer is told of every attempt that runs here; may be nil.
 	Observer Observer
-	// Alerts are told of stuck, failed and slow runs.
+	// Alerts are the sinks that alerts go to; see [AlertKind].
 	Alerts []AlertSink
 
-	// OnDemand leaves the log's unfinished runs, triggers and alerts alone and only moves runs that are started,
-	// waited for or operated on here: for a tool that does one thing and ends. What it leaves undone goes on
-	// with the next coordinator. Unless the log is Shared, attempts of these runs that another coordinator had in
-	// flight are lost: it must have ended.
+	// OnDemand is for tools that do one thing and end. The coordinator moves only the runs that are
+	// started, waited for or operated on here. It leaves all other unfinished runs, triggers and
+	// alerts to the next coordinator. Unless the log is Shared, no other coordinator may be
+	// running: attempts that an earlier one had in flight in these runs count as lost.
 	OnDemand bool
 
-	// PlansWhenRun stores the plan of a saga or action with its first run, instead of all of them when Run begins:
-	// for programs that offer more than most of their logs ever see. Run refuses a plan that differs from the
-	// one that the log knows all the same.
+	// PlansWhenRun stores the plan of a saga or action with its first run, instead of storing all
+	// plans when Run begins. It is for programs that offer more sagas than most of their logs ever
+	// use. Run still refuses a plan that differs from the log's.
 	PlansWhenRun bool
 
 	// Shared means that other coordinators use the same log at the same time (EventStoreDB). They
 	// then take over each other's due work and the runs of one that died. Each needs a Node
 	// of its own.
 	Shared bool
-	// NodeTimeout is after how long without a sign of life a node counts as dead; 0 means 10 s.
-	// TakeoverDelay is how much later than the one before it each further node acts on work that is
-	// due; 0 means 1 s. Both are for Shared.
+	// NodeTimeout is how long a node may show no sign of life before it counts as dead; 0 means 10
+	// s. TakeoverDelay is how much later each further node acts on due work than the one before it;
+	// 0 means 1 s. Both matter only with Shared.
 	NodeTimeout, TakeoverDelay time.Duration
 
-	// MaxRuns bounds the runs that are under way at once; when it is reached, Start waits, and so do triggers, which
-	// keep nobody from reading. A run and its child runs count as one while any of them has something to do or in
-	// flight, and not while all of them wait: for a time, a signal, an event, a person. What goes on after such a wait
-	// does so at once and counts as well. 0 means 10,000.
+	// MaxRuns bounds the runs that are under way at once. When it is reached, Start and triggers
+	// wait; triggers go on reading events meanwhile. A run and its child runs count as one run
+	// while any of them has work to do or in flight. They do not count while all of them wait for a
+	// time, a signal, an event or a person. A run that resumes after such a wait does so at once,
+	// and counts. 0 means 10,000.
 	MaxRuns int
-	// ActionConcurrency bounds the attempts of one action at once, where the action sets no
-	// bound itself; 0 means 1,024.
+	// ActionConcurrency bounds the attempts of one action at once, unless the action sets its own
+	// bound; 0 means 1,024.
 	ActionConcurrency int
 	// CacheRuns bounds the unfinished runs whose state is kept in memory while they wait; 0
 	// means 10,000. A run that is not in memory is folded from its stream when needed.
 	CacheRuns int
 	// RecoverConcurrency is how many runs are taken up at once after a start; 0 means 8.
 	RecoverConcurrency int
-	// CheckpointEvery is after how many appended events the list of unfinished runs is saved,
-	// which bounds what a start has to read; 0 means 200,000.
+	// CheckpointEvery is the number of appended events after which the list of unfinished runs is
+	// saved. It bounds what a start has to read. 0 means 200,000.
 	CheckpointEvery int
-	// SnapshotEvery is after how many events a long run's state is saved; 0 means 2,000,
+	// SnapshotEvery is the number of events after which a long run's state is saved; 0 means 2,000,
 	// negative never.
 	SnapshotEvery int
 	// ShutdownTimeout bounds how long Run, once cancelled, waits for handlers (undos are not cut
@@ -101,11 +107,9 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Now == nil {
-		c.Now = time.Now
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Clock == nil {
+		c.Clock = clock.System{}
 	}
 	c.Node = cmp.Or(c.Node, "coordinator")
 	c.MaxRuns = cmp.Or(c.MaxRuns, 10_000)
@@ -140,6 +144,6 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// newIncarnation names one life of a coordinator, so that its successor knows which
-// attempts died with it.
+// newIncarnation returns a new name for this start of the node. Its successor recognises by it the
+// attempts that died with this process.
 func newIncarnation(node string) string { return node + "/" + uuid.NewString()[:8] }

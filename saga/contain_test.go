@@ -45,7 +45,8 @@ func (o badObserver) AttemptEnded(context.Context, saga.Attempt, time.Duration, 
 	o.ended()
 }
 
-// TestAnObserverThatMisbehavesHurtsNoAttempt: every handler is called once, and every outcome is recorded.
+// TestAnObserverThatMisbehavesHurtsNoAttempt: every handler is called once, and every outcome is
+// recorded.
 func TestAnObserverThatMisbehavesHurtsNoAttempt(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kindsOfMisdeeds {
@@ -76,8 +77,9 @@ func TestAnObserverThatMisbehavesHurtsNoAttempt(t *testing.T) {
 	}
 }
 
-// TestMiddlewareThatMisbehavesHurtsOneAttempt: a handler is not called for an attempt of which the middleware made
-// nothing, which is retried; and is not called again for one whose outcome is recorded.
+// TestMiddlewareThatMisbehavesHurtsOneAttempt: a handler is not called for an attempt of which the
+// middleware made nothing, which is retried; and is not called again for one whose outcome is
+// recorded.
 func TestMiddlewareThatMisbehavesHurtsOneAttempt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -133,6 +135,7 @@ func TestMiddlewareThatMisbehavesHurtsOneAttempt(t *testing.T) {
 func TestMiddlewareThatCannotBeAppliedIsAnErrorOfRun(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]message.HandlerMiddleware{
+		"ends its goroutine": func(message.HandlerFunc) message.HandlerFunc { runtime.Goexit(); return nil },
 		"nil":                nil,
 		"panics":             func(message.HandlerFunc) message.HandlerFunc { panic("misdeed") },
 		"returns no handler": func(message.HandlerFunc) message.HandlerFunc { return nil },
@@ -182,7 +185,8 @@ func TestHandlerThatEndsItsGoroutineIsInDoubt(t *testing.T) {
 	})
 }
 
-// TestSagasCodeThatDoesNotReturnFailsItsStep calls Wait, Describe and Cancel of a run whose closures misbehave.
+// TestSagasCodeThatDoesNotReturnFailsItsStep calls Wait, Describe and Cancel of a run whose
+// closures misbehave.
 func TestSagasCodeThatDoesNotReturnFailsItsStep(t *testing.T) {
 	t.Parallel()
 	closures := map[string]func(f *saga.Flow, in saga.Ref[string], a *saga.Action[string, string], bad func()) saga.Ref[string]{
@@ -256,7 +260,8 @@ func (*exitsReading) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// TestTypesThatMisbehaveAreBadInput: the code that decodes a start's input or a signal's payload is an author's too.
+// TestTypesThatMisbehaveAreBadInput: the code that decodes a start's input or a signal's payload is
+// an author's too.
 func TestTypesThatMisbehaveAreBadInput(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, memlog.New())
@@ -294,8 +299,8 @@ var errBroker = errors.New("no such exchange")
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// TestASubscribeThatFailsIsTheErrorOfRun: Run of a coordinator, and of a worker, returns it at once and has then ended
-// what it began; goleak sees to that. One that hangs is left when Run is to end.
+// TestASubscribeThatFailsIsTheErrorOfRun: Run of a coordinator, and of a worker, returns it at once
+// and has then ended what it began; goleak sees to that. One that hangs is left when Run is to end.
 func TestASubscribeThatFailsIsTheErrorOfRun(t *testing.T) {
 	t.Parallel()
 	held := make(chan struct{})
@@ -358,7 +363,8 @@ func (b endingBroker) Subscribe(ctx context.Context, topic string) (<-chan *mess
 	return b.Subscriber.Subscribe(ctx, topic)
 }
 
-// TestASubscriptionThatEndsByItselfIsTheErrorOfRun: nobody would take that action's attempts any more.
+// TestASubscriptionThatEndsByItselfIsTheErrorOfRun: nobody would take that action's attempts any
+// more.
 func TestASubscriptionThatEndsByItselfIsTheErrorOfRun(t *testing.T) {
 	t.Parallel()
 	broker, err := queue.New(queue.Config{})

@@ -12,21 +12,16 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga/desk"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/holds"
 	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// isRefusal reports whether the error says that an intent does not fit the run's state.
-func isRefusal(err error) bool {
-	for _, r := range [...]error{machine.ErrEnded, machine.ErrPastPivot, machine.ErrTurnedBack, machine.ErrNoStep, machine.ErrNoAttempt, machine.ErrNotStuck, machine.ErrStale, machine.ErrBadOutput} {
-		if errors.Is(err, r) {
-			return true
-		}
-	}
-	return false
-}
-
-// operate has a person's intent decided. Their words are kept in many of the run's events, and must fit them all.
+// operate has a person's intent decided. Their words are kept in many of the run's events, and
+// must fit them all.
 func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, words string, in machine.Intent) error {
 	if err := errors.Join(accept.Text("the reason", words), checkActor(ctx)); err != nil {
 		return fmt.Errorf("%w: %s run %s: %w", ErrBadInput, what, id, err)
@@ -34,21 +29,22 @@ func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID,
 	if err := c.awaitReady(ctx); err != nil {
 		return err
 	}
-	req := &request{intent: in, ctx: requestContext{actor: cmp.Or(actorOf(ctx), c.cfg.Node)}}
-	if err := c.do(ctx, id, req); err != nil {
+	by := c.by(ctx)
+	by.Actor = cmp.Or(by.Actor, c.cfg.Node)
+	if err := c.engine.Submit(ctx, id, in, by); err != nil {
 		return fmt.Errorf("%s run %s: %w", what, id, err)
 	}
 	return nil
 }
 
-// Cancel turns the run back: what was done is undone, and the run ends cancelled. While an
-// irreversible attempt is in flight the cancel waits for its outcome. Errors: [ErrEnded], [ErrPastPivot],
-// [ErrTurnedBack], [ErrNotFound].
+// Cancel turns the run back: every effect is undone, and the run ends cancelled. While an
+// irreversible attempt is in flight the cancel waits for its outcome. Errors: [ErrEnded],
+// [ErrPastPivot], [ErrTurnedBack], [ErrNotFound].
 func (c *Coordinator) Cancel(ctx context.Context, id domain.RunID, reason string) error {
 	return c.operate(ctx, "cancel", id, reason, machine.Cancel{Reason: reason})
 }
 
-// Pause stops the run from starting anything new. What is in flight ends as it does.
+// Pause stops the run from starting anything new. Attempts in flight go on to their end.
 func (c *Coordinator) Pause(ctx context.Context, id domain.RunID, reason string) error {
 	return c.operate(ctx, "pause", id, reason, machine.Pause{Reason: reason})
 }
@@ -64,8 +60,8 @@ func (c *Coordinator) Retry(ctx context.Context, id domain.RunID, step, reason s
 	return c.operate(ctx, "retry", id, reason, machine.Retry{Step: step, Reason: reason})
 }
 
-// Skip settles a stuck step, or every stuck one, as having no effect; one that is stuck in its
-// undo as undone. Errors are those of Retry.
+// Skip settles a stuck step, or every stuck one, as having no effect; a step that is stuck in its
+// undo counts as undone. Errors are those of Retry.
 func (c *Coordinator) Skip(ctx context.Context, id domain.RunID, step, reason string) error {
 	return c.operate(ctx, "skip step of", id, reason, machine.Resolve{Step: step, How: domain.ResolveSkip, Reason: reason})
 }
@@ -89,8 +85,8 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 		if st.Path != step && step != "" || code == nil || st.Incident == "" {
 			continue
 		}
-		if err := code.CheckOutput(output); err != nil {
-			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.OutType, maskNames(code.Secrets.Names, output, err))
+		if err := code.Output.Check(output); err != nil {
+			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.Output.Name, secret.MaskError(code.Secrets.Names, output, err))
 		}
 	}
 	return c.operate(ctx, "substitute output in", id, reason, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})
@@ -105,16 +101,67 @@ func (c *Coordinator) Abandon(ctx context.Context, id domain.RunID, reason strin
 	return c.operate(ctx, "abandon", id, reason, machine.Abandon{Reason: reason})
 }
 
-// SignalOption adjusts a signal.
-type SignalOption func(*machine.Signal)
+// HoldRequest asks for a hold of an action, see [Coordinator.Hold].
+type HoldRequest = holds.Request
 
-// SignalID makes a signal idempotent: a second one with the same id to the same run is nothing. An empty id is
-// none: each such signal counts.
-func SignalID(id string) SignalOption { return func(s *machine.Signal) { s.ID = cmp.Or(id, s.ID) } }
+// Hold stops an action: on every coordinator of the log no do of it, no probe and no failure
+// handler starts, and no undo where the request says so, until [Coordinator.Release]. What has
+// started goes on. A step that is held uses up no attempt, and its run takes no place among
+// [Config.MaxRuns]. Other coordinators hear of a hold as fast as the log tells them. Errors:
+// [ErrHeld], [ErrUnknownAction], [ErrBadInput], [ErrNotRunning].
+func (c *Coordinator) Hold(ctx context.Context, req HoldRequest) (explain.Hold, error) {
+	err := c.acceptHold(ctx, req.Action, req.Reason)
+	if err == nil && !req.Anyway {
+		_, err = c.registry.Single(req.Action)
+	}
+	if err != nil {
+		return explain.Hold{}, fmt.Errorf("hold: %w", err)
+	}
+	return c.holds.Hold(ctx, &req, cmp.Or(actorOf(ctx), c.cfg.Node))
+}
 
-// Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it
-// yet, it is kept for the first await that does. A payload that does not fit the type of any await of that name is
-// refused with [ErrBadInput]. Other errors: [ErrEnded], [ErrNotFound].
+// Release lets an action that is held start again, and returns the hold that ended. Errors:
+// [ErrNotHeld], [ErrBadInput], [ErrNotRunning].
+func (c *Coordinator) Release(ctx context.Context, action, reason string) (explain.Hold, error) {
+	if err := c.acceptHold(ctx, action, reason); err != nil {
+		return explain.Hold{}, fmt.Errorf("release: %w", err)
+	}
+	return c.holds.Release(ctx, action, cmp.Or(actorOf(ctx), c.cfg.Node), reason)
+}
+
+// Holds lists the actions that are held, by name.
+func (c *Coordinator) Holds() []explain.Hold { return c.holds.List() }
+
+// HoldOf implements [explain.Surroundings].
+func (c *Coordinator) HoldOf(action string, undo bool) *explain.Hold { return c.holds.Of(action, undo) }
+
+func (c *Coordinator) acceptHold(ctx context.Context, action, reason string) error {
+	if err := errors.Join(holds.Accept(action, reason), checkActor(ctx)); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadInput, err)
+	}
+	return c.awaitReady(ctx)
+}
+
+// Desk takes what people do about incidents besides the levers: notes, who looks after one, and
+// snoozes.
+func (c *Coordinator) Desk() *desk.Desk { return c.desk }
+
+// SignalOption adjusts a signal. The zero value sets nothing.
+type SignalOption struct{ apply func(*machine.Signal) }
+
+// SignalID makes a signal idempotent: a second signal with the same id to the same run does
+// nothing. Signals with an empty id all count.
+func SignalID(id string) SignalOption {
+	return SignalOption{func(s *machine.Signal) { s.ID = cmp.Or(id, s.ID) }}
+}
+
+// Keep sends a signal that no await of the run's plan takes: it is kept for one of a later plan.
+func Keep() SignalOption { return SignalOption{func(s *machine.Signal) { s.Keep = true }} }
+
+// Signal delivers a named signal with a JSON-able payload to the run. If nothing awaits it yet, it
+// is kept for the first await that does. A name that no await of the run's plan takes is refused
+// with [ErrBadInput] (see [Keep]), and a payload that does not fit any await of that name. Other
+// errors: [ErrEnded], [ErrNotFound].
 func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, value any, opts ...SignalOption) error {
 	raw, err := payload.EncodeOwn("the signal's payload", value)
 	if err != nil {
@@ -122,19 +169,12 @@ func (c *Coordinator) Signal(ctx context.Context, id domain.RunID, name string, 
 	}
 	in := machine.Signal{Name: name, ID: uuid.NewString(), Value: raw}
 	for _, o := range opts {
-		o(&in)
+		if o.apply != nil {
+			o.apply(&in)
+		}
 	}
 	if err := errors.Join(accept.Name("the signal's name", in.Name, accept.MaxName), accept.OptionalName("the signal's id", in.ID, accept.MaxName)); err != nil {
 		return fmt.Errorf("%w: signal run %s: %w", ErrBadInput, id, err)
 	}
 	return c.operate(ctx, "signal", id, "", in)
-}
-
-// wake is called when a run's time has come.
-func (c *Coordinator) wake(id domain.RunID) {
-	err := c.do(c.life, id, &request{intent: machine.Tick{Elsewhere: c.elsewhere}, ctx: requestContext{actor: c.cfg.Node}})
-	if err == nil || c.life.Err() != nil || errors.Is(err, ErrUnreadable) {
-		return
-	}
-	c.logger.Warn("run could not be woken", "run", id, "error", err)
 }

@@ -3,47 +3,47 @@ package saga
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/desk"
 	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/engine"
 	"github.com/atonehq/atone/saga/internal/hands"
+	"github.com/atonehq/atone/saga/internal/history"
+	"github.com/atonehq/atone/saga/internal/holds"
 	"github.com/atonehq/atone/saga/internal/inbox"
+	"github.com/atonehq/atone/saga/internal/journal"
+	"github.com/atonehq/atone/saga/internal/plans"
 	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/internal/work"
 )
 
-// Coordinator runs sagas: it decides, appends and has performed. Make one with [New], register
-// what it knows, and keep [Coordinator.Run] running. All methods are safe to call concurrently.
+// Coordinator runs sagas durably. Make one with [New], register sagas and actions, and keep
+// [Coordinator.Run] running. All methods are safe to call concurrently.
 type Coordinator struct {
 	cfg         Config
-	log         Log
 	clock       *timers.Clock
 	logger      *slog.Logger
 	incarnation string
 
+	journal  *journal.Journal
 	registry *definition.Registry
-	stored   sync.Map // the *definitions whose plans the log has
-	runs     runTable
-	// unreadable are the runs that wait because they can't be read.
-	unreadable unreadables
-	wakeups    *timers.List
-	slots      map[string]*work.Places // by action; fixed once running
-	places     places
+	plans    *plans.Store
+	runs     *history.Runs
+	engine   *engine.Engine
+	wakeups  *timers.List
 
 	triggers []AnyTrigger
 	cluster  *cluster.Cluster
 
 	worker *work.Worker
-	// send hands an attempt to the worker in this process, or has the outbox publish it.
-	send   func(*work.Task)
-	outbox atomic.Pointer[work.Outbox] // nil where attempts don't travel as messages
+	outbox atomic.Pointer[work.Outbox] // nil if attempts don't travel as messages
 
 	state   atomic.Int32 // idle, starting, running, stopped
 	ready   chan struct{}
@@ -51,19 +51,18 @@ type Coordinator struct {
 	// life ends when the coordinator stops; appends and background work hang on it.
 	life       context.Context
 	endLife    context.CancelFunc
-	failed     chan error // has an element when the log can't be written any more
 	background sync.WaitGroup
 	hands      hands.Pool
-	// backgroundMu guards backgroundEnds, which is set when nothing more may join the background.
+	// backgroundMu guards backgroundEnds, which is set when no more background work may begin.
 	backgroundMu   sync.Mutex
 	backgroundEnds bool
 	own            recovery.Own // what this coordinator appends to runs
 	recovery       *recovery.Recovery
-	health         logHealth
+	desk           *desk.Desk
 	alerts         *alerts.Alerts
 	inbox          atomic.Pointer[inbox.Inbox] // nil before the start
-	lastStart      atomic.Int64                // see startTime
-	stats          Stats
+	stirred        func()                      // of the inbox; nil outside of tests
+	holds          *holds.Holds
 }
 
 const (
@@ -81,28 +80,29 @@ func New(cfg Config) (*Coordinator, error) {
 	}
 	c := &Coordinator{
 		cfg:         cfg,
-		clock:       timers.NewClock(cfg.Now, cfg.Logger),
+		clock:       timers.NewClock(cfg.Clock, cfg.Logger),
 		logger:      cfg.Logger,
 		incarnation: newIncarnation(cfg.Node),
-		slots:       make(map[string]*work.Places),
 		ready:       make(chan struct{}),
 		stopped:     make(chan struct{}),
-		failed:      make(chan error, 1),
 	}
-	c.log = watchedLog{ownLog{cfg.Log, &c.own}, &c.health}
 	c.life, c.endLife = context.WithCancel(context.Background())
+	c.journal = journal.New(ownLog{cfg.Log, &c.own}, cfg.Logger)
 	c.registry = definition.NewRegistry()
-	c.runs.init(cfg.CacheRuns)
-	c.places.init(cfg.MaxRuns)
+	c.plans = plans.NewStore(c.journal, c.registry, cfg.Logger)
+	c.runs = history.NewRuns(c.journal, c.plans.Plan, cfg.Logger)
 	c.cluster = cluster.New(cluster.Config{Node: cfg.Node, Incarnation: c.incarnation, NodeTimeout: cfg.NodeTimeout, TakeoverDelay: cfg.TakeoverDelay,
-		Log: c.log, Clock: c.clock, Logger: c.logger, TakeUp: func(runs []domain.RunID) { c.recovery.TakeUpAll(c.life, runs) }, Notify: c.notify})
+		Log: c.journal, Clock: c.clock, Logger: c.logger, TakeUp: func(runs []domain.RunID) { c.recovery.TakeUpAll(c.life, runs) }, Notify: c.notify})
 	var others timers.Config
 	if cfg.Shared {
 		others = timers.Config{Node: c.incarnation, Delay: c.cluster.Delay}
 	}
-	c.wakeups = timers.NewList(c.clock, others, c.wake)
+	c.wakeups = timers.NewList(c.clock, others, func(run domain.RunID) { c.engine.Wake(run) })
+	c.engine = c.newEngine()
 	c.recovery = c.newRecovery()
+	c.desk = c.newDesk()
 	c.alerts = c.newAlerts()
+	c.holds = holds.New(holds.Config{Log: c.journal, Logger: c.logger, Now: c.clock.Now, Apply: c.engine.Hold})
 	return c, nil
 }
 
@@ -133,9 +133,10 @@ func (c *Coordinator) RegisterActions(actions ...AnyAction) error {
 
 // Run takes up every unfinished run and keeps all of them going until ctx ends. It returns nil
 // after a clean stop, when the last of its goroutines has ended: do handlers are cancelled, undo
-// handlers awaited (see [Config.ShutdownTimeout]). What was in flight goes on at the next
-// start. Run can be called once. It returns an error, and has then stopped as well, if the plans can't be
-// stored ([ErrPlanChanged]), if the log can't be read, or if it takes no more appends (a full disk).
+// handlers awaited (see [Config.ShutdownTimeout]). What was in flight goes on at the next start.
+// Run can be called once. It returns an error, and has then stopped as well, if the plans can't be
+// stored ([ErrPlanChanged]), if the log can't be read, or if it takes no more appends (a full
+// disk).
 func (c *Coordinator) Run(ctx context.Context) (err error) {
 	if !c.state.CompareAndSwap(stateIdle, stateStarting) {
 		return errors.New("coordinator runs already, or has run: make a new one")
@@ -147,10 +148,10 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		c.hands.Close()
 		close(c.stopped)
 	}()
-	if err := c.publishPlans(ctx); err != nil {
+	if err := c.plans.Publish(ctx, c.cfg.PlansWhenRun); err != nil {
 		return startError(ctx, err)
 	}
-	c.makeSlots()
+	c.engine.MakePlaces()
 	if !c.cfg.OnDemand {
 		c.recovery.Watch()
 	}
@@ -159,8 +160,10 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		return startError(ctx, err)
 	}
 	c.goBackground(c.wakeups.Run)
-	c.goBackground(c.watchLog)
-	if !c.cfg.OnDemand {
+	c.goBackground(func(ctx context.Context) { c.journal.Watch(ctx, cluster.StreamPrefix+c.cfg.Node) })
+	if c.cfg.OnDemand {
+		err = startError(ctx, c.holds.Load(ctx))
+	} else {
 		err = startError(ctx, c.takeUpLog(ctx))
 	}
 	if err == nil && ctx.Err() == nil {
@@ -168,24 +171,19 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 		close(c.ready)
 		select {
 		case <-ctx.Done():
-		case err = <-c.failed:
+		case err = <-c.journal.Failures():
 		case err = <-broken:
 		}
 	}
 	return errors.Join(err, stopWorker())
 }
 
-// startError is what Run returns of an error while it starts: none where it was stopped meanwhile.
-func startError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // to be stopped while it starts is a clean stop
-	}
-	return err
-}
-
 // takeUpLog goes on with what the log holds: unfinished runs, domain events, alerts.
 func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	list, err := c.recovery.Start(ctx)
+	if err == nil { // what is held later, the inbox hears of
+		err = c.holds.Load(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -201,85 +199,3 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	c.goBackground(func(ctx context.Context) { c.alerts.Run(ctx, c.cfg.Alerts) })
 	return nil
 }
-
-// fail makes Run stop with an error: the log takes no more appends. What was not appended goes on
-// when the log was opened again.
-func (c *Coordinator) fail(err error) {
-	c.health.failed.CompareAndSwap(nil, &err)
-	select {
-	case c.failed <- err:
-	default:
-	}
-}
-
-// idleHands returns goroutines to call foreign code on; nil, which keeps none, for a coordinator that
-// does not run: nobody would end them.
-func (c *Coordinator) idleHands() *hands.Pool {
-	if c.state.Load() != stateRunning {
-		return nil
-	}
-	return &c.hands
-}
-
-// goBackground runs f until the coordinator's life ends. It returns false, and does not run f, once
-// Run waits for what is in the background: what f was to do is derived again at the next start.
-func (c *Coordinator) goBackground(f func(ctx context.Context)) bool {
-	c.backgroundMu.Lock()
-	defer c.backgroundMu.Unlock()
-	if c.backgroundEnds {
-		return false
-	}
-	c.background.Add(1)
-	c.hands.Go(func() {
-		defer c.background.Done()
-		f(c.life)
-	})
-	return true
-}
-
-// endBackground waits for everything in the background.
-func (c *Coordinator) endBackground() {
-	c.backgroundMu.Lock()
-	c.backgroundEnds = true
-	c.backgroundMu.Unlock()
-	c.background.Wait()
-}
-
-// awaitReady waits until the coordinator runs.
-func (c *Coordinator) awaitReady(ctx context.Context) error {
-	if c.state.Load() == stateRunning {
-		return nil
-	}
-	select {
-	case <-c.ready:
-		if c.state.Load() == stateRunning {
-			return nil
-		}
-		return ErrNotRunning
-	case <-c.life.Done():
-		return ErrNotRunning
-	case <-ctx.Done():
-		return fmt.Errorf("%w: is its Run called? (%w)", ErrNotRunning, ctx.Err())
-	}
-}
-
-// Ready returns a channel that is closed when the coordinator has started.
-func (c *Coordinator) Ready() <-chan struct{} { return c.ready }
-
-// Stats counts what a coordinator did since it was made.
-type Stats struct {
-	// Appends and Events count what was written to run streams; Conflicts how often
-	// somebody else wrote first.
-	Appends, Events, Conflicts atomic.Int64
-}
-
-// Stats returns the coordinator's counters; they go on counting.
-func (c *Coordinator) Stats() *Stats { return &c.stats }
-
-// ActiveRuns returns how many runs are under way, each with its child runs as one, not counting those that only wait.
-func (c *Coordinator) ActiveRuns() int { return c.places.taken() }
-
-// UnfinishedRuns returns how many runs have not ended.
-func (c *Coordinator) UnfinishedRuns() int { return c.wakeups.Len() }
-
-var _ Log = domain.Log(nil)

@@ -19,7 +19,8 @@ type word struct{ s string }
 
 func (w word) MarshalText() ([]byte, error) { return []byte(w.s), nil }
 
-// TestTypesThatDontComeBackAreRefused where it can be seen: by Define, and where an action is registered by itself.
+// TestTypesThatDontComeBackAreRefused where it can be seen: by Define, and where an action is
+// registered by itself.
 func TestTypesThatDontComeBackAreRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("an error", refusedOutput[struct{ Err error }]("interface"))
@@ -35,7 +36,7 @@ func TestTypesThatDontComeBackAreRefused(t *testing.T) {
 		"raw":       fine[json.RawMessage](),
 		"time":      fine[struct{ At time.Time }](),
 		"failure":   fine[domain.Failure](),
-		"recursive": fine[struct{ Next *machine.Report }](),
+		"recursive": fine[struct{ Next *domain.FailureReport }](),
 		"left out": fine[struct {
 			Err error `json:"-"`
 		}](),
@@ -99,7 +100,7 @@ func TestIrreversibleDoubtIsRefusedWhereItTurnsTheRunBack(t *testing.T) {
 				require.NoError(t, s.Err())
 				return
 			}
-			require.ErrorContains(t, s.Err(), "nothing tells whether it took effect")
+			require.ErrorContains(t, s.Err(), "nothing can tell whether it took effect")
 		})
 	}
 	past := Define("s", 1, func(f *Flow, in Ref[string]) Ref[string] { Pivot(f); return Do(f, letter, in.In) })

@@ -45,7 +45,8 @@ func (p *provider) put(key string, there bool) {
 	}
 }
 
-// stores is an action that stores and then fails as the errors say, attempt by attempt; the last one stays.
+// stores is an action that stores and then fails as the errors say, attempt by attempt; the last
+// one stays.
 func (p *provider) stores(fails ...error) *saga.Action[string, string] {
 	return &saga.Action[string, string]{Name: "store", Retry: fastRetry,
 		Do: func(ctx context.Context, in string) (string, error) {
@@ -64,8 +65,8 @@ func (p *provider) stores(fails ...error) *saga.Action[string, string] {
 		}}
 }
 
-// TestUnsaidErrorsAreInDoubt: the provider stores, and an error comes back that does not say so. Nothing stays behind, and
-// nothing is asked or undone that need not be.
+// TestUnsaidErrorsAreInDoubt: the provider stores, and an error comes back that does not say so.
+// Nothing stays behind, and nothing is probed or undone without need.
 func TestUnsaidErrorsAreInDoubt(t *testing.T) {
 	t.Parallel()
 	applied := func(context.Context, string) (saga.Probed[string], error) { return saga.Applied("found"), nil }
@@ -145,7 +146,8 @@ func nested(levels int) *deep {
 	return d
 }
 
-// TestWhatWasDoneIsUndoneThoughItsOutcomeCantBeRecorded: it happened, so it is not tried again, and is undone in doubt.
+// TestWhatWasDoneIsUndoneThoughItsOutcomeCantBeRecorded: it happened, so it is not tried again, and
+// is undone in doubt.
 func TestWhatWasDoneIsUndoneThoughItsOutcomeCantBeRecorded(t *testing.T) {
 	t.Parallel()
 	t.Run("too large", notRecordable(strings.Repeat("x", 600<<10), "bytes"))
@@ -202,7 +204,8 @@ func TestProbeThatFindsTooMuchDoesNotCompleteTheStep(t *testing.T) {
 	require.Empty(t, p.stored)
 }
 
-// TestEmittedEventsThatDontFitAreRefusedToTheHandler: a hundred thousand tiny ones are more than an append takes.
+// TestEmittedEventsThatDontFitAreRefusedToTheHandler: a hundred thousand tiny ones are more than an
+// append takes.
 func TestEmittedEventsThatDontFitAreRefusedToTheHandler(t *testing.T) {
 	t.Parallel()
 	p := &provider{stored: map[string]bool{}}
@@ -236,8 +239,8 @@ func TestEmittedEventsThatDontFitAreRefusedToTheHandler(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestIrreversibleDoubtLeavesNothingHalfUndone: a letter may be in the post, so what came before it is not undone until
-// somebody has found out.
+// TestIrreversibleDoubtLeavesNothingHalfUndone: a letter may be in the post, so what came before it
+// is not undone until somebody has found out.
 func TestIrreversibleDoubtLeavesNothingHalfUndone(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]func() (string, error){
@@ -273,8 +276,8 @@ func TestIrreversibleDoubtLeavesNothingHalfUndone(t *testing.T) {
 	}
 }
 
-// TestLateEffectMakesAnEndedRunStuckAgain: its undo fails for good after the run ended. Everybody sees a stuck run, until
-// a person has seen to it; then it ends as it had ended.
+// TestLateEffectMakesAnEndedRunStuckAgain: its undo fails for good after the run ended. Everybody
+// sees a stuck run, until a person has seen to it; then it ends as it had ended.
 func TestLateEffectMakesAnEndedRunStuckAgain(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		var keys []string
@@ -353,7 +356,8 @@ func TestHandlersAreToldOfUndoneChildren(t *testing.T) {
 	require.Equal(t, []string{"child"}, (<-told).Undone)
 }
 
-// TestWhatHasNoEffectIsNeverInDoubt: a query that failed, an undo and a failure handler leave nothing in doubt.
+// TestWhatHasNoEffectIsNeverInDoubt: a query that failed, an undo and a failure handler leave
+// nothing in doubt.
 func TestWhatHasNoEffectIsNeverInDoubt(t *testing.T) {
 	t.Parallel()
 	tries := 0

@@ -12,9 +12,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// BenchmarkEach holds the cost of an item against the length of the list, with 100 items under way at once and with
-// all of them: ns/item of the longest list stays within 1.5 times that of the shortest. Children are
-// child runs that sleep, all of one parent.
+// BenchmarkEach compares the cost of an item for lists of different lengths, with 100 items under
+// way at once and with all of them: ns/item of the longest list stays within 1.5 times that of the
+// shortest. Children are child runs that sleep, all of one parent.
 func BenchmarkEach(b *testing.B) {
 	work := &saga.Action[int, int]{Name: "work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) { return n, nil }}
 	list := func(name string, width int, body func(*saga.Flow, saga.Ref[int]) saga.Ref[int]) *saga.Saga[int, int] {

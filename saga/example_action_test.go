@@ -12,15 +12,16 @@ import (
 	"github.com/atonehq/atone/saga/queue"
 )
 
-// An action hands the attempt's key to what it calls, so that an attempt that is made again has its effect once. When
-// an answer is lost, the probe finds out what became of the request.
+// An action hands the attempt's key to what it calls, so that an attempt that is made again has its
+// effect once. When an answer is lost, the probe finds out what became of the request.
 func ExampleAction() {
 	booked := map[string]string{} // the airline's side: bookings by key
 	book := &saga.Action[string, string]{
 		Name: "book-flight",
 		Do: func(ctx context.Context, to string) (string, error) {
 			booked[saga.AttemptOf(ctx).Key] = to
-			return "", saga.InDoubt(errors.New("the connection broke")) // after the request was sent
+			// After the request was sent.
+			return "", saga.InDoubt(errors.New("the connection broke"))
 		},
 		Probe: func(ctx context.Context, to string) (saga.Probed[string], error) {
 			if booked[saga.AttemptOf(ctx).Key] == "" {
@@ -45,7 +46,8 @@ func ExampleAction() {
 	// Output: flight to Oslo <nil>
 }
 
-// A card that was refused is refused tomorrow as well: no retry helps, and the run turns back at once.
+// A card that was refused is refused tomorrow as well: no retry helps, and the run turns back at
+// once.
 func ExamplePermanent() {
 	attempts := 0
 	charge := &saga.Action[int, saga.None]{Name: "charge", Effect: saga.NoEffect, Do: func(context.Context, int) (saga.None, error) {
@@ -68,7 +70,8 @@ func ExampleRetryAfter() {
 	call := &saga.Action[string, int]{Name: "call-api", Effect: saga.NoEffect, Retry: saga.Retry{Initial: time.Hour},
 		Do: func(context.Context, string) (int, error) {
 			if attempts++; attempts == 1 {
-				return 0, saga.RetryAfter(time.Millisecond, errors.New("429 Too Many Requests")) // instead of an hour
+				// Instead of an hour.
+				return 0, saga.RetryAfter(time.Millisecond, errors.New("429 Too Many Requests"))
 			}
 			return attempts, nil
 		}}
@@ -97,7 +100,8 @@ func ExampleAttemptOf() {
 	// Output: "say-hello of welcome: attempt 1, the key ends in /say-hello/do" <nil>
 }
 
-// A failure handler is told what failed and what became of the rest. It is an action: durable and retried.
+// A failure handler is told what failed and what became of the rest. It is an action: durable and
+// retried.
 func ExampleOnFailure() {
 	told := make(chan saga.Failed, 1)
 	tell := &saga.Action[saga.Failed, saga.None]{Name: "tell-sales", Effect: saga.NoEffect, Do: func(_ context.Context, f saga.Failed) (saga.None, error) {
@@ -119,7 +123,8 @@ func ExampleOnFailure() {
 	// order failed at charge with card refused - undone: [reserve] - left: []
 }
 
-// Compute records a value of the author's own code, such as a date: a replay never computes it again.
+// Compute records a value of the author's own code, such as a date: a replay never computes it
+// again.
 func ExampleCompute() {
 	s := saga.Define("quote", 1, func(f *saga.Flow, words saga.Ref[[]string]) saga.Ref[string] {
 		price := saga.Compute(f, "price", func(v saga.Scope) int { return 3 * len(words.In(v)) })
@@ -132,8 +137,8 @@ func ExampleCompute() {
 	// Output: 6 euros <nil>
 }
 
-// Workers may be processes of their own: they and the coordinator share a broker, here a queue that stands for one. Any
-// Watermill Publisher and Subscriber will do.
+// Workers may be processes of their own: they and the coordinator share a broker, here a queue that
+// stands for one. Any Watermill Publisher and Subscriber will do.
 func ExampleNewWorker() {
 	broker, err := queue.New(queue.Config{})
 	if err != nil {

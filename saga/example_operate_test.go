@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // stuckOrders starts runs that get stuck at the step charge, and waits until they are.
@@ -24,7 +25,8 @@ func stuckOrders(c *saga.Coordinator, s *saga.Saga[account, account], emails ...
 	return runs
 }
 
-// chargedOrder is a saga whose step charge asks a person when it fails, which it does while down says so.
+// chargedOrder is a saga whose step charge asks a person when it fails, which it does while down
+// says so.
 func chargedOrder(down *error) *saga.Saga[account, account] {
 	charge := &saga.Action[account, account]{Name: "charge", Effect: saga.NoEffect, Retry: saga.Retry{MaxAttempts: 1},
 		Do: func(_ context.Context, a account) (account, error) { return a, *down }}
@@ -33,7 +35,8 @@ func chargedOrder(down *error) *saga.Saga[account, account] {
 	})
 }
 
-// After an outage: everything that it left stuck is tried again, by filter. A dry run shows first what would be done.
+// After an outage: everything that it left stuck is tried again, by filter. A dry run shows first
+// what would be done.
 func ExampleCoordinator_Bulk() {
 	down := errors.New("the card service is down")
 	s := chargedOrder(&down)
@@ -182,7 +185,7 @@ func ExampleFoldAt() {
 			fmt.Println(err)
 			return
 		}
-		v := saga.ViewOf(state)
+		v := explain.Describe(state)
 		fmt.Println(v.Revision, v.State, v.Ended.IsZero())
 	}
 	// Output:
@@ -191,7 +194,8 @@ func ExampleFoldAt() {
 	// 3 completed false
 }
 
-// A deadline turns a run back that takes too long; labels are what lists and bulk operations filter by.
+// A deadline turns a run back that takes too long; labels are what lists and bulk operations filter
+// by.
 func ExampleRunDeadline() {
 	s := saga.Define("offer", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[string] {
 		saga.Do(f, printing("hold", nil), in.In)

@@ -170,7 +170,8 @@ func ExampleCoordinator_Retry() {
 	label := &saga.Action[account, string]{Name: "print-label", Effect: saga.NoEffect, Retry: saga.Retry{MaxAttempts: 1},
 		Do: func(context.Context, account) (string, error) { return "label", broken }}
 	s := saga.Define("parcel", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[string] {
-		return saga.Do(f, label, in.In, saga.OnFail(saga.Forward)) // must succeed: stuck until it does
+		// Must succeed: stuck until it does.
+		return saga.Do(f, label, in.In, saga.OnFail(saga.Forward))
 	})
 	c, stop := running(saga.Config{}, s)
 	defer stop()
@@ -194,7 +195,8 @@ func ExampleEmit() {
 	log := memlog.New()
 	create := &saga.Action[account, account]{Name: "create-account", Effect: saga.NoEffect,
 		Do: func(ctx context.Context, a account) (account, error) {
-			return a, saga.Emit(ctx, "account-created", a) // appended together with the success, or not at all
+			// Appended together with the success, or not at all.
+			return a, saga.Emit(ctx, "account-created", a)
 		}}
 	s := saga.Define("create", 1, func(f *saga.Flow, in saga.Ref[account]) saga.Ref[account] { return saga.Do(f, create, in.In) })
 	c, stop := running(saga.Config{Log: log}, s)
@@ -214,7 +216,8 @@ func ExampleHeartbeat() {
 	imported := &saga.Action[int, int]{Name: "import", Effect: saga.NoEffect, HeartbeatTimeout: time.Minute,
 		Do: func(ctx context.Context, rows int) (int, error) {
 			var done int
-			if _, err := saga.LastHeartbeat(ctx, &done); err != nil { // where an earlier attempt was
+			// Where an earlier attempt was.
+			if _, err := saga.LastHeartbeat(ctx, &done); err != nil {
 				return 0, err
 			}
 			for ; done < rows; done++ {
@@ -249,7 +252,8 @@ func ExampleTrigger() {
 	<-c.Ready()
 
 	event := domain.NewEvent{ID: uuid.New(), Type: "user-registered", Data: json.RawMessage(`{"Email":"ada"}`)}
-	if _, err := log.Append(ctx, "users-ada", domain.NoStream, event); err != nil { // any app, in any language
+	// Any app, in any language.
+	if _, err := log.Append(ctx, "users-ada", domain.NoStream, event); err != nil {
 		panic(err)
 	}
 	id := domain.RunIDForEvent("welcome", event.ID) // however often the event is delivered

@@ -45,7 +45,8 @@ var (
 		Name:   "send-parcel",
 		Effect: saga.Irreversible,
 		Do:     func(ctx context.Context, labels []string) (saga.None, error) { return saga.None{}, nil },
-		Probe: func(ctx context.Context, labels []string) (saga.Probed[saga.None], error) { // when an answer was lost
+		// When an answer was lost.
+		Probe: func(ctx context.Context, labels []string) (saga.Probed[saga.None], error) {
 			return saga.Applied(saga.None{}), nil
 		},
 	}
@@ -310,8 +311,8 @@ func ExampleAcceptIrreversible() {
 	// Output: a greeting does no harm <nil>
 }
 
-// When the provider's answer is lost, nobody can ask it whether the letter went out. The run is then stuck until a person
-// has found out, and the author says that this is as good as it gets.
+// When the provider's answer is lost, nobody can ask it whether the letter went out. The run is
+// then stuck until a person has found out, and the author says that this is as good as it gets.
 func ExampleAcceptDoubt() {
 	s := saga.Define("dunning", 1, func(f *saga.Flow, form saga.Ref[orderForm]) saga.Ref[saga.None] {
 		return saga.Do(f, sendMail, func(v saga.Scope) string { return form.In(v).Email }, saga.AcceptDoubt("the provider has no list of what it sent"))

@@ -2,7 +2,6 @@ package saga_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,8 +150,8 @@ func TestCompletedChildIsUndoneWithItsParent(t *testing.T) {
 	})
 }
 
-// TestParentTurnsBackBeforeItsChildStarts cancels the parent in the very moment in which the child is to
-// start: no child is left running.
+// TestParentTurnsBackBeforeItsChildStarts cancels the parent in the very moment in which the child
+// is to start: no child is left running.
 func TestParentTurnsBackBeforeItsChildStarts(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		child := chain("child", r.act("a"))
@@ -185,7 +184,8 @@ func TestParentTurnsBackBeforeItsChildStarts(t *testing.T) {
 	})
 }
 
-// TestChildPastItsPivotKeepsItsParentFromTurningBack: such a child can't be undone, so a person is asked.
+// TestChildPastItsPivotKeepsItsParentFromTurningBack: such a child can't be undone, so a person is
+// asked.
 func TestChildPastItsPivotKeepsItsParentFromTurningBack(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		running, goOn := make(chan struct{}), make(chan struct{})
@@ -323,7 +323,8 @@ func TestFailureHandlersAreTold(t *testing.T) {
 		b.OnFailure = handler("b-failed")
 		r.fails("b", saga.Permanent(errModel))
 		r.fails("b-failed", errModel)
-		r.fails("saga-failed", errModel, errModel, errModel) // gives up: the run's end is not changed
+		// Gives up: the run's end is not changed.
+		r.fails("saga-failed", errModel, errModel, errModel)
 		s := saga.Define("handled", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 			x := saga.Do(f, a, in.In)
 			return saga.Do(f, b, x.In)
@@ -337,7 +338,7 @@ func TestFailureHandlersAreTold(t *testing.T) {
 		defer mu.Unlock()
 		require.Len(r.t, told, 1)
 		require.Equal(r.t, "b", told[0].Step)
-		require.Equal(r.t, json.RawMessage(`"-"`), told[0].Input)
+		require.JSONEq(r.t, `"-"`, string(told[0].Input))
 		require.Equal(r.t, "model failure", told[0].Cause.Message)
 		count := 0
 		for _, call := range r.called() {

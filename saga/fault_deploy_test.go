@@ -64,7 +64,8 @@ func TestRunWaitsForAProgramThatHasItsCode(t *testing.T) {
 	})
 }
 
-// TestTwoMissingActionsBlockARunOnce has retries of two different actions owed in a program that has neither.
+// TestTwoMissingActionsBlockARunOnce has retries of two different actions owed in a program that
+// has neither.
 func TestTwoMissingActionsBlockARunOnce(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		a, b := r.act("a"), r.act("b")
@@ -125,8 +126,9 @@ func TestSagaOfTwoLogsIsStoredInBoth(t *testing.T) {
 	}
 }
 
-// TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor writes nothing of sagas that never run; one that ran is kept
-// to its plan as ever, at Run and, where another process was faster, at the first start.
+// TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor writes nothing of sagas that never run; a saga
+// that ran must keep its plan as always: Run checks that, and so does the first start if another
+// process was faster.
 func TestPlanIsStoredWithItsFirstRunWhereThatIsAskedFor(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		cfg := saga.Config{PlansWhenRun: true}
@@ -246,8 +248,8 @@ func TestADeadSinkKeepsNoAlertFromTheOthers(t *testing.T) {
 	})
 }
 
-// TestTwoCoordinatorsOnOneLog lets two share a log and work on the same runs: whoever loses the race for a
-// revision decides again, and nothing is lost or done twice beyond its key.
+// TestTwoCoordinatorsOnOneLog lets two share a log and work on the same runs: whoever loses the
+// race for a revision decides again, and nothing is lost or done twice beyond its key.
 func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		s := saga.Define("shared", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
@@ -285,8 +287,8 @@ func TestTwoCoordinatorsOnOneLog(t *testing.T) {
 	})
 }
 
-// TestRunOfANewerProgramKeepsNobodyFromStarting rolls a deployment back: the newer program left an event in a run's
-// stream that this one does not know. The run waits, and all others go on.
+// TestRunOfANewerProgramKeepsNobodyFromStarting rolls a deployment back: the newer program left an
+// event in a run's stream that this one does not know. The run waits, and all others go on.
 func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -320,7 +322,8 @@ func TestRunOfANewerProgramKeepsNobodyFromStarting(t *testing.T) {
 	})
 }
 
-// TestRunOfANewerProgramTakesNoPlace: in a rolling deployment a newer program writes to a run that is under way here.
+// TestRunOfANewerProgramTakesNoPlace: in a rolling deployment a newer program writes to a run that
+// is under way here.
 func TestRunOfANewerProgramTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

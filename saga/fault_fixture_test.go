@@ -19,7 +19,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 // rig is what a coordinator's test stands on: a log, which may disturb appends once the
@@ -55,12 +55,12 @@ func (g gate) Append(ctx context.Context, stream string, expected domain.Expecte
 	return g.Log.Append(ctx, stream, expected, events...)
 }
 
-// onEveryLog runs a scenario on a log that works, and on logs whose appends fail before the
-// write, fail after it, conflict, are slow, and all of that. Time is that of a synctest bubble. What
-// holds for every stream is checked at the end.
+// onEveryLog runs a scenario on a log that works, and on logs whose appends fail before the write,
+// fail after it, conflict, are slow, and all of that. Time is that of a synctest bubble. What holds
+// for every stream is checked at the end.
 func onEveryLog(t *testing.T, scenario func(r *rig)) {
 	t.Parallel()
-	for name, cfg := range map[string]sagatest.FaultyConfig{
+	for name, cfg := range map[string]logtest.FaultyConfig{
 		"sound":       {},
 		"fail before": {FailBefore: 0.3},
 		"fail after":  {FailAfter: 0.3},
@@ -72,7 +72,7 @@ func onEveryLog(t *testing.T, scenario func(r *rig)) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, memlog.New())
-				r.log = gate{r.plain, &r.faults, sagatest.NewFaultyLog(t, r.plain, cfg)}
+				r.log = gate{r.plain, &r.faults, logtest.NewFaultyLog(t, r.plain, cfg)}
 				t.Cleanup(r.checkStreams)
 				scenario(r)
 			})

@@ -13,7 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 // outage is a log that refuses every append while it is down.
@@ -24,13 +24,13 @@ type outage struct {
 
 func (o *outage) Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
 	if o.down.Load() {
-		return domain.Appended{}, sagatest.ErrInjected
+		return domain.Appended{}, logtest.ErrInjected
 	}
 	return o.Log.Append(ctx, stream, expected, events...)
 }
 
-// TestCallersAreNotHeldByAnOutage has the log refuse everything for an hour: calls end with their context,
-// and when the log is back every run goes on, and what was asked for has happened once.
+// TestCallersAreNotHeldByAnOutage has the log refuse everything for an hour: calls end with their
+// context, and when the log is back every run goes on, and what was asked for has happened once.
 func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,9 +71,9 @@ func TestCallersAreNotHeldByAnOutage(t *testing.T) {
 	})
 }
 
-// TestWhatGrowsOverAnAppendFailsTheStep: the results of one of a planner's rounds, and the report to a failure
-// handler, may outgrow an append though each part fits. The run then fails or goes on, but never hangs. Results of
-// several rounds may be as many as they like.
+// TestWhatGrowsOverAnAppendFailsTheStep: the results of one of a planner's rounds, and the report
+// to a failure handler, may outgrow an append though each part fits. The run then fails or goes on,
+// but never hangs. Results of several rounds may be as many as they like.
 func TestWhatGrowsOverAnAppendFailsTheStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -224,7 +224,8 @@ func TestPausedRunStartsNothing(t *testing.T) {
 		require.NoError(r.t, c.Pause(r.t.Context(), run.ID, "wait"))
 		close(goOn)
 		synctest.Wait()
-		for r.events(run.ID, "attempt.succeeded") == nil { // a disturbed append is tried again a little later
+		// A disturbed append is tried again a little later.
+		for r.events(run.ID, "attempt.succeeded") == nil {
 			synctest.Wait()
 			sleepABit()
 		}
@@ -295,7 +296,8 @@ func TestBadCallsAreRefusedAndWriteNothing(t *testing.T) {
 	})
 }
 
-// TestSignalThatNoAwaitCouldReadIsRefused sends payloads of wrong types, before and while they are awaited.
+// TestSignalThatNoAwaitCouldReadIsRefused sends payloads of wrong types, before and while they are
+// awaited.
 func TestSignalThatNoAwaitCouldReadIsRefused(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		a := r.act("a")
@@ -313,7 +315,10 @@ func TestSignalThatNoAwaitCouldReadIsRefused(t *testing.T) {
 			require.ErrorIs(r.t, err, saga.ErrBadInput)
 			require.ErrorContains(r.t, err, "approval awaits bool")
 		}
-		require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "anything else", "is kept"))
+		err := c.Signal(r.t.Context(), run.ID, "aproved", true)
+		require.ErrorIs(r.t, err, saga.ErrBadInput)
+		require.ErrorContains(r.t, err, `no step of approval awaits the signal "aproved": it awaits approved`)
+		require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "anything else", "is kept", saga.Keep()))
 		close(goOn)
 		sleepABit()
 		before := len(r.facts(run.ID))

@@ -61,7 +61,7 @@ func TestSignalBeforeAndAfterItsAwait(t *testing.T) {
 				}
 				require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "go", "x", saga.SignalID("1")))
 				require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "go", "not again", saga.SignalID("1")), "a repeat is nothing")
-				require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "other", "no"))
+				require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "other", "no", saga.Keep()))
 				require.NoError(r.t, c.Signal(r.t.Context(), run.ID, "go", "y", saga.SignalID("2")))
 				if early {
 					close(goOn)
@@ -116,7 +116,8 @@ func TestDeadlineTurnsTheRunBack(t *testing.T) {
 	})
 }
 
-// TestTimedOutAttemptIsInDoubt gives up an attempt that does not come back, asks the probe, and does as it says.
+// TestTimedOutAttemptIsInDoubt gives up an attempt that does not come back, asks the probe, and
+// does as it says.
 func TestTimedOutAttemptIsInDoubt(t *testing.T) {
 	for name, test := range map[string]struct {
 		probe func() (saga.Probed[string], error)
@@ -191,9 +192,10 @@ func TestLateSuccessIsUndone(t *testing.T) {
 		require.ErrorAs(r.t, err, new(*saga.CompensatedError))
 		time.Sleep(2 * time.Hour)
 		require.Equal(r.t, []string{"a", "undo a", "undo a"}, r.called(), "the effect may have come after the undo")
-		require.Equal(r.t, "", <-outputs)
+		require.Empty(r.t, <-outputs)
 		require.Equal(r.t, "late", <-outputs)
-		require.NotEqual(r.t, <-keys, <-keys, "whoever saw the first undo's key would take the second for a repeat")
+		first, second := <-keys, <-keys
+		require.NotEqual(r.t, first, second, "whoever saw the first undo's key would take the second for a repeat")
 	})
 }
 

@@ -195,7 +195,7 @@ func (r *flowRun) evaluate(st *machine.Step) {
 		r.decide(in)
 	default:
 		value, err := tryExpr(code, v)
-		if st.Node.Name == machine.PlannerStep {
+		if st.Node.Name == domain.PlannerStep {
 			value = append(append(json.RawMessage(`{"round":1,"input":`), value...), '}')
 		}
 		r.decide(machine.Evaluated{Step: st.Path, Value: value, Failure: permanent(err)})
@@ -338,7 +338,8 @@ func TestIgnoredStepsHaveZeroValues(t *testing.T) {
 func TestARefOfAStepNeverReachedPanicsWithItsPath(t *testing.T) {
 	t.Parallel()
 	var inner Ref[int]
-	read := false // the trial in Define does not see the read: what it could not check, the run must
+	// The trial in Define does not see the read: what it could not check, the run must.
+	read := false
 	s := Define("late", 1, func(f *Flow, in Ref[bool]) Ref[int] {
 		If(f, in.In, func(f *Flow) { inner = Do(f, check, constant(1)) }, nil)
 		return Return(f, func(v Scope) int {
@@ -472,12 +473,12 @@ func TestSagaOptionsGoIntoThePlan(t *testing.T) {
 // The report that the machine writes is what handlers read.
 func TestFailedReadsTheMachinesReport(t *testing.T) {
 	t.Parallel()
-	want := machine.Report{Run: domain.RunIDForKey("s", "k"), Saga: "s", Version: 2, Input: json.RawMessage(`1`), State: domain.RunCompensating,
+	want := domain.FailureReport{Run: domain.RunIDForKey("s", "k"), Saga: "s", Version: 2, Input: json.RawMessage(`1`), State: domain.RunCompensating,
 		Step: "a", Cause: &domain.Failure{Message: "m"}, StepInput: json.RawMessage(`2`), Undone: []string{"x"}, NotUndone: []string{"y"}}
 	raw, err := payload.Encode(want)
 	require.NoError(t, err)
 	got, err := payload.Decode[Failed](raw)
 	require.NoError(t, err)
-	require.Equal(t, want, machine.Report(got))
-	require.Equal(t, PlannedResult{Step: "s"}, PlannedResult(machine.PlannedResult{Step: "s"}))
+	require.Equal(t, want, domain.FailureReport(got))
+	require.Equal(t, PlannedResult{Step: "s"}, PlannedResult(domain.PlannedResult{Step: "s"}))
 }

@@ -31,8 +31,8 @@ func (l *moodyLog) Append(ctx context.Context, stream string, expected domain.Ex
 	return l.Log.Append(ctx, stream, expected, events...)
 }
 
-// TestNotReadyAndOutWithinSecondsWhenTheLogFails: a handler that does not heed its context, and one whose outcome
-// can't be recorded, hold nothing up.
+// TestNotReadyAndOutWithinSecondsWhenTheLogFails: neither a handler that ignores its context, nor
+// one whose outcome can't be recorded, holds up the end.
 func TestNotReadyAndOutWithinSecondsWhenTheLogFails(t *testing.T) {
 	t.Parallel()
 	log := &moodyLog{Log: memlog.New()}
@@ -76,8 +76,8 @@ func TestNotReadyAndOutWithinSecondsWhenTheLogFails(t *testing.T) {
 	require.Error(t, c.Health())
 }
 
-// TestALogThatDoesNotAnswerIsToldAndMakesNotReady: by appends that hang or have no answer, within a second; not ready after
-// two; and well again when it answers, though nobody appends.
+// TestALogThatDoesNotAnswerIsToldAndMakesNotReady: by appends that hang or have no answer, within a
+// second; not ready after two; and well again when it answers, though nobody appends.
 func TestALogThatDoesNotAnswerIsToldAndMakesNotReady(t *testing.T) {
 	t.Parallel()
 	for name, mood := range map[string]func(context.Context) error{

@@ -13,8 +13,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestHeartbeatTimeoutLeavesUndosAndProbesAlone: an undo that is busy for minutes without a word, or
-// with one at its beginning, ends by its own timeout only, and so does a probe.
+// TestHeartbeatTimeoutLeavesUndosAndProbesAlone: an undo that is busy for minutes without a word,
+// or with one at its beginning, ends by its own timeout only, and so does a probe.
 func TestHeartbeatTimeoutLeavesUndosAndProbesAlone(t *testing.T) {
 	for name, beats := range map[string]bool{"silent": false, "beats once": true} {
 		t.Run(name, func(t *testing.T) {
@@ -93,9 +93,10 @@ func (l *alertList) of(kind saga.AlertKind) (of []saga.Alert) {
 	return of
 }
 
-// TestHungHandlerKeepsItsPlace: a handler that ignores its context has the only place of its action. The run behind it
-// loses no attempt and is told why it waits; its handler is called once the place is free, and never beside another.
-// The same holds for an undo, for a lost heartbeat, and for a run that a person abandons meanwhile.
+// TestHungHandlerKeepsItsPlace: a handler that ignores its context has the only place of its
+// action. The run behind it loses no attempt and is told why it waits; its handler is called once
+// the place is free, and never beside another. The same holds for an undo, for a lost heartbeat,
+// and for a run that a person abandons meanwhile.
 func TestHungHandlerKeepsItsPlace(t *testing.T) {
 	for name, test := range map[string]struct {
 		prepare func(a *saga.Action[string, string])

@@ -19,9 +19,11 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
-// inTurn is a saga that waits for "go", then awaits a number of payments one after the other and returns them.
+// inTurn is a saga that waits for "go", then awaits a number of payments one after the other and
+// returns them.
 func inTurn(n int) *saga.Saga[string, []int] {
 	return saga.Define("in-turn", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[[]int] {
 		saga.Await[string](f, "go")
@@ -49,8 +51,8 @@ func appendEvent(t *testing.T, log domain.Log, stream string, e ...domain.NewEve
 	require.NoError(t, err)
 }
 
-// TestAwaitsInSequenceEachGetTheirOwnEventInOrder: events that come before their awaits are opened are all kept, before
-// and after a restart, and none is taken twice.
+// TestAwaitsInSequenceEachGetTheirOwnEventInOrder: events that come before their awaits are opened
+// are all kept, before and after a restart, and none is taken twice.
 func TestAwaitsInSequenceEachGetTheirOwnEventInOrder(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {
@@ -117,8 +119,8 @@ func (l *counted) ReadStream(ctx context.Context, stream string, from uint64) it
 	}
 }
 
-// TestOpenAwaitsAreRecoveredWithoutReadingTheirRuns: a start finds open awaits in the checkpoint, and the await of an
-// old run does not have the log read from that run's beginning.
+// TestOpenAwaitsAreRecoveredWithoutReadingTheirRuns: a start finds open awaits in the checkpoint,
+// and the await of an old run does not have the log read from that run's beginning.
 func TestOpenAwaitsAreRecoveredWithoutReadingTheirRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,8 +155,8 @@ func TestOpenAwaitsAreRecoveredWithoutReadingTheirRuns(t *testing.T) {
 	})
 }
 
-// TestMoreEarlyEventsThanMemoryHolds: events that nobody awaits yet are stored by their key where they are too many,
-// and found there by an old run, in order, after a restart as well.
+// TestMoreEarlyEventsThanMemoryHolds: events that nobody awaits yet are stored by their key where
+// they are too many, and found there by an old run, in order, after a restart as well.
 func TestMoreEarlyEventsThanMemoryHolds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it appends 250,000 events")
@@ -193,8 +195,8 @@ func TestMoreEarlyEventsThanMemoryHolds(t *testing.T) {
 	require.Equal(t, []int{0, 1, 2}, out)
 }
 
-// TestUnreadableBookkeepingIsPassedOver: a checkpoint of the triggers or of what is awaited that can't be read is passed
-// over for the one before, or for the log.
+// TestUnreadableBookkeepingIsPassedOver: a checkpoint of the triggers or of what is awaited that
+// can't be read is passed over for the one before, or for the log.
 func TestUnreadableBookkeepingIsPassedOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +239,8 @@ func TestUnreadableBookkeepingIsPassedOver(t *testing.T) {
 	})
 }
 
-// TestNodesThatSaveAtOneMomentMixNothing: parts of two checkpoints of what is awaited stand among each other in the log.
+// TestNodesThatSaveAtOneMomentMixNothing: parts of two checkpoints of what is awaited stand among
+// each other in the log.
 func TestNodesThatSaveAtOneMomentMixNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -269,8 +272,8 @@ func TestNodesThatSaveAtOneMomentMixNothing(t *testing.T) {
 	})
 }
 
-// TestTriggerThatMisbehavesHoldsUpNobody: code of a trigger that panics, ends its goroutine or hangs is that trigger's
-// trouble alone; other triggers and awaits go on.
+// TestTriggerThatMisbehavesHoldsUpNobody: code of a trigger that panics, ends its goroutine or
+// hangs is that trigger's trouble alone; other triggers and awaits go on.
 func TestTriggerThatMisbehavesHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]func(<-chan struct{}){"panics": func(<-chan struct{}) { panic("x") },
@@ -311,7 +314,8 @@ func TestTriggerThatMisbehavesHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// TestATriggerThatDoesNotGetOnIsTold: by a gauge at once, and by one alert after a minute; both end when it gets on.
+// TestATriggerThatDoesNotGetOnIsTold: by a gauge at once, and by one alert after a minute; both end
+// when it gets on.
 func TestATriggerThatDoesNotGetOnIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -341,9 +345,9 @@ func TestATriggerThatDoesNotGetOnIsTold(t *testing.T) {
 	})
 }
 
-// TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn: all places are taken by runs that wait for their handlers, and one
-// of them for an event in a second step; events for triggers do not keep it from being met, and start
-// their runs when there are places again, also in a later life.
+// TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn: all places are taken by runs that wait for
+// their handlers, and one of them for an event in a second step; events for triggers do not keep it
+// from being met, and start their runs when there are places again, also in a later life.
 func TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
@@ -406,7 +410,7 @@ func TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn(t *testing.T) {
 	}
 }
 
-func stepOf(v saga.RunView, path string) (st saga.StepView) {
+func stepOf(v explain.Run, path string) (st explain.Step) {
 	for _, s := range v.Steps {
 		if s.Path == path {
 			st = s
@@ -432,8 +436,9 @@ func (l *refusing) Append(ctx context.Context, stream string, expected domain.Ex
 	return l.Log.Append(ctx, stream, expected, events...)
 }
 
-// TestRunThatTakesNoEventHoldsUpNobody: a run to which nothing can be delivered, and an event whose run can't be started,
-// are tried again by themselves, while a flood of events of both types goes on; they get on once they can.
+// TestRunThatTakesNoEventHoldsUpNobody: a run to which nothing can be delivered, and an event whose
+// run can't be started, are tried again by themselves, while a flood of events of both types goes
+// on; they get on once they can.
 func TestRunThatTakesNoEventHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -475,7 +480,8 @@ func TestRunThatTakesNoEventHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestEventsThatNobodyCanReadStopNothing: what an app appends by itself, and what stands in runs' streams, may be anything.
+// TestEventsThatNobodyCanReadStopNothing: what an app appends by itself, and what stands in runs'
+// streams, may be anything.
 func TestEventsThatNobodyCanReadStopNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -502,8 +508,8 @@ func TestEventsThatNobodyCanReadStopNothing(t *testing.T) {
 	})
 }
 
-// TestNodesDeliverOnceAndTakeOver: where nodes share a log, the one in whose hands a run is delivers to it, and another
-// one when that is gone; an event starts its run once.
+// TestNodesDeliverOnceAndTakeOver: where nodes share a log, the one in whose hands a run is
+// delivers to it, and another one when that is gone; an event starts its run once.
 func TestNodesDeliverOnceAndTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

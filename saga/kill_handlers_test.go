@@ -12,11 +12,13 @@ import (
 
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 var errRefused = errors.New("refused")
 
-// mood is what an attempt does to its caller: a number from 0 to 99 that is the same whenever this attempt is looked at.
+// mood is what an attempt does to its caller: a number from 0 to 99 that is the same whenever this
+// attempt is looked at.
 func mood(ctx context.Context) uint32 {
 	a := saga.AttemptOf(ctx)
 	h := fnv.New32a()
@@ -34,31 +36,32 @@ func pause(ctx context.Context, n int) {
 
 // effect enters the do's effect in the ledger.
 func (w *killWorld) effect(ctx context.Context, in job) {
-	w.ledger.write(ctx, did, "")
+	w.ledger.Write(ctx, killtest.Did, "")
 	pause(ctx, in.N+1)
 }
 
 // nothing enters that the attempt did nothing, which its error is about to say.
-func (w *killWorld) nothing(ctx context.Context) { w.ledger.write(ctx, nothing, "") }
+func (w *killWorld) nothing(ctx context.Context) { w.ledger.Write(ctx, killtest.Nothing, "") }
 
-// act makes an action whose handlers are as somebody in a hurry writes them: half of the attempts fail somehow, and
-// where they do not say that nothing was done, every second one has had its effect.
+// act makes an action whose handlers are as somebody in a hurry writes them: half of the attempts
+// fail somehow, and where they do not say that nothing was done, every second one has had its
+// effect.
 func (w *killWorld) act(name string) *saga.Action[job, job] {
-	return &saga.Action[job, job]{Name: name, Retry: tired, UndoRetry: untiring,
+	return &saga.Action[job, job]{Name: name, Retry: tired, UndoRetry: killtest.Untiring,
 		Do: func(ctx context.Context, in job) (job, error) {
-			w.ledger.write(ctx, began, "")
+			w.ledger.Write(ctx, killtest.Began, "")
 			pause(ctx, in.N)
 			return w.hurried(ctx, in, mood(ctx))
 		},
 		Undo: func(ctx context.Context, did saga.Did[job, job]) error {
 			pause(ctx, did.Input.N)
 			if ctx.Err() != nil {
-				w.ledger.write(ctx, cutShort, did.Key)
+				w.ledger.Write(ctx, killtest.CutShort, did.Key)
 				return ctx.Err()
 			}
 			m := mood(ctx)
 			if m < 80 {
-				w.ledger.write(ctx, undid, did.Key)
+				w.ledger.Write(ctx, killtest.Undid, did.Key)
 				pause(ctx, did.Input.N+2)
 			}
 			switch {
@@ -105,17 +108,18 @@ func (w *killWorld) hurried(ctx context.Context, in job, m uint32) (job, error) 
 	return in, saga.InDoubt(saga.Permanent(broke))
 }
 
-// refusing makes an action that refuses a job that is to fail, sooner or later: some attempts before leave it in doubt.
+// refusing makes an action that refuses a job that is to fail, sooner or later: some attempts
+// before leave it in doubt.
 func (w *killWorld) refusing(name string) *saga.Action[job, job] {
 	a := w.act(name)
-	a.Retry = untiring
+	a.Retry = killtest.Untiring
 	do := a.Do
 	a.Do = func(ctx context.Context, in job) (job, error) {
 		m := mood(ctx)
 		if !in.Fail || m >= 60 && m < 92 {
 			return do(ctx, in)
 		}
-		w.ledger.write(ctx, began, "")
+		w.ledger.Write(ctx, killtest.Began, "")
 		pause(ctx, in.N)
 		w.nothing(ctx)
 		return in, saga.Permanent(errRefused)
@@ -136,17 +140,17 @@ func (w *killWorld) probed(a *saga.Action[job, job]) *saga.Action[job, job] {
 		case m < 50:
 			return saga.Unknown[job](), nil
 		}
-		if w.ledger.has(saga.AttemptOf(ctx).Key) {
+		if w.ledger.Has(saga.AttemptOf(ctx).Key) {
 			return saga.Applied(in), nil
 		}
-		w.ledger.write(ctx, notThere, "")
+		w.ledger.Write(ctx, killtest.NotThere, "")
 		return saga.NotApplied[job](), nil
 	}
 	return a
 }
 
-// cleanly makes an action that is tried once and fails cleanly: its plain errors mean that nothing was done, but for
-// those of the connection, such as where the answer to a commit was lost.
+// cleanly makes an action that is tried once and fails cleanly: its plain errors mean that nothing
+// was done, but for those of the connection, such as where the answer to a commit was lost.
 func (w *killWorld) cleanly(a *saga.Action[job, job]) *saga.Action[job, job] {
 	a.FailsCleanly, a.Retry = true, saga.Retry{MaxAttempts: 1}
 	do := a.Do
@@ -155,7 +159,7 @@ func (w *killWorld) cleanly(a *saga.Action[job, job]) *saga.Action[job, job] {
 		if m < 60 || m >= 86 {
 			return do(ctx, in)
 		}
-		w.ledger.write(ctx, began, "")
+		w.ledger.Write(ctx, killtest.Began, "")
 		pause(ctx, in.N)
 		if m < 70 {
 			w.nothing(ctx)
@@ -183,17 +187,18 @@ func (w *killWorld) stubborn(name string) *saga.Action[job, job] {
 	return a
 }
 
-// deaf makes an action that has its effect after its attempt was given up, and perhaps after its run has ended. It does
-// so in a process that is not killed alone: what becomes of a handler that outlives its attempt and dies with its
-// process, nobody is told.
+// deaf makes an action that has its effect after its attempt was given up, and perhaps after its
+// run has ended. It does so only in a process that is not killed: nobody learns what becomes of a
+// handler that outlives its attempt and dies with its process.
 func (w *killWorld) deaf(name string) *saga.Action[job, job] {
 	a := w.act(name)
 	a.Timeout, a.Retry = 10*time.Millisecond, saga.Retry{MaxAttempts: 2, Initial: time.Millisecond}
 	do := a.Do
 	a.Do = func(ctx context.Context, in job) (job, error) {
 		if w.late {
-			w.ledger.write(ctx, began, "")
-			time.Sleep(machine.Grace + time.Duration(20+mood(ctx))*time.Millisecond) // whatever its ctx says
+			w.ledger.Write(ctx, killtest.Began, "")
+			// Whatever its ctx says.
+			time.Sleep(machine.Grace + time.Duration(20+mood(ctx))*time.Millisecond)
 		}
 		return do(ctx, in)
 	}

@@ -18,8 +18,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestNothingIsTooLargeForARunToGoOn: what authors' code returns, or panics with, may be larger than an append. The run then
-// fails, and says so; it does not hang on an append that can't be made.
+// TestNothingIsTooLargeForARunToGoOn: what authors' code returns, or panics with, may be larger
+// than an append. The run then fails, and says so; it does not hang on an append that can't be
+// made.
 func TestNothingIsTooLargeForARunToGoOn(t *testing.T) {
 	huge := strings.Repeat("x", 2<<20)
 	for name, do := range map[string]struct {
@@ -83,8 +84,9 @@ func TestWordsOfPeopleAreBounded(t *testing.T) {
 	})
 }
 
-// TestEventsThatCannotStartARunArePassedOver: an app's event may have metadata that no run can carry, or make a trigger's
-// code panic. Those behind it start their runs all the same, and the failures are recorded.
+// TestEventsThatCannotStartARunArePassedOver: an app's event may have metadata that no run can
+// carry, or make a trigger's code panic. Those behind it start their runs all the same, and the
+// failures are recorded.
 func TestEventsThatCannotStartARunArePassedOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -3,10 +3,8 @@ package saga_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,22 +17,17 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 // TestMain lets the test binary be the victim of the kill test, and finds leaked goroutines.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(killDir); dir != "" {
-		if err := victim(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	killtest.BeChild(killtest.Children{"victim": victim})
 	goleak.VerifyTestMain(m)
 }
 
-// TestRunReturnsWithWorkInFlight stops a coordinator while a do and an undo are under way: the do is
-// cancelled, the undo awaited, Run returns nil, and a successor ends both runs.
+// TestRunReturnsWithWorkInFlight stops a coordinator while a do and an undo are under way: the do
+// is cancelled, the undo awaited, Run returns nil, and a successor ends both runs.
 func TestRunReturnsWithWorkInFlight(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		doing, undoing, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -117,8 +110,9 @@ func launch(t testing.TB, ctx context.Context, log domain.Log, cfg saga.Config, 
 	return c, ended
 }
 
-// TestRunReturnsThoughAHandlerIsDeaf gives up on a handler that does not heed its context. It runs in
-// real time: Watermill's router waits under a mutex, where a synctest bubble's clock stands still.
+// TestRunReturnsThoughAHandlerIsDeaf gives up on a handler that does not heed its context. It runs
+// in real time: Watermill's router waits under a mutex, where a synctest bubble's clock stands
+// still.
 func TestRunReturnsThoughAHandlerIsDeaf(t *testing.T) {
 	t.Parallel()
 	doing, goOn := make(chan struct{}), make(chan struct{})
@@ -154,8 +148,9 @@ func (l *readsFailOnce) ReadStream(ctx context.Context, stream string, from uint
 	return l.Log.ReadStream(ctx, stream, from)
 }
 
-// TestOutcomeOfTheLastMomentIsRecorded stops a coordinator while a do is under way that was given up and undone. It
-// succeeds, and the log fails to tell its run just then: the success is recorded all the same, and undone.
+// TestOutcomeOfTheLastMomentIsRecorded stops a coordinator while a do is under way that was given
+// up and undone. It succeeds, and the log fails to tell its run just then: the success is recorded
+// all the same, and undone.
 func TestOutcomeOfTheLastMomentIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -218,7 +213,7 @@ func TestStopUnderFire(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(5 * time.Millisecond) // not for something: to stop in the middle
+		time.Sleep(5 * time.Millisecond) // stop in the middle
 		stop()
 		require.NoError(t, <-ended)
 		callers.Wait()

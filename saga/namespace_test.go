@@ -121,8 +121,9 @@ func (c errorCounter) Enabled(context.Context, slog.Level) bool { return true }
 func (c errorCounter) WithAttrs([]slog.Attr) slog.Handler       { return c }
 func (c errorCounter) WithGroup(string) slog.Handler            { return c }
 
-// TestOutcomesForAnotherLogAreLeftInTheBroker runs two coordinators on different logs that were given one broker and one
-// namespace, with keyed runs of the same ids: each refuses the other's outcomes, and the broker keeps them.
+// TestOutcomesForAnotherLogAreLeftInTheBroker runs two coordinators on different logs that were
+// given one broker and one namespace, with keyed runs of the same ids: each refuses the other's
+// outcomes, and the broker keeps them.
 func TestOutcomesForAnotherLogAreLeftInTheBroker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,11 +21,13 @@ import (
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 var writeOldLog = flag.Bool("write-old-log", false, "write testdata/oldlog anew with this program: only in a checkout of commit c999109")
 
-// oldLogDir, in the environment, makes the test binary the program that writes the old log and is killed.
+// oldLogDir, in the environment, makes the test binary the program that writes the old log and is
+// killed.
 const oldLogDir = "ATONE_OLD_LOG_DIR"
 
 // oldRun is a run of the old log.
@@ -83,7 +85,8 @@ func oldCoordinator(t testing.TB, dir string, s *oldSagas) (*saga.Coordinator, *
 	return c, log
 }
 
-// writeUntilKilled starts every run, lets each come to where it hangs, waits or ends, and lists them. Then it is killed.
+// writeUntilKilled starts every run, lets each come to where it hangs, waits or ends, and lists
+// them. Then it is killed.
 func writeUntilKilled(t *testing.T, dir string) {
 	ctx := t.Context()
 	c, log := oldCoordinator(t, filepath.Join(dir, "log"), newOldWorld(true).sagas())
@@ -128,7 +131,7 @@ func writeUntilKilled(t *testing.T, dir string) {
 		}
 		s, err := saga.FoldAt(ctx, log, id, saga.Latest)
 		require.NoError(t, err)
-		v := saga.ViewOf(s)
+		v := explain.Describe(s)
 		var in oldIn
 		require.NoError(t, json.Unmarshal(v.Input, &in))
 		r := oldRun{Saga: v.Saga, Mode: in.Mode, Key: v.Key, ID: id, State: v.State, Revision: v.Revision, Phases: map[string]string{}}

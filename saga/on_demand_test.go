@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func TestCoordinatorOnDemandMovesOnlyWhatItIsAskedFor(t *testing.T) {
@@ -62,7 +63,8 @@ func TestCoordinatorOnDemandMovesOnlyWhatItIsAskedFor(t *testing.T) {
 	require.Equal(t, domain.RunIsCancelled, v.State)
 }
 
-// TestBulkOnDemandReachesRunsThatNobodyTookUp has a dry run with a condition that looks at the runs' steps, too.
+// TestBulkOnDemandReachesRunsThatNobodyTookUp has a dry run with a condition that looks at the
+// runs' steps, too.
 func TestBulkOnDemandReachesRunsThatNobodyTookUp(t *testing.T) {
 	t.Parallel()
 	ctx, log, s := t.Context(), memlog.New(), waitsForGo()
@@ -103,8 +105,8 @@ func TestBulkOnDemandReachesRunsThatNobodyTookUp(t *testing.T) {
 	stop()
 }
 
-// TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother has attempts that would not time out for a long
-// while: nobody else can be running them.
+// TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother has attempts that would not time out
+// for a long while: nobody else can be running them.
 func TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -158,6 +160,6 @@ func TestCoordinatorOnDemandGoesOnWithAttemptsThatDiedWithAnother(t *testing.T) 
 
 	state, err := saga.FoldAt(t.Context(), log, ids[2], saga.Latest)
 	require.NoError(t, err)
-	require.Equal(t, domain.RunRunning, saga.ViewOf(state).State, "nobody asked for this one")
-	require.Equal(t, 1, saga.ViewOf(state).Steps[0].Attempts)
+	require.Equal(t, domain.RunRunning, explain.Describe(state).State, "nobody asked for this one")
+	require.Equal(t, 1, explain.Describe(state).Steps[0].Attempts)
 }

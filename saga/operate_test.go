@@ -14,10 +14,12 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// waitsForGo does a thing and waits for a signal; its thing can fail for good, and a person is asked.
+// waitsForGo does a thing and waits for a signal; its thing can fail for good, and a person is
+// asked.
 func waitsForGo() *saga.Saga[order, string] {
 	book := &saga.Action[order, order]{Name: "book", Retry: saga.Retry{MaxAttempts: 1},
 		Do: func(_ context.Context, o order) (order, error) {
@@ -48,7 +50,7 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 	t.Parallel()
 	ctx, log, s := saga.WithActor(t.Context(), "ann"), memlog.New(), waitsForGo()
 	now := time.Now()
-	c := begin(t, log, saga.Config{Now: func() time.Time { return now }}, s)
+	c := begin(t, log, saga.Config{Clock: stillWall{at: now}}, s)
 	ids := map[string]domain.RunID{}
 	for i, name := range []string{"one", "two", "three", "bad1", "bad2"} {
 		run, err := saga.Start(ctx, c, s, order{name}, saga.Key("trip-"+name), saga.Labels(map[string]string{"n": fmt.Sprint(i % 2)}))
@@ -64,7 +66,7 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 	names := func(f saga.BulkFilter, act saga.BulkAct) (out []string) {
 		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: f, All: true, DryRun: true})
 		require.NoError(t, err)
-		require.Equal(t, report.Matched, len(report.Results))
+		require.Len(t, report.Results, report.Matched)
 		require.Zero(t, report.Done)
 		for _, r := range report.Results {
 			for n, id := range ids {
@@ -117,19 +119,20 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 	run := start(t, c, s, order{"bad"})
 	_, err := run.Wait(ctx)
 	require.ErrorAs(t, err, new(*saga.StuckError))
-	incident := func() string {
+	step := func() explain.Step {
 		v, err := c.Describe(ctx, run.ID)
 		require.NoError(t, err)
-		return v.Steps[0].Incident
+		return v.Steps[0]
 	}
 	bulk := func(act saga.BulkAct) saga.BulkReport {
 		report, err := c.Bulk(ctx, saga.BulkRequest{Act: act, Filter: saga.BulkFilter{Runs: []domain.RunID{run.ID}}, Reason: "all of them"})
 		require.NoError(t, err)
 		return report
 	}
-	first := incident()
+	first := step()
 	require.Equal(t, 1, bulk(saga.BulkRetry).Done)
-	require.Eventually(t, func() bool { i := incident(); return i != "" && i != first }, time.Minute, time.Millisecond, "it fails again")
+	require.Eventually(t, func() bool { st := step(); return st.Incident == first.Incident && st.Attempts > first.Attempts }, time.Minute, time.Millisecond,
+		"it fails again, and its incident is open again")
 	require.Equal(t, 1, bulk(saga.BulkPause).Done)
 	v, err := c.Describe(ctx, run.ID)
 	require.NoError(t, err)
@@ -210,7 +213,7 @@ func TestARunIsSeenAsItWasAtEveryRevision(t *testing.T) {
 	require.Equal(t, domain.RunIsCompleted, latest.State)
 	offline, err := saga.FoldAt(ctx, log, run.ID, saga.Latest)
 	require.NoError(t, err)
-	require.Equal(t, latest, saga.ViewOf(offline), "it needs no coordinator")
+	require.Equal(t, latest, explain.Describe(offline), "it needs no coordinator")
 	_, err = c.StateAt(ctx, run.ID, 1000)
 	require.ErrorIs(t, err, saga.ErrNotFound)
 	_, err = c.StateAt(ctx, domain.NewRunID(), saga.Latest)

@@ -14,8 +14,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestFamilyThatOnlyWaitsTakesNoPlace: a parent that waits for its child, which waits for a signal, keeps nobody from
-// starting, and is pushed out of the cache by runs that only wait; it goes on and ends all the same.
+// TestFamilyThatOnlyWaitsTakesNoPlace: a parent that waits for its child, which waits for a signal,
+// keeps nobody from starting, and is pushed out of the cache by runs that only wait; it goes on and
+// ends all the same.
 func TestFamilyThatOnlyWaitsTakesNoPlace(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		child := saga.Define("child", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Await[string](f, "go") })
@@ -39,7 +40,8 @@ func TestFamilyThatOnlyWaitsTakesNoPlace(t *testing.T) {
 	})
 }
 
-// TestRunsThatWaitForAPersonTakeNoPlace: neither a paused run nor a blocked one keeps others from starting.
+// TestRunsThatWaitForAPersonTakeNoPlace: neither a paused run nor a blocked one keeps others from
+// starting.
 func TestRunsThatWaitForAPersonTakeNoPlace(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		running, goOn := make(chan struct{}), make(chan struct{})
@@ -86,8 +88,8 @@ func (d *denying) Append(ctx context.Context, stream string, expected domain.Exp
 	return d.Log.Append(ctx, stream, expected, events...)
 }
 
-// TestRunIsLookedAtAgainAfterItsTurnFailed: a run's turn for a slot comes while the log refuses it. Nobody else
-// knows of it, and it must go on all the same once the log takes it.
+// TestRunIsLookedAtAgainAfterItsTurnFailed: a run's turn for a slot comes while the log refuses it.
+// Nobody else knows of it, and it must go on all the same once the log takes it.
 func TestRunIsLookedAtAgainAfterItsTurnFailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,8 +116,8 @@ func TestRunIsLookedAtAgainAfterItsTurnFailed(t *testing.T) {
 	})
 }
 
-// TestFamilyTakesOnePlace: a run, its child and its grandchildren count as one while one of them is at work, also
-// after a wait and after a restart, and the next start waits for as long.
+// TestFamilyTakesOnePlace: a run, its child and its grandchildren count as one while one of them is
+// at work, also after a wait and after a restart, and the next start waits for as long.
 func TestFamilyTakesOnePlace(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		enter, goOn := make(chan struct{}, 10), make(chan struct{})

@@ -5,22 +5,21 @@ import (
 	"fmt"
 )
 
-// PlannerIn is what a planner is called with, round after round.
+// PlannerIn is the input of a planner in each round.
 type PlannerIn[In any] struct {
 	// Round counts from 1.
 	Round int `json:"round"`
 	// Input is that of the Plan step.
 	Input In `json:"input"`
-	// Results are the steps of the round before, in order; none in round 1. What a planner needs of
-	// earlier ones it carries along.
+	// Results are the results of the round before, in order; none in round 1. Use Carry for
+	// anything from earlier rounds.
 	Results []PlannedResult `json:"results,omitempty"`
 	// Carry is [Steps].Carry of the round before, see [PlannerIn.DecodeCarry]; empty in round 1,
-	// and where that round returned none.
+	// and if that round returned none.
 	Carry json.RawMessage `json:"carry,omitempty"`
 }
 
-// DecodeCarry reads what the round before carried along. It leaves into as it is where there is
-// nothing.
+// DecodeCarry decodes Carry into a pointer. Without a Carry it leaves into unchanged.
 func (in PlannerIn[In]) DecodeCarry(into any) error {
 	if len(in.Carry) == 0 {
 		return nil
@@ -31,13 +30,13 @@ func (in PlannerIn[In]) DecodeCarry(into any) error {
 	return nil
 }
 
-// PlannedResult is how a planned step ended.
+// PlannedResult is the result of a planned step.
 type PlannedResult struct {
 	Round  int             `json:"round"`
 	Step   string          `json:"step"`
 	Action string          `json:"action"`
 	Output json.RawMessage `json:"output,omitempty"`
-	// Failed is the reason, where the step failed and was ignored.
+	// Failed is the reason, if the step failed and was ignored.
 	Failed string `json:"failed,omitempty"`
 }
 
@@ -54,19 +53,19 @@ type Steps[Out any] struct {
 	// Do are the next steps, one after the other or, with Parallel, at once.
 	Do       []NextStep `json:"do,omitempty"`
 	Parallel bool       `json:"parallel,omitempty"`
-	// Carry is given to the planner of the next round: a sum, what is still to be done, references.
-	// It is anything that encodes to JSON, of at most 64 KiB, and is recorded with each round.
+	// Carry is passed to the planner in the next round: a sum, a list of what is left, references.
+	// It is any value that encodes to at most 64 KiB of JSON, and is recorded with each round.
 	Carry any `json:"carry,omitempty"`
 	// Done ends the rounds; Output is then the Plan's output.
 	Done   bool `json:"done,omitempty"`
 	Output Out  `json:"output"`
 }
 
-// NextStep is a step that a planner wants done. [Next] makes one with its types checked.
+// NextStep is a step for the next round. [Next] makes one whose types the compiler checks.
 type NextStep struct {
 	// Name is unique in its round; empty means the action's name.
 	Name string `json:"name,omitempty"`
-	// Action names an action that is registered where the run is.
+	// Action names an action that is registered with the run's coordinator.
 	Action string `json:"action"`
 	// Input is anything that encodes to the JSON of the action's input.
 	Input any `json:"input"`
@@ -77,24 +76,22 @@ type NextStep struct {
 	Accept string `json:"accept,omitempty"`
 }
 
-// Next is the step that runs an action with an input.
+// Next returns a step that runs an action with an input.
 func Next[In, Out any](a *Action[In, Out], in In) NextStep {
 	return NextStep{Name: a.Name, Action: a.Name, Input: in}
 }
 
-// Plan adds a step whose planner, an action, says at run time what is done: round after round it is
-// called with the results of the round before, and with what it carries along itself
-// ([Steps].Carry), and returns further steps, until it is done. Each answer is recorded before its
-// steps start, so that loops, and the plans of agents, are audited and recovered like everything
-// else, and undone in reverse.
+// Plan adds a step whose planner, an action, chooses the steps at run time. In each round the
+// planner gets the results of the round before and its own [Steps].Carry, and returns further
+// steps, until it is done. Each answer is recorded before its steps start, so loops and the plans
+// of agents are audited, recovered and undone in reverse like all other steps.
 //
-// The actions that it may plan are registered with the coordinator, or named by [Uses].
+// Register the actions that it may plan with the coordinator, or name them with [Uses].
 //
-// A planned irreversible step is the run's point of no return: what fails after it makes the run
-// stuck. With one among [Uses], the Plan and what follows it may not fail backward.
-// [AcceptIrreversible] accepts it for every step that is planned. One that fails and may have taken
-// effect all the same makes the run stuck, whether or not its action has a Probe: no definition is
-// there to refuse it.
+// A planned irreversible step is the run's point of no return: a later failure makes the run stuck.
+// With an irreversible action among [Uses], the Plan and the steps after it must not fail backward.
+// [AcceptIrreversible] accepts such effects for all planned steps. A planned irreversible step that
+// fails in doubt makes the run stuck, with or without a Probe, because Define could not check it.
 func Plan[In, Out any](f *Flow, name string, planner *Action[PlannerIn[In], Steps[Out]], input func(Scope) In, opts ...PlanOption) Ref[Out] {
 	return Ref[Out]{f.in.Plan(name, used(planner), shapeOf[In, Out](), valueOf(input), settings(opts, PlanOption.forPlan))}
 }

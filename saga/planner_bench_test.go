@@ -31,7 +31,8 @@ func (l *weighing) Append(ctx context.Context, stream string, expected domain.Ex
 	return l.Log.Append(ctx, stream, expected, events...)
 }
 
-// counting is a saga that plans n rounds of one step with an output of about 250 bytes, and carries a count along.
+// counting is a saga that plans n rounds of one step with an output of about 250 bytes, and carries
+// a count along.
 func counting(n int) *saga.Saga[int, int] {
 	text := strings.Repeat("x", 240)
 	step := &saga.Action[int, string]{Name: "step", Effect: saga.NoEffect, Do: func(_ context.Context, i int) (string, error) { return text, nil }}
@@ -58,8 +59,8 @@ func counting(n int) *saga.Saga[int, int] {
 	})
 }
 
-// TestRoundsCostTheSame: the bytes of a plan's rounds grow as their number does, and a plan has as many results as it
-// likes.
+// TestRoundsCostTheSame: the bytes of a plan's rounds grow as their number does, and a plan has as
+// many results as it likes.
 func TestRoundsCostTheSame(t *testing.T) {
 	t.Parallel()
 	perRound := func(n int) float64 {
@@ -74,7 +75,8 @@ func TestRoundsCostTheSame(t *testing.T) {
 	require.InDelta(t, short, perRound(4_000), short/20) // of 1 MB of results
 }
 
-// BenchmarkPlan plans rounds of one step; time and bytes of a round are to be the same however many there are.
+// BenchmarkPlan plans rounds of one step; time and bytes of a round are to be the same however many
+// there are.
 func BenchmarkPlan(b *testing.B) {
 	for _, n := range []int{500, 1000, 2000, 4000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

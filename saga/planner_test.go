@@ -85,7 +85,7 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		"not an answer":    {"hello", []string{"planner planner: answer: read"}},
 		"carries a lot":    {Steps[int]{Do: []NextStep{Next(check, 1)}, Carry: strings.Repeat("x", 64<<10)}, []string{"its Carry is 65538 bytes; at most 65536 fit"}},
 		"nothing":          {Steps[int]{}, []string{"returns no steps and is not Done"}},
-		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"says Done and returns 1 steps"}},
+		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"sets Done and returns 1 steps"}},
 		"unknown action":   {Steps[int]{Do: []NextStep{step("", "nope", 1, "")}}, []string{`step 1 "nope": unknown action "nope": register it`}},
 		"duplicate":        {Steps[int]{Do: []NextStep{Next(check, 1), Next(check, 2)}}, []string{`step 2 "check": two steps of the round`}},
 		"several":          {Steps[int]{Do: []NextStep{step("plan", "check", 1, ""), step("a b", "check", 1, ""), step("c", "check", "x", "up")}}, []string{`"plan": the name is reserved`, `"a b": bad name`, `rule "up"`, `input: read int`}},

@@ -17,7 +17,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// countingLog counts the events that who looks for unfinished runs is given, and may end that.
+// countingLog counts the events that a search for unfinished runs reads, and may end the search.
 type countingLog struct {
 	domain.Log
 	read atomic.Int64
@@ -61,7 +61,8 @@ func (l *countingLog) ReadAll(ctx context.Context, after domain.Position, filter
 	}
 }
 
-// others writes as many events of ended runs, and of unfinished ones, as another coordinator would have.
+// others writes as many events of ended runs, and of unfinished ones, as another coordinator would
+// have.
 func others(t testing.TB, log domain.Log, ended, unfinished int) (open []domain.RunID) {
 	t.Helper()
 	end := []byte(`{"at":"2026-01-01T00:00:00Z","wake":{"state":"completed"},"hash":"x"}`)
@@ -77,7 +78,8 @@ func others(t testing.TB, log domain.Log, ended, unfinished int) (open []domain.
 	return open
 }
 
-// lives starts a coordinator on the log and stops it, and returns how much it read and how many runs it knew.
+// lives starts a coordinator on the log and stops it, and returns how much it read and how many
+// runs it knew.
 func lives(t *testing.T, log *countingLog, cfg saga.Config) (read int64, runs int) {
 	t.Helper()
 	log.read.Store(0)
@@ -89,7 +91,8 @@ func lives(t *testing.T, log *countingLog, cfg saga.Config) (read int64, runs in
 	return read, runs
 }
 
-// TestOnlyTheFirstStartReadsTheWholeLog: a log written by others is read once, by whoever starts first.
+// TestOnlyTheFirstStartReadsTheWholeLog: a log written by others is read once, by whoever starts
+// first.
 func TestOnlyTheFirstStartReadsTheWholeLog(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{false, true} {
@@ -177,8 +180,8 @@ func recoveryParts(t *testing.T, id string, at domain.Position, runs []domain.Ru
 	return parts
 }
 
-// TestPartsOfTwoCheckpointsAreNeverJoined: two nodes save at one position, each in the order of its own map; a reader
-// that joined parts of both would forget runs.
+// TestPartsOfTwoCheckpointsAreNeverJoined: two nodes save at one position, each in the order of its
+// own map; a reader that joined parts of both would forget runs.
 func TestPartsOfTwoCheckpointsAreNeverJoined(t *testing.T) {
 	t.Parallel()
 	for _, ids := range [][2]string{{"one", "two"}, {"", ""}} {

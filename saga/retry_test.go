@@ -21,7 +21,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// TestRetriesKeepToTheirPolicy has a step fail again and again and looks at when its attempts begin.
+// TestRetriesKeepToTheirPolicy has a step fail again and again and looks at when its attempts
+// begin.
 func TestRetriesKeepToTheirPolicy(t *testing.T) {
 	const s = time.Second
 	type span struct{ least, most time.Duration }
@@ -82,7 +83,8 @@ func TestUnlimitedRetriesGoOn(t *testing.T) {
 	})
 }
 
-// TestTimeoutsEndAttempts: each attempt has its own, the total one ends the attempt in flight, and an undo has others.
+// TestTimeoutsEndAttempts: each attempt has its own, the total one ends the attempt in flight, and
+// an undo has others.
 func TestTimeoutsEndAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -133,7 +135,8 @@ func TestUndoIsToldEverything(t *testing.T) {
 	})
 }
 
-// TestErrorsAreRetriedByTheirType: errors.As goes into the predicate, errors.Is into the list, and an undo has its own.
+// TestErrorsAreRetriedByTheirType: errors.As goes into the predicate, errors.Is into the list, and
+// an undo has its own.
 func TestErrorsAreRetriedByTheirType(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		a := r.act("a")
@@ -170,8 +173,8 @@ func (w *watcher) AttemptEnded(ctx context.Context, a saga.Attempt, _ time.Durat
 	w.told = append(w.told, fmt.Sprint(ctx.Value(watched{}), " ", a.Number, " ", a.Trace, " ", failure != nil))
 }
 
-// TestHandlersKnowTheirAttempt: its logger says which run it is, the trace goes on, observers and Watermill middleware are
-// around it, and what is given to them is what the start was given.
+// TestHandlersKnowTheirAttempt: its logger says which run it is, the trace goes on, observers and
+// Watermill middleware are around it, and what is given to them is what the start was given.
 func TestHandlersKnowTheirAttempt(t *testing.T) {
 	t.Parallel()
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

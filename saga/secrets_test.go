@@ -48,8 +48,8 @@ func effectless[In any](name string) *saga.Action[In, saga.None] {
 	return &saga.Action[In, saga.None]{Name: name, Effect: saga.NoEffect, Do: func(context.Context, In) (saga.None, error) { return saga.None{}, nil }}
 }
 
-// TestWhatATypeKeepsSecretIsKnownBesideThePlan has members that no tag names: those of an embedded struct, and of types that
-// write their own JSON.
+// TestWhatATypeKeepsSecretIsKnownBesideThePlan has members that no tag names: those of an embedded
+// struct, and of types that write their own JSON.
 func TestWhatATypeKeepsSecretIsKnownBesideThePlan(t *testing.T) {
 	t.Parallel()
 	look := effectless[everyKind]("look")
@@ -103,8 +103,9 @@ func TestASecretThatNoTypeHasIsRefused(t *testing.T) {
 	}, saga.Secret("anything")).Err())
 }
 
-// TestANewTagHidesWhatOldRunsOfThePlanShowed has a program tag a field of an action that ran before. The plan of a single
-// action is the same as ever; whoever reads the log, without any program, finds what is secret beside it.
+// TestANewTagHidesWhatOldRunsOfThePlanShowed has a program tag a field of an action that ran
+// before. The plan of a single action is the same as ever; whoever reads the log, without any
+// program, finds what is secret beside it.
 func TestANewTagHidesWhatOldRunsOfThePlanShowed(t *testing.T) {
 	t.Parallel()
 	type before struct {
@@ -162,7 +163,8 @@ func TestANewTagHidesWhatOldRunsOfThePlanShowed(t *testing.T) {
 	require.True(t, v.OK(), v.Findings)
 }
 
-// TestAnErrorQuotesNoSecret has a handler, and the code of the saga, quote what is secret by the saga's word alone.
+// TestAnErrorQuotesNoSecret has a handler, and the code of the saga, quote what is secret by the
+// saga's word alone.
 func TestAnErrorQuotesNoSecret(t *testing.T) {
 	t.Parallel()
 	type form struct {

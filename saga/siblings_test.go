@@ -23,7 +23,8 @@ type distant struct {
 	appends []written
 }
 
-// written is an append to a run: when it was asked for, since the log was made, and how many outcomes it had.
+// written is an append to a run: when it was asked for, since the log was made, and how many
+// outcomes it had.
 type written struct {
 	at       time.Duration
 	outcomes int

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -28,9 +29,9 @@ const (
 	Ignore = domain.RuleIgnore
 )
 
-// The options of a step are values of the types below. Each kind of step takes the type that is
-// named after it, so that the compiler refuses an option that does not apply; what an option's
-// function returns says which kinds take it.
+// The types of step options. Each kind of step takes the type that is named after it, so the
+// compiler refuses an option that does not apply. The type that an option's function returns says
+// which kinds of step take it.
 type (
 	// StepOption is an option of [Compute], [Sleep] and [SleepUntil]: [Name], [OnFail].
 	StepOption interface{ forStep() stepOption }
@@ -80,7 +81,7 @@ type (
 	}
 )
 
-// stepOption is every option; the types above narrow it.
+// stepOption implements all types of options.
 type stepOption struct{ set definition.StepOption }
 
 func (o stepOption) forName() stepOption     { return o }
@@ -97,7 +98,7 @@ func option(name string, apply func(*definition.Conf) error) stepOption {
 	return stepOption{definition.StepOption{Name: name, Apply: apply}}
 }
 
-// settings unwraps options; a nil one stays empty, and is refused as one.
+// settings unwraps options. A nil option stays empty and is refused later.
 func settings[O comparable](opts []O, unwrap func(O) stepOption) []definition.StepOption {
 	var none O
 	out := make([]definition.StepOption, len(opts))
@@ -133,37 +134,37 @@ func OnFail(r Rule) RuleOption {
 	})
 }
 
-// AcceptIrreversible accepts, and records why, that this step's effect is left behind when the
-// run turns back. It overrides the check that nothing after an irreversible step may fail
-// backward; the run still ends compensated, with the step listed as left. On a [Plan] it holds
-// for every irreversible step that is planned.
+// AcceptIrreversible accepts that this step's effect is left behind when the run turns back, and
+// records the reason. It overrides the check that nothing after an irreversible step may fail
+// backward. The run still ends compensated, and lists the step as left. On a [Plan] it holds for
+// every planned irreversible step.
 func AcceptIrreversible(reason string) ActionOption {
 	return option("AcceptIrreversible", func(c *definition.Conf) error {
 		if strings.TrimSpace(reason) == "" {
-			return errors.New("AcceptIrreversible needs a reason: it is recorded, and shown to whoever asks why the effect was left")
+			return errors.New("AcceptIrreversible needs a reason: it is recorded, for people who ask why the effect was left")
 		}
 		c.Node.Accepted = reason
 		return nil
 	})
 }
 
-// AcceptDoubt accepts, and records why, that the run may end stuck at this irreversible step: when
-// it fails, and nothing tells whether it took effect, it can neither go on nor be undone until a
-// person has found out. Without it such a step is refused where its failure turns the run back; a
-// Probe, an action that fails cleanly, or the rule Forward with a provider that honours the
-// idempotency key, are better. It accepts nothing of [AcceptIrreversible]. It is no part of the
-// plan's identity: it may be added to a saga that has runs, under the same version.
+// AcceptDoubt accepts that the run may end stuck at this irreversible step, and records the reason:
+// if the step fails in doubt, the run can neither go on nor be undone until a person has found out
+// what happened. Without AcceptDoubt, [Define] refuses such a step if its failure turns the run
+// back. Better alternatives are a Probe, an action that fails cleanly, or the rule Forward with a
+// provider that honours the idempotency key. AcceptDoubt does not imply [AcceptIrreversible]. It is
+// not part of the plan's identity: add it to a saga that has runs, under the same version.
 func AcceptDoubt(reason string) ActionOption {
 	return option("AcceptDoubt", func(c *definition.Conf) error {
 		if strings.TrimSpace(reason) == "" {
-			return errors.New("AcceptDoubt needs a reason: it is recorded, and shown to whoever has to find out")
+			return errors.New("AcceptDoubt needs a reason: it is recorded, for the person who has to find out what happened")
 		}
 		c.Node.Doubt = reason
 		return nil
 	})
 }
 
-// WithoutLabels starts a child without this run's labels, which it has otherwise.
+// WithoutLabels starts a child without this run's labels. By default the child has them.
 func WithoutLabels() ChildOption {
 	return option("WithoutLabels", func(c *definition.Conf) error {
 		c.Node.Unlabelled = true
@@ -171,8 +172,8 @@ func WithoutLabels() ChildOption {
 	})
 }
 
-// WithRetry replaces the action's Retry for this step; a field left zero takes the library's
-// default, and NonRetryable errors stay the action's own.
+// WithRetry replaces the action's Retry for this step. A zero field means the library's default.
+// NonRetryable errors stay those of the action.
 func WithRetry(r Retry) ActionOption {
 	return option("WithRetry", func(c *definition.Conf) error {
 		policy := r.policy(defaultRetry)
@@ -222,7 +223,7 @@ func Tolerate(n int) EachOption {
 	})
 }
 
-// Within bounds how long an await waits. When nothing came by then, the step fails, unless
+// Within bounds how long an await waits. If nothing has come by then, the step fails, unless
 // [DefaultTo] gives a value.
 func Within(d time.Duration) AwaitOption {
 	return option("Within", func(c *definition.Conf) error {
@@ -234,8 +235,7 @@ func Within(d time.Duration) AwaitOption {
 	})
 }
 
-// DefaultTo is the value that an await takes when [Within] has passed. Its type is that of the
-// await.
+// DefaultTo sets the value of an await whose [Within] has passed. T must be the await's type.
 func DefaultTo[T any](v T) AwaitOption {
 	return option("DefaultTo", func(c *definition.Conf) error {
 		raw, err := payload.Encode(v)
@@ -247,8 +247,8 @@ func DefaultTo[T any](v T) AwaitOption {
 	})
 }
 
-// MaxRounds bounds the rounds of a Plan, by default 100. A planner that is not done by then fails
-// the step.
+// MaxRounds bounds the rounds of a Plan, by default 100. If the planner is not done by then, the
+// step fails.
 func MaxRounds(n int) PlanOption {
 	return option("MaxRounds", func(c *definition.Conf) error {
 		c.Node.MaxRounds = n
@@ -259,7 +259,7 @@ func MaxRounds(n int) PlanOption {
 	})
 }
 
-// Uses names actions that a Plan's planner may plan, so that they are registered with the saga.
+// Uses registers actions with the saga that a Plan's planner may plan.
 func Uses(actions ...AnyAction) PlanOption {
 	return option("Uses", func(c *definition.Conf) error {
 		for _, a := range actions {
@@ -270,4 +270,80 @@ func Uses(actions ...AnyAction) PlanOption {
 		}
 		return nil
 	})
+}
+
+// Unlimited, as Retry.MaxAttempts, means that attempts are not counted.
+const Unlimited = domain.Unlimited
+
+// Jitter says how a delay is spread, see [Retry.Jitter].
+type Jitter = domain.Jitter
+
+// The kinds of jitter.
+const (
+	JitterFull     = domain.JitterFull
+	JitterEqual    = domain.JitterEqual
+	JitterFraction = domain.JitterFraction
+	JitterNone     = domain.JitterNone
+)
+
+// Retry says when a failed attempt is tried again. The zero value is the default: 5 attempts to do,
+// 10 to undo, with exponential backoff from 200 ms to 30 s and equal jitter. Each zero field has
+// its own default.
+type Retry struct {
+	// MaxAttempts counts the first attempt too; 1 means no retry, [Unlimited] no end.
+	// 0 means 5 (undo: 10).
+	MaxAttempts int
+	// Initial is the delay after the first failure, 0 meaning 200 ms; each further delay is
+	// Multiplier times the last (0 meaning 2), up to Max (0 meaning 30 s, or Initial if longer).
+	Initial    time.Duration
+	Multiplier float64
+	Max        time.Duration
+	// Jitter spreads the delay; empty means JitterEqual. Fraction is the width of
+	// JitterFraction, 0 meaning 0.2.
+	Jitter   Jitter
+	Fraction float64
+	// MaxElapsed is how long after the first attempt's start another may still begin; 0 means
+	// for ever. TotalTimeout also ends an attempt that is in flight.
+	MaxElapsed, TotalTimeout time.Duration
+	// NonRetryable lists errors (compared by errors.Is) that end the retries at once.
+	NonRetryable []error
+	// IsNonRetryable, if set, does the same with a function; use it for errors.As.
+	IsNonRetryable func(error) bool
+}
+
+var (
+	defaultRetry     = Retry{MaxAttempts: 5, Initial: 200 * time.Millisecond, Multiplier: 2, Max: 30 * time.Second, Jitter: JitterEqual, Fraction: 0.2}
+	defaultUndoRetry = Retry{MaxAttempts: 10, Initial: 200 * time.Millisecond, Multiplier: 2, Max: 30 * time.Second, Jitter: JitterEqual, Fraction: 0.2}
+)
+
+// policy fills in the defaults.
+func (r Retry) policy(d Retry) domain.RetryPolicy {
+	p := domain.RetryPolicy{
+		MaxAttempts:  cmp.Or(r.MaxAttempts, d.MaxAttempts),
+		Initial:      domain.Duration(cmp.Or(r.Initial, d.Initial)),
+		Multiplier:   cmp.Or(r.Multiplier, d.Multiplier),
+		Jitter:       cmp.Or(r.Jitter, d.Jitter),
+		MaxElapsed:   domain.Duration(r.MaxElapsed),
+		TotalTimeout: domain.Duration(r.TotalTimeout),
+	}
+	p.Max = domain.Duration(cmp.Or(r.Max, max(d.Max, time.Duration(p.Initial))))
+	if p.Jitter == JitterFraction {
+		p.Fraction = cmp.Or(r.Fraction, d.Fraction)
+	}
+	return p
+}
+
+func (r Retry) permanent(err error) bool {
+	for _, e := range r.NonRetryable {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return r.IsNonRetryable != nil && r.IsNonRetryable(err)
+}
+
+// used returns the action as a definition uses it.
+func used(a AnyAction) definition.ActionUse {
+	code, err := a.compile()
+	return definition.ActionUse{Identity: a, Action: code, Err: err}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga/internal/definition"
-	"github.com/atonehq/atone/saga/machine"
 )
 
 // flowGen draws a well-formed flow of integers.
@@ -175,7 +174,7 @@ func TestRandomFlows(t *testing.T) {
 			case domain.KindDo, domain.KindChild, domain.KindCompute:
 				require.NotNil(rt, code.Value, n.Key)
 			case domain.KindPlan:
-				require.NotNil(rt, s.def.Code[n.Key+"/*/"+machine.PlannerStep].Value, n.Key)
+				require.NotNil(rt, s.def.Code[n.Key+"/*/"+domain.PlannerStep].Value, n.Key)
 			case domain.KindEach:
 				require.NotNil(rt, code.Items, n.Key)
 			case domain.KindSwitch:

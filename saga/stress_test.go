@@ -21,7 +21,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/machine"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 var (
@@ -29,9 +29,9 @@ var (
 	stressSeed   = flag.Uint64("stressseed", 0, "the seed of TestEverythingAtOnce's first world; 0 picks one")
 )
 
-// storm is a world in which everything happens at once: handlers that fail, hang, are deaf and late, people who cancel,
-// pause, retry and abandon, a log that fails and forgets its answers, coordinators that stop and come
-// back, and hardly any memory, places and slots.
+// storm is a world in which everything happens at once: handlers that fail, hang, are deaf and
+// late, people who cancel, pause, retry and abandon, a log that fails and forgets its answers,
+// coordinators that stop and come back, and hardly any memory, places and slots.
 type storm struct {
 	*rig
 	seed uint64
@@ -49,12 +49,12 @@ type failingReads struct {
 
 func (f *failingReads) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
 	if n := f.n.Add(1); f.w.faults.Load() && f.w.dice("read", n).IntN(10) == 0 {
-		return func(yield func(domain.Recorded, error) bool) { yield(domain.Recorded{}, sagatest.ErrInjected) }
+		return func(yield func(domain.Recorded, error) bool) { yield(domain.Recorded{}, logtest.ErrInjected) }
 	}
 	return f.Log.ReadStream(ctx, stream, from)
 }
 
-// dice are the storm's for a purpose: they fall the same way whenever it is the same seed.
+// dice returns the storm's dice for a purpose: the same seed gives the same throws.
 func (w *storm) dice(purpose ...any) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, purpose...)
@@ -201,8 +201,9 @@ func (w *storm) people(c *saga.Coordinator, id domain.RunID, n int) {
 	}
 }
 
-// TestEverythingAtOnce lets a storm pass over some dozens of runs, then helps those that need a person, and holds every
-// run to its end: each has one, by rule 8 and the effects that exist, and no place or slot is lost.
+// TestEverythingAtOnce lets a storm pass over some dozens of runs, then helps those that need a
+// person, and holds every run to its end: each has one, by rule 8 and the effects that exist, and
+// no place or slot is lost.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	seed := *stressSeed
@@ -213,8 +214,8 @@ func TestEverythingAtOnce(t *testing.T) {
 		t.Run(fmt.Sprint("replay with -stress 1 -stressseed ", seed+uint64(i)), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &storm{rig: &rig{t: t, plain: memlog.New()}, seed: seed + uint64(i), effects: map[string]bool{}}
-				cfg := sagatest.FaultyConfig{Seed: w.seed | 1, FailBefore: 0.03, FailAfter: 0.03, Conflict: 0.03, Slow: 0.1, MaxDelay: 300 * time.Millisecond}
-				w.log = &failingReads{Log: gate{w.plain, &w.faults, sagatest.NewFaultyLog(t, w.plain, cfg)}, w: w}
+				cfg := logtest.FaultyConfig{Seed: w.seed | 1, FailBefore: 0.03, FailAfter: 0.03, Conflict: 0.03, Slow: 0.1, MaxDelay: 300 * time.Millisecond}
+				w.log = &failingReads{Log: gate{w.plain, &w.faults, logtest.NewFaultyLog(t, w.plain, cfg)}, w: w}
 				w.pass()
 			})
 		})
@@ -298,7 +299,7 @@ func (w *storm) help(c *saga.Coordinator) {
 	w.t.Fatalf("%d runs do not end", c.UnfinishedRuns())
 }
 
-// check holds a run's end against the effects that exist.
+// check compares a run's end with the effects that exist.
 func (w *storm) check(s *machine.State) {
 	if s.End == domain.RunIsAbandoned {
 		return

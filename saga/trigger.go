@@ -22,41 +22,41 @@ type Event struct {
 	Type   string
 	Stream string
 	Data   json.RawMessage
-	// CorrelationID and CausationID are those of the event's metadata, if any.
+	// CorrelationID and CausationID come from the event's metadata; empty if it has none.
 	CorrelationID, CausationID string
 	Position                   domain.Position
 	Created                    time.Time
 }
 
-// AnyTrigger is a trigger of whatever types. Only *Trigger implements it.
+// AnyTrigger is a trigger with any types. Only *Trigger implements it.
 type AnyTrigger interface {
 	matches(e *Event) bool
 	sagaOf() AnySaga
-	// asks computes from the event what it asks for.
+	// asks computes the run that an event starts.
 	asks(e *Event) (asked, error)
 	eventType() string
 	streamPrefix() string
 }
 
-// Trigger starts a run of a saga for each domain event of a type. The event's id, or Key, makes the
-// run's id, so an event starts one run however often it is delivered. Its fields are set before it
-// is registered and not changed afterwards.
+// Trigger starts a run of a saga for each domain event of a type. The event's id, or Key,
+// determines the run's id, so an event starts one run however often it is delivered. Set the fields
+// before you register it, and don't change them afterwards.
 type Trigger[In, Out any] struct {
 	// Type is the event's type. Required.
 	Type string
-	// StreamPrefix, if set, is how the names of the event's streams begin.
+	// StreamPrefix, if set, selects events whose stream's name begins with it.
 	StreamPrefix string
 	// When, if set, selects the events. It must be a pure function.
 	When func(Event) bool
-	// Saga is what is started. Required.
+	// Saga is the saga that is started. Required.
 	Saga *Saga[In, Out]
-	// Input computes the run's input; nil reads the event's data as the input. It must be a
-	// pure function. An event for which it fails starts nothing; that is logged and recorded in
-	// the stream atone-triggers.
+	// Input computes the run's input; nil reads the event's data as the input. It must be a pure
+	// function. If it fails, the event starts nothing; the failure is logged and recorded in the
+	// stream atone-triggers.
 	Input func(Event) (In, error)
-	// Key, if set, names what the event is about, such as an order: events with the same key start
-	// one run, the first of them, and a start by hand with [Key] finds it too. An empty key is
-	// none: the event's id is used. It must be a pure function.
+	// Key, if set, names the subject of the event, such as an order. Of all events with one key,
+	// the first starts a run; a start by hand with the same [Key] finds that run too. If Key
+	// returns "", the event's id is used. It must be a pure function.
 	Key func(Event) string
 	// Labels, if set, are attached to the run. It must be a pure function.
 	Labels func(Event) map[string]string
@@ -81,7 +81,7 @@ func (t *Trigger[In, Out]) matches(e *Event) bool {
 
 func (t *Trigger[In, Out]) asks(e *Event) (a asked, err error) {
 	read := t.Input
-	if read == nil { // members that the input does not have are the event's own business
+	if read == nil { // the event may have members that the input does not have
 		read = func(e Event) (In, error) { return payload.Decode[In](e.Data) }
 	}
 	in, err := read(*e)
@@ -100,7 +100,7 @@ func (t *Trigger[In, Out]) asks(e *Event) (a asked, err error) {
 	return a, nil
 }
 
-// RegisterTriggers makes triggers, and the sagas that they start, known. A coordinator that has
+// RegisterTriggers registers triggers and the sagas that they start. A coordinator that has
 // triggers for the first time begins with the events that are appended from then on.
 func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 	if c.state.Load() != stateIdle {
@@ -126,8 +126,8 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 	return nil
 }
 
-// SecretFields returns the fields of a domain event's payload that are secret: those that the sagas
-// which the type starts, or which await it, mark so. They are for whoever shows events.
+// SecretFields returns the secret fields of a domain event's payload: those of the sagas that the
+// event type starts or that await it. Use it before you show an event.
 func (c *Coordinator) SecretFields(eventType string) []string {
 	var fields []string
 	started := make(map[string]bool)
@@ -151,7 +151,7 @@ func (c *Coordinator) SecretFields(eventType string) []string {
 func eventOf(e *domain.Recorded) Event {
 	m, err := domain.DecodeMeta(e.Metadata)
 	if err != nil {
-		m = domain.Meta{} // an app's own metadata need not be atone's
+		m = domain.Meta{} // apps may write metadata in their own format
 	}
 	return Event{ID: e.ID, Type: e.Type, Stream: e.Stream, Data: e.Data, CorrelationID: m.CorrelationID,
 		CausationID: m.CausationID, Position: e.Position, Created: e.Created}

@@ -109,6 +109,16 @@ func TestEachEventStartsOneRunHoweverOftenItIsDelivered(t *testing.T) {
 		return n
 	}
 	require.Eventually(t, func() bool { return failed() == 1 }, 10*time.Second, time.Millisecond, "the bad event is recorded")
+	require.Eventually(t, func() bool { return c.EventsRejected()["trigger ship-order order-placed"] == 1 }, 10*time.Second, time.Millisecond, "and counted")
+	require.Eventually(t, func() bool {
+		for e, err := range log.ReadStream(ctx, "atone-notices", 0) {
+			require.NoError(t, err)
+			if strings.Contains(string(e.Data), "can't start saga ship-order") {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, time.Millisecond, "and told as an alert")
 
 	stop()
 	// A second life delivers the events since the last saved position again.
@@ -228,8 +238,8 @@ func TestEventBetweenATriggersEventAndTheRunsStartIsNotMissed(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-// TestNodeWithoutATriggerDoesNotMoveItPastItsEvents is a deployment in progress: the old program, which does
-// not know a trigger, saves its own position while the new one is down.
+// TestNodeWithoutATriggerDoesNotMoveItPastItsEvents is a deployment in progress: the old program,
+// which does not know a trigger, saves its own position while the new one is down.
 func TestNodeWithoutATriggerDoesNotMoveItPastItsEvents(t *testing.T) {
 	t.Parallel()
 	log, ctx := memlog.New(), t.Context()
@@ -244,7 +254,8 @@ func TestNodeWithoutATriggerDoesNotMoveItPastItsEvents(t *testing.T) {
 	missed := domainEvent("new-event", "", "x")
 	_, err := log.Append(ctx, "shop", domain.AnyRevision, missed)
 	require.NoError(t, err)
-	// The old program has another trigger for the first time, and saves a position behind the event for it.
+	// The old program has another trigger for the first time, and saves a position behind the event
+	// for it.
 	other := &saga.Trigger[string, string]{Type: "other-event", Saga: define("other")}
 	_, stopOld := beginStoppable(t, log, node("old"), []saga.AnyTrigger{older, other})
 	stopOld()

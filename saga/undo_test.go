@@ -31,7 +31,8 @@ func TestItemThatAnEachDoesWithoutIsUndoneForItsCause(t *testing.T) {
 	})
 }
 
-// TestAbandoningCutsNeitherUndosNorFailureHandlersShort: they end by themselves, and their outcomes are recorded.
+// TestAbandoningCutsNeitherUndosNorFailureHandlersShort: they end by themselves, and their outcomes
+// are recorded.
 func TestAbandoningCutsNeitherUndosNorFailureHandlersShort(t *testing.T) {
 	onEveryLog(t, func(r *rig) {
 		var running sync.WaitGroup

@@ -48,8 +48,9 @@ func waits(name string, a *saga.Action[string, string]) *saga.Saga[string, strin
 	})
 }
 
-// TestRunsThatCannotBeReadHurtNobodyElse starts a coordinator on a log with runs of which it can't read an event, or the
-// plan, or the beginning. They wait, visibly; every act on others goes on.
+// TestRunsThatCannotBeReadHurtNobodyElse starts a coordinator on a log with runs of which it can't
+// read an event, or the plan, or the beginning. They wait, visibly; every act on other runs goes
+// on.
 func TestRunsThatCannotBeReadHurtNobodyElse(t *testing.T) {
 	t.Parallel()
 	for name, e := range unreadableEvents() {
@@ -105,8 +106,8 @@ func TestRunsThatCannotBeReadHurtNobodyElse(t *testing.T) {
 	}
 }
 
-// TestARunThatBecomesUnreadableGivesItsPlaceBack damages a run while its handler runs: the outcome is not recorded, the
-// handler is not called again for that, and the action's place is free.
+// TestARunThatBecomesUnreadableGivesItsPlaceBack damages a run while its handler runs: the outcome
+// is not recorded, the handler is not called again for that, and the action's place is free.
 func TestARunThatBecomesUnreadableGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, memlog.New())
@@ -139,7 +140,8 @@ func TestARunThatBecomesUnreadableGivesItsPlaceBack(t *testing.T) {
 	require.Len(t, c.UnreadableRuns(), 1)
 }
 
-// TestARegistrationThatCannotBeReadRefusesThatSagaOnly: a plan is stored again, as its program has it.
+// TestARegistrationThatCannotBeReadRefusesThatSagaOnly: a plan is stored again, as its program has
+// it.
 func TestARegistrationThatCannotBeReadRefusesThatSagaOnly(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]domain.NewEvent{

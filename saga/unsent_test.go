@@ -31,7 +31,8 @@ func (p *refusingBroker) Publish(topic string, messages ...*message.Message) err
 	return bytesOnly{p.Publisher}.Publish(topic, messages...)
 }
 
-// TestARefusedPublishIsNotAnAttempt has a broker refuse attempts for much longer than all of them together may take.
+// TestARefusedPublishIsNotAnAttempt has a broker refuse attempts for much longer than all of them
+// together may take.
 func TestARefusedPublishIsNotAnAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -3,103 +3,107 @@ package saga
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
+	"iter"
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/history"
+	"github.com/atonehq/atone/saga/internal/plans"
+	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// RunView is a run's state for people and programs, as of a revision.
-type RunView struct {
-	ID       domain.RunID      `json:"id"`
-	Saga     string            `json:"saga"`
-	Version  int               `json:"version"`
-	Plan     string            `json:"plan"`
-	State    domain.RunState   `json:"state"`
-	Revision int64             `json:"revision"`
-	Key      string            `json:"key,omitempty"`
-	Labels   map[string]string `json:"labels,omitempty"`
-	Parent   *domain.ParentRef `json:"parent,omitempty"`
-	Actor    string            `json:"actor,omitempty"`
-	Input    json.RawMessage   `json:"input,omitempty"`
-	Output   json.RawMessage   `json:"output,omitempty"`
-	Cause    *domain.Failure   `json:"cause,omitempty"`
-	Left     []string          `json:"left,omitempty"`
-	Started  time.Time         `json:"started"`
-	Ended    time.Time         `json:"ended,omitzero"`
-	Deadline time.Time         `json:"deadline,omitzero"`
-	Wake     time.Time         `json:"wake,omitzero"`
-	Paused   string            `json:"paused,omitempty"`
-	Blocked  string            `json:"blocked,omitempty"`
-	Steps    []StepView        `json:"steps"`
+// StreamReader is what reading a run's history needs of a log.
+type StreamReader interface {
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 }
 
-// StepView is a step in a [RunView].
-type StepView struct {
-	Path     string          `json:"path"`
-	Kind     domain.Kind     `json:"kind"`
-	Action   string          `json:"action,omitempty"`
-	Phase    machine.Phase   `json:"phase"`
-	Attempts int             `json:"attempts,omitempty"`
-	Undos    int             `json:"undo_attempts,omitempty"`
-	Input    json.RawMessage `json:"input,omitempty"`
-	Output   json.RawMessage `json:"output,omitempty"`
-	InDoubt  bool            `json:"in_doubt,omitempty"`
-	Cause    *domain.Failure `json:"cause,omitempty"`
-	Incident string          `json:"incident,omitempty"`
-	RetryAt  time.Time       `json:"retry_at,omitzero"`
-	Due      time.Time       `json:"due,omitzero"`
-	Child    *domain.RunID   `json:"child,omitempty"`
+// Latest, as a revision of [FoldAt], means the last event of the run.
+const Latest = history.Latest
+
+// FoldAt folds a run from its stream up to the revision (inclusive), or to its end with [Latest].
+// It needs no coordinator: it works offline on any log. The caller owns the state. Errors:
+// [ErrNotFound] where the run, or that revision of it, does not exist, and [*UnreadableError].
+func FoldAt(ctx context.Context, log StreamReader, id domain.RunID, revision int64) (*machine.State, error) {
+	planOf := func(ctx context.Context, hash string) (*domain.Plan, error) { return plans.Read(ctx, log, hash) }
+	return history.FoldAt(ctx, log, planOf, id, revision)
 }
 
-// ViewOf describes a folded state.
-func ViewOf(s *machine.State) RunView {
-	v := RunView{
-		ID: s.Run, Saga: s.Start.Saga, Version: s.Start.Version, Plan: s.Start.Plan, State: s.Status(), Revision: s.Revision,
-		Key: s.Start.Key, Labels: s.Start.Labels, Parent: s.Start.Parent, Actor: s.Actor, Input: s.Start.Input, Output: s.Output,
-		Cause: s.Cause, Left: s.Left, Started: s.StartedAt, Ended: s.EndedAt, Deadline: s.Start.Deadline, Wake: s.Wake().Due, Blocked: s.Blocked,
+// ReadPlan reads the plan with the hash, and what is secret in it, from a log.
+func ReadPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan, error) {
+	return plans.Read(ctx, log, hash)
+}
+
+// PlanDefined and SagaRegistered are the wire names of the events in plan and saga streams.
+const (
+	PlanDefined    = plans.Defined
+	SagaRegistered = plans.Registered
+)
+
+// FoldAt is [FoldAt] on the coordinator's log; with [Latest] it reads only from the last snapshot
+// on.
+func (c *Coordinator) FoldAt(ctx context.Context, id domain.RunID, revision int64) (*machine.State, error) {
+	return c.runs.At(ctx, id, revision)
+}
+
+// StateAt returns the run's state as it was after the event with the revision: time travel.
+// [Latest] is the state now. Errors are those of [FoldAt].
+func (c *Coordinator) StateAt(ctx context.Context, id domain.RunID, revision int64) (explain.Run, error) {
+	s, err := c.runs.At(ctx, id, revision)
+	if err != nil {
+		return explain.Run{}, err
 	}
-	if s.Paused {
-		v.Paused = cmp.Or(s.PauseReason, "paused")
-	}
-	s.Steps(func(st *machine.Step) {
-		sv := StepView{Path: st.Path, Kind: st.Node.Kind, Phase: st.Phase, Attempts: st.Do.N, Undos: st.Undo.N, Input: st.Input, Output: st.Output,
-			InDoubt: st.InDoubt, Cause: st.Cause, Incident: st.Incident, Due: st.Due}
-		if st.Node.Action != nil {
-			sv.Action = st.Node.Action.Name
-		}
-		if sv.Cause == nil {
-			sv.Cause = st.Do.Cause
-		}
-		switch st.Phase {
-		case machine.Backoff:
-			sv.RetryAt = st.Do.RetryAt
-		case machine.UndoBackoff:
-			sv.RetryAt = st.Undo.RetryAt
-		case machine.ProbeBackoff:
-			sv.RetryAt = st.Probe.RetryAt
-		case machine.Running:
-			sv.Due = st.Do.Due
-		case machine.Undoing:
-			sv.Due = st.Undo.Due
-		}
-		if st.Child != (domain.RunID{}) {
-			id := st.Child
-			sv.Child = &id
-		}
-		v.Steps = append(v.Steps, sv)
-	})
-	return v
+	return explain.Describe(s), nil
 }
 
-func (a *actor) view() RunView { return ViewOf(a.state) }
+// Look looks at the run as it is now: its state, what it waits for, and what a cancel would do, all
+// of one revision and without its secrets. Errors are those of [FoldAt].
+func (c *Coordinator) Look(ctx context.Context, id domain.RunID) (*look.Look, error) {
+	s, err := c.runs.At(ctx, id, Latest)
+	if err != nil {
+		return nil, err
+	}
+	return look.At(s, c), nil
+}
+
+// Why says what the run waits for, down to the child run that it waits for in the end; of one that
+// can't be read it says just that. Errors: [ErrNotFound].
+func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (explain.Reason, error) {
+	l, err := c.Look(ctx, id)
+	if errors.Is(err, ErrUnreadable) {
+		state, _ := c.StateOf(id)
+		return look.Unreadable(id, cmp.Or(state, domain.RunRunning), err), nil
+	}
+	if err != nil {
+		return explain.Reason{}, err
+	}
+	return l.Why(ctx, c.clock.Now()), nil
+}
+
+// StateOf returns the state of an unfinished run, where this coordinator has taken it up, without
+// reading it.
+func (c *Coordinator) StateOf(id domain.RunID) (domain.RunState, bool) { return c.wakeups.StateOf(id) }
+
+// PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:
+// [ErrNotFound].
+func (c *Coordinator) PreviewCancel(ctx context.Context, id domain.RunID) (explain.Preview, error) {
+	l, err := c.Look(ctx, id)
+	if err != nil {
+		return explain.Preview{}, err
+	}
+	return l.Undo(c.clock.Now()), nil
+}
+
+// Now returns the time by the coordinator's clock.
+func (c *Coordinator) Now() time.Time { return c.clock.Now() }
 
 // Describe returns the run's state as of now. Errors: [ErrNotFound].
-func (c *Coordinator) Describe(ctx context.Context, id domain.RunID) (RunView, error) {
-	v := new(RunView)
-	if err := c.do(ctx, id, &request{view: v, ctx: requestContext{actor: c.cfg.Node}}); err != nil {
-		return RunView{}, err // where ctx ended, v may yet be written
+func (c *Coordinator) Describe(ctx context.Context, id domain.RunID) (explain.Run, error) {
+	v := new(explain.Run)
+	if err := c.engine.Look(ctx, id, func(s *machine.State) { *v = explain.Describe(s) }); err != nil {
+		return explain.Run{}, err // if ctx has ended, v may still be written: don't read it
 	}
 	return *v, nil
 }

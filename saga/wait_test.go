@@ -15,7 +15,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// heldReads is a log whose next read of a stream waits until it is let go, and then fails if it is told to.
+// heldReads is a log whose next read of a stream waits until it is let go, and then fails if it is
+// told to.
 type heldReads struct {
 	domain.Log
 	next chan error
@@ -33,8 +34,8 @@ func (h *heldReads) ReadStream(ctx context.Context, stream string, from uint64) 
 	}
 }
 
-// TestWaitLearnsWhatAnotherCallFound begins to wait while another call reads the run: if that finds nothing, or
-// fails, the waiter looks for itself and does not wait for ever.
+// TestWaitLearnsWhatAnotherCallFound begins to wait while another call reads the run: if that finds
+// nothing, or fails, the waiter looks for itself and does not wait for ever.
 func TestWaitLearnsWhatAnotherCallFound(t *testing.T) {
 	for name, test := range map[string]struct {
 		known bool

@@ -27,8 +27,8 @@ func startWorker(t *testing.T, broker *queue.Queue, s saga.AnySaga) (stop func()
 	return func() { cancel(); require.NoError(t, <-ended) }
 }
 
-// TestWorkersTakeNoClockForTheirOwn: a coordinator whose clock is an hour off, or that is set meanwhile, gives
-// the workers in other processes contexts of the right length.
+// TestWorkersTakeNoClockForTheirOwn: workers in other processes get contexts of the right length,
+// even if the coordinator's clock is an hour off, or is set meanwhile.
 func TestWorkersTakeNoClockForTheirOwn(t *testing.T) {
 	clocked(t, func(r *rig, w *wallClock, step func()) {
 		broker, err := queue.New(queue.Config{})
@@ -51,7 +51,7 @@ func TestWorkersTakeNoClockForTheirOwn(t *testing.T) {
 		})
 		stop := startWorker(r.t, broker, s)
 		defer stop()
-		c := begin(r.t, r.plain, saga.Config{Now: w.now, Publisher: bytesOnly{broker.Publisher()}, Subscriber: broker.Group(""), NoWorker: true}, s)
+		c := begin(r.t, r.plain, saga.Config{Clock: w, Publisher: bytesOnly{broker.Publisher()}, Subscriber: broker.Group(""), NoWorker: true}, s)
 		out, err := finished(r.t, start(r.t, c, s, ""))
 		require.NoError(r.t, err)
 		require.Equal(r.t, "aa", out)
@@ -59,8 +59,9 @@ func TestWorkersTakeNoClockForTheirOwn(t *testing.T) {
 	})
 }
 
-// TestAttemptThatCameTooLateIsNotCalled: while the first attempts of a worker are told quickly, one lies in the broker
-// until after it was given up. Its handler is not called then, and the outcome says that nothing was done.
+// TestAttemptThatCameTooLateIsNotCalled: while the first attempts of a worker are told quickly, one
+// lies in the broker until after it was given up. Its handler is not called then, and the outcome
+// says that nothing was done.
 func TestAttemptThatCameTooLateIsNotCalled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestAttemptThatCameTooLateIsNotCalled(t *testing.T) {
 		s := chain("remote", a)
 		stop := startWorker(t, broker, s)
 		defer stop()
-		c := begin(t, r.plain, saga.Config{Now: w.now, Publisher: bytesOnly{broker.Publisher()}, Subscriber: broker.Group(""), NoWorker: true}, s)
+		c := begin(t, r.plain, saga.Config{Clock: w, Publisher: bytesOnly{broker.Publisher()}, Subscriber: broker.Group(""), NoWorker: true}, s)
 		_, err = finished(t, start(t, c, s, "quick"))
 		require.NoError(t, err)
 		start(t, c, s, "slow")
@@ -101,8 +102,9 @@ func TestAttemptThatCameTooLateIsNotCalled(t *testing.T) {
 	})
 }
 
-// TestSilentCoordinatorLosesNoAttemptOfALiveWorker: over a broker an attempt outlives its coordinator. The node that
-// takes the run over waits for its due time, whatever its own clock shows.
+// TestSilentCoordinatorLosesNoAttemptOfALiveWorker: over a broker an attempt outlives its
+// coordinator. The node that takes the run over waits for its due time, whatever its own clock
+// shows.
 func TestSilentCoordinatorLosesNoAttemptOfALiveWorker(t *testing.T) {
 	apart(t, func(r *rig, by time.Duration, w *wallClock) {
 		broker, err := queue.New(queue.Config{})
@@ -130,7 +132,7 @@ func TestSilentCoordinatorLosesNoAttemptOfALiveWorker(t *testing.T) {
 		}
 		first, silent := beginStoppable(r.t, r.plain, cfg("first"), nil, s)
 		two := cfg("second")
-		two.Now = w.now
+		two.Clock = w
 		second := begin(r.t, r.plain, two, s)
 		sleepABit()
 		lives, dies := start(r.t, first, s, "lives"), start(r.t, first, s, "dies")

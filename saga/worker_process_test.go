@@ -16,8 +16,8 @@ import (
 	"github.com/atonehq/atone/saga/queue"
 )
 
-// TestWorkersInOtherProcessesRunTheActions stands in for a broker with a queue: payloads are copied, so that
-// nothing but bytes passes between coordinator and worker.
+// TestWorkersInOtherProcessesRunTheActions stands in for a broker with a queue: payloads are
+// copied, so that nothing but bytes passes between coordinator and worker.
 func TestWorkersInOtherProcessesRunTheActions(t *testing.T) {
 	t.Parallel()
 	broker, err := queue.New(queue.Config{})

@@ -24,7 +24,7 @@ func untilDropped(sub *esdb.Subscription) error {
 	}
 }
 
-// Access that is taken away ends the subscriptions that stand on it at once, those to $all too.
+// Taking access away ends the subscriptions that need it at once, those to $all too.
 func TestAccessTakenAwayEndsSubscriptions(t *testing.T) {
 	t.Parallel()
 	n, as := guarded(t)
@@ -63,7 +63,7 @@ func TestAccessTakenAwayEndsSubscriptions(t *testing.T) {
 	require.ErrorContains(t, err, "give the users roles")
 }
 
-// An app sees what apps write; the runs, with everybody's inputs, are not its business, by no way.
+// An app sees what apps write, and has no way to see runs, which have everybody's inputs.
 func TestAppsDoNotSeeRuns(t *testing.T) {
 	t.Parallel()
 	n, as := guarded(t)

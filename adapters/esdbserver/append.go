@@ -26,9 +26,8 @@ type streamsService struct {
 // settingsStream holds the original's default ACLs.
 const settingsStream = "$settings"
 
-// drainLimit is how much of a refused append is read to its end, in bytes, so that the
-// client gets the reason: a client that is still sending when its call ends sees only
-// that it ended.
+// drainLimit is how much of a refused append is still read, in bytes, so that the client gets the
+// reason: a client that is still sending when its call ends sees only that the call ended.
 const drainLimit = 64 << 20
 
 // Append appends the events of one call to one stream.
@@ -143,8 +142,8 @@ func (s *streamsService) collect(call streams.Streams_AppendServer) ([]domain.Ne
 // appendSize is how large an append has become, in bytes.
 type appendSize struct{ data, all int }
 
-// add counts an event, and refuses what is too much. Only data counts towards the limit that
-// clients know of.
+// add counts an event, and refuses it if the append becomes too large. Only data counts towards the
+// limit that clients know of.
 func (s *appendSize) add(e *domain.NewEvent, cfg Config) error {
 	s.data += len(e.Data)
 	s.all += e.Size()
@@ -196,7 +195,7 @@ func appendSuccess(done streamdb.Appended) *streams.AppendResp_Success {
 	return out
 }
 
-// wrongVersion says in both forms, that of 20.6 and today's, what was expected and found.
+// wrongVersion says what was expected and what was found, in the form of 20.6 and in today's.
 func wrongVersion(o *streams.AppendReq_Options, actual int64) *streams.AppendResp_WrongExpectedVersion {
 	type wev = streams.AppendResp_WrongExpectedVersion
 	out := &wev{

@@ -16,19 +16,18 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Role is what a user may do. A stream's own $acl can only take from it.
+// Role is what a user may do. A stream's own $acl can only take rights away.
 type Role string
 
 const (
 	// RoleNone may do nothing but ask for health, features and gossip.
 	RoleNone Role = "none"
-	// RoleReader may read and subscribe to $all, category streams and every stream that is
-	// no system stream ($…).
+	// RoleReader may read and subscribe to $all, category streams and every stream that is not a
+	// system stream ($…).
 	RoleReader Role = "reader"
-	// RoleApp may, beyond that, append events to streams that are neither reserved nor
-	// system streams, and consume persistent subscriptions. It does not see the reserved streams:
-	// the runs, with what everybody's inputs and outputs were, are passed over in $all, in computed
-	// streams and in groups, too.
+	// RoleApp may also append events to streams that are neither reserved nor system streams, and
+	// consume persistent subscriptions. It does not see the reserved streams: runs, with
+	// everybody's inputs and outputs, are left out of $all, computed streams and groups, too.
 	RoleApp Role = "app"
 	// RoleAdmin may do everything except touch the reserved streams of the coordinator.
 	RoleAdmin Role = "admin"
@@ -43,7 +42,7 @@ func (r Role) known() bool {
 
 func (r Role) isAdmin() bool { return r == RoleAdmin || r == RoleCoordinator }
 
-// User is one who may log in.
+// User is somebody who may log in.
 type User struct {
 	Name, Password string
 	Role           Role
@@ -76,7 +75,7 @@ const (
 	consumeGroup
 )
 
-// authenticator tells callers by their Basic credentials.
+// authenticator recognises callers by their Basic credentials.
 type authenticator struct {
 	users     map[string]account
 	anonymous Role
@@ -95,14 +94,14 @@ func newAuthenticator(users []User, anonymous Role) *authenticator {
 	return a
 }
 
-// authenticate puts the caller into the context. Wrong credentials are an error; none at
-// all make the caller anonymous. Without any users, credentials are not looked at: clients
-// send the default ones unasked.
+// authenticate puts the caller into the context. Wrong credentials are an error; a caller without
+// credentials is anonymous. If the server has no users it ignores credentials, because clients send
+// default ones unasked.
 func (a *authenticator) authenticate(ctx context.Context) (context.Context, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	header := md.Get("authorization")
 	c := caller{role: a.anonymous}
-	// What carries no user is nobody's, as with the original.
+	// A header without a user name means an anonymous caller, as with the original.
 	if len(header) > 0 && len(a.users) > 0 && isBasic(header[0]) {
 		var ok bool
 		if c, ok = a.check(header[0]); !ok {
@@ -130,7 +129,7 @@ func (a *authenticator) check(header string) (caller, bool) {
 	}
 	known, found := a.users[name]
 	given := sha256.Sum256([]byte(password))
-	// Compared even for an unknown name, so that names cannot be told apart by time.
+	// Compared even for an unknown name, so that the time taken does not reveal which names exist.
 	if subtle.ConstantTimeCompare(given[:], known.password[:]) != 1 || !found {
 		return caller{}, false
 	}
@@ -143,7 +142,8 @@ type authorizer struct {
 	reserved func(stream string) string
 }
 
-// shapeOf returns what tells the reserved streams by the shape of their names.
+// shapeOf returns a function that returns the shape by which a stream's name is reserved, "" if it
+// is not.
 func shapeOf(reserved []string) func(stream string) string {
 	if reserved == nil {
 		return domain.ReservedShape
@@ -170,8 +170,8 @@ func (a *authorizer) require(ctx context.Context, kind access, stream string) er
 	return err
 }
 
-// hides reports whether the stream is one of the coordinator's that the caller may not read:
-// runs belong to everybody, and an app is one of many.
+// hides reports whether the stream is one of the coordinator's that the caller may not read: runs
+// of all apps are there, and an app is only one of them.
 func (a *authorizer) hides(c caller, stream string) bool {
 	if c.role != RoleApp {
 		return false
@@ -182,7 +182,8 @@ func (a *authorizer) hides(c caller, stream string) bool {
 	return a.reserved(stream) != ""
 }
 
-// hidesEvent is hides for an event that is read among others, and for what a link points to.
+// hidesEvent is hides for an event of a read over many streams, and for the event that a link
+// points to.
 func (a *authorizer) hidesEvent(c caller, e *domain.Recorded) bool {
 	if c.role != RoleApp {
 		return false
@@ -203,8 +204,8 @@ func (a *authorizer) authenticated(ctx context.Context) error {
 	return nil
 }
 
-// reservedFor returns the shape by which the stream belongs to the coordinator, where that
-// keeps the caller from this kind of access to it.
+// reservedFor returns the shape of the stream's name if it reserves the stream for the coordinator
+// and so keeps the caller from this kind of access; else "".
 func (a *authorizer) reservedFor(ctx context.Context, kind access, stream string) string {
 	if kind != write && kind != remove || callerOf(ctx).role == RoleCoordinator {
 		return ""
@@ -226,7 +227,7 @@ func (a *authorizer) allowed(ctx context.Context, kind access, stream string) (b
 	return a.inACL(ctx, c, kind, stream)
 }
 
-// may is what the role alone allows.
+// may reports whether the role alone allows the access.
 func (r Role) may(kind access, stream string) bool {
 	if r.isAdmin() {
 		return true
@@ -246,7 +247,7 @@ func (r Role) may(kind access, stream string) bool {
 	return false
 }
 
-// inACL asks the stream's own $acl.
+// inACL reports whether the stream's own $acl allows the access.
 func (a *authorizer) inACL(ctx context.Context, c caller, kind access, stream string) (bool, error) {
 	meta, err := a.db.Metadata(ctx, stream)
 	if err != nil || meta.ACL == nil {

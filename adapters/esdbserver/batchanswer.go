@@ -28,7 +28,7 @@ type inLine struct {
 	done context.CancelFunc
 }
 
-// answerInOrder answers the batches in the order in which they are in line, which is the log's.
+// answerInOrder answers the batches in the order of the log.
 func (b *batchCall) answerInOrder() {
 	for next := range b.inLine {
 		_ = b.answer(next.id, next.p, next.wait)
@@ -56,8 +56,8 @@ func (b *batchCall) leave(p *pendingBatch) {
 	b.room.Release(int64(p.size.all))
 }
 
-// submit appends the batch after those submitted before for the same stream. Where it can be put
-// in line at once, those share a sync; else it waits for them.
+// submit appends the batch after those submitted before for the same stream. If the log can take it
+// in line at once, they share a sync; else it waits for them.
 func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
 	if err := b.enter(p); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
 	ctx, cancel := context.WithTimeout(b.call.Context(), b.service.server.cfg.CommitTimeout)
 	if before == nil {
 		if wait, ok := b.service.server.db.Begin(ctx, p.stream, p.expected, p.events); ok {
-			b.inLine <- inLine{id, p, wait, cancel} // there is a place for each that is in flight
+			b.inLine <- inLine{id, p, wait, cancel} // it has room for all that are in flight
 			return nil
 		}
 	}
@@ -90,7 +90,7 @@ func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
 		if before != nil {
 			<-before
 		}
-		// An error here is the client's going away: the call's own Recv reports it.
+		// An error here means that the client has left, which the call's own Recv reports.
 		_ = b.answer(id, p, func() (streamdb.Appended, error) {
 			return b.service.server.db.Append(ctx, p.stream, p.expected, p.events)
 		})
@@ -98,7 +98,7 @@ func (b *batchCall) submit(id *shared.UUID, p *pendingBatch) error {
 	return nil
 }
 
-// answer waits for the batch's result and tells it.
+// answer waits for the batch's result and sends it.
 func (b *batchCall) answer(id *shared.UUID, p *pendingBatch, wait func() (streamdb.Appended, error)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

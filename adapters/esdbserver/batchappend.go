@@ -17,9 +17,9 @@ import (
 
 const (
 	// maxPendingBatches is how many batches of one call may be begun and not finished, and
-	// maxPendingBytes how large they may be together: beyond that a batch is refused. As many
-	// bytes, in maxBatchesInFlight batches, may wait for the log: beyond that the client has to
-	// wait.
+	// maxPendingBytes how large they may be together: beyond that a batch is refused.
+	// maxBatchesInFlight batches, of as many bytes together, may wait for the log: beyond that the
+	// client has to wait.
 	maxPendingBatches  = 1024
 	maxPendingBytes    = 64 << 20
 	maxBatchesInFlight = 1024
@@ -42,8 +42,8 @@ type batchCall struct {
 	sending sync.Mutex
 
 	mu sync.Mutex
-	// tails are, by stream, closed when the last of the batches so far is answered that could
-	// not be put in line at once.
+	// tails has a channel for each stream with batches that could not be put in line at once. It is
+	// closed when the last of them is answered.
 	tails map[string]chan struct{}
 }
 
@@ -58,8 +58,8 @@ type pendingBatch struct {
 	size     appendSize
 }
 
-// BatchAppend appends batches of events as they come. Other than the original's, which may stay
-// open for ever, the call ends when its client has ended its side and the last answer is given.
+// BatchAppend appends batches of events as they come. The call ends when its client has ended its
+// side and the last answer is sent; the original's may stay open for ever.
 func (s *streamsService) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	b := &batchCall{
 		service: s, call: call, pending: map[uuid.UUID]*pendingBatch{}, expired: make(chan uuid.UUID),
@@ -113,8 +113,8 @@ type received struct {
 	err error
 }
 
-// receiver passes on what arrives, so that the call, which may stay open for as long as its client
-// lives, can end with the server. Its goroutine ends with the call.
+// receiver passes on what arrives, so that a call that waits for its client can still end with the
+// server. Its goroutine ends with the call.
 func (b *batchCall) receiver() <-chan received {
 	out := make(chan received)
 	go func() {
@@ -133,7 +133,7 @@ func (b *batchCall) receiver() <-chan received {
 	return out
 }
 
-// handle takes one message; what is wrong with it is told to the client.
+// handle takes one message, and tells the client what is wrong with it.
 func (b *batchCall) handle(req *streams.BatchAppendReq) error {
 	if err := b.receive(req); err != nil {
 		return b.refuse(req.GetCorrelationId(), b.identifier(req), err)
@@ -161,7 +161,7 @@ func (b *batchCall) receive(req *streams.BatchAppendReq) error {
 	}
 	if req.GetOptions() != nil && b.pending[id] == nil {
 		if len(b.pending) >= maxPendingBatches {
-			return wire.InvalidArgument("%d batches are begun and not finished", maxPendingBatches)
+			return wire.InvalidArgument("%d batches are begun and not finished: finish some first", maxPendingBatches)
 		}
 		p, err := b.begin(req.GetOptions())
 		if err != nil {
@@ -228,8 +228,8 @@ func (b *batchCall) begin(o *streams.BatchAppendReq_Options) (*pendingBatch, err
 	return p, err
 }
 
-// deadline is when the batch has to be finished: as the client says in either of two forms,
-// but no later than the server's own limit. A finished one waits for the log as long as it takes.
+// deadline returns when the batch has to be finished: the client says so in either of two forms,
+// but the server's own limit is the latest. A finished batch has no deadline.
 func (b *batchCall) deadline(o *streams.BatchAppendReq_Options) (time.Time, error) {
 	limit := time.Now().Add(b.service.server.cfg.WriteTimeout)
 	var asked time.Time
@@ -261,7 +261,7 @@ func (b *batchCall) collect(p *pendingBatch, messages []*streams.BatchAppendReq_
 			return err
 		}
 		if b.size > maxPendingBytes {
-			return wire.InvalidArgument("batches of %d bytes are begun and not finished", b.size)
+			return wire.InvalidArgument("batches of %d bytes are begun and not finished: finish some first", b.size)
 		}
 		p.events = append(p.events, event)
 	}

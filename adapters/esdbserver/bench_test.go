@@ -3,7 +3,6 @@ package esdbserver_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
@@ -35,15 +35,7 @@ func benchClient(b *testing.B, addr string) *esdb.Client {
 
 func benchServer(b *testing.B, log domain.Log) string {
 	b.Helper()
-	server, err := esdbserver.New(esdbserver.Config{Log: log, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(b, err)
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, lis) }()
-	b.Cleanup(func() { cancel(); require.NoError(b, <-ended) })
-	return lis.Addr().String()
+	return esdbtest.Start(b, esdbserver.Config{Log: log}).Addr
 }
 
 // noopStreams answers every append at once: what is left is the client's own cost.

@@ -34,8 +34,8 @@ type Config struct {
 
 	// MaxAppendSize is how much data the events of one append may have, in bytes. As with the
 	// original it counts their data only; metadata and types are bounded by MaxMessageSize, all
-	// three together, for the whole append. Default 1 MiB. On a Log that is no
-	// [domain.AppendBeginner] its own limit applies as well.
+	// three together, for the whole append. Default 1 MiB. If Log is not a [domain.AppendBeginner],
+	// the Log's own limit applies as well.
 	MaxAppendSize int
 	// MaxMessageSize is the largest gRPC message accepted, in bytes. It must leave room for an
 	// append that is to be refused with an explanation. Default 16 MiB, as with the original.
@@ -43,17 +43,17 @@ type Config struct {
 	// MaxSubscriptions is how many subscriptions, of both kinds together, may be open. Default
 	// 10,000.
 	MaxSubscriptions int
-	// MaxSubscriptionsPerClient is how many of them one client may have: one user, or where there
-	// is none one machine, or on this machine one connection. Default a quarter of
-	// MaxSubscriptions, but 100 where there are as many.
+	// MaxSubscriptionsPerClient is how many of them one client may have. A client is a user;
+	// without users it is a machine, and on this machine a connection. Default a quarter of
+	// MaxSubscriptions, but at least 100 if MaxSubscriptions allows it.
 	MaxSubscriptionsPerClient int
 	// MaxConnections is how many connections may be open. Default 10,000.
 	MaxConnections int
-	// WriteTimeout is how long a batch may take from its first message to its final one, where its
-	// client names no shorter deadline. Default 2 s, as with the original.
+	// WriteTimeout is how long a batch may take from its first message to its final one, unless its
+	// client names a shorter deadline. Default 2 s, as with the original.
 	WriteTimeout time.Duration
-	// CommitTimeout is how long a finished batch waits for the log; then its client is told that it
-	// timed out, which leaves in doubt whether it was written. Default 10 s.
+	// CommitTimeout is how long a finished batch waits for the log. After that its client is told
+	// that it timed out; whether it was written is then in doubt. Default 10 s.
 	CommitTimeout time.Duration
 	// TailEvents and TailBytes bound the newest events held in memory for all live
 	// subscribers together. Default 4096 events and 32 MiB.

@@ -4,16 +4,16 @@
 //
 // # What is served
 //
-// Streams (reading both ways, $all, filters by prefix or pattern, catch-up subscriptions,
-// single and batched appends, deletion and tombstones), persistent subscriptions (all
-// eight calls, the strategies RoundRobin, DispatchToSingle, Pinned and
-// PinnedByCorrelation), server features, gossip with one leader, and over HTTP/1 on the
-// same port /health/live, /info, /ping and /gossip. There are no services for users, operations,
-// monitoring and projections, save that $by_category and $by_event_type count as enabled, none for
-// append sessions over several streams (StreamsService, version 2), and no streams over HTTP.
+// Streams (reading both ways, $all, filters by prefix or pattern, catch-up subscriptions, single
+// and batched appends, deletion and tombstones), persistent subscriptions (all eight calls, the
+// strategies RoundRobin, DispatchToSingle, Pinned and PinnedByCorrelation), server features, gossip
+// with one leader, and over HTTP/1 on the same port /health/live, /info, /ping and /gossip. There
+// are no services for users, operations and monitoring, none for projections (but $by_category and
+// $by_event_type count as enabled), none for append sessions over several streams (StreamsService,
+// version 2), and no streams over HTTP.
 //
-// The answers are those of a real server, code by code: recordings of one are replayed by the
-// tests, and what differs on purpose stands in one table there, with its reasons.
+// The answers are those of a real server, code by code. The tests replay recordings of one; a table
+// there lists what differs on purpose, with the reasons.
 //
 // Appends follow the original's table of expected revisions and event ids to the letter: a
 // repeated append is one append. Stream metadata ($maxCount, $maxAge, $tb, $acl) is
@@ -36,8 +36,8 @@
 // Each user has a [Role]. Streams whose names have one of the shapes of [domain.ReservedShape]
 // belong to the coordinator: an append to them is refused with access denied to everybody but
 // [RoleCoordinator], whatever else the user may do, and [RoleApp] does not see them, in $all and in
-// groups either. The $acl of a stream, and of $all, takes from what a role may ($r to read, $w to
-// append); taken away, it ends running subscriptions at once. Default ACLs, which the original
+// groups either. The $acl of a stream, and of $all, takes rights from a role ($r to read, $w to
+// append). Taking away $r ends running subscriptions at once. Default ACLs, which the original
 // keeps in $settings, are refused when they are written. Plaintext, which carries no credentials,
 // is served on loopback only; beyond it, TLS and users are required.
 //
@@ -54,16 +54,14 @@
 // towards that, but all three together must fit into 16 MiB (Config.MaxMessageSize).
 //
 // Positions are the log's own; commit and prepare position are the same. Event numbers are
-// revisions, except a tombstone's, which is the highest number there is.
-// A stream's name may have 4,094 bytes. Where a trailer of an error would carry control characters,
-// which a name may have, its value is percent-encoded. Of a consumer's reason to park an event,
-// 1,000 bytes are kept.
+// revisions, except a tombstone's, which is the highest number there is. A stream's name may have
+// 4,094 bytes. If an error's trailer would carry control characters, which a name may have, its
+// value is percent-encoded. 1,000 bytes of a consumer's reason to park an event are kept.
 //
 // # What it owns
 //
 // It owns the protocol's services, who may call them, and the port that they are served on. It
-// knows nothing of runs and sagas but the names of their streams, and nothing of which log it
-// serves.
+// knows nothing of runs and sagas, except the names of their streams, nor of which log it serves.
 //
 // Files, in reading order:
 //

@@ -120,13 +120,13 @@ func createSettings(o *persistent.CreateReq_Options) (groups.Settings, error) {
 	return set, err
 }
 
-// startFrom reads a revision of which the highest stands for the end.
+// startFrom reads a revision; the highest number stands for the end.
 func startFrom(revision uint64) (int64, error) {
 	if revision == math.MaxUint64 {
 		return groups.FromEnd, nil
 	}
 	if revision > math.MaxInt64 {
-		return 0, wire.InvalidArgument("%d is no stream revision", revision)
+		return 0, wire.InvalidArgument("%d is not a stream revision", revision)
 	}
 	return int64(revision), nil
 }

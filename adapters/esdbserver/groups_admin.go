@@ -63,7 +63,7 @@ func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*per
 	default:
 		return nil, wire.InvalidArgument("all, or a stream, is required")
 	}
-	// As for GetInfo, it is enough to be somebody.
+	// Any caller with a role may list groups, as with GetInfo.
 	if err := s.server.allow.authenticated(ctx); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *groupsService) List(ctx context.Context, req *persistent.ListReq) (*per
 	return resp, nil
 }
 
-// negativeStop is what the original says of a replay that is to stop before the first event.
+// negativeStop is the original's error for a replay that is to stop before the first event.
 const negativeStop = "Cannot stop replaying parked message at a negative version."
 
 // ReplayParked gives a group's parked messages out again.

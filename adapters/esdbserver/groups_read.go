@@ -22,7 +22,7 @@ const maxInFlight = 10_000
 func (s *groupsService) Read(call persistent.PersistentSubscriptions_ReadServer) error {
 	first, err := call.Recv()
 	if err != nil {
-		return ignoreEOF(err) // nothing was asked for
+		return ignoreEOF(err) // the caller asked for nothing
 	}
 	o := first.GetOptions()
 	if o == nil {
@@ -95,13 +95,13 @@ func (s *groupsService) consume(ctx context.Context, call persistent.PersistentS
 	}
 }
 
-// receiveVerdicts runs until the consumer has sent its last message; what is malformed is
-// its error.
+// receiveVerdicts runs until the consumer has sent its last message. Its error says what is
+// malformed.
 func receiveVerdicts(call persistent.PersistentSubscriptions_ReadServer, client *groups.Client) error {
 	for {
 		req, err := call.Recv()
 		if err != nil {
-			return nil //nolint:nilerr // where it is not the end of the messages, gRPC has ended the call with it
+			return nil //nolint:nilerr // if it is not the end of the messages, gRPC has ended the call
 		}
 		switch m := req.GetContent().(type) {
 		case *persistent.ReadReq_Ack_:

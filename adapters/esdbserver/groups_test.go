@@ -65,7 +65,7 @@ func TestGroupDeliversAcksRetriesParksAndReplays(t *testing.T) {
 	require.Equal(t, sent[2].EventID, third.Event.OriginalEvent().EventID)
 	require.NoError(t, sub.Nack("broken", esdb.NackActionPark, third.Event))
 
-	parked := waitForParked(t, client, ctx, 2)
+	parked := waitForParked(ctx, t, client, 2)
 	require.Equal(t, "0@account-1"[1:], string(parked[0].Event.Data)[1:])
 
 	info, err := client.GetPersistentSubscriptionInfo(ctx, "account-1", "g", esdb.GetPersistentSubscriptionOptions{})
@@ -90,7 +90,7 @@ func TestGroupDeliversAcksRetriesParksAndReplays(t *testing.T) {
 }
 
 // waitForParked subscribes to the parked stream until it has n links.
-func waitForParked(t *testing.T, client *esdb.Client, ctx context.Context, n int) []*esdb.ResolvedEvent {
+func waitForParked(ctx context.Context, t *testing.T, client *esdb.Client, n int) []*esdb.ResolvedEvent {
 	t.Helper()
 	sub, err := client.SubscribeToStream(ctx, "$persistentsubscription-account-1::g-parked", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
 	require.NoError(t, err)

@@ -302,7 +302,7 @@ func TestPanicIsAnInternalErrorOfItsRequestOnly(t *testing.T) {
 	n := start(t, func(c *esdbserver.Config) { c.Log = brokenLog{memlog.New()} })
 	client, ctx := n.client(), within(t)
 	events := batch(1, "T")
-	for range 2 { // the repeat does not wait for what will never end
+	for range 2 { // the repeat does not wait for an append that never ends
 		_, err := client.AppendToStream(ctx, "broken", esdb.AppendToStreamOptions{}, events...)
 		require.ErrorContains(t, err, "code = Internal")
 	}

@@ -17,10 +17,10 @@ import (
 // handshakeTimeout bounds how long a new connection may take to say what it is.
 const handshakeTimeout = 10 * time.Second
 
-// front accepts connections and hands each to the gRPC or the HTTP/1 server. On plaintext
-// the first bytes tell (gRPC is HTTP/2 with prior knowledge, "PRI * HTTP/2.0"); on TLS the
-// protocol that the client offered: who offers HTTP/1.1 at all (browsers, curl, health
-// checks) gets it, who offers only h2 is a gRPC client.
+// front accepts connections and hands each to the gRPC or the HTTP/1 server. On plaintext the first
+// bytes decide (gRPC is HTTP/2 with prior knowledge, "PRI * HTTP/2.0"). On TLS the offered
+// protocols decide: a client that offers HTTP/1.1 (browsers, curl, health checks) gets it; one that
+// offers only h2 is a gRPC client.
 type front struct {
 	lis        net.Listener
 	tls        *tls.Config
@@ -261,7 +261,7 @@ func (plaintext) AuthType() string { return "plaintext" }
 
 // ClientHandshake implements credentials.TransportCredentials; servers never call it.
 func (handshaken) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return nil, nil, errors.New("esdbserver: these credentials are a server's")
+	return nil, nil, errors.New("esdbserver: these credentials are for servers only")
 }
 
 // Info implements credentials.TransportCredentials.

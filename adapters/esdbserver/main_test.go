@@ -3,8 +3,6 @@ package esdbserver_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net"
 	"testing"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 )
@@ -37,27 +36,13 @@ type node struct {
 // start serves a new log in memory on a free port until the test ends.
 func start(t *testing.T, change ...func(*esdbserver.Config)) *node {
 	t.Helper()
-	cfg := esdbserver.Config{Log: memlog.New(), Logger: slog.New(slog.DiscardHandler)}
+	cfg := esdbserver.Config{Log: memlog.New()}
 	for _, f := range change {
 		f(&cfg)
 	}
-	server, err := esdbserver.New(cfg)
-	require.NoError(t, err)
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, lis) }()
-	var stopped bool
-	n := &node{t: t, log: cfg.Log, addr: lis.Addr().String()}
-	n.stop = func() {
-		if !stopped {
-			stopped = true
-			cancel()
-			require.NoError(t, <-ended)
-		}
-	}
-	t.Cleanup(n.stop)
+	server := esdbtest.Start(t, cfg)
+	n := &node{t: t, log: cfg.Log, addr: server.Addr}
+	n.stop = func() { require.NoError(t, server.Stop()) }
 	return n
 }
 
@@ -85,7 +70,7 @@ func dial(t *testing.T, url string) *esdb.Client {
 // within bounds what a test waits for, generously: machines are busy.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/atonehq/atone/adapters/esdbserver"
 )
 
-// A client that opens subscriptions without end gets its share, and is told; a subscriber that does
-// not read and an appender that floods hold nobody up: others append, read and subscribe as ever.
+// A client that opens subscriptions endlessly gets its share and then an error. A subscriber that
+// does not read and an appender that floods hold nobody up: others append, read and subscribe as
+// before.
 func TestBadNeighboursHurtOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	n := start(t, func(c *esdbserver.Config) { c.MaxSubscriptions, c.MaxSubscriptionsPerClient = 400, 150 })

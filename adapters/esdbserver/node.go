@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// ServerVersion is the version of KurrentDB whose protocol is spoken. Clients choose by it, and by
-// the list of methods, what they ask of a server.
+// ServerVersion is the version of KurrentDB whose protocol is spoken. Clients decide by it, and by
+// the list of methods, what to ask of a server.
 const ServerVersion = "25.1.0"
 
 // featuresService tells clients what the server can do.
@@ -60,8 +60,8 @@ func (g *gossipService) Read(ctx context.Context, _ *shared.Empty) (*gossip.Clus
 	}}}, nil
 }
 
-// addressFor returns where the caller reaches this node: what was configured, else the name
-// that it dialled, else the address that its connection arrived at.
+// addressFor returns where the caller reaches this node: the configured address, else the name that
+// it dialled, else the address that its connection arrived at.
 func (s *Server) addressFor(ctx context.Context) (string, uint32) {
 	if host, port, ok := splitAddress(s.cfg.Advertised); ok {
 		return host, port
@@ -126,6 +126,6 @@ func (s *Server) httpHandler() http.Handler {
 
 func writeJSON(w http.ResponseWriter, content any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	// An error here is the client's going away.
+	// An error here means that the client has left.
 	_ = json.NewEncoder(w).Encode(content)
 }

@@ -9,10 +9,9 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// projectionsService answers for the two projections that this server has, in a sense: the
-// category and the event type streams ($ce-, $et-), which are computed while they are read
-// and so are always enabled. Clients enable them before they read such streams. Everything
-// else about projections is unimplemented.
+// projectionsService lets clients enable two projections, by category and by event type, as they do
+// before they read such streams ($ce-, $et-). This server computes these streams while they are
+// read, so both are always enabled. Everything else about projections is unimplemented.
 type projectionsService struct {
 	projections.UnimplementedProjectionsServer
 }
@@ -26,6 +25,6 @@ func (*projectionsService) Enable(ctx context.Context, req *projections.EnableRe
 	case "$by_category", "$by_event_type":
 		return &projections.EnableResp{}, nil
 	default:
-		return nil, &wire.RefusalError{Code: codes.NotFound, Message: "there is no projection " + name + ": this server only has $by_category and $by_event_type"}
+		return nil, &wire.RefusalError{Code: codes.NotFound, Message: "there is no projection " + name + ": this server has only $by_category and $by_event_type"}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 )
 
-// allStream is the name that access to all streams is asked by.
+// allStream is the name under which access to all streams is checked.
 const allStream = "$all"
 
-// pageSize is the original's page, which shows in what it tells about truncated streams.
+// pageSize is the original's page, in events: its answers about truncated streams depend on it.
 const pageSize = 32
 
 // reader is one call of Streams.Read.
@@ -43,7 +43,7 @@ func checkRead(o *streams.ReadReq_Options) error {
 	case o == nil:
 		return wire.Refused("a read needs options")
 	case o.GetUuidOption() == nil:
-		return wire.Refused("the option in which form UUIDs are wanted is required")
+		return wire.Refused("the option for the form of UUIDs is required")
 	case o.GetStreamOption() == nil:
 		return wire.NotValid("ReadReq+Types+Options+StreamOptionOneofCase")
 	}

@@ -69,7 +69,7 @@ func (r *reader) allBackward(ctx context.Context, from allFrom, accepts func(*do
 	case err == nil && place.Beyond:
 		return &wire.RefusalError{Code: codes.Unknown, Message: fmt.Sprintf("Unexpected %s: Error", r.resultName())}
 	case errors.Is(err, domain.ErrBadPosition) && place.First:
-		return nil // before the first record there is nothing
+		return nil // nothing comes before the first record
 	case err != nil:
 		return r.badPosition(err)
 	}
@@ -94,8 +94,8 @@ func (r *reader) resultName() string {
 // allFrom is where a reading of all streams is to begin.
 type allFrom struct {
 	commit domain.Position
-	// inclusive is true where the event at the position itself is meant, too, as a subscription
-	// from a prepare position before the commit position asks for.
+	// inclusive is true if the event at the position itself is wanted, too: a subscription asks so
+	// by a prepare position before the commit position.
 	inclusive bool
 	end       bool
 }
@@ -108,7 +108,7 @@ func allPosition(option *streams.ReadReq_Options_AllOptions) (allFrom, error) {
 		case commit == math.MaxUint64 && prepare == math.MaxUint64:
 			return allFrom{end: true}, nil
 		case commit > math.MaxInt64 || prepare > commit:
-			return allFrom{}, wire.Refused("%d/%d is no position: give both parts as the server gave them", commit, prepare)
+			return allFrom{}, wire.Refused("%d/%d is not a position: give both parts as the server gave them", commit, prepare)
 		}
 		return allFrom{commit: domain.Position(commit), inclusive: prepare < commit}, nil
 	case *streams.ReadReq_Options_AllOptions_Start:

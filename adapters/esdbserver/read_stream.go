@@ -33,7 +33,7 @@ func (r *reader) stream(ctx context.Context, option *streams.ReadReq_Options_Str
 		return err
 	}
 	if r.options.GetCount() == 0 || !r.backwards() && from == domain.End {
-		// Nothing can be forward of the end, and nobody asks for nothing.
+		// Nothing comes after the end, and a count of 0 asks for nothing.
 		return &wire.RefusalError{Code: codes.Unknown, Message: "Unexpected ReadStreamResult: Error"}
 	}
 	view, err := r.server.db.View(ctx, stream)
@@ -60,9 +60,9 @@ func (r *reader) notFound(stream string) error {
 	}})
 }
 
-// tellFirst tells a client that knows the message (compatibility 1) where the stream goes on when
-// the page that it would read first is empty: at the first readable event, or behind the last
-// one. Where the first is past the last, it tells both, as the original does.
+// tellFirst tells a client that knows the message (compatibility 1) where the stream goes on if the
+// first page is empty: at the first readable event, or behind the last one. If the first is past
+// the last, it tells both, as the original does.
 func (r *reader) tellFirst(ctx context.Context, view streamdb.View, from uint64) error {
 	if r.options.GetControlOption().GetCompatibility() < 1 {
 		return nil

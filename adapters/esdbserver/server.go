@@ -126,10 +126,10 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	return nil
 }
 
-// usersStream is one that clients expect every database to have.
+// usersStream is a stream that clients expect every database to have.
 const usersStream = "$users"
 
-// prepare readies the log's contents and what lives on them.
+// prepare writes the users stream if it is missing, and starts what works on the log.
 func (s *Server) prepare(ctx context.Context) error {
 	if err := s.db.Open(ctx); err != nil {
 		return err
@@ -142,10 +142,10 @@ func (s *Server) prepare(ctx context.Context) error {
 	return s.groups.Start(ctx)
 }
 
-// permit refuses to expose an unprotected log to a network.
+// permit returns an error rather than expose an unprotected log to a network.
 func (s *Server) permit(addr net.Addr) error {
 	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || tcp.IP.IsLoopback() { // a listener that is not TCP reaches this machine only
+	if !ok || tcp.IP.IsLoopback() { // only this machine reaches a listener that is not TCP
 		return nil
 	}
 	if s.cfg.TLS == nil || len(s.cfg.Users) == 0 {
@@ -154,7 +154,7 @@ func (s *Server) permit(addr net.Addr) error {
 	return nil
 }
 
-// follow keeps live subscribers fed, through any failure of the log that passes.
+// follow gives live subscribers new events, and goes on after any temporary failure of the log.
 func (s *Server) follow(ctx context.Context) error {
 	for {
 		err := s.db.Run(ctx)
@@ -192,7 +192,7 @@ func (s *Server) newGRPC() *grpc.Server {
 	return rpc
 }
 
-// unimplemented answers a call of what is not served in the original's words.
+// unimplemented answers a call of a method that is not served, in the original's words.
 func unimplemented(rpc *grpc.Server, call grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(call)
 	what := "Service"
@@ -242,7 +242,8 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, call *grpc.StreamServerIn
 	return handler(srv, &authenticatedStream{ss, ctx})
 }
 
-// panicked keeps a mistake of ours from taking the process, and the log in it, down.
+// panicked turns a panic of a call into an error, so that it does not end the process and the log
+// in it.
 func (s *Server) panicked(method string, reason any) error {
 	s.cfg.Logger.Error("a request made the server panic: please report this", "method", method, "panic", reason, "stack", string(debug.Stack()))
 	return &wire.RefusalError{Code: codes.Internal, Message: "the server failed: its log says why"}

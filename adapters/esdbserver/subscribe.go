@@ -124,7 +124,7 @@ func firstNumber(option *streams.ReadReq_Options_StreamOptions) (uint64, error) 
 	switch v := option.GetRevisionOption().(type) {
 	case *streams.ReadReq_Options_StreamOptions_Revision:
 		if v.Revision > math.MaxInt64 && v.Revision != domain.End {
-			return 0, wire.Refused("%d is no stream revision", v.Revision)
+			return 0, wire.Refused("%d is not a stream revision", v.Revision)
 		}
 		return v.Revision, nil
 	case *streams.ReadReq_Options_StreamOptions_Start:

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// subscriptions are those that are open: counted, altogether and for each client, and found again
-// when what their readers may read changes.
+// subscriptions counts the open subscriptions, altogether and for each client, and finds those
+// whose readers lose their right.
 type subscriptions struct {
 	limit, perClient int
 
@@ -41,8 +41,8 @@ func newSubscriptions(limit, perClient int) *subscriptions {
 	}
 }
 
-// clientOf tells clients apart: by user, else by the machine that they call from, and on this
-// machine, where nobody needs to be anybody, by connection.
+// clientOf tells clients apart: by user, else by the machine that they call from; anonymous callers
+// on this machine by their connection.
 func clientOf(ctx context.Context) string {
 	if name := callerOf(ctx).name; name != "" {
 		return "user " + name
@@ -101,7 +101,8 @@ func (s *subscriptions) of(stream string) []*subscription {
 // errAccessTaken ends a subscription whose reader may not read its stream any more.
 var errAccessTaken = errors.New("access was taken away")
 
-// metadataChanged ends the subscriptions to the stream whose readers its new $acl leaves out.
+// metadataChanged ends the subscriptions to the stream whose readers have no right under its new
+// $acl.
 func (s *Server) metadataChanged(stream string) {
 	open := s.open.of(stream)
 	if len(open) == 0 {

@@ -3,20 +3,12 @@ package esdbserver_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,32 +18,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/internal/certtest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 )
 
-// certificate makes one for localhost and returns it with the file that clients trust.
-func certificate(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "cert.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
 // guarded serves with TLS and one user of each role, named as the role, with password "secret".
 func guarded(t *testing.T) (n *node, as func(user string) *esdb.Client) {
 	t.Helper()
-	cert, file := certificate(t)
+	cert := certtest.New(t)
 	n = start(t, func(c *esdbserver.Config) {
-		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert.Pair}, MinVersion: tls.VersionTLS12}
 		for _, role := range []esdbserver.Role{esdbserver.RoleReader, esdbserver.RoleApp, esdbserver.RoleAdmin, esdbserver.RoleCoordinator} {
 			c.Users = append(c.Users, esdbserver.User{Name: string(role), Password: "secret", Role: role})
 		}
@@ -60,7 +37,7 @@ func guarded(t *testing.T) (n *node, as func(user string) *esdb.Client) {
 		if user != "" {
 			user += "@"
 		}
-		return dial(t, fmt.Sprintf("esdb://%s%s?tlsCAFile=%s", user, n.addr, file))
+		return dial(t, fmt.Sprintf("esdb://%s%s?tlsCAFile=%s", user, n.addr, cert.CertFile))
 	}
 }
 
@@ -176,8 +153,8 @@ func TestAStreamsOwnACLTakesAccessAway(t *testing.T) {
 
 func TestPlaintextBeyondLoopbackIsRefused(t *testing.T) {
 	t.Parallel()
-	cert, _ := certificate(t)
-	secure := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	cert := certtest.New(t)
+	secure := &tls.Config{Certificates: []tls.Certificate{cert.Pair}, MinVersion: tls.VersionTLS12}
 	users := []esdbserver.User{{Name: "a", Password: "b", Role: esdbserver.RoleAdmin}}
 	for _, cfg := range []esdbserver.Config{{}, {Users: users}, {TLS: secure}} {
 		cfg.Log, cfg.Addr = memlog.New(), "0.0.0.0:0"

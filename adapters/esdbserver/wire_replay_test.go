@@ -18,7 +18,7 @@ import (
 
 const (
 	// answerWithin bounds the waiting for an answer that the real server gave.
-	answerWithin = 3 * time.Second
+	answerWithin = 15 * time.Second
 	// quiet is how long a call that was silent is listened to before its client ends it.
 	quiet = 20 * time.Millisecond
 )

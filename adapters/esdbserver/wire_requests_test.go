@@ -20,8 +20,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// noPlaceBetween is why a call is not made whose position is no record's: here positions
-// are the numbers of events, and nothing lies between two of them.
+// noPlaceBetween says why a call is not made whose position is not a record's: here positions are
+// the numbers of events, with nothing between them.
 const noPlaceBetween = "no position lies between two records"
 
 // translate replaces the positions in a request by ours. It returns why that is not possible.

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/internal/certtest"
 	"github.com/atonehq/atone/adapters/memlog"
 )
 
@@ -47,17 +48,13 @@ func TestRecordedCallsAreAnsweredAsByARealServer(t *testing.T) {
 func startAsRecorded(t *testing.T, rec *recording, clock *atomic.Int64) (*node, *grpc.ClientConn) {
 	t.Helper()
 	secure := strings.HasPrefix(rec.About, "TLS.")
-	var cert tls.Certificate
-	var file string
-	if secure {
-		cert, file = certificate(t)
-	}
+	cert := certtest.New(t)
 	began := time.Now()
 	now := func() time.Time { return began.Add(time.Duration(clock.Load())) }
 	n := start(t, func(c *esdbserver.Config) {
 		c.Now, c.Log = now, memlog.NewWithConfig(memlog.Config{Now: now})
 		if secure {
-			c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+			c.TLS = &tls.Config{Certificates: []tls.Certificate{cert.Pair}, MinVersion: tls.VersionTLS12}
 			c.Users = []esdbserver.User{
 				{Name: "admin", Password: "changeit", Role: esdbserver.RoleAdmin},
 				{Name: "app", Password: "Secret1!", Role: esdbserver.RoleApp},
@@ -66,7 +63,7 @@ func startAsRecorded(t *testing.T, rec *recording, clock *atomic.Int64) (*node, 
 	})
 	creds := insecure.NewCredentials()
 	if secure {
-		pem, err := os.ReadFile(file)
+		pem, err := os.ReadFile(cert.CertFile)
 		require.NoError(t, err)
 		roots := x509.NewCertPool()
 		require.True(t, roots.AppendCertsFromPEM(pem))

@@ -11,7 +11,6 @@ import (
 	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -38,6 +37,11 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 	if err != nil {
 		return receipt{}, err
 	}
+	return l.callBatched(ctx, call, b)
+}
+
+// callBatched sends the batch once on the call.
+func (l *Log) callBatched(ctx context.Context, call *batchCall, b *batch) (receipt, error) {
 	began := time.Now()
 	sent, err := call.send(ctx, b, l.cfg.AttemptTimeout)
 	if err != nil {
@@ -50,7 +54,7 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 			return receipt{}, a.err
 		}
 		call.reuse(sent)
-		return call.understand(a.resp, b)
+		return call.understand(a.BatchAnswer, b)
 	case <-ctx.Done():
 		call.forget(sent)
 		return receipt{}, ctx.Err()
@@ -61,26 +65,26 @@ func (l *Log) appendBatched(ctx context.Context, b *batch) (receipt, error) {
 	}
 }
 
-// understand makes an answer an acknowledgement or an error, as a call of its own would have ended.
-func (c *batchCall) understand(answer *api.BatchAppendResp, b *batch) (receipt, error) {
-	if refused := answer.GetError(); refused != nil {
-		err := b.refusal(refused)
+// understand turns an answer into what an Append call would have returned: an acknowledgement or an
+// error.
+func (c *batchCall) understand(answer wire.BatchAnswer, b *batch) (receipt, error) {
+	if answer.Refused != nil {
+		err := b.refusal(answer.Refused)
 		var transient *nodes.TransientError
 		if errors.As(err, &transient) && transient.NodeLost {
 			c.end(err) // the node is of no use to the others either
 		}
 		return receipt{}, err
 	}
-	success := answer.GetSuccess()
-	if success == nil {
+	if !answer.Taken {
 		return receipt{}, errors.New("the server's answer has neither a result nor an error")
 	}
-	a := receipt{revision: success.GetCurrentRevision(), position: wire.ReadPosition(success.GetPosition().GetCommitPosition()), noStream: success.GetNoStream() != nil}
+	a := receipt{revision: answer.Revision, position: answer.Position, noStream: answer.NoStream}
 	return a, b.acknowledged(a)
 }
 
-// refusal is what a batch's error means. Servers name it by the message that they pack into
-// it; where that is none that is known, the code says what it is like.
+// refusal turns a batch's error into one of ours. Servers name the error by the message packed into
+// it; if that message is unknown, the status code decides.
 func (b *batch) refusal(refused *rpcstatus.Status) error {
 	said := status.Error(codes.Code(refused.GetCode()), refused.GetMessage())
 	if codes.Code(refused.GetCode()) == codes.OK {

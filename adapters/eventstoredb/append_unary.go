@@ -63,14 +63,14 @@ func callAppend(ctx context.Context, at *nodes.Link, s *nodes.Session, b *batch)
 	return a, b.acknowledged(a)
 }
 
-// earlyAnswer is how long to wait for the answer to a call that can't be sent to its
-// end. Where there is one, it is here already.
+// earlyAnswer is how long to wait for the answer to a call that could not be sent to its end: an
+// answer, if any, has already arrived.
 const earlyAnswer = 100 * time.Millisecond
 
-// sendAll sends the batch and returns the answer. Where a part can't be sent, gRPC may
-// silently begin the call again on another connection, with the parts that it had taken: to
-// end the call then would append a batch that lacks events. So a call that was not sent
-// whole is never ended, only cancelled, and no success of it is believed.
+// sendAll sends the batch and returns the answer. If a part can't be sent, gRPC may silently begin
+// the call again on another connection with the parts that it has: ending that call would append a
+// batch that lacks events. So a call that was not sent whole is cancelled, never ended, and its
+// success is not believed.
 func sendAll(call api.Streams_AppendClient, requests []*api.AppendReq, cancel context.CancelFunc) (*api.AppendResp, error) {
 	for _, request := range requests {
 		err := call.Send(request)

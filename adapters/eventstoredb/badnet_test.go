@@ -3,7 +3,6 @@ package eventstoredb_test
 import (
 	"context"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,11 +14,12 @@ import (
 	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/sagatest/badnet"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 // TestRunsOverABadNetworkToTheLog has a coordinator whose log is behind a network that stalls,
 // resets, half-opens and cuts each of its connections, sooner or later, for some seconds, or for as
-// long as -soak says. Then the network heals, all runs end, and how they ended is held against the
+// long as -soak says. Then the network heals, all runs end, and their ends are compared with the
 // ledger of effects. No start fails.
 func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,7 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	t.Cleanup(proxy.Stop)
 	w, err := newSharedWorld(dir)
 	require.NoError(t, err)
-	acks, err := os.Create(filepath.Join(dir, "acks"))
+	told, err := killtest.OpenTold(dir)
 	require.NoError(t, err)
 	log, err := eventstoredb.Open(eventstoredb.Config{Connection: "esdb://" + proxy.Addr() + "?tls=false&keepAliveInterval=10000&keepAliveTimeout=1000",
 		Logger: silent, AttemptTimeout: 500 * time.Millisecond})
@@ -58,11 +58,11 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	began := time.Now()
 	random := rand.New(rand.NewPCG(seed, 3))
 	d := max(*soak, 5*time.Second)
-	runs := orderBadly(ctx, c, w, acks, d)
+	runs := orderBadly(ctx, told, c, w, d)
 	// so that connections without a fault, and those that nobody finds dead, come to an end
 	for time.Since(began) < d {
 		proxy.Worsen(1)
-		// not for something: for the network to be bad
+		// the network is bad for this long
 		time.Sleep(time.Duration(200+random.IntN(1500)) * time.Millisecond)
 	}
 	proxy.Heal()
@@ -71,7 +71,7 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 	require.NoError(t, log.Close())
-	checkShared(t, served, dir, nil)
+	killtest.Check(t, served, dir)
 	counts := proxy.Counts()
 	t.Logf("%v, connections: %v", time.Since(began).Round(time.Millisecond), counts)
 	bad := 0
@@ -85,7 +85,7 @@ func TestRunsOverABadNetworkToTheLog(t *testing.T) {
 
 // orderBadly starts runs, some at once, until the time is over. It returns what waits for their
 // ends.
-func orderBadly(ctx context.Context, c *saga.Coordinator, w *sharedWorld, acks *os.File, d time.Duration) *sync.WaitGroup {
+func orderBadly(ctx context.Context, told *killtest.Told, c *saga.Coordinator, w *sharedWorld, d time.Duration) *sync.WaitGroup {
 	var waiters sync.WaitGroup
 	places, over := make(chan struct{}, 24), time.After(d)
 	waiters.Go(func() {
@@ -97,7 +97,7 @@ func orderBadly(ctx context.Context, c *saga.Coordinator, w *sharedWorld, acks *
 			}
 			waiters.Go(func() {
 				defer func() { <-places }()
-				order(ctx, c, w.startable[n%len(w.startable)], n, acks)
+				order(ctx, told, c, w.startable[n%len(w.startable)], n)
 			})
 		}
 	})

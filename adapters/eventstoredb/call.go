@@ -8,8 +8,10 @@ import (
 	"time"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
 
 	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -64,13 +66,13 @@ func (l *Log) persist(ctx context.Context, what string, links *nodes.Pool, do fu
 	return nil
 }
 
-// puzzles is how often in a row a call is made again whose failure nobody can explain. With
-// the pauses between them that takes about a second.
+// puzzles is how often in a row a call with an unexplained failure is repeated: about a second,
+// with the pauses.
 const puzzles = 6
 
 // repeat makes attempts (0, 1, 2 …) while they fail transiently, until ctx ends.
 func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
-	p := l.cfg.newPause()
+	var p pause // most calls need none
 	var last error
 	puzzled := 0
 	for n := 0; ; n++ {
@@ -82,7 +84,7 @@ func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			continue // what a cancelled call says is no news
+			continue // the error of a cancelled call says nothing new
 		}
 		var transient *nodes.TransientError
 		if !errors.As(err, &transient) {
@@ -94,12 +96,15 @@ func (l *Log) repeat(ctx context.Context, try func(n int) error) error {
 			return fmt.Errorf("the server can't handle the request, after %d attempts: %w", puzzled, err)
 		}
 		last = err
+		if p.b == nil {
+			p = l.cfg.newPause()
+		}
 		p.wait(ctx)
 	}
 }
 
-// undated returns a context that ends with ctx and has no deadline. gRPC would tell the server of
-// one, and a server whose call's time is over before the caller's says what reads like a refusal.
+// undated returns a context that ends with ctx but has no deadline. gRPC tells the server of a
+// deadline, and a server whose clock ends the call first answers with what looks like a refusal.
 func undated(ctx context.Context) (context.Context, context.CancelFunc) {
 	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
@@ -109,18 +114,28 @@ func undated(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// readOnce makes one Read call and hands each message to handle until that returns
-// false, the server ends the call (nil) or the call fails. A stream that does not exist
-// ends the call like an empty one.
-func readOnce(ctx context.Context, s *nodes.Session, outgoing context.Context, request *api.ReadReq, handle func(*api.ReadResp) bool) error {
+// readStream says what kind of call Read is.
+var readStream = grpc.StreamDesc{ServerStreams: true}
+
+// readOnce makes one Read call and hands each message to handle until handle returns false, the
+// server ends the call (nil) or the call fails. A stream that does not exist ends the call like an
+// empty one.
+func readOnce(ctx context.Context, s *nodes.Session, outgoing context.Context, request *api.ReadReq, handle func(*wire.Answer) bool) error { //nolint:revive // outgoing is the call's
 	outgoing, cancel := undated(outgoing)
 	defer cancel() // releases the call where the consumer stops early
-	call, err := api.NewStreamsClient(s.Conn).Read(outgoing, request)
+	call, err := s.Conn.NewStream(outgoing, &readStream, api.Streams_Read_FullMethodName, wire.Fast)
 	if err != nil {
 		return nodes.Translate(err, nil)
 	}
+	if err := call.SendMsg(request); err != nil {
+		return nodes.Translate(err, nil)
+	}
+	if err := call.CloseSend(); err != nil {
+		return nodes.Translate(err, nil)
+	}
+	var m wire.Answer
 	for {
-		m, err := call.Recv()
+		err := call.RecvMsg(&m)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -130,7 +145,7 @@ func readOnce(ctx context.Context, s *nodes.Session, outgoing context.Context, r
 			}
 			return nodes.Translate(err, call.Trailer())
 		}
-		if !handle(m) {
+		if !handle(&m) {
 			return nil
 		}
 	}

@@ -24,18 +24,18 @@ const (
 // Config says how a [Log] reaches its cluster.
 type Config struct {
 	// Connection is the client's connection string, for example
-	// esdb://user:password@db.example:2113, esdb://a:2113,b:2113,c:2113 (seeds of a cluster)
-	// or esdb+discover://cluster.example:2113 (seeds by DNS). Its settings tls, tlsCaFile,
+	// esdb://user:password@db.example:2113, esdb://a:2113,b:2113,c:2113 (seeds of a cluster) or
+	// esdb+discover://cluster.example:2113 (seeds by DNS). Its settings tls, tlsCaFile,
 	// tlsVerifyCert, userCertFile, userKeyFile, nodePreference, gossipTimeout (seconds),
 	// keepAliveInterval, keepAliveTimeout and defaultDeadline (milliseconds) are honoured;
-	// maxDiscoverAttempts and discoveryInterval are not, because discovery is repeated for as
-	// long as the caller waits. With tls=false no credentials are sent: nobody should read
-	// a password from the wire. Required.
+	// maxDiscoverAttempts and discoveryInterval are not, because discovery is repeated for as long
+	// as the caller waits. With tls=false no credentials are sent, so that no password can be read
+	// from the wire. Required.
 	Connection string
 
 	// AppendConnections is the largest number of connections for appends that are calls of their
-	// own: the next one is used while 64 are under way on those before it. Appends that share a
-	// call (see UnaryAppends) have half as many connections, and at least one. Zero means
+	// own: another one is opened while 64 calls are under way on each of the others. Appends that
+	// share a call (see UnaryAppends) have half as many connections, and at least one. Zero means
 	// [DefaultAppendConnections]. Reads have connections of their own, and each subscription has
 	// one.
 	AppendConnections int
@@ -48,19 +48,19 @@ type Config struct {
 	// grow by half and vary at random. Zero means [DefaultRetryInitial] and [DefaultRetryMax].
 	RetryInitial, RetryMax time.Duration
 
-	// LagTimeout is how long a read of a stream waits for a revision that the server told this
-	// process of, by a conflict or an acknowledgement, and does not show yet. After it the read
-	// fails. Zero means [DefaultLagTimeout]; measured were up to 0.2 s.
+	// LagTimeout is how long a read of a stream waits for a revision that the server has announced
+	// to this process, by a conflict or an acknowledgement, and does not show yet. After it the
+	// read fails. Zero means [DefaultLagTimeout]; servers were seen to lag by up to 0.2 s.
 	LagTimeout time.Duration
 
-	// ProgressEvery is how often a subscription is made anew whose server does not tell how far
-	// it looked. It bounds what such a subscription reads again after a restart. Zero means
+	// ProgressEvery is how often a subscription is renewed if the server does not tell how far it
+	// looked. It bounds what such a subscription reads again after a restart. Zero means
 	// [DefaultProgressEvery].
 	ProgressEvery time.Duration
 
-	// UnaryAppends sends each append as a call of its own, also where the server takes many in
-	// one call (BatchAppend), which costs both sides less. For comparisons, and for servers whose
-	// BatchAppend is at fault.
+	// UnaryAppends sends each append as a call of its own, even where the server takes many in one
+	// call (BatchAppend), which is cheaper for both sides. For comparisons, and for servers whose
+	// BatchAppend is faulty.
 	UnaryAppends bool
 
 	// DialOptions are added to those of every connection, after the package's own: for

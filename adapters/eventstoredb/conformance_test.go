@@ -1,9 +1,7 @@
 package eventstoredb_test
 
 import (
-	"context"
 	"log/slog"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -11,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/adapters/eventstoredb/wiretest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 // realServer names the environment variable that holds the connection string of a real
@@ -30,9 +29,8 @@ var silent = slog.New(slog.DiscardHandler)
 type testServer struct {
 	t          testing.TB
 	log        *memlog.Log
-	address    string
+	own        *esdbtest.Server
 	connection string
-	stop       func()
 }
 
 // server returns a running server, stopped with the test.
@@ -41,28 +39,23 @@ func server(t testing.TB) *testServer {
 	if connection := os.Getenv(realServer); connection != "" {
 		return &testServer{t: t, connection: connection}
 	}
-	s := &testServer{t: t, log: memlog.New(), address: "127.0.0.1:0"}
+	s := &testServer{t: t, log: memlog.New()}
 	s.start()
-	t.Cleanup(func() { s.stop() })
 	return s
 }
 
 // start serves what the log holds, on the same address as before.
 func (s *testServer) start() {
-	node, err := esdbserver.New(esdbserver.Config{Log: s.log, Reserved: []string{}, Logger: silent})
-	require.NoError(s.t, err)
-	listener, err := net.Listen("tcp", s.address)
-	require.NoError(s.t, err)
-	s.address = listener.Addr().String()
-	s.connection = "esdb://" + s.address + "?tls=false"
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- node.Serve(ctx, listener) }()
-	s.stop = func() {
-		cancel()
-		require.NoError(s.t, <-ended)
+	cfg := esdbserver.Config{Log: s.log, Reserved: []string{}}
+	if s.own != nil {
+		cfg.Addr = s.own.Addr
 	}
+	s.own = esdbtest.Start(s.t, cfg)
+	s.connection = s.own.Connection()
 }
+
+// stop ends the server, until start.
+func (s *testServer) stop() { require.NoError(s.t, s.own.Stop()) }
 
 // openLog returns a log on the server, closed with the test.
 func openLog(t testing.TB, connection string) *eventstoredb.Log {
@@ -96,7 +89,7 @@ func TestLogKeepsTheContractOnAnUnkindServer(t *testing.T) {
 }
 
 func keepsTheContract(t *testing.T, connection string) {
-	sagatest.LogSuite{
+	logtest.Suite{
 		Open: func(t *testing.T) domain.Log { return openLog(t, connection) },
 		Reopen: func(t *testing.T, log domain.Log) domain.Log {
 			require.NoError(t, log.(*eventstoredb.Log).Close())

@@ -19,16 +19,16 @@
 //
 // # Guarantees
 //
-//   - Append repeats the identical batch, with backoff, while the cluster cannot say what
-//     became of it (Aborted, DeadlineExceeded, Unavailable, not the leader), until the caller's
-//     context ends. The events' ids make the repeats one write. It never sends a batch while this
-//     process waits for the answer to an identical one; and what is in doubt on a stream goes
-//     again one at a time, in order.
-//   - Appends share a few long calls where the server takes batches. A call that ends leaves what
-//     was in flight on it in doubt, and nothing else is asked on its connection.
+//   - Append repeats the identical batch, with backoff, while the cluster cannot say what became of
+//     it (Aborted, DeadlineExceeded, Unavailable, not the leader), until the caller's context ends.
+//     The events' ids make the repeats one write. It never sends a batch while this process waits
+//     for the answer to an identical one. Appends in doubt on a stream are repeated one at a time,
+//     in order.
+//   - Appends share a few long calls where the server takes batches. When a call ends, what was in
+//     flight on it is in doubt, and its connection is not used again.
 //   - A read of a stream shows at least what this process was told of it, by an acknowledgement, a
 //     conflict or a subscription, or fails when that does not appear in time.
-//   - Positions that no record can have are passed on to nobody, and none goes backward.
+//   - No caller sees a position that no record can have, and positions never go backward.
 //   - Reads and subscriptions resume after a broken connection where they stood: no gap and
 //     no duplicate.
 //   - No call outlives its context: discovery, dialling and waiting all end with it.
@@ -36,15 +36,14 @@
 //     subscription release everything that they opened.
 //
 // How real servers behave is recorded in testdata/wire and replayed by the tests. Package wiretest
-// has a server that stands between and does all of it at once.
+// has a proxy that does all of this at once.
 //
 // Servers from 23.10 on are supported: they tell a subscriber when it caught up.
 //
 // # What it owns
 //
-// It owns what atone asks an EventStoreDB for, and what is believed of the answers. It knows
-// nothing of what the events mean, and nothing of the server in adapters/esdbserver but the
-// protocol.
+// It owns what atone asks of an EventStoreDB, and which answers it believes. It knows nothing of
+// what the events mean, and nothing of the server in adapters/esdbserver but the protocol.
 //
 // Files, in reading order:
 //

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
@@ -17,21 +17,11 @@ import (
 
 // exampleServer starts atone's own server, in the place of a cluster.
 func exampleServer() (connection string, stop func()) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	server, err := esdbtest.Serve(esdbserver.Config{Log: memlog.New(), Reserved: []string{}})
 	if err != nil {
 		panic(err)
 	}
-	node, err := esdbserver.New(esdbserver.Config{Log: memlog.New(), Logger: silent, Reserved: []string{}})
-	if err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- node.Serve(ctx, listener) }()
-	return "esdb://" + listener.Addr().String() + "?tls=false", func() {
-		cancel()
-		<-ended
-	}
+	return server.Connection(), func() { _ = server.Stop() }
 }
 
 func ExampleOpen() {

@@ -76,8 +76,13 @@ func newFakeServer(t testing.TB) *fakeServer {
 		if address == "" {
 			address = "127.0.0.1:0"
 		}
-		l, err := net.Listen("tcp", address)
-		require.NoError(t, err)
+		// While the server was down, another connection of this machine may have got its port.
+		var l net.Listener
+		require.Eventually(t, func() bool {
+			var err error
+			l, err = net.Listen("tcp", address)
+			return err == nil
+		}, time.Minute, 10*time.Millisecond, "listen on %s", address)
 		f.address = l.Addr().String()
 		return l
 	}

@@ -48,8 +48,8 @@ const (
 	PinnedByCorrelation Strategy = "PinnedByCorrelation"
 )
 
-// GroupSettings are what the server knows of a consumer group (a persistent
-// subscription).
+// GroupSettings are a consumer group's settings on the server, where it is a persistent
+// subscription.
 type GroupSettings struct {
 	// FromEnd begins the group with the events that come after its creation. False
 	// begins it with the stream's first event. An existing group keeps its checkpoint.
@@ -209,7 +209,7 @@ func (l *Log) group(ctx context.Context, act, stream, group string, call func(co
 	})
 }
 
-// Settings of the server's own working that nobody needed to change yet: its defaults.
+// The server's defaults, for settings that nobody has needed to change.
 const (
 	minCheckpoint   = 10
 	maxCheckpoint   = 1000

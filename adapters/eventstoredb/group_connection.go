@@ -69,7 +69,7 @@ func (c *groupConnection) open(s *nodes.Session) error {
 		options.StreamOption = &persistent.ReadReq_Options_All{All: &shared.Empty{}}
 	}
 	if call.Send(&persistent.ReadReq{Content: &persistent.ReadReq_Options_{Options: options}}) != nil {
-		// What the server said, if it did, comes from Recv; there is nothing else to wait for.
+		// If the server answered, Recv returns the answer; there is nothing else to wait for.
 		defer time.AfterFunc(earlyAnswer, c.cancel).Stop()
 	}
 	answer, err := call.Recv()
@@ -132,8 +132,8 @@ func (c *groupConnection) serve() error {
 	}
 }
 
-// handOver gives the message to the consumer. One that waited for so long that the
-// server delivers it again is left to that delivery.
+// handOver gives the message to the consumer, unless it waited so long that the server delivers it
+// again.
 func (c *groupConnection) handOver(p pushed) {
 	select {
 	case <-c.received:
@@ -188,8 +188,8 @@ func (c *groupConnection) await(m *message.Message, p pushed, expire context.Can
 	}
 }
 
-// nack parks the message after its last attempt, or has it delivered again after the
-// delay. The delay is waited out here, as the server knows none.
+// nack parks the message after its last attempt; before, it waits for the delay and has the message
+// delivered again. Servers have no delay of their own.
 func (c *groupConnection) nack(p pushed, reason string) {
 	if p.retries >= c.settings.MaxRetries {
 		c.answer(nack(p.id, persistent.ReadReq_Nack_Park, fmt.Sprintf("%s, attempt %d of %d", reason, p.retries+1, c.settings.MaxRetries+1)))
@@ -206,8 +206,8 @@ func (c *groupConnection) nack(p pushed, reason string) {
 	}
 }
 
-// answer sends an ack or a nack. One that can't be sent is no loss: the server delivers
-// the message again when it sees the connection end.
+// answer sends an ack or a nack. If it can't be sent, nothing is lost: the server delivers the
+// message again when it sees the connection end.
 func (c *groupConnection) answer(a *persistent.ReadReq) {
 	switch content := a.GetContent().(type) {
 	case *persistent.ReadReq_Ack_:
@@ -222,11 +222,10 @@ func (c *groupConnection) answer(a *persistent.ReadReq) {
 	}
 }
 
-// flush sees to it that the server has the last answers before the call is cancelled,
-// which would throw away what is still on its way. Servers need not end a call whose
-// client has nothing more to say; but frames of one connection arrive in order, so
-// that when another call was answered, they have come. What a server that is slower than
-// flushGrace still missed is delivered again.
+// flush waits until the server has the last answers, because cancelling the call drops what is
+// still on its way. Servers need not end a call when its client has finished, so flush makes
+// another call on the connection: frames arrive in order, so its answer proves that the ones before
+// have arrived. If the server is slower than flushGrace, it delivers those messages again.
 func (c *groupConnection) flush(s *nodes.Session) {
 	c.sending.Lock()
 	_ = c.call.CloseSend()

@@ -10,8 +10,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Bounds of the wait for the server to take the last answers of a subscription that
-// ends: for its word that they arrived, and for it to act on them.
+// How long a subscription that ends waits for the server to confirm that its last answers arrived,
+// and then to act on them.
 const (
 	flushTimeout = 500 * time.Millisecond
 	flushGrace   = 20 * time.Millisecond
@@ -82,9 +82,8 @@ func (g *groupSubscription) run() {
 	g.settle(finish)
 }
 
-// settle waits for the answers to the messages that were handed over, and no longer than
-// CloseTimeout. It runs once for a connection that is still there, so that the answers
-// can be sent, and for certain at the end.
+// settle waits for the answers to the messages that were handed over, at most CloseTimeout. It runs
+// while a connection is still there, so that the answers can be sent, and in any case at the end.
 func (g *groupSubscription) settle(finish context.CancelFunc) {
 	g.closeOut.Do(func() { close(g.out) })
 	expire := time.AfterFunc(g.sub.cfg.CloseTimeout, func() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
+	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
@@ -92,7 +93,7 @@ func (n *lane) dial(ctx context.Context) (*batchCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &batchCall{lane: n, session: s, waiting: make(map[int64]*sent), queue: make(chan *sent, laneQueue), done: make(chan struct{}), composer: newComposer()}
+	c := &batchCall{lane: n, session: s, waiting: make(map[int64]*sent), queue: make(chan *sent, laneQueue), done: make(chan struct{})}
 	err = c.begin(ctx)
 	if err == nil {
 		n.mu.Lock()
@@ -127,25 +128,25 @@ func (n *lane) close() {
 	n.running.Wait()
 }
 
+// batchStream says what kind of call BatchAppend is.
+var batchStream = grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+
 // laneQueue is how many batches may wait for their turn to be written to the network.
 const laneQueue = 256
 
-// batchCall is one BatchAppend call: many batches in flight, each known by its correlation id.
-// It is only ever cancelled, never half-closed: servers leave open a call that they owe no answer.
+// batchCall is one BatchAppend call: many batches in flight, each known by its correlation id. It
+// is cancelled, never half-closed: servers leave a half-closed call open if they owe it no answer.
 type batchCall struct {
 	lane    *lane
 	session *nodes.Session
-	stream  api.Streams_BatchAppendClient
+	stream  grpc.ClientStream
 	cancel  context.CancelFunc
 	queue   chan *sent
 	done    chan struct{} // closed when the call is over
 
-	// encoding is held while a batch is made a message. The batch lies in its caller's memory, so a
-	// batch that is given up, or answered with the end of the call, waits for the lock: afterwards
-	// nobody reads it.
+	// encoding is held while a batch is encoded. The batch lies in its caller's memory, so whoever
+	// gives a batch up or ends the call takes this lock first: afterwards nobody reads the batch.
 	encoding sync.Mutex
-	composer *composer
-	message  grpc.PreparedMsg
 	// answered keeps what answered batches used, for the next ones of this call.
 	answered sync.Pool
 
@@ -164,7 +165,7 @@ type sent struct {
 	timer  *time.Timer   // the time that the attempt may take
 }
 
-// newSent returns what an answered batch of the call used, or new memory.
+// newSent returns the memory of an answered batch, or new memory.
 func (c *batchCall) newSent() *sent {
 	if s, ok := c.answered.Get().(*sent); ok {
 		return s
@@ -181,8 +182,8 @@ func (c *batchCall) reuse(s *sent) {
 
 // answered is the answer to a batch, or why there is none: the batch is then in doubt.
 type answered struct {
-	resp *api.BatchAppendResp
-	err  error
+	wire.BatchAnswer
+	err error
 }
 
 // begin opens the call, if the server takes batches. The call outlives ctx, which bounds the
@@ -197,7 +198,7 @@ func (c *batchCall) begin(ctx context.Context) error {
 		err = errNoBatches
 	}
 	if err == nil {
-		c.stream, err = api.NewStreamsClient(c.session.Conn).BatchAppend(c.lane.at.Outgoing(life, false))
+		c.stream, err = c.session.Conn.NewStream(c.lane.at.Outgoing(life, false), &batchStream, api.Streams_BatchAppend_FullMethodName, wire.Fast)
 		if err != nil {
 			err = nodes.Translate(err, nil)
 		}
@@ -244,7 +245,7 @@ func (c *batchCall) write() {
 	for {
 		select {
 		case s := <-c.queue:
-			if c.encode(s) && c.stream.SendMsg(&c.message) != nil {
+			if message, wanted := c.encode(s); wanted && c.stream.SendMsg(message) != nil {
 				return // read learns why
 			}
 		case <-c.done:
@@ -253,46 +254,38 @@ func (c *batchCall) write() {
 	}
 }
 
-// encode makes the batch the call's message. It reports false where nobody waits for it any more,
-// and where it can't be encoded: that would end the call for everybody, so only its own caller
-// learns of it.
-func (c *batchCall) encode(s *sent) bool {
+// encode makes the batch a message. It reports false where nobody waits for it any more.
+func (c *batchCall) encode(s *sent) (wire.Encoded, bool) {
 	c.encoding.Lock()
 	defer c.encoding.Unlock()
 	c.mu.Lock()
 	wanted := c.waiting[s.id] == s
 	c.mu.Unlock()
 	if !wanted {
-		return false
+		return wire.Encoded{}, false
 	}
-	err := c.message.Encode(c.stream, c.composer.compose(s.id, s.batch))
-	c.composer.release()
-	c.mu.Lock() // whoever hears of the batch from now on may change what it was made of
+	message := (&wire.Batch{ID: s.id, Stream: s.batch.stream, Expected: s.batch.expected, Events: s.batch.events}).Encode()
+	c.mu.Lock() // from now on the caller may learn of the batch's end, and change its memory
 	defer c.mu.Unlock()
 	s.batch = nil
-	if err != nil {
-		delete(c.waiting, s.id)
-		s.answer <- answered{err: err}
-	}
-	return err == nil
+	return message, true
 }
 
 // read hands each answer to whoever waits for it, until the call ends.
 func (c *batchCall) read() {
+	var answer wire.BatchAnswer
 	for {
-		resp, err := c.stream.Recv()
-		if err != nil {
+		if err := c.stream.RecvMsg(&answer); err != nil {
 			c.over(c.why(err))
 			return
 		}
-		id := readCorrelation(resp.GetCorrelationId())
 		c.mu.Lock()
-		s := c.waiting[id]
-		delete(c.waiting, id)
+		s := c.waiting[answer.ID]
+		delete(c.waiting, answer.ID)
 		c.heard = time.Now()
 		c.mu.Unlock()
 		if s != nil {
-			s.answer <- answered{resp: resp}
+			s.answer <- answered{BatchAnswer: answer}
 		}
 	}
 }
@@ -303,7 +296,7 @@ func (c *batchCall) why(err error) error {
 	ours := c.err
 	c.mu.Unlock()
 	if ours != nil {
-		return ours // this side ended it; what the server says of a cancelled call says nothing
+		return ours // this side ended it: the server's error for a cancelled call says nothing
 	}
 	if errors.Is(err, io.EOF) {
 		return &nodes.TransientError{Err: status.Error(codes.Unavailable, "the server ended the batch call"), NodeLost: true}
@@ -327,7 +320,7 @@ func (c *batchCall) over(err error) {
 	for _, s := range waiting {
 		s.answer <- answered{err: err}
 	}
-	// Whatever ended it, the connection is not used again.
+	// Whatever ended the call, its connection is not used again.
 	left := &nodes.TransientError{Err: err, NodeLost: true, Poisoned: true}
 	var transient *nodes.TransientError
 	if errors.As(err, &transient) {
@@ -365,8 +358,8 @@ func (c *batchCall) ended() bool {
 	return c.err != nil
 }
 
-// forget stops waiting for the batch; its answer, if it comes, is passed over. The batch is not
-// read any more when forget returns.
+// forget stops waiting for the batch; its answer, if one comes, is ignored. Once forget has
+// returned, nobody reads the batch.
 func (c *batchCall) forget(s *sent) {
 	c.encoding.Lock()
 	defer c.encoding.Unlock()

@@ -66,7 +66,7 @@ func Open(cfg Config) (*Log, error) {
 	for range max(cfg.AppendConnections/2, 1) {
 		l.lanes = append(l.lanes, newLane(l, l.newLink()))
 	}
-	// readers may read within reading: a limit would lock them up
+	// a consumer may start a read inside a read: with a limit they would deadlock
 	l.reads = &nodes.Pool{Open: l.newLink}
 	return l, nil
 }
@@ -83,11 +83,10 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// Health reports whether the cluster takes appends, as far as can be known without making one: nil,
-// or what is wrong. While appends hang (see [Log.Silence]) it fails without asking; else it reads
-// from the leader, which has a majority or soon refuses reads too. It makes one attempt (a second
-// where a node names the leader), bounded by ctx and [Config.AttemptTimeout], so that it fits a
-// readiness probe.
+// Health returns nil if the cluster seems to take appends, else what is wrong. It appends nothing.
+// While appends hang (see [Log.Silence]) it fails without asking; else it reads from the leader: a
+// leader without a majority soon refuses reads too. It makes one attempt (a second where a node
+// names the leader), bounded by ctx and [Config.AttemptTimeout], so that it fits a readiness probe.
 func (l *Log) Health(ctx context.Context) error {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
@@ -102,7 +101,7 @@ func (l *Log) Health(ctx context.Context) error {
 	}
 	ask := func(ctx context.Context, s *nodes.Session) error {
 		return readOnce(ctx, s, at.Outgoing(ctx, true), wire.StreamRequest(healthStream, 0, api.ReadReq_Options_Forwards, 1),
-			func(*api.ReadResp) bool { return true })
+			func(*wire.Answer) bool { return true })
 	}
 	err = nodes.Attempt(timed, at, ask)
 	var elsewhere *nodes.TransientError
@@ -118,5 +117,5 @@ func (l *Log) Health(ctx context.Context) error {
 	return fmt.Errorf("eventstoredb is not ready: %w", err)
 }
 
-// silentTooLong is longer than an election takes where nothing else is wrong (measured: 0.9 s).
+// silentTooLong is longer than an election takes if nothing else is wrong (measured: 0.9 s).
 const silentTooLong = 2 * time.Second

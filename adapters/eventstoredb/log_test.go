@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,13 +79,12 @@ func TestAppendThatWasWrittenButNotAnsweredIsOneWrite(t *testing.T) {
 	f, ctx := newFakeServer(t), contextFor(t)
 	log := open(t, f.connection())
 	events := []domain.NewEvent{event(`1`), event(`2`)}
-	first := true
+	var called atomic.Bool
 	f.hook(func(f *fakeServer) {
 		f.onAppend = func(call api.Streams_AppendServer) error {
-			if !first {
+			if called.Swap(true) {
 				return nil
 			}
-			first = false
 			_, err := f.log.Append(ctx, "s", domain.NoStream, events...)
 			return errors.Join(err, status.Error(codes.DeadlineExceeded, "commit timeout"))
 		}
@@ -118,11 +118,10 @@ func TestAppendSendsASlowAttemptAgain(t *testing.T) {
 	t.Parallel()
 	f, ctx := newFakeServer(t), contextFor(t)
 	log := open(t, f.connection(), func(c *Config) { c.AttemptTimeout = 50 * time.Millisecond })
-	first := true
+	var called atomic.Bool
 	f.hook(func(f *fakeServer) {
 		f.onAppend = func(call api.Streams_AppendServer) error {
-			if first {
-				first = false
+			if !called.Swap(true) {
 				<-call.Context().Done()
 				return call.Context().Err()
 			}
@@ -247,8 +246,9 @@ func TestSubscribeEndsOnlyWhereARepetitionIsOfNoUse(t *testing.T) {
 	require.Equal(t, 4, calls)
 }
 
-// brokenSend lets the second message of a log's first append fail as gRPC does whose connection
-// breaks: with EOF, after which it may begin the call anew with what it had taken, unseen.
+// brokenSend lets the second message of a log's first append fail as gRPC does when its connection
+// breaks: with EOF. After that gRPC may silently begin the call anew with the messages that it had
+// taken.
 type brokenSend struct {
 	grpc.ClientStream
 	sent int
@@ -264,20 +264,19 @@ func (b *brokenSend) SendMsg(m any) error {
 func TestAnAppendThatCouldNotBeSentWholeIsNotTakenForDone(t *testing.T) {
 	t.Parallel()
 	f, ctx := newFakeServer(t), contextFor(t)
-	broken := false
+	var broken atomic.Bool
 	log := open(t, f.connection(), func(c *Config) {
 		c.DialOptions = []grpc.DialOption{grpc.WithStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			s, err := streamer(ctx, d, cc, method, opts...)
-			if err != nil || broken || !strings.HasSuffix(method, "/Append") {
+			if err != nil || !strings.HasSuffix(method, "/Append") || broken.Swap(true) {
 				return s, err
 			}
-			broken = true
 			return &brokenSend{ClientStream: s}, nil
 		})}
 	})
 	at, err := log.Append(ctx, "s", domain.AnyRevision, event(`1`), event(`2`))
 	require.NoError(t, err)
-	require.True(t, broken)
+	require.True(t, broken.Load())
 	require.Equal(t, uint64(1), at.Revision)
 	require.Len(t, collect(t, log.ReadStream(ctx, "s", 0)), 2)
 }

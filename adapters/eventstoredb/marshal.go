@@ -19,8 +19,8 @@ const MetadataUUID = "watermill-uuid"
 // DefaultEventType is the type of events made from messages that do not name theirs.
 const DefaultEventType = "watermill.message.v1"
 
-// toEvent makes a message an event: the payload byte for byte, the metadata as a JSON object
-// of strings, so that $correlationId and $causationId mean to the server what they should.
+// toEvent makes an event of a message: the payload byte for byte, the metadata as a JSON object of
+// strings, in which the server understands $correlationId and $causationId.
 func toEvent(id uuid.UUID, eventType string, m *message.Message) (domain.NewEvent, error) {
 	object := make(map[string]string, len(m.Metadata)+1)
 	for key, value := range m.Metadata {
@@ -48,8 +48,8 @@ func toEvent(id uuid.UUID, eventType string, m *message.Message) (domain.NewEven
 	}, nil
 }
 
-// toMessage makes an event a message. Events that other clients wrote are messages too:
-// their id is the UUID, and of their metadata values that are not strings are kept as JSON.
+// toMessage makes a message of an event. It also takes events that other clients wrote: the event's
+// id becomes the UUID, and metadata values that are not strings are kept as JSON.
 func toMessage(e domain.Recorded) *message.Message {
 	m := message.NewMessage(e.ID.String(), e.Data)
 	var object map[string]json.RawMessage
@@ -70,8 +70,8 @@ func toMessage(e domain.Recorded) *message.Message {
 	return m
 }
 
-// streamOfTopic returns the topic's stream. Names that begin with "$" are the server's own: what is
-// written there it takes for its settings, users and links.
+// streamOfTopic returns the topic's stream. Names that begin with "$" belong to the server: it
+// takes what is written there for its settings, users and links.
 func streamOfTopic(topic string, name func(string) string) (string, error) {
 	stream := name(topic)
 	if stream == "" || stream[0] == '$' {

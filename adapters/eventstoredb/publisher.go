@@ -81,11 +81,11 @@ func NewPublisher(log *Log, cfg PublisherConfig) (*Publisher, error) {
 	return &Publisher{log: log, cfg: cfg}, nil
 }
 
-// Publish appends the messages to the topic's stream and returns when they are durable.
-// Neighbours with the same context go in one atomic append, up to [domain.MaxAppendSize];
-// a publish of more may fail in the middle. It fails with [domain.ErrTooLarge] before it
-// writes anything where one message alone is over the limit, with the context's error
-// when that ends first (the outcome is then unknown) and with [ErrPubSubClosed].
+// Publish appends the messages to the topic's stream and returns when they are durable. Neighbours
+// with the same context go in one atomic append, up to [domain.MaxAppendSize]; a larger Publish may
+// fail in the middle. Errors: [domain.ErrTooLarge] if one message alone is over the limit (nothing
+// is written), the context's error if the context ends first (the outcome is then unknown),
+// [ErrPubSubClosed].
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -117,8 +117,8 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return nil
 }
 
-// batchEnd is where the batch that begins at first ends: before the message that has
-// another context or would make it too large.
+// batchEnd returns where the batch that begins at first ends: before a message that has another
+// context or makes the batch too large.
 func batchEnd(messages []*message.Message, events []domain.NewEvent, first int) int {
 	size := 0
 	for i := first; i < len(events); i++ {

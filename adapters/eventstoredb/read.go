@@ -17,9 +17,9 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// ReadStream implements [domain.Log]. A connection that breaks is replaced and the
-// reading goes on where it stood, until ctx ends. Where the server shows less of the stream
-// than it told this process of, the reading waits for the rest, up to [Config.LagTimeout].
+// ReadStream implements [domain.Log]. A connection that breaks is replaced, and the read goes on
+// where it stood, until ctx ends. If the server shows less of the stream than it has announced to
+// this process, the read waits for the rest, up to [Config.LagTimeout].
 func (l *Log) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
 		next := from
@@ -72,8 +72,8 @@ func (l *Log) ReadStreamBackward(ctx context.Context, stream string, from uint64
 	}
 }
 
-// ReadAll implements [domain.Log]. The filter is applied by the server. A position that is no
-// record's fails with [domain.ErrBadPosition]; one past the end yields nothing.
+// ReadAll implements [domain.Log]. The filter is applied by the server. A position at which there
+// is no record fails with [domain.ErrBadPosition]; one past the end yields nothing.
 func (l *Log) ReadAll(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
 		if after == domain.EndPosition {
@@ -98,8 +98,8 @@ func (l *Log) ReadAll(ctx context.Context, after domain.Position, filter domain.
 	}
 }
 
-// ReadAllBackward implements [domain.Log]. The filter is applied by the server. A position that is
-// no record's, or past the end, fails with [domain.ErrBadPosition].
+// ReadAllBackward implements [domain.Log]. The filter is applied by the server. A position at which
+// there is no record, or past the end, fails with [domain.ErrBadPosition].
 func (l *Log) ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
 		if before > wire.MaxPosition && before != domain.EndPosition {
@@ -144,8 +144,7 @@ func (l *Log) pastTheEnd(ctx context.Context, before domain.Position, err error)
 	return err
 }
 
-// LastPosition implements [domain.LastPositioner]: the leader is asked, whatever the preferred
-// node.
+// LastPosition implements [domain.LastPositioner]. It asks the leader, whichever node is preferred.
 func (l *Log) LastPosition(ctx context.Context) (domain.Position, error) {
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
@@ -157,10 +156,8 @@ func (l *Log) LastPosition(ctx context.Context) (domain.Position, error) {
 			CountOption:   &api.ReadReq_Options_Count{Count: 1},
 			FilterOption:  &api.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
 		})
-		return readOnce(ctx, s, at.Outgoing(ctx, true), request, func(m *api.ReadResp) bool {
-			if e := m.GetEvent(); e != nil {
-				last = max(last, wire.ReadPosition(e.GetEvent().GetCommitPosition()), wire.ReadPosition(e.GetLink().GetCommitPosition()))
-			}
+		return readOnce(ctx, s, at.Outgoing(ctx, true), request, func(m *wire.Answer) bool {
+			last = max(last, m.Event.Position, m.Link)
 			return true
 		})
 	})
@@ -193,13 +190,13 @@ type reader struct {
 	accept func(domain.Recorded) verdict
 	yield  func(domain.Recorded, error) bool
 
-	// lag, where it is set, waits while short reports that the server showed less than it told of;
-	// asIs is then told where what it shows is all that there is.
+	// lag, if set, waits while short reports that the server showed less than it has announced.
+	// asIs, if set, is called when what it shows turns out to be all there is.
 	lag   *lag
 	short func() bool
 	asIs  func()
 
-	// explain, where it is set, makes more of the error that ended the reading.
+	// explain, if set, turns the error that ended the reading into a clearer one.
 	explain func(error) error
 }
 
@@ -241,12 +238,11 @@ func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) 
 		}
 		progress := false
 		var nowhere error
-		err := readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *api.ReadResp) bool {
-			e := m.GetEvent().GetEvent()
-			if e == nil {
+		err := readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *wire.Answer) bool {
+			if !m.Found {
 				return true
 			}
-			recorded := wire.Decode(e)
+			recorded := m.Event
 			if r.all && recorded.Position == 0 {
 				nowhere = unplaced(recorded)
 				return false
@@ -262,7 +258,7 @@ func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) 
 		})
 		var transient *nodes.TransientError
 		if progress && errors.As(err, &transient) {
-			transient.Puzzling = false // it can handle the request, it seems
+			transient.Puzzling = false // the server does handle the request
 		}
 		if err == nil {
 			err = nowhere
@@ -272,8 +268,8 @@ func (l *Log) readPass(ctx context.Context, r reader) (stopped bool, err error) 
 	return stopped, err
 }
 
-// unplaced says that the server sent an event of $all without a place, so that nobody could go
-// on after it.
+// unplaced is the error for an event of $all without a position: a reader could not resume after
+// it.
 func unplaced(e domain.Recorded) error {
 	return fmt.Errorf("the server sent event %d of %s without a position that a record can have", e.Revision, e.Stream)
 }

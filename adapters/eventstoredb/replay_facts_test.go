@@ -22,8 +22,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// facts returns the facts of a scenario by their names. Their tables were made by the recorder;
-// what happened is made to happen again from them.
+// facts returns the facts of a scenario by their names. The recorder made their tables; the tests
+// make the same happen again.
 func facts(t *testing.T, prefix string) map[string]json.RawMessage {
 	t.Helper()
 	all := map[string]json.RawMessage{}
@@ -300,7 +300,7 @@ func TestTimelinesOfLostLeaders(t *testing.T) {
 }
 
 // TestAPoisonedConnectionIsLeft replays K2: after batch calls that ended with not-leader, other
-// calls on the connection failed with what nobody can explain.
+// calls on the connection failed with an unexplained error.
 func TestAPoisonedConnectionIsLeft(t *testing.T) {
 	t.Parallel()
 	var counts map[string]int

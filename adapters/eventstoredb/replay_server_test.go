@@ -25,8 +25,7 @@ import (
 )
 
 // replayServer answers calls as one recorded call was answered, frame by frame, after it compared
-// each request with the recorded one. What is asked again after an end that is no end is answered
-// well.
+// each request with the recorded one. A call that is repeated after a failure gets a good answer.
 type replayServer struct {
 	api.UnimplementedStreamsServer
 	features.UnimplementedServerFeaturesServer
@@ -83,7 +82,7 @@ func (r *replayServer) begin(ctx context.Context) int {
 	return r.made
 }
 
-// compare holds a request against the recorded one.
+// compare compares a request with the recorded one.
 func (r *replayServer) compare(want, got proto.Message) {
 	if !proto.Equal(want, got) {
 		r.mu.Lock()
@@ -104,7 +103,8 @@ func (r *replayServer) end(call grpc.ServerStream) error {
 	return status.Error(codes.Code(s.Code), s.Message)
 }
 
-// puzzle reports whether the recorded call ended with what nobody can explain, which comes again.
+// puzzle reports whether the recorded call ended with an unexplained error, after which it is
+// repeated.
 func (r *replayServer) puzzle() bool {
 	return r.call.Status != nil && r.call.Status.Message == nodes.HandlerThrew
 }
@@ -113,7 +113,7 @@ func (r *replayServer) puzzle() bool {
 func (r *replayServer) Read(got *api.ReadReq, call api.Streams_ReadServer) error {
 	recorded := fromWire(r.t, r.call.requests()[0], &api.ReadReq{})
 	if got.GetOptions().GetNoFilter() != nil && got.GetOptions().GetAll() != nil && recorded.GetOptions().GetFilter() != nil {
-		// Whoever read from past the end asks where the end is.
+		// A reader from past the end then asks where the end is.
 		return call.Send(sendEvent(eventAt(1)))
 	}
 	n := r.begin(call.Context())
@@ -197,8 +197,8 @@ func withIDs[M proto.Message](m M) M {
 	return m
 }
 
-// BatchAppend answers a batch. What is sent again is acknowledged, as is all on calls that are made
-// again.
+// BatchAppend answers a batch. It acknowledges batches that are sent again, and all batches on
+// repeated calls.
 func (r *replayServer) BatchAppend(call api.Streams_BatchAppendServer) error {
 	again := r.begin(call.Context()) > 1 && !r.puzzle()
 	recorded := fromWire(r.t, r.call.requests()[0], &api.BatchAppendReq{})

@@ -31,9 +31,9 @@ func eventAt(p domain.Position) domain.Recorded {
 // neverMade lists the recorded calls that the adapter never makes, with the reason.
 const neverMade = "testdata/never_made.txt"
 
-// TestTheAdapterOnRecordedServers makes the adapter make each recorded call that it can make, holds
-// its requests against the recorded ones, answers frame by frame, and holds what it hands out
-// against the frames.
+// TestTheAdapterOnRecordedServers makes the adapter make each recorded call that it can make. It
+// compares the requests with the recorded ones, answers frame by frame, and compares what the
+// adapter hands out with the frames.
 func TestTheAdapterOnRecordedServers(t *testing.T) {
 	t.Parallel()
 	var never strings.Builder
@@ -176,7 +176,7 @@ func expected(t *testing.T, c recordedCall, op *operation) (all []domain.Deliver
 	return all
 }
 
-// acknowledgement is what an append returns that was answered so.
+// acknowledgement is what an append with that answer returns.
 func acknowledgement(t *testing.T, c recordedCall, raw []byte) (domain.Delivery, bool) {
 	var revision, position uint64
 	var ok bool
@@ -190,7 +190,7 @@ func acknowledgement(t *testing.T, c recordedCall, raw []byte) (domain.Delivery,
 	return domain.Delivery{Position: wire.ReadPosition(position), Event: &domain.Recorded{Revision: revision}}, ok
 }
 
-// again reports whether a batch's answer makes it go again.
+// again reports whether a batch with that answer is sent again.
 func again(t *testing.T, raw []byte) bool {
 	e := fromWire(t, raw, &api.BatchAppendResp{}).GetError()
 	var transient *nodes.TransientError
@@ -213,7 +213,7 @@ func transient(c recordedCall) bool {
 	return false
 }
 
-// checkEnd holds how the operation ended against the recorded status.
+// checkEnd compares how the operation ended with the recorded status.
 func checkEnd(t *testing.T, c recordedCall, op *operation, server *replayServer, err error) {
 	t.Helper()
 	s := c.Status

@@ -1,12 +1,11 @@
 package eventstoredb_test
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"net"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -18,71 +17,48 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/eventstoredb"
-	"github.com/atonehq/atone/adapters/eventstoredb/wiretest"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/sagatest/badnet"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
-// slowEnv, in the environment, makes the test binary a server of its own on the directory that it
-// names, behind a proxy that adds roundTrip. It prints its address and ends with its standard
-// input.
-const (
-	slowEnv   = "ATONE_SLOW_SERVER"
-	roundTrip = 2 * time.Millisecond
-)
+// roundTrip is what the way to a slow server takes, both ways.
+const roundTrip = 2 * time.Millisecond
 
-// slowServer serves until the standard input ends.
-func slowServer(dir string) error {
-	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: silent})
+// slowServer serves the log in a directory, behind a proxy that adds roundTrip, prints its address
+// and ends with its standard input.
+func slowServer(args []string) error {
+	log, err := pebblelog.Open(args[0], pebblelog.Config{Logger: silent})
 	if err != nil {
 		return err
 	}
-	server, err := esdbserver.New(esdbserver.Config{Log: log, Reserved: []string{}, Logger: silent})
+	server, err := esdbtest.Serve(esdbserver.Config{Log: log, Reserved: []string{}})
 	if err != nil {
 		return err
 	}
-	behind, err := net.Listen("tcp", "127.0.0.1:0")
+	proxy, err := badnet.Start(badnet.Config{Target: server.Addr, Delay: roundTrip})
 	if err != nil {
 		return err
 	}
-	front, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	proxy := wiretest.NewSlow(behind.Addr().String(), roundTrip)
-	go func() { _ = proxy.Serve(front) }()
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-		cancel()
-	}()
-	fmt.Println(front.Addr())
-	err = server.Serve(ctx, behind)
-	_ = front.Close()
+	fmt.Println(proxy.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
 	proxy.Stop()
-	return err
+	return errors.Join(server.Stop(), log.Close())
 }
 
 // startSlow starts a server in a process of its own, so that the time of this one is the client's,
 // and returns its connection string.
 func startSlow(b *testing.B) string {
 	b.Helper()
-	exe, err := os.Executable()
-	require.NoError(b, err)
-	cmd := exec.Command(exe, "-test.run=^$")
-	cmd.Env = append(os.Environ(), slowEnv+"="+filepath.Join(b.TempDir(), "log"))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(b, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(b, err)
-	require.NoError(b, cmd.Start())
-	b.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
-	address, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(b, err)
-	return "esdb://" + address[:len(address)-1] + "?tls=false"
+	server := killtest.Start(b, "slow", filepath.Join(b.TempDir(), "log"))
+	b.Cleanup(func() { server.End(b) })
+	address, err := server.Line()
+	require.NoError(b, err, server.Stderr())
+	return "esdb://" + address + "?tls=false"
 }
 
 // three is a run of three steps: four appends.

@@ -2,17 +2,8 @@ package eventstoredb_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,46 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/internal/certtest"
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 )
 
-// certificate makes a certificate for 127.0.0.1 that is its own authority, and returns it
-// with the name of a file that holds it.
-func certificate(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
 func TestConnectionOverTLSWithUsersAndDiscovery(t *testing.T) {
 	t.Parallel()
-	own, ca := certificate(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	node, err := esdbserver.New(esdbserver.Config{Log: memlog.New(), Logger: silent, TLS: &tls.Config{Certificates: []tls.Certificate{own}},
+	own := certtest.New(t)
+	node := esdbtest.Start(t, esdbserver.Config{Log: memlog.New(), TLS: &tls.Config{Certificates: []tls.Certificate{own.Pair}, MinVersion: tls.VersionTLS12},
 		Users: []esdbserver.User{{Name: "atone", Password: "p@ss:word", Role: esdbserver.RoleCoordinator}, {Name: "app", Password: "secret", Role: esdbserver.RoleApp}}})
-	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	ended := make(chan error, 1)
-	serving, stop := context.WithCancel(context.Background())
-	go func() { ended <- node.Serve(serving, listener) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-ended)
-	})
-	address := listener.Addr().String()
+	address := node.Addr
 	connect := func(scheme, hosts, user, password string) *eventstoredb.Log {
-		return openLog(t, scheme+"://"+url.UserPassword(user, password).String()+"@"+hosts+"?tlsCaFile="+url.QueryEscape(ca))
+		return openLog(t, scheme+"://"+url.UserPassword(user, password).String()+"@"+hosts+"?tlsCaFile="+url.QueryEscape(own.CertFile))
 	}
 	append1 := func(log *eventstoredb.Log, stream string) error {
 		_, err := log.Append(ctx, stream, domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: "t", Data: []byte(`{}`)})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -18,15 +17,12 @@ import (
 	"github.com/atonehq/atone/adapters/esdbserver"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
-// serverEnv, in the environment, makes the test binary the server of TestTheServerIsKilled, on the
-// directory that it names.
-const serverEnv = "ATONE_SERVER_TEST"
-
 // killedServer serves a log on disk, on the listener that it inherits, until it is killed.
-func killedServer(dir string) error {
-	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: silent})
+func killedServer(args []string) error {
+	log, err := pebblelog.Open(args[0], pebblelog.Config{Logger: silent})
 	if err != nil {
 		return err
 	}
@@ -43,17 +39,9 @@ func killedServer(dir string) error {
 
 // startServer starts a process that serves on the listener, which stays ours: nobody else gets its
 // port between a kill and the next start.
-func startServer(t *testing.T, dir string, listener *os.File) *exec.Cmd {
+func startServer(t *testing.T, dir string, listener *os.File) *killtest.Child {
 	t.Helper()
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.Command(exe, "-test.run=^$")
-	cmd.Env = append(os.Environ(), serverEnv+"="+dir)
-	cmd.Stderr = os.Stderr
-	cmd.ExtraFiles = []*os.File{listener}
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	return cmd
+	return killtest.StartWith(t, []*os.File{listener}, "server", dir)
 }
 
 // TestTheServerIsKilled kills a server process with -9 under eight writers and a subscriber. No
@@ -112,8 +100,7 @@ func TestTheServerIsKilled(t *testing.T) {
 	for range kills {
 		enoughFor := acknowledged.Load() + 50
 		require.Eventually(t, func() bool { return acknowledged.Load() >= enoughFor }, time.Minute, time.Millisecond, "appends go on")
-		require.NoError(t, server.Process.Kill())
-		_ = server.Wait()
+		server.Kill(t)
 		server = startServer(t, dir, listener)
 	}
 	close(enough)

@@ -1,17 +1,13 @@
 package eventstoredb_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,9 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/eventstoredb/wiretest"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 var (
@@ -33,70 +31,19 @@ var (
 	killSeed = flag.Uint64("killseed", 0, "the seed of TestTwoProcessesShareTheRuns; 0 picks one")
 )
 
-// nodeEnv, in the environment, makes the test binary one of the processes of
-// TestTwoProcessesShareTheRuns: its directory, name, generation and connection, apart by a '|'.
-const nodeEnv = "ATONE_SHARED_TEST_NODE"
-
-// sharedTimeout is after what silence the processes take each other for dead.
+// sharedTimeout is how long a process must be silent before the others take it for dead.
 const sharedTimeout = 2 * time.Second
 
 func TestMain(m *testing.M) {
-	if words := strings.SplitN(os.Getenv(nodeEnv), "|", 4); len(words) == 4 {
-		generation, err := strconv.Atoi(words[2])
-		if err = errors.Join(err, sharedNode(words[0], words[1], words[3], generation)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if dir := os.Getenv(slowEnv); dir != "" {
-		if err := slowServer(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if dir := os.Getenv(serverEnv); dir != "" {
-		fmt.Fprintln(os.Stderr, killedServer(dir))
-		os.Exit(1)
-	}
+	killtest.BeChild(killtest.Children{"node": sharedNode, "slow": slowServer, "server": killedServer})
 	os.Exit(m.Run())
 }
 
-// process is a running node.
-type process struct {
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	stderr *strings.Builder
-}
-
-func startNode(t *testing.T, dir, name string, generation int, connection string) *process {
+func startNode(t *testing.T, dir, name string, generation int, connection string) *killtest.Child {
 	t.Helper()
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	p := &process{cmd: exec.Command(exe, "-test.run=^$"), stderr: &strings.Builder{}}
-	p.cmd.Env = append(os.Environ(), nodeEnv+"="+strings.Join([]string{dir, name, strconv.Itoa(generation), connection}, "|"))
-	p.cmd.Stderr = p.stderr
-	p.stdin, err = p.cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := p.cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	text, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || text != "ready\n" {
-		_ = p.cmd.Wait()
-		t.Fatalf("node %s did not start: %q %v\n%s", name, text, err, p.stderr)
-	}
-	return p
-}
-
-func (p *process) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, p.cmd.Process.Kill())
-	var exit *exec.ExitError
-	require.ErrorAs(t, p.cmd.Wait(), &exit)
-	require.Equal(t, "signal: killed", exit.String(), "it ended by itself: %s", p.stderr)
+	node := killtest.Start(t, "node", dir, name, connection, strconv.Itoa(generation))
+	node.Says(t, "ready")
+	return node
 }
 
 // onDisk serves a log on disk over the protocol and returns it with its connection string.
@@ -105,15 +52,7 @@ func onDisk(t *testing.T, dir string) (domain.Log, string) {
 	log, err := pebblelog.Open(dir, pebblelog.Config{Logger: silent})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	node, err := esdbserver.New(esdbserver.Config{Log: log, Reserved: []string{}, Logger: silent})
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- node.Serve(ctx, listener) }()
-	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
-	return log, "esdb://" + listener.Addr().String() + "?tls=false"
+	return log, esdbtest.Start(t, esdbserver.Config{Log: log, Reserved: []string{}}).Connection()
 }
 
 // shop is an app that emits events with the official client and knows nothing of atone.
@@ -164,8 +103,8 @@ func (s *shop) pay(n int) {
 }
 
 // TestTwoProcessesShareTheRuns has two processes run sagas on one EventStoreDB, which is atone's
-// server over a log on disk, kills either or both with -9 at random instants, and holds how the
-// runs ended against the ledger of effects. Some dead are left dead until the other has taken over.
+// server over a log on disk, kills either or both with -9 at random instants, and compares how the
+// runs ended with the ledger of effects. Some are left dead until the other has taken over.
 func TestTwoProcessesShareTheRuns(t *testing.T) {
 	t.Parallel()
 	shareRuns(t, func(connection string, _ uint64) string { return connection })
@@ -218,7 +157,7 @@ func shareRuns(t *testing.T, between func(connection string, seed uint64) string
 	orders := newShop(t, direct)
 	connection := between(direct, seed)
 	names := []string{"left", "right"}
-	nodes := make([]*process, 2)
+	nodes := make([]*killtest.Child, 2)
 	generation, kills := 0, 0
 	start := func(i int) {
 		nodes[i] = startNode(t, dir, names[i], generation, connection)
@@ -228,17 +167,17 @@ func shareRuns(t *testing.T, between func(connection string, seed uint64) string
 	start(1)
 	for began := time.Now(); kills < 16 || time.Since(began) < *soak; {
 		orders.place()
-		// not for something: for the instant to be any
+		// the kill comes at a random instant
 		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
 		i := random.IntN(2)
-		nodes[i].kill(t)
+		nodes[i].Kill(t)
 		kills++
 		switch random.IntN(6) {
 		case 0: // the other takes over
 			orders.place()
 			time.Sleep(sharedTimeout + time.Duration(random.IntN(1500))*time.Millisecond)
 		case 1: // it goes, too
-			nodes[1-i].kill(t)
+			nodes[1-i].Kill(t)
 			kills++
 			orders.place()
 			start(1 - i)
@@ -247,12 +186,16 @@ func shareRuns(t *testing.T, between func(connection string, seed uint64) string
 	}
 	orders.pay(len(orders.placed) - 1)
 	requireAllEnd(t, log, len(orders.placed))
-	for i, p := range nodes {
-		require.NoError(t, p.stdin.Close())
-		require.NoError(t, p.cmd.Wait(), "%s: %s", names[i], p.stderr)
+	for _, node := range nodes {
+		node.End(t)
 	}
 	t.Logf("%d kills", kills)
-	checkShared(t, log, dir, orders.placed)
+	runs := killtest.Check(t, log, dir)
+	for _, event := range orders.placed {
+		require.Equal(t, 1, runs.Events[event.String()], "runs of the event %s", event)
+		require.NotNil(t, runs.States[domain.RunIDForEvent("ship", event)])
+	}
+	require.Len(t, runs.Events, len(orders.placed))
 }
 
 // requireAllEnd waits until every run has ended, those of the events included.

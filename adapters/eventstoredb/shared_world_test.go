@@ -1,100 +1,31 @@
 package eventstoredb_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"sync"
+	"strconv"
 	"time"
 
 	"github.com/atonehq/atone/adapters/eventstoredb"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
-// effect is one line of the ledger that stands for the world outside. The handlers of both
-// processes append to it, each line with one write.
-type effect struct {
-	Run, Step, Dir, Key string
-	N                   int
-	// What is "did", "undid", "failed", or "cut short" (an undo whose context ended).
-	What string
-}
-
-func ledgerFile(dir string) string { return filepath.Join(dir, "ledger") }
-
-func readEffects(dir string) (all []effect, err error) {
-	f, err := os.Open(ledgerFile(dir))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	r := bufio.NewReader(f)
-	for {
-		line, err := r.ReadBytes('\n')
-		if err == io.EOF {
-			return all, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		var e effect
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("ledger line %q: %w", line, err)
-		}
-		all = append(all, e)
-	}
-}
-
-// job is the input of every saga of the test. It alone decides what fails.
-type job struct {
-	N    int
-	Fail bool
-	ID   string
-}
+// job is the input and output of every saga of the test.
+type job = killtest.Job
 
 // sharedWorld is the sagas that two processes share.
 type sharedWorld struct {
-	dir string
-	mu  sync.Mutex
-	out *os.File
+	ledger *killtest.Ledger
 	// startable are started by key; triggered by an event of the type "order-placed".
 	startable []*saga.Saga[job, job]
 	triggered *saga.Saga[job, job]
 }
 
-func (w *sharedWorld) write(ctx context.Context, what string) error {
-	a := saga.AttemptOf(ctx)
-	line, err := json.Marshal(effect{Run: a.Run.String(), Step: a.Step, Dir: string(a.Direction), Key: a.Key, N: a.Number, What: what})
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, err = w.out.Write(append(line, '\n'))
-	return err
-}
-
-// has reports whether the effect with the key exists, whichever process made it.
-func (w *sharedWorld) has(key string) (found bool, err error) {
-	all, err := readEffects(w.dir)
-	for _, e := range all {
-		found = found || e.Key == key && e.What == "did"
-	}
-	return found, err
-}
-
 var errRefused = errors.New("refused")
-
-// untiring retries for ever: kills use up attempts.
-var untiring = saga.Retry{MaxAttempts: saga.Unlimited, Initial: time.Millisecond, Max: 5 * time.Millisecond}
 
 // linger takes a while, so that a kill may come in between.
 func linger(ctx context.Context, n int) {
@@ -106,85 +37,52 @@ func linger(ctx context.Context, n int) {
 
 // act makes an action that enters its effect in the ledger.
 func (w *sharedWorld) act(name string, fails bool) *saga.Action[job, job] {
-	return &saga.Action[job, job]{Name: name, Retry: untiring, UndoRetry: untiring,
+	return &saga.Action[job, job]{Name: name, Retry: killtest.Untiring, UndoRetry: killtest.Untiring,
 		Do: func(ctx context.Context, in job) (job, error) {
 			linger(ctx, in.N)
 			if fails && in.Fail {
-				return in, errors.Join(saga.Permanent(errRefused), w.write(ctx, "failed"))
+				return in, saga.Permanent(errRefused)
 			}
-			err := w.write(ctx, "did")
+			w.ledger.Write(ctx, killtest.Did, "")
 			linger(ctx, in.N+1)
-			return in, err
+			return in, nil
 		},
 		Undo: func(ctx context.Context, did saga.Did[job, job]) error {
 			linger(ctx, did.Input.N)
 			if ctx.Err() != nil {
-				return errors.Join(ctx.Err(), w.write(ctx, "cut short"))
+				w.ledger.Write(ctx, killtest.CutShort, did.Key)
+				return ctx.Err()
 			}
-			err := w.write(ctx, "undid")
+			w.ledger.Write(ctx, killtest.Undid, did.Key)
 			linger(ctx, did.Input.N+2)
-			return err
+			return nil
 		}}
 }
 
 func newSharedWorld(dir string) (*sharedWorld, error) {
-	out, err := os.OpenFile(ledgerFile(dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	ledger, err := killtest.OpenLedger(dir)
 	if err != nil {
 		return nil, err
 	}
-	w := &sharedWorld{dir: dir, out: out}
+	w := &sharedWorld{ledger: ledger}
 	a, b, x, probed := w.act("a", false), w.act("b", false), w.act("x", true), w.act("probed", false)
 	probed.Probe = func(ctx context.Context, in job) (saga.Probed[job], error) {
-		found, err := w.has(saga.AttemptOf(ctx).Key)
-		if err != nil || !found {
-			return saga.NotApplied[job](), err
+		if !w.ledger.Has(saga.AttemptOf(ctx).Key) {
+			return saga.NotApplied[job](), nil
 		}
 		return saga.Applied(in), nil
 	}
-	define := func(name string, build func(f *saga.Flow, in saga.Ref[job])) *saga.Saga[job, job] {
-		return saga.Define(name, 1, func(f *saga.Flow, in saga.Ref[job]) saga.Ref[job] {
-			build(f, in)
-			return saga.Return(f, func(v saga.Scope) job { return in.In(v) })
-		})
-	}
-	linear := define("linear", func(f *saga.Flow, in saga.Ref[job]) {
-		saga.Do(f, a, in.In)
-		saga.Do(f, probed, in.In)
-		saga.Do(f, x, in.In)
-	})
-	w.startable = []*saga.Saga[job, job]{linear,
-		define("parallel", func(f *saga.Flow, in saga.Ref[job]) {
-			saga.Parallel(f,
-				func(f *saga.Flow) { saga.Do(f, a, in.In); saga.Do(f, b, in.In) },
-				func(f *saga.Flow) { saga.Do(f, probed, in.In) },
-				func(f *saga.Flow) { saga.Do(f, x, in.In) })
-		}),
-		define("sleeps", func(f *saga.Flow, in saga.Ref[job]) {
-			saga.Do(f, a, in.In)
-			saga.Sleep(f, time.Second)
-			saga.Do(f, x, in.In)
-		}),
-		define("parent", func(f *saga.Flow, in saga.Ref[job]) {
-			saga.Do(f, a, in.In)
-			saga.Child(f, linear, func(v saga.Scope) job { return job{N: in.In(v).N} })
-			saga.Do(f, x, in.In)
-		}),
-		define("awaits", func(f *saga.Flow, in saga.Ref[job]) {
-			saga.Do(f, a, in.In)
-			saga.Await[job](f, "go", saga.Within(500*time.Millisecond), saga.DefaultTo(job{}))
-			saga.Do(f, x, in.In)
-		}),
-	}
+	w.startable = killtest.Sagas(killtest.Acts{A: a, B: b, C: w.act("c", false), Probed: probed, Refusing: x}, time.Second)
 	letter := w.act("letter", false)
 	letter.Undo, letter.UndoRetry, letter.Effect = nil, saga.Retry{}, saga.Irreversible
-	w.startable = append(w.startable, define("letters", func(f *saga.Flow, in saga.Ref[job]) {
+	w.startable = append(w.startable, killtest.Define("letters", func(f *saga.Flow, in saga.Ref[job]) {
 		saga.Do(f, probed, in.In)
 		saga.Do(f, x, in.In)
 		saga.Pivot(f)
 		saga.Do(f, letter, in.In)
 		saga.Do(f, b, in.In)
 	}))
-	w.triggered = define("ship", func(f *saga.Flow, in saga.Ref[job]) {
+	w.triggered = killtest.Define("ship", func(f *saga.Flow, in saga.Ref[job]) {
 		saga.Do(f, a, in.In)
 		saga.AwaitEvent[job](f, "order-paid", func(v saga.Scope) string { return in.In(v).ID })
 		saga.Do(f, x, in.In)
@@ -193,13 +91,19 @@ func newSharedWorld(dir string) (*sharedWorld, error) {
 }
 
 // sharedNode is one of the processes: it runs a coordinator on the cluster's log, starts some runs,
-// disturbs them, and goes on until it is killed or its standard input ends.
-func sharedNode(dir, name, connection string, generation int) error {
+// disturbs them, and goes on until it is killed or its standard input ends. Its arguments are the
+// directory, its name, its connection and its generation.
+func sharedNode(args []string) error {
+	dir, name, connection := args[0], args[1], args[2]
+	generation, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
 	w, err := newSharedWorld(dir)
 	if err != nil {
 		return err
 	}
-	acks, err := os.OpenFile(filepath.Join(dir, "acks"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	told, err := killtest.OpenTold(dir)
 	if err != nil {
 		return err
 	}
@@ -237,7 +141,7 @@ func sharedNode(dir, name, connection string, generation int) error {
 		// This generation's runs, and the one's before: the same start twice is one run.
 		for _, g := range []int{generation, generation - 1} {
 			if n := g*len(w.startable) + i; n >= 0 {
-				go order(ctx, c, s, n, acks)
+				go order(ctx, told, c, s, n)
 			}
 		}
 	}
@@ -245,33 +149,9 @@ func sharedNode(dir, name, connection string, generation int) error {
 	return errors.Join(err, log.Close())
 }
 
-// order starts a run, perhaps cancels it or sends it a signal, and notes what it was told.
-func order(ctx context.Context, c *saga.Coordinator, s *saga.Saga[job, job], n int, acks io.Writer) {
-	run, err := saga.Start(ctx, c, s, job{N: n, Fail: n%3 == 0}, saga.Key(fmt.Sprint("job ", n)))
-	if err != nil {
-		if ctx.Err() == nil {
-			fmt.Fprintf(acks, "refused - %d: %v\n", n, err)
-		}
-		return
-	}
-	fmt.Fprintf(acks, "started %s %d\n", run.ID, n)
-	switch {
-	case n%7 == 3:
-		if c.Cancel(ctx, run.ID, "a test") == nil {
-			fmt.Fprintf(acks, "cancelled %s\n", run.ID)
-		}
-	case n%2 == 0:
-		_ = c.Signal(ctx, run.ID, "go", job{}, saga.SignalID("go"))
-	}
-	_, err = run.Wait(ctx)
-	var undone *saga.CompensatedError
-	var cancelled *saga.CancelledError
-	switch {
-	case err == nil:
-		fmt.Fprintf(acks, "ended %s completed\n", run.ID)
-	case errors.As(err, &undone):
-		fmt.Fprintf(acks, "ended %s compensated\n", run.ID)
-	case errors.As(err, &cancelled):
-		fmt.Fprintf(acks, "ended %s cancelled\n", run.ID)
+// order starts a run, disturbs it, and waits for its end.
+func order(ctx context.Context, told *killtest.Told, c *saga.Coordinator, s *saga.Saga[job, job], n int) {
+	if run, err := told.Start(ctx, c, s, n); err == nil {
+		told.Disturb(ctx, c, run, n)
 	}
 }

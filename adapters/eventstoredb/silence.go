@@ -12,12 +12,12 @@ var (
 	_ domain.LastPositioner = (*Log)(nil)
 )
 
-// Silence implements [domain.SilenceTeller]. Answers are acknowledgements and refusals of
-// appends; a node that says that it is not ready, or does not lead, gives none.
+// Silence implements [domain.SilenceTeller]. Acknowledgements and refusals of appends are answers;
+// "not ready" and "not the leader" are not.
 func (l *Log) Silence() time.Duration { return l.silence.told() }
 
-// silenceKept is for how long the silence of appends that were given up is still told when no
-// other append is under way: after that nobody knows.
+// silenceKept is how long the silence is still reported once the last append under way was given
+// up. After that nobody knows whether it lasts.
 const silenceKept = 10 * time.Second
 
 // silence is for how long no append was answered. It is safe to use concurrently.

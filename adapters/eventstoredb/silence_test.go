@@ -104,8 +104,8 @@ func TestSilenceIsOfAllAppendsTogether(t *testing.T) {
 	})
 }
 
-// TestWhatIsSaidOfACancelledCallSaysNothing has a server that says "access denied" to whoever's
-// call was cancelled or timed out.
+// TestWhatIsSaidOfACancelledCallSaysNothing has a server that answers every cancelled or timed-out
+// call with "access denied".
 func TestWhatIsSaidOfACancelledCallSaysNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeServer(t)

@@ -19,14 +19,14 @@ import (
 // applied by the server. It has a connection of its own, closed when the iteration ends.
 //
 // A subscription that drops is made again, for ever, from the last position that was delivered or
-// checkpointed, and CaughtUp comes again after it. Only ctx, [Log.Close] and an answer that a
-// repetition can't change end it: access denied, an invalid request, a position that is no record's
-// ([domain.ErrBadPosition]), an error of the server's that comes again and again. Nothing comes
-// after a position past the log's end until the log is past it.
+// checkpointed, and CaughtUp comes again after it. It ends only with ctx, with [Log.Close], or with
+// an answer that a repetition can't change: access denied, an invalid request, a position at which
+// there is no record ([domain.ErrBadPosition]), an unexplained server error that comes again and
+// again. Nothing comes after a position past the log's end until the log is past it.
 //
-// Deliveries without an event come after about 1,024 events that the filter left out. A server
-// that tells no progress (24.2 does not where the catch-up found nothing) is asked anew every
-// [Config.ProgressEvery]; CaughtUp comes again then, too.
+// Deliveries without an event come after about 1,024 events that the filter left out. If the server
+// tells no progress (24.2 does not when the catch-up found nothing), the subscription is renewed
+// every [Config.ProgressEvery], and CaughtUp comes again.
 func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error] {
 	return func(yield func(domain.Delivery, error) bool) {
 		if after > wire.MaxPosition && after != domain.EndPosition {
@@ -36,7 +36,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 		ctx, unbind := l.bind(ctx)
 		defer unbind()
 		if after == domain.EndPosition {
-			// A place is needed to go on from when the call drops before anything came.
+			// If the call drops before the first event, this is the position to resume from.
 			end, err := l.LastPosition(ctx)
 			if err != nil {
 				yield(domain.Delivery{}, fmt.Errorf("subscribe after the end: %w", err))
@@ -57,7 +57,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 			case sub.stopped:
 				return
 			case ctx.Err() != nil, errors.Is(err, errNoProgress):
-				// The next round tells the first; the second is no failure.
+				// The next round reports that ctx ended; no progress is not a failure.
 			case nodes.Permanent(err) || sub.puzzled > puzzles || sub.broken != nil:
 				yield(domain.Delivery{}, fmt.Errorf("subscribe after position %d: %w", sub.last, err))
 				return
@@ -132,11 +132,11 @@ func (s *subscription) request() *api.ReadReq {
 
 // deliver hands one message to the consumer. Messages of kinds that this version does
 // not know are passed over.
-func (s *subscription) deliver(m *api.ReadResp) bool {
+func (s *subscription) deliver(m *wire.Answer) bool {
 	d := domain.Delivery{Position: s.last}
-	switch content := m.GetContent().(type) {
-	case *api.ReadResp_Event:
-		e := wire.Decode(content.Event.GetEvent())
+	switch m.Kind {
+	case wire.Event:
+		e := m.Event
 		if e.Position == 0 {
 			s.broken = unplaced(e)
 			return false
@@ -151,10 +151,10 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 		if wire.Accepts(s.filter, e) {
 			d.Event = &e
 		}
-	case *api.ReadResp_Checkpoint_:
-		d.Position = domain.Position(content.Checkpoint.GetCommitPosition())
+	case wire.Checkpoint:
+		d.Position = domain.Position(m.At)
 		if d.Position > wire.MaxPosition {
-			// It says nothing: "the end" is where no record can be, and no checkpoint will follow.
+			// Its position is no place in the log, and no checkpoint will follow.
 			if s.renew == nil {
 				s.renew = s.renewAfter()
 			}
@@ -164,9 +164,9 @@ func (s *subscription) deliver(m *api.ReadResp) bool {
 		if d.Position <= s.last {
 			return true
 		}
-	case *api.ReadResp_CaughtUp_:
+	case wire.CaughtUp:
 		d.CaughtUp = true
-	default:
+	case wire.Other:
 		return true
 	}
 	s.pause.reset()

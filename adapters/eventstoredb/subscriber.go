@@ -22,8 +22,8 @@ const (
 	DefaultCloseTimeout = 10 * time.Second
 )
 
-// timeoutMargin is how much longer the server waits for an answer than this side, so
-// that it is this side that decides.
+// timeoutMargin is how much longer the server waits for an answer than this side does, so that this
+// side decides first.
 const timeoutMargin = 10 * time.Second
 
 // SubscriberConfig sets up a [Subscriber].
@@ -109,8 +109,8 @@ func (c *SubscriberConfig) setDefaults() {
 	setIfZero(&c.Strategy, RoundRobin)
 }
 
-// settings are those of the group on the server. It waits longer than a handler may take
-// and a Nack may be delayed, as a message counts as in flight for that long.
+// settings returns the group's settings on the server. Its message timeout covers the longest
+// handler plus the longest delay after a Nack, because the message is in flight for both.
 func (c SubscriberConfig) settings() GroupSettings {
 	return GroupSettings{FromEnd: c.FromEnd, MaxRetries: c.MaxAttempts - 1, Strategy: c.Strategy, Filter: c.Filter,
 		MessageTimeout: c.AckTimeout + c.NackMax + timeoutMargin}

@@ -8,72 +8,70 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/atonehq/atone/adapters/eventstoredb/internal/nodes"
 	"github.com/atonehq/atone/adapters/eventstoredb/internal/wire"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 )
 
-// toldStreams is how many streams are remembered at least, those told of last.
+// toldStreams is how many streams are remembered, those told or asked of last.
 const toldStreams = 1 << 16
 
-// told remembers the highest revision that this process was told of each stream: by the
-// acknowledgement of an append, by a conflict, or by a subscription. Servers tell of revisions that
-// a read does not show yet (measured: in 5 to 40 % of conflicts, for 12 to 214 ms; after an append
-// through a follower for up to 25 ms), so reads wait for them. It is safe to use concurrently.
+// told remembers, for each stream, the highest revision that the server has announced to this
+// process: by the acknowledgement of an append, by a conflict, or by a subscription. Servers
+// announce revisions that a read does not show yet (measured: in 5 to 40 % of conflicts, for 12 to
+// 214 ms; after an append through a follower for up to 25 ms), so reads wait for them. It is safe
+// to use concurrently.
 type told struct {
-	mu sync.Mutex
-	// young takes what is new; when it is full it becomes old, and what was old is forgotten.
-	young, old map[string]uint64
+	mu     sync.Mutex
+	lately *simplelru.LRU[string, uint64] // nil until something was told
 }
 
 // note remembers that the stream has the revision.
 func (t *told) note(stream string, revision uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if last, ok := t.find(stream); ok && last >= revision {
-		return
+	if t.lately == nil {
+		t.lately, _ = simplelru.NewLRU[string, uint64](toldStreams, nil) // valid size
 	}
-	if t.young == nil || len(t.young) >= toldStreams {
-		t.old, t.young = t.young, make(map[string]uint64)
+	if last, ok := t.lately.Get(stream); !ok || last < revision {
+		t.lately.Add(stream, revision)
 	}
-	t.young[stream] = revision
 }
 
 // of returns the highest revision that is known of the stream, if one is.
 func (t *told) of(stream string) (uint64, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.find(stream)
-}
-
-func (t *told) find(stream string) (uint64, bool) {
-	if r, ok := t.young[stream]; ok {
-		return r, true
+	if t.lately == nil {
+		return 0, false
 	}
-	r, ok := t.old[stream]
-	return r, ok
+	return t.lately.Get(stream)
 }
 
 // forget drops what is known of a stream that turned out to be shorter.
 func (t *told) forget(stream string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.young, stream)
-	delete(t.old, stream)
+	if t.lately != nil {
+		t.lately.Remove(stream)
+	}
 }
 
-// lag is one read's waiting for a revision that the server told of and does not show.
+// lag is one read's wait for a revision that the server announced and does not show.
 type lag struct {
 	log     *Log
 	stream  string
 	want    uint64
 	began   time.Time
-	pause   time.Duration
+	pause   pause
 	checked bool // whether the stream was cut off on purpose
 }
 
-// The pauses between reads of a stream that lags, and after how long it is asked whether the
+// The pauses between reads of a stream that lags, and how long to wait before asking whether the
 // stream was cut off instead.
 const (
 	lagFirst = 2 * time.Millisecond
@@ -81,13 +79,14 @@ const (
 	lagCheck = 300 * time.Millisecond
 )
 
-// again waits a moment and reports whether to read again. It reports false without an error
-// where the stream is no longer because its metadata says so, and an error where what was told
-// does not appear within [Config.LagTimeout]; what was told is then forgotten, as a leader that
-// died may have told of what is lost.
+// again waits a moment and reports whether to read again. It returns false without an error if the
+// stream is shorter because its metadata says so. It returns an error if the announced revision
+// does not appear within [Config.LagTimeout], and forgets that revision: a leader that died may
+// have announced what is now lost.
 func (g *lag) again(ctx context.Context) (bool, error) {
-	if g.pause == 0 {
-		g.began, g.pause = time.Now(), lagFirst
+	if g.began.IsZero() {
+		g.began = time.Now()
+		g.pause = pause{&backoff.ExponentialBackOff{InitialInterval: lagFirst, MaxInterval: lagMost, Multiplier: 2}}
 	}
 	if waited := time.Since(g.began); waited > lagCheck && !g.checked {
 		g.checked = true
@@ -100,15 +99,11 @@ func (g *lag) again(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("read %s: the server told of revision %d and does not show it after %s: read again later, or from another node",
 			g.stream, g.want, g.log.cfg.LagTimeout)
 	}
-	timer := time.NewTimer(g.pause)
-	defer timer.Stop()
-	g.pause = min(2*g.pause, lagMost)
-	select {
-	case <-timer.C:
-		return true, nil
-	case <-ctx.Done():
-		return false, nodes.Ended(ctx, nil)
+	g.pause.wait(ctx)
+	if err := nodes.Ended(ctx, nil); err != nil {
+		return false, err
 	}
+	return true, nil
 }
 
 // cutOffOnPurpose reports whether the stream's metadata hides the revision: by a soft deletion, or
@@ -123,9 +118,9 @@ func (l *Log) cutOffOnPurpose(ctx context.Context, stream string, revision uint6
 	defer cancel()
 	err := l.persist(timed, "read the metadata of "+stream, l.reads, func(ctx context.Context, at *nodes.Link, s *nodes.Session) error {
 		request := wire.StreamRequest("$$"+stream, math.MaxUint64, api.ReadReq_Options_Backwards, 1)
-		return readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *api.ReadResp) bool {
-			if e := m.GetEvent().GetEvent(); e != nil {
-				_ = json.Unmarshal(e.GetData(), &rules) // what is no object of rules has none
+		return readOnce(ctx, s, at.Outgoing(ctx, false), request, func(m *wire.Answer) bool {
+			if m.Found {
+				_ = json.Unmarshal(m.Event.Data, &rules) // unreadable metadata has no rules
 			}
 			return true
 		})

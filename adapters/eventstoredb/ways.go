@@ -21,10 +21,10 @@ const (
 	unary              // a call of its own, Append
 )
 
-// How the faster way is found: now and then all appends go the other way for a moment. Samples
-// among appends of the current way would say little: what is not in use has no queue, and looks
-// quick. When the other way took clearly less time in two trials in a row, it becomes the current
-// one. Trials that it loses make the next ones rarer.
+// How the faster way is found: now and then all appends go the other way for a moment. Single
+// samples between appends of the current way would say little: a way that is not in use has no
+// queue, and looks quick. If the other way took clearly less time in two trials in a row, it
+// becomes the current one. Each lost trial makes the next ones rarer.
 const (
 	firstTrial  = 1_000   // appends before the first trial, and after a trial that was won
 	rarestTrial = 100_000 // appends between trials at most
@@ -46,8 +46,8 @@ type ways struct {
 	count    [2]int
 }
 
-// choose returns the way for an append. One that is not alone on its stream takes the current way,
-// so that none overtakes another.
+// choose returns the way for an append. An append that is not alone on its stream takes the current
+// way, so that appends do not overtake each other.
 func (w *ways) choose(alone bool) way {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +74,7 @@ func (w *ways) decide() {
 	switch {
 	case !won:
 		w.wins = 0
-		w.every = min(2*w.every, rarestTrial)
+		w.every = min(4*w.every, rarestTrial)
 	case w.wins+1 == winsNeeded:
 		w.current, w.wins, w.every = other, 0, firstTrial
 	default:
@@ -93,8 +93,8 @@ func (w *ways) refuse() {
 	w.refused = true
 }
 
-// took notes how long an append took that succeeded at once. Only the current way's last ones
-// before a trial count, and the other way's once it has a queue of its own.
+// took notes how long an append took that succeeded at once. It counts the last appends of the
+// current way before a trial, and those of the other way once that has a queue of its own.
 func (w *ways) took(by way, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 
 func (s *Server) adminOperations() {
 	type statusOutput struct{ Body []wire.View }
-	register(s, operation{id: "list-projections", method: http.MethodGet, path: "/projections", tag: "projections", summary: "How the views fare", scopes: []auth.Scope{auth.Read}},
+	register(s, operation{id: "list-projections", method: http.MethodGet, path: "/projections", tag: "projections", summary: "The state of the views", scopes: []auth.Scope{auth.Read}},
 		func(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 			all, err := s.cfg.Projections.Status(ctx)
 			if err != nil {
@@ -33,7 +33,7 @@ func (s *Server) adminOperations() {
 		View string `path:"view" maxLength:"100" doc:"The view's name."`
 	}
 	type rebuildOutput struct{ Body wire.View }
-	register(s, operation{id: "rebuild-projection", method: http.MethodPost, path: "/projections/{view}/rebuild", tag: "projections", summary: "Build a view anew beside the old one",
+	register(s, operation{id: "rebuild-projection", method: http.MethodPost, path: "/projections/{view}/rebuild", tag: "projections", summary: "Rebuild a view beside the old one",
 		scopes: []auth.Scope{auth.Admin}, errors: [][]int{notFound}, status: http.StatusAccepted, long: true},
 		func(ctx context.Context, in *rebuildInput) (*rebuildOutput, error) {
 			if err := allowAll(ctx, "a view"); err != nil {
@@ -163,7 +163,8 @@ func (s *Server) sessionOperations() {
 		})
 }
 
-// rebuildWait is how long a request waits for a rebuild that may be over soon; it goes on without.
+// rebuildWait is how long a request waits for a rebuild to end. A longer rebuild goes on after the
+// answer.
 const rebuildWait = 5 * time.Second
 
 func meOf(id auth.Identity) wire.Me {

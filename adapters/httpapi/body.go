@@ -13,15 +13,15 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// strictJSON reads bodies as huma does, but refuses what encoding/json would read otherwise than it
-// was written: a member twice, of which the last would count, or bytes that are not UTF-8. A number
-// that no float64 holds, such as 1e400, is taken where the body keeps the text of a payload, as at
-// every other door; where the body is to be a number it is refused.
+// strictJSON reads bodies as huma does, but refuses JSON that encoding/json would change silently:
+// a member given twice (only the last would count), or bytes that are not UTF-8. A number that no
+// float64 holds, such as 1e400, is accepted in a payload, which is kept as text, and refused where
+// the body needs a number.
 var strictJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error {
 	if err := accept.Document(data); err != nil {
 		return err
 	}
-	tree, ok := v.(*any) // huma checks it against the schema, and reads the body itself afterwards
+	tree, ok := v.(*any) // huma checks this tree against the schema, and then reads the body again
 	if !ok {
 		return json.Unmarshal(data, v)
 	}
@@ -34,7 +34,7 @@ var strictJSON = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal:
 	return nil
 }}
 
-// asFloats replaces the numbers in a tree of JSON by float64s, except those that no float64 holds.
+// asFloats turns the numbers in a JSON tree into float64s. It keeps those that no float64 holds.
 func asFloats(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -53,15 +53,14 @@ func asFloats(v any) any {
 	return v
 }
 
-// boundBody bounds the time that the body of a request may take, whether it is read by a handler
-// or, by net/http after a handler that did not want it, only to be thrown away. The function that
-// it returns is called at the handler's end. Without the bound a client that announces a body and
-// does not send it would keep its connection for ever.
+// boundBody limits the time for reading a request's body, whether the handler reads it or, after
+// the handler, net/http. Call ended when the handler has returned. Without the limit, a client that
+// announces a body and does not send it would keep its connection for ever.
 //
-// The request is copied: net/http needs its own body to tell whether the connection can be used
-// again.
+// It copies the request, because net/http needs the original body to decide whether the connection
+// can be reused.
 func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounded *http.Request, ended func()) {
-	// Not every writer can.
+	// Not every writer supports deadlines.
 	bound := func() { _ = rc.SetReadDeadline(time.Now().Add(s.cfg.BodyTimeout)) }
 	bound()
 	body := &boundedBody{ReadCloser: r.Body, free: func() { _ = rc.SetReadDeadline(time.Time{}) }}
@@ -74,8 +73,8 @@ func (s *Server) boundBody(rc *http.ResponseController, r *http.Request) (bounde
 	}
 }
 
-// boundedBody lifts the bound at the end of the body. A handler may then take longer, and the
-// deadline would look like a client that has left.
+// boundedBody lifts the deadline at the end of the body. Otherwise the deadline would pass during a
+// long handler, and look like a client that has left.
 type boundedBody struct {
 	io.ReadCloser
 	free  func()
@@ -92,11 +91,11 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxStrangerBody bounds the body of a request whose sender is not known yet, in bytes. A login is
-// a token of some 60 bytes.
+// maxStrangerBody is the largest body of a request without an identity, in bytes. The body of a
+// login is a token of about 60 bytes.
 const maxStrangerBody = 4 << 10
 
-// smallFromStrangers bounds the bodies of requests without an identity.
+// smallFromStrangers limits the bodies of requests without an identity to [maxStrangerBody].
 func smallFromStrangers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, known := auth.IdentityOf(r.Context()); !known && r.Body != nil && r.Body != http.NoBody {

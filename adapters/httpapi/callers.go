@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -20,7 +22,7 @@ func caller(ctx context.Context) auth.Identity {
 	return id
 }
 
-// allow checks that the caller's token is good for the saga.
+// allow checks that the caller's token covers the saga.
 func allow(ctx context.Context, name string) error {
 	if id := caller(ctx); !id.Covers(name) {
 		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" does not cover "+name+": ask for one that does")
@@ -28,7 +30,7 @@ func allow(ctx context.Context, name string) error {
 	return nil
 }
 
-// allowRun checks that the caller's token is good for the run's saga.
+// allowRun checks that the caller's token covers the run's saga.
 func (s *Server) allowRun(ctx context.Context, id domain.RunID) error {
 	if !caller(ctx).Bound() {
 		return nil
@@ -40,7 +42,20 @@ func (s *Server) allowRun(ctx context.Context, id domain.RunID) error {
 	return allow(ctx, name)
 }
 
-// allowAll checks that the caller's token is not bound to some sagas.
+// named returns the run that a parameter names: by its id, the end of it, or SAGA:KEY. It is no run
+// where the name is empty.
+func (s *Server) named(ctx context.Context, name string) (domain.RunID, error) {
+	if name == "" {
+		return domain.RunID{}, nil
+	}
+	id, err := runs.Named(ctx, name, caller(ctx).Sagas, s.cfg.Views.Runs)
+	if errors.Is(err, runs.ErrNoName) || errors.Is(err, runs.ErrAmbiguous) {
+		err = fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	return id, err
+}
+
+// allowAll checks that the caller's token covers all sagas.
 func allowAll(ctx context.Context, what string) error {
 	if id := caller(ctx); id.Bound() {
 		return problem(http.StatusForbidden, wire.ProblemForbidden, "token "+id.Name+" is bound to some sagas: "+what+" is about all of them")
@@ -58,12 +73,12 @@ func (s *Server) ready() error {
 	}
 }
 
-// wait bounds how long a caller may wait.
+// wait limits the wait that a caller asks for to Config.MaxWait.
 func (s *Server) wait(d params.Duration) time.Duration {
 	return min(max(d.Duration, 0), s.cfg.MaxWait)
 }
 
-// boundTo narrows a filter on sagas to those that the caller's token is good for.
+// boundTo narrows the sagas of a filter to those that the caller's token covers.
 func boundTo(ctx context.Context, sagas []string) ([]string, error) {
 	id := caller(ctx)
 	if !id.Bound() {
@@ -91,6 +106,34 @@ func (s *Server) untilDrain(ctx context.Context) (context.Context, context.Cance
 		}
 	}()
 	return ctx, cancel
+}
+
+// clientOf returns whose limit on streams a request counts against: the token's or, without tokens,
+// the address's.
+func clientOf(r *http.Request) string {
+	if id, ok := auth.IdentityOf(r.Context()); ok && !id.Open {
+		return "token " + id.Name
+	}
+	return "address " + auth.AddressOf(r)
+}
+
+// positionOf returns the log position of a run's latest event.
+func (s *Server) positionOf(ctx context.Context, id domain.RunID) (domain.Position, error) {
+	for e, err := range s.cfg.Log.ReadStreamBackward(ctx, domain.RunStream(id), domain.End) {
+		return e.Position, err
+	}
+	return 0, nil
+}
+
+// ofRuns selects the events of runs.
+var ofRuns = domain.Filter{Prefixes: []string{domain.RunPrefix}}
+
+// lastPosition returns the log position of the latest event that the filter selects.
+func (s *Server) lastPosition(ctx context.Context, filter domain.Filter) (domain.Position, error) {
+	for e, err := range s.cfg.Log.ReadAllBackward(ctx, domain.EndPosition, filter) {
+		return e.Position, err
+	}
+	return 0, nil
 }
 
 // labelsOf reads labels given as name=value.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
@@ -19,19 +21,29 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Views answers the questions across runs; a [projections.Reader] does.
+// Views answers queries across runs.
 type Views interface {
 	Runs(ctx context.Context, f runs.Filter) (runs.Page, error)
+	RunNames(ctx context.Context, of runs.Of, prefix string) ([]string, error)
 	Audit(ctx context.Context, f audit.Filter) (audit.Page, error)
 	Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+	IncidentGroups(ctx context.Context, f incidents.GroupFilter) (incidents.GroupPage, error)
+	IncidentHistory(ctx context.Context, no domain.Position, fresh projections.Fresh) ([]incidents.Entry, error)
 	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
 	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 
-// Projections keeps the views up to date; a [runner.Runner] does.
+// Projections keeps the views up to date; a [runner.Runner] implements it.
 type Projections interface {
 	Status(ctx context.Context) ([]runner.Status, error)
 	Rebuild(ctx context.Context, view string) error
+}
+
+// Log is the part of a log that the API reads; every [domain.Log] implements it.
+type Log interface {
+	projections.Source
+	// ReadStreamBackward yields a stream's events, newest first, from a revision (inclusive).
+	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 }
 
 // Config configures a [Server]. Coordinator, Views, Projections and Log are required.
@@ -42,12 +54,12 @@ type Config struct {
 	Views       Views
 	Projections Projections
 	// Log is read for events and their live stream.
-	Log projections.Source
+	Log Log
 
 	// Addr is where [Server.Run] listens; empty means 127.0.0.1:7070.
 	Addr string
-	// Tokens, if set, are asked of every caller. They are required unless Addr is a loopback
-	// address.
+	// Tokens, if set, means that every caller needs a token. It must be set unless Addr is a
+	// loopback address.
 	Tokens *auth.Tokens
 	// TLSCert and TLSKey name PEM files; both or neither.
 	TLSCert, TLSKey string
@@ -56,17 +68,17 @@ type Config struct {
 	// Origins lists web origins (https://host) whose pages may call the API with a token; none by
 	// default.
 	Origins []string
-	// Actor names the callers of a server without tokens in the audit; empty means "local".
+	// Actor is the actor of calls to a server without tokens; empty means "local".
 	Actor string
-	// InProcess means that only this process reaches the server, for example over an in-memory
-	// connection: no caller is asked for a token, though Tokens can be managed, and unexpected
-	// errors are told in full.
+	// InProcess means that only this process can reach the server, for example over an in-memory
+	// connection. No token is required, though Tokens can be managed, and unexpected errors are
+	// sent in full.
 	InProcess bool
 
-	// Page is the web page: it serves / and everything below [PageBase], and gets the caller's
-	// identity in the request's context, if there is one ([auth.IdentityOf]). Nil means 404.
+	// Page is the web page. It serves / and everything below [PageBase]. The request's context has
+	// the caller's identity, if there is one ([auth.IdentityOf]). Nil means 404.
 	Page http.Handler
-	// Metrics serves /metrics; nil means 404. It needs the scope read.
+	// Metrics serves /metrics to callers with the scope read; nil means 404.
 	Metrics http.Handler
 	// Middleware wraps everything, for traces; may be nil.
 	Middleware func(http.Handler) http.Handler
@@ -77,22 +89,22 @@ type Config struct {
 	MaxWait time.Duration
 	// MaxStreams bounds the live streams that are open at once; 0 means 256.
 	MaxStreams int
-	// MaxStreamsPerClient bounds those of one token or, where the server asks for none, of one
-	// address; 0 means 32.
+	// MaxStreamsPerClient bounds the live streams of one token or, without tokens, of one address;
+	// 0 means 32.
 	MaxStreamsPerClient int
-	// RequestTimeout bounds what is not waiting or streaming; 0 means 30 s.
+	// RequestTimeout bounds requests that do not wait or stream; 0 means 30 s.
 	RequestTimeout time.Duration
 	// BodyTimeout bounds the reading of a body; 0 means 10 s.
 	BodyTimeout time.Duration
 	// ShutdownTimeout bounds how long Run, once cancelled, lets requests end; 0 means 15 s.
 	ShutdownTimeout time.Duration
-	// KeepAlive is how often a silent stream sends a comment, so that proxies keep it; 0 means 15
-	// s.
+	// KeepAlive is how often a silent stream sends a comment, so that proxies keep it open; 0 means
+	// 15 s.
 	KeepAlive time.Duration
 
-	// Version is told in the OpenAPI document; empty means "dev".
+	// Version is the version in the OpenAPI document; empty means "dev".
 	Version string
-	// Logger receives what people may want to know; nil means slog.Default.
+	// Logger receives log messages; nil means slog.Default.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -135,7 +147,7 @@ func (c *Config) Validate() error {
 	host, _, err := net.SplitHostPort(c.Addr)
 	bad(err != nil, "Addr %q is not host:port", c.Addr)
 	bad(err == nil && c.Tokens == nil && !loopback(host),
-		"%s can be reached from other machines, but there is no authentication: create a token and set Tokens, or listen on 127.0.0.1", c.Addr)
+		"other machines can reach %s, but there is no authentication: create a token and set Tokens, or listen on 127.0.0.1", c.Addr)
 	return errors.Join(errs...)
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 )
 
 // contract holds answers to the API's own document, and remembers which it has seen.
@@ -140,4 +142,47 @@ func TestTheDocumentIsOpenAPI31(t *testing.T) {
 		"/runs/{id}/abandon", "/runs/{id}/signal", "/bulk", "/events", "/incidents", "/stats", "/sagas", "/actions", "/projections", "/health/live", "/health/ready"} {
 		require.Contains(t, doc.Paths, path)
 	}
+}
+
+// TestTheDocumentTellsWhatSagasTake holds the document to saying what a start takes and a run
+// returns, to those alone who may use the saga.
+func TestTheDocumentTellsWhatSagasTake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{secured: true})
+	type schema struct {
+		AnyOf []struct {
+			Ref string `json:"$ref"`
+		}
+	}
+	read := func() string {
+		a := w.do("GET", "/openapi.json", nil).is(200)
+		var doc struct {
+			Paths map[string]struct {
+				Post struct {
+					RequestBody struct {
+						Content map[string]struct{ Schema schema }
+					}
+				}
+			}
+			Components struct{ Schemas map[string]any }
+		}
+		a.into(&doc)
+		for _, path := range []string{"/sagas/{name}/runs", "/actions/{name}/invoke"} {
+			for _, choice := range doc.Paths[path].Post.RequestBody.Content["application/json"].Schema.AnyOf {
+				require.Contains(t, doc.Components.Schemas, strings.TrimPrefix(choice.Ref, "#/components/schemas/"))
+			}
+		}
+		return string(a.body)
+	}
+	body := read()
+	for _, part := range []string{`"$ref":"#/components/schemas/saga.signup.v1.input"`, `"saga.signup.v1.input":{"title":"form","type":"object"`, `"x-secret":true`, `"action.charge.output"`, `"saga.approval.v1.signal.approve":{"type":"string"}`} {
+		require.Contains(t, body, part)
+	}
+	w.bearer = w.token("one", []auth.Scope{auth.Read}, "approval")
+	body = read()
+	require.Contains(t, body, "saga.approval.v1.input")
+	require.NotContains(t, body, "saga.signup.v1.input", "a token is told of its sagas")
+	w.bearer = ""
+	body = read()
+	require.NotContains(t, body, "saga.approval", "strangers are told of none")
 }

@@ -47,17 +47,21 @@ func (s *Server) definitionOperations() {
 	type actionsOutput struct{ Body []saga.ActionInfo }
 	register(s, operation{id: "list-actions", method: http.MethodGet, path: "/actions", tag: "definitions", summary: "The registered actions", scopes: read},
 		func(ctx context.Context, _ *struct{}) (*actionsOutput, error) {
-			out := &actionsOutput{Body: []saga.ActionInfo{}}
-			id := caller(ctx)
-			for _, a := range s.cfg.Coordinator.Actions() {
-				own := slices.DeleteFunc(slices.Clone(a.Sagas), func(name string) bool { return !id.Covers(name) })
-				if id.Covers(a.Name) || len(own) > 0 {
-					a.Sagas = own
-					out.Body = append(out.Body, a)
-				}
-			}
-			return out, nil
+			return &actionsOutput{Body: s.actionsOf(caller(ctx))}, nil
 		})
+}
+
+// actionsOf lists the actions that a caller may see.
+func (s *Server) actionsOf(id auth.Identity) []saga.ActionInfo {
+	out := []saga.ActionInfo{}
+	for _, a := range s.cfg.Coordinator.Actions() {
+		own := slices.DeleteFunc(slices.Clone(a.Sagas), func(name string) bool { return !id.Covers(name) })
+		if id.Covers(a.Name) || len(own) > 0 {
+			a.Sagas = own
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 func sagaOf(info saga.SagaInfo) wire.Saga {

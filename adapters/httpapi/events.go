@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/live"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
@@ -21,9 +22,6 @@ import (
 	"github.com/atonehq/atone/saga/look"
 )
 
-// streamType is the content type of server-sent events.
-const streamType = "text/event-stream"
-
 type bodyOutput struct{ Body func(huma.Context) }
 
 func (s *Server) eventOperations() {
@@ -31,16 +29,16 @@ func (s *Server) eventOperations() {
 		params.Run
 		params.Request
 		From   uint64 `query:"from" maximum:"9223372036854775807" doc:"The revision of the first event wanted."`
-		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"At most that many events; a stream has no limit."`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"The most events in a page; a stream has no limit."`
 		Last   string `header:"Last-Event-ID" maxLength:"20" doc:"For a stream: the revision of the last event seen; the stream goes on after it."`
 		Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
 	}
 	o := readRun("get-events", "/runs/{id}/events", "A run's events, as a page or as a live stream (Accept: text/event-stream)")
 	o.long = true
-	documented := answers(s, map[string]typeOf{"application/json": typeOfEvents, streamType: nil})
+	documented := answers(s, map[string]typeOf{"application/json": typeOfEvents, live.ContentType: nil})
 	o.adjust = func(op *huma.Operation) {
 		documented(op)
-		op.Responses["204"] = &huma.Response{Description: "A stream that has nothing more to tell: the run has ended and the client saw its end."}
+		op.Responses["204"] = &huma.Response{Description: "The stream is over: the run has ended and the client has seen its end."}
 	}
 	register(s, o, func(ctx context.Context, in *eventsInput) (*bodyOutput, error) {
 		if err := s.allowRun(ctx, in.ID); err != nil {
@@ -50,7 +48,7 @@ func (s *Server) eventOperations() {
 		if err != nil {
 			return nil, err
 		}
-		if !strings.Contains(in.Accept, streamType) {
+		if !strings.Contains(in.Accept, live.ContentType) {
 			return s.eventPage(ctx, in.ID, in.From, in.Limit, fields)
 		}
 		from := in.From
@@ -62,7 +60,7 @@ func (s *Server) eventOperations() {
 			from = last + 1
 		}
 		r, _ := humago.Unwrap(in.Context)
-		release, err := s.streams.take(clientOf(r))
+		release, err := s.streams.Take(clientOf(r))
 		if err != nil {
 			return nil, err
 		}
@@ -89,20 +87,25 @@ func (s *Server) eventOperations() {
 		})
 
 	type browseInput struct {
-		Before uint64   `query:"before" maximum:"9223372036854775807" doc:"The position before which to look; the end of the log when absent."`
+		Before uint64   `query:"before" maximum:"9223372036854775807" doc:"Only events before this log position; up to the end of the log when absent."`
 		Types  []string `query:"type,explode" maxItems:"50" doc:"Only events of these types."`
-		Stream string   `query:"stream" maxLength:"250" doc:"Only events of streams whose name begins so."`
-		Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"At most that many events."`
+		Stream string   `query:"stream" maxLength:"250" doc:"Only events of streams whose names begin with this."`
+		Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The most events in a page."`
+		params.Follow
 	}
-	type browseOutput struct{ Body wire.Page[wire.Event] }
-	register(s, operation{id: "list-events", method: http.MethodGet, path: "/events", tag: "events", summary: "Domain events, newest first",
-		scopes: []auth.Scope{auth.Read}},
-		func(ctx context.Context, in *browseInput) (*browseOutput, error) {
+	register(s, operation{id: "list-events", method: http.MethodGet, path: "/events", tag: "events", summary: "Domain events, newest first; with ?follow as a live stream of new ones",
+		scopes: []auth.Scope{auth.Read}, long: true, adjust: followed[wire.Event](s)},
+		func(ctx context.Context, in *browseInput) (*bodyOutput, error) {
 			if err := allowAll(ctx, "the list of events"); err != nil {
 				return nil, err
 			}
-			page, err := s.browse(ctx, in.Before, in.Types, in.Stream, in.Limit)
-			return &browseOutput{page}, err
+			if wants(&in.Follow) {
+				return s.followEvents(ctx, &in.Follow, in.Types, in.Stream)
+			}
+			bounded, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+			defer cancel()
+			page, err := s.browse(bounded, in.Before, in.Types, in.Stream, in.Limit)
+			return &bodyOutput{jsonBody(page)}, err
 		})
 }
 
@@ -138,12 +141,12 @@ func (s *Server) eventPage(ctx context.Context, id domain.RunID, from uint64, li
 }
 
 // streamRun sends a run's events as they come, until the run has ended, the client leaves or the
-// server stops. A client that reconnects after the end gets 204, which tells browsers to stop.
+// server stops. A client that reconnects after the end gets 204, which makes browsers stop.
 func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields secret.Fields) {
 	r, w := humago.Unwrap(hc)
 	ctx, cancel := s.untilDrain(r.Context())
 	defer cancel()
-	stream := newSSE(w, s.cfg.KeepAlive, func() bool { return s.mayStream(r, id) })
+	stream := live.New(w, s.cfg.KeepAlive, func() bool { return s.mayStream(r, id) })
 	name := domain.RunStream(id)
 	var after domain.Position
 	begin := from
@@ -151,10 +154,10 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields
 	if len(fields) > 0 {
 		begin = 0 // for the secret values of the events before
 	} else if begin > 0 {
-		begin-- // the event before tells the position to subscribe after
+		begin-- // the event before it has the position to subscribe after
 	}
 	ended := false
-	for { // once, or again from the beginning if the client asks for what lies past the end
+	for { // once, or again from the beginning if the client asks for events past the end
 		for e, err := range s.cfg.Log.ReadStream(ctx, name, begin) {
 			if err != nil {
 				s.streamFailed(ctx, id, err)
@@ -163,7 +166,7 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields
 			after, ended = e.Position, endsRun(&e, ended)
 			if e.Revision < from {
 				cloak.Pass(&e)
-			} else if stream.event(eventOf(&e, cloak)) != nil {
+			} else if stream.Event(e.Revision, e.Type, eventOf(&e, cloak)) != nil {
 				return
 			}
 		}
@@ -173,13 +176,13 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields
 		begin = 0
 	}
 	if ended {
-		if !stream.begun() {
+		if !stream.Begun() {
 			w.WriteHeader(http.StatusNoContent)
 		}
 		return
 	}
-	stream.begin()
-	defer stream.keepAlive(cancel)()
+	stream.Begin()
+	defer stream.KeepAlive(cancel)()
 	for d, err := range s.cfg.Log.Subscribe(ctx, after, domain.Filter{Prefixes: []string{name}}) {
 		if err != nil {
 			s.streamFailed(ctx, id, err)
@@ -188,13 +191,13 @@ func (s *Server) streamRun(hc huma.Context, id domain.RunID, from uint64, fields
 		if d.Event == nil || d.Event.Stream != name || d.Event.Revision < from {
 			continue
 		}
-		if stream.event(eventOf(d.Event, cloak)) != nil || endsRun(d.Event, false) {
+		if stream.Event(d.Event.Revision, d.Event.Type, eventOf(d.Event, cloak)) != nil || endsRun(d.Event, false) {
 			return
 		}
 	}
 }
 
-// mayStream reports whether the caller may still see the run: a token may have ended since the
+// mayStream reports whether the caller may still see the run: the token may have ended since the
 // stream began.
 func (s *Server) mayStream(r *http.Request, id domain.RunID) bool {
 	who, err := s.guard.Authenticate(r)
@@ -207,21 +210,22 @@ func (s *Server) streamFailed(ctx context.Context, id domain.RunID, err error) {
 	}
 }
 
-// endsRun reports whether the run has ended with the event; ended is what was so before.
+// endsRun reports whether the run has ended once the event has happened. ended says whether it had
+// ended before.
 func endsRun(e *domain.Recorded, ended bool) bool {
 	switch e.Type {
 	case "run.completed.v1", "run.compensated.v1", "run.cancelled.v1", "run.abandoned.v1":
 		return true
-	case "run.turned_back.v1": // a child's end is reopened by its parent
+	case "run.turned_back.v1": // a parent undoes a child that had ended
 		return false
 	}
 	return ended
 }
 
-// scanned bounds how many events one page of domain events looks at.
+// scanned is the most events of the log that one page of domain events reads.
 const scanned = 20_000
 
-// browse returns domain events, newest first, passing over atone's own.
+// browse returns domain events, newest first. It skips atone's own events.
 func (s *Server) browse(ctx context.Context, before uint64, types []string, prefix string, limit int) (wire.Page[wire.Event], error) {
 	page := wire.Page[wire.Event]{Items: []wire.Event{}}
 	at := domain.EndPosition
@@ -246,23 +250,35 @@ func (s *Server) browse(ctx context.Context, before uint64, types []string, pref
 		}
 		n++
 		at = r.Position
-		if !look.IsOfAnApp(&r) || len(types) > 0 && !slices.Contains(types, r.Type) {
-			continue
+		e, ok, err := s.appEvent(ctx, &r, types)
+		if err != nil {
+			return page, err
 		}
-		fields := secret.Fields(s.cfg.Coordinator.SecretFields(r.Type))
-		if id, ok := domain.RunOfStream(r.Stream); ok {
-			of, err := s.secretsOfRun(ctx, id)
-			if err != nil {
-				return page, err
-			}
-			fields = append(fields, of...)
+		if ok {
+			page.Items = append(page.Items, e)
 		}
-		page.Items = append(page.Items, eventOf(&r, secret.NewCloak(fields)))
 	}
 	return page, nil
 }
 
-// eventOf turns a recorded event into one for the wire, without its secrets.
+// appEvent returns a recorded event without its secrets. ok is false unless it is a domain event of
+// one of the types; no types means any type.
+func (s *Server) appEvent(ctx context.Context, r *domain.Recorded, types []string) (e wire.Event, ok bool, err error) {
+	if !look.IsOfAnApp(r) || len(types) > 0 && !slices.Contains(types, r.Type) {
+		return e, false, nil
+	}
+	fields := secret.Fields(s.cfg.Coordinator.SecretFields(r.Type))
+	if id, ok := domain.RunOfStream(r.Stream); ok {
+		of, err := s.secretsOfRun(ctx, id)
+		if err != nil {
+			return e, false, err
+		}
+		fields = append(fields, of...)
+	}
+	return eventOf(r, secret.NewCloak(fields)), true, nil
+}
+
+// eventOf turns a recorded event into a body, without its secrets.
 func eventOf(r *domain.Recorded, cloak *secret.Cloak) wire.Event {
 	e := wire.Event{Stream: r.Stream, Revision: r.Revision, Position: r.Position, ID: r.ID, Type: r.Type, Created: r.Created}
 	if m, err := domain.DecodeMeta(r.Metadata); err == nil {

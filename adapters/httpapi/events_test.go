@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
@@ -116,14 +117,14 @@ func TestHistoryTellsHowARunWasAndWhatACancelWouldDo(t *testing.T) {
 	require.Equal(t, machine.Done, now.Steps[0].Phase)
 	w.do("GET", run+"/state?at=1000", nil).problem(404, wire.ProblemNotFound)
 
-	var why machine.Reason
+	var why explain.Reason
 	w.do("GET", run+"/why", nil).is(200).into(&why)
 	require.Equal(t, "approve: waits for signal approve", why.Text)
-	var preview machine.Preview
+	var preview explain.Preview
 	w.do("GET", run+"/undo-preview", nil).is(200).into(&preview)
 	require.Equal(t, domain.RunIsCancelled, preview.Ends)
 	require.Len(t, preview.Steps, 1)
-	require.Equal(t, machine.MoveUndo, preview.Steps[0].Do)
+	require.Equal(t, explain.MoveUndo, preview.Steps[0].Do)
 	require.Equal(t, "create-user", preview.Steps[0].Step)
 	require.Contains(t, string(w.do("GET", run+"/diagram", nil).is(200).body), "flowchart")
 

@@ -37,6 +37,9 @@ func (f *fuzzer) request(t *rapid.T, all []sample) *http.Request {
 			continue
 		}
 		v := f.text(t, p.Schema)
+		if p.Name == "follow" && v != "x" && v != "false" {
+			continue // such an answer has no end
+		}
 		if p.In == "query" {
 			query.Add(p.Name, v)
 		} else if !strings.ContainsAny(v, "\r\n\x00") && (p.Name != "Accept" || v != "text/event-stream") {

@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
-// healthOperations are open to everybody: they tell whether the process is alive and whether it can
-// serve.
+// healthOperations are open to everybody. They report whether the process is alive and whether it
+// can serve.
 func (s *Server) healthOperations() {
 	type healthOutput struct {
 		Status int
@@ -19,7 +19,7 @@ func (s *Server) healthOperations() {
 		func(context.Context, *struct{}) (*healthOutput, error) {
 			return &healthOutput{http.StatusOK, wire.Health{Status: "ok"}}, nil
 		})
-	register(s, operation{id: "ready", method: http.MethodGet, path: "/health/ready", tag: "health", summary: "Whether runs can be started and views asked", adjust: notReady},
+	register(s, operation{id: "ready", method: http.MethodGet, path: "/health/ready", tag: "health", summary: "Whether runs can be started and views queried", adjust: notReady},
 		func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 			h := wire.Health{Status: "ok"}
 			if err := s.cfg.Coordinator.Health(); err != nil {
@@ -48,7 +48,7 @@ func (s *Server) healthOperations() {
 		})
 }
 
-// metrics serves what Prometheus scrapes.
+// metrics serves the metrics for Prometheus.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	id, ok := auth.IdentityOf(r.Context())
 	switch {

@@ -14,8 +14,7 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// historyOperations look at what a run's events say: why it waits, what a cancel would do, how it
-// was.
+// historyOperations read a run's events: its diagram and its story.
 func (s *Server) historyOperations() {
 	type diagramOutput struct {
 		ContentType string `header:"Content-Type"`
@@ -33,7 +32,7 @@ func (s *Server) historyOperations() {
 	s.storyOperation()
 }
 
-// diagram draws a run's plan. A node that stands for many steps has the phase that tells most.
+// diagram draws a run's plan. A node that stands for many steps shows their most important phase.
 func (s *Server) diagram(ctx context.Context, id domain.RunID) (string, error) {
 	state, err := s.cfg.Coordinator.FoldAt(ctx, id, saga.Latest)
 	if err != nil {
@@ -52,8 +51,7 @@ func (s *Server) diagram(ctx context.Context, id domain.RunID) (string, error) {
 	return diagram.MermaidColoured(state.Plan, names), nil
 }
 
-// telling orders phases for a node that stands for many steps: what needs a person first, what is
-// over last.
+// telling orders phases by importance: steps that need a person come first, finished steps last.
 func telling(p machine.Phase) int {
 	switch p {
 	case machine.Stuck, machine.UndoStuck:
@@ -68,7 +66,7 @@ func telling(p machine.Phase) int {
 	return 3
 }
 
-// storyOperation tells a run's whole story.
+// storyOperation returns a run's whole story.
 func (s *Server) storyOperation() {
 	type storyInput struct {
 		params.Run

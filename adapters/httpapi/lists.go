@@ -2,20 +2,19 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-
-	"github.com/google/uuid"
+	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
-	"github.com/atonehq/atone/projections/audit"
-	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
 )
 
@@ -23,7 +22,7 @@ func (s *Server) fresh(in params.Fresh) projections.Fresh {
 	return projections.Fresh{AtLeast: domain.Position(in.AtLeast), Wait: s.wait(in.Within)}
 }
 
-// list is what operations that list rows have in common.
+// list returns the common parts of an operation that lists rows.
 func list(id, path, tag, summary string) operation {
 	return operation{id: id, method: http.MethodGet, path: path, tag: tag, summary: summary,
 		scopes: []auth.Scope{auth.Read}, long: true}
@@ -31,92 +30,108 @@ func list(id, path, tag, summary string) operation {
 
 func (s *Server) listOperations() {
 	type runsInput struct {
-		States   []domain.RunState `query:"state,explode" maxItems:"7" enum:"running,compensating,stuck,completed,compensated,cancelled,abandoned" doc:"In one of these states."`
+		Q        string            `query:"q" maxLength:"2000" doc:"A search, such as: state:stuck saga:check* label:tenant=acme age:>2h text:\"card gone\". A condition is given in it or as a parameter of its own, not both."`
+		States   []domain.RunState `query:"state,explode" maxItems:"13" enum:"running,compensating,stuck,stuck-below,blocked,paused,retrying,waiting,working,completed,compensated,cancelled,abandoned" doc:"In one of these states. An unfinished run is running, compensating or stuck, and may be in further states at once."`
 		Sagas    []string          `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
 		Versions []int             `query:"version,explode" maxItems:"100" doc:"Of one of these versions."`
 		Labels   []string          `query:"label,explode" maxItems:"50" doc:"With all of these labels, each as name=value."`
-		Action   string            `query:"action" maxLength:"100" doc:"That tried the action."`
+		Actions  []string          `query:"action,explode" maxItems:"100" doc:"That tried one of these actions."`
 		Key      string            `query:"key" maxLength:"500" doc:"With that caller's key."`
-		Parent   uuid.UUID         `query:"parent" format:"uuid" doc:"The children of that run."`
-		Sort     runs.Sort         `query:"sort" enum:"started,ended,wake" default:"started" doc:"By what the runs are sorted; ended and wake leave out those that have none."`
+		Parent   string            `query:"parent" maxLength:"700" doc:"The children of that run: its id, the last 6 or more digits of it, or SAGA:KEY."`
+		Sort     runs.Sort         `query:"sort" enum:"started,ended,wake" default:"started" doc:"The time to sort by; ended and wake leave out runs without such a time."`
 		params.Page
+		params.Follow
 	}
-	type runsOutput struct{ Body wire.Page[wire.RunItem] }
-	register(s, list("list-runs", "/runs", "runs", "Runs by filter, newest first"), func(ctx context.Context, in *runsInput) (*runsOutput, error) {
-		sagas, err := boundTo(ctx, in.Sagas)
+	o := list("list-runs", "/runs", "runs", "Runs by filter, newest first; with ?follow as a live stream")
+	o.adjust = followed[wire.RunItem](s)
+	register(s, o, func(ctx context.Context, in *runsInput) (*bodyOutput, error) {
+		f, err := searched(ctx, s, search.Runs, in.Q)
 		if err != nil {
 			return nil, err
 		}
-		labels, err := labelsOf(in.Labels)
-		if err != nil {
+		if f.Labels, err = labelsOf(in.Labels); err != nil {
 			return nil, err
 		}
 		if i := slices.IndexFunc(in.Versions, func(v int) bool { return v < 1 }); i >= 0 {
 			return nil, fmt.Errorf("%w: version %d does not exist: versions begin at 1", errBadQuery, in.Versions[i])
 		}
-		page, err := s.cfg.Views.Runs(ctx, runs.Filter{States: in.States, Sagas: sagas, Versions: in.Versions, Labels: labels,
-			From: in.From.Time, To: in.To.Time, Action: in.Action, Text: in.Text, Key: in.Key, Parent: in.Parent, Sort: in.Sort,
-			Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
+		var errs []error
+		either(&errs, "state", &f.States, in.States)
+		either(&errs, "saga", &f.Sagas, in.Sagas)
+		either(&errs, "version", &f.Versions, in.Versions)
+		either(&errs, "action", &f.Actions, in.Actions)
+		eitherOne(&errs, "key", &f.Key, in.Key)
+		parent, err := s.named(ctx, in.Parent)
+		errs = append(errs, err)
+		eitherOne(&errs, "parent", &f.Parent, parent)
+		eitherPage(&errs, &in.Page, &f.Text, &f.From, &f.To)
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		if f.Sagas, err = boundTo(ctx, f.Sagas); err != nil {
+			return nil, err
+		}
+		f.Sort, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Sort, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
+		if wants(&in.Follow) {
+			return s.followRuns(ctx, &in.Follow, f)
+		}
+		page, err := s.cfg.Views.Runs(ctx, f)
 		if err != nil {
 			return nil, err
 		}
 		now := s.cfg.Now()
-		return &runsOutput{wire.RowsOf(page, func(r *runs.Row) wire.RunItem { return wire.RunItemOf(r, now) })}, nil
+		return &bodyOutput{jsonBody(wire.RowsOf(page, func(r *runs.Row) wire.RunItem { return wire.RunItemOf(r, now) }))}, nil
 	})
+	s.suggestOperation()
 	s.auditOperation()
-	s.incidentOperation()
 	s.statsOperation()
 }
 
 func (s *Server) auditOperation() {
 	type auditInput struct {
-		Run     uuid.UUID `query:"run" format:"uuid" doc:"Of that run."`
-		Sagas   []string  `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
-		Whats   []string  `query:"what,explode" maxItems:"50" doc:"One of these acts or outcomes, such as run.started."`
-		Actions []string  `query:"action,explode" maxItems:"100" doc:"About one of these actions."`
-		Actors  []string  `query:"actor,explode" maxItems:"100" doc:"By one of these actors."`
-		Step    string    `query:"step" maxLength:"1000" doc:"About that step."`
-		Failed  bool      `query:"failed" doc:"Only what has an error."`
+		Q       string   `query:"q" maxLength:"2000" doc:"A search, such as: actor:kim what:run.paused since:2h. A condition is given in it or as a parameter of its own, not both."`
+		Run     string   `query:"run" maxLength:"700" doc:"Of that run: its id, the last 6 or more digits of it, or SAGA:KEY."`
+		Sagas   []string `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
+		Whats   []string `query:"what,explode" maxItems:"50" doc:"One of these acts or outcomes, such as run.started."`
+		Actions []string `query:"action,explode" maxItems:"100" doc:"About one of these actions."`
+		Actors  []string `query:"actor,explode" maxItems:"100" doc:"By one of these actors."`
+		Step    string   `query:"step" maxLength:"1000" doc:"About that step."`
+		Failed  bool     `query:"failed" doc:"Only what has an error."`
 		params.Page
+		params.Follow
 	}
-	type auditOutput struct {
-		Body wire.Page[wire.AuditRow]
-	}
-	register(s, list("list-audit", "/audit", "audit", "Acts and outcomes across runs, newest first"), func(ctx context.Context, in *auditInput) (*auditOutput, error) {
-		sagas, err := boundTo(ctx, in.Sagas)
+	o := list("list-audit", "/audit", "audit", "Acts and outcomes across runs, newest first; with ?follow as a live stream of new ones")
+	o.adjust = followed[wire.AuditRow](s)
+	register(s, o, func(ctx context.Context, in *auditInput) (*bodyOutput, error) {
+		f, err := searched(ctx, s, search.Audit, in.Q)
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.cfg.Views.Audit(ctx, audit.Filter{Run: in.Run, Sagas: sagas, Whats: in.Whats, Actions: in.Actions, Actors: in.Actors,
-			Step: in.Step, From: in.From.Time, To: in.To.Time, Text: in.Text, HasError: in.Failed, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
+		var errs []error
+		run, err := s.named(ctx, in.Run)
+		errs = append(errs, err)
+		eitherOne(&errs, "run", &f.Run, run)
+		either(&errs, "saga", &f.Sagas, in.Sagas)
+		either(&errs, "what", &f.Whats, in.Whats)
+		either(&errs, "action", &f.Actions, in.Actions)
+		either(&errs, "actor", &f.Actors, in.Actors)
+		eitherOne(&errs, "step", &f.Step, in.Step)
+		eitherPage(&errs, &in.Page, &f.Text, &f.From, &f.To)
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		if f.Sagas, err = boundTo(ctx, f.Sagas); err != nil {
+			return nil, err
+		}
+		f.HasError, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Failed, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
+		if wants(&in.Follow) {
+			return s.followAudit(ctx, &in.Follow, f)
+		}
+		page, err := s.cfg.Views.Audit(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		return &auditOutput{wire.RowsOf(page, wire.AuditRowOf)}, nil
-	})
-}
-
-func (s *Server) incidentOperation() {
-	type incidentsInput struct {
-		State   string    `query:"state" enum:"open,resolved,all" default:"open" doc:"Which incidents."`
-		Run     uuid.UUID `query:"run" format:"uuid" doc:"Of that run."`
-		Sagas   []string  `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
-		Actions []string  `query:"action,explode" maxItems:"100" doc:"About one of these actions."`
-		params.Page
-	}
-	type incidentsOutput struct{ Body wire.Page[wire.Incident] }
-	register(s, list("list-incidents", "/incidents", "incidents", "Incidents, newest first"), func(ctx context.Context, in *incidentsInput) (*incidentsOutput, error) {
-		sagas, err := boundTo(ctx, in.Sagas)
-		if err != nil {
-			return nil, err
-		}
-		page, err := s.cfg.Views.Incidents(ctx, incidents.Filter{Open: in.State == "open", Resolved: in.State == "resolved", Run: in.Run, Sagas: sagas, Actions: in.Actions,
-			From: in.From.Time, To: in.To.Time, Text: in.Text, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor, Fresh: s.fresh(in.Fresh)})
-		if err != nil {
-			return nil, err
-		}
-		now := s.cfg.Now()
-		return &incidentsOutput{wire.RowsOf(page, func(i *incidents.Row) wire.Incident { return wire.IncidentOf(i, now) })}, nil
+		return &bodyOutput{jsonBody(wire.RowsOf(page, wire.AuditRowOf))}, nil
 	})
 }
 
@@ -124,8 +139,8 @@ func (s *Server) statsOperation() {
 	type statsInput struct {
 		Saga   string          `query:"saga" maxLength:"100" doc:"Of that saga."`
 		Action string          `query:"action" maxLength:"100" doc:"Of that action."`
-		Last   params.Duration `query:"last" doc:"Only what happened in that time, such as 1h or 24h; all time when absent."`
-		Points bool            `query:"points" doc:"Also bucket by bucket: by the minute within the last 2 hours, else by the hour."`
+		Last   params.Duration `query:"last" doc:"Only this much time up to now, such as 1h or 24h; all time when absent."`
+		Points bool            `query:"points" doc:"Also the statistics of each bucket of time: of each minute within the last 2 hours, else of each hour."`
 		params.Fresh
 	}
 	type statsOutput struct{ Body wire.Stats }
@@ -166,4 +181,76 @@ func (s *Server) statsOperation() {
 		}
 		return out, nil
 	})
+}
+
+// suggestOperation completes searches, for pages and shells.
+func (s *Server) suggestOperation() {
+	type suggestInput struct {
+		In search.List `query:"in" enum:"runs,audit,incidents" default:"runs" doc:"Which list is searched."`
+		Q  string      `query:"q" maxLength:"2000" doc:"The text up to the cursor."`
+	}
+	type suggestOutput struct{ Body []wire.Suggestion }
+	register(s, list("suggest", "/search/suggestions", "runs", "What can be typed next in a search"), func(ctx context.Context, in *suggestInput) (*suggestOutput, error) {
+		out := &suggestOutput{Body: []wire.Suggestion{}}
+		for _, g := range search.Complete(in.Q, in.In, s.names(ctx)) {
+			out.Body = append(out.Body, wire.Suggestion(g))
+		}
+		return out, nil
+	})
+}
+
+// names returns the names that a search by the caller may contain.
+func (s *Server) names(ctx context.Context) search.Names {
+	var sagas, actions []string
+	for _, d := range s.cfg.Coordinator.Sagas() {
+		sagas = append(sagas, d.Name)
+	}
+	for _, a := range s.cfg.Coordinator.Actions() {
+		actions = append(actions, a.Name)
+	}
+	ask := func(of runs.Of, prefix string) ([]string, error) { return s.cfg.Views.RunNames(ctx, of, prefix) }
+	return search.Known(ask, sagas, actions, caller(ctx).Sagas)
+}
+
+// searched reads the parameter q of a list.
+func searched[F any](ctx context.Context, s *Server, read func(text string, now time.Time, names search.Names) (F, error), q string) (F, error) {
+	f, err := read(q, s.cfg.Now(), s.names(ctx))
+	if err != nil {
+		return f, fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	return f, nil
+}
+
+// either takes a condition from q or from its own parameter. It refuses both at once, because how
+// they combine would not be obvious.
+func either[T any](errs *[]error, name string, q *[]T, given []T) {
+	switch {
+	case len(given) == 0:
+	case len(*q) > 0:
+		*errs = append(*errs, fmt.Errorf("%w: %s is given twice: give it in q or as the parameter, not in both", errBadQuery, name))
+	default:
+		*q = given
+	}
+}
+
+// eitherOne is either for a condition with one value.
+func eitherOne[T comparable](errs *[]error, name string, q *T, given T) {
+	var none T
+	var list, one []T
+	if *q != none {
+		list = []T{*q}
+	}
+	if given != none {
+		one = []T{given}
+	}
+	if either(errs, name, &list, one); len(list) > 0 {
+		*q = list[0]
+	}
+}
+
+// eitherPage is either for the conditions of [params.Page].
+func eitherPage(errs *[]error, p *params.Page, text *string, from, to *time.Time) {
+	eitherOne(errs, "text", text, p.Text)
+	eitherOne(errs, "since", from, p.From.Time)
+	eitherOne(errs, "until", to, p.To.Time)
 }

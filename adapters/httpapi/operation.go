@@ -16,11 +16,12 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// The errors that several kinds of operation can have.
+// Groups of error statuses that several operations share.
 var (
-	// anyErrors is what every operation can answer: its parameters may be wrong.
+	// anyErrors are errors of every operation: invalid parameters.
 	anyErrors = []int{http.StatusUnprocessableEntity}
-	// authErrors are those of all that need a scope; 503 where the tokens can't be read.
+	// authErrors are errors of operations that need a scope. 503 means that the tokens can't be
+	// read.
 	authErrors = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable}
 	bodyErrors = []int{http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
 	notFound   = []int{http.StatusNotFound}
@@ -30,21 +31,22 @@ var (
 // operation describes an operation.
 type operation struct {
 	id, method, path, summary, tag string
-	// scopes lists the scopes: the caller needs one of them. Empty means that everybody may.
+	// scopes are alternatives: the caller needs one of them. Empty means that anybody may call.
 	scopes []auth.Scope
 	// errors lists the statuses of its problems, besides anyErrors and authErrors.
 	errors [][]int
-	// status is that of success; 0 means 200, or 204 without a body.
+	// status is the status of success; 0 means 200, or 204 without a body.
 	status int
 	// adjust changes what is documented; may be nil.
 	adjust func(*huma.Operation)
-	// maxBody bounds its body in bytes; 0 means [Config.MaxBody].
+	// maxBody is the largest body in bytes; 0 means [Config.MaxBody].
 	maxBody int64
-	// long means that it may take longer than the request timeout: it waits, or streams.
+	// long means that the operation may take longer than the request timeout, because it waits or
+	// streams.
 	long bool
 }
 
-// readRun is what operations that look at one run have in common.
+// readRun returns the common parts of an operation that reads one run.
 func readRun(id, path, summary string) operation {
 	return operation{id: id, method: http.MethodGet, path: path, tag: "runs", summary: summary,
 		scopes: []auth.Scope{auth.Read}, errors: [][]int{notFound}}
@@ -91,7 +93,7 @@ func register[I, O any](s *Server, o operation, handle func(context.Context, *I)
 	s.document(o, statuses)
 }
 
-// document removes the errors that huma lists on its own but this operation does not have.
+// document removes errors that huma lists by default and that the operation can't return.
 func (s *Server) document(o operation, statuses []int) {
 	item := s.api.OpenAPI().Paths[o.path]
 	for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
@@ -106,7 +108,7 @@ func (s *Server) document(o operation, statuses []int) {
 	}
 }
 
-// admit checks the caller's scopes before anything of the request is read.
+// admit checks the caller's scopes before the request is read.
 func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if len(o.scopes) > 0 {
@@ -133,8 +135,8 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// faultOf says what makes a request unreadable, whatever the operation: a parameter or header that
-// is given twice where one value can count, or text that is not valid UTF-8. Empty means nothing.
+// faultOf returns what makes a request invalid whatever the operation: a parameter or header with
+// one value that is given twice, or text that is not valid UTF-8. Empty means valid.
 func faultOf(ctx huma.Context) string {
 	r, _ := humago.Unwrap(ctx)
 	query := r.URL.Query()
@@ -147,7 +149,7 @@ func faultOf(ctx huma.Context) string {
 			twice = "the header "
 		}
 		if twice != "" {
-			return twice + p.Name + " is given more than once: only one of them could count"
+			return twice + p.Name + " is given more than once: give it once"
 		}
 		if slices.ContainsFunc(query[p.Name], func(v string) bool { return !utf8.ValidString(v) }) {
 			return "the parameter " + p.Name + " is not valid UTF-8"

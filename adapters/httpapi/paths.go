@@ -1,25 +1,31 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/projections/runs"
 )
 
 // PageBase is where [Config.Page] is served, besides /.
 const PageBase = "/ui"
 
-// otherPaths serves the page, and problems at every address without an operation. It comes after
-// the operations.
+// otherPaths serves the page, and answers requests for addresses without an operation with a
+// problem. Call it after the operations are registered.
 func (s *Server) otherPaths(mux *http.ServeMux) {
 	for path, item := range s.api.OpenAPI().Paths {
 		mux.HandleFunc(path, notAllowed(methodsOf(item)))
 	}
 	mux.HandleFunc("/metrics", notAllowed("GET, HEAD"))
-	mux.HandleFunc("/openapi.json", notAllowed("GET, HEAD"))
+	mux.HandleFunc(documentPath, notAllowed("GET, HEAD"))
 	if s.cfg.Tokens == nil {
 		mux.HandleFunc("/tokens", noTokens)
 		mux.HandleFunc("/tokens/", noTokens)
@@ -34,7 +40,7 @@ func (s *Server) otherPaths(mux *http.ServeMux) {
 	})
 }
 
-// methodsOf lists the methods of a path, as the header Allow has them.
+// methodsOf lists the methods of a path, as in the header Allow.
 func methodsOf(item *huma.PathItem) string {
 	var list []string
 	if item.Delete != nil {
@@ -56,8 +62,56 @@ func notAllowed(allow string) http.HandlerFunc {
 	}
 }
 
-// noTokens answers where tokens would be looked after, were there any.
+// noTokens answers requests about tokens on a server without tokens.
 func noTokens(w http.ResponseWriter, _ *http.Request) {
 	writeProblem(w, problem(http.StatusNotFound, wire.ProblemNoTokens,
 		"this server asks for no tokens: stop it, make the first one on its data directory (token create NAME --scope admin --data DIR), and start it again"))
+}
+
+// namedRuns lets addresses name a run by SAGA:KEY, or by the last 6 or more digits of its id:
+// operations get the id. It passes other texts on unchanged; the operations refuse them.
+func (s *Server) namedRuns(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/runs/")
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		written, rest, more := strings.Cut(rest, "/")
+		name, err := url.PathUnescape(written)
+		who, known := auth.IdentityOf(r.Context())
+		if _, bad := uuid.Parse(name); err != nil || bad == nil || !known {
+			next.ServeHTTP(w, r)
+			return
+		}
+		find := s.cfg.Views.Runs
+		if !who.Has(auth.Read) { // looking up a name reads the view
+			find = func(context.Context, runs.Filter) (runs.Page, error) { return runs.Page{}, nil }
+		}
+		id, err := runs.Named(r.Context(), name, who.Sagas, find)
+		switch {
+		case errors.Is(err, runs.ErrNoName):
+			next.ServeHTTP(w, r)
+			return
+		case errors.Is(err, runs.ErrAmbiguous):
+			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, err.Error()))
+			return
+		case err != nil:
+			p, _ := problemOf(err)
+			writeProblem(w, p)
+			return
+		}
+		path := "/runs/" + id.String()
+		if more {
+			path += "/" + rest
+		}
+		u := *r.URL
+		u.Path, u.RawPath = path, ""
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = plain, path
+		}
+		named := *r
+		named.URL = &u
+		next.ServeHTTP(w, &named)
+	})
 }

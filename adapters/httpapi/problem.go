@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/live"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
@@ -25,7 +26,7 @@ func problem(status int, kind, detail string) *huma.ErrorModel {
 	return &huma.ErrorModel{Type: wire.ProblemPrefix + kind, Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
-// problems maps what callers may run into to statuses. The first that matches counts.
+// problems maps errors to statuses. The first match counts.
 var problems = []struct {
 	err    error
 	status int
@@ -44,6 +45,9 @@ var problems = []struct {
 	{saga.ErrPastPivot, http.StatusConflict, wire.ProblemPastPivot},
 	{saga.ErrTurnedBack, http.StatusConflict, wire.ProblemTurnedBack},
 	{saga.ErrNotStuck, http.StatusConflict, wire.ProblemNotStuck},
+	{saga.ErrNotEnded, http.StatusConflict, wire.ProblemNotEnded},
+	{saga.ErrHeld, http.StatusConflict, wire.ProblemHeld},
+	{saga.ErrNotHeld, http.StatusConflict, wire.ProblemNotHeld},
 	{auth.ErrNameTaken, http.StatusConflict, wire.ProblemNameTaken},
 	{domain.ErrTooLarge, http.StatusRequestEntityTooLarge, wire.ProblemTooLarge},
 	{saga.ErrBadInput, http.StatusUnprocessableEntity, wire.ProblemBadInput},
@@ -63,10 +67,10 @@ var problems = []struct {
 	{domain.ErrClosed, http.StatusServiceUnavailable, wire.ProblemNotRunning},
 	{projections.ErrBehind, http.StatusServiceUnavailable, wire.ProblemBehind},
 	{projections.ErrNoView, http.StatusServiceUnavailable, wire.ProblemNoView},
-	{errOwnStreams, http.StatusTooManyRequests, wire.ProblemBusy},
-	{errStreams, http.StatusServiceUnavailable, wire.ProblemBusy},
+	{live.ErrOwnFull, http.StatusTooManyRequests, wire.ProblemBusy},
+	{live.ErrFull, http.StatusServiceUnavailable, wire.ProblemBusy},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, wire.ProblemBusy},
-	// The server is stopping, or nobody listens any more.
+	// The server is stopping, or the client has left.
 	{context.Canceled, http.StatusServiceUnavailable, wire.ProblemBusy},
 }
 
@@ -74,12 +78,9 @@ var problems = []struct {
 var (
 	errForbidden = errors.New("the token does not allow this")
 	errBadQuery  = errors.New("bad query")
-	errStreams   = errors.New("too many live streams are open: close some, or try again later")
-	// errOwnStreams is for a client that has its share of them.
-	errOwnStreams = errors.New("you have as many live streams open as one client may: close some")
 )
 
-// problemOf turns an error into what the caller is told.
+// problemOf turns an error into a problem.
 func problemOf(err error) (*huma.ErrorModel, bool) {
 	var model *huma.ErrorModel
 	if errors.As(err, &model) {
@@ -93,8 +94,8 @@ func problemOf(err error) (*huma.ErrorModel, bool) {
 	return problem(http.StatusInternalServerError, wire.ProblemInternal, "something went wrong: the server's log says what"), false
 }
 
-// answer turns a handler's error into a problem. An unexpected error is logged, and its text is not
-// sent.
+// answer turns a handler's error into a problem. It logs unexpected errors and does not send their
+// texts.
 func (s *Server) answer(ctx context.Context, op string, err error) error {
 	model, known := problemOf(err)
 	if !known {
@@ -119,8 +120,7 @@ func withHeaders(p *huma.ErrorModel) error {
 	return p
 }
 
-// asProblem bounds every problem, and gives those that huma finds in a request itself a type, as
-// all others have one.
+// asProblem bounds every problem, and gives a type to problems that huma itself reports.
 func asProblem(_ huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
 	if !ok {
@@ -155,8 +155,8 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	_ = json.NewEncoder(w).Encode(bounded(p)) // the client may be gone
 }
 
-// What an answer repeats of a request is bounded: a client must not be able to make an answer
-// that is many times as large as what it sent.
+// Limits on the parts of a request that an answer repeats, so that no client can cause an answer
+// many times as large as its request.
 const (
 	maxErrors = 10    // errors that one problem lists
 	maxEcho   = 200   // bytes of a value that an error repeats
@@ -175,12 +175,13 @@ func bounded(p *huma.ErrorModel) *huma.ErrorModel {
 		out.Errors = append(out.Errors, &huma.ErrorDetail{Message: cut(e.Message, 2*maxEcho), Location: cut(e.Location, maxEcho), Value: echo(e.Value)})
 	}
 	if more := len(p.Errors) - maxErrors; more > 0 {
-		out.Errors = append(out.Errors, &huma.ErrorDetail{Message: fmt.Sprintf("and %d more errors: mend these first", more)})
+		out.Errors = append(out.Errors, &huma.ErrorDetail{Message: fmt.Sprintf("and %d more errors: fix these first", more)})
 	}
 	return &out
 }
 
-// echo is what an error repeats of a value: a scalar, cut; of lists and objects only their size.
+// echo returns the part of a value that an error repeats: a scalar, cut, or the size of a list or
+// object.
 func echo(v any) any {
 	switch v := v.(type) {
 	case nil, bool, float64:

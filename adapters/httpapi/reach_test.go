@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/httpapi"
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -28,9 +30,10 @@ type sample struct {
 
 // bodies are well formed bodies, by operation.
 var bodies = map[string]string{
-	"start-run": `{"email":"a"}`, "invoke-action": `{"email":"a"}`, "cancel-run": `{}`, "pause-run": `{}`, "resume-run": `{}`, "retry-run": `{}`,
-	"resolve-run": `{"how":"skip"}`, "abandon-run": `{"reason":"r"}`, "signal-run": `{"name":"n"}`, "bulk": `{"act":"pause","filter":{"key_prefix":"none"}}`,
-	"emit-event": `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`,
+	"start-run": `{"email":"a"}`, "invoke-action": `{"email":"a"}`, "cancel-run": `{}`, "start-again": `{}`, "pause-run": `{}`, "resume-run": `{}`, "retry-run": `{}`,
+	"resolve-run": `{"how":"skip"}`, "abandon-run": `{"reason":"r"}`, "hold-action": `{"reason":"r"}`, "release-action": `{"reason":"r"}`, "signal-run": `{"name":"n"}`, "bulk": `{"act":"pause","filter":{"key_prefix":"none"}}`,
+	"act-on-incidents": `{"act":"note","targets":["none"],"text":"n"}`,
+	"emit-event":       `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`,
 }
 
 // samples returns a request for every operation of the document, about a run that does not exist.
@@ -64,14 +67,14 @@ func TestEveryDocumentedAnswerIsReachable(t *testing.T) {
 		if s.body != "" {
 			reachBodyErrors(c, w, s)
 		}
-		if len(s.op.Security) == 0 {
+		if !protected(s.op) {
 			continue
 		}
 		require.Equal(t, 401, s.send(c, w.as("")).status, s.op.OperationID)
 	}
 	none := w.as(w.token("none", []auth.Scope{"nothing"}))
 	for _, s := range samples(c.doc) {
-		if len(s.op.Security) > 0 {
+		if protected(s.op) {
 			require.Equal(t, 403, s.send(c, none).status, s.op.OperationID)
 		}
 	}
@@ -79,6 +82,11 @@ func TestEveryDocumentedAnswerIsReachable(t *testing.T) {
 	reachTooMany(c, w)
 	reachUnavailable(t, c)
 	require.Empty(t, c.missing(), "documented, but never answered")
+}
+
+// protected reports whether an operation wants a token: its document then has no empty requirement.
+func protected(op *huma.Operation) bool {
+	return !slices.ContainsFunc(op.Security, func(r map[string][]string) bool { return len(r) == 0 })
 }
 
 func orNil(body string) any {
@@ -96,7 +104,7 @@ func reachSuccesses(c *contract, w *world) {
 	fresh := fmt.Sprintf("?at_least=%d", w.position())
 	for _, path := range []string{run, run + "/why", run + "/undo-preview", run + "/state?at=0", run + "/diagram", run + "/result", "/runs/" + waits.String() + "/result?wait=1ms",
 		run + "/audit", run + "/audit?format=csv", run + "/audit?format=ndjson", run + "/audit?format=text", run + "/events",
-		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events", "/sagas", "/sagas/signup", "/actions",
+		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/incident-groups" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events", "/sagas", "/sagas/signup", "/actions", "/holds",
 		"/projections", "/tokens", "/me", "/health/live", "/health/ready"} {
 		require.Less(w.t, c.call(w, "GET", path, nil).status, 300, path)
 	}
@@ -105,6 +113,12 @@ func reachSuccesses(c *contract, w *world) {
 	c.call(w, "POST", "/sagas/signup/runs?wait=5s", form{Email: "b"}).is(200)
 	c.call(w, "POST", "/sagas/approval/runs", form{Email: "b"}).is(202)
 	c.call(w, "POST", "/actions/create-user/invoke?wait=5s", form{Email: "b"}).is(200)
+	c.call(w, "POST", run+"/start-again?wait=5s", `{}`).is(200)
+	for { // as below
+		if c.call(w, "POST", run+"/start-again", `{"key":"`+uuid.NewString()+`"}`).status == 202 {
+			break
+		}
+	}
 	for { // an action is soon done: 202 is only seen when it is not yet
 		if c.call(w, "POST", "/actions/create-user/invoke", form{Email: "b"}).status == 202 {
 			break
@@ -117,10 +131,17 @@ func reachSuccesses(c *contract, w *world) {
 	c.call(w, "POST", again+"/signal", `{"name":"approve","payload":"yes"}`).is(204)
 	c.call(w, "POST", "/runs/"+waits.String()+"/cancel", `{}`).is(204)
 	c.call(w, "POST", stuck+"/retry", `{}`).is(204)
-	w.do("GET", stuck+"/result?wait=5s", nil).is(200)
+	var result wire.Result
+	w.do("GET", stuck+"/result?wait=5s", nil).is(200).into(&result)
+	c.call(w, "POST", "/incidents", `{"act":"note","targets":["`+result.Incident+`"],"text":"n"}`).is(200)
+	c.call(w, "GET", fmt.Sprintf("/incidents/%s?at_least=%d", result.Incident, w.position()), nil).is(200)
 	c.call(w, "POST", stuck+"/resolve", `{"how":"substitute","output":{"id":"1"}}`).is(204)
 	lost := "/runs/" + w.waiting("approval").String()
 	c.call(w, "POST", lost+"/abandon", `{"reason":"r"}`).is(204)
+	c.call(w, "POST", "/actions/charge/hold", `{"reason":"r"}`).is(200)
+	c.call(w, "POST", "/actions/charge/hold", `{"reason":"r"}`).problem(409, "action-held")
+	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).is(200)
+	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).problem(409, "action-not-held")
 	c.call(w, "POST", "/bulk", `{"act":"pause","all":true,"dry_run":true,"filter":{}}`).is(200)
 	c.call(w, "POST", "/events", `{"stream":"orders","type":"order.placed","payload":{"n":1},"id":"1"}`).is(201)
 	c.call(w, "POST", "/projections/stats/rebuild", nil).is(202)
@@ -133,6 +154,7 @@ func reachSuccesses(c *contract, w *world) {
 // reachRefusals has operations refuse what does not fit.
 func reachRefusals(c *contract, w *world) {
 	done := "/runs/" + w.start("signup", form{Email: "a"}).Run.String()
+	c.call(w, "POST", "/runs/"+w.waiting("approval").String()+"/start-again", `{}`).problem(409, "run-not-ended")
 	for _, act := range []string{"cancel", "pause", "resume", "retry", "resolve", "abandon", "signal"} {
 		c.call(w, "POST", done+"/"+act, bodies[act+"-run"]).is(409)
 	}
@@ -171,7 +193,7 @@ func reachTooMany(c *contract, w *world) {
 		bad.do("GET", "/me", nil)
 	}
 	for _, s := range samples(c.doc) {
-		if len(s.op.Security) == 0 && s.op.OperationID != "login" {
+		if !protected(s.op) && s.op.OperationID != "login" {
 			continue
 		}
 		for { // one failure is forgiven every few seconds
@@ -194,7 +216,7 @@ func reachUnavailable(t *testing.T, c *contract) {
 	shut := newWorld(t, worldConfig{idle: true, adjust: func(cfg *httpapi.Config) { cfg.Tokens = tokens }})
 	shut.bearer = stranger.bearer
 	for _, s := range samples(c.doc) {
-		if len(s.op.Security) > 0 || s.op.OperationID == "login" {
+		if protected(s.op) || s.op.OperationID == "login" {
 			if s.op.OperationID == "login" {
 				s.body = `{"token":"atone_000000000000_unknown"}`
 			}

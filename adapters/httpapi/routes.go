@@ -10,15 +10,15 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/document"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 )
 
-// routes builds the handler: the operations, and what is around all of them.
+// routes builds the handler: the operations, and the middleware around them.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("atone", s.cfg.Version)
-	cfg.Info.Description = "Event-sourced sagas: start runs, wait for them, look at them, steer them."
-	// No pages that load scripts from elsewhere, no $schema members.
+	// This switches off pages that load scripts from elsewhere, and $schema members.
 	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil
 	cfg.RejectUnknownQueryParameters = true
 	cfg.Formats, cfg.DefaultFormat = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}, "application/json"
@@ -27,6 +27,7 @@ func (s *Server) routes() http.Handler {
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token."},
 		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName, Description: "A login of the web page."},
 	}
+	document.Start(cfg.OpenAPI)
 	s.api = humago.New(mux, cfg)
 	s.startOperations()
 	s.runOperations()
@@ -34,13 +35,15 @@ func (s *Server) routes() http.Handler {
 	s.eventOperations()
 	s.controlOperations()
 	s.listOperations()
+	s.incidentOperations()
 	s.definitionOperations()
 	s.adminOperations()
 	s.sessionOperations()
 	s.healthOperations()
+	document.Complete(s.api.OpenAPI())
 	mux.HandleFunc("GET /metrics", s.metrics)
 	s.otherPaths(mux)
-	h := s.guard.Middleware(smallFromStrangers(mux))
+	h := s.guard.Middleware(s.withDocument(smallFromStrangers(s.namedRuns(mux))))
 	h = s.cors(h)
 	h = s.outer(h)
 	if s.cfg.Middleware != nil {
@@ -49,7 +52,7 @@ func (s *Server) routes() http.Handler {
 	return h
 }
 
-// outer sets what all answers have, bounds slow readers, and turns a panic into a problem.
+// outer sets the common headers, bounds slow readers, and turns a panic into a problem.
 func (s *Server) outer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -57,7 +60,7 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		rc := http.NewResponseController(w)
-		// Not every writer can.
+		// Not every writer supports deadlines.
 		_ = rc.SetWriteDeadline(time.Now().Add(s.cfg.MaxWait + s.cfg.RequestTimeout))
 		if r.Body != nil && r.Body != http.NoBody {
 			var ended func()
@@ -66,7 +69,7 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares so, too
 					panic(p)
 				}
 				s.cfg.Logger.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
@@ -77,7 +80,7 @@ func (s *Server) outer(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets the pages of the configured origins call with a token; cookies are never allowed.
+// cors allows pages of the configured origins to call with a token. It never allows cookies.
 func (s *Server) cors(next http.Handler) http.Handler {
 	if len(s.cfg.Origins) == 0 {
 		return next
@@ -88,7 +91,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		if origin != "" && slices.Contains(s.cfg.Origins, origin) {
 			h := w.Header()
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Location, Retry-After")
+			h.Set("Access-Control-Expose-Headers", "Location, Retry-After, "+wire.PositionHeader)
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 				h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Traceparent")

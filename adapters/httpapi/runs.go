@@ -4,49 +4,60 @@ import (
 	"context"
 	"errors"
 
+	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
-	"github.com/atonehq/atone/saga/machine"
 )
 
 type runOutput struct{ Body wire.Run }
 
-// runOperations look at one run: how it stands or stood, why it waits, what a cancel would do.
+// runOperations read one run: its state now or earlier, why it waits, what a cancel would do.
 func (s *Server) runOperations() {
-	register(s, readRun("get-run", "/runs/{id}", "Look at a run as it stands now"),
-		func(ctx context.Context, in *params.Run) (*runOutput, error) {
-			run, err := s.look(ctx, in.ID, saga.Latest)
+	type runInput struct {
+		params.Run
+		Undo bool `query:"undo" doc:"Also return what cancelling the run would do, as undo_preview."`
+	}
+	register(s, readRun("get-run", "/runs/{id}", "A run as it is now"),
+		func(ctx context.Context, in *runInput) (*runOutput, error) {
+			run, err := s.look(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			out := &runOutput{Body: wire.Run{RunView: run.View}}
-			if !run.View.State.Ended() {
-				out.Body.Waiting = run.Why(s.cfg.Coordinator.Now(), s.cfg.Coordinator).Text
+			why := s.why(ctx, run)
+			out := &runOutput{Body: wire.Run{Run: run.Run, Why: &why}}
+			if !run.Run.State.Ended() {
+				out.Body.Waiting = why.Text
 			}
-			return out, nil
+			if in.Undo {
+				preview := run.Undo(s.cfg.Coordinator.Now())
+				out.Body.Undo = &preview
+			}
+			out.Body.Again, err = s.cfg.Coordinator.StartedFrom(ctx, in.ID)
+			return out, err
 		})
 
 	type whyOutput struct{ Body wire.Why }
-	register(s, readRun("why", "/runs/{id}/why", "Why is it waiting?"),
+	register(s, readRun("why", "/runs/{id}/why", "Why a run waits, and for what"),
 		func(ctx context.Context, in *params.Run) (*whyOutput, error) {
-			run, err := s.look(ctx, in.ID, saga.Latest)
-			if errors.Is(err, saga.ErrUnreadable) { // which is why it waits
+			run, err := s.look(ctx, in.ID)
+			if errors.Is(err, saga.ErrUnreadable) { // this is why the run waits
 				why, err := s.cfg.Coordinator.Why(ctx, in.ID)
 				return &whyOutput{why}, err
 			}
 			if err != nil {
 				return nil, err
 			}
-			return &whyOutput{run.Why(s.cfg.Coordinator.Now(), s.cfg.Coordinator)}, nil
+			return &whyOutput{s.why(ctx, run)}, nil
 		})
 
-	type previewOutput struct{ Body machine.Preview }
+	type previewOutput struct{ Body explain.Preview }
 	register(s, readRun("undo-preview", "/runs/{id}/undo-preview", "What cancelling the run would do now, step by step"),
 		func(ctx context.Context, in *params.Run) (*previewOutput, error) {
-			run, err := s.look(ctx, in.ID, saga.Latest)
+			run, err := s.look(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
@@ -55,26 +66,38 @@ func (s *Server) runOperations() {
 
 	type stateInput struct {
 		params.Run
-		At int64 `query:"at" minimum:"-1" default:"-1" doc:"The revision after which the state is wanted; -1 for the latest."`
+		At int64 `query:"at" minimum:"-1" default:"-1" doc:"The state after this revision; -1 means the latest."`
 	}
-	register(s, readRun("get-state", "/runs/{id}/state", "Look at a run as it was after a revision"),
+	register(s, readRun("get-state", "/runs/{id}/state", "A run as it was after a revision"),
 		func(ctx context.Context, in *stateInput) (*runOutput, error) {
-			run, err := s.look(ctx, in.ID, in.At)
+			if err := s.allowRun(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			state, err := s.cfg.Coordinator.FoldAt(ctx, in.ID, in.At)
 			if err != nil {
 				return nil, err
 			}
-			return &runOutput{Body: wire.Run{RunView: run.View}}, nil
+			return &runOutput{Body: wire.Run{Run: look.At(state, nil).Run}}, nil
 		})
 }
 
-// look reads a run that the caller may see, as of one revision and without its secrets.
-func (s *Server) look(ctx context.Context, id domain.RunID, revision int64) (*look.Run, error) {
+// look returns a run as it is now, if the caller may see it.
+func (s *Server) look(ctx context.Context, id domain.RunID) (*look.Look, error) {
 	if err := s.allowRun(ctx, id); err != nil {
 		return nil, err
 	}
-	state, err := s.cfg.Coordinator.FoldAt(ctx, id, revision)
+	l, err := s.cfg.Coordinator.Look(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return look.At(state), nil
+	l.Sees = caller(ctx).Covers
+	return l, nil
+}
+
+// why says what the run waits for, and what the caller can do.
+func (s *Server) why(ctx context.Context, run *look.Look) wire.Why {
+	why := run.Why(ctx, s.cfg.Coordinator.Now())
+	who := caller(ctx)
+	why.Levers = explain.Permit(why.Levers, who.Has(auth.Operate), who.Has(auth.Start, auth.Operate))
+	return why
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/live"
 )
 
 // Server is the HTTP API. Make one with [New]; serve it with [Server.Run], or mount it as an
@@ -23,20 +24,20 @@ type Server struct {
 	guard   *auth.Guard
 	api     huma.API
 	handler http.Handler
-	streams *streams
+	streams *live.Places
 	// draining is closed when the server begins to stop: waits and streams then end.
 	draining  chan struct{}
 	drainOnce sync.Once
 }
 
-// New returns a server; it starts nothing. Without tokens it refuses an address that other machines
-// can reach.
+// New returns a server; it starts nothing. Without tokens it returns an error for an address that
+// other machines can reach.
 func New(cfg Config) (*Server, error) {
 	cfg.setDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, streams: newStreams(cfg.MaxStreams, cfg.MaxStreamsPerClient), draining: make(chan struct{})}
+	s := &Server{cfg: cfg, streams: live.NewPlaces(cfg.MaxStreams, cfg.MaxStreamsPerClient), draining: make(chan struct{})}
 	s.guard = auth.NewGuard(auth.Config{Tokens: cfg.Tokens, Open: cfg.InProcess, Actor: cfg.Actor, SessionTTL: cfg.SessionTTL, Now: cfg.Now, Logger: cfg.Logger})
 	s.handler = s.routes()
 	return s, nil
@@ -45,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Guard returns what finds out who makes a request, for the web page's login.
+// Guard returns the guard, for the web page's login.
 func (s *Server) Guard() *auth.Guard { return s.guard }
 
 // OpenAPI returns the API's document. It must not be changed.
@@ -54,8 +55,9 @@ func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
 // Follow keeps the tokens up to date until ctx ends; [Server.Run] does it too.
 func (s *Server) Follow(ctx context.Context) error { return s.guard.Run(ctx) }
 
-// Run listens on Config.Addr and serves until ctx ends. Then it takes no more requests, ends waits
-// and streams, lets the others finish, and returns nil.
+// Run listens on Config.Addr and serves until ctx ends. Then it accepts no more requests, ends
+// waits and streams, and waits for the other requests. It returns nil, or an error if it cut
+// requests off after Config.ShutdownTimeout.
 func (s *Server) Run(ctx context.Context) error {
 	ln, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {
@@ -90,7 +92,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	ended := make(chan error, 2)
 	go func() { ended <- hs.Serve(ln) }()
 	go func() { ended <- s.Follow(ctx) }()
-	s.cfg.Logger.Info("HTTP API listens", "address", ln.Addr().String(), "tls", s.cfg.TLSCert != "", "authentication", s.cfg.Tokens != nil)
+	told := []any{"address", ln.Addr().String(), "tls", s.cfg.TLSCert != "", "authentication", s.cfg.Tokens != nil}
+	if scheme := map[bool]string{false: "http", true: "https"}[s.cfg.TLSCert != ""]; s.cfg.Page != nil {
+		told = append(told, "page", scheme+"://"+ln.Addr().String()+"/")
+	}
+	s.cfg.Logger.Info("HTTP API listens", told...)
 	var err error
 	left := 2
 	select {
@@ -103,7 +109,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	stop, stopped := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer stopped()
 	if e := hs.Shutdown(stop); e != nil {
-		err = errors.Join(err, fmt.Errorf("requests did not end in %v and were cut off", s.cfg.ShutdownTimeout), hs.Close())
+		err = errors.Join(err, fmt.Errorf("requests did not end within %v and were cut off", s.cfg.ShutdownTimeout), hs.Close())
 	}
 	for range left {
 		if e := <-ended; e != nil && !errors.Is(e, http.ErrServerClosed) {

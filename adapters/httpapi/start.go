@@ -16,9 +16,10 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/look"
 )
 
-// optionsOf reads what a caller asks of a start.
+// optionsOf turns the parameters of a start into options.
 func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error) {
 	var opts []saga.StartOption
 	if in.Key != "" {
@@ -40,8 +41,8 @@ func optionsOf(ctx context.Context, in *params.Start) ([]saga.StartOption, error
 	return opts, nil
 }
 
-// traceParent returns the trace that a run is to be part of: the span that the server's own
-// middleware opened, or else what the caller sent. What is malformed is passed over, as W3C asks.
+// traceParent returns the trace of a new run: the span of the server's middleware or, if there is
+// none, the caller's header. It ignores a malformed header, as W3C requires.
 func traceParent(ctx context.Context, header string) string {
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		return fmt.Sprintf("00-%s-%s-%s", sc.TraceID(), sc.SpanID(), sc.TraceFlags())
@@ -59,12 +60,13 @@ func traceParent(ctx context.Context, header string) string {
 	return header
 }
 
-// resultOutput is a run's standing: 200 when it has ended or needs a person, 202 while it is under
-// way.
+// resultOutput is a run's state. The status is 200 if the run has ended or is stuck, and 202 while
+// it is under way.
 type resultOutput struct {
 	Status   int
-	Location string `header:"Location" doc:"Where the run is looked at."`
-	Body     wire.Result
+	Location string `header:"Location" doc:"The address of the run."`
+	params.Acted
+	Body wire.Result
 }
 
 func (s *Server) startOperations() {
@@ -72,6 +74,12 @@ func (s *Server) startOperations() {
 		Name    string `path:"name" maxLength:"100" doc:"The saga's name."`
 		Version int    `query:"version" minimum:"0" maximum:"1000000" doc:"The saga's version; the latest when absent."`
 		params.Start
+	}
+	type againInput struct {
+		params.Run
+		Wait  params.Duration `query:"wait" doc:"How long to wait for the new run's end, such as 30s; the server's limit applies."`
+		Below bool            `query:"below" doc:"End the wait, too, when a run below the new run is stuck; below in the result then names it."`
+		Body  wire.StartAgain
 	}
 	type actionInput struct {
 		Name string `path:"name" maxLength:"100" doc:"The action's name."`
@@ -92,9 +100,28 @@ func (s *Server) startOperations() {
 				return s.cfg.Coordinator.InvokeByName(ctx, in.Name, in.Body, opts...)
 			})
 		})
+	register(s, operation{id: "start-again", method: http.MethodPost, path: "/runs/{id}/start-again", tag: "runs", summary: "Start an ended run again, as a new run",
+		scopes: []auth.Scope{auth.Start}, errors: starts, status: http.StatusAccepted, adjust: alsoOK("start-again"), long: true},
+		func(ctx context.Context, in *againInput) (*resultOutput, error) {
+			if err := s.ready(); err != nil {
+				return nil, err
+			}
+			if err := s.allowRun(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			bounded, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+			defer cancel()
+			b := &in.Body
+			id, err := s.cfg.Coordinator.StartAgain(bounded, in.ID, saga.Again{Input: b.Input, Key: b.Key, Version: b.Version, Labels: b.Labels})
+			if err != nil {
+				return nil, err
+			}
+			return s.await(ctx, id, s.wait(in.Wait), in.Below)
+		})
 	type resultInput struct {
 		params.Run
-		Wait params.Duration `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
+		Wait  params.Duration `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
+		Below bool            `query:"below" doc:"End the wait, too, when a child run, or one further below, is stuck; below in the result then names it."`
 	}
 	register(s, operation{id: "get-result", method: http.MethodGet, path: "/runs/{id}/result", tag: "runs", summary: "Wait for a run's end and get its output",
 		scopes: []auth.Scope{auth.Start}, errors: [][]int{notFound}, status: http.StatusAccepted, adjust: alsoOK("get-result"), long: true},
@@ -105,11 +132,11 @@ func (s *Server) startOperations() {
 			if err := s.allowRun(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			return s.await(ctx, in.ID, s.wait(in.Wait))
+			return s.await(ctx, in.ID, s.wait(in.Wait), in.Below)
 		})
 }
 
-// start starts a run and waits for it as asked.
+// start starts a run with begin, and waits for its end for as long as the caller asks.
 func (s *Server) start(ctx context.Context, name string, in *params.Start, begin func(context.Context, []saga.StartOption) (domain.RunID, error)) (*resultOutput, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
@@ -127,21 +154,28 @@ func (s *Server) start(ctx context.Context, name string, in *params.Start, begin
 	if err != nil {
 		return nil, err
 	}
-	return s.await(ctx, id, s.wait(in.Wait))
+	return s.await(ctx, id, s.wait(in.Wait), in.Below)
 }
 
-// await waits for a run's end, for at most the duration, and returns how it stands.
-func (s *Server) await(ctx context.Context, id domain.RunID, wait time.Duration) (*resultOutput, error) {
+// await waits at most the duration for a run to end, and returns the run's state.
+func (s *Server) await(ctx context.Context, id domain.RunID, wait time.Duration, below bool) (*resultOutput, error) {
 	out := &resultOutput{Status: http.StatusOK, Location: "/runs/" + id.String()}
 	if wait > 0 {
 		waiting, cancel := s.untilDrain(ctx)
 		defer cancel()
 		waiting, stop := context.WithTimeout(waiting, wait)
 		defer stop()
-		output, err := s.cfg.Coordinator.Wait(waiting, id)
+		var how []look.WaitOption
+		if below {
+			how = append(how, saga.OrStuckBelow())
+		}
+		output, err := s.cfg.Coordinator.Wait(waiting, id, how...)
 		if r, over := resultOf(id, output, err); over {
+			if r.Below != nil && s.allowRun(ctx, *r.Below) != nil {
+				r.Step, r.Incident, r.Cause = "", "", nil // the token does not cover its saga
+			}
 			out.Body = r
-			return out, nil
+			return out, s.tellPosition(ctx, id, out)
 		}
 		if waiting.Err() == nil {
 			return nil, err
@@ -161,11 +195,17 @@ func (s *Server) await(ctx context.Context, id domain.RunID, wait time.Duration)
 	if !v.State.Ended() && v.State != domain.RunIsStuck {
 		out.Status = http.StatusAccepted
 	}
-	return out, nil
+	return out, s.tellPosition(ctx, id, out)
 }
 
-// resultOf turns what Wait returned into a result; over is false where the run is under way or
-// nothing is known of it.
+// tellPosition adds the log position to a result.
+func (s *Server) tellPosition(ctx context.Context, id domain.RunID, out *resultOutput) error {
+	at, err := s.positionOf(ctx, id)
+	out.Position, out.Body.Position = uint64(at), at
+	return err
+}
+
+// resultOf turns the results of Wait into a body. over is false if the run is under way or unknown.
 func resultOf(id domain.RunID, output json.RawMessage, err error) (r wire.Result, over bool) {
 	r.Run = id
 	var compensated *saga.CompensatedError
@@ -183,6 +223,9 @@ func resultOf(id domain.RunID, output json.RawMessage, err error) (r wire.Result
 		r.State, r.Left = domain.RunIsAbandoned, abandoned.Left
 	case errors.As(err, &stuck):
 		r.State, r.Step, r.Incident, r.Cause = domain.RunIsStuck, stuck.Step, stuck.Incident, stuck.Cause
+		if stuck.Run != id {
+			r.State, r.Below = domain.RunRunning, &stuck.Run
+		}
 	default:
 		return r, false
 	}

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// firstPosition is that of a log's first event.
+	// firstPosition is the position of a log's first event.
 	firstPosition domain.Position = 96
-	// recordHeader is what an event takes besides its stream's name and its content.
+	// recordHeader is the size of an event besides its stream's name and its content.
 	recordHeader = 57
 )
 
@@ -78,7 +78,7 @@ func (l *Log) Append(ctx context.Context, name string, expected domain.Expected,
 	return l.append(ctx, domain.MaxAppendSize, name, expected, events)
 }
 
-// BeginAppend implements [domain.AppendBeginner]: nothing is left to wait for.
+// BeginAppend implements [domain.AppendBeginner]; the returned function never waits.
 func (l *Log) BeginAppend(ctx context.Context, limit int, name string, expected domain.Expected, events ...domain.NewEvent) func() (domain.Appended, error) {
 	result, err := l.append(ctx, limit, name, expected, events)
 	return func() (domain.Appended, error) { return result, err }
@@ -159,8 +159,8 @@ const (
 	conflict
 )
 
-// judge applies KurrentDB's rules of expected revisions and repeats. For a repeat it
-// also returns the revision of the original append's last event.
+// judge applies KurrentDB's rules for expected revisions and repeats. For a repeat it also returns
+// the revision of the original append's last event.
 func judge(s *stream, all []domain.Recorded, expected domain.Expected, events []domain.NewEvent) (verdict, uint64) {
 	head := s.head()
 	switch {
@@ -185,8 +185,8 @@ func judge(s *stream, all []domain.Recorded, expected domain.Expected, events []
 	return repeated, uint64(first + len(events) - 1)
 }
 
-// judgeByID decides an append that names no exact revision: new when its first id is
-// new to the stream, a repeat when all are known, and a conflict in between.
+// judgeByID judges an append without an exact revision: it is new if its first id is new to the
+// stream, a repeat if all ids are known, and otherwise a conflict.
 func judgeByID(s *stream, events []domain.NewEvent) (verdict, uint64) {
 	if s == nil {
 		return accepted, 0

@@ -7,12 +7,12 @@ import (
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestKeepsTheContractOfALog(t *testing.T) {
 	t.Parallel()
-	sagatest.TestLog(t, func(*testing.T) domain.Log { return memlog.New() })
+	logtest.Test(t, func(*testing.T) domain.Log { return memlog.New() })
 }

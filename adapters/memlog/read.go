@@ -10,8 +10,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// checkpointEvery is after how many events that a filter left out a subscription is told
-// how far the log was searched.
+// checkpointEvery is the number of filtered-out events after which a subscription reports how far
+// the log was searched.
 const checkpointEvery = 256
 
 // ReadStream implements [domain.Log].
@@ -170,7 +170,7 @@ func (l *Log) Subscribe(ctx context.Context, after domain.Position, filter domai
 				if !yield(domain.Delivery{Position: position, CaughtUp: true}, nil) {
 					return
 				}
-				continue // what was appended while the consumer worked is not waited for
+				continue // events may have been appended meanwhile: look before waiting
 			}
 			select {
 			case <-changed:

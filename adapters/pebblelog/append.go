@@ -15,7 +15,7 @@ import (
 type request struct {
 	stream   string
 	expected domain.Expected
-	events   []domain.NewEvent // in memory of the log's own
+	events   []domain.NewEvent // copied: the log keeps none of the caller's memory
 	body     []byte            // the encoded events
 
 	// state says who may still use the request.
@@ -151,8 +151,8 @@ func validate(limit int, stream string, expected domain.Expected, events []domai
 // maxNameLen bounds stream names, which are keys of the store.
 const maxNameLen = 4096
 
-// queue is where appends wait for the committer. Each waiting append is a waiting caller, so
-// that the callers bound it.
+// queue is where appends wait for the committer. Each append in it is a caller that waits, so
+// callers bound its length.
 type queue struct {
 	mu      sync.Mutex
 	waiting []*request
@@ -185,8 +185,8 @@ func (q *queue) wake() {
 	}
 }
 
-// take waits for requests and takes all of them, swapping the given empty slice in; false
-// when the queue was closed, with what was still waiting.
+// take waits for requests and returns all of them; the queue collects the next ones in the empty
+// slice. Once the queue is closed take returns false, with the requests that still waited.
 func (q *queue) take(empty []*request) ([]*request, bool) {
 	for {
 		<-q.ready

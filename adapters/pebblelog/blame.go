@@ -18,16 +18,17 @@ import (
 var (
 	// namedFile is how Pebble's errors name a file of its directory.
 	namedFile = regexp.MustCompile(`\b(?:MANIFEST-\d+|OPTIONS-\d+|marker\.[\w.-]+\w|\d{6,}\.(?:sst|log|blob))\b`)
-	// numberedTable is how they name a table that is missing or has another size than it should: by
-	// level and number.
+	// numberedTable is how they name a table that is missing or has the wrong size: by level and
+	// number.
 	numberedTable = regexp.MustCompile(`\bL\d+: (\d{6,}): `)
 )
 
-// longestCause bounds what is shown of Pebble's words: some have the damaged bytes in them.
+// longestCause bounds how much of Pebble's error text is shown, in bytes: some texts quote the
+// damaged bytes.
 const longestCause = 300
 
-// blame makes the refusal to open a store that is damaged one that names the file. Other errors it
-// passes on.
+// blame turns an error of opening a damaged store into one that names the file. It returns other
+// errors as they are.
 func (l *Log) blame(err error) error {
 	text := err.Error()
 	damage := &CorruptionError{Err: err}
@@ -55,11 +56,11 @@ func (l *Log) blame(err error) error {
 		return err
 	}
 	if !pebble.IsCorruptionError(err) && damage.Remedy == "" && !errors.Is(err, fs.ErrNotExist) && !strings.Contains(text, "mismatch") && !strings.Contains(text, "pristine") {
-		// a file is named, but nothing says that it is damaged: no right to read it, for instance
+		// the error names a file but no damage: perhaps permission to read it is missing
 		return err
 	}
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil && info.Details != nil {
-		damage.Err = info.Details // the error around it is only how Pebble passes the place on
+		damage.Err = info.Details // the error around it only carries the place
 	}
 	if text := damage.Err.Error(); len(text) > longestCause {
 		damage.Err = fmt.Errorf("%.*q…", longestCause, strings.ToValidUTF8(text[:longestCause], "?"))
@@ -89,8 +90,8 @@ func newestLike(names []string, prefix string) (newest string) {
 	return newest
 }
 
-// endsIn names the file that most likely was cut where a log ends too early: the newest write-ahead
-// log, or the MANIFEST where that does not know a table which is there.
+// endsIn returns the file that was most likely cut when a log ends too early: the MANIFEST if it
+// does not list a table that exists, else the newest write-ahead log.
 func (l *Log) endsIn() string {
 	names, err := l.cfg.FS.List(l.dir)
 	if err != nil {
@@ -118,8 +119,8 @@ func (l *Log) endsIn() string {
 	return manifest
 }
 
-// checkWAL finds damage in the newest write-ahead log that Pebble would take for the torn end that
-// a power cut leaves, and would drop, with the acknowledged appends behind it. (In older logs, and
+// checkWAL finds damage in the newest write-ahead log that Pebble would mistake for the torn end of
+// a power cut: Pebble would drop it, and the acknowledged appends behind it. (In older logs, and
 // where whole blocks follow the damage, Pebble refuses to open by itself.)
 func checkWAL(fs vfs.FS, dir string) error {
 	files, err := wal.List(fs, dir)
@@ -141,8 +142,8 @@ func unclosed(f wal.File) bool {
 	return err != nil || !ending.Closed
 }
 
-// firstOlderWAL names the first write-ahead log, other than the newest, of which is holds; "" if
-// there is none.
+// firstOlderWAL returns the name of the first write-ahead log before the newest for which is
+// reports true; "" if there is none.
 func (l *Log) firstOlderWAL(is func(wal.File) bool) string {
 	files, err := wal.List(l.cfg.FS, l.dir)
 	if err != nil || len(files) == 0 {

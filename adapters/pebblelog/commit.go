@@ -45,11 +45,14 @@ type batch struct {
 }
 
 func newCommitter(l *Log) (*committer, error) {
+	heads, err := newHeads(l.cfg.Heads, l.lookupHead)
+	if err != nil {
+		return nil, err
+	}
 	c := &committer{
-		log: l, heads: newHeads(l.cfg.Heads, l.lookupHead),
+		log: l, heads: heads,
 		scratch: make([]byte, 0, 64), batches: make(chan *batch, batchesAhead-1),
 	}
-	var err error
 	if c.position, err = l.newestPosition(); err != nil {
 		return nil, err
 	}
@@ -118,6 +121,7 @@ func (c *committer) build(waiting []*request) (*batch, []*request) {
 	b.last = c.position
 	if b.store != nil {
 		c.apply(b)
+		c.heads.written()
 	}
 	return b, waiting
 }
@@ -152,6 +156,7 @@ func (c *committer) write(b *batch, h *head, r *request, created int64) {
 	if b.store == nil {
 		b.store = c.log.db.NewBatch()
 	}
+	c.heads.write(r.stream, h)
 	if h.id == 0 {
 		c.streams++
 		h.id = c.streams
@@ -227,7 +232,7 @@ func (l *Log) finish(b *batch) {
 				l.fail(err)
 			}
 		}
-		// Pebble tells of some failed writes only through its logger, and fail knows them.
+		// Pebble reports some failed writes only to its logger, which makes the log fail.
 		if err = l.err(); err == nil {
 			_ = b.store.Close() // only returns memory
 			l.counters.observe(b, time.Since(start))

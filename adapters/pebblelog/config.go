@@ -16,22 +16,22 @@ import (
 
 // Config sets up a [Log]. The zero value is ready for use.
 type Config struct {
-	// NoSync acknowledges appends before they are on the disk: much faster on slow disks, and
-	// after a crash of the process or the machine the last appends (some tens of
-	// kilobytes, some milliseconds) may be gone although they were acknowledged. What is left
-	// is still a whole log without gaps. For tests and for data that can be had again; never
-	// for runs with effects in the outside world.
+	// NoSync acknowledges appends before they are on the disk: much faster on slow disks, and after
+	// a crash of the process or the machine the last appends (some tens of kilobytes, some
+	// milliseconds) may be gone although they were acknowledged. What is left is still a whole log
+	// without gaps. For tests and for data that can be recreated; never for runs with effects on
+	// the outside world.
 	NoSync bool
 
 	// CacheBytes is the size of the cache for blocks read from disk; 64 MiB when 0.
 	CacheBytes int64
 
 	// MemTableBytes is how much is collected in memory before it is written to a sorted
-	// table. Up to four such tables are held when writing lags behind. 64 MiB when 0.
+	// table. Up to four such tables are held when writing lags behind. 16 MiB when 0.
 	MemTableBytes int
 
 	// TailBytes bounds the memory for the newest events, from which live subscriptions are
-	// served without touching the store; 16 MiB when 0.
+	// served without touching the store; 4 MiB when 0.
 	TailBytes int
 
 	// Heads is how many streams' heads are remembered in memory, so that appends to them need
@@ -54,8 +54,8 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.CacheBytes, 64<<20)
-	setDefault(&c.MemTableBytes, 64<<20)
-	setDefault(&c.TailBytes, 16<<20)
+	setDefault(&c.MemTableBytes, 16<<20)
+	setDefault(&c.TailBytes, 4<<20)
 	setDefault(&c.Heads, 1<<16)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -118,8 +118,9 @@ func (l *Log) storeOptions() *pebble.Options {
 	return opts
 }
 
-// memTables is how many memtables there may be before appends wait. Pebble takes their
-// memory out of its cache's, which would otherwise leave nothing for blocks.
+// memTables is how many memtables there may be before appends wait. Pebble counts their memory
+// against its cache, so the cache is made larger by as much: otherwise nothing would be left for
+// blocks.
 const memTables = 4
 
 // health is what the store's file system knows of the log.
@@ -134,11 +135,11 @@ func (h health) Err() error { return h.log.err() }
 // Closing implements [stopfs.Health].
 func (h health) Closing() <-chan struct{} { return h.log.closing }
 
-// storeLogger passes Pebble's complaints on. Pebble takes it that Fatalf ends the process;
-// here it ends only the taking of appends.
+// storeLogger passes Pebble's complaints on. Pebble expects Fatalf to end the process; here it only
+// makes the log refuse appends.
 type storeLogger struct{ log *Log }
 
-func (s storeLogger) Infof(string, ...any) {} // flushes, compactions: Metrics tells of them
+func (s storeLogger) Infof(string, ...any) {} // flushes and compactions, which Metrics counts
 
 func (s storeLogger) Errorf(format string, args ...any) {
 	s.log.cfg.Logger.Error("log store: "+fmt.Sprintf(format, args...), "dir", s.log.dir)

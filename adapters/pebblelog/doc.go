@@ -3,20 +3,20 @@
 //
 // # Guarantees
 //
-// An append is acknowledged after its events are in Pebble's write-ahead log and that file
-// was synced, unless [Config.NoSync] relaxes it. Concurrent appends share one sync (group
-// commit). After a crash or a power cut everything that was acknowledged is there, and of
-// what was not acknowledged each append is there whole or not at all. Positions are 1, 2,
-// 3 … without gaps, one for each event.
+// An append is acknowledged after its events are in Pebble's write-ahead log and that file was
+// synced, unless [Config.NoSync] relaxes it. Concurrent appends share one sync (group commit).
+// After a crash or a power cut everything that was acknowledged is there. An append that was not
+// acknowledged is there whole or not at all. Positions are 1, 2, 3 … without gaps, one for each
+// event.
 //
 // An unfinished end of the write-ahead log, as a power cut leaves it, is dropped: nothing in it was
 // acknowledged. Any other damage is reported as a [*CorruptionError] with its place, by [Open] or
 // by the read that meets it, and never skipped. [Verify] looks at everything, offline. A high-water
-// mark, the file MARK, follows the log by at most a second and never names what is not on disk: a
-// log that ends before it is refused, with the file, the positions and what to do ([AcceptLoss] is
-// the last resort). So one case is taken for a power cut: damage to what was written in the last
-// second before an unclean stop. With [Config.NoSync] the mark is written when the log is opened
-// and closed only.
+// mark, the file MARK, follows the log by at most a second and never names what is not on disk:
+// [Open] refuses a log that ends before it, with the file, the positions and what to do
+// ([AcceptLoss] is the last resort). One case remains unseen: damage to what was written in the
+// last second before an unclean stop looks like a power cut. With [Config.NoSync] the mark is
+// written when the log is opened and closed only.
 //
 // After a write error (a full disk, a broken one) the log refuses further appends with
 // [ErrFailed] until it is opened again; it goes on serving reads.
@@ -54,10 +54,11 @@
 // Every 'e' entry is written in one atomic batch with its 's', 'n' and 'i' entries. Events
 // are stored once, in the order of the log, so that reading everything is one sequential
 // scan; reading a stream costs one lookup for each of its appends.
+//
 // # What it owns
 //
 // It owns the files of its directory and the order of events in them. It knows nothing of what the
-// events mean: runs, sagas and views are other rooms' matter.
+// events mean: runs, sagas and views belong to other rooms.
 //
 // Files, in reading order:
 //

@@ -30,12 +30,12 @@ type CorruptionError struct {
 	Through domain.Position
 	// Stream is the stream that the damage was met in, where known.
 	Stream string
-	// File and Offset are the place in the directory's files, where known; an offset of 0 is not.
+	// File and Offset are the place in the directory's files; "" and 0 where it is not known.
 	File   string
 	Offset int64
 	// Err is what is wrong.
 	Err error
-	// Remedy says what to do about it; empty for what helps against all damage.
+	// Remedy says what to do about it; empty for the advice that fits any damage.
 	Remedy string
 }
 

@@ -62,7 +62,7 @@ func TestFullDiskLosesNothingThatWasAcknowledged(t *testing.T) {
 			require.ErrorContains(t, err, "open the log again")
 			requireAll(t, l, acked)
 		}
-		_ = l.Close() // may well fail; nothing may be lost by it
+		_ = l.Close() // may fail; nothing may be lost if it does
 
 		for what, fs := range map[string]vfs.FS{"stopped": mem, "power cut": mem.CrashClone(vfs.CrashCloneCfg{})} {
 			l, err = pebblelog.Open("log", onFS(fs))
@@ -79,7 +79,7 @@ func TestFullDiskLosesNothingThatWasAcknowledged(t *testing.T) {
 	require.Greater(t, refused, 10)
 }
 
-// noTables is a disk that has room for the small files alone that opening a log makes.
+// noTables is a disk that has room only for the small files that opening a log makes.
 type noTables struct{}
 
 func (noTables) MaybeError(op errorfs.Op) error {
@@ -92,8 +92,8 @@ func (noTables) MaybeError(op errorfs.Op) error {
 func (noTables) String() string { return "(no tables)" }
 
 // TestOpeningOnAFullDiskSaysSo opens a log that was not closed, and so has to be written to first:
-// Pebble tries that for ever. What is left behind then ends with the program, so that this test is
-// a program of its own.
+// Pebble tries that for ever. The abandoned database ends only with the program, so this test is a
+// program of its own.
 func TestOpeningOnAFullDiskSaysSo(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(fullDiskChild) == "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -47,40 +48,46 @@ func (h *head) expected() domain.Expected {
 	return domain.Expected(h.next) - 1
 }
 
-// heads caches streams' heads in two generations, which bounds it to twice its limit and
-// keeps what was used lately. Only the committer uses it.
+// heads knows where streams end: those that the batch under way writes to, and those that were used
+// lately. Only the committer uses it.
 type heads struct {
-	limit        int
-	young, old   map[string]*head
-	hits, misses uint64
-	lookup       func(name string) (*head, error)
+	lately *simplelru.LRU[string, *head]
+	// writing are the streams of the batch under way. The store does not have that batch yet, so
+	// they are kept until it does, however many they are.
+	writing map[string]*head
+	lookup  func(name string) (*head, error)
 }
 
-func newHeads(limit int, lookup func(string) (*head, error)) *heads {
-	return &heads{limit: limit, young: make(map[string]*head), lookup: lookup}
+// newHeads returns heads that remember limit streams, at least one.
+func newHeads(limit int, lookup func(string) (*head, error)) (*heads, error) {
+	lately, err := simplelru.NewLRU[string, *head](limit, nil)
+	return &heads{lately: lately, writing: map[string]*head{}, lookup: lookup}, err
 }
 
-// get returns the stream's head, for the caller to change as it writes to the stream.
+// get returns the stream's head, for the caller to look at.
 func (c *heads) get(name string) (*head, error) {
-	if h, ok := c.young[name]; ok {
-		c.hits++
+	if h, ok := c.writing[name]; ok {
 		return h, nil
 	}
-	h, ok := c.old[name]
-	if ok {
-		c.hits++
-	} else {
-		c.misses++
-		var err error
-		if h, err = c.lookup(name); err != nil {
-			return nil, err
-		}
+	if h, ok := c.lately.Get(name); ok {
+		return h, nil
 	}
-	if len(c.young) >= c.limit {
-		c.young, c.old = make(map[string]*head, c.limit/4), c.young
+	h, err := c.lookup(name)
+	if err == nil {
+		c.lately.Add(name, h)
 	}
-	c.young[name] = h
-	return h, nil
+	return h, err
+}
+
+// write says that the batch under way writes to the stream: the caller changes its head.
+func (c *heads) write(name string, h *head) { c.writing[name] = h }
+
+// written says that the store has the batch that was under way.
+func (c *heads) written() {
+	for name, h := range c.writing {
+		c.lately.Add(name, h)
+	}
+	clear(c.writing)
 }
 
 // lookupHead reads the stream's head from the store.

@@ -1,11 +1,8 @@
 package pebblelog_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/google/uuid"
@@ -13,19 +10,17 @@ import (
 
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
-
-// childDirEnv makes the test binary a writer to the log in the directory that it names.
-const childDirEnv = "ATONE_TEST_PEBBLELOG_CHILD"
 
 // appendUntilKilled appends from several goroutines, and prints each append after it was
 // acknowledged: stream, last revision, position, and the id of the last event.
-func appendUntilKilled(dir string) {
-	l, err := pebblelog.Open(dir, quiet())
+func appendUntilKilled(args []string) error {
+	l, err := pebblelog.Open(args[0], quiet())
 	if err != nil {
-		fmt.Println("error", err)
-		os.Exit(1)
+		return err
 	}
+	failed := make(chan error)
 	for range 8 {
 		go func() {
 			for {
@@ -34,8 +29,8 @@ func appendUntilKilled(dir string) {
 					events := eventsOf(3, 200)
 					at, err := l.Append(context.Background(), stream, expected, events...)
 					if err != nil {
-						fmt.Println("error", err)
-						os.Exit(1)
+						failed <- err
+						return
 					}
 					expected = domain.Expected(at.Revision)
 					fmt.Printf("%s %d %d %s\n", stream, at.Revision, at.Position, events[2].ID)
@@ -43,7 +38,7 @@ func appendUntilKilled(dir string) {
 			}
 		}()
 	}
-	select {} // until killed
+	return <-failed
 }
 
 func TestKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
@@ -57,22 +52,21 @@ func TestKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 	}
 	var acked []ack
 	for round := range 6 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDirEnv+"="+dir)
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		lines := bufio.NewScanner(out)
-		for n := 0; lines.Scan(); n++ {
+		child := killtest.Start(t, "append", dir)
+		for n := 0; ; n++ {
+			line, err := child.Line()
+			if err != nil && n > 300+200*round {
+				break // it was killed
+			}
+			require.NoError(t, err, child.Stderr())
 			var a ack
-			_, err := fmt.Sscan(lines.Text(), &a.stream, &a.revision, &a.position, &a.id)
-			require.NoError(t, err, lines.Text())
+			_, err = fmt.Sscan(line, &a.stream, &a.revision, &a.position, &a.id)
+			require.NoError(t, err, line)
 			acked = append(acked, a)
 			if n == 300+200*round {
-				require.NoError(t, cmd.Process.Kill())
+				child.Kill(t)
 			}
 		}
-		require.Error(t, cmd.Wait(), "the child ended by itself")
 
 		l, err := pebblelog.Open(dir, quiet())
 		require.NoError(t, err)
@@ -83,7 +77,8 @@ func TestKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 		}
 		for _, a := range acked {
 			e := byPosition[a.position]
-			require.Equal(t, a, ack{e.Stream, e.Revision, e.Position, e.ID.String()})
+			stored := ack{e.Stream, e.Revision, e.Position, e.ID.String()}
+			require.Equal(t, a, stored)
 		}
 		require.Zero(t, len(byPosition)%3, "an append is there whole or not at all")
 		require.NoError(t, l.Close())

@@ -80,7 +80,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestLargeRecordsAreReadAnew reads one again and again while nobody holds it.
+// TestLargeRecordsAreReadAnew reads a large record again and again while nobody holds it.
 func TestLargeRecordsAreReadAnew(t *testing.T) {
 	t.Parallel()
 	cfg := quiet()

@@ -35,13 +35,13 @@ type Log struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	// failed is closed after failure, which then stays as it is, was set.
+	// failed is closed once failure is set; failure does not change afterwards.
 	failed   chan struct{}
 	failOnce sync.Once
 	failure  error
 
-	// mark follows durable. Only keepMark uses it, and Close after that has ended, which closes
-	// marked. unmarked holds a word while something is durable that the mark does not name.
+	// mark follows durable. Only keepMark uses it, and Close once keepMark has ended and closed
+	// marked. unmarked holds a token while something is durable that the mark does not cover yet.
 	mark     *mark.Mark
 	unmarked chan struct{}
 	marked   chan struct{}
@@ -88,8 +88,8 @@ func (l *Log) err() error {
 	}
 }
 
-// damaged turns an error of the store into what callers get: a [*CorruptionError] as
-// prepared, when the store is damaged or when there is no error but c; else the error.
+// damaged returns what callers get to know of an error of the store: c, when err is nil or says
+// that the store is damaged; else err.
 func (l *Log) damaged(err error, c *CorruptionError) error {
 	switch {
 	case err == nil:
@@ -100,7 +100,7 @@ func (l *Log) damaged(err error, c *CorruptionError) error {
 	c.Err = err
 	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
 		c.File = info.Path
-		if info.Details != nil { // the error around it is only how Pebble passes the place on
+		if info.Details != nil { // the error around it only carries the place
 			c.Err = info.Details
 		}
 	}

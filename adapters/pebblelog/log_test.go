@@ -3,7 +3,6 @@ package pebblelog_test
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"testing"
 
 	"github.com/google/uuid"
@@ -12,14 +11,12 @@ import (
 
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/sagatest"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
+	"github.com/atonehq/atone/saga/sagatest/logtest"
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDirEnv); dir != "" {
-		appendUntilKilled(dir)
-		return
-	}
+	killtest.BeChild(killtest.Children{"append": appendUntilKilled})
 	goleak.VerifyTestMain(m)
 }
 
@@ -64,7 +61,7 @@ func TestKeepsTheContractOfALog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dirs := make(chan map[domain.Log]string, 1)
 			dirs <- map[domain.Log]string{}
-			sagatest.LogSuite{
+			logtest.Suite{
 				Open: func(t *testing.T) domain.Log {
 					dir := t.TempDir()
 					l := open(t, dir, cfg)

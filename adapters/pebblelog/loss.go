@@ -62,9 +62,9 @@ func acceptLoss(dir string, cfg Config) (Loss, error) {
 	return Loss{From: damage.Position, Through: damage.Through, File: damage.File}, mark.Replace(cfg.FS, dir, newest)
 }
 
-// precheck opens the log for reading only and compares it with its mark, and what the write-ahead
-// logs hold with the tables. What is lost must be known before Pebble writes to the directory: it
-// would remove files that it knows nothing of, and with them what may still help.
+// precheck opens the log read-only and looks for losses: it compares the log's end with the mark,
+// and the write-ahead logs with the tables. It must run before Pebble writes to the directory:
+// Pebble removes files that it does not know, and these may still help.
 func precheck(dir string, cfg Config) error {
 	if _, err := readMark(cfg, dir); err != nil {
 		return err
@@ -87,9 +87,9 @@ func precheck(dir string, cfg Config) error {
 }
 
 // checkReplayed makes sure that the records which are only in write-ahead logs follow on from those
-// in the tables, and on one another. Pebble replays the logs that are there: where one other than
-// the newest was removed or emptied, the end of the log is as it was, and what lay before it is
-// missing. Reading it takes what was not yet written to tables, so some memtables' worth at most.
+// in the tables, and on one another. Pebble replays only the logs that it finds: if an older one
+// was removed or emptied, the log still ends where it did, with a gap before. The check reads only
+// what is not in tables yet: a few memtables at most.
 func (l *Log) checkReplayed() error {
 	inTables, err := l.newestRecord(&pebble.IterOptions{OnlyReadGuaranteedDurable: true})
 	if err != nil {
@@ -121,8 +121,8 @@ func (l *Log) checkReplayed() error {
 	return nil
 }
 
-// markEvery is how long after an event became durable the mark names it. What was acknowledged in
-// the last second before an unclean stop may therefore be lost unnoticed.
+// markEvery is how long after an event became durable the mark names it. So a loss of what was
+// acknowledged in the last second before an unclean stop may go unnoticed.
 const markEvery = 500 * time.Millisecond
 
 // readMark returns the position that the log in the directory must not end before.
@@ -146,9 +146,9 @@ func (l *Log) checkMark(newest domain.Position) error {
 			"most likely because this file was cut or replaced", newest, marked, marked-newest)}
 }
 
-// keepMark has the mark follow the log until the log is closed or fails. It works on each word from
-// l.unmarked, which says that something became durable; with NoSync there are no words, because
-// nothing is known to be on disk before the log is closed.
+// keepMark moves the mark after the log until the log is closed or fails. It works on each token
+// from l.unmarked, which says that something became durable; with NoSync there are no tokens,
+// because nothing is known to be on disk before the log is closed.
 func (l *Log) keepMark() {
 	defer close(l.marked)
 	every := l.cfg.markEvery

@@ -146,8 +146,8 @@ func TestTheMarkOfAnEarlierVersionCounts(t *testing.T) {
 }
 
 // TestPowerCutsRaiseNoFalseAlarm cuts the power 800 times, at any moment of a log under load whose
-// mark follows it closely, with some of what was not synced on the disk all the same: the log
-// opens, and has all that was acknowledged.
+// mark follows it closely, with some of the unsynced data on the disk all the same: the log opens,
+// and has all that was acknowledged.
 func TestPowerCutsRaiseNoFalseAlarm(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()

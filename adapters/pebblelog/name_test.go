@@ -43,7 +43,7 @@ func TestDamageNamesTheFile(t *testing.T) {
 			if err := damageIn(t, fs, all); err != nil {
 				kind, _, _ := strings.Cut(name, "-")
 				named := name
-				// nothing tells its whole name any more
+				// its whole name is no longer known
 				if what == "removed" && strings.HasPrefix(name, "marker.") {
 					named, _, _ = strings.Cut(name, ".0")
 				}

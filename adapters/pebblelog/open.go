@@ -65,13 +65,13 @@ func (l *Log) Close() error {
 		defer l.open.Unlock()
 		l.closed = true
 		<-l.marked
-		defer l.mark.Close() // what was to be written to it was synced
+		defer func() { _ = l.mark.Close() }() // everything written to it was synced
 		if err := l.err(); err != nil {
-			closeStore(l.db) // no news: the log failed, and what was acknowledged is safe
+			_ = closeStore(l.db) // the log has failed already, and says why
 			return
 		}
-		// What the store has not synced yet must be before its log's trailer is written, which
-		// checkWAL takes as a proof of it.
+		// Sync everything before the write-ahead log's trailer is written: checkWAL takes the
+		// trailer as proof that everything before it was synced.
 		err := l.db.LogData(nil, pebble.Sync)
 		if err == nil {
 			err = l.mark.Advance(domain.Position(l.durable.Load()))

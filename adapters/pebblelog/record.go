@@ -234,12 +234,12 @@ func part(b []byte) (field, rest []byte, err error) {
 	return rest[:n:n], rest[n:], nil
 }
 
-// largeRecord is from how many events on a record that is read from the store is shared between
-// those who read it at the same time.
+// largeRecord is how many events make a record large. Those who read a large record from the store
+// at the same time share it.
 const largeRecord = 1_000
 
-// largeRecords knows the large records that somebody holds, so that hundreds of slow readers of one
-// append hold it once. It keeps none alive.
+// largeRecords remembers the large records in use, so that hundreds of slow readers of one append
+// share one copy. It keeps no record alive.
 type largeRecords struct {
 	mu   sync.Mutex
 	held map[domain.Position]weak.Pointer[record] // by first position
@@ -251,7 +251,8 @@ func (l *largeRecords) decode(d *decoder, h recordHead) (*record, error) {
 	if h.count < largeRecord {
 		return d.decode(h)
 	}
-	l.mu.Lock() // also while decoding: those who wait want the same record, or one that is as rare
+	// Held while decoding, too: whoever waits wants this record, or another of the few large ones.
+	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r := l.held[h.first].Value(); r != nil {
 		return r, nil

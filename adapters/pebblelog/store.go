@@ -28,7 +28,7 @@ const (
 	storeFormat = pebble.FormatTableFormatV6
 )
 
-// openStore checks the directory, opens the database in it, and starts nothing of ours.
+// openStore checks the directory and opens the database in it. It starts no goroutine of the log.
 func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	l := &Log{
 		dir: dir, cfg: cfg, queue: newQueue(), tail: newTail(cfg.TailBytes),
@@ -44,7 +44,7 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	if err != nil {
 		return nil, explainLock(err, dir)
 	}
-	defer lock.Close() // the database keeps a reference of its own
+	defer func() { _ = lock.Close() }() // the database keeps a reference of its own
 	formatted, err := checkFormat(cfg.FS, dir)
 	if err != nil {
 		return nil, err
@@ -69,9 +69,9 @@ func openStore(dir string, cfg Config, readOnly bool) (*Log, error) {
 	return l, nil
 }
 
-// openDB opens the database. Pebble may have to write for that, and tries what fails again and
-// again, so that on a full disk it would never return: it is then left behind. It writes nothing
-// there (see package stopfs), but keeps the directory's lock until the program ends.
+// openDB opens the database. Pebble may have to write for that and repeats failed writes endlessly,
+// so on a full disk it never returns: openDB then abandons it. The abandoned database writes
+// nothing (see package stopfs), but keeps the directory's lock until the program ends.
 func (l *Log) openDB(opts *pebble.Options) error {
 	type opened struct {
 		db  *pebble.DB
@@ -172,7 +172,7 @@ func explainLock(err error, dir string) error {
 	return err
 }
 
-// explainOpen gives Pebble's refusals to open a type.
+// explainOpen turns Pebble's error of opening the store into one of this package.
 func (l *Log) explainOpen(err error) error {
 	if errors.Is(err, pebble.ErrDBDoesNotExist) {
 		return fmt.Errorf("%w: the file %s is there, the data is not (no file marker.manifest.* names it): restore a backup: %w", ErrNotALog, formatFile, err)

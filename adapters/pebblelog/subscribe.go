@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// checkpointEvery is after how many positions that a filter left out a subscription is told
-	// how far the log was searched.
+	// checkpointEvery is how many positions in a row a filter may leave out before the subscription
+	// is told how far the log was searched.
 	checkpointEvery = 256
 	// liveChunk is how many records a live subscription takes from the tail at once.
 	liveChunk = 256
@@ -96,8 +96,8 @@ func (s *subscription) catchUp(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// deliver passes on the events of the records that the filter selects, and word that the
-// log was considered up to the position, if that is news.
+// deliver passes on the events of the records that the filter selects, then tells how far the log
+// was considered, if that is news.
 func (s *subscription) deliver(records []*record, considered domain.Position) bool {
 	for _, r := range records {
 		if !s.filter.Accepts(r.stream) {

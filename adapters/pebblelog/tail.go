@@ -21,8 +21,8 @@ type tail struct {
 	waiting map[string]*waiters
 }
 
-// waiters are the subscriptions that wait with one filter. Those whose filter does not
-// match sleep on, save that they get word of every checkpointEvery positions.
+// waiters are the subscriptions that wait with one filter. Those whose filter does not match sleep
+// on, but are woken every checkpointEvery positions.
 type waiters struct {
 	filter domain.Filter
 	since  domain.Position

@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/adapters/postgres/postgrestest"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 var (
@@ -23,14 +24,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if name, child := projectiontest.ChildOf(); child {
+	killtest.BeChild(projectiontest.Children(func(name string) (projections.Store, error) {
 		url, schema, _ := strings.Cut(name, " ")
-		store, err := postgres.Open(context.Background(), postgres.Config{URL: url, Schema: schema})
-		if err != nil {
-			panic(err)
-		}
-		os.Exit(projectiontest.Child(store))
-	}
+		return postgres.Open(context.Background(), postgres.Config{URL: url, Schema: schema})
+	}))
 	var stop func()
 	clusterURL, stop, noCluster = postgrestest.Start()
 	code := m.Run()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/sqlstore"
+	"github.com/atonehq/atone/projections/sqlstore/question"
 )
 
 // Generations implements [projections.Store].
@@ -56,14 +57,14 @@ func (s *Store) Update(ctx context.Context, v *projections.View, generation int,
 
 // Promote implements [projections.Store].
 func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
-	// The planner knows nothing yet of tables that were just filled, nor that indexes alone can
-	// tell what is in them; autovacuum would see to it in a minute or so.
+	// The planner has no statistics yet of tables that were just filled, nor does it know that it
+	// can read the indexes alone. Autovacuum would tell it in a minute or so.
 	for i := range v.Tables {
 		t := &v.Tables[i]
 		physical := prefix(v.Name, generation) + t.Name
-		names := `"` + physical + `"`
-		if t.Words != "" {
-			names += ", " + wordsTable(physical)
+		names := question.Quote(physical)
+		if t.Listed() {
+			names += ", " + question.Quote(question.ListsOf(physical)) + ", " + question.Quote(question.RangesOf(physical))
 		}
 		if _, err := s.db.ExecContext(ctx, `VACUUM (ANALYZE) `+names); err != nil {
 			return fmt.Errorf("postgres: promote generation %d of %s: %w", generation, v.Name, err)
@@ -116,7 +117,8 @@ func (s *Store) Drop(ctx context.Context, v *projections.View, generation int) e
 	return nil
 }
 
-// dropTables drops whatever tables the generation has: an earlier version of the view had others.
+// dropTables drops all tables that the generation has: an earlier version of the view may have had
+// others.
 func dropTables(ctx context.Context, tx *sql.Tx, view string, number int) error {
 	names, err := tablesOf(ctx, tx, view, number)
 	if err != nil {
@@ -147,7 +149,7 @@ func tablesOf(ctx context.Context, tx *sql.Tx, view string, number int) (names [
 	return names, rows.Err()
 }
 
-// forget lets go of the prepared statements of dropped generations.
+// forget releases the prepared statements of dropped generations.
 func (s *Store) forget(view string, numbers []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,20 +163,31 @@ func (s *Store) forget(view string, numbers []int) {
 	}
 }
 
-// Select implements [projections.Store]: catalog and rows are read in one snapshot.
-func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (found projections.Found, err error) {
-	for asked := 0; ; asked = found.As.Number {
-		found, err = s.selectOnce(ctx, v, q)
-		if isUndefinedTable(err) && found.As.Number != asked {
+// Select implements [projections.Store].
+func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (projections.Found, error) {
+	return sqlstore.Select(ctx, v, q, s.ask)
+}
+
+// Values implements [projections.Store].
+func (s *Store) Values(ctx context.Context, v *projections.View, q projections.ValuesQuery) ([]projections.Value, error) {
+	return sqlstore.Values(ctx, v, q, s.ask)
+}
+
+// ask calls read with the generation that answers queries: catalog and rows are read in one
+// snapshot.
+func (s *Store) ask(ctx context.Context, v *projections.View, read func(*sqlstore.Space, *sql.Tx) error) (as projections.Generation, err error) {
+	for asked := 0; ; asked = as.Number {
+		as, err = s.askOnce(ctx, v, read)
+		if isUndefinedTable(err) && as.Number != asked {
 			continue // a swap came between: ask the new tables
 		}
-		return found, err
+		return as, err
 	}
 }
 
-func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projections.Query) (found projections.Found, err error) {
+func (s *Store) askOnce(ctx context.Context, v *projections.View, read func(*sqlstore.Space, *sql.Tx) error) (as projections.Generation, err error) {
 	err = s.within(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, func(tx *sql.Tx) error {
-		// A plan fit for any value is fit for neither rare nor common ones.
+		// A generic plan is bad for rare values and for common ones.
 		if _, err := tx.ExecContext(ctx, `SET LOCAL plan_cache_mode = force_custom_plan`); err != nil {
 			return fmt.Errorf("postgres: prepare to query %s: %w", v.Name, err)
 		}
@@ -186,10 +199,8 @@ func (s *Store) selectOnce(ctx context.Context, v *projections.View, q projectio
 		if best < 0 {
 			return fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
 		}
-		found.As = list[best].Generation
-		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: found.As.Number, Prefix: prefix(v.Name, found.As.Number)}
-		found.Rows, err = space.Select(ctx, tx, q)
-		return err
+		as = list[best].Generation
+		return read(&sqlstore.Space{Dialect: dialect{}, View: v, Number: as.Number, Prefix: prefix(v.Name, as.Number)}, tx)
 	})
-	return found, err
+	return as, err
 }

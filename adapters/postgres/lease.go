@@ -37,7 +37,7 @@ func (s *Store) Lease(ctx context.Context, view string) (projections.Lease, erro
 	return l, nil
 }
 
-// watch finds out that the session has ended.
+// watch checks whether the session has ended.
 func (l *lease) watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -60,7 +60,7 @@ func (l *lease) watch(ctx context.Context, every time.Duration) {
 // Lost implements [projections.Lease].
 func (l *lease) Lost() <-chan struct{} { return l.lost }
 
-// Release implements [projections.Lease]. The session is closed: that gives the lock back in any
+// Release implements [projections.Lease]. It closes the session, which releases the lock in any
 // case.
 func (l *lease) Release() {
 	l.stop()
@@ -71,5 +71,5 @@ func (l *lease) Release() {
 // discard closes a connection instead of giving it back to the pool.
 func discard(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	_ = conn.Close() // it is closed already: the pool drops a bad connection
+	_ = conn.Close() // an error means that it is closed already
 }

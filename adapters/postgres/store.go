@@ -22,10 +22,10 @@ import (
 type Config struct {
 	// URL is a connection string, as a URL or as key=value pairs; required.
 	URL string
-	// Schema holds the views; it is created where it doesn't exist. "atone" when empty.
+	// Schema holds the views; it is created if it does not exist. "atone" when empty.
 	Schema string
-	// MaxConns bounds the connections for writing and queries; 10 when 0. Each view that is
-	// projected, or waits to be, holds one more.
+	// MaxConns bounds the connections for writing and queries; 10 when 0. Each view that is being
+	// updated, or waits for its turn, holds one more.
 	MaxConns int
 	// Beat is how often a lease checks that its connection still stands; 5 s when 0.
 	Beat time.Duration
@@ -103,16 +103,16 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// defaultSettings hold where the URL says nothing else. Queries are for a page: plans that read
-// whole tables before the first row, or start helpers, are never worth it, and the planner would
-// take them where it thinks that few rows fit.
+// defaultSettings apply unless the URL sets others. Queries are for one page of rows, so plans that
+// read whole tables first, or start parallel workers, never pay off; the planner would choose them
+// when it expects few rows.
 var defaultSettings = map[string]string{
 	"application_name": "atone",
 	"enable_hashjoin":  "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0", "jit": "off", "random_page_cost": "1.1",
 }
 
-// prepare creates the schema and the catalog. A lock keeps two processes from doing so at once,
-// which IF NOT EXISTS does not.
+// prepare creates the schema and the catalog. A lock keeps two processes from doing so at once: IF
+// NOT EXISTS does not.
 func (s *Store) prepare(ctx context.Context) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {

@@ -2,8 +2,10 @@ package sqlite_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
-	"syscall"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ func BenchmarkRebuild(b *testing.B) {
 		"all": views.All(), "runs": {runs.View()}, "audit": {audit.View()}, "stats": {stats.View()}, "incidents": {incidents.View()},
 	} {
 		b.Run(name, func(b *testing.B) {
-			before := cpu(b)
+			before := projectiontest.Processors(b)
 			for b.Loop() {
 				store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 				require.NoError(b, err)
@@ -49,19 +51,10 @@ func BenchmarkRebuild(b *testing.B) {
 				require.NoError(b, store.Close())
 			}
 			b.ReportMetric(float64(made.Events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
-			b.ReportMetric((cpu(b)-before).Seconds()*1e6/float64(made.Events)/float64(b.N), "cpu-µs/event")
+			b.ReportMetric((projectiontest.Processors(b)-before).Seconds()*1e6/float64(made.Events)/float64(b.N), "cpu-µs/event")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// cpu is the processor time that this process has used: on a busy machine it tells more than the
-// clock.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkFailuresOfNone asks the audit of runs that all went well for failures.
@@ -92,16 +85,55 @@ func BenchmarkPageOfMillion(b *testing.B) {
 	store, err := sqlite.Open(sqlite.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	many := projectiontest.Many{Runs: 1_000_000}
-	r, err := runner.New(runner.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Logger: slog.New(slog.DiscardHandler)})
+	took, stop := many.Fill(b, store)
+	b.Logf("%d events in %v", many.Last(), took)
+	projectiontest.BenchPages(b, views.Of(projections.NewReader(store)), many)
+	stop()
+	require.NoError(b, store.Close())
+}
+
+var (
+	manyRuns = flag.Int("runs", 20_000, "how many runs BenchmarkPairs makes up")
+	keptIn   = flag.String("views", "", "a directory that BenchmarkPairs keeps its rows in, for the next time")
+)
+
+// BenchmarkPairs asks for each two conditions in each order, among as many runs as -runs says. It
+// also tells what the rows cost to write, and how much space they take.
+func BenchmarkPairs(b *testing.B) {
+	dir := *keptIn
+	if dir == "" {
+		dir = b.TempDir()
+	}
+	store, err := sqlite.Open(sqlite.Config{Dir: dir})
+	require.NoError(b, err)
+	many := projectiontest.Many{Runs: *manyRuns}
+	write(b, store, many, 0)
+	more := projectiontest.Many{From: many.Runs, Runs: 2000}
+	write(b, store, more, projectiontest.ManyEvents) // one run at a time
+	files, err := filepath.Glob(filepath.Join(dir, "runs.*.db"))
+	require.NoError(b, err)
+	for _, f := range files {
+		info, err := os.Stat(f)
+		require.NoError(b, err)
+		b.Logf("%s: %d bytes, %.0f a run", filepath.Base(f), info.Size(), float64(info.Size())/float64(many.Runs))
+	}
+	projectiontest.BenchPairs(b, views.Of(projections.NewReader(store)), many)
+	require.NoError(b, store.Close())
+}
+
+// write writes the rows of the runs view, and tells what that costs. Meanwhile somebody asks for
+// pages.
+func write(b *testing.B, store projections.Store, many projectiontest.Many, batch int) {
+	b.Helper()
+	r, err := runner.New(runner.Config{Source: many, Store: store, Views: []projections.View{runs.View()}, Batch: batch, Linger: -1, Share: 1, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
+	began, busy := time.Now(), projectiontest.Processors(b)
 	go func() { done <- r.Run(ctx) }()
-	began := time.Now()
-	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 30*time.Minute))
-	b.Logf("%d events in %v", many.Last(), time.Since(began))
-	projectiontest.BenchPages(b, views.Of(projections.NewReader(store)), many)
+	require.NoError(b, r.AtLeast(ctx, "runs", many.Last(), 60*time.Minute))
+	took := time.Since(began)
+	b.Logf("%d runs written in %v: %.1f µs a run, %.1f µs of processor time", many.Runs, took, float64(took.Microseconds())/float64(many.Runs), float64((projectiontest.Processors(b)-busy).Microseconds())/float64(many.Runs))
 	cancel()
 	require.NoError(b, <-done)
-	require.NoError(b, store.Close())
 }

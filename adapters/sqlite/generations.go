@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -53,7 +54,7 @@ func (s *Store) Generations(ctx context.Context, view string) ([]projections.Gen
 
 // Create implements [projections.Store].
 func (s *Store) Create(ctx context.Context, v *projections.View) (int, error) {
-	s.creating.Lock() // so that two at once get numbers of their own
+	s.creating.Lock() // two calls at once must not get the same number
 	defer s.creating.Unlock()
 	numbers, err := s.numbers(v.Name)
 	if err != nil {
@@ -102,8 +103,8 @@ func (s *Store) Update(ctx context.Context, v *projections.View, generation int,
 	return f.superseded(f.within(func() error { return s.spaceOf(f, v).Update(ctx, from, to, apply) }))
 }
 
-// Promote implements [projections.Store]. Where it is cut short after the flag was set, the old
-// files are removed by the next Promote.
+// Promote implements [projections.Store]. If it is interrupted after the flag was set, the next
+// Promote removes the old files.
 func (s *Store) Promote(ctx context.Context, v *projections.View, generation int) error {
 	f, err := s.file(v.Name, generation)
 	if err != nil {
@@ -155,7 +156,7 @@ func (s *Store) remove(view string, number int) error {
 		return err
 	}
 	err = f.remove()
-	s.mu.Lock() // only now: until the file is gone nobody shall open it again
+	s.mu.Lock() // forget it only now: nobody may open it again before it is gone
 	if s.files[f.path] == f {
 		delete(s.files, f.path)
 	}
@@ -168,39 +169,47 @@ func (s *Store) remove(view string, number int) error {
 
 // Select implements [projections.Store].
 func (s *Store) Select(ctx context.Context, v *projections.View, q projections.Query) (projections.Found, error) {
+	return sqlstore.Select(ctx, v, q, s.ask)
+}
+
+// Values implements [projections.Store].
+func (s *Store) Values(ctx context.Context, v *projections.View, q projections.ValuesQuery) ([]projections.Value, error) {
+	return sqlstore.Values(ctx, v, q, s.ask)
+}
+
+// ask calls read with the generation that answers queries.
+func (s *Store) ask(ctx context.Context, v *projections.View, read func(*sqlstore.Space, *sql.Tx) error) (projections.Generation, error) {
 	for {
 		list, err := s.list(ctx, v.Name)
 		if err != nil {
-			return projections.Found{}, err
+			return projections.Generation{}, err
 		}
 		best := sqlstore.Choose(v, len(list), func(i int) sqlstore.Listed { return list[i].Listed })
 		if best < 0 {
-			return projections.Found{}, fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
+			return projections.Generation{}, fmt.Errorf("%s: %w", v.Name, projections.ErrNoView)
 		}
-		page, err := s.selectFrom(ctx, list[best].file, v, q)
+		as, err := s.askFile(ctx, list[best].file, v, read)
 		if errors.Is(list[best].file.superseded(err), projections.ErrSuperseded) {
-			continue // a swap came between: ask the new one
+			continue // the generations were swapped meanwhile: ask the new one
 		}
-		return page, err
+		return as, err
 	}
 }
 
-// selectFrom reads rows and checkpoint in one snapshot.
-func (s *Store) selectFrom(ctx context.Context, f *file, v *projections.View, q projections.Query) (found projections.Found, err error) {
+// askFile reads checkpoint and rows in one snapshot.
+func (s *Store) askFile(ctx context.Context, f *file, v *projections.View, read func(*sqlstore.Space, *sql.Tx) error) (as projections.Generation, err error) {
 	err = f.within(func() error {
 		tx, err := f.read.BeginTx(ctx, nil)
 		if err != nil {
 			return fmt.Errorf("sqlite: %s: %w", f.path, err)
 		}
 		defer func() { err = errors.Join(err, tx.Rollback()) }()
-		as, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
+		list, err := sqlstore.Generations(ctx, tx, dialect{}, v.Name)
 		if err != nil {
 			return fmt.Errorf("sqlite: %s: %w", f.path, err)
 		}
-		found.As = as[len(as)-1].Generation
-		space := sqlstore.Space{Dialect: dialect{}, View: v, Number: f.number}
-		found.Rows, err = space.Select(ctx, tx, q)
-		return err
+		as = list[len(list)-1].Generation
+		return read(&sqlstore.Space{Dialect: dialect{}, View: v, Number: f.number}, tx)
 	})
-	return found, err
+	return as, err
 }

@@ -22,7 +22,7 @@ import (
 
 // Config sets up a [Store].
 type Config struct {
-	// Dir is where the files are; it is created where it doesn't exist. Required.
+	// Dir is where the files are; it is created if it does not exist. Required.
 	Dir string
 	// Readers bounds the queries that run at once on one view; 4 when 0.
 	Readers int
@@ -53,8 +53,8 @@ func (c *Config) Validate() error {
 }
 
 // Store is a [projections.Store] in SQLite files. Methods are safe to call concurrently. Several
-// processes may open one directory; as long as only one of them runs a Runner, none of them does
-// work in vain.
+// processes may open one directory; only one of them should run a Runner, or they do the same work
+// twice.
 type Store struct {
 	cfg Config
 
@@ -101,10 +101,10 @@ type file struct {
 	write, read *sql.DB
 
 	spaceMu sync.Mutex
-	space   *sqlstore.Space // set by whoever first says what the view looks like
+	space   *sqlstore.Space // set by spaceOf
 	use     sync.RWMutex    // held for reading by queries, for writing by close
 	gone    bool
-	used    atomic.Bool // the file has been there
+	used    atomic.Bool // the file exists, or did
 }
 
 func (f *file) close() error {
@@ -144,7 +144,7 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	path := s.path(view, number)
 	if f := s.files[path]; f != nil && (mode == "rw" || f.used.Load()) {
 		return f, nil
-	} else if f != nil { // somebody looked for it before it was made
+	} else if f != nil { // it was looked for before it was made
 		delete(s.files, path)
 		if err := f.close(); err != nil {
 			return nil, fmt.Errorf("close %s: %w", path, err)
@@ -156,8 +156,8 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	if f.write, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB)+writing+"&mode="+mode); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	// One connection writes; the second is what database/sql prepares a statement on while that one
-	// is in a transaction.
+	// One connection writes. database/sql prepares statements on the second while the first is in a
+	// transaction.
 	f.write.SetMaxOpenConns(2)
 	if f.read, err = sql.Open("sqlite", s.dsn(path, s.cfg.CacheKiB/4)+"&_pragma=query_only(1)&mode=rw"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), f.write.Close())
@@ -168,8 +168,8 @@ func (s *Store) open(view string, number int, mode string) (*file, error) {
 	return f, nil
 }
 
-// writing is what only the writer sets: the journal's mode stays with the file, and setting it
-// takes a lock that no timeout waits for.
+// writing has the settings that only the writer makes: the journal's mode stays with the file, and
+// setting it takes a lock for which no timeout applies.
 const writing = "&_txlock=immediate&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)"
 
 func (s *Store) dsn(path string, cacheKiB int) string {
@@ -179,7 +179,7 @@ func (s *Store) dsn(path string, cacheKiB int) string {
 
 // spaceOf returns the tables of a generation as the view describes them.
 func (s *Store) spaceOf(f *file, v *projections.View) *sqlstore.Space {
-	f.spaceMu.Lock() // not the store's: open waits, under that one, for what holds a file to end
+	f.spaceMu.Lock() // not the store's lock: open may hold that while it waits for a file
 	defer f.spaceMu.Unlock()
 	if f.space == nil || f.space.View != v {
 		f.space = &sqlstore.Space{DB: f.write, Dialect: dialect{}, View: v, Number: f.number}
@@ -216,7 +216,8 @@ type listed struct {
 	file *file
 }
 
-// superseded turns the failure to use a file that is not there any more into what it means.
+// superseded returns [projections.ErrSuperseded] if err comes from a file that was removed, else
+// err.
 func (f *file) superseded(err error) error {
 	if err == nil || errors.Is(err, projections.ErrSuperseded) {
 		return err
@@ -232,8 +233,8 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// forget closes the files of the view that another process removed. One that was made since the
-// numbers were read is none of them.
+// forget closes the files of the view that another process removed. It leaves a file alone that was
+// made after the numbers were read.
 func (s *Store) forget(view string, numbers []int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

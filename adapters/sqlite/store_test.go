@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,16 +9,11 @@ import (
 	"github.com/atonehq/atone/adapters/sqlite"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/projectiontest"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 func TestMain(m *testing.M) {
-	if dir, child := projectiontest.ChildOf(); child {
-		store, err := sqlite.Open(sqlite.Config{Dir: dir})
-		if err != nil {
-			panic(err)
-		}
-		os.Exit(projectiontest.Child(store))
-	}
+	killtest.BeChild(projectiontest.Children(func(dir string) (projections.Store, error) { return sqlite.Open(sqlite.Config{Dir: dir}) }))
 	goleak.VerifyTestMain(m)
 }
 

@@ -11,8 +11,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// wanted reports whether the OTEL_ variables ask for traces. The specification has them on by
-// default; a program that nobody told of a collector must not look for one.
+// wanted reports whether the OTEL_ variables ask for traces. The specification's default is on, but
+// a program without a configured collector must not search for one.
 func wanted() bool {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
@@ -25,7 +25,7 @@ func wanted() bool {
 	return false
 }
 
-// exporter returns the exporter that the OTEL_ variables ask for, or nil where they ask for none.
+// exporter returns the exporter that the OTEL_ variables select, or nil for none.
 func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	e, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
@@ -38,8 +38,8 @@ func exporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	return e, nil
 }
 
-// samplerOf reads the sampler. It is read here, not by the SDK, which does not give its own away:
-// the attempts of a run must be judged like the run, whose span is made only at its end.
+// samplerOf reads the sampler from the variables. The SDK reads it too but does not expose it, and
+// attempts must be sampled like their run, whose span is made only at its end.
 func samplerOf(name, arg string) (sdktrace.Sampler, error) {
 	ratio := 1.0
 	if strings.HasSuffix(name, "traceidratio") && arg != "" {

@@ -14,7 +14,7 @@ func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ..
 	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }
 
-// histogram turns counts by bucket, the last one open, into a histogram.
+// histogram makes a histogram from the counts of buckets. The last bucket has no upper bound.
 func histogram(ch chan<- prometheus.Metric, d *prometheus.Desc, counts []uint64, bounds []float64, sum float64, labels ...string) {
 	buckets := make(map[float64]uint64, len(bounds))
 	total := uint64(0)

@@ -16,8 +16,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Metrics counts and times what happens, for Prometheus. Make it before the coordinator, whose
-// observer it is, and give it its sources with [Metrics.Watch]. It is safe for concurrent use.
+// Metrics counts and times attempts and requests, for Prometheus. Make it before the coordinator,
+// pass it to the coordinator as its observer, and add sources with [Metrics.Watch]. It is safe for
+// concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	attempts *prometheus.CounterVec
@@ -25,7 +26,7 @@ type Metrics struct {
 	running  *prometheus.GaugeVec
 	requests *prometheus.CounterVec
 	answers  *prometheus.HistogramVec
-	// known caches what the labels of an attempt lead to: it is on the path of every attempt.
+	// known caches the metrics for an attempt's labels, because every attempt needs them.
 	known sync.Map // attemptKey to *attemptMetrics
 }
 
@@ -68,7 +69,7 @@ func NewMetrics() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "atone_http_requests_total",
 			Help: "HTTP requests by method and status."}, []string{"method", "code"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "atone_http_request_duration_seconds",
-			Help: "How long HTTP requests took, waits and streams included.", Buckets: seconds}, []string{"method"}),
+			Help: "How long HTTP requests took, including waits and streams.", Buckets: seconds}, []string{"method"}),
 	}
 	m.registry.MustRegister(m.attempts, m.duration, m.running, m.requests, m.answers,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -98,8 +99,8 @@ func (m *Metrics) Middleware(next http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerCounter(m.requests, promhttp.InstrumentHandlerDuration(m.answers, next))
 }
 
-// Handler serves the metrics in Prometheus' and OpenMetrics' text formats. A source that fails
-// leaves its metrics out, and is logged; nil means slog.Default.
+// Handler serves the metrics in Prometheus' and OpenMetrics' text formats. If a source fails, its
+// metrics are missing and the failure is logged. A nil logger means slog.Default.
 func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
 	if logger == nil {
 		logger = slog.Default()
@@ -108,10 +109,10 @@ func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
 		ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true, Timeout: 30 * time.Second})
 }
 
-// Registry returns the registry, for metrics of one's own.
+// Registry returns the registry, for your own metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
-// Watch adds the metrics of the sources that are set. It is called once for each source.
+// Watch adds the metrics of the sources that are set. Call it once for each source.
 func (m *Metrics) Watch(s Sources) error {
 	var errs []error
 	if s.Coordinator != nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Observers combines observers into one. Nil ones are left out; with none left it returns nil,
-// which costs nothing.
+// Observers combines observers into one. It leaves out nil ones, and returns nil if none is left.
 func Observers(list ...saga.Observer) saga.Observer {
 	var all observers
 	for _, o := range list {

@@ -9,35 +9,37 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 )
 
-// Sources are what [Metrics.Watch] reads at each scrape; nil ones are left out.
+// Sources are what [Metrics.Watch] reads at each scrape. Nil sources are left out.
 type Sources struct {
 	Coordinator *saga.Coordinator
 	// Log returns the numbers of the embedded log, such as pebblelog's.
 	Log func() LogStats
-	// Projections tells how views fare; a [runner.Runner] does.
+	// Projections returns the state of the views; a [runner.Runner] implements it.
 	Projections interface {
 		Status(ctx context.Context) ([]runner.Status, error)
 	}
-	// Views gives counts by saga, which all processes share; a [projections.Reader] does.
+	// Views returns counts by saga over all processes; a [projections.Reader] implements it.
 	Views interface {
 		Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
 		Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+		RunCounts(ctx context.Context, f runs.Filter) (map[domain.RunState]int, error)
 	}
 }
 
 // LogStats are numbers about a log since it was opened.
 type LogStats struct {
 	Appends, Events, Bytes, Conflicts, Repeats, SlowDisk uint64
-	// SyncWaits counts the batches by how long they took to become durable: up to SyncBounds[i],
-	// and in the last place the rest; SyncWait is the sum.
+	// SyncWaits[i] counts the batches that took up to SyncBounds[i] to become durable; its last
+	// element counts the rest. SyncWait is the sum of all times.
 	SyncWaits  []uint64
 	SyncBounds []time.Duration
 	SyncWait   time.Duration
-	// BatchSizes counts the batches by their number of appends, up to BatchBounds[i].
+	// BatchSizes[i] counts the batches of up to BatchBounds[i] appends.
 	BatchSizes  []uint64
 	BatchBounds []uint64
 	Subscribers int64
@@ -46,10 +48,10 @@ type LogStats struct {
 	Failed bool
 }
 
-// scrape bounds what one source may take.
+// scrape is how long one source may take.
 const scrape = 10 * time.Second
 
-// runsCollector tells of the coordinator's runs.
+// runsCollector has the metrics of the coordinator's runs.
 type runsCollector struct{ c *saga.Coordinator }
 
 var (
@@ -58,23 +60,24 @@ var (
 	activeDesc    = desc("atone_runs_active", "Runs under way in this process, without those that only wait.")
 	appendsDesc   = desc("atone_run_appends_total", "Appends to runs' streams.")
 	eventsDesc    = desc("atone_run_events_total", "Events appended to runs' streams.")
-	conflictsDesc = desc("atone_run_append_conflicts_total", "Appends that somebody else came before; they are decided again.")
-	triggersDesc  = desc("atone_triggers_held_up_seconds", "For how long a trigger has not got on.", "trigger")
-	heldUpDesc    = desc("atone_alerts_held_up_seconds", "For how long a sink has not taken the alert that it is told.", "sink")
+	conflictsDesc = desc("atone_run_append_conflicts_total", "Appends that lost a race at their revision; the run was loaded and decided again.")
+	triggersDesc  = desc("atone_triggers_held_up_seconds", "How long a trigger has made no progress.", "trigger")
+	rejectedDesc  = desc("atone_trigger_events_rejected_total", "Events that could not start a run and were skipped.", "trigger")
+	heldUpDesc    = desc("atone_alerts_held_up_seconds", "How long a sink has not accepted the alert that it is sent.", "sink")
 	waitingDesc   = desc("atone_queue_waiting", "Runs that wait for a free place of an action.", "action")
-	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that are handed out and have no outcome.", "action")
+	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that were handed to handlers and have no outcome yet.", "action")
 	limitDesc     = desc("atone_queue_limit", "How many attempts of an action may be in flight at once.", "action")
-	hungDesc      = desc("atone_queue_hung", "Places of an action kept by handlers that go on though their attempts were given up.", "action")
+	hungDesc      = desc("atone_queue_hung", "Places of an action kept by handlers that still run although their attempts were given up.", "action")
 	skewDesc      = desc("atone_node_clock_skew_seconds", "How far the wall clock of another living node is ahead of this one's.", "node")
 	steppedDesc   = desc("atone_clock_stepped_seconds", "By how much this process's wall clock was set since it started.")
 	stepsDesc     = desc("atone_clock_steps_total", "How often this process's wall clock was set since it started.")
-	readyDesc     = desc("atone_ready", "1 while the coordinator takes orders: it has started, and its log answers.")
-	silentDesc    = desc("atone_log_silent_seconds", "For how long the log has not answered appends.")
+	readyDesc     = desc("atone_ready", "1 while the coordinator is ready: it has started, and its log answers.")
+	silentDesc    = desc("atone_log_silent_seconds", "How long the log has not answered appends.")
 )
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, triggersDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, triggersDesc, rejectedDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
 		ch <- d
 	}
 }
@@ -108,6 +111,9 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 	for trigger, since := range r.c.TriggersHeldUp() {
 		gauge(ch, triggersDesc, since.Seconds(), trigger)
 	}
+	for trigger, n := range r.c.EventsRejected() {
+		counter(ch, rejectedDesc, float64(n), trigger)
+	}
 	for action, d := range r.c.QueueDepths() {
 		gauge(ch, waitingDesc, float64(d.Waiting), action)
 		gauge(ch, placesDesc, float64(d.InFlight), action)
@@ -117,7 +123,7 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 	r.clocks(ch)
 }
 
-// clocks tells of this process's wall clock and of those of other nodes.
+// clocks has the metrics of wall clocks: this process's and those of other nodes.
 func (r runsCollector) clocks(ch chan<- prometheus.Metric) {
 	own := r.c.Clock()
 	gauge(ch, steppedDesc, own.Stepped.Seconds())
@@ -129,14 +135,14 @@ func (r runsCollector) clocks(ch chan<- prometheus.Metric) {
 	}
 }
 
-// logCollector tells of the log.
+// logCollector has the metrics of the log.
 type logCollector struct{ stats func() LogStats }
 
 var (
 	logAppendsDesc     = desc("atone_log_appends_total", "Appends that were written.")
 	logEventsDesc      = desc("atone_log_events_total", "Events that were written.")
 	logBytesDesc       = desc("atone_log_bytes_total", "Bytes of events that were written.")
-	logConflictsDesc   = desc("atone_log_conflicts_total", "Appends refused for their expected revision.")
+	logConflictsDesc   = desc("atone_log_conflicts_total", "Appends refused because the stream was not at the expected revision.")
 	logRepeatsDesc     = desc("atone_log_repeats_total", "Appends recognised as repeats.")
 	logSlowDesc        = desc("atone_log_slow_disk_total", "Disk operations that took seconds.")
 	logSyncDesc        = desc("atone_log_append_seconds", "How long batches of appends took to become durable.")
@@ -182,7 +188,7 @@ func (l logCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, logFailedDesc, failed)
 }
 
-// viewsCollector tells how projections fare.
+// viewsCollector has the metrics of projections.
 type viewsCollector struct {
 	p interface {
 		Status(ctx context.Context) ([]runner.Status, error)
@@ -190,10 +196,10 @@ type viewsCollector struct {
 }
 
 var (
-	lagEventsDesc   = desc("atone_projection_lag_events", "Events that a view lacks; where these are many, at least so many.", "view")
+	lagEventsDesc   = desc("atone_projection_lag_events", "Events that a view lacks; for large numbers a lower bound.", "view")
 	lagSecondsDesc  = desc("atone_projection_lag_seconds", "The age of the oldest event that a view lacks.", "view")
 	positionDesc    = desc("atone_projection_position", "The log position that a view's rows stand for.", "view")
-	viewUpDesc      = desc("atone_projection_up", "1 when a view is built and goes on.", "view")
+	viewUpDesc      = desc("atone_projection_up", "1 when a view is built and follows the log.", "view")
 	viewBuildDesc   = desc("atone_projection_rebuilding", "1 while a view is rebuilt.", "view")
 	viewLeadingDesc = desc("atone_projection_leading", "1 when this process projects the view.", "view")
 )

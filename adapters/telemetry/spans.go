@@ -15,7 +15,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// spanKey makes the ids of the span that is begun with a context.
+// spanKey is the context key for the ids of the next span.
 type spanKey struct{}
 
 type spanIDs struct {
@@ -23,7 +23,7 @@ type spanIDs struct {
 	span  trace.SpanID
 }
 
-// ids gives spans the ids that their context asks for, and random ones otherwise.
+// ids gives spans the ids in their context, or random ones.
 type ids struct{}
 
 // NewIDs implements sdktrace.IDGenerator.
@@ -42,7 +42,7 @@ func (ids) NewSpanID(ctx context.Context, of trace.TraceID) trace.SpanID {
 	return randomSpan()
 }
 
-// runSpan returns the context of the run's span, and that of its parent where it was started in a
+// runSpan returns the context of the run's span, and that of its parent if it was started in a
 // trace.
 func (t *Tracing) runSpan(run domain.RunID, traceparent string) (self, parent trace.SpanContext) {
 	parent = parse(traceparent)
@@ -68,7 +68,7 @@ func parse(traceparent string) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
-// spanOf derives a span's id from what it stands for.
+// spanOf derives a span's id from the parts that identify what it describes.
 func spanOf(parts ...string) (id trace.SpanID) {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	copy(id[:], sum[:])

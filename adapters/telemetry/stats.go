@@ -5,16 +5,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 )
 
-// statsCollector tells of runs and incidents from the views: all time, whichever process they ran
-// in.
+// statsCollector has metrics of runs and incidents from the views: all time, all processes.
 type statsCollector struct {
 	v interface {
 		Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
 		Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+		RunCounts(ctx context.Context, f runs.Filter) (map[domain.RunState]int, error)
 	}
 }
 
@@ -23,14 +25,15 @@ var (
 	endedDesc     = desc("atone_runs_ended_total", "Runs that ended, by end, since the log began.", "saga", "end")
 	runTimeDesc   = desc("atone_run_duration_seconds", "How long runs took from start to end.", "saga")
 	stuckDesc     = desc("atone_incidents_total", "Incidents that were opened, since the log began.", "saga")
-	openDesc      = desc("atone_incidents_open", "Incidents that are open; 1000 stands for that many or more.")
+	statesDesc    = desc("atone_runs_in", "Unfinished runs in the states that a run may be in besides running, compensating or stuck: blocked, stuck-below, paused, retrying, waiting.", "state")
+	openDesc      = desc("atone_incidents_open", "Open incidents; 1000 means 1000 or more.")
 	retriesDesc   = desc("atone_action_retries_total", "Attempts that were not the first, since the log began.", "saga", "action", "direction")
 	actionEndDesc = desc("atone_action_outcomes_total", "Outcomes of attempts, since the log began.", "saga", "action", "direction", "outcome")
 )
 
 // Describe implements [prometheus.Collector].
 func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{startedDesc, endedDesc, runTimeDesc, stuckDesc, openDesc, retriesDesc, actionEndDesc} {
+	for _, d := range []*prometheus.Desc{startedDesc, endedDesc, runTimeDesc, stuckDesc, statesDesc, openDesc, retriesDesc, actionEndDesc} {
 		ch <- d
 	}
 }
@@ -64,6 +67,14 @@ func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 	for name, n := range stuck {
 		counter(ch, stuckDesc, float64(n), name)
 	}
+	counts, err := s.v.RunCounts(ctx, runs.Filter{})
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(statesDesc, err)
+		return
+	}
+	for _, state := range []domain.RunState{runs.StateBlocked, runs.StateStuckBelow, runs.StatePaused, runs.StateRetrying, runs.StateWaiting} {
+		gauge(ch, statesDesc, float64(counts[state]), string(state))
+	}
 	page, err := s.v.Incidents(ctx, incidents.Filter{Open: true, Limit: 1000})
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(openDesc, err)
@@ -72,8 +83,8 @@ func (s statsCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, openDesc, float64(len(page.Rows)))
 }
 
-// runTimes turns a view's fine buckets into the few of a metric: a run is counted up to the first
-// bound that its bucket lies under.
+// runTimes merges a view's many fine buckets into a metric's few: it counts a run under the first
+// bound that is not below the bound of the run's bucket.
 func runTimes(ch chan<- prometheus.Metric, st *stats.Row) {
 	counts := make([]uint64, len(runBounds)+1)
 	for bucket, n := range st.Latency.Counts() {

@@ -233,7 +233,7 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 		`atone_log_failed 0`, `atone_log_append_seconds_count`, `atone_log_batch_appends_bucket`,
 		`atone_projection_lag_events{view="runs"} 0`, `atone_projection_up{view="audit"} 1`,
 		`atone_runs_started_total{saga="job"} 1`, `atone_runs_ended_total{end="completed",saga="job"} 1`, `atone_run_duration_seconds_count{saga="job"} 1`,
-		`atone_incidents_open 0`, `atone_action_retries_total{action="flaky",direction="do",saga="job"} 1`,
+		`atone_runs_in{state="blocked"} 0`, `atone_runs_in{state="waiting"} 0`, `atone_incidents_open 0`, `atone_action_retries_total{action="flaky",direction="do",saga="job"} 1`,
 	} {
 		require.Contains(t, string(body), line)
 	}

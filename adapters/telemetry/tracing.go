@@ -26,13 +26,14 @@ import (
 
 // TracingConfig configures [NewTracing].
 type TracingConfig struct {
-	// Exporter receives the spans; nil means the one that the standard OTEL_ variables ask for.
+	// Exporter receives the spans; nil means the one that the standard OTEL_ variables select.
 	Exporter sdktrace.SpanExporter
-	// Service is the service's name where OTEL_SERVICE_NAME does not say; empty means "atone".
+	// Service is the service's name if OTEL_SERVICE_NAME is not set; empty means "atone".
 	Service string
-	// Log is followed for the ends of runs, from which their spans are made; nil leaves those out.
+	// Log is followed for the ends of runs: the span of a run is made at its end. Nil means no
+	// spans of runs.
 	Log projections.Source
-	// Logger is told what goes wrong; nil means slog.Default.
+	// Logger receives failures; nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -40,8 +41,8 @@ type TracingConfig struct {
 // a retry to the attempt before it. A run that was started within a trace (an HTTP request with a
 // traceparent) is part of that one.
 //
-// The ids of spans are functions of what they stand for: processes that share a run agree
-// on them without a word. A nil Tracing is one that is off; all methods may be called on it.
+// The ids of spans are derived from the run, step and attempt, so processes that share a run agree
+// on them. A nil Tracing is off; its methods may still be called.
 type Tracing struct {
 	cfg      TracingConfig
 	provider *sdktrace.TracerProvider
@@ -49,10 +50,10 @@ type Tracing struct {
 	sampler  sdktrace.Sampler
 }
 
-// NewTracing returns tracing as configured, or nil where neither Config.Exporter nor the OTEL_
-// variables ask for it. It connects to nothing yet.
+// NewTracing returns tracing as configured, or nil if neither Exporter nor the OTEL_ variables ask
+// for it. It makes no connection yet.
 //
-// The variables ask for it where OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT or
+// The variables ask for tracing if OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT or
 // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set, and OTEL_SDK_DISABLED is not true.
 func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
 	if cfg.Logger == nil {
@@ -83,8 +84,8 @@ func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
 	return t, nil
 }
 
-// Provider returns the provider of tracers, to be made the global one (otel.SetTracerProvider) so
-// that handlers' own spans join the run's trace; nil where tracing is off.
+// Provider returns the provider of tracers; nil if tracing is off. Make it the global one
+// (otel.SetTracerProvider), so that handlers' own spans join the run's trace.
 func (t *Tracing) Provider() trace.TracerProvider {
 	if t == nil {
 		return nil
@@ -110,7 +111,7 @@ func (t *Tracing) AttemptBegan(ctx context.Context, a saga.Attempt) context.Cont
 	}
 	begun := context.WithValue(trace.ContextWithRemoteSpanContext(ctx, run), spanKey{}, spanIDs{run.TraceID(), attemptSpan(a, a.Number)})
 	begun, span := t.tracer.Start(begun, string(a.Direction)+" "+a.Action, opts...) //nolint:spancheck // AttemptEnded ends it
-	// The ids were for this span alone: spans that the handler begins get their own.
+	// The ids are for this span only: spans that the handler begins get their own.
 	return context.WithValue(context.WithValue(begun, spanKey{}, nil), traceCtxKey{}, span) //nolint:spancheck // AttemptEnded ends it
 }
 

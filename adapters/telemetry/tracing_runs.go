@@ -13,12 +13,12 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// flushTimeout bounds how long Run, once cancelled, waits for the exporter to take the last spans.
+// flushTimeout is how long Run, once cancelled, waits for the exporter to accept the last spans.
 const flushTimeout = 5 * time.Second
 
-// Run makes the spans of runs as they end, until ctx ends; then it hands the last spans to the
-// exporter and returns nil. Runs that end while no process traces have no span of their own, only
-// their attempts have.
+// Run makes the span of each run that ends, until ctx ends. Then it passes the last spans to the
+// exporter and returns nil. A run that ends while no process calls Run gets no span of its own; its
+// attempts still have spans.
 func (t *Tracing) Run(ctx context.Context) error {
 	if t == nil {
 		<-ctx.Done()

@@ -1,7 +1,7 @@
-// Package webhook tells alerts to an HTTP endpoint as JSON.
+// Package webhook posts alerts to an HTTP endpoint as JSON.
 //
-// It owns one request for each alert. It knows nothing of when to alert or when to try again: the
-// coordinator does.
+// It owns one request for each alert. It knows nothing of when to alert or when to try again, which
+// the coordinator decides.
 //
 // Files, in reading order:
 //

@@ -16,20 +16,20 @@ import (
 
 // Config configures a [Sink].
 type Config struct {
-	// URL takes the alerts by POST. Required: http or https. Its path and query may hold a secret:
-	// errors name the host alone.
+	// URL is the http or https address that alerts are posted to. Required. Its path and query may
+	// contain a secret, so errors name only the host.
 	URL string
 	// Header is added to every request, for example Authorization. Its values are not logged.
 	Header http.Header
 	// Timeout bounds one request; 0 means 10 s.
 	Timeout time.Duration
-	// Client sends the requests; nil means one of its own.
+	// Client sends the requests; nil means a new client.
 	Client *http.Client
 }
 
-// Sink is a [saga.AlertSink] that posts each alert as the JSON of [saga.Alert]. The alert's id
-// travels as Idempotency-Key: the same alert may be posted again, and the endpoint drops it by that
-// key. Any 2xx answer means that the alert was taken; after anything else the coordinator tries
+// Sink is a [saga.AlertSink] that posts each alert as the JSON of [saga.Alert]. The same alert may
+// be posted again: the header Idempotency-Key has the alert's id, by which the endpoint recognises
+// it. A 2xx answer means that the alert was accepted; after any other answer the coordinator tries
 // again.
 type Sink struct {
 	cfg  Config
@@ -80,7 +80,7 @@ func (s *Sink) Alert(ctx context.Context, a saga.Alert) error {
 		return fmt.Errorf("webhook: %w", err)
 	}
 	defer resp.Body.Close()
-	// Lets the connection be used again.
+	// Read the body, so that the connection can be reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("webhook: %s answered %s", s.host, resp.Status)

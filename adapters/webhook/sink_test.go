@@ -50,13 +50,15 @@ func TestStuckRunIsPostedUntilItIsTaken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	run, err := saga.Start(t.Context(), c, s, 1)
+	run, err := saga.Start(t.Context(), c, s, 1, saga.Key("r-1"), saga.Labels(map[string]string{"tenant": "acme"}))
 	require.NoError(t, err)
 	first, second := <-keys, <-keys
 	require.Equal(t, first, second, "the repeat is recognisable")
 	a := <-bodies
 	require.Equal(t, saga.AlertStuck, a.Kind)
 	require.Equal(t, run.ID, a.Run)
+	require.Equal(t, "r-1", a.Key)
+	require.Equal(t, map[string]string{"tenant": "acme"}, a.Labels)
 	require.Equal(t, "account closed", a.Cause.Message)
 	cancel()
 	require.NoError(t, <-ended)

@@ -1,24 +1,31 @@
 package webui
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 )
 
 // Errors of the page itself.
 var (
 	errNoPage  = errors.New("there is no such page")
-	errForeign = errors.New("the request came from another site's page: open this page and try again")
-	errDenied  = errors.New("your token does not allow this: ask for one with the scope operate")
+	errForeign = errors.New("the request came from a page of another site: open this page and try again")
+	errDenied  = errors.New("your token does not allow this: ask for a token with the scope operate")
 	errBadForm = errors.New("the form is incomplete")
 )
+
+const noOperate = "Your token lacks the scope operate."
 
 // statusOf maps an error to the status of the answer.
 func statusOf(err error) int {
@@ -27,11 +34,12 @@ func statusOf(err error) int {
 		status int
 	}{
 		{errNoPage, http.StatusNotFound}, {saga.ErrNotFound, http.StatusNotFound}, {projections.ErrNotFound, http.StatusNotFound},
-		{errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errBadForm, http.StatusUnprocessableEntity},
-		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
+		{runs.ErrAmbiguous, http.StatusUnprocessableEntity}, {errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errBadForm, http.StatusUnprocessableEntity},
+		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {saga.ErrKeyConflict, http.StatusConflict}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
 		{projections.ErrNoView, http.StatusServiceUnavailable}, {projections.ErrBehind, http.StatusServiceUnavailable},
 		{saga.ErrNotRunning, http.StatusServiceUnavailable},
 		{saga.ErrEnded, http.StatusConflict}, {saga.ErrPastPivot, http.StatusConflict}, {saga.ErrTurnedBack, http.StatusConflict},
+		{saga.ErrHeld, http.StatusConflict}, {saga.ErrNotHeld, http.StatusConflict}, {saga.ErrNotEnded, http.StatusConflict}, {saga.ErrUnknownAction, http.StatusNotFound},
 		{saga.ErrNoStep, http.StatusConflict}, {saga.ErrNotStuck, http.StatusConflict},
 	} {
 		if errors.Is(err, m.err) {
@@ -41,7 +49,7 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// fail shows an error. What went wrong inside is logged, and not shown.
+// fail shows an error. Internal errors are logged and not shown.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err error) {
 	status := statusOf(err)
 	text := err.Error()
@@ -51,7 +59,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err e
 		}
 		id := uuid.NewString()[:8]
 		h.cfg.Logger.Error("page failed", "path", r.URL.Path, "id", id, "error", err)
-		text = "Something went wrong here. The server's log has the cause under " + id + "."
+		text = "Something went wrong. The server's log has the cause under " + id + "."
 	}
 	v := h.view(r, who, "", http.StatusText(status))
 	v.D = text
@@ -59,14 +67,51 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err e
 }
 
 func (h *handler) view(r *http.Request, who Person, nav, title string) *show.View {
-	v := &show.View{Base: h.cfg.Base, Assets: h.assets, Version: h.cfg.Version, Person: show.Reader{Name: who.Name, Operate: who.Operate, Open: who.Open}, Nav: nav, Title: title,
+	v := &show.View{Base: h.cfg.Base, Assets: h.assets, Version: h.cfg.Version, Person: show.Reader{Name: who.Name, Operate: who.Operate, Start: who.Start, Hold: who.Operate && len(who.Sagas) == 0, Open: who.Open}, Nav: nav, Title: title,
 		Self: r.URL.RequestURI(), Now: h.cfg.Now(), Refresh: h.cfg.Refresh.Milliseconds()}
-	// Nobody's link puts words into this page's mouth.
+	// Show the note of an address only if this page made the address, not a link from elsewhere.
 	if from := r.Header.Get("Sec-Fetch-Site"); from == "" || from == "same-origin" {
 		v.Note = r.URL.Query().Get("note")
 	}
+	if who.Name != "" {
+		v.Acts = h.acts.Of(who.key())
+	}
 	if len(who.Sagas) == 0 && who.Name != "" {
-		v.Stuck = h.cfg.Coordinator.RunStates()[domain.RunIsStuck]
+		if v.Stuck = h.cfg.Coordinator.RunStates()[domain.RunIsStuck]; v.Stuck > 0 {
+			v.Below = h.stuckBelow(r.Context())
+		}
 	}
 	return v
+}
+
+// safeNext returns where a login leads: next, if that is a page of this server.
+func (h *handler) safeNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, h.cfg.Base+"/") || strings.ContainsAny(next, "\\\r\n") {
+		return h.cfg.Base + "/runs"
+	}
+	return next
+}
+
+// backTo is the page from which a form came, as far as the browser says so.
+func (h *handler) backTo(r *http.Request) string {
+	from, err := url.Parse(cmp.Or(r.Header.Get("HX-Current-URL"), r.Referer()))
+	if err != nil {
+		return h.cfg.Base + "/runs"
+	}
+	return h.safeNext(from.RequestURI())
+}
+
+// stuckBelow counts, at most once in behindEvery, the runs that have a stuck one below them. Where
+// they can't be counted, it returns the last count.
+func (h *handler) stuckBelow(ctx context.Context) int {
+	w := &h.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := h.cfg.Now(); w.counted.IsZero() || now.Sub(w.counted) >= behindEvery {
+		if counts, err := h.cfg.Views.RunCounts(ctx, runs.Filter{}); err == nil {
+			w.counted, w.below = now, counts[runs.StateStuckBelow]
+		}
+	}
+	return w.below
 }

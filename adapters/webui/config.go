@@ -11,23 +11,37 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/desk"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/look"
 )
 
-// Coordinator is what the page asks of the coordinator; a [saga.Coordinator] has it.
+// What the page asks of a coordinator.
+type (
+	// HoldRequest asks for a hold of an action.
+	HoldRequest = saga.HoldRequest
+	// Again says how an ended run is started again.
+	Again = saga.Again
+)
+
+// Coordinator is the part of a [saga.Coordinator] that the page uses.
 type Coordinator interface {
 	Plan(ctx context.Context, hash string) (*domain.Plan, error)
 	Sagas() []saga.SagaInfo
 	Actions() []saga.ActionInfo
 	SecretFields(eventType string) []string
 	RunStates() map[domain.RunState]int
-	machine.Surroundings
+	Desk() *desk.Desk
+	look.Around
 
+	StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...saga.StartOption) (domain.RunID, error)
+	InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...saga.StartOption) (domain.RunID, error)
 	Cancel(ctx context.Context, id domain.RunID, reason string) error
 	Pause(ctx context.Context, id domain.RunID, reason string) error
 	Resume(ctx context.Context, id domain.RunID, reason string) error
@@ -35,19 +49,30 @@ type Coordinator interface {
 	Skip(ctx context.Context, id domain.RunID, step, reason string) error
 	Substitute(ctx context.Context, id domain.RunID, step string, output json.RawMessage, reason string) error
 	Abandon(ctx context.Context, id domain.RunID, reason string) error
+	StartAgain(ctx context.Context, id domain.RunID, how Again) (domain.RunID, error)
+	StartedFrom(ctx context.Context, id domain.RunID) ([]domain.RunID, error)
+	Hold(ctx context.Context, req HoldRequest) (explain.Hold, error)
+	Release(ctx context.Context, action, reason string) (explain.Hold, error)
+	Holds() []explain.Hold
+	Bulk(ctx context.Context, req saga.BulkRequest) (saga.BulkReport, error)
+	Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOption) (json.RawMessage, error)
 	Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...saga.SignalOption) error
 }
 
-// Views answers the questions across runs; a [views.Reader] does.
+// Views answers queries across runs; a [views.Reader] does.
 type Views interface {
 	Runs(ctx context.Context, f runs.Filter) (runs.Page, error)
+	RunCounts(ctx context.Context, f runs.Filter) (map[domain.RunState]int, error)
+	RunNames(ctx context.Context, of runs.Of, prefix string) ([]string, error)
 	Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error)
+	IncidentGroups(ctx context.Context, f incidents.GroupFilter) (incidents.GroupPage, error)
+	IncidentHistory(ctx context.Context, no domain.Position, fresh projections.Fresh) ([]incidents.Entry, error)
 	Audit(ctx context.Context, f audit.Filter) (audit.Page, error)
 	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
 	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 
-// Log is what the page reads of the event log; every [domain.Log] has it.
+// Log is the part of the event log that the page reads; every [domain.Log] implements it.
 type Log interface {
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
@@ -59,24 +84,24 @@ type Config struct {
 	Coordinator Coordinator
 	Views       Views
 	Log         Log
-	// Projections, if set, lets the lists say so when they are behind the log.
+	// Projections, if set, lets lists say when they are behind the log.
 	Projections Projections
-	// Sessions tells who makes a request. Nil means that everybody is "local" and may do
+	// Sessions identifies who makes a request. Nil means that everybody is "local" and may do
 	// everything: serve such a page on loopback only.
 	Sessions Sessions
-	// Base is the path below which everything is served; empty means "/ui". It begins with a slash
-	// and does not end with one. The path / redirects there.
+	// Base is the path below which everything is served; empty means "/ui". It must begin with a
+	// slash and not end with one. The path / redirects to it.
 	Base string
-	// Refresh is how often a visible page asks for news; 0 means 2 s.
+	// Refresh is how often a visible page reloads its data; 0 means 2 s.
 	Refresh time.Duration
 	// PageSize is the number of rows on a page of a list; 0 means 50, at most 1000.
 	PageSize int
-	// ScanLimit bounds how many events of the log one page of the events browser looks at; 0 means
+	// ScanLimit is how many events of the log one page of the events browser may read; 0 means
 	// 20,000.
 	ScanLimit int
-	// Version is shown at the foot; may be empty.
+	// Version is shown at the foot of each page; may be empty.
 	Version string
-	// Logger is told of failures; nil means slog.Default.
+	// Logger receives failures; nil means slog.Default.
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now. Times in sentences are in its location.
 	Now func() time.Time

@@ -1,32 +1,35 @@
-// Package webui is the web page of atone: what ran, what failed, why a run is waiting, and the
-// levers to put it right. [New] returns an http.Handler that needs a coordinator, the views and the
-// log, all as small ports; [Sessions], which the composition root implements, tells who makes a
-// request.
+// Package webui is atone's web page: what ran, what failed, why a run is waiting, and the levers to
+// put it right. [New] returns an http.Handler over a coordinator, the views and the log, each
+// behind a small port. [Sessions], which the composition root implements, says who makes a request.
 //
-// It owns the pages: who may see them, what they ask, and what comes of their forms. It keeps no
-// truth of its own: lists come from the views, and a run is folded from its stream at every
-// request, so that its page is never behind. It knows nothing of how a page looks: internal/show
-// makes answers from templates, internal/draw computes drawings, internal/format writes values, and
-// internal/search reads what people type.
+// It owns the pages: who may see them, what they read, and what their forms do. It has no state of
+// its own but the acts that internal/acts follows: lists come from the views, and a run is folded
+// from its stream at every request, so its page is never behind. It knows nothing of how a page
+// looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
+// values, internal/form asks for payloads, and internal/choice reads what was chosen on the
+// incidents desk. Package projections/search reads the searches that people type.
 //
 // Files, in reading order:
 //
 //   - handler.go: New, the routes, and what all requests go through
 //   - login.go: logging in and out
 //   - runs.go: the list of runs
-//   - incidents.go: the incidents desk, and settling many at once
+//   - settle.go: acts on many incidents at once
+//   - incidents.go: the incidents desk, by groups and one by one, and one incident
 //   - run.go: the page of a run
-//   - step.go: what unfolds below a step of the timeline
-//   - past.go: a run as it was
+//   - step.go: the details of a step, below its row of the timeline
+//   - past.go: a run as it was at an earlier event
 //   - levers.go: what a person can do to a run
+//   - many.go: an act on many runs: what it would do first, what became of it afterwards
+//   - start.go: starting runs
 //   - trail.go: the audit trail across runs
-//   - stats.go: how runs and actions fared
-//   - definitions.go: the registered sagas and actions
+//   - stats.go: statistics of runs and actions
+//   - definitions.go: the registered sagas and actions, and how actions are held and released
 //   - events.go: the browser of domain events
-//   - lists.go: what lists have in common: cursors, and views that are behind
-//   - told.go: a run read from its stream, as of one moment
-//   - lookup.go: what the runs of a list are of
+//   - lists.go: search fields, and what all lists share: cursors, views that are behind, the sagas
+//     of runs
+//   - told.go: a run read from its stream, as of one moment, and what it waits for
 //   - answer.go: answers, and errors as people see them
 //   - person.go: who makes a request, and what they may see
-//   - config.go: what the page is given, and the ports that it asks
+//   - config.go: the configuration, and the ports that the page uses
 package webui

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/saga/look"
 )
 
@@ -22,8 +24,7 @@ type eventsPage struct {
 	Rows                      []eventRow
 	Next                      string
 	First                     bool
-	// Partly means that the search stopped before it had found a whole page, having looked at many
-	// events.
+	// Partly means that the search stopped, after many events, before it had found a whole page.
 	Partly  bool
 	Scanned int
 }
@@ -40,6 +41,8 @@ type eventRow struct {
 	// Run is set for an event that an action emitted.
 	Run  *domain.RunID
 	Data json.RawMessage
+	// Led are the runs that the event started or woke.
+	Led []audit.Row
 	// Binary is the size of data that isn't JSON.
 	Binary int
 }
@@ -53,12 +56,8 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	if n, err := strconv.ParseUint(q.Get("before"), 10, 64); err == nil {
 		before = domain.Position(n)
 	}
-	filter := domain.Filter{}
-	if d.Stream != "" {
-		filter.Prefixes = []string{d.Stream}
-	}
 	runs := h.lookup()
-	for e, err := range h.cfg.Log.ReadAllBackward(r.Context(), before, filter) {
+	for e, err := range h.domainEvents(r.Context(), d.Stream, before) {
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
@@ -75,6 +74,9 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 		}
 	}
 	v := h.view(r, who, "events", "Domain events")
+	if err := built(v, h.led(r.Context(), who, d.Rows)); err != nil {
+		return err
+	}
 	if !d.First {
 		v.Refresh = 0
 	}
@@ -83,7 +85,56 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	return nil
 }
 
-// matches reports whether it is a domain event of the type asked for.
+// domainEvents reads events backward: those of the stream that is called so, by the log's own
+// index, or of the streams that begin so, or all.
+func (h *handler) domainEvents(ctx context.Context, stream string, before domain.Position) iter.Seq2[domain.Recorded, error] {
+	if stream == "" {
+		return h.cfg.Log.ReadAllBackward(ctx, before, domain.Filter{})
+	}
+	return func(yield func(domain.Recorded, error) bool) {
+		whole := false
+		for e, err := range h.cfg.Log.ReadStreamBackward(ctx, stream, domain.End) {
+			whole = whole || err == nil
+			if err == nil && e.Position >= before {
+				continue
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+		if whole {
+			return
+		}
+		for e, err := range h.cfg.Log.ReadAllBackward(ctx, before, domain.Filter{Prefixes: []string{stream}}) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// led finds the runs that the events started or woke, as far as the person may see them. It asks
+// the audit once for all.
+func (h *handler) led(ctx context.Context, who Person, rows []eventRow) error {
+	f := audit.Filter{Ascending: true, ByLog: true, Limit: 1000}
+	at := map[string]*eventRow{}
+	for i := range rows {
+		f.Events = append(f.Events, rows[i].ID)
+		at[rows[i].ID.String()] = &rows[i]
+	}
+	if len(rows) == 0 || !who.narrow(&f.Sagas) {
+		return nil
+	}
+	page, err := h.cfg.Views.Audit(ctx, f)
+	for _, r := range page.Rows {
+		if e := at[r.Event]; e != nil {
+			e.Led = append(e.Led, r)
+		}
+	}
+	return err
+}
+
+// matches reports whether it is a domain event of the requested type.
 func (d *eventsPage) matches(e *domain.Recorded) bool {
 	return look.IsOfAnApp(e) && strings.HasPrefix(e.Type, d.Type)
 }
@@ -91,7 +142,7 @@ func (d *eventsPage) matches(e *domain.Recorded) bool {
 // row shows an event without its secrets. It reports whether the person may see it.
 func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (eventRow, bool) {
 	row := eventRow{Position: e.Position, Stream: e.Stream, Revision: e.Revision, ID: e.ID, Type: e.Type, At: e.Created}
-	// Events of other programs have metadata of their own.
+	// Other programs have metadata in their own formats.
 	if m, err := domain.DecodeMeta(e.Metadata); err == nil {
 		row.Actor, row.Correlation = m.Actor, m.CorrelationID
 		if !m.At.IsZero() {

@@ -70,8 +70,16 @@ type world struct {
 	approved *saga.Saga[order, receipt]
 	bulk     *saga.Saga[int, int]
 	hostile  *saga.Saga[string, string]
+	above    *saga.Saga[string, string]
 	tour     *saga.Saga[order, receipt]
+	night    *saga.Saga[int, int]
 }
+
+// The saga night has as many reasons to fail as banks have things to say.
+var (
+	banks   = []string{"Nordbank", "Banco Sur", "First Harbour", "Kantonalkasse", "Lakeside Credit", "Unione", "Polar Pay", "Delta Trust"}
+	sayings = []string{"the account is closed", "the limit of the day is reached", "no answer from the issuer", "the mandate has expired", "the signature does not match"}
+)
 
 var quick = saga.Retry{MaxAttempts: 3, Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond, Jitter: domain.JitterNone}
 
@@ -83,11 +91,17 @@ func newWorld(t *testing.T, adjust ...func(*webui.Config)) *world {
 
 func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config)) *world {
 	t.Helper()
+	return newWorldOf(t, pace, saga.Config{}, adjust...)
+}
+
+func newWorldOf(t *testing.T, pace time.Duration, of saga.Config, adjust ...func(*webui.Config)) *world {
+	t.Helper()
 	w := &world{t: t, log: memlog.New(), pace: pace}
 	w.cardGone.Store(true)
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
-	w.c, err = saga.New(saga.Config{Log: w.log, Logger: quiet})
+	of.Log, of.Logger = w.log, quiet
+	w.c, err = saga.New(of)
 	require.NoError(t, err)
 	w.define()
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
@@ -220,6 +234,9 @@ func (w *world) define() {
 	w.hostile = saga.Define("hostile", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 		return saga.Do(f, bad, in.In, saga.OnFail(saga.Ask))
 	}, saga.Description(hostile))
+	w.above = saga.Define("above", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+		return saga.Child(f, w.hostile, in.In, saga.Name("below"))
+	})
 	slow := &saga.Action[string, string]{Name: "ask-carrier", Effect: saga.NoEffect, Retry: quick, Timeout: 12*w.pace + 20*time.Millisecond,
 		Do: func(ctx context.Context, in string) (string, error) {
 			if saga.AttemptOf(ctx).Number == 1 {
@@ -248,7 +265,14 @@ func (w *world) define() {
 		saga.Do(f, mail, func(v saga.Scope) letter { return letter{To: in.In(v).Email} })
 		return saga.Await[receipt](f, "delivered", saga.Within(48*time.Hour))
 	}, saga.Description("Has a step of every kind."))
-	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile, w.tour))
+	pays := &saga.Action[int, int]{Name: "pay", Effect: saga.NoEffect, Retry: saga.Retry{MaxAttempts: 1},
+		Do: func(_ context.Context, n int) (int, error) {
+			return 0, saga.Permanent(fmt.Errorf("%s answered %d: %s (request %d)", banks[n%len(banks)], 500+n%7, sayings[n/len(banks)%len(sayings)], 7_310_000+n))
+		}}
+	w.night = saga.Define("night", 1, func(f *saga.Flow, n saga.Ref[int]) saga.Ref[int] {
+		return saga.Do(f, pays, n.In, saga.OnFail(saga.Ask))
+	}, saga.Description("Fails for one of forty reasons."))
+	require.NoError(w.t, w.c.Register(w.orders, w.approved, w.bulk, w.hostile, w.above, w.tour, w.night))
 }
 
 func sample(id string, total int) order {

@@ -4,16 +4,19 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/atonehq/atone/adapters/webui/internal/acts"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 )
 
-// policy lets the page load what this server embeds, and nothing else.
+// policy lets the page load only files that this server embeds.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// maxForm bounds the body of a posted form, in bytes: an output to substitute may be as large as an
-// event.
+// maxForm is the largest body of a posted form, in bytes: an output to substitute may be as large
+// as an event.
 const maxForm = domain.MaxAppendSize + 64<<10
 
 // handler serves the page.
@@ -23,6 +26,7 @@ type handler struct {
 	assets    string // where the scripts and styles are
 	origins   *http.CrossOriginProtection
 	watch     watch
+	acts      *acts.Book
 }
 
 // New returns the page. It starts nothing and is safe for concurrent use.
@@ -35,6 +39,7 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{cfg: cfg, origins: http.NewCrossOriginProtection()}
+	h.acts = acts.New(h.waitFor, cfg.Now)
 	assets, files, err := show.Assets(cfg.Base)
 	if err != nil {
 		return nil, err
@@ -57,26 +62,45 @@ func New(cfg Config) (http.Handler, error) {
 		"GET /runs/{run}/step":        h.step,
 		"GET /runs/{run}/lever/{act}": h.leverForm,
 		"GET /incidents":              h.incidents,
+		"GET /incidents/{incident}":   h.incident,
 		"GET /audit":                  h.trail,
 		"GET /sagas":                  h.sagas,
 		"GET /sagas/{saga}":           h.saga,
 		"GET /stats":                  h.stats,
+		"GET /search":                 h.suggest,
+		"GET /start":                  h.startChoice,
+		"GET /sagas/{saga}/start":     h.startForm,
+		"GET /actions/{action}/start": h.startForm,
 		"GET /events":                 h.events,
 
 		"POST /runs/{run}/lever/{act}": h.lever,
 		"POST /incidents":              h.settle,
+		"POST /bulk":                   h.many,
+		"GET /actions/{action}/hold":   h.holdForm,
+		"POST /actions/{action}/hold":  h.hold,
+		"GET /runs/{run}/again":        h.againForm,
+		"POST /runs/{run}/again":       h.again,
+		"GET /acts/{act}":              h.act,
+		"POST /acts/{act}/dismiss":     h.dismiss,
+		"POST /sagas/{saga}/start":     h.start,
+		"POST /actions/{action}/start": h.start,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.Handle(method+" "+base+path, h.guarded(f))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, Person{}, errNoPage) })
-	return h.secured(mux), nil
+	// Compression is safe: no page holds a secret that the size of an answer could reveal.
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(true), gzhttp.PreferZstd(true))
+	if err != nil {
+		return nil, err
+	}
+	return h.secured(compress(mux)), nil
 }
 
 // page handles the request of a person.
 type page func(w http.ResponseWriter, r *http.Request, who Person) error
 
-// secured sets the headers that every answer has and refuses what other sites' pages send.
+// secured sets the headers of every answer and refuses requests from other sites' pages.
 func (h *handler) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
@@ -97,7 +121,7 @@ func (h *handler) secured(next http.Handler) http.Handler {
 	})
 }
 
-// guarded lets only people in, and shows the errors of pages.
+// guarded admits only logged-in people, and shows the errors of pages.
 func (h *handler) guarded(f page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := h.cfg.Sessions.Who(r)

@@ -1,69 +1,99 @@
 package webui
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
-	"strings"
+	"net/url"
+	"slices"
 
-	"github.com/google/uuid"
-
-	"github.com/atonehq/atone/adapters/webui/internal/format"
-	"github.com/atonehq/atone/adapters/webui/internal/search"
+	"github.com/atonehq/atone/adapters/webui/internal/choice"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
-	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/incidents"
+	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga/desk"
 )
 
-// incidentsPage is the incidents desk.
+// incidentsPage is the incidents desk: groups of incidents, or incidents one by one.
 type incidentsPage struct {
-	Query, State, Saga string
-	Sagas              []string
-	Rows               []incidentRow
-	Next               string
-	First              bool
-	Open               bool
-	Failed             []refusal
+	Query, State, Saga, Sort string
+	Sagas                    []string
+	// Each means that incidents are listed one by one, Asked that the search says in which state.
+	Each, Asked bool
+	// Group is the group that is open, and GroupID what the address says of it.
+	Group   *groupRow
+	GroupID string
+	Groups  []groupRow
+	Rows    []incidentRow
+	Next    string
+	First   bool
+	Bad     []string
+	deskForm
 }
 
-// incidentRow is an incident with the key of its run, by which people know it.
-type incidentRow struct {
-	incidents.Row
-	Key string
+// deskForm is the bar of levers as a person left it, and what was refused.
+type deskForm struct {
+	Chosen         map[string]bool
+	Reason, Output string
+	To             string
+	// Problem says what is missing.
+	Problem string
+	Failed  []refusal
+	// MoreFailed counts those that are not listed.
+	MoreFailed int
+}
+
+// groupRow is a group with what the view does not know of it.
+type groupRow struct {
+	incidents.GroupRow
+	// Snooze is set while the group is snoozed.
+	Snooze *desk.GroupSnooze
+	Spark  []int
+}
+
+// Who lists who looks after incidents of the group.
+func (g *groupRow) Who() []string { return slices.Sorted(maps.Keys(g.Assignees)) }
+
+// incidentRow is an incident of a list.
+type incidentRow struct{ incidents.Row }
+
+// Choice is the incident as the value of its box.
+func (r *incidentRow) Choice() string {
+	return choice.Choice{Run: r.Run, Incident: r.ID, Step: r.Step}.Value()
 }
 
 // refusal is an incident that a bulk operation could not settle, and why.
 type refusal struct{ Name, Why string }
 
+// snoozedState is the choice of what is snoozed.
+const snoozedState = "snoozed"
+
 // incidents lists incidents, the open ones first of all.
 func (h *handler) incidents(w http.ResponseWriter, r *http.Request, who Person) error {
-	return h.showIncidents(w, r, who, nil, "", http.StatusOK)
+	return h.showIncidents(w, r, who, deskForm{}, "", http.StatusOK)
 }
 
-func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, failed []refusal, note string, status int) error {
+func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, form deskForm, note string, status int) error {
 	q := r.URL.Query()
 	v := h.view(r, who, "incidents", "Incidents")
-	if note != "" {
-		v.Note = note
-	}
-	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), First: q.Get("cursor") == "", Failed: failed, Sagas: h.sagaNames(who)}
-	d.Open = d.State == ""
-	f := search.Incidents(d.Query)
-	f.Open, f.Resolved, f.Ascending = d.Open, d.State == "resolved", d.Open
+	v.Note = cmp.Or(note, v.Note)
+	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), Sort: q.Get("sort"), GroupID: q.Get("group"), Each: q.Get("each") != "",
+		First: q.Get("cursor") == "", Sagas: h.sagaNames(who), deskForm: form}
+	f, bad := searched(r, h, who, v, d.Query, search.Incidents)
+	d.Bad = bad
 	f.Cursor, f.Limit, f.Fresh = q.Get("cursor"), h.cfg.PageSize, caughtUp(q)
-	if d.Saga != "" {
-		f.Sagas = []string{d.Saga}
-	}
-	if who.narrow(&f.Sagas) {
-		page, err := h.findIncidents(r, v, f)
+	d.narrow(&f)
+	if len(bad) == 0 && who.narrow(&f.Sagas) {
+		err := h.fillDesk(r, v, d, f)
+		if errors.Is(err, projections.ErrBehind) {
+			v.Behind = "The list does not show yet what you did. It catches up by itself."
+			f.Fresh = projections.Fresh{}
+			err = h.fillDesk(r, v, d, f)
+		}
 		if err = built(v, err); err != nil {
 			return err
-		}
-		d.Next = page.Next
-		runs := h.lookup()
-		for _, i := range page.Rows {
-			d.Rows = append(d.Rows, incidentRow{i, runs.of(r.Context(), i.Run).Key})
 		}
 	}
 	h.warn(r, v)
@@ -72,83 +102,138 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 	return nil
 }
 
-// findIncidents asks the view. Where it is behind what the person did, it is shown as it is.
-func (h *handler) findIncidents(r *http.Request, v *show.View, f incidents.Filter) (incidents.Page, error) {
-	page, err := ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
-	if errors.Is(err, projections.ErrBehind) {
-		v.Behind = "The list does not show yet what you did. It catches up by itself."
-		f.Fresh = projections.Fresh{}
-		return ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
+// narrow gives the filter the conditions of the address besides the search.
+func (d *incidentsPage) narrow(f *incidents.Filter) {
+	if d.Saga != "" && len(f.Sagas) == 0 {
+		f.Sagas = []string{d.Saga}
 	}
-	return page, err
+	if d.GroupID != "" {
+		f.Groups = []string{d.GroupID}
+	}
+	if d.Asked = f.Open || f.Retrying || f.Resolved; d.Asked {
+		return
+	}
+	switch d.State {
+	case "", snoozedState:
+		f.Open, f.Retrying = true, d.GroupID != ""
+	case string(incidents.Retrying):
+		f.Retrying = true
+	case string(incidents.Resolved):
+		f.Resolved = true
+	}
+	f.Ascending = d.State == ""
 }
 
-// maxChosen bounds the incidents that one form settles. maxRefusal bounds what is told of each
-// refusal, in characters: the text of a form must not come back once for every incident.
-const (
-	maxChosen  = 1_000
-	maxRefusal = 300
-)
-
-// settle retries, skips, or abandons the chosen incidents. Each stands on its own.
-func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) error {
-	if !who.Operate {
-		return errDenied
+// fillDesk asks the view for what the page lists.
+func (h *handler) fillDesk(r *http.Request, v *show.View, d *incidentsPage, f incidents.Filter) error {
+	ctx := r.Context()
+	snoozed, err := h.cfg.Coordinator.Desk().Groups(ctx)
+	if err != nil {
+		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
+	d.Groups, d.Rows, d.Next, d.Group = nil, nil, "", nil
+	add := func(g *incidents.GroupRow) {
+		row := groupRow{GroupRow: *g, Spark: g.Spark(v.Now)}
+		if s, ok := snoozed[g.ID]; ok {
+			row.Snooze = &s
+		}
+		d.Groups = append(d.Groups, row)
 	}
-	act, reason, chosen := r.PostForm.Get("act"), strings.TrimSpace(r.PostForm.Get("reason")), r.PostForm["incident"]
+	// one adds a group that may be seen.
+	one := func(id string) error {
+		page, err := h.cfg.Views.IncidentGroups(ctx, incidents.GroupFilter{ID: id, Sagas: f.Sagas, Now: v.Now, Fresh: f.Fresh})
+		if len(page.Rows) > 0 {
+			add(&page.Rows[0])
+		}
+		return err
+	}
+	of, grouped := f.Grouped()
+	d.Each = d.Each || d.Asked || !grouped
 	switch {
-	case len(chosen) == 0:
-		return h.showIncidents(w, r, who, nil, "Choose at least one incident.", http.StatusUnprocessableEntity)
-	case len(chosen) > maxChosen:
-		return h.showIncidents(w, r, who, nil, fmt.Sprintf("Choose at most %d incidents at once.", maxChosen), http.StatusUnprocessableEntity)
-	case reason == "":
-		return h.showIncidents(w, r, who, nil, "Say why, for the audit.", http.StatusUnprocessableEntity)
-	}
-	var refused []refusal
-	var at domain.Position
-	good := 0
-	for _, c := range chosen {
-		name, err := h.settleOne(r, who, act, reason, r.PostForm.Get("output"), c, &at)
-		if errors.Is(err, errNoPage) {
+	case d.GroupID != "":
+		if err := one(d.GroupID); err != nil {
 			return err
 		}
-		if err != nil {
-			refused = append(refused, refusal{format.Clip(name, maxRefusal), format.Clip(err.Error(), maxRefusal)})
-			continue
+		if len(d.Groups) == 1 {
+			d.Group, d.Groups = &d.Groups[0], nil
 		}
-		good++
+	case d.State == snoozedState:
+		d.Each, f.Asleep = true, v.Now
+		for _, id := range slices.SortedFunc(maps.Keys(snoozed), func(a, b string) int { return snoozed[a].Until.Compare(snoozed[b].Until) }) {
+			if len(d.Groups) == h.cfg.PageSize || !d.First {
+				break
+			}
+			if err := one(id); err != nil {
+				return err
+			}
+		}
+	case d.State == "" && d.Each && !d.Asked:
+		f.Awake = v.Now
 	}
-	h.cfg.Logger.Info("incidents settled", "act", act, "done", good, "refused", len(refused), "actor", who.Name)
-	note := fmt.Sprintf("%s: %s done", act, format.Plural(good, "incident", "incidents"))
-	if len(refused) > 0 {
-		return h.showIncidents(w, r, who, refused, note+fmt.Sprintf(", %d refused.", len(refused)), http.StatusConflict)
+	if !d.Each {
+		of.Sort, of.Now = incidents.Sort(d.Sort), v.Now
+		page, err := ask(r, h.cfg.Views.IncidentGroups, &of, &of.Cursor)
+		if err != nil {
+			return err
+		}
+		for _, g := range incidents.Hide(page.Rows, snoozed) {
+			if g.Open > 0 { // others are being retried
+				add(&g)
+			}
+		}
+		d.Next = page.Next
+		return nil
 	}
-	q := r.URL.Query()
-	q.Del("note")
-	q.Set("seen", fmt.Sprint(uint64(at)))
-	show.GoTo(w, r, h.cfg.Base+"/incidents?"+q.Encode(), note+".")
+	page, err := ask(r, h.cfg.Views.Incidents, &f, &f.Cursor)
+	if err != nil {
+		return err
+	}
+	for i := range page.Rows {
+		if _, hidden := snoozed[page.Rows[i].Group]; !hidden || f.Awake.IsZero() {
+			d.Rows = append(d.Rows, incidentRow{page.Rows[i]})
+		}
+	}
+	d.Next = page.Next
 	return nil
 }
 
-// settleOne settles one incident, given as RUN STEP.
-func (h *handler) settleOne(r *http.Request, who Person, act, reason, output, chosen string, at *domain.Position) (name string, err error) {
-	run, step, _ := strings.Cut(chosen, " ")
-	id, err := uuid.Parse(run)
+// incidentPage is one incident with its history.
+type incidentPage struct {
+	incidentRow
+	History []incidents.Entry
+	deskForm
+}
+
+// incident shows one incident.
+func (h *handler) incident(w http.ResponseWriter, r *http.Request, who Person) error {
+	return h.showIncident(w, r, who, r.PathValue("incident"), deskForm{}, "", http.StatusOK)
+}
+
+func (h *handler) showIncident(w http.ResponseWriter, r *http.Request, who Person, id string, form deskForm, note string, status int) error {
+	v := h.view(r, who, "incidents", "Incident")
+	v.Self = h.cfg.Base + "/incidents/" + url.PathEscape(id)
+	v.Note = cmp.Or(note, v.Note)
+	f := incidents.Filter{ID: id, Limit: 1, Fresh: caughtUp(r.URL.Query())}
+	page, err := h.cfg.Views.Incidents(r.Context(), f)
+	if errors.Is(err, projections.ErrBehind) {
+		v.Behind = "This does not show yet what you did. It catches up by itself."
+		f.Fresh = projections.Fresh{}
+		page, err = h.cfg.Views.Incidents(r.Context(), f)
+	}
 	if err != nil {
-		return chosen, errNoPage
+		return err
 	}
-	t, err := h.tell(r.Context(), who, id)
-	if err != nil {
-		return chosen, err
+	if len(page.Rows) == 0 || !who.sees(page.Rows[0].Saga) {
+		return projections.ErrNotFound
 	}
-	name = t.look.View.Saga + " " + step
-	if act != "retry" && act != "skip" && act != "substitute" && act != "abandon" && act != "cancel" {
-		return name, errNoPage
+	d := &incidentPage{incidentRow: incidentRow{page.Rows[0]}, deskForm: form}
+	d.Chosen = map[string]bool{d.Choice(): true}
+	if d.History, err = h.cfg.Views.IncidentHistory(r.Context(), d.No, projections.Fresh{}); err != nil {
+		return err
 	}
-	err = h.pull(r, who, id, &leverPage{Act: act, Step: step, Reason: reason, Output: output})
-	*at = max(*at, h.head(r, id))
-	return name, err
+	slices.Reverse(d.History)
+	h.warn(r, v)
+	v.D = d
+	h.templates.Render(w, r, status, "incident", v)
+	return nil
 }

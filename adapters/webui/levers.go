@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/webui/internal/form"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // lever is something that a person can do to a run.
@@ -22,8 +23,8 @@ type lever struct {
 	Danger bool
 }
 
-// acts describes the levers for their forms.
-var acts = map[string]struct {
+// levers describes the levers for their forms.
+var levers = map[string]struct {
 	title, button, about string
 	danger, stuckOnly    bool
 }{
@@ -34,41 +35,32 @@ var acts = map[string]struct {
 	"skip":       {"Skip the step", "Skip", "The step counts as having no effect; one that is stuck in its undo counts as undone. Its effect, if there is any, stays.", true, true},
 	"substitute": {"Substitute the step's output", "Substitute", "The step counts as done with the output that you give.", false, true},
 	"abandon":    {"Abandon the run", "Abandon", "The run is closed as it stands. What it did stays done, and nobody undoes it.", true, false},
-	"signal":     {"Send a signal", "Send", "The signal is delivered to the step that awaits it, or kept for one that will.", false, false},
+	"signal":     {"Send a signal", "Send", "The signal is delivered to the step that awaits it, or kept until one does.", false, false},
 }
 
+// runLevers are the acts on a run as a whole, in the order of their buttons.
+var runLevers = []lever{{Act: "resume", Label: "Resume"}, {Act: "pause", Label: "Pause"}, {Act: "signal", Label: "Signal"},
+	{Act: "cancel", Label: "Cancel run", Danger: true}, {Act: "abandon", Label: "Abandon", Danger: true}}
+
 // leversOf lists what the person can do to the run as a whole.
-func leversOf(t *told, who Person) []lever {
-	if t.look.View.State.Ended() {
+func leversOf(why *explain.Reason, who Person) (out []lever) {
+	if why.State.Ended() {
 		return nil
 	}
-	s := t.state
-	denied := ""
-	if !who.Operate {
-		denied = "Your token lacks the scope operate."
+	why.Levers = explain.Permit(why.Levers, who.Operate, who.Signal)
+	for _, l := range runLevers {
+		if l.Act == "resume" && why.Paused == "" || l.Act == "pause" && why.Paused != "" {
+			continue // the other one of the two is shown in its place
+		}
+		if told := why.Lever(explain.ActSignal); l.Act == "signal" && told != nil && len(told.Names)+len(told.Later) == 0 {
+			continue // the run can take none
+		}
+		if told := why.Lever(explain.Act(l.Act)); told != nil && told.Off != "" {
+			l.Off = strings.ToUpper(told.Off[:1]) + told.Off[1:] + "."
+		}
+		out = append(out, l)
 	}
-	cancel := denied
-	switch {
-	case cancel != "":
-	case s.PastPivot:
-		cancel = "It can't be cancelled: it has passed its pivot and only goes forward."
-	case s.Turning:
-		cancel = "It can't be cancelled: it has turned back already."
-	case s.Cancel != nil:
-		cancel = "A cancel is already waiting for what is in flight."
-	}
-	out := []lever{}
-	signal := ""
-	if !who.Signal {
-		signal = "Your token lacks the scopes start and operate: it may not signal."
-	}
-	if s.Paused {
-		out = append(out, lever{Act: "resume", Label: "Resume", Off: denied})
-	} else {
-		out = append(out, lever{Act: "pause", Label: "Pause", Off: denied})
-	}
-	return append(out, lever{Act: "signal", Label: "Signal", Off: signal}, lever{Act: "cancel", Label: "Cancel run", Off: cancel, Danger: true},
-		lever{Act: "abandon", Label: "Abandon", Off: denied, Danger: true})
+	return out
 }
 
 // reasons says why some levers can't be pulled, each reason once.
@@ -84,17 +76,23 @@ func reasons(levers []lever) []string {
 
 // leverPage is the form of a lever.
 type leverPage struct {
-	Run                  saga.RunView
+	Run                  explain.Run
 	Act                  string
 	Title, Button, About string
 	Danger               bool
 	Step, Reason         string
 	Output, Signal       string
 	// Steps are the stuck ones to choose from.
-	Steps   []machine.Wait
+	Steps   []wait
 	Signals []string
-	Undo    *machine.Preview
+	// Keep sends a signal that no step awaits.
+	Keep bool
+	Undo *explain.Preview
+	// Payload asks for a signal's payload.
+	Payload *form.Form
 	Error   string
+	// Off says why the person may not send the form.
+	Off string
 }
 
 // leverForm shows the form of a lever.
@@ -109,11 +107,11 @@ func (h *handler) leverForm(w http.ResponseWriter, r *http.Request, who Person) 
 }
 
 func (h *handler) readLever(r *http.Request, who Person) (*told, *leverPage, error) {
-	id, err := runParam(r)
+	id, err := h.runParam(r, who)
 	if err != nil {
 		return nil, nil, err
 	}
-	act, ok := acts[r.PathValue("act")]
+	act, ok := levers[r.PathValue("act")]
 	if !ok {
 		return nil, nil, errNoPage
 	}
@@ -121,16 +119,23 @@ func (h *handler) readLever(r *http.Request, who Person) (*told, *leverPage, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return t, &leverPage{Run: t.look.View, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}, nil
+	d := &leverPage{Run: t.look.Run, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}
+	if d.Act == "signal" && !who.Signal {
+		d.Off = "Your token lacks the scopes start and operate: it may not signal."
+	} else if d.Act != "signal" && !who.Operate {
+		d.Off = noOperate
+	}
+	return t, d, nil
 }
 
 func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, t *told, d *leverPage, status int) {
 	v := h.view(r, who, "runs", d.Title)
 	v.Refresh = 0
-	if acts[d.Act].stuckOnly {
-		for _, wait := range t.look.Why(v.Now, nil).Waits {
-			if wait.Incident != "" {
-				d.Steps = append(d.Steps, wait)
+	if levers[d.Act].stuckOnly {
+		why := t.look.Why(r.Context(), v.Now)
+		for _, w := range waitsOf(&why, v.Now) {
+			if w.Incident != "" {
+				d.Steps = append(d.Steps, w)
 			}
 		}
 	}
@@ -139,13 +144,14 @@ func (h *handler) showLever(w http.ResponseWriter, r *http.Request, who Person, 
 		p := t.undo(v.Now)
 		d.Undo = &p
 	case "signal":
-		t.state.Steps(func(st *machine.Step) {
-			if st.Phase == machine.Waiting && st.Signal != "" && !slices.Contains(d.Signals, st.Signal) {
-				d.Signals = append(d.Signals, st.Signal)
-			}
-		})
+		why := t.look.Why(r.Context(), v.Now)
+		lever := why.Lever(explain.ActSignal)
+		d.Signals = slices.Concat(lever.Names, lever.Later)
 		if d.Signal == "" && len(d.Signals) > 0 {
 			d.Signal = d.Signals[0]
+		}
+		if d.Payload == nil {
+			d.Payload = h.signalForm(t, d.Signal)
 		}
 	}
 	v.D = d
@@ -162,8 +168,25 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 		return fmt.Errorf("%w: %w", errBadForm, err)
 	}
 	d.Step, d.Reason, d.Output, d.Signal = r.PostFormValue("step"), strings.TrimSpace(r.PostFormValue("reason")), r.PostFormValue("output"), strings.TrimSpace(r.PostFormValue("signal"))
-	if d.Act == "signal" && !who.Signal || d.Act != "signal" && !who.Operate {
-		return errDenied
+	d.Keep = r.PostForm.Has("keep")
+	var payload json.RawMessage
+	fine := true
+	if d.Act == "signal" {
+		d.Payload = h.signalForm(t, d.Signal)
+		payload, fine = d.Payload.Read(r.PostForm)
+	}
+	if d.Off != "" {
+		d.Error = "Nothing was done. " + d.Off
+		h.showLever(w, r, who, t, d, http.StatusForbidden)
+		return nil
+	}
+	if d.Act == "signal" {
+		if !fine {
+			d.Error = "Nothing was sent: correct the marked fields."
+			h.showLever(w, r, who, t, d, http.StatusUnprocessableEntity)
+			return nil
+		}
+		d.Output = string(payload)
 	}
 	if err := h.pull(r, who, t.id, d); err != nil {
 		status := statusOf(err)
@@ -175,13 +198,15 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 		return nil
 	}
 	h.cfg.Logger.Info("lever pulled", "run", t.id, "act", d.Act, "step", d.Step, "actor", who.Name)
+	if done[d.Act] == "" {
+		h.follow(r, who, d)
+	}
 	show.GoTo(w, r, h.cfg.Base+"/runs/"+t.id.String(), done[d.Act])
 	return nil
 }
 
-// done says what a lever did.
-var done = map[string]string{"cancel": "Cancelled: what was done is being undone.", "pause": "Paused.", "resume": "Resumed.", "retry": "Retried: the step has new attempts.",
-	"skip": "Skipped.", "substitute": "Output substituted.", "abandon": "Abandoned.", "signal": "Signal sent."}
+// done says what a lever did. What comes of the others is followed, see [handler.follow].
+var done = map[string]string{"pause": "Paused.", "abandon": "Abandoned.", "signal": "Signal sent."}
 
 func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPage) error {
 	if d.Reason == "" && d.Act != "signal" {
@@ -209,7 +234,11 @@ func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPag
 		if payload == "" {
 			payload = "null"
 		}
-		return c.Signal(ctx, id, d.Signal, json.RawMessage(payload))
+		var opts []saga.SignalOption
+		if d.Keep {
+			opts = append(opts, saga.Keep())
+		}
+		return c.Signal(ctx, id, d.Signal, json.RawMessage(payload), opts...)
 	}
 	return errNoPage
 }

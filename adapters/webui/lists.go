@@ -2,34 +2,91 @@ package webui
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runner"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga/look"
 )
 
-// Projections tells how the views fare; a [runner.Runner] does.
+// names returns the names that a person's search may contain.
+func (h *handler) names(ctx context.Context, who Person) search.Names {
+	var actions []string
+	for _, a := range h.cfg.Coordinator.Actions() {
+		actions = append(actions, a.Name)
+	}
+	ask := func(of runs.Of, prefix string) ([]string, error) { return h.cfg.Views.RunNames(ctx, of, prefix) }
+	return search.Known(ask, h.sagaNames(who), actions, who.Sagas)
+}
+
+// searched reads what a person typed into the search field of a list. bad lists what is wrong with
+// it; the page then shows bad and an empty list.
+func searched[F any](r *http.Request, h *handler, who Person, v *show.View, text string, read func(string, time.Time, search.Names) (F, error)) (f F, bad []string) {
+	f, err := read(text, v.Now, h.names(r.Context(), who))
+	var problems search.Error
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			bad = append(bad, p.String())
+		}
+	}
+	return f, bad
+}
+
+// guesses returns other meanings of a single word that occurs in no error: the beginning of a key,
+// or the end of an id. People paste both.
+func guesses(f runs.Filter) (out []runs.Filter) {
+	word := f.Text
+	if word == "" || strings.Contains(word, " ") || f.Cursor != "" {
+		return nil
+	}
+	f.Text = ""
+	for _, m := range []runs.Match{{On: runs.OnKey, Value: word, Begins: true}, {On: runs.OnID, Value: word}} {
+		if _, err := hex.DecodeString(word + strings.Repeat("0", len(word)%2)); m.Check() == nil && (m.On == runs.OnKey || err == nil) {
+			g := f
+			g.Matches = append([]runs.Match{m}, f.Matches...)
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// suggest answers with completions for a search field, as options of its datalist.
+func (h *handler) suggest(w http.ResponseWriter, r *http.Request, who Person) error {
+	q := r.URL.Query()
+	v := h.view(r, who, "", "")
+	v.D = search.Complete(q.Get("q"), search.List(q.Get("in")), h.names(r.Context(), who))
+	h.templates.Render(w, r, http.StatusOK, "suggestions", v)
+	return nil
+}
+
+// Projections returns the state of the views; a [runner.Runner] implements it.
 type Projections interface {
 	Status(ctx context.Context) ([]runner.Status, error)
 }
 
-// A list is behind if it lacks events older than behindAfter. The views are asked at most once in
-// behindEvery: that reads a little of the log.
+// A list is behind if it lacks events older than behindAfter. This is checked at most once each
+// behindEvery, because the check reads a little of the log.
 const (
 	behindAfter = 5 * time.Second
 	behindEvery = 3 * time.Second
 )
 
-// built returns the error of a view, or nil where the view is not built yet: then the page says so,
-// and fills by itself.
+// built returns the error of a query. If the view is not built yet, it returns nil: the page then
+// says so, and fills by itself.
 func built(v *show.View, err error) error {
 	if errors.Is(err, projections.ErrNoView) {
 		v.Behind = "The lists are being made from the log. This page fills by itself."
@@ -38,8 +95,8 @@ func built(v *show.View, err error) error {
 	return err
 }
 
-// ask asks a view for a page of a list. Where the filter changed under a kept cursor, the list
-// begins again.
+// ask queries a view for a page of a list. If the cursor belongs to another filter, the list begins
+// again.
 func ask[F, P any](r *http.Request, view func(context.Context, F) (P, error), f *F, cursor *string) (P, error) {
 	page, err := view(r.Context(), *f)
 	if errors.Is(err, projections.ErrBadCursor) {
@@ -49,7 +106,7 @@ func ask[F, P any](r *http.Request, view func(context.Context, F) (P, error), f 
 	return page, err
 }
 
-// caughtUp reads the log position that a list must have reached, after a form changed something.
+// caughtUp reads the log position that a list must include, after a form changed something.
 func caughtUp(q url.Values) projections.Fresh {
 	n, err := strconv.ParseUint(q.Get("seen"), 10, 64)
 	if err != nil {
@@ -63,17 +120,20 @@ type watch struct {
 	mu    sync.Mutex
 	asked time.Time
 	text  string
+
+	counted time.Time
+	below   int
 }
 
-// warn has the page say that its list is behind.
+// warn makes the page say that its list is behind, if it is.
 func (h *handler) warn(r *http.Request, v *show.View) {
 	if v.Behind == "" {
 		v.Behind = h.behind(r.Context())
 	}
 }
 
-// behind says that the lists lack what is newest, or "". A person must not take an old list for the
-// truth.
+// behind returns a warning if the lists lack the newest events, so that nobody takes an old list
+// for the truth; otherwise it returns "".
 func (h *handler) behind(ctx context.Context) string {
 	if h.cfg.Projections == nil {
 		return ""
@@ -88,7 +148,7 @@ func (h *handler) behind(ctx context.Context) string {
 	all, err := h.cfg.Projections.Status(ctx)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			h.cfg.Logger.Warn("how far the views are behind is not known", "error", err)
+			h.cfg.Logger.Warn("could not find out how far the views are behind", "error", err)
 		}
 		return w.text
 	}
@@ -97,7 +157,7 @@ func (h *handler) behind(ctx context.Context) string {
 	var events string
 	for _, s := range all {
 		if s.Live != nil && s.Live.Old {
-			w.text = "These lists are old: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page tells what the log has."
+			w.text = "These lists are out of date: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page shows what the log has."
 			return w.text
 		}
 		if s.Lag > lag {
@@ -129,9 +189,56 @@ func (h *handler) sagaNames(who Person) []string {
 func (h *handler) head(r *http.Request, id domain.RunID) domain.Position {
 	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(id), domain.End) {
 		if err != nil {
-			break // the next page is then as fresh as the views are
+			break // without a position the next page does not wait for the views
 		}
 		return e.Position
 	}
 	return 0
 }
+
+// runLookup finds the saga and the secret fields of runs, and remembers them.
+type runLookup struct {
+	h     *handler
+	known map[domain.RunID]look.Origin
+}
+
+func (h *handler) lookup() *runLookup { return &runLookup{h, map[domain.RunID]look.Origin{}} }
+
+// of returns the origin of a run. If the origin can't be read, everything in the run is secret.
+func (l *runLookup) of(ctx context.Context, id domain.RunID) look.Origin {
+	o, ok := l.known[id]
+	if !ok {
+		var err error
+		if o, err = look.OriginOf(ctx, l.h.cfg.Log, l.h.cfg.Coordinator, id); err != nil {
+			o = look.Origin{Secrets: secret.All}
+		}
+		l.known[id] = o
+	}
+	return o
+}
+
+// both returns the states that are in both lists. An empty list means all states. If no state is in
+// both, it returns a state that no run has.
+func both(a, b []domain.RunState) []domain.RunState {
+	if len(a) == 0 || len(b) == 0 {
+		return append(slices.Clone(a), b...)
+	}
+	out := slices.DeleteFunc(slices.Clone(a), func(s domain.RunState) bool { return !slices.Contains(b, s) })
+	if len(out) == 0 {
+		return []domain.RunState{"none"}
+	}
+	return out
+}
+
+// statesOf returns the states of a group, which is one choice above the list.
+func statesOf(group string) []domain.RunState {
+	switch {
+	case group == unfinished:
+		return runs.Unfinished
+	case group == "" || !slices.Contains(runs.AllStates, domain.RunState(group)):
+		return nil
+	}
+	return []domain.RunState{domain.RunState(group)}
+}
+
+const unfinished = "unfinished"

@@ -13,7 +13,7 @@ type loginData struct {
 	Next, Error string
 }
 
-// askLogin sends somebody without a session to the login, and back afterwards.
+// askLogin sends a person without a session to the login, which leads back afterwards.
 func (h *handler) askLogin(w http.ResponseWriter, r *http.Request) {
 	next := h.cfg.Base + "/login"
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
@@ -38,7 +38,7 @@ func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 	h.templates.Render(w, r, status, "login", v)
 }
 
-// maxLogin bounds the form of somebody who is not known yet, in bytes: it holds a token.
+// maxLogin is the largest login form in bytes: it holds only a token.
 const maxLogin = 4 << 10
 
 // login opens a session. The token is neither logged nor shown again.
@@ -55,13 +55,4 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 func (h *handler) logout(w http.ResponseWriter, r *http.Request) {
 	h.cfg.Sessions.Logout(w, r)
 	http.Redirect(w, r, h.cfg.Base+"/login", http.StatusSeeOther)
-}
-
-// safeNext lets a login lead to pages of this server only.
-func (h *handler) safeNext(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, h.cfg.Base+"/") || strings.ContainsAny(next, "\\\r\n") {
-		return h.cfg.Base + "/runs"
-	}
-	return next
 }

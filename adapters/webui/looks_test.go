@@ -77,6 +77,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	_, err := w.c.EmitEvent(w.ctx, "orders-2005", "order.placed", []byte(`{"order":"web-2005","total":120}`), saga.EmitOptions{Correlation: "web-2005"})
 	require.NoError(t, err)
 	w.settled()
+	group, incident := w.deskOf(stuck)
 	b := newBrowser(t, w)
 	var short []string
 	of := func(id domain.RunID) string { return "/ui/runs/" + id.String() }
@@ -86,7 +87,9 @@ func TestPagesInEveryLight(t *testing.T) {
 				b.screen(width, 860, theme)
 				b.open(path)
 				b.holds(`document.documentElement.scrollWidth <= innerWidth`)
-				for _, f := range run(b, chromedp.Evaluate[[]string](wcag)) {
+				found := run(b, chromedp.Evaluate[[]string](wcag))
+				found = append(found, b.serious()...)
+				for _, f := range found {
 					short = append(short, fmt.Sprintf("%s at %d px, %s: %s", name, width, theme, f))
 				}
 				b.shoot(fmt.Sprintf("%s-%d-%s", name, width, theme))
@@ -96,7 +99,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	for _, page := range []struct{ name, path string }{
 		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
 		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
-		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"definitions", "/ui/sagas"}, {"definition", "/ui/sagas/order"},
+		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"incidents-each", "/ui/incidents?each=1"}, {"incidents-group", "/ui/incidents?group=" + group}, {"incidents-resolved", "/ui/incidents?state=resolved"}, {"incidents-snoozed", "/ui/incidents?state=snoozed"}, {"incident", "/ui/incidents/" + incident}, {"definitions", "/ui/sagas"}, {"start", "/ui/start"}, {"start-form", "/ui/sagas/order/start"}, {"definition", "/ui/sagas/order"},
 		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"missing", "/ui/nothing"},
 	} {
 		look(page.name, page.path)

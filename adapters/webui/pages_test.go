@@ -111,6 +111,12 @@ func TestSearchAndFiltersAreInTheAddress(t *testing.T) {
 		{"q=version:1", []string{waiting}},
 		{"q=since:1h", []string{waiting, stuck, back, done}},
 		{"q=until:1h", nil},
+		{"q=state:waiting", []string{waiting}},
+		{"state=waiting", []string{waiting}},
+		{"q=saga:order&state=unfinished", []string{stuck}},
+		{"q=state:completed&state=unfinished", nil},
+		{"q=" + done[28:], []string{done}}, // an id's end that somebody pasted
+		{"q=saga:ord*+state:stuck", []string{stuck}},
 	} {
 		status, body, _ := w.get("/ui/runs?" + c.query)
 		require.Equal(t, http.StatusOK, status, c.query)
@@ -119,8 +125,16 @@ func TestSearchAndFiltersAreInTheAddress(t *testing.T) {
 	_, _, head := w.get("/ui/runs?q=" + done)
 	require.Equal(t, "/ui/runs/"+done, head.Get("Location"), "the id of a run leads to it")
 	_, body, _ := w.get("/ui/runs?q=version:x+since:yesterday")
-	require.Contains(t, body, "“version:x” is not understood")
-	require.Contains(t, body, "“since:yesterday” is not understood")
+	require.Contains(t, body, "&#34;version:x&#34; is not understood")
+	require.Contains(t, body, "&#34;since:yesterday&#34; is not understood")
+	require.Empty(t, rowsOf(body), "nothing is searched, and nobody takes that for no such runs")
+	_, body, _ = w.get("/ui/runs?q=saga:oder")
+	require.Contains(t, body, "did you mean order?")
+	_, body, _ = w.get("/ui/runs?q=saga:order&state=stuck")
+	require.Regexp(t, `state=completed[^>]*><svg[^>]*><path[^>]*></svg>completed <b>1</b>`, body, "the numbers follow the search, whatever state is chosen")
+	require.Regexp(t, `>all <b>3</b>`, body)
+	_, body, _ = w.get("/ui/search?in=runs&q=state:comple")
+	require.Contains(t, body, `<option value="state:completed">`)
 	_, body, _ = w.get("/ui/runs?cursor=nonsense")
 	require.Len(t, rowsOf(body), 4, "a cursor that fits no more begins again")
 }

@@ -9,22 +9,23 @@ import (
 	"github.com/atonehq/atone/projections/story"
 )
 
-// past is the moment of a run's history that its page shows in place of now.
+// past is the moment of a run's history that its page shows instead of now.
 type past struct {
-	// Revision is the last event that had happened, Last that of the whole stream as it is now.
+	// Revision is the last event that had happened at that moment. Last is the last event of the
+	// stream now.
 	Revision, Last uint64
-	// Event is that last event.
+	// Event is the event at Revision.
 	Event story.Line
 }
 
-// Earlier and Later are the events next to this one, as the page's address takes them.
+// Earlier is the event before this one, as the page's address takes it.
 func (p *past) Earlier() string { return strconv.FormatUint(p.Revision-1, 10) }
 
 // Later is the event after this one.
 func (p *past) Later() string { return strconv.FormatUint(p.Revision+1, 10) }
 
-// momentParam reads which event is the last that a page shows: all of them, where the address does
-// not say.
+// momentParam reads from the address which event is the last that the page shows. Without the
+// parameter the page shows all events.
 func momentParam(r *http.Request) (uint64, error) {
 	text := r.URL.Query().Get("at")
 	if text == "" {
@@ -37,8 +38,8 @@ func momentParam(r *http.Request) (uint64, error) {
 	return n, nil
 }
 
-// lookBack tells of the moment that the run was read up to, and how its page gets to others. A
-// moment that has not come is not found.
+// lookBack returns the moment that the run was read up to, and the moments around it. Errors:
+// errNoPage for an event that does not exist yet.
 func (h *handler) lookBack(r *http.Request, t *told, until uint64) (*past, error) {
 	p := &past{Revision: until}
 	for e, err := range h.cfg.Log.ReadStreamBackward(r.Context(), domain.RunStream(t.id), domain.End) {

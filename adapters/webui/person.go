@@ -3,9 +3,10 @@ package webui
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
-// Sessions tells who makes a request. Methods are called concurrently.
+// Sessions says who makes a request. Its methods are called concurrently.
 type Sessions interface {
 	// Who returns the person behind a request. It returns false for a person who may not read.
 	Who(r *http.Request) (Person, bool)
@@ -19,11 +20,11 @@ type Sessions interface {
 type Person struct {
 	// Name is the actor in the audit.
 	Name string
-	// Operate allows the levers; Signal allows to signal runs.
-	Operate, Signal bool
-	// Sagas are those that the person may see and steer; empty means all.
+	// Operate allows the levers, Signal signalling runs, and Start starting them.
+	Operate, Signal, Start bool
+	// Sagas are the sagas that the person may see and steer; empty means all.
 	Sagas []string
-	// Open means that nobody has to log in here: there is nothing to log out of.
+	// Open means that no login is needed, so that there is no logout either.
 	Open bool
 }
 
@@ -35,8 +36,7 @@ func (p Person) sees(saga string) bool {
 // seesAny reports whether the person may see runs of one of the sagas.
 func (p Person) seesAny(sagas []string) bool { return slices.ContainsFunc(sagas, p.sees) }
 
-// narrow keeps a person bound to some sagas from seeing others. It reports whether anything is left
-// to be seen.
+// narrow removes the sagas that the person may not see. It reports whether any saga is left to see.
 func (p Person) narrow(sagas *[]string) bool {
 	if len(p.Sagas) == 0 {
 		return true
@@ -49,11 +49,14 @@ func (p Person) narrow(sagas *[]string) bool {
 	return len(*sagas) > 0
 }
 
-// open is the [Sessions] of a page that asks nobody for a token.
+// key stands for the person: people of one name that see different sagas are not one.
+func (p Person) key() string { return p.Name + "\x00" + strings.Join(p.Sagas, ",") }
+
+// open is the [Sessions] of a page that requires no token.
 type open struct{}
 
 func (open) Who(*http.Request) (Person, bool) {
-	return Person{Name: "local", Operate: true, Signal: true, Open: true}, true
+	return Person{Name: "local", Operate: true, Signal: true, Start: true, Open: true}, true
 }
 func (open) Login(http.ResponseWriter, *http.Request, string) error { return nil }
 func (open) Logout(http.ResponseWriter, *http.Request)              {}

@@ -3,39 +3,55 @@ package webui
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
-	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // runPage is what the page of a run shows.
 type runPage struct {
-	saga.RunView
-	Why machine.Reason
+	explain.Run
+	Why explain.Reason
 	// Say is the sentence at the top: what it waits for, or how it ended.
 	Say     string
-	Stuck   []machine.Wait
+	Waits   []wait
+	Stuck   []wait
+	Chain   []link
 	Ended   bool
 	Turning bool
 	Pivot   bool
 	Tab     string
 	Show    string
-	Linear  bool
-	Levers  []lever
+	// Rows says which rows of the timeline are shown.
+	Rows   draw.Rows
+	Linear bool
+	Levers []lever
+	// Held is the hold that the run waits for; nil for none.
+	Held *explain.Hold
+	// Actions are those of its steps that can be held.
+	Actions []string
+	// Again are the runs that were started from this one.
+	Again []domain.RunID
+	// Denied says why the person may pull none of the levers of stuck steps.
+	Denied string
 	// Off says why some levers can't be pulled, each reason once.
 	Off      []string
 	Tabs     []tab
 	Timeline draw.Timeline
 	Graph    *draw.Graph
 	Story    *story.Story
-	Undo     machine.Preview
+	Undo     explain.Preview
 	Steps    []stepRow
-	Lasted   time.Duration
+	// Part says which rows of the tab are shown, where they are many; Starts starts such a run.
+	Part   *part
+	Starts format.Command
+	Lasted time.Duration
 	// Begun counts the steps that were begun, and tells what became of them.
 	Begun string
 	// Past is set where the page looks back; At is then what the address says of it.
@@ -49,7 +65,7 @@ var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"da
 
 // run shows one run.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
-	id, err := runParam(r)
+	id, err := h.runParam(r, who)
 	if err != nil {
 		return err
 	}
@@ -67,39 +83,52 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		return err
 	}
 	w.Header().Set(freshKey, fresh)
-	v := h.view(r, who, "runs", t.look.View.Saga+" · "+string(t.look.View.State))
+	v := h.view(r, who, "runs", t.look.Run.Saga+" · "+string(t.look.Run.State))
 	q := r.URL.Query()
-	var around machine.Surroundings = h.cfg.Coordinator
 	if until != domain.End {
-		v.Now, v.Refresh, around = t.moment(), 0, nil
+		v.Now, v.Refresh = t.moment(), 0
 	}
-	d := &runPage{RunView: t.look.View, Why: t.look.Why(v.Now, around), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
-		Ended: t.look.View.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
+	d := &runPage{Run: t.look.Run, Why: t.look.Why(r.Context(), v.Now), Tab: q.Get("tab"), Show: q.Get("show"), Linear: q.Get("scale") == "linear",
+		Ended: t.look.Run.State.Ended(), Turning: t.state.Turning, Pivot: t.state.PastPivot, Tabs: runTabs}
 	if until != domain.End {
 		if d.Past, err = h.lookBack(r, t, until); err != nil {
 			return err
 		}
 		d.At = strconv.FormatUint(until, 10)
 	} else {
-		d.Levers = leversOf(t, who)
+		d.Held = holdIn(&d.Why)
+		if d.Ended {
+			if d.Again, err = h.cfg.Coordinator.StartedFrom(r.Context(), id); err != nil {
+				return err
+			}
+		}
+		d.Actions = d.openActions()
+		d.Levers = leversOf(&d.Why, who)
 		d.Off = reasons(d.Levers)
-	}
-	for _, wait := range d.Why.Waits {
-		if wait.Phase == machine.Stuck || wait.Phase == machine.UndoStuck {
-			d.Stuck = append(d.Stuck, wait)
+		if !who.Operate {
+			d.Denied = noOperate
 		}
 	}
+	d.Waits = waitsOf(&d.Why, v.Now)
+	for _, w := range d.Waits {
+		if w.WaitsFor == explain.ForPerson {
+			d.Stuck = append(d.Stuck, w)
+		}
+	}
+	d.Chain = chainOf(&d.Why, v.Now)
 	end := v.Now
 	if d.Ended {
-		end = d.RunView.Ended
+		end = d.Run.Ended
 	}
 	d.Lasted = end.Sub(d.Started)
-	d.Begun = begun(d.RunView.Steps)
-	d.Say = d.Why.Text
+	from, _ := strconv.Atoi(q.Get("row")) // 0, the first, for anything else
+	d.Rows = draw.Rows{Show: d.Show, Find: q.Get("find"), Open: q.Get("open"), From: max(from, 0)}
+	d.Begun = begun(d.Run.Steps)
+	d.Say = d.Why.Tell(v.Now, format.Mark)
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)
 	}
-	if err := d.fill(t, v.Now); err != nil {
+	if err := d.fill(r, t, v.Now); err != nil {
 		return err
 	}
 	if d.Ended {
@@ -110,24 +139,79 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	return nil
 }
 
+// IsAgain reports whether the run was started from an ended one.
+func (d *runPage) IsAgain() bool { return d.AgainOf != domain.RunID{} }
+
+// openActions lists the actions of what the run waits for, and of its steps that are not settled.
+func (d *runPage) openActions() (names []string) {
+	for i := range d.Why.Waits {
+		if a := d.Why.Waits[i].Action; a != "" && !slices.Contains(names, a) {
+			names = append(names, a)
+		}
+	}
+	return names
+}
+
 // fill reads what the tab shows.
-func (d *runPage) fill(t *told, now time.Time) error {
+func (d *runPage) fill(r *http.Request, t *told, now time.Time) error {
 	switch d.Tab {
 	case "":
-		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Show, d.Linear).Hide(t.look.Cloak)
+		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Rows, d.Linear).Hide(t.look.Cloak)
 	case "plan":
 		d.Graph = draw.Plan(t.plan, draw.PhasesOf(t.state))
 		d.Graph.Run, d.Graph.At = t.id.String(), d.At
+		d.Graph.Lead(t.children())
 	case "audit":
 		d.Story = story.Of(t.id, t.facts, t.plan.Secrets())
+		from := d.Rows.From
+		if rev, err := strconv.ParseUint(r.URL.Query().Get("event"), 10, 64); err == nil {
+			from = slices.IndexFunc(d.Story.Lines, func(l story.Line) bool { return l.Revision >= rev })
+			from = max(0, from-from%partSize)
+		}
+		d.Story.Lines, d.Part = partOf(d.Story.Lines, from)
 	case "undo":
 		d.Undo = t.undo(now)
+		d.Undo.Steps, d.Part = partOf(d.Undo.Steps, d.Rows.From)
 	case "data":
-		d.Steps = t.steps(now)
+		d.Steps, d.Part = partOf(t.steps(now), d.Rows.From)
+		d.Starts = format.StartCommand(d.Run.Saga, d.Run.Version, d.Run.Key, d.Run.Input)
 	default:
 		return errNoPage
 	}
 	return nil
+}
+
+// partSize bounds the rows of a tab besides the timeline.
+const partSize = 250
+
+// part says which of many rows are shown: from First, counted from 0, up to Last.
+type part struct {
+	First, Last, Total int
+	More               bool
+}
+
+// partOf cuts out the rows that are shown; the part is nil where these are all.
+func partOf[T any](rows []T, from int) ([]T, *part) {
+	if len(rows) <= partSize {
+		return rows, nil
+	}
+	from = min(from, len(rows)-1)
+	to := min(from+partSize, len(rows))
+	return rows[from:to], &part{First: from, Last: to, Total: len(rows), More: to < len(rows)}
+}
+
+// lanesPage is what draws a timeline. Inside another run's it has no ids, of which a page has each
+// once.
+type lanesPage struct {
+	Run      domain.RunID
+	At       string
+	Inside   bool
+	Timeline draw.Timeline
+}
+
+// Lanes is the run's timeline.
+func (d *runPage) Lanes() lanesPage {
+	return lanesPage{Run: d.Run.ID, At: d.At, Timeline: d.Timeline}
 }
 
 // Long runs are not folded anew for each reader who asks for news and gets none: for longRun events

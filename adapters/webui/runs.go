@@ -1,37 +1,44 @@
 package webui
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/atonehq/atone/adapters/webui/internal/search"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // runsPage is what the runs list shows.
 type runsPage struct {
 	Query, State, Sort string
 	Groups             []stateGroup
-	Sagas              []string
 	Rows               []runRow
 	Next               string
 	First              bool
 	Bad                []string
+	// Holds are the actions that are held.
+	Holds []explain.Hold
 	// Filtered means that conditions narrow the list.
 	Filtered bool
 }
 
 type stateGroup struct {
 	Name, Label string
-	Count       int // of unfinished runs, -1 where it isn't known
+	Count       int // of the runs that the search finds, -1 where it isn't known
 }
 
 type runRow struct {
 	*runs.Row
 	Waiting string
+	// Held is the hold that the run waits for; nil for none.
+	Held *explain.Hold
 }
 
 // runs lists runs.
@@ -39,15 +46,15 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	q := r.URL.Query()
 	v := h.view(r, who, "runs", "Runs")
 	d := &runsPage{Query: q.Get("q"), State: q.Get("state"), Sort: q.Get("sort"), First: q.Get("cursor") == ""}
-	s := search.Runs(d.Query, v.Now)
-	if s.Run != (domain.RunID{}) {
-		show.GoTo(w, r, h.cfg.Base+"/runs/"+s.Run.String(), "")
+	if id, ok := search.WholeID(d.Query); ok {
+		show.GoTo(w, r, h.cfg.Base+"/runs/"+id.String(), "")
 		return nil
 	}
-	d.Bad = s.Bad
-	d.Filtered = d.Query != "" || d.State != ""
-	f := s.Filter
-	f.States, f.Cursor, f.Limit = statesOf(d.State), q.Get("cursor"), h.cfg.PageSize
+	d.Holds = h.holdsSeen(who)
+	f, bad := searched(r, h, who, v, d.Query, search.Runs)
+	d.Bad = bad
+	d.Filtered = strings.TrimSpace(d.Query) != "" || d.State != ""
+	f.Cursor, f.Limit = q.Get("cursor"), h.cfg.PageSize
 	switch d.Sort {
 	case "oldest":
 		f.Ascending = true
@@ -56,71 +63,86 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	case "wake":
 		f.Sort, f.Ascending = runs.ByWake, true
 	}
-	d.Groups = h.groups(who)
-	d.Sagas = h.sagaNames(who)
-	if who.narrow(&f.Sagas) {
-		page, err := h.findRuns(r, f)
+	var counts map[domain.RunState]int
+	if len(bad) == 0 && who.narrow(&f.Sagas) {
+		found, err := h.findRuns(r, f, statesOf(d.State))
 		if err = built(v, err); err != nil {
 			return err
 		}
-		d.Next = page.Next
-		for i := range page.Rows {
-			run := &page.Rows[i]
-			d.Rows = append(d.Rows, runRow{Row: run, Waiting: inShort(run.Waiting(v.Now))})
+		d.Next, counts = found.Next, found.counts
+		for i := range found.Rows {
+			run := &found.Rows[i]
+			row := runRow{Row: run, Waiting: inShort(run.Waiting(v.Now, format.Mark))}
+			if len(d.Holds) > 0 && run.Ended.IsZero() {
+				row.Held = h.heldAt(r.Context(), run.ID, v.Now)
+			}
+			d.Rows = append(d.Rows, row)
 		}
 	}
+	d.Groups = groups(d.State, counts)
 	h.warn(r, v)
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "runs", v)
 	return nil
 }
 
-// findRuns asks the view. A single word that no error has is also tried as a key, which people
-// paste.
-func (h *handler) findRuns(r *http.Request, f runs.Filter) (runs.Page, error) {
-	page, err := ask(r, h.cfg.Views.Runs, &f, &f.Cursor)
-	if err != nil || len(page.Rows) > 0 || f.Text == "" || f.Key != "" || strings.Contains(f.Text, " ") {
-		return page, err
-	}
-	f.Key, f.Text, f.Cursor = f.Text, "", ""
-	return h.cfg.Views.Runs(r.Context(), f)
+// foundRuns is a page of the list, with the number of runs that the search finds in each state; nil
+// if the numbers are not known.
+type foundRuns struct {
+	runs.Page
+	counts map[domain.RunState]int
 }
 
-// stateGroups are the choices of the runs list; a group that is not a state's name stands for
-// several.
-var stateGroups = []string{"", "unfinished", "running", "compensating", "stuck", "completed", "compensated", "cancelled", "abandoned"}
-
-func statesOf(group string) []domain.RunState {
-	switch {
-	case group == "unfinished":
-		return []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck}
-	case group == "" || !slices.Contains(stateGroups, group):
-		return nil
-	}
-	return []domain.RunState{domain.RunState(group)}
-}
-
-// inShort leaves out of the sentence what the list shows by colour and what the run's page offers.
-func inShort(waiting string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(waiting, "stuck: "), "; retry, skip or resolve")
-}
-
-// groups are the choices of state with the numbers of unfinished runs.
-func (h *handler) groups(who Person) []stateGroup {
-	states := h.cfg.Coordinator.RunStates()
-	out := make([]stateGroup, len(stateGroups))
-	for i, name := range stateGroups {
-		out[i] = stateGroup{Name: name, Label: name, Count: -1}
-		switch name {
-		case "":
-			out[i].Label = "all"
-		case "unfinished":
-			out[i].Count = states[domain.RunRunning] + states[domain.RunCompensating] + states[domain.RunIsStuck]
-		case "running", "compensating", "stuck":
-			out[i].Count = states[domain.RunState(name)]
+// findRuns queries the view. The states narrow the page, but not the numbers.
+func (h *handler) findRuns(r *http.Request, f runs.Filter, states []domain.RunState) (found foundRuns, err error) {
+	own := f.States
+	for _, g := range append([]runs.Filter{f}, guesses(f)...) {
+		f = g
+		f.States = both(own, states)
+		if found.Page, err = ask(r, h.cfg.Views.Runs, &f, &f.Cursor); err != nil {
+			return found, err
 		}
-		if len(who.Sagas) > 0 {
-			out[i].Count = -1
+		if len(found.Rows) > 0 {
+			break
+		}
+	}
+	f.States = nil
+	if found.counts, err = h.cfg.Views.RunCounts(r.Context(), f); errors.Is(err, projections.ErrNotCounted) {
+		err = nil
+	}
+	return found, err
+}
+
+// State is the group's name as a state. For "all", and for groups of several states, it is not a
+// state of runs.
+func (g stateGroup) State() domain.RunState { return domain.RunState(g.Name) }
+
+// inShort shortens the sentence of a wait for the list: it drops the state, which the list shows in
+// its own column, and the advice, which the run's page gives.
+func inShort(waiting string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(waiting, "stuck: "), "paused: "), "; retry, skip or resolve")
+}
+
+// groups returns the choices of state, with the number of runs that the search finds in each. It
+// leaves out additional states, such as waiting, that no run is in.
+func groups(chosen string, counts map[domain.RunState]int) (out []stateGroup) {
+	sum := func(states []domain.RunState) (n int) {
+		for _, s := range states {
+			n += counts[s]
+		}
+		return n
+	}
+	known := func(n int) int {
+		if counts == nil {
+			return -1
+		}
+		return n
+	}
+	out = append(out, stateGroup{"", "all", known(sum(runs.Unfinished) + sum(runs.Ended))}, stateGroup{unfinished, unfinished, known(sum(runs.Unfinished))})
+	for _, s := range runs.AllStates {
+		own := slices.Contains(runs.Unfinished, s) || slices.Contains(runs.Ended, s)
+		if own || s != runs.StateWorking && counts[s] > 0 || string(s) == chosen {
+			out = append(out, stateGroup{string(s), format.State(s), known(counts[s])})
 		}
 	}
 	return out

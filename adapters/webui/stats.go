@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
 )
 
@@ -18,10 +20,21 @@ type statsPage struct {
 	Actions     []actionStat
 	Names       []string
 	Total       stats.Counts
-	Chart       *draw.Columns
+	// Now has the counts over all time.
+	Now    stats.Counts
+	Charts []draw.Chart
+	// Where is the search for the runs of the saga.
+	Where string
+	// Rate is how many runs ended, in words.
+	Rate string
 }
 
 var statRanges = []tab{{"1h", "last hour"}, {"24h", "last day"}, {"7d", "7 days"}, {"", "all time"}}
+
+// statSpans are the ranges and the widths of their columns.
+var statSpans = map[string]struct{ all, column time.Duration }{
+	"1h": {time.Hour, time.Minute}, "24h": {24 * time.Hour, time.Hour}, "7d": {7 * 24 * time.Hour, 4 * time.Hour},
+}
 
 type sagaStat struct {
 	stats.Row
@@ -46,9 +59,21 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 		d.Range = q.Get("range")
 	}
 	f := stats.Filter{Saga: d.Saga}
-	span := map[string]time.Duration{"1h": time.Hour, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour}[d.Range]
-	if span > 0 {
-		f.Since = v.Now.Add(-span)
+	if d.Saga != "" {
+		d.Where = search.Condition("saga", d.Saga)
+	}
+	everything, err := h.cfg.Views.Stats(r.Context(), f)
+	if err = built(v, err); err != nil {
+		return err
+	}
+	for i := range everything {
+		if s := &everything[i]; s.Action == "" && s.Direction == "" && who.sees(s.Saga) {
+			d.Now.Add(s.Counts)
+		}
+	}
+	span := statSpans[d.Range]
+	if span.all > 0 {
+		f.Since = v.Now.Add(-span.all)
 	}
 	points, err := h.cfg.Views.StatsOver(r.Context(), f)
 	if err = built(v, err); err != nil {
@@ -56,8 +81,9 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 	}
 	points = slices.DeleteFunc(points, func(p stats.Point) bool { return !who.sees(p.Saga) })
 	d.sum(points)
-	if span > 0 {
-		d.Chart = draw.Ends(points, f.Since, v.Now)
+	if span.all > 0 {
+		d.Charts = draw.Over(points, d.Now, f.Since, v.Now, span.column, d.Where)
+		d.Rate = format.Rate(d.Total.Succeeded+d.Total.Failed+d.Total.Cancelled+d.Total.Abandoned, span.all)
 	}
 	v.Refresh *= 5 // statistics move slowly
 	h.warn(r, v)

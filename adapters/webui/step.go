@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -10,17 +11,18 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
 // stepRow is a step with its payloads, redacted.
 type stepRow struct {
-	saga.StepView
+	explain.Step
 	Took time.Duration
 }
 
-// begun counts the steps of a run and tells what became of them, as in "7, 1 done, 5 undone".
-func begun(steps []saga.StepView) string {
+// begun counts the steps of a run, in all and by phase, as in "7, 1 done, 5 undone".
+func begun(steps []explain.Step) string {
 	phases := map[machine.Phase]int{}
 	for i := range steps {
 		phases[steps[i].Phase]++
@@ -40,9 +42,9 @@ func begun(steps []saga.StepView) string {
 // steps lists the steps with their payloads.
 func (t *told) steps(now time.Time) []stepRow {
 	hist := draw.ReadHistory(t.facts, now)
-	out := make([]stepRow, len(t.look.View.Steps))
-	for i, s := range t.look.View.Steps {
-		out[i] = stepRow{StepView: s, Took: hist.Took[s.Path]}
+	out := make([]stepRow, len(t.look.Run.Steps))
+	for i, s := range t.look.Run.Steps {
+		out[i] = stepRow{Step: s, Took: hist.Took[s.Path]}
 	}
 	return out
 }
@@ -52,11 +54,64 @@ type stepPage struct {
 	Run  domain.RunID
 	Step stepRow
 	Rows []story.Line
+	// Child is the run that the step started. It is told by its own stream, at its own revision.
+	Child *childRun
+	// Starts does again what began the step: its action alone, or the signal that it awaits.
+	Starts format.Command
+}
+
+// childRun is a child run within the timeline of its parent.
+type childRun struct {
+	lanesPage
+	Saga     string
+	Version  int
+	State    domain.RunState
+	Revision uint64
+}
+
+// child reads a run that a step started; nil for one that the person may not see.
+func (h *handler) child(r *http.Request, who Person, id domain.RunID, now time.Time) (*childRun, error) {
+	t, err := h.tell(r.Context(), who, id)
+	switch {
+	case errors.Is(err, saga.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	c := &childRun{Saga: t.look.Run.Saga, Version: t.look.Run.Version, State: t.look.Run.State, Revision: t.facts[len(t.facts)-1].Revision}
+	c.lanesPage = lanesPage{Run: id, Inside: true, Timeline: draw.ReadHistory(t.facts, now).Draw(t.state, draw.Rows{}, false).Hide(t.look.Cloak)}
+	return c, nil
+}
+
+// children are the runs that the run's steps have started.
+func (t *told) children() map[string]string {
+	out := map[string]string{}
+	for i := range t.look.Run.Steps {
+		if s := &t.look.Run.Steps[i]; s.Child != nil {
+			out[s.Path] = s.Child.String()
+		}
+	}
+	return out
+}
+
+// starts is what began a step.
+func (t *told) starts(s *explain.Step) (c format.Command) {
+	switch {
+	case s.Action != "" && len(s.Input) > 0:
+		return format.StartCommand(s.Action, 0, "", s.Input)
+	case s.Kind == domain.KindAwait:
+		t.state.Steps(func(st *machine.Step) {
+			if st.Path == s.Path && st.Node.Await.Signal != "" {
+				c = format.SignalCommand(t.id.String(), st.Node.Await.Signal, s.Output)
+			}
+		})
+	}
+	return c
 }
 
 // step shows what happened to one step, and its payloads.
 func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error {
-	id, err := runParam(r)
+	id, err := h.runParam(r, who)
 	if err != nil {
 		return err
 	}
@@ -89,6 +144,12 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 	for _, row := range story.Of(id, t.facts, t.plan.Secrets()).Lines {
 		if row.Step == path {
 			d.Rows = append(d.Rows, row)
+		}
+	}
+	d.Starts = t.starts(&d.Step.Step)
+	if id := d.Step.Child; id != nil && until == domain.End {
+		if d.Child, err = h.child(r, who, *id, v.Now); err != nil {
+			return err
 		}
 	}
 	v.D = d

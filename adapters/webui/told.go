@@ -2,27 +2,28 @@ package webui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// runParam reads the run's id from the path.
-func runParam(r *http.Request) (domain.RunID, error) {
-	id, err := uuid.Parse(r.PathValue("run"))
-	if err != nil {
+// runParam reads which run the path names: by its id, SAGA:KEY, or the end of its id.
+func (h *handler) runParam(r *http.Request, who Person) (domain.RunID, error) {
+	id, err := runs.Named(r.Context(), r.PathValue("run"), who.Sagas, h.cfg.Views.Runs)
+	if errors.Is(err, runs.ErrNoName) {
 		return id, errNoPage
 	}
-	return id, nil
+	return id, err
 }
 
 // told is a run read from its stream: one consistent moment for everything that a page shows of it.
@@ -32,7 +33,7 @@ type told struct {
 	facts []domain.Fact
 	state *machine.State
 	// look is the state as it may be shown.
-	look *look.Run
+	look *look.Look
 }
 
 // tell reads a run. A run of a saga that the person may not see is not found.
@@ -69,7 +70,12 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
 	}
 	t.state = t.fold()
-	t.look = look.At(t.state)
+	var around look.Around // a look back leaves out what is around the run today
+	if until == domain.End {
+		around = h.cfg.Coordinator
+	}
+	t.look = look.At(t.state, around)
+	t.look.Sees = who.sees
 	return t, nil
 }
 
@@ -83,24 +89,54 @@ func (t *told) fold() *machine.State {
 }
 
 // undo tells what a cancel would do.
-func (t *told) undo(now time.Time) machine.Preview { return look.At(t.fold()).Undo(now) }
+func (t *told) undo(now time.Time) explain.Preview { return look.At(t.fold(), nil).Undo(now) }
 
 // ending says how the run ended.
 func (t *told) ending(lasted time.Duration) string {
-	text := string(t.look.View.State) + " after " + format.Took(lasted)
+	text := string(t.look.Run.State) + " after " + format.Took(lasted)
 	for i := range t.facts {
 		if a, ok := t.facts[i].Event.(*domain.RunAbandoned); ok {
 			text += " by " + t.facts[i].Meta.Actor + ": " + a.Reason
 		}
 	}
-	if t.look.View.Cause != nil {
-		text += ", because " + t.look.View.Cause.String()
+	if t.look.Run.Cause != nil {
+		text += ", because " + t.look.Run.Cause.String()
 	}
-	if len(t.look.View.Left) > 0 {
-		text += "; effects left at " + strings.Join(t.look.View.Left, ", ")
+	if len(t.look.Run.Left) > 0 {
+		text += "; effects left at " + strings.Join(t.look.Run.Left, ", ")
 	}
 	return text
 }
 
 // moment is when the last event happened that the run was read up to.
 func (t *told) moment() time.Time { return t.facts[len(t.facts)-1].Meta.At }
+
+// wait is a wait with its sentence, whose instants are marked.
+type wait struct {
+	explain.Wait
+	Say string
+}
+
+// waitsOf lists the waits, the most telling first.
+func waitsOf(why *explain.Reason, now time.Time) []wait {
+	out := make([]wait, len(why.Waits))
+	for i := range why.Waits {
+		out[i] = wait{Wait: why.Waits[i], Say: why.Waits[i].Tell(now, format.Mark)}
+	}
+	return out
+}
+
+// link is a run in the chain down to the true blocker, with its sentence.
+type link struct {
+	explain.Link
+	Say string
+}
+
+// chainOf lists the runs below, the nearest first.
+func chainOf(why *explain.Reason, now time.Time) []link {
+	out := make([]link, len(why.Chain))
+	for i := range why.Chain {
+		out[i] = link{Link: why.Chain[i], Say: why.Chain[i].Tell(now, format.Mark)}
+	}
+	return out
+}

@@ -3,8 +3,8 @@ package webui
 import (
 	"net/http"
 
-	"github.com/atonehq/atone/adapters/webui/internal/search"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/search"
 )
 
 // trailPage is the audit trail across runs.
@@ -16,16 +16,15 @@ type trailPage struct {
 	Bad                 []string
 }
 
-// trail lists what was done and what came of it, in all runs, newest first.
+// trail lists acts and outcomes in all runs, newest first.
 func (h *handler) trail(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
 	v := h.view(r, who, "audit", "Audit")
 	d := &trailPage{Query: q.Get("q"), Sort: q.Get("sort"), Failed: q.Get("failed"), First: q.Get("cursor") == ""}
-	s := search.Audit(d.Query, v.Now)
-	d.Bad = s.Bad
-	f := s.Filter
+	f, bad := searched(r, h, who, v, d.Query, search.Audit)
+	d.Bad = bad
 	f.HasError, f.Ascending, f.Cursor, f.Limit = d.Failed != "", d.Sort == "oldest", q.Get("cursor"), h.cfg.PageSize
-	if who.narrow(&f.Sagas) {
+	if len(bad) == 0 && who.narrow(&f.Sagas) {
 		page, err := ask(r, h.cfg.Views.Audit, &f, &f.Cursor)
 		if err = built(v, err); err != nil {
 			return err

@@ -56,7 +56,7 @@ func TestAuditIsSearchedAcrossRuns(t *testing.T) {
 	require.Contains(t, body, "deploy", "the reason is told")
 	require.Contains(t, body, `href="/ui/audit?q=actor%3Akim"`, "an actor leads to what else they did")
 	_, body, _ = w.get("/ui/audit?q=since:yesterday")
-	require.Contains(t, body, "“since:yesterday” is not understood")
+	require.Contains(t, body, "&#34;since:yesterday&#34; is not understood")
 	_, body, _ = w.get("/ui/audit?q=" + uuid.NewString())
 	require.Contains(t, body, "Nothing in the audit is like that")
 }

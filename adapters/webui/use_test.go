@@ -41,12 +41,12 @@ func TestOnCall(t *testing.T) {
 	// The lever shows what it would do, wants a reason, and does it.
 	b.click(`[data-act="cancel"]`)
 	b.sees("dialog[open] .waves", "reserve-stock")
-	b.click("dialog[open] form.lever button")
+	b.click("dialog[open] form.lever .buttons button")
 	b.holds(`document.querySelector("#lever-reason:invalid") !== null && document.querySelector("dialog[open]") !== null`)
 	require.Equal(t, "running", string(w.state(waiting)))
 	b.typeInto("#lever-reason", "the customer called")
-	b.click("dialog[open] form.lever button")
-	b.sees("#note", "Cancelled")
+	b.click("dialog[open] form.lever .buttons button")
+	b.sees(".act", "1 cancelled: 1 done")
 	b.sees("h1 .pill", "cancelled")
 	b.sees("#why", "the customer called")
 	b.holds(`!location.search.includes("note")`)
@@ -80,7 +80,7 @@ func TestDeskInTheBrowser(t *testing.T) {
 	w.settled()
 	w.cardGone.Store(false)
 	b := newBrowser(t, w)
-	b.open("/ui/incidents")
+	b.open("/ui/incidents?each=1")
 	b.sees("#stuck-badge", "2")
 	b.holds(`[...document.querySelectorAll(".bulk button")].every(b => b.disabled)`)
 	b.keys("j")
@@ -120,12 +120,12 @@ func TestDeskInTheBrowser(t *testing.T) {
 
 	b.open("/ui/incidents?state=resolved")
 	b.sees(".inc", "the bank is back")
-	b.open("/ui/incidents")
+	b.open("/ui/incidents?each=1")
 	b.click(`.inc tbody .c-run a`)
 	b.arrives("/ui/runs/" + last.String())
 	b.click(`[data-act="skip"]`)
 	b.typeInto("#lever-reason", "refunded by hand")
-	b.click("dialog[open] form.lever button")
+	b.click("dialog[open] form.lever .buttons button")
 	b.sees("h1 .pill", "compensated")
 	b.clean()
 }
@@ -220,7 +220,7 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	b.screen(390, 860, "dark")
 	run := "/ui/runs/" + r.ID.String()
 	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo",
-		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
+		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
 		"/ui/events", "/ui/events?type=%22%3E%3Cscript%3E", run + "?note=%3Cscript%3Ehacked%3D1%3C/script%3E"} {
 		status, body, _ := w.get(path)
 		require.Equal(t, http.StatusOK, status, path)
@@ -236,5 +236,47 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	b.click(`[data-step="explode"] summary`)
 	b.sees(`[data-step="explode"] .tl-open`, `onerror=`)
 	b.holds(`window.hacked === undefined && document.querySelector("img, main script") === null`)
+	b.clean()
+}
+
+// TestASearchIsCompletedAndStatesAreToldByWordAndIcon types a search as a person does.
+func TestASearchIsCompletedAndStatesAreToldByWordAndIcon(t *testing.T) {
+	w := newWorld(t)
+	w.completed("web-1")
+	w.stuck("web-2")
+	w.waiting("web-3")
+	paused := w.waiting("web-4")
+	require.NoError(t, w.c.Pause(w.ctx, paused, "audit"))
+	w.settled()
+	b := newBrowser(t, w)
+	for _, width := range []int64{1280, 390} {
+		for _, theme := range []string{"light", "dark"} {
+			b.screen(width, 860, theme)
+			b.open("/ui/runs")
+			b.sees(".runs .pill.t-paused", "paused")
+			b.sees(".runs .pill.t-waiting", "waiting")
+			b.holds(`[...document.querySelectorAll(".runs .pill")].every(p => p.querySelector("svg.mark path"))`)
+			b.sees(".chips .t-paused", "paused 1")
+			b.holds(`document.documentElement.scrollWidth <= innerWidth`)
+			b.shoot(fmt.Sprintf("states-%d-%s", width, theme))
+		}
+	}
+	b.screen(1280, 860, "light")
+	b.open("/ui/runs/" + paused.String())
+	b.sees("h1 .pill.t-paused", "paused")
+	b.holds(`document.querySelectorAll("h1 .pill").length === 1 && document.querySelector("h1 .pill svg.mark path") !== null`)
+	b.shoot("run-paused-1280-light")
+	b.open("/ui/runs")
+	b.typeInto("#search", "state:pau")
+	b.holds(`document.querySelector('#terms option[value="state:paused"]') !== null`)
+	b.typeInto("#search", "sed saga:")
+	b.holds(`document.querySelector('#terms option[value="state:paused saga:big-order"]') !== null`)
+	b.typeInto("#search", "big-ordr"+kb.Enter)
+	b.sees(".problem", "did you mean big-order?")
+	b.sees(".empty", "Nothing was searched")
+	b.shoot("search-misspelt-1280-light")
+	b.open("/ui/runs?q=saga:big-order+state:unfinished")
+	b.sees(".chips", "paused 1")
+	b.holds(`document.querySelectorAll(".runs tbody tr").length === 2`)
 	b.clean()
 }

@@ -156,7 +156,7 @@ func TestComposeUsesTheProgramAsItIs(t *testing.T) {
 		}
 		for key := range s.Environment {
 			require.Regexp(t, variable, key)
-			require.True(t, strings.Contains(serve, key), "%s: serve knows %s", name, key)
+			require.Contains(t, serve, key, "%s: serve knows %s", name, key)
 		}
 		if oneShot[name] {
 			continue

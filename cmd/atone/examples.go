@@ -8,17 +8,17 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// The sagas that the atone command has of its own, to try it with. They touch nothing but the log;
-// what would be done is in their outputs. A program of one's own has its own (see cmd/signup).
+// The example sagas of the atone command. They change nothing but the log; their outputs say what a
+// real saga would have done. Your own program has its own sagas (see cmd/signup).
 
 // orderForm is the input of the example saga order.
 type orderForm struct {
 	Item string `json:"item"`
 	// Card is redacted wherever it is shown.
 	Card string `json:"card" atone:"secret"`
-	// FailAt names a step that is to fail: reserve-stock, charge-card or send-parcel.
+	// FailAt names the step that fails: reserve-stock, charge-card or send-parcel.
 	FailAt string `json:"fail_at,omitempty"`
-	// Fragile has the undo of charge-card fail, so that the run gets stuck.
+	// Fragile makes the undo of charge-card fail, so that the run gets stuck.
 	Fragile bool `json:"fragile,omitempty"`
 }
 

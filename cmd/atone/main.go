@@ -1,4 +1,5 @@
-// Command atone is the command line of atone: the coordinator as a server, and levers for runs.
+// Command atone is the command line of atone: the coordinator as a server, and commands that start,
+// show and steer runs.
 package main
 
 import (
@@ -13,7 +14,7 @@ func main() {
 	program.Main(program.App{
 		Name:     "atone",
 		Short:    "Sagas that end in one of two ways: everything done, or everything undone",
-		Sagas:    []saga.AnySaga{order, approval},
+		Sagas:    []saga.AnySaga{order, approval, demo.Refund},
 		Actions:  []saga.AnyAction{hello},
 		Commands: append(demo.Commands(), bench.Command()),
 	})

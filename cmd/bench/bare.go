@@ -15,11 +15,11 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// barePrefix begins the names of the streams of appends that belong to no run. Nobody takes them
-// for runs: no view, no audit and no other coordinator looks at them.
+// barePrefix begins the names of the streams for appends that belong to no run. No view, no audit
+// and no other coordinator reads these streams.
 const barePrefix = domain.SystemPrefix + "bench-"
 
-// bareStreams are the streams of bare appends that a measurement has written to.
+// bareStreams remembers the streams that a measurement of bare appends has written to.
 type bareStreams struct {
 	mu    sync.Mutex
 	names []string
@@ -34,8 +34,8 @@ func (b *bareStreams) next() string {
 	return name
 }
 
-// remove soft-deletes the streams in a log that can, which is a server of EventStoreDB; the space
-// is given back by its scavenge. It also runs after an interrupt, for at most a minute.
+// remove soft-deletes the streams on an EventStoreDB server, whose scavenge then frees their space.
+// It does nothing on other logs. It also runs after an interrupt, for at most a minute.
 func (b *bareStreams) remove(ctx context.Context, connection string, callers int) error {
 	if connection == "" || len(b.names) == 0 {
 		return nil
@@ -58,7 +58,7 @@ func (b *bareStreams) remove(ctx context.Context, connection string, callers int
 	_, err = repeat(ctx, callers, len(b.names), func(ctx context.Context) error {
 		_, err := client.DeleteStream(ctx, <-next, esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}})
 		if e, _ := esdb.FromError(err); e != nil && e.IsErrorCode(esdb.ErrorCodeResourceNotFound) {
-			return nil // its append did not come through
+			return nil // the append failed, so there is no stream
 		}
 		return err
 	})
@@ -69,9 +69,9 @@ func (b *bareStreams) remove(ctx context.Context, connection string, callers int
 }
 
 // errHoldsRuns refuses a log that somebody may need.
-var errHoldsRuns = errors.New("this log holds runs, to which the bench adds thousands of its own, for good: give a log of its own, or --yes")
+var errHoldsRuns = errors.New("this log holds runs, and the bench would add thousands of its own, for good: give another log, or --yes")
 
-// checkLogs refuses what the scenario would write to and holds runs.
+// checkLogs returns an error if a log that the scenario would write to holds runs.
 func checkLogs(ctx context.Context, o Options) error {
 	if o.Yes {
 		return nil

@@ -22,13 +22,13 @@ import (
 // eventData is what the clients' events hold: about 60 bytes.
 var eventData = []byte(`{"n":1,"text":"something of a usual length for an event"}`)
 
-// rounds is how often the server and the one that does nothing take turns; the medians count.
+// rounds is how often the real server and the idle one take turns. Results are medians over rounds.
 const rounds = 5
 
-// idle answers the calls of a client without doing anything: what is left is the client's own cost.
+// idle answers a client's calls without doing anything, to measure the client's own cost.
 type idle struct {
 	streams.UnimplementedStreamsServer
-	events int // that a subscription gets
+	events int // how many events a subscription gets
 }
 
 // Append implements the protocol.
@@ -89,16 +89,15 @@ func connect(address string) (*esdb.Client, error) {
 	return esdb.NewClient(cfg)
 }
 
-// clientScenario is what the official client does against atone's server and against one that
-// does nothing.
+// clientScenario is what the official client does against atone's server and against an idle one.
 type clientScenario struct {
 	callers, runs int
 	// fill prepares the log; nil prepares nothing.
 	fill func(ctx context.Context, log domain.Log, n int) error
-	// measure has the client handle n events and returns the latencies of its calls, if they have
-	// any.
+	// measure makes the client handle n events and returns the latencies of its calls, if it makes
+	// single calls.
 	measure func(ctx context.Context, client *esdb.Client, callers, n int) ([]time.Duration, error)
-	// split has each round do a part of the events; else each does all.
+	// split spreads the events over the rounds; otherwise each round handles all of them.
 	split bool
 }
 
@@ -107,8 +106,8 @@ var clientScenarios = map[string]clientScenario{
 	"e2": {callers: 1, runs: 1_000_000, fill: fillLog, measure: catchUp},
 }
 
-// runClient measures a scenario of the official client. The two servers take turns, so that what
-// else the machine does weighs on both.
+// runClient measures a scenario of the official client. The two servers take turns, so that other
+// load on the machine affects both.
 func runClient(ctx context.Context, o Options, sc clientScenario) (res Result, err error) {
 	sc.callers, sc.runs = orElse(o.Callers, sc.callers), orElse(o.Runs, sc.runs)
 	res = Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs, Log: served.name()}
@@ -149,12 +148,12 @@ func (r *Result) compareServers(ctx context.Context, sc clientScenario, address,
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	bare, err := connect(idleAddress)
 	if err != nil {
 		return err
 	}
-	defer bare.Close()
+	defer func() { _ = bare.Close() }()
 	var speeds, ceilings, ratios []float64
 	var latencies []time.Duration
 	var cpu time.Duration
@@ -199,7 +198,7 @@ func catchUp(ctx context.Context, client *esdb.Client, _, n int) ([]time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	for seen := 0; seen < n; {
 		m := sub.Recv()
 		if m.SubscriptionDropped != nil {

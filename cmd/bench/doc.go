@@ -1,9 +1,9 @@
 // Package bench measures atone as a user's program would use it: whole runs through the
 // coordinator, the worker and the handlers, on the embedded log with every append synced to disk.
 //
-// It owns the scenarios and their figures. Each result is set against what the log alone does with
-// the same appends, at the same concurrency, in the same process. It knows nothing of how the
-// engine does its work.
+// It owns the scenarios and their figures. It compares each result with the log alone: the same
+// appends, at the same concurrency, in the same process. It knows nothing of how the engine does
+// its work.
 //
 // Files, in reading order:
 //

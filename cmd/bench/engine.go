@@ -17,9 +17,8 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// engine is the log that a scenario runs on: the embedded one where it is empty, atone's own
-// EventStoreDB server over the embedded one where it is "esdb", else the cluster of a connection
-// string.
+// engine names the log that a scenario runs on: empty means the embedded log, "esdb" atone's own
+// EventStoreDB server over the embedded log, and a connection string a cluster.
 type engine string
 
 const (
@@ -37,8 +36,8 @@ func (e engine) name() string {
 	return "EventStoreDB"
 }
 
-// open returns the log, the connection string that leads to it if there is one, and what closes it
-// and all behind it.
+// open returns the log, its connection string if it has one, and a function that closes the log and
+// everything that was opened for it.
 func (e engine) open(dir string) (_ domain.Log, connection string, _ func() error, _ error) {
 	connection = string(e)
 	closeAll := func() error { return nil }
@@ -77,7 +76,8 @@ func serve(log domain.Log) (address string, stop func() error, err error) {
 	return lis.Addr().String(), func() error { cancel(); return <-ended }, nil
 }
 
-// config is how a coordinator runs on the log: on a cluster it shares the runs with others.
+// config returns a coordinator's configuration for the log. On a cluster the coordinator shares its
+// runs with others.
 func (e engine) config() saga.Config {
 	return saga.Config{Logger: quiet, Shared: e != embedded, Node: "bench"}
 }

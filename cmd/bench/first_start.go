@@ -14,8 +14,9 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Starts is how long a coordinator took until it was ready, and how many events of runs it read
-// from the whole log for that: the first one on a log that others wrote, and the one after it.
+// Starts has two starts of a coordinator: the first on a log that others wrote, and the next one.
+// For each it has the time until the coordinator was ready, and how many events of runs it read
+// from the whole log.
 type Starts struct {
 	FirstSeconds  float64 `json:"first_seconds"`
 	FirstRead     int64   `json:"first_read_events"`
@@ -26,7 +27,7 @@ type Starts struct {
 // waitingRuns is how many of the runs in the log have not ended.
 const waitingRuns = 1_000
 
-// runStarts measures starts on a log of o.Runs events: half of them of ended runs, half of another
+// runStarts measures starts on a log of o.Runs events: half belong to ended runs, half to another
 // app.
 func runStarts(ctx context.Context, o Options) (Result, error) {
 	res := Result{Scenario: o.Scenario, Callers: orElse(o.Callers, 64), Runs: orElse(o.Runs, 1_000_000), Starts: map[string]Starts{}}
@@ -76,8 +77,8 @@ func measureStarts(ctx context.Context, dir string, e engine, callers, events in
 	return s, err
 }
 
-// writeOthers has runs wait, and then others append events of ended runs, each in one append, and
-// an app's own.
+// writeOthers starts runs that wait. Then it appends, as another program would, ended runs (one
+// append each) and an app's own events.
 func writeOthers(ctx context.Context, log domain.Log, callers, events int) error {
 	sampler := &sampler{Log: log}
 	c, stop, err := startCoordinator(ctx, sampler, embedded.config())

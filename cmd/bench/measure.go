@@ -25,7 +25,7 @@ type scenario struct {
 	one           runOne
 	steps         int
 	engine        engine
-	views         bool // run views beside
+	views         bool // run views beside the runs
 }
 
 func runSignup(ctx context.Context, c *saga.Coordinator) error {
@@ -45,7 +45,7 @@ func runFailing(ctx context.Context, c *saga.Coordinator) error {
 	_, err = r.Wait(ctx)
 	var undone *saga.CompensatedError
 	if !errors.As(err, &undone) {
-		return fmt.Errorf("want the run compensated, got %v", err)
+		return fmt.Errorf("want the run compensated, got %v", err) //nolint:errorlint // it may be nil
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func startCoordinator(ctx context.Context, log domain.Log, cfg saga.Config) (*sa
 	}
 }
 
-// measureCeiling has the log alone do the appends of as many runs at the same concurrency.
+// measureCeiling measures the log alone: the appends of as many runs, at the same concurrency.
 func measureCeiling(ctx context.Context, dir string, sc scenario, sample [][]domain.NewEvent, res *Result) (err error) {
 	log, connection, closeLog, err := sc.engine.open(dir)
 	if err != nil {
@@ -193,7 +193,7 @@ func replay(ctx context.Context, log domain.Log, stream string, sample [][]domai
 type sampler struct {
 	domain.Log
 	next   atomic.Bool
-	late   bool // take a run that exists
+	late   bool // also sample a run that began before
 	mu     sync.Mutex
 	stream string
 	sample [][]domain.NewEvent

@@ -67,9 +67,9 @@ func runRebuild(ctx context.Context, o Options) (res Result, err error) {
 	return res, nil
 }
 
-// runServedRebuild measures how fast all views are built from the log of runs, half of which
-// failed, that atone's own EventStoreDB server serves: first, in one go; then anew while the old
-// ones answer, as `projections rebuild --all` does it, all at once and one after the other.
+// runServedRebuild measures how fast all views are built from a log that atone's own EventStoreDB
+// server serves; half of its runs failed. It measures the first build, and rebuilds while the old
+// views answer, as `projections rebuild --all` does: all views at once, and one after the other.
 func runServedRebuild(ctx context.Context, o Options) (res Result, err error) {
 	res = Result{Scenario: o.Scenario, Callers: orElse(o.Callers, 64), Runs: orElse(o.Runs, 15_000), Log: served.name()}
 	dir, remove, err := dataDir(o.Data)
@@ -122,7 +122,7 @@ func runServedRebuild(ctx context.Context, o Options) (res Result, err error) {
 	return res, nil
 }
 
-// writeServedRuns fills the log that the server is then to serve.
+// writeServedRuns fills the log that the server will serve.
 func writeServedRuns(ctx context.Context, dir string, callers, runs int) error {
 	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
 	if err != nil {
@@ -142,7 +142,7 @@ func runEvents(ctx context.Context, log domain.Log) (events int, last domain.Pos
 	return events, last, nil
 }
 
-// writeRuns has a coordinator do n runs, every other of which fails and is undone.
+// writeRuns runs n runs on a coordinator. Every other run fails and is undone.
 func writeRuns(ctx context.Context, log domain.Log, callers, n int) error {
 	c, stop, err := startCoordinator(ctx, log, embedded.config())
 	if err != nil {

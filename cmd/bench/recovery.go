@@ -17,14 +17,14 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// childEnv makes the program that imports this package, restarted by itself, play the
-// process that is killed; it holds the directory of the log.
+// childEnv is set when the program restarts itself as the process that is to be killed. It holds
+// the directory of the log.
 const childEnv = "ATONE_BENCH_CHILD"
 
-// childReady is what the child prints when its runs wait.
+// childReady is the line that the child prints when its runs wait.
 const childReady = "waiting"
 
-// MaybeChild takes over the process if it was started to be killed. Call it first in main.
+// MaybeChild takes over the process if the bench started it to be killed. Call it first in main.
 func MaybeChild() {
 	dir := os.Getenv(childEnv)
 	if dir == "" {
@@ -107,7 +107,7 @@ func runRecovery(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	sampler := &sampler{Log: log, late: true}
 	sampler.next.Store(true)
 	c, stop, err := startCoordinator(ctx, sampler, embedded.config())
@@ -170,7 +170,7 @@ func killedChild(ctx context.Context, logDir string, res Result) ([]domain.RunID
 	if err := cmd.Process.Kill(); err != nil {
 		return nil, err
 	}
-	_ = cmd.Wait() // it was killed: that is its error
+	_ = cmd.Wait() // its error says only that it was killed
 	if len(ids) != res.Runs {
 		return nil, fmt.Errorf("the child started %d of %d runs", len(ids), res.Runs)
 	}

@@ -10,18 +10,18 @@ import (
 type Result struct {
 	Scenario string `json:"scenario"`
 	Callers  int    `json:"callers"`
-	// Runs counts what was done in all: runs, or for e1 and e2 events.
+	// Runs counts all runs or, for e1 and e2, all events.
 	Runs int `json:"runs"`
-	// Log says what the runs were kept in.
+	// Log describes the log that kept the runs.
 	Log string `json:"log,omitempty"`
 	// Seconds is the wall time of the measured part.
 	Seconds       float64 `json:"seconds"`
 	RunsPerSecond float64 `json:"runs_per_second,omitempty"`
-	// P50, P95 and P99 are latencies of a run from the start's call to the known end.
+	// P50, P95 and P99 are latencies of a run, from the call of Start until its end is known.
 	P50 float64 `json:"p50_ms,omitempty"`
 	P95 float64 `json:"p95_ms,omitempty"`
 	P99 float64 `json:"p99_ms,omitempty"`
-	// CPU is user and system time of the whole process, the callers included.
+	// CPU is the user and system time of the whole process, including the callers.
 	CPU     float64 `json:"cpu_seconds_per_1000_runs"`
 	PeakRSS float64 `json:"peak_rss_mb"`
 	Disk    float64 `json:"disk_bytes_per_run,omitempty"`
@@ -29,13 +29,13 @@ type Result struct {
 	Ratio   float64 `json:"ratio_to_ceiling,omitempty"`
 	Appends float64 `json:"appends_per_run,omitempty"`
 	Events  float64 `json:"events_per_run,omitempty"`
-	// StepsPerSecond is given where a run has many steps.
+	// StepsPerSecond is set for runs of many steps.
 	StepsPerSecond float64 `json:"steps_per_second,omitempty"`
 	// FourAppends is the median of four sequential durable appends, for the scenario of one caller.
 	FourAppends float64 `json:"four_appends_p50_ms,omitempty"`
-	// RecoverySeconds is from the restart's first instruction to the last run's end.
+	// RecoverySeconds is the time from the beginning of the restart to the last run's end.
 	RecoverySeconds float64 `json:"recovery_seconds,omitempty"`
-	// ReadySeconds is until the restarted coordinator takes orders.
+	// ReadySeconds is the time until the restarted coordinator is ready.
 	ReadySeconds float64 `json:"ready_seconds,omitempty"`
 
 	// Starts are those of s6, by log.
@@ -43,16 +43,17 @@ type Result struct {
 
 	// EventsPerSecond is how fast events were appended (e1), read (e2) or projected (p1, p2).
 	EventsPerSecond float64 `json:"events_per_second,omitempty"`
-	// ClientCeiling is what the same client does against a server that does nothing; Ratio is to
-	// it.
+	// ClientCeiling is the throughput of the same client against a server that does nothing. Ratio
+	// compares with it.
 	ClientCeiling float64 `json:"client_ceiling_per_second,omitempty"`
 	// ViewEvents is EventsPerSecond of each view alone (p1), or of other ways to build all of them
 	// (p2).
 	ViewEvents map[string]float64 `json:"view_events_per_second,omitempty"`
-	// WithoutViews is the throughput without views beside, ViewsRatio that with them to it.
+	// WithoutViews is the throughput without views. ViewsRatio is the throughput with views,
+	// divided by WithoutViews.
 	WithoutViews float64 `json:"runs_per_second_without_projections,omitempty"`
 	ViewsRatio   float64 `json:"ratio_with_projections,omitempty"`
-	// ViewsBehindSeconds is how long after the last run the views showed all of them.
+	// ViewsBehindSeconds is the time from the end of the last run until the views showed all runs.
 	ViewsBehindSeconds float64 `json:"projections_behind_seconds,omitempty"`
 }
 

@@ -17,12 +17,12 @@ type Options struct {
 	Log string
 	// Projections measures s1 to s4 with and without views running beside them.
 	Projections bool
-	// Callers start runs and wait for them, each one after the other; Runs is their number in all.
-	// 0 means the scenario's own.
+	// Callers is how many callers start runs and wait for them, each one run at a time. Runs is the
+	// total number of runs. 0 means the scenario's own number.
 	Callers, Runs int
 	// Data is the directory for logs and views; empty means a temporary one, removed at the end.
 	Data string
-	// Yes measures on a log that holds runs, to which the scenario's own are added.
+	// Yes allows a log that holds runs; the scenario's own runs are added to it.
 	Yes bool
 }
 

@@ -12,7 +12,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// orElse returns n, or the other where n is 0.
+// orElse returns n, or other if n is 0.
 func orElse(n, other int) int {
 	if n > 0 {
 		return n
@@ -43,7 +43,7 @@ func dirSize(dir string) int64 {
 	return size
 }
 
-// repeat has the callers do the runs and returns how long each took.
+// repeat spreads the runs over the callers and returns how long each run took.
 func repeat(ctx context.Context, callers, runs int, one func(context.Context) error) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -17,7 +17,7 @@ import (
 type viewing struct {
 	runner *runner.Runner
 	views  []projections.View
-	// stop ends it; it is to be called once.
+	// stop ends the projection; call it once.
 	stop func() error
 }
 
@@ -48,7 +48,7 @@ func (v *viewing) reach(ctx context.Context, p domain.Position) error {
 	return nil
 }
 
-// rebuild has all views rebuilt, so many at a time, and returns how long it took.
+// rebuild rebuilds all views, atOnce of them at a time, and returns how long it took.
 func (v *viewing) rebuild(ctx context.Context, atOnce int) (time.Duration, error) {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)

@@ -7,7 +7,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// runWithViews measures a scenario with views running beside it and without, in turns.
+// runWithViews measures a scenario with and without views beside it, in turns.
 func runWithViews(ctx context.Context, o Options, sc scenario) (Result, error) {
 	res := Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs, Log: engine(o.Log).name()}
 	dir, remove, err := dataDir(o.Data)

@@ -9,10 +9,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// stepNames are the steps of the sign-up saga, in order, and what they are called on the board.
+// stepNames are the steps of the sign-up saga, in order, and their names on the board.
 var stepNames = [...]string{"create-user", "send-welcome-email", "update-crm"}
 
-// cell is where one step of a run stands, for the display.
+// cell is the state of one step of a run, for the display.
 type cell uint8
 
 const (
@@ -76,8 +76,8 @@ func (b *board) unfinished() int {
 	return n
 }
 
-// apply folds one event and returns what there is to tell of it, or nothing. An event that was seen
-// before, or is of no run on the board, is passed over.
+// apply folds one event and returns a line of text about it; empty if there is nothing to say. It
+// ignores events that it has seen before and events of other runs.
 func (b *board) apply(e *domain.Recorded) (string, error) {
 	if e.Position <= b.last {
 		return "", nil
@@ -168,7 +168,7 @@ func pick[T any](cond bool, yes, no T) T {
 	return no
 }
 
-// failureText says in a few words what became of an attempt.
+// failureText says in a few words how an attempt failed.
 func failureText(f domain.Failure) string {
 	doubt := pick(f.InDoubt, ": in doubt", "")
 	switch f.Kind {

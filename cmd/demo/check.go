@@ -10,11 +10,12 @@ import (
 	"github.com/atonehq/atone/cmd/signup/signup"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// systems says where the real parts are.
+// systems has the addresses of the real systems.
 type systems struct {
 	users, mail, crm string
 }
@@ -23,14 +24,14 @@ func (s *show) systems() systems {
 	return systems{users: usersFile(s.Data), mail: mailDir(s.Data), crm: s.crm.URL}
 }
 
-// world is what the systems themselves hold at the end.
+// world is the content of the systems at the end.
 type world struct {
 	users    []signup.User
 	letters  []letter
 	contacts []signup.Contact
 }
 
-// survey asks the systems.
+// survey reads the systems.
 func survey(ctx context.Context, s systems) (w world, err error) {
 	users := new(signup.SQLiteUsers)
 	if err := users.Open(ctx, s.users); err != nil {
@@ -47,18 +48,18 @@ func survey(ctx context.Context, s systems) (w world, err error) {
 	return w, err
 }
 
-// outcome is how one sign-up ended, by the log.
+// outcome is the end of one sign-up according to the log.
 type outcome struct {
 	person person
 	run    domain.RunID
-	view   saga.RunView
+	view   explain.Run
 	// found is false where the log has no run for the sign-up.
 	found bool
 	// tampered says what is wrong with the run's hash chain, or is nil.
 	tampered error
 }
 
-// outcomes folds everybody's run from the log, and counts the runs that the log has in all.
+// outcomes folds every run from the log, and counts all runs in the log.
 func outcomes(ctx context.Context, log *pebblelog.Log, all []person) (_ []outcome, runs int, _ error) {
 	for r, err := range log.ReadAll(ctx, 0, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		if err != nil {
@@ -77,7 +78,7 @@ func outcomes(ctx context.Context, log *pebblelog.Log, all []person) (_ []outcom
 		case err != nil:
 			return nil, 0, err
 		default:
-			o.view, o.found = saga.ViewOf(state), true
+			o.view, o.found = explain.Describe(state), true
 		}
 		if o.tampered, err = verifyChain(ctx, log, o.run); err != nil {
 			return nil, 0, err
@@ -101,12 +102,12 @@ func verifyChain(ctx context.Context, log *pebblelog.Log, run domain.RunID) (bro
 	return nil, nil
 }
 
-// holdings is what the systems hold of one person.
+// holdings counts what the systems have about one person.
 type holdings struct{ users, welcomes, ignores, contacts int }
 
-// violations compares the runs' ends with what the systems hold: whoever's run completed has one of
-// each, whoever's was compensated has nothing, save a mail to ignore for each welcome. Nobody else
-// has anything.
+// violations compares the ends of the runs with the systems. A completed run has one row, one mail
+// and one contact. A compensated run has no row and no contact, and for each welcome mail one mail
+// that takes it back. Nobody else has anything.
 func violations(ends []outcome, runs int, w world) []string {
 	var found []string
 	bad := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -173,7 +174,7 @@ func (o *outcome) violations(h holdings) (found []string) {
 		bad(h.ignores != h.welcomes, "compensated, but with %d welcome mails and %d to ignore them", h.welcomes, h.ignores)
 		bad(h.contacts != 0, "compensated, but with %d contacts in the CRM", h.contacts)
 	default:
-		bad(true, "it is %s: it has not come to an end", o.view.State)
+		bad(true, "it is %s: it has not ended", o.view.State)
 	}
 	return found
 }

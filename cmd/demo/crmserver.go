@@ -14,7 +14,7 @@ import (
 	"github.com/atonehq/atone/cmd/signup/signup"
 )
 
-// crmServer is a CRM over HTTP with moods: who its contacts are decides how it behaves.
+// crmServer is a CRM over HTTP with moods: its behaviour depends on the contact.
 type crmServer struct {
 	URL    string
 	server *http.Server
@@ -23,7 +23,7 @@ type crmServer struct {
 	mu       sync.Mutex
 	moods    map[string]person // by e-mail address
 	contacts map[string]signup.Contact
-	emails   map[string]string // of every contact that was ever put, by id
+	emails   map[string]string // e-mail address of every contact ever put, by id
 	puts     map[string]int    // calls, by contact id
 	deletes  map[string]int
 	stats    crmStats
@@ -82,11 +82,14 @@ func (c *crmServer) put(w http.ResponseWriter, r *http.Request) {
 	case p.Mood == moodRejected:
 		c.stats.Rejected++
 		status, say = http.StatusUnprocessableEntity, "this contact is on the do-not-contact list"
+	case c.deletes[id] > 1: // the request came after the undo
+		status, say = http.StatusGone, "this contact was deleted"
 	case c.puts[id] <= p.Failures:
 		c.stats.Failed++
 		status, say = http.StatusServiceUnavailable, "the CRM is being looked after"
 	default:
-		// Stored first and answered later, as a busy system would: who gives up waiting can't know.
+		// The CRM stores first and answers later, as a busy system does: a caller that gives up
+		// can't know whether the contact is stored.
 		c.contacts[id] = contact
 	}
 	if p.Mood == moodStalled {
@@ -135,7 +138,7 @@ func (c *crmServer) list(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Unlock()
 	sort.Slice(all, func(i, j int) bool { return all[i].Email < all[j].Email })
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(all) // a client that went away is no concern of ours
+	_ = json.NewEncoder(w).Encode(all) // the client may be gone
 }
 
 // Stats returns what the CRM answered so far.

@@ -21,7 +21,7 @@ import (
 type Options struct {
 	// Runs is the number of sign-ups; 0 means 30, at most 500.
 	Runs int
-	// Seed decides who signs up and how the CRM behaves; 0 draws one.
+	// Seed decides who signs up and how the CRM behaves; 0 picks one at random.
 	Seed uint64
 	// Data is the directory for the log, the users table and the mailbox; it must be empty or
 	// missing, and is kept. Empty means a temporary one that is removed at the end.
@@ -32,7 +32,7 @@ type Options struct {
 	// this program with the argument [WorkerCommand].
 	Worker []string
 
-	// beforeCheck lets tests break something.
+	// beforeCheck lets tests break something before the check.
 	beforeCheck func(s systems)
 }
 
@@ -61,10 +61,10 @@ func (o *Options) setDefaults() error {
 
 func errRuns(n int) error { return fmt.Errorf("%d runs: choose 1 to 500", n) }
 
-// interrupted is why a show was broken off. It wraps the context's cause.
+// interrupted is the error of a show that was interrupted. It wraps the context's cause.
 type interrupted struct {
 	cause error
-	kept  string // the directory, where it is kept
+	kept  string // the directory, if it is kept
 }
 
 // Error implements error.
@@ -97,8 +97,8 @@ type show struct {
 	report    *Report
 }
 
-// Run performs the demo and reports what it found. The error says why it could not be performed;
-// that an invariant does not hold is no error but [Report.Violations].
+// Run performs the demo and reports the result. An error means that the demo could not run; broken
+// invariants are in [Report.Violations].
 func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func dataDir(given string) (dir string, cleanUp func() error, err error) {
 		return "", nil, fmt.Errorf("data directory: %w", err)
 	}
 	if len(entries) > 0 {
-		return "", nil, fmt.Errorf("%s is not empty, and the demo begins with nothing: give --data a new directory, or look at this one: atone runs --data %[1]s", given)
+		return "", nil, fmt.Errorf("%s is not empty: give --data a new directory, or look at this one with: atone runs --data %[1]s", given)
 	}
 	dir, err = filepath.Abs(given)
 	return dir, func() error { return nil }, err
@@ -171,7 +171,14 @@ func (s *show) perform(ctx context.Context) error {
 	if s.beforeCheck != nil {
 		s.beforeCheck(s.systems())
 	}
-	return s.finish(ctx)
+	if err := s.finish(ctx); err != nil || s.temporary {
+		return err
+	}
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	s.sayLeft()
+	return nil
 }
 
 // act runs the coordinating process once: to its end, or until it is killed in mid-flight.
@@ -217,14 +224,14 @@ func (s *show) act(ctx context.Context, kill bool) (killed bool, err error) {
 	}
 }
 
-// midFlight reports whether now is the worst time to be killed: runs have ended, and others have
-// attempts out whose outcome nobody has heard of.
+// midFlight reports whether now is the worst time to be killed: some runs have ended, and others
+// have attempts in flight without an outcome.
 func (s *show) midFlight() bool {
 	enough := len(s.board.rows) * 2 / 5
 	return s.board.ended >= enough && s.board.inFlight() >= min(4, 1+len(s.board.rows)/10)
 }
 
-// workerEnded tells how the process went.
+// workerEnded returns the error with which the process ended.
 func (s *show) workerEnded(p *workerProcess, killed bool) error {
 	err := p.wait()
 	if p.readErr != nil && !killed {
@@ -249,7 +256,7 @@ type workerProcess struct {
 	// readErr is set when events is closed.
 	readErr error
 	stderr  *tail
-	stop    chan struct{} // closed when nobody takes events any more
+	stop    chan struct{} // closed when nobody reads events any more
 	waited  bool
 }
 
@@ -265,9 +272,9 @@ func (p *workerProcess) end() {
 	_ = p.stdin.Close()
 	if !p.waited {
 		_ = p.cmd.Process.Kill()
-		for range p.events { // the output has to be read to its end before Wait
+		for range p.events { // the output must be read to its end before Wait
 		}
-		_ = p.wait() // that it was killed is no news
+		_ = p.wait() // its error says only that it was killed
 	}
 }
 
@@ -297,7 +304,7 @@ func (s *show) startWorker(ctx context.Context) (*workerProcess, error) {
 	return p, nil
 }
 
-// read hands on the process's events until it ends. The last line of a process that was killed may
+// read passes on the process's events until the process ends. The last line of a killed process may
 // be cut.
 func (p *workerProcess) read(out io.Reader) {
 	defer close(p.events)
@@ -318,13 +325,13 @@ func (p *workerProcess) read(out io.Reader) {
 	}
 }
 
-// readRest brings the board up to the log, which nobody else has open any more.
+// readRest reads the rest of the log into the board. No other process has the log open.
 func (s *show) readRest(ctx context.Context) error {
 	log, err := pebblelog.Open(logDir(s.Data), pebblelog.Config{Logger: quiet})
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // it was only read
 	for e, err := range log.ReadAll(ctx, s.board.last, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 		if err != nil {
 			return err
@@ -336,7 +343,7 @@ func (s *show) readRest(ctx context.Context) error {
 	return nil
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps only the end of what is written to it.
 type tail struct {
 	limit int
 	kept  []byte

@@ -21,6 +21,7 @@ import (
 	"github.com/atonehq/atone/cmd/signup/signup"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // TestMain lets this binary play the coordinating process, as the real program does.
@@ -60,6 +61,51 @@ func TestEverySignUpEndsTrulyDespiteAKill(t *testing.T) {
 	}
 	require.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
 	require.FileExists(t, usersFile(dir), "a directory that was given is kept")
+}
+
+// TestTheDemoLeavesRunsToSteer: four runs stand as the last lines say, and go on when the commands
+// there are given.
+func TestTheDemoLeavesRunsToSteer(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	dir := t.TempDir()
+	_, err := Run(t.Context(), Options{Runs: 4, Seed: 11, Data: dir, Out: &out})
+	require.NoError(t, err, out.String())
+	for i := range left {
+		require.Contains(t, out.String(), "atone "+left[i].lever+" --data "+dir)
+	}
+	require.Contains(t, out.String(), "atone serve --data "+dir)
+
+	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{Logger: quiet})
+	require.NoError(t, err)
+	c, err := saga.New(saga.Config{Log: log, Logger: quiet})
+	require.NoError(t, err)
+	require.NoError(t, c.Register(Refund))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	defer func() {
+		stop()
+		require.NoError(t, <-ended)
+		require.NoError(t, log.Close())
+	}()
+	<-c.Ready()
+	run := func(key string) domain.RunID { return domain.RunIDForKey("refund", key) }
+	for i := range left {
+		why, err := c.Why(ctx, run(left[i].key))
+		require.NoError(t, err)
+		require.Equal(t, left[i].standing, why.Standing, left[i].key)
+	}
+	require.NoError(t, c.Retry(ctx, run("declined"), "", "the card is open again"))
+	require.NoError(t, c.Resume(ctx, run("stopped"), "asked"))
+	for _, key := range []string{"unapproved", "stopped"} {
+		require.NoError(t, c.Signal(ctx, run(key), "approved", true))
+	}
+	for _, key := range []string{"declined", "unapproved", "stopped"} {
+		output, err := c.Wait(ctx, run(key))
+		require.NoError(t, err, key)
+		require.Contains(t, string(output), "euros paid back")
+	}
 }
 
 func TestRowRemovedBehindItsBackIsFound(t *testing.T) {
@@ -148,7 +194,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestSameSeedSameShow(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, people(30, 5), people(30, 5))
+	one, other := people(30, 5), people(30, 5)
+	require.Equal(t, one, other)
 	require.NotEqual(t, people(30, 5), people(30, 6))
 	for n := 4; n < 12; n++ {
 		moods := map[mood]int{}
@@ -190,14 +237,14 @@ func TestEveryLieIsFound(t *testing.T) {
 		"welcome stands":        {state: domain.RunIsCompensated, w: world{letters: all.letters}, want: "1 welcome mails and 0 to ignore"},
 		"answer to nothing":     {state: domain.RunIsCompensated, w: world{letters: []letter{ignore}}, want: "never sent"},
 		"stranger":              {state: domain.RunIsCompensated, w: world{users: []signup.User{{Email: "eve@example.org"}}}, want: "never signed up"},
-		"not at its end":        {state: domain.RunCompensating, want: "has not come to an end"},
+		"not at its end":        {state: domain.RunCompensating, want: "has not ended"},
 		"run too many":          {state: domain.RunIsCompensated, runs: 2, want: "2 runs for 1 sign-ups"},
 		"history tampered with": {state: domain.RunIsCompensated, tampered: errors.New("link 3"), want: "hash chain is broken: link 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := outcome{person: person{Key: "signup-001", Form: signup.Form{Email: email}}, run: uuid.New(), found: true,
-				view: saga.RunView{State: c.state}, tampered: c.tampered}
+				view: explain.Run{State: c.state}, tampered: c.tampered}
 			found := violations([]outcome{o}, max(1, c.runs), c.w)
 			if c.want == "" {
 				require.Empty(t, found)

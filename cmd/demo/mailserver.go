@@ -19,7 +19,7 @@ import (
 )
 
 // mailServer is an SMTP server on loopback that delivers into a directory, one file a message. Like
-// other mail systems it drops a message whose Message-ID it has delivered already.
+// other mail systems it drops a message whose Message-ID it has already delivered.
 type mailServer struct {
 	Addr     string
 	dir      string
@@ -43,7 +43,7 @@ func startMailServer(dir string) (*mailServer, error) {
 	m.server.Domain = "localhost"
 	m.server.MaxMessageBytes = 1 << 20
 	m.server.ReadTimeout, m.server.WriteTimeout = 10*time.Second, 10*time.Second
-	m.server.ErrorLog = log.New(io.Discard, "", 0) // clients that are killed are part of the show
+	m.server.ErrorLog = log.New(io.Discard, "", 0) // killed clients are part of the show
 	go func() { m.done <- m.server.Serve(l) }()
 	return m, nil
 }
@@ -51,7 +51,7 @@ func startMailServer(dir string) (*mailServer, error) {
 // Close stops the server.
 func (m *mailServer) Close() error {
 	err := m.server.Close()
-	// A server that is closed before it serves does not know its listener, and would serve for
+	// If the server is closed before it serves, it does not know its listener and would serve for
 	// ever.
 	_ = m.listener.Close()
 	if served := <-m.done; served != nil && !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
@@ -116,7 +116,8 @@ func (s *mailSession) Data(r io.Reader) error {
 	if id == "" {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "the message has no Message-ID"}
 	}
-	// Delivered first and acknowledged later: a client that is killed in between has to send again.
+	// The server delivers first and acknowledges later, so a client that is killed in between must
+	// send again.
 	err = s.server.deliver(id, raw)
 	time.Sleep(mailLatency)
 	return err
@@ -125,8 +126,8 @@ func (s *mailSession) Data(r io.Reader) error {
 // mailLatency is how long the server takes to acknowledge a message.
 const mailLatency = 40 * time.Millisecond
 
-// deliver writes the message under a name made from its id. A link either makes the name or fails:
-// of two deliveries of one message one stays, also when they race.
+// deliver writes the message under a name made from its id. A link either makes the name or fails,
+// so of two racing deliveries of one message only one stays.
 func (m *mailServer) deliver(id string, raw []byte) error {
 	sum := sha256.Sum256([]byte(id))
 	name := filepath.Join(m.dir, hex.EncodeToString(sum[:12])+".eml")

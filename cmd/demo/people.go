@@ -8,7 +8,7 @@ import (
 	"github.com/atonehq/atone/cmd/signup/signup"
 )
 
-// mood is how the CRM takes to one contact.
+// mood is the CRM's behaviour for one contact.
 type mood string
 
 const (
@@ -32,8 +32,8 @@ type person struct {
 var firstNames = []string{"Ada", "Alan", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ivan",
 	"Jean", "Katherine", "Leslie", "Margaret", "Niklaus", "Ole", "Peter", "Radia", "Shafi", "Tony"}
 
-// people draws n sign-ups. The same seed gives the same ones. About half of them go well at
-// once, and from four on there is at least one that is flaky, one rejected and one stalled.
+// people draws n sign-ups; the same seed draws the same people. About half of the sign-ups succeed
+// at once. If n is four or more, at least one is flaky, one rejected and one stalled.
 func people(n int, seed uint64) []person {
 	r := rand.New(rand.NewPCG(seed, 0x5106))
 	deck := make([]mood, n)

@@ -11,7 +11,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Report is what the demo found. Its JSON is stable.
+// Report is the result of the demo. Its JSON is stable.
 type Report struct {
 	Runs int    `json:"runs"`
 	Seed uint64 `json:"seed"`
@@ -20,18 +20,18 @@ type Report struct {
 	Violations  []string `json:"violations"` // never null
 	Completed   int      `json:"completed"`
 	Compensated int      `json:"compensated"`
-	// Retries and Undos count attempts tried again and steps undone; Lost those that died with
-	// their process.
+	// Retries counts repeated attempts, Undos undone steps, and Lost attempts that died with their
+	// process.
 	Retries int `json:"retries"`
 	Undos   int `json:"undos"`
 	Lost    int `json:"lost"`
 	Events  int `json:"events"`
-	// Kill is what was going on when the process was killed.
+	// Kill describes the moment when the process was killed.
 	Kill *Kill `json:"kill"`
 	// RecoveryMS is the time from the start of the second process to its first event, in
 	// milliseconds.
 	RecoveryMS float64 `json:"recovery_ms"`
-	// Systems is what the systems themselves hold.
+	// Systems is the content of the systems.
 	Systems Holdings `json:"systems"`
 	CRM     crmStats `json:"crm"`
 	Seconds float64  `json:"seconds"`
@@ -39,7 +39,7 @@ type Report struct {
 	Ends []End `json:"ends"`
 }
 
-// Err returns nil where every invariant holds, and otherwise an error that wraps [ErrViolated].
+// Err returns nil if every invariant holds, and otherwise an error that wraps [ErrViolated].
 func (r *Report) Err() error {
 	if r.OK {
 		return nil
@@ -47,7 +47,7 @@ func (r *Report) Err() error {
 	return fmt.Errorf("%d %w (seed %d): run it again with --data DIR to keep everything for a look", len(r.Violations), ErrViolated, r.Seed)
 }
 
-// Kill tells of the moment of the kill -9.
+// Kill describes the moment of the kill -9.
 type Kill struct {
 	Pid        int `json:"pid"`
 	Ended      int `json:"ended"`
@@ -82,18 +82,18 @@ func (s *show) sayKilled() {
 	k := s.report.Kill
 	s.display.say(s.board, fmt.Sprintf("kill -9 %d: %d runs ended, %d in the middle of it, %d attempts in flight", k.Pid, k.Ended, k.Unfinished, k.InFlight))
 	if _, watched := s.display.(*screen); watched {
-		time.Sleep(time.Second) // nobody works now, and who watches should see that
+		time.Sleep(time.Second) // lets the audience see that nothing moves
 	}
 	s.display.say(s.board, "starting again on the same directory")
 }
 
-// finish checks everything and tells of it.
+// finish checks everything and reports it.
 func (s *show) finish(ctx context.Context) error {
 	log, err := pebblelog.Open(logDir(s.Data), pebblelog.Config{Logger: quiet})
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // it was only read
 	ends, runs, err := outcomes(ctx, log, s.people)
 	if err != nil {
 		return err
@@ -107,9 +107,6 @@ func (s *show) finish(ctx context.Context) error {
 		return err
 	}
 	s.report.print(s.Out)
-	if !s.temporary {
-		fmt.Fprintf(s.Out, "\nLook around:\n  atone runs --data %[1]s\n  atone audit signup:%[2]s --data %[1]s\n  atone serve --data %[1]s\n", s.Data, s.people[0].Key)
-	}
 	return nil
 }
 
@@ -117,7 +114,7 @@ func (s *show) fill(ends []outcome, runs int, w world) {
 	r := s.report
 	r.Violations = append(r.Violations, violations(ends, runs, w)...)
 	if r.Kill == nil {
-		r.Violations = append(r.Violations, "the process was never killed: it ended before the moment came; try more runs")
+		r.Violations = append(r.Violations, "the process was never killed, because it ended too soon: try more runs")
 	}
 	r.OK = len(r.Violations) == 0
 	r.Retries, r.Undos, r.Lost, r.Events, r.CRM = s.board.retries, s.board.undos, s.board.lost, s.board.events, s.crm.Stats()
@@ -144,7 +141,7 @@ func (s *show) fill(ends []outcome, runs int, w world) {
 	}
 }
 
-// tellStories prints one completed and one compensated run, those with most to tell.
+// tellStories prints one completed and one compensated run, the longest of each.
 func (s *show) tellStories(ctx context.Context, log *pebblelog.Log, ends []outcome) error {
 	p := tty.PaletteFor(s.Out)
 	for _, state := range []domain.RunState{domain.RunIsCompleted, domain.RunIsCompensated} {
@@ -165,7 +162,7 @@ func (s *show) tellStories(ctx context.Context, log *pebblelog.Log, ends []outco
 	return nil
 }
 
-// print tells the totals.
+// print prints the totals.
 func (r *Report) print(w io.Writer) {
 	p := tty.PaletteFor(w)
 	line := func(name, format string, args ...any) {
@@ -179,14 +176,14 @@ func (r *Report) print(w io.Writer) {
 	}
 	line("crm", "%d calls: %d answered 503, %d refused for good, %d answered too late", r.CRM.Calls, r.CRM.Failed, r.CRM.Rejected, r.CRM.TooLate)
 	line("users table", "%d rows", r.Systems.Users)
-	line("mailbox", "%d welcome mails, %d to ignore them (%d more came twice and were dropped)", r.Systems.Welcomes, r.Systems.Ignores, r.Systems.RepeatedMails)
+	line("mailbox", "%d welcome mails, %d mails to ignore them (%d repeated mails were dropped)", r.Systems.Welcomes, r.Systems.Ignores, r.Systems.RepeatedMails)
 	line("crm contacts", "%d", r.Systems.Contacts)
 	fmt.Fprintf(w, "\n%s\n", p.Bold("Checked with the systems themselves"))
 	if r.OK {
 		ok := func(text string) { fmt.Fprintf(w, "  %s %s\n", p.Good("✔"), text) }
-		ok("every sign-up has exactly one run, and every run came to its end")
+		ok("every sign-up has exactly one run, and every run has ended")
 		ok("each completed run has exactly one row, one welcome mail and one contact")
-		ok("each compensated run has none left, and each welcome mail was taken back")
+		ok("each compensated run has no row and no contact left, and its welcome mail was taken back")
 		ok("every run's hash chain is whole")
 	}
 	for _, v := range r.Violations {

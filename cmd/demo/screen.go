@@ -13,15 +13,15 @@ import (
 
 // display shows the board while it changes.
 type display interface {
-	// note tells of one run's event; text may be empty.
+	// note shows an event of one run; text may be empty.
 	note(b *board, r *row, text string)
-	// say tells of something outside the runs, for good.
+	// say prints a line about the show itself, which stays on the screen.
 	say(b *board, text string)
 	// tick redraws what moves.
 	tick(b *board)
 }
 
-// displayFor chooses what w can show.
+// displayFor chooses the display for w.
 func displayFor(w io.Writer, rows int) display {
 	width, height, ok := tty.Size(w)
 	p := tty.PaletteFor(w)
@@ -31,11 +31,11 @@ func displayFor(w io.Writer, rows int) display {
 	return &lines{w: w, palette: p}
 }
 
-// columnsIn returns how many runs fit beside each other. A line that fills a terminal's last column
-// may be wrapped, and is then two lines to erase: that column stays free.
+// columnsIn returns how many runs fit beside each other. It leaves a terminal's last column free,
+// because a line that fills it may wrap into two lines, which erase would miscount.
 func columnsIn(width int) int { return (width - 1 + len(cellGap)) / (cellWidth + len(cellGap)) }
 
-// lines tells of each event in a line.
+// lines prints each event as a line.
 type lines struct {
 	w       io.Writer
 	palette tty.Palette
@@ -64,7 +64,7 @@ type screen struct {
 	drawn   int // lines on the terminal that the next drawing replaces
 }
 
-// cellWidth is the width of one run on the screen, in characters, and cellGap what is between two.
+// cellWidth is the width of one run on the screen, in characters. cellGap separates two runs.
 const (
 	cellWidth = 38
 	cellGap   = "   "
@@ -78,7 +78,7 @@ func (s *screen) say(b *board, text string) {
 	s.tick(b)
 }
 
-// erase takes back the last drawing.
+// erase removes the last drawing.
 func (s *screen) erase() {
 	if s.drawn > 0 {
 		fmt.Fprintf(s.w, "\x1b[%dA\x1b[J", s.drawn)
@@ -102,11 +102,11 @@ func (s *screen) tick(b *board) {
 		out.WriteByte('\n')
 	}
 	s.erase()
-	_, _ = io.WriteString(s.w, out.String()) // a terminal that is gone shows nothing
+	_, _ = io.WriteString(s.w, out.String()) // the terminal may be gone
 	s.drawn = height + 2
 }
 
-// summary tells how all runs stand, in as many words as the terminal is wide.
+// summary summarises all runs, cut to the terminal's width.
 func (s *screen) summary(b *board) string {
 	plain := func(text string) string { return text }
 	parts := []struct {
@@ -139,7 +139,7 @@ func (s *screen) summary(b *board) string {
 	return line.String()
 }
 
-// row draws a run in cellWidth characters, if its name has 9 at most.
+// row draws a run in cellWidth characters. Its name may have at most 9.
 func (s *screen) row(r *row) string {
 	p := s.palette
 	labels := [...]string{"user", "mail", "crm"}

@@ -23,7 +23,7 @@ import (
 // input; the end of that input tells it to stop.
 type workerConfig struct {
 	Data string `json:"data"`
-	// Temporary means that nobody wants the directory when the demo has ended.
+	// Temporary means that the directory is not needed after the demo.
 	Temporary bool          `json:"temporary"`
 	SMTP      string        `json:"smtp"`
 	CRM       string        `json:"crm"`
@@ -36,8 +36,8 @@ func logDir(data string) string    { return filepath.Join(data, "log") }
 func usersFile(data string) string { return filepath.Join(data, "users.db") }
 func mailDir(data string) string   { return filepath.Join(data, "mail") }
 
-// runWorker is the process that gets killed: the sign-up service on the embedded log. It starts
-// what is not started yet, sees everything to its end, and writes each event of a run to out, one
+// runWorker is the process that gets killed: the sign-up service on the embedded log. It starts the
+// runs that have not started yet, waits for all ends, and writes each event of a run to out, one
 // JSON object a line.
 func runWorker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -51,7 +51,7 @@ func runWorker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	if err := json.Unmarshal(first, &cfg); err != nil {
 		return fmt.Errorf("read the worker's orders: %w", err)
 	}
-	go func() { // ends with the process: a read of standard input can't be called back
+	go func() { // ends with the process: a read of standard input can't be interrupted
 		_, _ = io.Copy(io.Discard, lines)
 		cancel(errAbandoned)
 	}()
@@ -82,7 +82,7 @@ func runWorker(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	return errors.Join(err, users.Close(), events.Close())
 }
 
-// errAbandoned is why a worker stops whose demo is gone.
+// errAbandoned is the error of a worker whose demo has ended.
 var errAbandoned = errors.New("the demo that started this process has ended")
 
 type worker struct {
@@ -113,13 +113,13 @@ func (w *worker) run(ctx context.Context, logger *slog.Logger) error {
 	stop()
 	all.Wait()
 	if coordinated != nil {
-		err = coordinated // why the rest could not go on
+		err = coordinated // the error that ended the rest
 	}
 	return errors.Join(err, told)
 }
 
-// signUp starts everybody's run and waits for all ends. A run that was started before, by a process
-// that is dead now, has the same key and is the same run.
+// signUp starts everybody's run and waits until all have ended. If the killed process had started a
+// run already, the same key gives the same run.
 func (w *worker) signUp(ctx context.Context, c *saga.Coordinator) error {
 	select {
 	case <-c.Ready():

@@ -18,50 +18,49 @@ import (
 
 // App is a program with atone's command line. Only Name is required.
 type App struct {
-	// Name is the program's name; Short says in a line what it is for.
+	// Name is the program's name. Short describes the program in one line.
 	Name, Short string
 	// Version is what `version` prints; empty means the version in the build information.
 	Version string
-	// Sagas and Actions are what the program can run, all actions of the sagas included.
+	// Sagas and Actions are what the program can run. Actions need not list those of the sagas.
 	Sagas   []saga.AnySaga
 	Actions []saga.AnyAction
 	// Triggers start sagas from domain events, while `serve` runs.
 	Triggers []saga.AnyTrigger
-	// Views are kept up to date by `serve`, beside atone's own, in the same place; `projections`
-	// lists and rebuilds them. Ask them by [Setup.Views].
+	// Views are the program's own views. `serve` keeps them up to date beside atone's views, in the
+	// same place; `projections` lists and rebuilds them. Query them with [Setup.Views].
 	Views []projections.View
 	// Flags adds flags of the program's own to every command; may be nil.
 	Flags func(flags *pflag.FlagSet)
-	// Setup is called, after the flags were read, before a coordinator is made: to open what the
-	// actions use, and to adjust the coordinator. Nil means that there is nothing to do. Commands
-	// that only look at something don't call it.
+	// Setup opens what the actions use, and adjusts the coordinator's configuration. It is called
+	// after the flags are read and before a coordinator is made. Commands that only read don't call
+	// it. May be nil.
 	Setup func(ctx context.Context, s *Setup) error
-	// Commands are further commands of the program's own.
+	// Commands are the program's own commands.
 	Commands []*cobra.Command
 }
 
-// Setup is what [App.Setup] may look at and change.
+// Setup is what [App.Setup] may read and change.
 type Setup struct {
 	// Data is the data directory.
 	Data string
 	// Config is the coordinator's, or the worker's; its Log is set later.
 	Config saga.Config
-	// Log is the log that the coordinator is going to run on: to read and follow it, and to append
-	// to streams of the program's own. It is open until the coordinator has stopped. Nil for a
-	// worker.
+	// Log is the log that the coordinator will run on. The program may read and follow it, and
+	// append to its own streams. It is open until the coordinator has stopped. Nil for a worker.
 	Log domain.Log
 	// Worker means that the command is `worker`: there is no coordinator, no log, and perhaps no
-	// data directory. Only what the actions use is wanted, and the broker.
+	// data directory. Setup then only opens what the actions use, and sets the broker.
 	Worker bool
 
 	host *host.Setup
 }
 
-// OnClose has f called when the coordinator has stopped; the last one given is called first.
+// OnClose registers f to be called when the coordinator has stopped. The last f is called first.
 func (s *Setup) OnClose(f func() error) { s.host.OnClose(f) }
 
-// Views returns a reader of the views, atone's and the app's own. They are kept up to date while
-// `serve` runs; other commands find them as `serve` left them.
+// Views returns a reader of the views, atone's and the app's own. `serve` keeps them up to date;
+// other commands see them as `serve` left them.
 func (s *Setup) Views(ctx context.Context) (*projections.Reader, error) {
 	store, err := s.host.Views.Store(ctx)
 	if err != nil {
@@ -76,12 +75,12 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// env returns what the app's commands work with.
+// env returns the environment of the app's commands.
 func (app *App) env(s Streams) *access.Env {
-	return &access.Env{Console: &console.Console{In: s.In, Out: s.Out, Err: s.Err}, Program: app.program(), Getenv: os.Getenv}
+	return &access.Env{Console: &console.Console{In: s.In, Out: s.Out, Err: s.Err, Getenv: os.Getenv}, Program: app.program()}
 }
 
-// program is the part of the app that a coordinator is made from.
+// program is the part of the app that makes a coordinator.
 func (app *App) program() *host.Program {
 	p := &host.Program{Name: app.Name, Version: app.Version, Sagas: app.Sagas, Actions: app.Actions, Triggers: app.Triggers, Views: app.Views}
 	if app.Setup != nil {

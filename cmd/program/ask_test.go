@@ -12,13 +12,14 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
+	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func TestRunsAreListed(t *testing.T) {
@@ -41,6 +42,13 @@ func TestRunsAreListed(t *testing.T) {
 			{[]string{"--since", "1h", "--saga", "patient"}, "calm"},
 			{[]string{"--until", "1h"}, ""},
 			{[]string{"--parent", "calc:good"}, ""},
+			{[]string{"state:stuck saga:calc"}, "evil"},
+			{[]string{"state:unfinished", "saga:pat*"}, "calm"},
+			{[]string{"key:e*"}, "evil"},
+			{[]string{"state:waiting"}, "calm"},
+			{[]string{"label:team=*", "action:check"}, "good"},
+			{[]string{`text:"too much"`, "--state", "compensated"}, "dear"},
+			{[]string{"attempts:>0 since:2020-01-01", "--limit", "1"}, "evil"},
 		} {
 			var keys []string
 			for _, run := range items[wire.RunItem](t, r.ok(t, append([]string{"runs", "-o", "json"}, c.args...)...)).Items {
@@ -49,11 +57,11 @@ func TestRunsAreListed(t *testing.T) {
 			require.Equal(t, c.want, strings.Join(keys, " "), "%v", c.args)
 		}
 		table := r.ok(t, "runs", "--key", "evil")
-		require.Regexp(t, `^RUN +SAGA +STATE +STARTED +TOOK +KEY +DETAIL\n[-0-9a-f]{36}  calc v1  stuck  +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \S+ +evil  stuck: undo of double failed`, table)
+		require.Regexp(t, `^RUN +SAGA +STATE +STARTED +TOOK +KEY +WHY\n[-0-9a-f]{36}  calc v1  stuck  +(now|\d+s ago) +\S+ +evil  stuck: undo of double failed`, table)
 		rows, err := csv.NewReader(strings.NewReader(r.ok(t, "runs", "--all", "-o", "csv"))).ReadAll()
 		require.NoError(t, err)
 		require.Len(t, rows, 1+fourRuns)
-		require.Equal(t, []string{"run", "saga", "version", "state", "started", "ended", "took", "key", "labels", "actor", "attempts", "error", "detail"}, rows[0])
+		require.Equal(t, []string{"run", "saga", "version", "state", "states", "started", "ended", "took", "key", "labels", "actor", "attempts", "error", "why"}, rows[0])
 		require.Equal(t, fourRuns, strings.Count(r.ok(t, "runs", "--all", "-o", "ndjson"), "\n"))
 
 		first := items[wire.RunItem](t, r.ok(t, "runs", "-o", "json", "--limit", "3"))
@@ -92,9 +100,12 @@ func TestRunsTellTheirStory(t *testing.T) {
 		require.Regexp(t, `AT +RUN +SAGA +WHAT`, r.ok(t, "audit"))
 
 		require.Contains(t, r.ok(t, "why", "calc:evil"), "it can't be halved")
-		var why machine.Reason
+		var why explain.Reason
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "why", "patient:calm", "-o", "json")), &why))
 		require.Contains(t, why.Text, "more")
+		end := why.Run.String()[28:]
+		require.Contains(t, r.ok(t, "show", end), why.Run.String(), "a run is named by the end of its id, too")
+		require.Equal(t, r.ok(t, "audit", "patient:calm", "-o", "csv"), r.ok(t, "audit", end, "-o", "csv"))
 		require.Contains(t, r.ok(t, "undo-preview", "calc:good"), "it can't be cancelled")
 		require.Contains(t, r.ok(t, "undo-preview", "patient:calm"), "it would end cancelled")
 		stuck := r.ok(t, "undo-preview", "calc:evil", "-o", "json")
@@ -104,7 +115,8 @@ func TestRunsTellTheirStory(t *testing.T) {
 		for _, command := range []string{"audit", "why", "undo-preview", "show"} {
 			_, errs, code := r(command, "calc:none")
 			require.Equal(t, ExitNotFound, code, "%s: %s", command, errs)
-			require.Contains(t, errs, "next: check the run's id")
+			require.Contains(t, errs, "check the run's id")
+			require.Regexp(t, `^prog: (run )?calc:none: (no such run|not found)\n`, errs, "what was typed, not the request")
 		}
 
 		var stats wire.Stats
@@ -113,7 +125,7 @@ func TestRunsTellTheirStory(t *testing.T) {
 		for _, st := range stats.Stats {
 			of[strings.TrimSpace(string(st.Direction)+" "+st.Action)] = st.Counts
 		}
-		require.Equal(t, wire.Counts{Started: 3, Succeeded: 1, Failed: 1}, of[""])
+		require.Equal(t, wire.Counts{Started: 3, Succeeded: 1, Failed: 1, StuckMore: 1}, of[""])
 		require.Equal(t, wire.Counts{Started: 3, Succeeded: 3}, of["do double"])
 		require.EqualValues(t, 1, of["undo double"].Stuck)
 		require.Contains(t, r.ok(t, "stats", "--last", "1h"), "FAILURES")
@@ -134,10 +146,63 @@ func TestExportHasRunsWithTheirEvents(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
 		require.Equal(t, "good", first.Key)
-		require.EqualValues(t, first.Revision, first.Events[len(first.Events)-1].Revision)
+		require.Equal(t, first.Revision, first.Events[len(first.Events)-1].Revision)
 		require.Equal(t, "run.started.v1", first.Events[0].Type)
 		require.Contains(t, string(first.Events[0].Data), secret.Redacted)
 		require.Equal(t, 1, strings.Count(r.ok(t, "export", "--saga", "patient"), "\n"))
+	})
+}
+
+func TestIncidentsAreADesk(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r commandLine) {
+		withRuns(t, r)
+		groups := func(flags ...string) []wire.IncidentGroup {
+			return items[wire.IncidentGroup](t, r.ok(t, append([]string{"incidents", "-o", "json"}, flags...)...)).Items
+		}
+		require.Len(t, groups(), 1)
+		id := groups()[0].ID
+		require.Contains(t, r.ok(t, "incidents"), "undo of double")
+		require.Equal(t, "noted: 1 run\n", r.ok(t, "incidents", "note", id, "asked the bank"))
+		require.Equal(t, "taken: 1 run\n", r.ok(t, "incidents", "take", "calc:evil"))
+		require.Equal(t, map[string]int{"tester": 1}, groups()[0].Assignees)
+		r.ok(t, "incidents", "assign", id, "bob", "--reason", "he knows them")
+		g := groups()[0]
+		require.Equal(t, map[string]int{"bob": 1}, g.Assignees)
+		require.Equal(t, "asked the bank", g.Note.Text)
+		for query, n := range map[string]int{"assignee:bob": 1, "assignee:ada": 0, "group:" + id + " state:open": 1, "state:resolved": 0, "halved saga:calc": 1, "age:>2h": 0} {
+			require.Len(t, items[wire.Incident](t, r.ok(t, "incidents", query, "-o", "json")).Items, n, query)
+		}
+		require.Len(t, items[wire.Incident](t, r.ok(t, "incidents", "assignee:bob", "halved", "-o", "json")).Items, 1)
+		acts := items[wire.AuditRow](t, r.ok(t, "audit", "actor:tester what:run.noted", "-o", "json")).Items
+		require.Len(t, acts, 1)
+		require.Equal(t, "asked the bank", acts[0].Note)
+		require.NotEmpty(t, items[wire.AuditRow](t, r.ok(t, "audit", "halved", "-o", "json")).Items)
+		require.Len(t, items[wire.AuditRow](t, r.ok(t, "audit", "what:run.noted", "run:calc:evil", "-o", "json")).Items, 1)
+		require.Equal(t, "snoozed: 1 group\n", r.ok(t, "incidents", "snooze", id, "--for", "2h", "--reason", "opens at nine"))
+		require.Empty(t, groups())
+		require.Equal(t, "opens at nine", groups("--snoozed")[0].Snooze.Reason)
+		require.Len(t, items[wire.Incident](t, r.ok(t, "incidents", "--each", "--snoozed", "-o", "json")).Items, 1)
+		require.Empty(t, items[wire.Incident](t, r.ok(t, "incidents", "--each", "-o", "json")).Items)
+		r.ok(t, "incidents", "snooze", id, "--end")
+		require.Len(t, groups(), 1)
+		for line, want := range map[string]string{
+			"incidents snooze " + id:                  "say when the snooze ends",
+			"incidents snooze " + id + " --for 9999d": "366 days",
+			"incidents note 0123456789abcdef x":       "no open incident",
+			"incidents note " + id:                    "",
+			"incidents asignee:bob":                   "did you mean assignee?",
+			"incidents state:shut":                    "no state is called shut",
+			"incidents state:open --state open":       "state is given twice",
+			"incidents tak " + id:                     "did you mean take?",
+			"audit acter:tester":                      "did you mean actor:tester?",
+			"audit actor:tester acton:double":         "did you mean action?",
+			"audit what:run.notd":                     "did you mean run.noted?",
+		} {
+			_, errs, code := r(strings.Split(line, " ")...)
+			require.NotEqual(t, ExitOK, code, line)
+			require.Contains(t, errs, want, line)
+		}
 	})
 }
 
@@ -145,7 +210,7 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
-		open := items[wire.Incident](t, r.ok(t, "incidents", "-o", "json"))
+		open := items[wire.Incident](t, r.ok(t, "incidents", "--each", "-o", "json"))
 		require.Len(t, open.Items, 1)
 		require.Equal(t, "double", open.Items[0].Step)
 		require.Regexp(t, `undo of double +open +it can't be halved`, r.ok(t, "incidents", "--saga", "calc", "--action", "double"))
@@ -153,12 +218,21 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 		out, errs, code := r("bulk", "cancel", "--label", "team=blue", "--dry-run")
 		require.Equal(t, ExitOK, code, errs)
 		require.Contains(t, out, "patient v1")
+		require.Contains(t, errs, "would undo: ")
 		require.Contains(t, errs, "1 runs would be cancelled")
-		_, errs, code = r("bulk", "cancel", "--label", "team=blue")
-		require.Equal(t, ExitUsage, code)
-		require.Contains(t, errs, "cancel this run? [y/N]")
+		_, errs, code = r("bulk", "cancel", "--label", "team=blue", "-y")
+		require.Equal(t, ExitUsage, code, "there is no terminal to ask at")
+		require.Contains(t, errs, "bulk cancel needs a --reason")
+		_, errs, code = r("bulk", "cancel", "--label", "team=blue", "-r", "over")
+		require.Equal(t, ExitUnconfirmed, code)
+		require.Contains(t, errs, "this is the plan to cancel 1 run")
+		require.Contains(t, errs, "next: `prog bulk cancel --label team=blue")
 		require.Contains(t, errs, "nothing was done")
 		require.Contains(t, r.ok(t, "show", "patient:calm"), "running")
+		_, errs, code = r("signal", "patient:calm", "mor", "-d", `{"n": 1}`)
+		require.NotEqual(t, ExitOK, code)
+		require.Contains(t, errs, `no step of patient awaits the signal "mor": it awaits more`)
+		r.ok(t, "signal", "patient:calm", "mor", "-d", `{"n": 1}`, "--keep")
 
 		out, errs, code = r("start", "calc", "-d", `{"n": 666}`, "--key", "more evil", "--wait", "-q")
 		require.Equal(t, ExitStuck, code, out+errs)
@@ -166,8 +240,8 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "bulk", "retry", "--saga", "calc", "--key-prefix", "more", "-r", "try again", "-y", "-o", "json")), &report))
 		require.Equal(t, 1, report.Done)
 		require.True(t, report.Results[0].Done)
-		r.ok(t, "bulk", "pause", "--key-prefix", "ca", "-y")
-		r.ok(t, "bulk", "resume", "--run", "patient:calm", "-y")
+		r.ok(t, "bulk", "pause", "--key-prefix", "ca", "-r", "wait", "-y")
+		r.ok(t, "bulk", "resume", "--run", "patient:calm", "-r", "go on", "-y")
 		r.ok(t, "bulk", "cancel", "--saga", "patient", "--state", "running", "-r", "over", "-y")
 		require.Contains(t, r.ok(t, "show", "patient:calm"), "cancelled")
 		r.ok(t, "bulk", "skip", "--action", "double", "--key-prefix", "evil", "-r", "halved by hand", "-y")
@@ -209,9 +283,9 @@ func TestTokensAreShownOnce(t *testing.T) {
 		require.Equal(t, ExitRefused, code)
 		require.Contains(t, errs, "revoke")
 		list := r.ok(t, "token", "list")
-		require.Regexp(t, `kim +read operate +calc +good +\S+ \S+ +tester +\d{4}`, list)
+		require.Regexp(t, `kim +read operate +calc +good +(now|\d+s ago) +tester +in \d+d`, list)
 		require.NotContains(t, list+r.ok(t, "token", "list", "-o", "json"), secret)
-		require.Equal(t, "kim: revoked\n", r.ok(t, "token", "revoke", "kim"))
+		require.Equal(t, "kim: revoked\n", r.ok(t, "token", "revoke", "kim", "--yes"))
 		require.Regexp(t, `kim .* revoked`, r.ok(t, "token", "list"))
 		_, _, code = r("token", "revoke", "kim")
 		require.Equal(t, ExitNotFound, code)
@@ -250,25 +324,32 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"runs --limit 0", "1 to 1000"},
 			{"runs --label green", "NAME=VALUE"},
 			{"runs --since yesterday", "how long ago"},
-			{"runs --parent 7", "is no run"},
+			{"runs --parent 7", "is not a run"},
 			{"runs --sort size", "use started"},
-			{"runs -o yaml", "use table, json, ndjson, csv"},
+			{"runs -o yaml", "use table, wide, json, ndjson, csv"},
 			{"runs --cursor x", "cursor"},
 			{"runs --version 0", "versions begin with 1"},
-			{"runs extra", "usage: prog runs"},
-			{"audit --follow", "needs a run"},
-			{"audit calc:good --saga calc", "leave the run away"},
-			{"audit calc:good calc:bad", "usage: prog audit"},
+			{"runs saga:clac", "did you mean calc?"},
+			{"runs sate:stuck", "did you mean state?"},
+			{"bulk cancel saga:clac --yes -r x", "did you mean calc?"},
+			{"bulk cancel --state paused", "use running, compensating, stuck"},
+			{"runs extra:word", "there is no condition extra"},
+			{"audit --follow -o csv", "text or ndjson"},
+			{"runs --watch", "give -o ndjson"},
+			{"audit calc:good --saga calc", "leave out the run"},
+			{"audit calc:good calc:bad", "there is no condition calc"},
 			{"why", "usage: prog why RUN"},
 			{"incidents --state shut", "use open"},
-			{"bulk retry", "select runs by a condition"},
+			{"bulk retry", "give a condition that selects runs"},
 			{"bulk cancel --all --saga calc", "not both"},
 			{"bulk abandon --saga calc", "--reason"},
+			{"bulk retry --saga calc --yes", "--reason"},
+			{"resolve calc:evil --skip --yes", "--reason"},
 			{"bulk substitute --saga calc", "--output-json"},
 			{"bulk retry --saga calc --limit 0", "--limit is 1"},
 			{"bulk retry --state asleep", "use running"},
 			{"emit x -d {", "not valid JSON"},
-			{"emit x --stream atone-1", "atone's own"},
+			{"emit x --stream atone-1", "a name that atone reserves"},
 			{"stats --last soon", "is not a duration"},
 			{"projections rebuild", "name a view"},
 			{"export -o csv", "use ndjson"},
@@ -297,7 +378,7 @@ func TestServerErrorsSayWhatToDo(t *testing.T) {
 		{[]string{"runs", "--server", url, "--token", "atone_000000000000_x"}, ExitDenied, "ATONE_TOKEN"},
 		{[]string{"cancel", "calc:x", "--server", url, "--token", reader}, ExitDenied, "use a token that allows it"},
 		{[]string{"runs", "--server", "ftp://x"}, ExitUsage, "is not a URL"},
-		{[]string{"runs", "--server", url, "--data", "x"}, ExitUsage, "exclude each other"},
+		{[]string{"runs", "--server", url, "--data", "x"}, ExitUsage, "give --server or --data, not both"},
 		{[]string{"runs", "--server", url, "--token", "@" + t.TempDir() + "/none"}, ExitUsage, "read the token"},
 		{[]string{"audit", "verify", "--all", "--server", url}, ExitUsage, "reads the log itself"},
 	} {
@@ -306,5 +387,5 @@ func TestServerErrorsSayWhatToDo(t *testing.T) {
 		require.Contains(t, errs, c.says)
 	}
 	require.Equal(t, ExitUnreachable, exitOf(fmt.Errorf("x: %w", noServer(t))))
-	require.Contains(t, advice(&access.Env{Program: &host.Program{}}, noServer(t)), "check --server")
+	require.Contains(t, console.Text(advice(&access.Env{Program: &host.Program{}, Console: &console.Console{}}, noServer(t))), "check --server")
 }

@@ -1,10 +1,7 @@
 package program
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/esdbserver/esdbtest"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/domain"
@@ -35,12 +33,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	app, dir := testApp(), t.TempDir()
 	keys := t.TempDir()
 	private, public, anchor := filepath.Join(keys, "private"), filepath.Join(keys, "public"), filepath.Join(keys, "anchor")
-	do := func(want Exit, args ...string) string {
-		t.Helper()
-		out, errs, code := prog(t, app, dir, args...)
-		require.Equal(t, want, code, "%v: %s%s", args, out, errs)
-		return out + errs
-	}
+	do := doing(t, app, dir)
 	do(ExitOK, "start", "calc", "-d", `{"n": 1}`, "--key", "one", "--wait")
 	do(ExitOK, "start", "calc", "-d", `{"n": 2}`, "--key", "two", "--wait")
 	require.Contains(t, do(ExitOK, "audit", "verify", "--all"), "of 2 runs are as they were written")
@@ -58,7 +51,7 @@ func TestTamperingIsNamed(t *testing.T) {
 	require.Contains(t, do(ExitOK, "audit", "anchor", "--key", private, "--out", anchor), "vouches for 2 runs")
 	require.Contains(t, do(ExitOK, "audit", "verify", "--all", "--anchor", anchor, "--key", public), "vouched for")
 	do(ExitOK, "audit", "keygen", filepath.Join(keys, "other"))
-	require.Contains(t, do(ExitError, "audit", "verify", "--all", "--anchor", anchor, "--key", filepath.Join(keys, "other")), "signature does not fit")
+	require.Contains(t, do(ExitError, "audit", "verify", "--all", "--anchor", anchor, "--key", filepath.Join(keys, "other")), "signature does not match")
 
 	meddle(t, dir, domain.RunIDForKey("calc", "one"))
 	require.Contains(t, do(ExitTampered, "audit", "verify", "--all"), "run.paused.v1")
@@ -100,19 +93,11 @@ func TestLogsAreVerifiedOverTheEventStoreDBProtocol(t *testing.T) {
 
 	log, err := pebblelog.Open(host.LogDir(dir), pebblelog.Config{})
 	require.NoError(t, err)
-	server, err := esdbserver.New(esdbserver.Config{Log: log, Logger: slog.New(slog.DiscardHandler)})
+	defer func() { require.NoError(t, log.Close()) }()
+	server, err := esdbtest.Serve(esdbserver.Config{Log: log})
 	require.NoError(t, err)
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, lis) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-ended)
-		require.NoError(t, log.Close())
-	}()
-	at := "esdb://" + lis.Addr().String() + "?tls=false"
+	defer func() { require.NoError(t, server.Stop()) }()
+	at := server.Connection()
 	for _, which := range []string{"--all", "calc:one"} {
 		out, errs, code := remotely(t, "audit", "verify", which, "--log", at)
 		require.Equal(t, ExitTampered, code, out+errs)

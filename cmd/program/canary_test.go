@@ -252,7 +252,7 @@ func TestACanaryIsHeardAtNoOutlet(t *testing.T) {
 func hearCommands(t *testing.T, where string, ids []string, run commandLine) {
 	t.Helper()
 	all := [][]string{{"export"}, {"audit", "--error", canary}, {"runs", "--error", canary}, {"audit", "--all", "-o", "json"}, {"audit", "--all", "-o", "csv"},
-		{"runs", "--all", "-o", "json"}, {"runs", "--all", "-o", "csv"}, {"runs", "--all"}, {"incidents"}, {"incidents", "-o", "json"}, {"stats", "-o", "json"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}}
+		{"runs", "--all", "-o", "json"}, {"runs", "--all", "-o", "csv"}, {"runs", "--all"}, {"incidents"}, {"incidents", "-o", "json"}, {"incidents", "--each", "-o", "json"}, {"stats", "-o", "json"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}}
 	for _, id := range ids {
 		for _, what := range []string{"show", "why", "undo-preview", "audit"} {
 			all = append(all, []string{what, id}, []string{what, id, "-o", "json"})
@@ -266,7 +266,7 @@ func hearCommands(t *testing.T, where string, ids []string, run commandLine) {
 	}
 	for _, args := range [][]string{
 		{"start", "aviary", "-d", `{"n":"c4nary"}`}, {"start", "aviary", "-d", `{"num":"c4nary-x1"}`}, {"start", "aviary", "-d", `{"num":41119900112299330000000}`},
-		{"signal", "aviary:k", "told", "-d", `{"quoted":"c4nary-x2"}`}, {"resolve", "aviary:k", "fail", "--substitute", `{"num":"c4nary-x3"}`}, {"invoke", "other", "-d", `{"text":41119900112299330}`},
+		{"signal", "aviary:k", "told", "-d", `{"quoted":"c4nary-x2"}`}, {"resolve", "aviary:k", "fail", "--substitute", `{"num":"c4nary-x3"}`, "--yes"}, {"resolve", "aviary:k", "fail", "--substitute", `{"num":"c4nary-x3"}`}, {"invoke", "other", "-d", `{"text":41119900112299330}`},
 	} {
 		_, errs, code := run(args...)
 		require.NotZero(t, code, "%v", args)

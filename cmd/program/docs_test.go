@@ -47,7 +47,7 @@ func TestCommandsAreDocumented(t *testing.T) {
 	}
 	stored, err := os.ReadFile(cliDoc)
 	require.NoError(t, err)
-	require.True(t, string(stored) == doc.String(), "docs/cli.md is out of date: go test ./cmd/program -run TestCommandsAreDocumented -rewrite")
+	require.Equal(t, doc.String(), string(stored), "docs/cli.md is out of date: go test ./cmd/program -run TestCommandsAreDocumented -rewrite")
 }
 
 // testRoot returns the commands of the atone binary, without its own.
@@ -109,12 +109,24 @@ token in ATONE_TOKEN; the token's name is the actor in the audit trail. Without 
 (or ATONE_DATA) itself, which only works while no server runs on it. What is on the command line goes before the
 environment.
 
-**Runs** are named by their id, or as SAGA:KEY where they were started with a key.
+**Runs** are named by their id, the last 6 or more digits of it, or SAGA:KEY where they were started with a key; flags that take a run take the same.
 
-**Output.** Tables are for people; ` + "`-o json`" + ` is for programs, and lists can be had as ` + "`ndjson`" + ` or ` + "`csv`" + ` too. Results
-go to standard output, all else (progress, hints, errors) to standard error. With ` + "`-o json`" + ` errors are JSON as well: ` + "`{\"error\", \"next\", \"exit_code\"}`" + `.
-Colours appear on terminals only, and not with NO_COLOR. Fields that a saga marks secret are redacted
-everywhere but in the output of a run that a command waits for.
+**Output.** Tables are for people; ` + "`--json`" + ` (` + "`-o json`" + `) is for programs, and lists can be had as ` + "`ndjson`" + ` or ` + "`csv`" + ` too. Results
+go to standard output, all else (progress, hints, errors) to standard error. With ` + "`--json`" + ` errors are JSON as well:
+` + "`{\"error\", \"next\", \"next_steps\", \"exit_code\"}`" + `. Objects have ` + "`next_steps`" + ` where there is something to do next: a list of
+` + "`{\"command\", \"why\"}`" + `, whose commands can be given as they are. Colours appear on terminals only, and not with NO_COLOR. Fields that a
+saga marks secret are redacted everywhere but in the output of a run that a command waits for.
+
+**On a terminal** a table is as wide as the terminal. First run ids are shortened to their last digits, then long texts are cut, then
+columns are hidden, the least important first; a line says which. ` + "`-o wide`" + ` shows all columns, more than the table has, and cuts
+nothing. A text that is higher than the terminal goes through a pager: ATONE_PAGER, else PAGER, else less; ` + "`cat`" + ` means none.
+Times are told as "5m ago" or "in 2h"; ` + "`--utc`" + ` and ` + "`--local`" + ` write them out, in the zone that the table's head names. JSON and
+CSV always have them in RFC 3339.
+
+**Plans.** A command that acts on more than one run, undoes or leaves effects, or takes something away for good (` + "`bulk`" + `, ` + "`cancel`" + `,
+` + "`resolve`" + `, ` + "`abandon`" + `, ` + "`token revoke`" + `, ` + "`log accept-loss`" + `) first shows what it would do. At a terminal it then asks. Without
+one it does nothing and ends with exit code 14; with ` + "`--json`" + ` the output then is ` + "`{\"plan\", \"done\": false, \"next_steps\"}`" + `. ` + "`--yes`" + ` does it
+without asking.
 
 ## Exit codes
 

@@ -22,17 +22,17 @@ func TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine(t *testing.T) {
 	everywhere(t, func(t *testing.T, r commandLine) {
 		r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "first", "-l", "tenant=a")
 		for _, args := range [][]string{
-			{"bulk", "cancel", "--older-than", "NaNd", "--yes"},
-			{"bulk", "cancel", "--older-than", "Infd", "--yes"},
-			{"bulk", "cancel", "--older-than", "1e300d", "--yes"},
-			{"bulk", "cancel", "--older-than", "-1h", "--yes"},
-			{"bulk", "cancel", "--older-than", "0", "--yes"},
-			{"bulk", "cancel", "-l", "tenant=a", "-l", "tenant=b", "--yes"},
-			{"bulk", "cancel", "--saga", "", "--older-than", "1ns", "--yes"},
-			{"bulk", "cancel", "--key-prefix", "", "--saga", "patient", "--yes"},
-			{"bulk", "cancel", "--action", "", "--saga", "patient", "--yes"},
-			{"bulk", "cancel", "--version", "0", "--saga", "patient", "--yes"},
-			{"bulk", "cancel", "--run", "", "--saga", "patient", "--yes"},
+			{"bulk", "cancel", "--older-than", "NaNd", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--older-than", "Infd", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--older-than", "1e300d", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--older-than", "-1h", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--older-than", "0", "-r", "x", "--yes"},
+			{"bulk", "cancel", "-l", "tenant=a", "-l", "tenant=b", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--saga", "", "--older-than", "1ns", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--key-prefix", "", "--saga", "patient", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--action", "", "--saga", "patient", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--version", "0", "--saga", "patient", "-r", "x", "--yes"},
+			{"bulk", "cancel", "--run", "", "--saga", "patient", "-r", "x", "--yes"},
 			{"bulk", "cancel", "--saga", "patient", "-r", "\x1b[31m", "--yes"},
 			{"bulk", "substitute", "--all", "--output-json", `{"a":1,"a":2}`, "--yes"},
 			{"start", "patient", "-d", `{"n": 1, "n": 2}`},
@@ -71,7 +71,7 @@ func TestWhatSaysNothingOrTooMuchIsRefusedByTheCommandLine(t *testing.T) {
 		require.Equal(t, "running", string(page.Items[0].State), "nothing was cancelled")
 		require.Equal(t, map[string]string{"tenant": "a"}, page.Items[0].Labels)
 		var report saga.BulkReport
-		out = r.ok(t, "bulk", "pause", "-l", "tenant=a", "-l", "tenant=a", "--yes", "-o", "json")
+		out = r.ok(t, "bulk", "pause", "-l", "tenant=a", "-l", "tenant=a", "-r", "x", "--yes", "-o", "json")
 		require.NoError(t, json.Unmarshal([]byte(out), &report))
 		require.Equal(t, 1, report.Done)
 	})

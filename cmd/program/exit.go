@@ -23,26 +23,28 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// Exit is a command's exit code. This is the one place where they are given out.
+// Exit is a command's exit code. All codes are assigned here.
 type Exit int
 
-// The exit codes. Codes from ExitCompensated to ExitUnfinished say how the run stands that the
+// The exit codes. Codes from ExitCompensated to ExitUnfinished are the state of the run that the
 // command waited for.
 const (
 	ExitOK          Exit = 0
-	ExitError       Exit = 1  // whatever has no code of its own
+	ExitError       Exit = 1  // an error without a code of its own
 	ExitUsage       Exit = 2  // the command line is wrong; nothing was done
 	ExitCompensated Exit = 3  // the run failed and was undone
 	ExitStuck       Exit = 4  // the run needs a person
 	ExitCancelled   Exit = 5  // the run was cancelled and undone
 	ExitAbandoned   Exit = 6  // a person closed the run with effects left
-	ExitUnfinished  Exit = 7  // the time to wait was over; the run goes on
+	ExitUnfinished  Exit = 7  // the run had not ended when --timeout was over; it goes on
 	ExitNotFound    Exit = 8  // no such run, saga or action
 	ExitRefused     Exit = 9  // the run's state, or its key, does not allow it
 	ExitInUse       Exit = 10 // another process has the data directory
-	ExitDenied      Exit = 11 // the server wants another token
+	ExitDenied      Exit = 11 // the server requires another token
 	ExitTampered    Exit = 12 // the log is not as it was written
 	ExitUnreachable Exit = 13 // the server does not answer, or is not ready
+	ExitUnconfirmed Exit = 14 // the plan was shown and not confirmed; nothing was done
+	ExitPartly      Exit = 15 // some runs of a bulk act refused
 	ExitInterrupted Exit = 130
 )
 
@@ -50,20 +52,22 @@ var exitTexts = []struct {
 	code Exit
 	text string
 }{
-	{ExitOK, "done; of a run that was waited for: completed"},
-	{ExitError, "an error that has no code of its own"},
+	{ExitOK, "done; if the command waited for a run, the run completed"},
+	{ExitError, "an error without a code of its own"},
 	{ExitUsage, "the command line is wrong; nothing was done"},
 	{ExitCompensated, "the run failed and was undone"},
 	{ExitStuck, "the run is stuck: it needs a person"},
 	{ExitCancelled, "the run was cancelled and undone"},
 	{ExitAbandoned, "the run was abandoned: a person closed it with effects left"},
-	{ExitUnfinished, "the time to wait was over; the run goes on"},
+	{ExitUnfinished, "the run had not ended when --timeout was over; it goes on"},
 	{ExitNotFound, "no such run, saga or action"},
 	{ExitRefused, "the state of the run, or its key, does not allow it"},
 	{ExitInUse, "another process has the data directory open"},
-	{ExitDenied, "the server wants a token, or one that allows more"},
+	{ExitDenied, "the server requires a token, or one that allows more"},
 	{ExitTampered, "audit verify: the log is not as it was written"},
 	{ExitUnreachable, "the server does not answer, or is not ready"},
+	{ExitUnconfirmed, "the plan was shown but not confirmed, and nothing was done: --yes confirms it"},
+	{ExitPartly, "some runs of a bulk act refused"},
 	{ExitInterrupted, "interrupted"},
 }
 
@@ -106,9 +110,13 @@ func exitOf(err error) Exit {
 		return ExitAbandoned
 	case is(act.ErrUnfinished):
 		return ExitUnfinished
+	case is(console.ErrUnconfirmed):
+		return ExitUnconfirmed
+	case is(act.ErrSomeRefused):
+		return ExitPartly
 	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, runner.ErrUnknownView, auth.ErrNoToken):
 		return ExitNotFound
-	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrKeyConflict, auth.ErrNameTaken):
+	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrNotEnded, saga.ErrHeld, saga.ErrNotHeld, saga.ErrKeyConflict, auth.ErrNameTaken):
 		return ExitRefused
 	case is(pebblelog.ErrLocked):
 		return ExitInUse
@@ -120,53 +128,87 @@ func exitOf(err error) Exit {
 	return exitOfServer(err)
 }
 
-// advice says what to do next about an error, or nothing where the error says it itself.
-func advice(env *access.Env, err error) string {
+// advice says what to do next about an error. It is empty if the error itself says so.
+func advice(env *access.Env, err error) []console.Step {
 	var stuck *saga.StuckError
 	var compensated *saga.CompensatedError
-	name := env.Program.Name
-	switch {
-	case exitOf(err) == ExitUsage:
-		return fmt.Sprintf("see `%s help`", name)
-	case errors.Is(err, auth.ErrNameTaken):
-		return "revoke the token of that name, or choose another"
-	case errors.As(err, &stuck):
-		return fmt.Sprintf("`%[1]s show %[2]s` tells more; mend the cause and `%[1]s retry %[2]s`, or use resolve or abandon", name, stuck.Run)
-	case errors.As(err, &compensated):
-		return fmt.Sprintf("`%s show %s` tells more; mend the cause and start it again, with another key", name, compensated.Run)
-	case errors.Is(err, act.ErrUnfinished):
-		return "it goes on while a server runs; wait longer with --timeout"
-	case errors.Is(err, runner.ErrUnknownView):
-		return fmt.Sprintf("`%s projections status` lists the views", name)
-	case errors.Is(err, auth.ErrNoToken):
-		return fmt.Sprintf("`%s token list` shows the tokens", name)
-	case errors.Is(err, saga.ErrNotFound), errors.Is(err, projections.ErrNotFound):
-		return "check the run's id and --data or --server; a run that was started with a key can be named SAGA:KEY"
-	case errors.Is(err, saga.ErrUnknownSaga):
-		return fmt.Sprintf("`%s sagas` lists what this program can run", name)
-	case errors.Is(err, saga.ErrUnknownAction):
-		return fmt.Sprintf("`%s actions` lists what this program can run", name)
-	case errors.Is(err, saga.ErrNoStep):
-		return fmt.Sprintf("`%s show RUN` lists the run's steps", name)
-	case errors.Is(err, saga.ErrEnded):
-		return "nothing: the run is over; `show` tells how it ended"
-	case errors.Is(err, saga.ErrPastPivot):
-		return "let it go on, or abandon it"
-	case errors.Is(err, pebblelog.ErrLocked):
-		return "if a server runs on it, talk to that with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; another command is soon done"
-	case errors.Is(err, pebblelog.ErrFailed):
-		return "free space on the disk that holds --data, then try again: nothing that was acknowledged is lost"
-	case errors.Is(err, offline.ErrTampered):
-		return "keep the directory as it is, find out who could write to it, and compare it with a backup"
-	case errors.Is(err, verify.ErrBadAnchor):
-		return "give the file as audit anchor wrote it, and the key of whoever signed it"
+	var interrupted *act.InterruptedError
+	var usage console.UsageError
+	command := func(words ...string) string { return env.Program.Name + " " + console.Words(words...) }
+	say := func(why string) []console.Step { return []console.Step{{Why: why}} }
+	do := func(why string, words ...string) []console.Step {
+		return []console.Step{{Command: command(words...), Why: why}}
 	}
-	if errors.Is(err, context.Canceled) {
-		return "it was interrupted: give the command again"
+	switch {
+	case errors.As(err, &usage) && len(usage.Next) > 0:
+		return usage.Next
+	case exitOf(err) == ExitUsage:
+		return do("explains the command line", append([]string{"help"}, env.Command...)...)
+	case errors.Is(err, console.ErrUnconfirmed):
+		return []console.Step{env.AgainStep("does it", "--yes")}
+	case errors.Is(err, act.ErrSomeRefused):
+		return do("shows what one of them waits for", "why", "RUN")
+	case errors.Is(err, auth.ErrNameTaken):
+		return say("revoke the token of that name, or choose another")
+	case errors.As(err, &stuck):
+		id := env.Typed(stuck.Run)
+		return append(do("tells more", "show", id),
+			console.Step{Command: command("retry", id), Why: "once the cause is mended, or use resolve or abandon"})
+	case errors.As(err, &compensated):
+		return append(do("shows more", "show", env.Typed(compensated.Run)), say("mend the cause, then start the saga again with another key")...)
+	case errors.Is(err, act.ErrUnfinished):
+		return say("the run goes on while a server runs; wait longer with --timeout")
+	case errors.Is(err, runner.ErrUnknownView):
+		return do("lists the views", "projections", "status")
+	case errors.Is(err, auth.ErrNoToken):
+		return do("lists the tokens", "token", "list")
+	case errors.Is(err, saga.ErrNotFound), errors.Is(err, projections.ErrNotFound):
+		return append(do("lists the latest runs", "runs"), say("check the run's id and --data or --server; a run that was started with a key can be named SAGA:KEY")...)
+	case errors.Is(err, saga.ErrUnknownSaga):
+		return do("lists what can be run", "sagas")
+	case errors.Is(err, saga.ErrUnknownAction):
+		return do("lists what can be run", "actions")
+	case errors.Is(err, saga.ErrNoStep):
+		return do("lists the run's steps", "show", orRun(env))
+	case errors.Is(err, saga.ErrNotStuck), errors.Is(err, saga.ErrNotEnded):
+		return do("shows what it waits for", "why", orRun(env))
+	case errors.Is(err, saga.ErrHeld), errors.Is(err, saga.ErrNotHeld):
+		return do("lists the held actions", "holds")
+	case errors.Is(err, saga.ErrKeyConflict):
+		return do("shows the run that has the key; for another input use another key", "show", "SAGA:KEY")
+	case errors.Is(err, saga.ErrEnded):
+		return do("shows how it ended; there is nothing to do", "show", orRun(env))
+	case errors.Is(err, saga.ErrPastPivot):
+		return say("let the run go on, or abandon it")
+	case errors.Is(err, saga.ErrTurnedBack):
+		return do("shows what is undone so far", "show", orRun(env))
+	case errors.Is(err, pebblelog.ErrLocked):
+		return say("if a server runs on the directory, talk to it with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; if another command does, wait a moment")
+	case errors.Is(err, pebblelog.ErrFailed):
+		return say("free space on the disk that holds --data, then try again: no acknowledged event is lost")
+	case errors.Is(err, offline.ErrTampered):
+		return say("keep the directory as it is, find out who could write to it, and compare it with a backup")
+	case errors.Is(err, verify.ErrBadAnchor):
+		return say("give the file exactly as audit anchor wrote it, and the key of the person who signed it")
+	case errors.As(err, &interrupted):
+		return do("shows its state", "show", env.Typed(interrupted.Run))
+	case errors.Is(err, context.Canceled):
+		return say("the command was interrupted: give it again")
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return "check that " + path.Path + " is what you mean, that you may write there, and that the disk is not full"
+		return say("check that " + path.Path + " is the right path, that you may write there, and that the disk is not full")
 	}
-	return adviceOfServer(env, err)
+	if next := adviceOfServer(env, err); next != "" {
+		return say(next)
+	}
+	return nil
+}
+
+// orRun returns the run of the command line, as it was typed, or a placeholder.
+func orRun(env *access.Env) string {
+	if run := env.TypedOnly(); run != "" {
+		return run
+	}
+	return "RUN"
 }

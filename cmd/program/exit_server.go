@@ -9,7 +9,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 )
 
-// exitOfServer returns the code for an error that talking to a server led to.
+// exitOfServer returns the code for an error of a request to a server.
 func exitOfServer(err error) Exit {
 	var p *client.ProblemError
 	var unanswered *url.Error
@@ -30,19 +30,19 @@ func adviceOfServer(env *access.Env, err error) string {
 	case exitOfServer(err) == ExitUnreachable && p == nil:
 		return "check --server (or ATONE_SERVER), and that the server runs"
 	case exitOfServer(err) == ExitUnreachable:
-		return "try again in a moment; GET /health/ready on the server says what it waits for"
+		return "try again in a moment; GET /health/ready on the server says what the server waits for"
 	case p == nil:
 		return ""
 	case p.Status == http.StatusUnauthorized:
-		return "give a good token in ATONE_TOKEN or --token; an admin makes one with `token create`"
+		return "give a valid token in ATONE_TOKEN or --token; an admin makes one with `token create`"
 	case p.Status == http.StatusForbidden:
 		return "use a token that allows it: `token list` shows the scopes"
 	case p.Status == http.StatusTooManyRequests:
-		return "wait a minute: too many bad tokens came from here"
+		return "wait a minute: this address sent too many invalid tokens"
 	case p.Status >= http.StatusInternalServerError && env.Remote():
 		return "the server's log says more"
 	case p.Status >= http.StatusInternalServerError:
-		return "check that --data is what you mean, that you may write there, and that the disk is not full"
+		return "check that --data is the right directory, that you may write there, and that the disk is not full"
 	}
 	return ""
 }

@@ -26,8 +26,8 @@ func TestWhatIsRefusedLeavesNoTrace(t *testing.T) {
 	for _, args := range [][]string{
 		{"start", "nope"}, {"start", "calc", "-d", `"text"`}, {"start", "calc", "-d", `{"n": 1}`, "--key", strings.Repeat("k", 501)}, {"invoke", "nope"}, {"invoke", "double", "-d", "[]"},
 		{"emit", "run.started.v1"}, {"emit", ""}, {"emit", "a.b", "--stream", "atone-x"},
-		{"cancel", "calc:x"}, {"retry", "calc:x"}, {"resolve", "calc:x", "--skip"}, {"abandon", "calc:x", "-r", "r"}, {"signal", "calc:x", "go"},
-		{"bulk", "cancel", "--all", "--yes"}, {"runs"}, {"audit"}, {"audit", "calc:x", "--follow"}, {"export"}, {"stats"}, {"incidents"}, {"why", "calc:x"}, {"undo-preview", "calc:x"},
+		{"cancel", "calc:x"}, {"retry", "calc:x"}, {"resolve", "calc:x", "--skip", "-r", "r"}, {"abandon", "calc:x", "-r", "r"}, {"signal", "calc:x", "go"},
+		{"bulk", "cancel", "--all", "-r", "x", "--yes"}, {"runs"}, {"audit"}, {"audit", "calc:x", "--follow"}, {"export"}, {"stats"}, {"incidents"}, {"why", "calc:x"}, {"undo-preview", "calc:x"},
 		{"projections", "status"}, {"projections", "rebuild", "runs"}, {"audit", "verify", "--all"},
 		{"token", "list"}, {"token", "revoke", "kim"}, {"token", "create", "bad name", "--scope", "read"}, {"token", "create", "kim", "--scope", "write"},
 		{"serve", "--http", "localhost"}, {"serve", "--http", "127.0.0.1:0", "--tls-cert", "c.pem"}, {"serve", "--views", "mysql://x"}, {"serve", "--alert-webhook", "::"},
@@ -128,7 +128,7 @@ func TestAStuckRunIsToldToProgramsWithItsIncident(t *testing.T) {
 		require.NotEmpty(t, got.Incident)
 		require.Equal(t, "it can't be halved", got.Cause.Message)
 
-		_, errs, code = r("resolve", got.Run.String(), "double", "--substitute", "{}")
+		_, errs, code = r("resolve", got.Run.String(), "double", "--substitute", "{}", "--yes")
 		require.Equal(t, ExitUsage, code, "an undo has no output: %s", errs)
 		_, errs, code = r("projections", "rebuild", "nothing")
 		require.NotZero(t, code)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/act"
 	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/guide"
 	"github.com/atonehq/atone/cmd/internal/look"
 	"github.com/atonehq/atone/cmd/internal/offline"
 	"github.com/atonehq/atone/cmd/internal/serve"
@@ -24,12 +26,12 @@ import (
 )
 
 // Main runs the program's command line and exits the process with the code that [Run] returns.
-// Interrupts (SIGINT, SIGTERM) end the command in an orderly way; a second one ends the process at
-// once.
+// The first interrupt (SIGINT, SIGTERM) ends the command in order; a second one ends the process
+// at once.
 //
-// Unless GOMAXPROCS is set in the environment, Main raises it by one over Go's own choice: the
-// embedded log has nearly always one thread in fdatasync, and Go's scheduler counts a thread that
-// waits there as one that computes (ADR 17).
+// Unless GOMAXPROCS is set in the environment, Main raises Go's own choice by one: the embedded log
+// nearly always has one thread in fdatasync, and Go's scheduler counts such a thread as one that
+// computes (ADR 17).
 func Main(app App) {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
@@ -41,16 +43,18 @@ func Main(app App) {
 	os.Exit(int(code))
 }
 
-// Run runs one command line and returns the exit code. Errors are written to Streams.Err, with what
-// to do next. It is safe to call concurrently.
+// Run runs one command line and returns the exit code. It writes errors to Streams.Err, together
+// with what to do next. It is safe to call concurrently.
 func Run(ctx context.Context, app App, args []string, s Streams) Exit {
 	env := app.env(s)
+	env.Line = append([]string{app.Name}, args...)
 	root := newRoot(&app, env)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
 	}
+	env.Command = strings.Fields(ran.CommandPath())[1:]
 	code := exitOf(err)
 	complain(env, err, code)
 	return code
@@ -62,24 +66,20 @@ func newRoot(app *App, env *access.Env) *cobra.Command {
 		Short:         app.Short,
 		SilenceErrors: true, // Run writes them
 		SilenceUsage:  true,
+		Version:       env.Program.VersionText(),
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return console.UsageError{Err: fmt.Errorf("unknown command %q", args[0])}
-			}
-			return cmd.Help()
-		},
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return console.UsageError{Err: err} })
 	env.AddFlags(root.PersistentFlags())
 	if app.Flags != nil {
 		app.Flags(root.PersistentFlags())
 	}
 	root.AddCommand(serve.Command(env), serve.WorkerCommand(env), offline.LogCommand(env), newExitCodesTopic())
-	root.AddCommand(look.Commands(env, offline.AuditCommands(env)...)...)
+	root.AddCommand(look.Commands(env, offline.AuditCommands(env), act.IncidentCommands(env))...)
 	root.AddCommand(act.Commands(env)...)
 	for _, c := range app.Commands {
 		if c.Args != nil {
@@ -89,34 +89,47 @@ func newRoot(app *App, env *access.Env) *cobra.Command {
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	guide.Apply(root, env)
 	return root
 }
 
 // complain writes an error, and what to do next.
 func complain(env *access.Env, err error, code Exit) {
-	next, text := advice(env, err), strings.TrimSpace(words(env, err))
+	next, text := advice(env, err), strings.TrimSpace(env.AsTyped(words(env, err)))
 	if env.JSON() {
 		enc := json.NewEncoder(env.Err)
 		enc.SetEscapeHTML(false)
-		_ = enc.Encode(struct { // nobody is left to tell
-			Error string `json:"error"`
-			Next  string `json:"next,omitempty"`
-			Exit  Exit   `json:"exit_code"`
-		}{text, next, code})
+		_ = enc.Encode(struct { // if Err can't be written to, nothing helps
+			Error string         `json:"error"`
+			Next  string         `json:"next,omitempty"`
+			Steps []console.Step `json:"next_steps,omitempty"`
+			Exit  Exit           `json:"exit_code"`
+		}{text, console.Text(next), next, code})
 		return
 	}
-	p := tty.PaletteFor(env.Err)
-	_, _ = fmt.Fprintf(env.Err, "%s %s\n", p.Bad(env.Program.Name+":"), text)
-	if next != "" {
-		_, _ = fmt.Fprintf(env.Err, "next: %s\n", next)
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, console.Plain(strings.TrimRight(line, "\n")))
 	}
+	p := tty.PaletteFor(env.Err)
+	_, _ = fmt.Fprintf(env.Err, "%s %s\n", p.Bad(env.Program.Name+":"), strings.Join(lines, "\n"))
+	_ = env.Hint(next...)
 }
 
-// words returns what an error says. People who work on a data directory need not know which request
-// to the API failed, and with which status.
+// request matches the beginning of errors from the API.
+var request = regexp.MustCompile(`(GET|POST|DELETE) /\S*: `)
+
+// words returns an error's text without the API request and its status, which the person did not
+// type. With --verbose it keeps them.
 func words(env *access.Env, err error) string {
-	if p, ok := errors.Unwrap(err).(*client.ProblemError); ok && !env.Remote() {
-		return strings.TrimSuffix(p.Error(), fmt.Sprintf(" (HTTP %d)", p.Status))
+	var p *client.ProblemError
+	text := err.Error()
+	if env.Verbose || !errors.As(err, &p) {
+		return text
 	}
-	return err.Error()
+	text = strings.ReplaceAll(request.ReplaceAllString(text, ""), fmt.Sprintf(" (HTTP %d)", p.Status), "")
+	if run := env.TypedOnly(); run != "" && !strings.Contains(env.AsTyped(text), run) {
+		text = run + ": " + text
+	}
+	return text
 }

@@ -101,7 +101,7 @@ func TestStartWaitsAndTellsByItsExitCode(t *testing.T) {
 	require.Equal(t, ExitStuck, complaint.Exit)
 	require.Contains(t, complaint.Next, "prog retry "+r.Run.String())
 
-	out, errs, code = prog(t, app, dir, "resolve", "calc:evil", "double", "--skip", "-r", "halved by hand", "--wait", "-q")
+	out, errs, code = prog(t, app, dir, "resolve", "calc:evil", "double", "--skip", "-r", "halved by hand", "--wait", "-q", "--yes")
 	require.Equal(t, ExitCompensated, code, out+errs)
 	out, _, code = prog(t, app, dir, "show", "calc:evil")
 	require.Equal(t, ExitOK, code)
@@ -122,30 +122,37 @@ func TestSameKeyIsTheSameRun(t *testing.T) {
 	require.Contains(t, errs, "use another key")
 }
 
-func TestRunsAreSteered(t *testing.T) {
-	t.Parallel()
-	app, dir := testApp(), t.TempDir()
-	do := func(want Exit, args ...string) string {
+// doing returns a function that gives a command line, requires its exit code, and returns all that
+// was printed.
+func doing(t *testing.T, app App, dir string) func(want Exit, args ...string) string {
+	t.Helper()
+	return func(want Exit, args ...string) string {
 		t.Helper()
 		out, errs, code := prog(t, app, dir, args...)
 		require.Equal(t, want, code, "%v: %s%s", args, out, errs)
 		return out + errs
 	}
-	do(ExitOK, "start", "patient", "--key", "a")
+}
+
+func TestRunsAreSteered(t *testing.T) {
+	t.Parallel()
+	app, dir := testApp(), t.TempDir()
+	do := doing(t, app, dir)
+	do(ExitOK, "start", "patient", "-d", `{"n": 1}`, "--key", "a")
 	require.Contains(t, do(ExitOK, "show", "patient:a"), "waiting")
-	require.Contains(t, do(ExitUnfinished, "signal", "patient:a", "less", "-d", `1`, "--wait", "--timeout", "20ms"), "wait longer with --timeout")
+	require.Contains(t, do(ExitUnfinished, "signal", "patient:a", "less", "--keep", "-d", `1`, "--wait", "--timeout", "20ms"), "wait longer with --timeout")
 	require.Contains(t, do(ExitOK, "pause", "patient:a", "-r", "lunch"), "paused")
 	require.Contains(t, do(ExitOK, "show", "patient:a"), "lunch")
 	do(ExitOK, "resume", "patient:a")
 	require.JSONEq(t, `{"n":6}`, strings.TrimSpace(do(ExitOK, "signal", "patient:a", "more", "-d", `{"n":3}`, "--wait", "-q")))
-	require.Contains(t, do(ExitRefused, "cancel", "patient:a"), "the run is over")
+	require.Contains(t, do(ExitRefused, "cancel", "patient:a"), "the run has ended")
 
-	do(ExitOK, "start", "patient", "--key", "b")
-	require.Contains(t, do(ExitCancelled, "cancel", "patient:b", "-r", "no longer wanted", "--wait", "-q"), "no longer wanted")
-	do(ExitOK, "start", "patient", "--key", "c")
+	do(ExitOK, "start", "patient", "-d", `{"n": 1}`, "--key", "b")
+	require.Contains(t, do(ExitCancelled, "cancel", "patient:b", "-r", "no longer wanted", "--wait", "-q", "--yes"), "no longer wanted")
+	do(ExitOK, "start", "patient", "-d", `{"n": 1}`, "--key", "c")
 	do(ExitRefused, "retry", "patient:c")
 	require.Contains(t, do(ExitUsage, "abandon", "patient:c"), "--reason")
-	require.Contains(t, do(ExitAbandoned, "abandon", "patient:c", "-r", "moved away", "--wait", "-q"), "abandoned")
+	require.Contains(t, do(ExitAbandoned, "abandon", "patient:c", "-r", "moved away", "--wait", "-q", "--yes"), "abandoned")
 
 	var run wire.Run
 	require.NoError(t, json.Unmarshal([]byte(do(ExitOK, "show", "patient:b", "-o", "json")), &run))
@@ -190,10 +197,12 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		want Exit
 		says string
 	}{
-		{[]string{"strat"}, ExitUsage, `unknown command "strat"`}, //nolint:misspell // the typing mistake is what is tested
+		{[]string{"strat"}, ExitUsage, `unknown command "strat": did you mean start?`}, //nolint:misspell // the typing mistake is what is tested
 		{[]string{"start"}, ExitUsage, "usage: prog start SAGA"},
 		{[]string{"own", "more"}, ExitUsage, "usage: prog own"},
 		{[]string{"start", "calc", "--colour"}, ExitUsage, "unknown flag"},
+		{[]string{"start", "calc"}, ExitUsage, "it wants an input of the type"},
+		{[]string{"start", "calc", "--input", "1"}, ExitUsage, "did you mean -d, --data-json?"},
 		{[]string{"start", "calc", "-d", "{n: 1}"}, ExitUsage, "quote it for the shell"},
 		{[]string{"start", "calc", "-d", "@" + filepath.Join(dir, "none")}, ExitUsage, "read the payload"},
 		{[]string{"start", "calc", "-d", `"` + strings.Repeat("x", 1<<20) + `"`}, ExitUsage, "store it elsewhere"},
@@ -202,11 +211,11 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		{[]string{"start", "calc", "-l", "green"}, ExitUsage, "NAME=VALUE"},
 		{[]string{"start", "clac"}, ExitNotFound, "`prog sagas`"},
 		{[]string{"start", "calc", "-d", `"text"`}, ExitUsage, "bad input"},
-		{[]string{"show", "17"}, ExitUsage, "give its id, or SAGA:KEY"},
+		{[]string{"show", "17"}, ExitUsage, "give its id, the last 6 or more digits of it, or SAGA:KEY"},
 		{[]string{"cancel", "calc:none"}, ExitNotFound, "check the run's id"},
 		{[]string{"resolve", "calc:none"}, ExitUsage, "--skip"},
 		{[]string{"resolve", "calc:none", "--substitute", "1"}, ExitUsage, "name it"},
-		{[]string{"sagas", "-o", "yaml"}, ExitUsage, "use table or json"},
+		{[]string{"sagas", "-o", "yaml"}, ExitUsage, "use table, wide, json"},
 	} {
 		out, errs, code := prog(t, app, dir, c.args...)
 		require.Equal(t, c.want, code, "%v: %s%s", c.args, out, errs)
@@ -231,7 +240,7 @@ func TestDirectoryInUseHasItsOwnCode(t *testing.T) {
 	defer log.Close()
 	_, errs, code := prog(t, testApp(), dir, "show", "calc:x")
 	require.Equal(t, ExitInUse, code)
-	require.Contains(t, errs, "next: if a server runs on it, talk to that with --server URL")
+	require.Contains(t, errs, "next: if a server runs on the directory, talk to it with --server URL")
 }
 
 func TestCatalogueNeedsNoDirectory(t *testing.T) {
@@ -246,6 +255,10 @@ func TestCatalogueNeedsNoDirectory(t *testing.T) {
 	require.Contains(t, run("sagas"), "calc     1")
 	require.Contains(t, run("sagas", "calc", "--mermaid"), "flowchart")
 	require.Contains(t, run("actions"), "double  yes        1")
+	one := run("sagas", "calc")
+	require.Contains(t, one, "INPUT")
+	require.Contains(t, one, "OUTPUT")
+	require.Contains(t, run("actions", "double"), "INPUT")
 	var sagas []saga.SagaInfo
 	require.NoError(t, json.Unmarshal([]byte(run("sagas", "-o", "json")), &sagas))
 	require.Len(t, sagas, 2)
@@ -261,7 +274,7 @@ func TestCatalogueNeedsNoDirectory(t *testing.T) {
 func TestServeGoesOnWithRunsUntilInterrupted(t *testing.T) {
 	t.Parallel()
 	app, dir := testApp(), t.TempDir()
-	_, _, code := prog(t, app, dir, "start", "patient", "--key", "a")
+	_, _, code := prog(t, app, dir, "start", "patient", "-d", `{"n": 1}`, "--key", "a")
 	require.Equal(t, ExitOK, code)
 
 	set := make(chan *Setup, 1)
@@ -296,7 +309,7 @@ func TestFailedSetupIsReportedAndClosed(t *testing.T) {
 		s.OnClose(func() error { closed++; return nil })
 		return errors.New("no database")
 	}
-	_, errs, code := prog(t, app, t.TempDir(), "start", "calc")
+	_, errs, code := prog(t, app, t.TempDir(), "start", "calc", "-d", `{"n": 1}`)
 	require.Equal(t, ExitError, code)
 	require.Contains(t, errs, "set up prog: no database")
 	require.Equal(t, 1, closed)
@@ -332,4 +345,86 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// TestActionsAreHeldFromTheCommandLine: a run of a held action waits, says why, and goes on when
+// the action is released.
+func TestActionsAreHeldFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	app, dir := testApp(), t.TempDir()
+	do := doing(t, app, dir)
+	do(ExitOK, "start", "patient", "--key", "a", "-d", "-")
+	require.Contains(t, do(ExitOK, "holds"), "no action is held")
+	require.Contains(t, do(ExitUsage, "hold", "double"), "hold double needs a --reason")
+	require.Contains(t, do(ExitNotFound, "hold", "dobule", "-r", "x"), "double")
+	require.Contains(t, do(ExitOK, "hold", "double", "-r", "CRM is\tdown", "--undos"), "double: held")
+	require.Contains(t, do(ExitRefused, "hold", "double", "-r", "x", "--undos"), "held already")
+	listed := do(ExitOK, "holds")
+	require.Contains(t, listed, "dos, undos")
+	require.Contains(t, listed, "tester")
+	require.Contains(t, do(ExitUnfinished, "start", "calc", "-d", `{"n": 21}`, "--key", "h", "--wait", "-q", "--timeout", "20ms"), "not ended")
+	require.Contains(t, do(ExitOK, "release", "double", "-r", "CRM is back"), "double: released")
+	require.JSONEq(t, `{"n":42}`, do(ExitOK, "start", "calc", "-d", `{"n": 21}`, "--key", "h", "--wait", "-q"))
+	require.Contains(t, do(ExitRefused, "release", "double", "-r", "x"), "is not held")
+}
+
+// TestEndedRunsAreStartedAgainFromTheCommandLine: each of the two runs shows the other.
+func TestEndedRunsAreStartedAgainFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	app, dir := testApp(), t.TempDir()
+	do := doing(t, app, dir)
+	do(ExitOK, "start", "calc", "-d", `{"n": 21}`, "--key", "a", "--wait")
+	require.Contains(t, do(ExitOK, "start-again", "calc:a", "--wait", "-q"), `{"n":42}`)
+	require.Contains(t, do(ExitOK, "start-again", "calc:a", "--input", `{"n": 3}`, "--key", "b", "--wait", "-q"), `{"n":6}`)
+	require.Contains(t, do(ExitRefused, "start-again", "calc:a", "--input", `{"n": 3}`), "use another key")
+	require.Equal(t, 2, strings.Count(do(ExitOK, "show", "calc:a"), "started again as"))
+	require.Contains(t, do(ExitOK, "show", "calc:b"), "again of")
+	do(ExitOK, "start", "patient", "--key", "p", "-d", "-")
+	require.Contains(t, do(ExitRefused, "start-again", "patient:p"), "has not ended")
+}
+
+// TestAWaitThatIsInterruptedSaysThatTheRunGoesOn: the run's id comes first, and what to do next is
+// not the same command again.
+func TestAWaitThatIsInterruptedSaysThatTheRunGoesOn(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out bytes.Buffer
+	errs := &interrupting{on: "for more", interrupt: interrupt}
+	code := Run(ctx, testApp(), []string{"start", "patient", "-d", `{"n":1}`, "--wait", "--data", t.TempDir()}, Streams{In: strings.NewReader(""), Out: &out, Err: errs})
+	require.Equal(t, ExitInterrupted, code, errs.String())
+	first, rest, _ := strings.Cut(errs.String(), "\n")
+	id, ok := strings.CutPrefix(first, "run ")
+	require.True(t, ok, first)
+	require.Contains(t, rest, "run "+id+" goes on")
+	require.Contains(t, rest, "prog show "+id)
+	require.NotContains(t, rest, "again")
+}
+
+// interrupting interrupts the program when a text is written.
+type interrupting struct {
+	lockedBuffer
+	on        string
+	interrupt func()
+}
+
+func (i *interrupting) Write(b []byte) (int, error) {
+	n, err := i.lockedBuffer.Write(b)
+	if strings.Contains(i.String(), i.on) {
+		i.interrupt()
+	}
+	return n, err
+}
+
+// TestAWaitForAPausedRunSaysWhyItWaits: a cancel of it does nothing until it is resumed.
+func TestAWaitForAPausedRunSaysWhyItWaits(t *testing.T) {
+	t.Parallel()
+	app, dir := testApp(), t.TempDir()
+	_, errs, code := prog(t, app, dir, "start", "patient", "-d", `{"n":1}`, "--key", "p")
+	require.Equal(t, ExitOK, code, errs)
+	_, errs, code = prog(t, app, dir, "pause", "patient:p", "-r", "lunch")
+	require.Equal(t, ExitOK, code, errs)
+	_, errs, code = prog(t, app, dir, "signal", "patient:p", "more", "-d", `{"n":1}`, "--wait", "--timeout", "50ms")
+	require.Equal(t, ExitUnfinished, code, errs)
+	require.Contains(t, errs, "run patient:p waits, paused: lunch; resume it to go on")
 }

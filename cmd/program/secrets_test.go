@@ -59,7 +59,7 @@ func TestNoOutletShowsSecrets(t *testing.T) {
 			{"show", "leaky:k"}, {"show", "leaky:k", "-o", "json"}, {"why", "leaky:k", "-o", "json"}, {"undo-preview", "leaky:k"}, {"undo-preview", "leaky:k", "-o", "json"},
 			{"audit", "leaky:k"}, {"audit", "leaky:k", "-o", "json"}, {"audit", "leaky:k", "-o", "ndjson"}, {"audit", "leaky:k", "-o", "csv"}, {"audit", "leaky:k", "-o", "table"},
 			{"audit", "--all", "-o", "json"}, {"audit", "--all", "-o", "csv"}, {"audit", "--error", secret}, {"runs", "--all", "-o", "json"}, {"runs", "-o", "csv"}, {"runs", "--error", secret},
-			{"incidents", "-o", "json"}, {"incidents", "-o", "csv"}, {"stats", "-o", "json"}, {"export"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}, {"bulk", "retry", "--all", "--dry-run", "-o", "json"},
+			{"incidents", "-o", "json"}, {"incidents", "-o", "csv"}, {"incidents", "--each", "-o", "csv"}, {"stats", "-o", "json"}, {"export"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}, {"bulk", "retry", "--all", "--dry-run", "-o", "json"},
 		} {
 			out, errs, code := r(args...)
 			require.Equal(t, ExitOK, code, "%s %v: %s", where, args, errs)
@@ -69,7 +69,7 @@ func TestNoOutletShowsSecrets(t *testing.T) {
 		require.Equal(t, ExitStuck, code, errs)
 		require.NotContains(t, out+errs, secret)
 		for _, args := range [][]string{{"start", "leaky", "-d", with("2"), "--key", "k"}, {"start", "leaky", "-d", with(`"x"`)}, {"signal", "leaky:none", "told", "-d", with("1")},
-			{"resolve", "leaky:k", "fail", "--substitute", with(`"x"`)}} {
+			{"resolve", "leaky:k", "fail", "--substitute", with(`"x"`), "--yes"}, {"resolve", "leaky:k", "fail", "--substitute", with(`"x"`)}} {
 			_, errs, code := r(args...)
 			require.NotZero(t, code)
 			require.NotContains(t, errs, secret, "%s: %v", where, args)

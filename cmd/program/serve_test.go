@@ -34,7 +34,7 @@ func serving(t *testing.T, app App, dir string, args ...string) (url string, log
 		require.Equal(t, ExitOK, <-ended, log.String())
 	})
 	t.Cleanup(stop)
-	address := regexp.MustCompile(`HTTP API listens" address=(\S+)`)
+	address := regexp.MustCompile(`HTTP API listens" address=(\S+) tls=\S+ authentication=\S+ page=https?://\S+/\n`)
 	require.Eventually(t, func() bool { return address.MatchString(log.String()) }, 30*time.Second, time.Millisecond)
 	return "http://" + address.FindStringSubmatch(log.String())[1], log, stop
 }
@@ -113,4 +113,20 @@ func TestServeSaysThatItWaitsForAClusterThatDoesNotAnswer(t *testing.T) {
 		interrupt()
 		require.Equal(t, ExitInterrupted, <-ended, said.String())
 	}
+}
+
+func TestAServerSaysWhichRunsNeedCodeThatItLacks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	url, _, stop := serving(t, testApp(), dir)
+	_, errs, code := remotely(t, "start", "patient", "-d", `{}`, "--key", "old", "--server", url)
+	require.Equal(t, ExitOK, code, errs)
+	stop()
+	newer := testApp()
+	newer.Sagas = newer.Sagas[:1]
+	_, log, _ := serving(t, newer, dir)
+	require.Eventually(t, func() bool {
+		return strings.Contains(log.String(), "1 unfinished run needs patient v1, which this program lacks")
+	},
+		30*time.Second, 10*time.Millisecond, "%s", log)
 }

@@ -114,7 +114,7 @@ type upToDate struct {
 
 // ServeHTTP implements [http.Handler].
 func (u upToDate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if path := r.URL.Path; r.Method == http.MethodGet && (path == "/runs" || path == "/audit" || path == "/incidents" || path == "/stats") {
+	if path := r.URL.Path; r.Method == http.MethodGet && (path == "/runs" || path == "/audit" || path == "/incidents" || path == "/incident-groups" || path == "/stats") {
 		for e, err := range u.log.ReadAllBackward(r.Context(), domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -155,7 +155,7 @@ func withRuns(t *testing.T, r commandLine) {
 	r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "calm", "-l", "team=blue")
 	// Its await may still be to come: a signal that nobody waits for, and the wait for it, show
 	// that it is there.
-	_, _, code = r("signal", "patient:calm", "other", "--wait", "--timeout", "50ms")
+	_, _, code = r("signal", "patient:calm", "other", "--keep", "--wait", "--timeout", "50ms")
 	require.Equal(t, ExitUnfinished, code)
 }
 

@@ -1,10 +1,10 @@
-// Command signup is an example of a program of one's own: its saga, and atone's command line.
+// Command signup is an example of your own program: a saga, and atone's command line.
 //
 //	signup start signup -d '{"name": "Ada", "email": "ada@example.org"}' --key ada --data DIR --wait
 //	signup serve --data DIR
 //
-// It wants a mail server (--smtp) and a CRM (--crm). Without them a sign-up is undone, which is
-// worth a look too; `atone demo` brings both.
+// It needs a mail server (--smtp) and a CRM (--crm). Without them a sign-up is undone, which is
+// also worth seeing; `atone demo` has both.
 package main
 
 import (

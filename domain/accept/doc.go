@@ -1,15 +1,14 @@
-// Package accept says what may enter: which payloads, names, texts, times and numbers atone takes
-// from a caller.
+// Package accept checks what enters: the payloads, names, texts, times and numbers that callers
+// give to atone.
 //
-// It owns one promise: what is accepted comes back the same. It refuses with a sentence, before
-// anything is written, a payload that the next reader would read otherwise (a member twice, bytes
-// that are not UTF-8), a name that no screen shows, a time that no view can compare. Every door
-// asks it (the Go API, HTTP, the command line, the web page, triggers, brokers), so that all of
-// them refuse the same.
+// It owns one promise: what is accepted comes back the same. Before anything is written, it refuses
+// payloads that readers read differently (a member twice, bytes that are not UTF-8), names that
+// screens do not show, and times that views can't compare. Every entrance uses it (the Go API,
+// HTTP, the command line, the web page, triggers, brokers), so all of them refuse the same.
 //
-// It knows nothing of sagas, runs or doors; it keeps nothing and writes nothing. Its errors are
-// plain sentences, which a door wraps in the error that its callers branch on. They never repeat a
-// payload's values, and of a name at most a part.
+// It knows nothing of sagas, runs or entrances. It keeps and writes nothing. Its errors are plain
+// sentences; each entrance wraps them in the error that its callers branch on. They never repeat a
+// payload's values, and at most a part of a name.
 //
 // Files, in reading order:
 //
@@ -17,4 +16,5 @@
 //   - strings.go: Go values that encoding/json would change
 //   - time.go: times, ages and numbers
 //   - name.go: names, keys, labels and what people write
+//   - meant.go: what a misspelt name may have meant
 package accept

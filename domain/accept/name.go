@@ -12,18 +12,18 @@ import (
 const (
 	// MaxName is for streams, event types, signals, actors and correlation ids.
 	MaxName = 250
-	// MaxKey is for the keys of runs, and what traces and causes are known by.
+	// MaxKey is for the keys of runs and the ids of traces and causes.
 	MaxKey = 500
-	// MaxReason is for what people write.
+	// MaxReason is for the reasons and other texts that people write.
 	MaxReason = 16 << 10
 	// MaxLabels and MaxLabelBytes bound the labels of a run.
 	MaxLabels, MaxLabelBytes = 50, 8 << 10
 )
 
-// Name refuses a name that is empty, longer than limit bytes, no UTF-8, or has characters that
-// nobody sees: control characters, line and paragraph separators, marks of direction and of byte
-// order, spaces without width, soft hyphens and fillers, the replacement character. The joiners
-// U+200C and U+200D are let through: Persian and emoji are written with them.
+// Name refuses a name that is empty, longer than limit bytes, not UTF-8, or that has invisible
+// characters: control characters, line and paragraph separators, marks of direction and of byte
+// order, spaces without width, soft hyphens and fillers, the replacement character. It accepts the
+// joiners U+200C and U+200D: Persian and emoji need them.
 func Name(what, s string, limit int) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty: give it a name", what)
@@ -46,8 +46,7 @@ func OptionalName(what, s string, limit int) error {
 	return nil
 }
 
-// unseen reports whether a character of a name would not be seen, or would change how its
-// neighbours are.
+// unseen reports whether a character is invisible or changes how its neighbours look.
 func unseen(r rune) bool {
 	switch r {
 	case '\u200c', '\u200d':
@@ -58,8 +57,8 @@ func unseen(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Bidi_Control, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// Text refuses words of people that are longer than [MaxReason], no UTF-8, or have control
-// characters other than tabs and ends of lines.
+// Text refuses a person's text that is longer than [MaxReason], not UTF-8, or has control
+// characters other than tabs and line ends.
 func Text(what, s string) error {
 	switch {
 	case len(s) > MaxReason:
@@ -74,8 +73,8 @@ func Text(what, s string) error {
 	return nil
 }
 
-// Labels refuses labels that are too many or too large, and names and values that [Name] refuses; a
-// value may be empty, and a name has no = in it.
+// Labels refuses too many or too large labels, and names and values that [Name] refuses. A value
+// may be empty; a name must not contain =.
 func Labels(labels map[string]string) error {
 	var errs []error
 	size := 0
@@ -83,7 +82,7 @@ func Labels(labels map[string]string) error {
 		size += len(name) + len(value)
 		errs = append(errs, Name("a label's name", name, MaxLabelBytes), OptionalName("the label "+part(name), value, MaxLabelBytes))
 		if strings.Contains(name, "=") {
-			errs = append(errs, fmt.Errorf("the label's name %q has a =, so that no filter could name it", part(name)))
+			errs = append(errs, fmt.Errorf("the label's name %q contains =, so no filter could name it: rename it", part(name)))
 		}
 	}
 	if len(labels) > MaxLabels || size > MaxLabelBytes {
@@ -92,8 +91,8 @@ func Labels(labels map[string]string) error {
 	return errors.Join(errs...)
 }
 
-// Label splits a label or condition that is written as NAME=VALUE, and adds it. One that is there
-// already with another value is refused: only one of the two could count.
+// Label splits a label or condition of the form NAME=VALUE and adds it to labels. It refuses a name
+// that is there already with another value.
 func Label(into map[string]string, text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
@@ -106,7 +105,7 @@ func Label(into map[string]string, text string) error {
 	return nil
 }
 
-// part is what a sentence repeats of a caller's text.
+// part returns the beginning of a caller's text, for error messages.
 func part(s string) string {
 	const most = 80
 	if len(s) <= most {

@@ -15,14 +15,14 @@ const (
 	// fits an append together with its event.
 	MaxPayload = 512 << 10
 	// MaxDepth bounds how deep a payload's objects and lists are nested. encoding/json reads 10,000
-	// levels, of which an event, a page and a client's own envelope take some.
+	// levels; events, pages and clients' envelopes need some of them.
 	MaxDepth = 1_000
 )
 
-// Payload refuses JSON that would not come back the same: what is not JSON (RFC 8259) in UTF-8,
-// begins with a byte order mark, has an object with a member twice, an escape that is half a
-// character, is nested deeper than [MaxDepth] or longer than [MaxPayload]. Numbers of any size are
-// taken: they are kept as they were written. No bytes at all stand for no payload, and are taken.
+// Payload refuses JSON that would not come back the same: text that is not JSON (RFC 8259) in
+// UTF-8, that begins with a byte order mark, has a member twice in one object, has an escape for
+// half a character, is nested deeper than [MaxDepth], or is longer than [MaxPayload]. It accepts
+// numbers of any size, which are kept as written, and zero bytes, which mean no payload.
 func Payload(what string, raw []byte) error {
 	if err := Size(what, raw); err != nil {
 		return err
@@ -30,8 +30,8 @@ func Payload(what string, raw []byte) error {
 	return check(what, raw, false)
 }
 
-// Readable is [Payload] for what code has computed, of whatever size: a member that occurs twice is
-// accepted, because what was done is done, and the bytes are kept as they are.
+// Readable is [Payload] for values that code has computed, of any size. It accepts a member that
+// occurs twice, because the work is already done; the bytes are kept as they are.
 func Readable(what string, raw []byte) error { return check(what, raw, true) }
 
 func check(what string, raw []byte, twice bool) error {
@@ -47,7 +47,7 @@ func check(what string, raw []byte, twice bool) error {
 	return nil
 }
 
-// Size refuses a payload that would not fit an event of a run.
+// Size refuses a payload that does not fit an event of a run.
 func Size(what string, raw []byte) error {
 	if len(raw) > MaxPayload {
 		return fmt.Errorf("%s is %d bytes of JSON; at most %d fit a run's stream: store it elsewhere and pass a reference", what, len(raw), MaxPayload)
@@ -55,8 +55,8 @@ func Size(what string, raw []byte) error {
 	return nil
 }
 
-// Document refuses a text of JSON that a reader would not read the same (see [Payload]), whatever
-// its size: for the bodies of requests, whose size their door bounds.
+// Document is [Payload] without a limit on the size. It is for bodies of requests, whose size the
+// server limits.
 func Document(raw []byte) error {
 	switch err := fault(raw, false); {
 	case errors.Is(err, errDeep):
@@ -69,7 +69,7 @@ func Document(raw []byte) error {
 
 var errDeep = errors.New("nested too deep")
 
-// fault says in few words what is wrong with a text of JSON: [errDeep] where it is too deep.
+// fault says briefly what is wrong with a JSON text: [errDeep] if it is nested too deep.
 func fault(raw []byte, twice bool) error {
 	shallow := bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) <= MaxDepth
 	if shallow && jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(twice)) {

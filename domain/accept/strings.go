@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Strings refuses a value with a text that is not UTF-8, given with the JSON that encoding/json
-// wrote of it: the JSON has a replacement character there, so that another text would come back.
+// Strings refuses a value that holds a string which is not UTF-8. raw is the value as encoding/json
+// wrote it, with replacement characters in such strings, so a different text would come back.
 func Strings(what string, raw []byte, v any) error {
 	if !bytes.Contains(raw, []byte(`\ufffd`)) || !broken(reflect.ValueOf(v), 0) {
 		return nil
@@ -18,8 +18,8 @@ func Strings(what string, raw []byte, v any) error {
 	return fmt.Errorf("%s has a text that is not valid UTF-8: it would come back changed; send bytes as []byte", what)
 }
 
-// broken reports whether a value has a string that encoding/json would change. Types that write
-// themselves are left alone.
+// broken reports whether a value has a string that encoding/json would change. It skips types with
+// marshalers of their own.
 func broken(v reflect.Value, depth int) bool {
 	if !v.IsValid() || depth > MaxDepth {
 		return false

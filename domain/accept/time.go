@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// The times that a caller may give: those whose nanoseconds since 1970 fit 64 bits, in which views
-// compare and sort them, to whole years.
+// The range of times that a caller may give, in whole years: views compare and sort times as
+// nanoseconds since 1970 in 64 bits.
 var (
 	firstTime = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)
 	endOfTime = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// Time refuses a time outside of the years 1678 to 2261, wherever its zone is. The zero time, which
-// stands for no time, is taken.
+// Time refuses a time outside of the years 1678 to 2261, in any zone. It accepts the zero time,
+// which means no time.
 func Time(what string, t time.Time) error {
 	if t.IsZero() || !t.Before(firstTime) && t.Before(endOfTime) {
 		return nil
 	}
-	return fmt.Errorf("%s lies outside of the years 1678 to 2261, which is what can be compared: give another, or none", what)
+	return fmt.Errorf("%s is outside of the years 1678 to 2261, which are all that can be compared: give another time, or none", what)
 }
 
 // EventTime refuses a time that an event can't hold, because RFC 3339 has no such year.
@@ -32,8 +32,8 @@ func EventTime(what string, t time.Time) error {
 	return nil
 }
 
-// ParseTime reads a time in RFC 3339 and refuses what [Time] refuses. The year 1, in which Go's
-// zero time lies, is refused too: as a condition it would be taken for none.
+// ParseTime reads a time in RFC 3339 and refuses what [Time] refuses. It also refuses the year 1,
+// which has Go's zero time: as a condition that would mean no condition.
 func ParseTime(what, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
@@ -45,8 +45,8 @@ func ParseTime(what, text string) (time.Time, error) {
 	return t, Time(what, t)
 }
 
-// MaxAge is the longest duration that is told as an age: with it no time before the years that
-// [Time] takes can be computed from one of this century.
+// MaxAge is the longest age. Subtracting it from a time in this century gives a time that [Time]
+// accepts.
 const MaxAge = 100 * 365 * 24 * time.Hour
 
 // ParseAge reads a duration that is not negative and at most [MaxAge]; besides Go's units it knows
@@ -67,7 +67,7 @@ func ParseAge(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// Number refuses a number that is infinite, none (NaN) or negative.
+// Number refuses an infinite number, NaN, and a negative number.
 func Number(what string, x float64) error {
 	if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
 		return fmt.Errorf("%s is %v: use a finite number of 0 or more", what, x)

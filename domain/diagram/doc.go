@@ -1,7 +1,7 @@
 // Package diagram draws plans as Mermaid flowcharts, for pages, documents and the command line.
 //
-// It owns the shapes of steps, the words on them and the colours of states. It knows nothing of
-// runs, definitions or pages: it is given a plan and the names of its nodes' states.
+// It owns the shapes of steps, their labels and the colours of states. It knows nothing of runs,
+// definitions or pages: its input is a plan and the names of its nodes' states.
 //
 // Files, in reading order:
 //

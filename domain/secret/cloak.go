@@ -9,22 +9,22 @@ import (
 	"unicode/utf8"
 )
 
-// shortest is the length from which a secret value is looked for outside of its own field, in
-// bytes. What is shorter (a CVC, a "yes") is in half of all texts by chance.
+// shortest is the least length, in bytes, of a secret value that is hidden outside of its own
+// field. Shorter values (a CVC, a "yes") occur in many texts by chance.
 const shortest = 4
 
-// Cloak hides what is secret in one run. It is filled with [Cloak.Learn] as the run's payloads are
-// met. A nil Cloak, or one without fields, hides nothing and costs nothing. It is not safe for
+// Cloak hides the secrets of one run. [Cloak.Learn] adds the secrets of each payload as the run is
+// read. A nil Cloak, or one without fields, hides nothing and costs nothing. It is not safe for
 // concurrent use.
 type Cloak struct {
 	fields Fields
 	*known
 }
 
-// known holds the secret values that were met.
+// known holds the secret values seen so far.
 type known struct {
 	values map[string]struct{}
-	// lengths holds, for the first bytes of values, how long those are, the longest first.
+	// lengths holds, by their first bytes, the lengths of the values, the longest first.
 	lengths map[[shortest]byte][]int
 }
 
@@ -39,7 +39,7 @@ func (c *Cloak) Fields() Fields {
 	return c.fields
 }
 
-// With returns a cloak that hides more fields, and shares what it knows of values with this one.
+// With returns a cloak that hides more fields. Both share the known values.
 func (c *Cloak) With(more Fields) *Cloak {
 	if len(more) == 0 {
 		return c
@@ -51,7 +51,7 @@ func (c *Cloak) With(more Fields) *Cloak {
 }
 
 // Learn notes the values that the secret fields of payloads hold: strings of at least 4 bytes and
-// numbers of at least 4 digits. What is not JSON teaches nothing.
+// numbers of at least 4 digits. Text that is not JSON adds nothing.
 func (c *Cloak) Learn(payloads ...json.RawMessage) {
 	if c == nil || len(c.fields) == 0 || c.fields.hasAll() {
 		return
@@ -61,12 +61,12 @@ func (c *Cloak) Learn(payloads ...json.RawMessage) {
 			continue
 		}
 		w := walker{fields: c.fields, skipped: c.learnAll}
-		_ = w.all(p) // up to where it is JSON
+		_ = w.all(p) // learn as much as is valid JSON
 	}
 }
 
-// learnAll notes every string and number that a secret value holds. The names of members are not
-// learnt: of a struct these are in many other places.
+// learnAll notes every string and number in a secret value. It ignores the names of members: those
+// of a struct occur in many other places.
 func (c *Cloak) learnAll(value json.RawMessage) {
 	w := walker{texts: func(path []string, text string) {
 		if text != "true" && text != "false" {
@@ -93,10 +93,11 @@ func (c *known) learn(text string) {
 		slices.SortFunc(l, func(a, b int) int { return b - a })
 		c.lengths[start] = l
 	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil { // so a stack spells arguments
+	// Stack traces print arguments in this form.
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		c.learn("0x" + strconv.FormatUint(uint64(n), 16))
 	}
-	// Bytes are text in base64 here, and themselves where a program prints them.
+	// JSON has bytes as base64; a program prints the bytes themselves.
 	if raw, err := base64.StdEncoding.DecodeString(text); err == nil && len(raw) >= 2*shortest && utf8.Valid(raw) {
 		c.learn(string(raw))
 	}
@@ -107,8 +108,8 @@ func (c *known) knows(text string) bool {
 	return known
 }
 
-// Payload returns a payload without what is secret in it. What is not JSON becomes [Redacted] as a
-// whole, if anything is secret.
+// Payload returns a payload with its secrets replaced. If any field is secret, text that is not
+// JSON becomes [Redacted] as a whole.
 func (c *Cloak) Payload(p json.RawMessage) json.RawMessage {
 	if len(p) == 0 || c == nil || len(c.fields) == 0 {
 		return p
@@ -146,7 +147,7 @@ func (c *Cloak) Text(s string) string {
 	return b.String()
 }
 
-// at returns the length of the longest secret value that the text begins with, 0 for none.
+// at returns the length of the longest secret value that begins the text, or 0.
 func (c *known) at(s string) int {
 	for _, n := range c.lengths[[shortest]byte([]byte(s[:shortest]))] {
 		if n <= len(s) && c.knows(s[:n]) {

@@ -8,16 +8,15 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// payloads are the members of atone's own events that carry payloads, each from its own root; lists
-// the lists of them.
+// payloads are the members of atone's events that carry a payload; lists are those that carry a
+// list of payloads.
 var (
 	payloads = []string{"input", "output", "value", "details"}
 	lists    = []string{"items", "inputs"}
 )
 
-// Event returns the data of a recorded event without what is secret in it. The event's own secrets,
-// as its metadata tell them, are hidden as well. It learns from the event: a run's events are given
-// in order.
+// Event returns the data of a recorded event with its secrets hidden, including those that the
+// event's own metadata names. It also learns from the event, so pass it a run's events in order.
 func (c *Cloak) Event(r *domain.Recorded) json.RawMessage {
 	if c = c.ofEvent(r); c == nil || len(c.fields) == 0 {
 		return r.Data
@@ -41,7 +40,7 @@ func (c *Cloak) Event(r *domain.Recorded) json.RawMessage {
 	return out
 }
 
-// Pass learns from a recorded event that is not shown.
+// Pass learns from a recorded event without returning it.
 func (c *Cloak) Pass(r *domain.Recorded) {
 	if c = c.ofEvent(r); c == nil || len(c.fields) == 0 {
 		return
@@ -56,19 +55,19 @@ func (c *Cloak) Pass(r *domain.Recorded) {
 	}
 }
 
-// ofEvent adds what the event's metadata tell.
+// ofEvent adds the secret fields that the event's metadata names.
 func (c *Cloak) ofEvent(r *domain.Recorded) *Cloak {
 	if !bytes.Contains(r.Metadata, []byte(`"secret"`)) {
 		return c
 	}
 	m, err := domain.DecodeMeta(r.Metadata)
-	if err != nil { // another program's: what it means by the word is its own business
+	if err != nil { // not atone's metadata, so "secret" means something else there
 		return c
 	}
 	return c.With(m.Secret)
 }
 
-// learnMembers learns from the payloads of an event of atone's own.
+// learnMembers learns from the payloads in one of atone's events.
 func (c *Cloak) learnMembers(members map[string]json.RawMessage) {
 	for _, name := range payloads {
 		c.Learn(members[name])
@@ -81,7 +80,7 @@ func (c *Cloak) learnMembers(members map[string]json.RawMessage) {
 	}
 }
 
-// member hides what is secret in a member of an event of atone's own.
+// member hides the secrets in one member of one of atone's events.
 func (c *Cloak) member(name string, raw json.RawMessage) json.RawMessage {
 	for _, p := range payloads {
 		if p == name {
@@ -104,7 +103,8 @@ func (c *Cloak) member(name string, raw json.RawMessage) json.RawMessage {
 	return c.bare(raw)
 }
 
-// bare hides secret values in what is not a payload: the message of a failure, a note, a key.
+// bare hides secret values in members that are not payloads: the message of a failure, a note, a
+// key.
 func (c *Cloak) bare(raw json.RawMessage) json.RawMessage {
 	if len(c.values) == 0 {
 		return raw
@@ -117,7 +117,8 @@ func (c *Cloak) bare(raw json.RawMessage) json.RawMessage {
 	return out
 }
 
-// maskedError is an error whose text does not show secret values; what it wraps is found as ever.
+// maskedError hides secret values in an error's text. errors.Is and errors.As see the wrapped
+// error.
 type maskedError struct {
 	error
 	text string
@@ -126,7 +127,8 @@ type maskedError struct {
 func (e *maskedError) Error() string { return e.text }
 func (e *maskedError) Unwrap() error { return e.error }
 
-// Error returns an error whose text shows no secret value. What it wraps is found as ever.
+// Error returns the error with secret values hidden in its text. errors.Is and errors.As still see
+// err.
 func (c *Cloak) Error(err error) error {
 	if err == nil || c == nil || len(c.fields) == 0 {
 		return err
@@ -138,8 +140,7 @@ func (c *Cloak) Error(err error) error {
 	return err
 }
 
-// Failure returns the failure without secret values in its message and stack. The one given is not
-// changed.
+// Failure returns a copy of the failure without secret values in its message and stack.
 func (c *Cloak) Failure(f *domain.Failure) *domain.Failure {
 	if f == nil || c == nil || len(c.fields) == 0 {
 		return f
@@ -151,4 +152,15 @@ func (c *Cloak) Failure(f *domain.Failure) *domain.Failure {
 	masked := *f
 	masked.Message, masked.Stack = message, stack
 	return &masked
+}
+
+// MaskError takes the secret values of a payload out of an error that is about it. It returns nil
+// for nil.
+func MaskError(fields Fields, payload json.RawMessage, err error) error {
+	if err == nil {
+		return nil
+	}
+	cloak := NewCloak(fields)
+	cloak.Learn(payload)
+	return cloak.Error(err)
 }

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Redacted is what stands in the place of a secret value.
+// Redacted replaces a secret value.
 const Redacted = "•••"
 
 var redactedJSON = json.RawMessage(`"` + Redacted + `"`)
 
 // Fields selects members of JSON payloads: a name selects members of that name at any depth, a
-// dotted path (address.city) the member at that path from the root, lists passed through.
-// Names are compared without regard to case, as encoding/json does. A name "*" selects everything.
+// dotted path (address.city) the member at that path from the root, through lists. Case does not
+// matter, as in encoding/json. The name "*" selects everything.
 type Fields []string
 
-// All selects everything: for payloads of which nobody can say what is secret.
+// All selects everything. It is for payloads whose secret fields are unknown.
 var All = Fields{"*"}
 
 // has reports whether the member at the path is selected.

@@ -2,29 +2,32 @@ package secret
 
 import "encoding/json"
 
-// Redact returns the payload with the values of the secret fields replaced by [Redacted]. What
-// is not JSON becomes Redacted as a whole, if any field is secret.
+// Redact returns the payload with the values of the secret fields replaced by [Redacted]. If any
+// field is secret, text that is not JSON becomes Redacted as a whole.
 func Redact(payload json.RawMessage, fields Fields) json.RawMessage {
 	return NewCloak(fields).Payload(payload)
 }
 
-// Texts returns the strings, numbers and truths that the selected fields of the payload hold,
-// in order. Nothing below a secret field is returned.
-func (f Fields) Texts(payload json.RawMessage, hidden Fields) []string {
+// Texts returns the strings, numbers and booleans in the selected fields of the payload, in order.
+// It returns nothing below a secret field.
+func (f Fields) Texts(payload json.RawMessage, hidden Fields) (texts []string) {
+	f.Each(payload, hidden, func(_, text string) { texts = append(texts, text) })
+	return texts
+}
+
+// Each calls the function with each text that [Fields.Texts] returns, and with the name of the
+// member that is selected. Of a payload that is not JSON it stops where that shows.
+func (f Fields) Each(payload json.RawMessage, hidden Fields, each func(name, text string)) {
 	if len(payload) == 0 || len(f) == 0 {
-		return nil
+		return
 	}
-	var texts []string
 	w := walker{fields: hidden, texts: func(path []string, text string) {
 		for i := range path {
 			if f.has(path[:i+1]) {
-				texts = append(texts, text)
+				each(path[i], text)
 				return
 			}
 		}
 	}}
-	if err := w.all(payload); err != nil {
-		return nil
-	}
-	return texts
+	_ = w.all(payload) // what came before is found
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// walker goes through a JSON value, passing over selected members. What it copies it copies as it
-// is written, save for what is hidden and the space between values.
+// walker goes through a JSON value and skips selected members. Except for hidden values and the
+// space between values, it copies the JSON as it is written.
 type walker struct {
 	fields Fields
-	cloak  *Cloak  // hides values that are known to be secret, if set
-	out    *[]byte // where the redacted copy goes, if anywhere
+	cloak  *Cloak  // hides known secret values, if set
+	out    *[]byte // receives the redacted copy, if set
 	texts  func(path []string, text string)
-	// skipped is given what a selected member holds, if set.
+	// skipped, if set, is called with the value of each selected member.
 	skipped func(value json.RawMessage)
 	path    []string
 }
 
-// asRecorded reads what was recorded before payloads were checked: members twice, bytes that are
+// asRecorded also reads payloads from before payloads were checked: members twice, bytes that are
 // not UTF-8.
 var asRecorded = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
@@ -108,14 +108,15 @@ func (w *walker) scalar(raw jsontext.Value) {
 	}
 }
 
-// text writes a string, given as it is written and as it reads, without the secret values in it.
+// text writes a string without the secret values in it. It gets the string both as written and
+// unquoted.
 func (w *walker) text(raw []byte, text string) {
 	if w.out == nil {
 		return
 	}
 	// up: the walk asks the cloak what to hide in the copy
 	if masked := w.cloak.Text(text); masked != text {
-		// It fails only for bytes that are not UTF-8, which it replaces.
+		// The error is only about bytes that are not UTF-8, which it replaces.
 		raw, _ = jsontext.AppendQuote(nil, masked)
 	}
 	w.write(raw)
@@ -133,7 +134,7 @@ func (w *walker) skip(value json.RawMessage) {
 	}
 }
 
-// unquote returns what a string of JSON says. Bytes that are not UTF-8 are replaced.
+// unquote returns the value of a JSON string. It replaces bytes that are not UTF-8.
 func unquote(raw []byte) string {
 	text, _ := jsontext.AppendUnquote(nil, raw) // fails only for such bytes
 	return string(text)

@@ -5,38 +5,64 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/google/uuid"
+
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/story"
 )
 
-func apply(ctx context.Context, tx projections.Tx, events []projections.Event) error {
+// applier numbers the rows.
+type applier struct {
+	next    int64 // the number of the next row
+	counted bool
+}
+
+// Apply implements [projections.Applier].
+func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []projections.Event) (err error) {
+	if !a.counted {
+		if a.next, err = projections.NextNumber(ctx, tx, "audit", "n"); err != nil {
+			return err
+		}
+		a.counted = true
+	}
 	rows := make([]projections.Row, 0, len(events))
 	for i := range events {
 		e := &events[i]
 		if _, beat := e.Event.(*domain.AttemptHeartbeat); beat || e.Run == (domain.RunID{}) {
 			continue
 		}
-		rows = append(rows, encode(e))
+		rows = append(rows, encode(a.next, e))
+		a.next++
 	}
 	return tx.Put(ctx, "audit", rows...)
 }
 
 // encode returns the row of the table for an event of a run.
-func encode(e *projections.Event) projections.Row {
+func encode(n int64, e *projections.Event) projections.Row {
 	act := story.Describe(&e.Fact)
 	row := projections.Row{
-		columnPos: int64(e.Position), columnRun: e.Run, columnRevision: int64(e.Recorded.Revision), columnAt: e.When(),
+		columnN: n, columnPos: int64(e.Position), columnRun: e.Run, columnRevision: int64(e.Recorded.Revision), columnAt: e.When(),
 		columnWhat: act.What, columnStep: projections.TextOrNil(act.Step), columnDirection: projections.TextOrNil(string(act.Direction)),
 		columnAction: projections.TextOrNil(cmp.Or(e.Action, act.Action)), columnActor: projections.TextOrNil(e.Meta.Actor),
-		columnNote: projections.TextOrNil(act.Note), columnFailed: nil,
+		columnNote: projections.TextOrNil(act.Note), columnFailed: nil, columnEvent: nil,
+	}
+	switch d := e.Event.(type) {
+	case *domain.RunStarted:
+		if d.Trigger != nil {
+			row[columnEvent] = projections.TextOrNil(d.Trigger.Event)
+		}
+	case *domain.AwaitMet:
+		if _, err := uuid.Parse(d.By); err == nil {
+			row[columnEvent] = d.By
+		}
 	}
 	if act.Attempt > 0 {
 		row[columnAttempt] = int64(act.Attempt)
 	}
 	var words []string
 	fail := func(message string) {
-		row[columnError], row[columnFailed] = message, e.When()
+		row[columnError], row[columnFailed] = message, int64(1)
 		words = append(words, message)
 	}
 	switch {

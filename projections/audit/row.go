@@ -22,9 +22,10 @@ type Row struct {
 	Action    string
 	Actor     string
 	Error     string
-	// Note is what else is worth telling: a reason, the time of the retry, the type of an emitted
-	// event.
+	// Note is further information: a reason, the time of the retry, the type of an emitted event.
 	Note string
+	// Event is the domain event that started or woke the run; empty for other acts.
+	Event string
 }
 
 // decode reads a row of the table.
@@ -33,6 +34,6 @@ func decode(r projections.Row) (Row, error) {
 		Position: domain.Position(r.Int(columnPos)), Run: r.Run(columnRun), Revision: uint64(r.Int(columnRevision)), At: r.Time(columnAt),
 		Saga: r.Text(columnSaga), What: r.Text(columnWhat), Step: r.Text(columnStep), Direction: domain.Direction(r.Text(columnDirection)),
 		Attempt: int(r.Int(columnAttempt)), Action: r.Text(columnAction), Actor: r.Text(columnActor), Error: r.Text(columnError),
-		Note: r.Text(columnNote),
+		Note: r.Text(columnNote), Event: r.Text(columnEvent),
 	}, nil
 }

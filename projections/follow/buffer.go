@@ -17,9 +17,9 @@ const maxBatchBytes = 8 << 20
 // Batch is what a view applies in one transaction.
 type Batch struct {
 	Events []projections.Event
-	// To is the position that the view stands at afterwards.
+	// To is the view's position afterwards.
 	To domain.Position
-	// CaughtUp means that the log had nothing more when the batch was cut.
+	// CaughtUp means that the log had no more events when the batch was cut.
 	CaughtUp bool
 }
 
@@ -29,7 +29,7 @@ type buffer struct {
 	linger  time.Duration
 	hurried <-chan struct{}
 
-	filled, taken chan struct{} // hold at most one word each
+	filled, taken chan struct{} // hold at most one signal each
 
 	mu    sync.Mutex
 	at    domain.Position // everything up to here was put
@@ -42,11 +42,11 @@ func newBuffer(c Config) *buffer {
 	return &buffer{limit: c.Batch, linger: c.Linger, hurried: c.Hurried, filled: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 }
 
-// errSlow means that a view was still busy with the batch before.
+// errSlow means that a view was still busy with the previous batch.
 var errSlow = errors.New("the view is slow")
 
-// put adds an event to the batch. While the batch is full it waits, until patience, unless that is
-// nil, has a word; then the error is errSlow.
+// put adds an event to the batch. It waits while the batch is full. If patience is not nil and
+// gives a signal, put stops waiting and returns errSlow.
 func (b *buffer) put(ctx context.Context, e delivered, patience <-chan time.Time) error {
 	b.mu.Lock()
 	for b.full() {
@@ -76,14 +76,14 @@ func (b *buffer) put(ctx context.Context, e delivered, patience <-chan time.Time
 	return nil
 }
 
-// position is up to where everything was put.
+// position is the position up to which everything was put.
 func (b *buffer) position() domain.Position {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.at
 }
 
-// busy reports whether nothing more can be put at the moment.
+// busy reports whether put would wait now.
 func (b *buffer) busy() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,7 +98,7 @@ func (b *buffer) reached() {
 	signal.Tell(b.filled)
 }
 
-// fail has Take return the error once the events are taken.
+// fail makes Take return the error after the events are taken.
 func (b *buffer) fail(err error) {
 	b.mu.Lock()
 	b.err = err
@@ -109,8 +109,8 @@ func (b *buffer) fail(err error) {
 // full is called with the lock held.
 func (b *buffer) full() bool { return len(b.next.Events) >= b.limit || b.bytes >= maxBatchBytes }
 
-// Take returns the next batch. While catching up it waits for a full one; live, for the first
-// event, and then as long as Config.Linger says. It returns the error that following ended with.
+// Take returns the next batch. While catching up it waits for a full batch; live, it waits for the
+// first event and then for Config.Linger. When following has ended, it returns the error.
 func (b *buffer) Take(ctx context.Context, live bool) (Batch, error) {
 	var linger <-chan time.Time
 	for {
@@ -144,7 +144,7 @@ func (b *buffer) Take(ctx context.Context, live bool) (Batch, error) {
 	}
 }
 
-// cut takes what there is.
+// cut takes the events that are there.
 func (b *buffer) cut() Batch {
 	b.mu.Lock()
 	batch := b.next

@@ -1,10 +1,9 @@
-// Package follow reads the log for the views: each view has a follower, which has the next batch of
-// events ready while the view applies the one before.
+// Package follow reads the log for the views. Each view has a follower, which prepares the next
+// batch of events while the view applies the previous one.
 //
-// It owns the pass over the log that views share, what an event is completed with from earlier
-// events of its run, and the pace that keeps views from taking more than a share of a core. It
-// knows nothing of tables, stores and rebuilds: the runner says from where to follow, and takes the
-// batches.
+// It owns the shared pass over the log, the completion of an event with what earlier events of its
+// run say, and the pace that limits views to a share of a core. It knows nothing of tables, stores
+// and rebuilds: the runner says where to begin and takes the batches.
 //
 //	log ──▶ tap ──▶ follower of runs ──▶ batch
 //	          └───▶ follower of audit ─▶ batch       one that is behind reads the log by itself
@@ -15,6 +14,6 @@
 //   - tap.go: one pass over the log for several followers
 //   - buffer.go: the batch that a follower fills
 //   - subscribe.go: events of the log, completed
-//   - tracker.go: what earlier events of a run say of a later one
+//   - tracker.go: what earlier events of a run say about a later one
 //   - pace.go: rests between batches
 package follow

@@ -15,21 +15,21 @@ type Config struct {
 	Batch int
 	// Linger is how long a live batch is kept open for more events.
 	Linger time.Duration
-	// Live means that the view's tables answer queries. The follower is then paced.
+	// Live means that the view's tables answer queries. Only then is the follower paced.
 	Live bool
-	// Hurried has a word when a query waits: an open batch is then closed at once.
+	// Hurried gives a signal when a query waits: an open batch is then closed at once.
 	Hurried <-chan struct{}
 }
 
-// Follower has the next batch of one view ready while the view applies the one before. Where it
-// can, it listens to a tap that views share; else it reads the log by itself.
+// Follower prepares the next batch of one view while the view applies the previous one. If possible
+// it listens to a tap that views share; otherwise it reads the log by itself.
 type Follower struct {
 	*buffer
 	hub    *Hub
 	filter domain.Filter
 	live   bool
 	shares bool       // its filter is the hub's, so that a tap can feed it
-	left   chan error // the tap let go of the follower: nil where that was too slow
+	left   chan error // the tap dropped the follower: nil if it was too slow
 	joined bool       // a tap has fed it; guarded by hub.mu
 }
 
@@ -38,7 +38,8 @@ func (h *Hub) Follow(c Config) *Follower {
 	return &Follower{buffer: newBuffer(c), hub: h, filter: c.Filter, live: c.Live, shares: h.serves(c.Filter), left: make(chan error, 1)}
 }
 
-// Run follows the log after the position until ctx ends or reading fails. Take then returns why.
+// Run follows the log after the position until ctx ends or reading fails. Take then returns the
+// error.
 func (f *Follower) Run(ctx context.Context, after domain.Position) {
 	f.at = after
 	var err error
@@ -52,7 +53,8 @@ func (f *Follower) Run(ctx context.Context, after domain.Position) {
 	f.fail(err)
 }
 
-// listen waits while the tap feeds. It returns nil where the tap went on without this follower.
+// listen waits while the tap feeds the follower. It returns nil if the tap dropped it for being
+// slow.
 func (f *Follower) listen(ctx context.Context) error {
 	select {
 	case err := <-f.left:
@@ -64,7 +66,7 @@ func (f *Follower) listen(ctx context.Context) error {
 	}
 }
 
-// read reads the log by itself until it has come to where a tap is; then it returns nil.
+// read reads the log itself until it reaches a tap; then it returns nil.
 func (f *Follower) read(ctx context.Context) error {
 	for e, err := range f.hub.subscribe(ctx, f.at, f.filter) {
 		if err != nil {

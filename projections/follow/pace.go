@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// leastRest is the shortest pause that is worth making.
+	// leastRest is the shortest useful pause.
 	leastRest = 5 * time.Millisecond
-	// restSlice is how often a pause looks whether it is still needed.
+	// restSlice is how often a pause checks whether it is still needed.
 	restSlice = 100 * time.Millisecond
-	// quiet is how many events in a slice of rest mean that the log has little to do.
+	// quiet is the number of events per restSlice up to which the log counts as idle.
 	quiet = 32
 )
 
-// pacer keeps the live views of a hub to a share of one core. Work is a debt, which time pays off
-// at the rate of the share; reading goes on when the debt is paid.
+// pacer limits the live views of a hub to a share of one core. Work adds to a debt, which time pays
+// off at the rate of the share; reading continues when the debt is paid.
 type pacer struct {
 	source projections.Source
 	filter domain.Filter
@@ -56,7 +56,8 @@ func (p *pacer) hurry() (done func()) {
 	return func() { p.waiting.Add(-1) }
 }
 
-// due lets time pay, and returns how long to rest still and what ends the rest early.
+// due reduces the debt by the time that passed. It returns how long to rest, and a channel that
+// ends the rest early.
 func (p *pacer) due() (time.Duration, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,8 +73,8 @@ func (p *pacer) due() (time.Duration, <-chan struct{}) {
 	return time.Duration(float64(p.debt.Load()) / p.share), p.hurried
 }
 
-// rest waits until the debt is paid, a query waits for a position, or the log has little to do:
-// then the core is free, and views that are behind catch up.
+// rest waits until the debt is paid, a query waits for a position, or the log is idle. An idle log
+// leaves the core free, so views that are behind can catch up.
 func (p *pacer) rest(ctx context.Context) error {
 	if p.share >= 1 || float64(p.debt.Load()) < float64(leastRest)*p.share {
 		return nil

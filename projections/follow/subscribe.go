@@ -13,7 +13,7 @@ import (
 // errEnded stands for a subscription that ended without an error of its own.
 var errEnded = errors.New("the log's subscription ended")
 
-// delivered is what the log delivers: an event, completed, or word of its progress.
+// delivered is one delivery of the log: a completed event, or progress without an event.
 type delivered struct {
 	domain.Delivery
 	event projections.Event // where Delivery.Event is not nil
@@ -38,9 +38,9 @@ func (h *Hub) subscribe(ctx context.Context, after domain.Position, filter domai
 	}
 }
 
-// possible refuses an event at a position that none can have. Word of the log's progress with such
-// a position moves nobody: its position becomes 0. A server that found no event was seen to send
-// one.
+// possible refuses an event with an impossible position. In progress without an event, an
+// impossible position becomes 0, which moves no view. Some servers send such positions when they
+// have found no event.
 func possible(d *domain.Delivery) error {
 	if d.Position.Possible() {
 		return nil

@@ -16,27 +16,27 @@ import (
 const (
 	// gatherFor is how long a tap waits for all views before it begins to read.
 	gatherFor = 100 * time.Millisecond
-	// patience is how long a view that is busy with a full batch holds up the others. Then they go
-	// on without it, and it reads the log by itself until it has caught up with them.
+	// patience is how long a view that is busy with a full batch may delay the others. Then the tap
+	// drops it, and it reads the log by itself until it has caught up.
 	patience = time.Second
 )
 
-// Hub lets views that stand at the same place of the log read and decode it once for all: those
-// that answer queries share one tap, and those that are built at the same time another. A view that
-// was built joins the first one when it answers.
+// Hub lets views at the same position read and decode the log only once. The views that answer
+// queries share one tap; views that are built at the same time share another. A view joins the
+// first tap when it begins to answer queries.
 type Hub struct {
 	source projections.Source
 	filter domain.Filter
 	pace   *pacer
-	views  int // that may join
+	views  int // number of views that may join
 	taps   sync.WaitGroup
 
 	mu   sync.Mutex
-	open []*tap // those that a follower listens to
+	open []*tap // the taps with followers
 }
 
-// NewHub returns a hub for views with the filters. The first filter is that of the views that share
-// taps. Live views together take at most the share of one core; 1 or more is no bound.
+// NewHub returns a hub for views with these filters. Views with the first filter share taps. Live
+// views together use at most share of one core; 1 or more means no limit.
 func NewHub(source projections.Source, shared domain.Filter, share float64, filters ...domain.Filter) *Hub {
 	h := &Hub{source: source, filter: shared, pace: newPacer(source, shared, share)}
 	for _, f := range filters {
@@ -50,7 +50,7 @@ func NewHub(source projections.Source, shared domain.Filter, share float64, filt
 // Wait returns when the last tap has ended.
 func (h *Hub) Wait() { h.taps.Wait() }
 
-// Spent says that live views have worked for so long.
+// Spent adds time that live views have worked.
 func (h *Hub) Spent(d time.Duration) { h.pace.spent(d) }
 
 // Hurry ends all rests until the returned function is called.
@@ -59,10 +59,10 @@ func (h *Hub) Hurry() (done func()) { return h.pace.hurry() }
 // tap is one pass over the log for the followers that listen to it.
 type tap struct {
 	*Hub
-	live      bool // its views answer queries; else they are being built
+	live      bool // its views answer queries; otherwise they are being built
 	cancel    context.CancelFunc
 	full      chan struct{} // all views are there
-	at        atomic.Uint64 // everything up to this position was handed out or is being so
+	at        atomic.Uint64 // everything up to this position was handed out, or is being handed out
 	followers []*Follower   // guarded by Hub.mu; never changed in place
 	caught    bool          // guarded by Hub.mu; it has been at the end of the log
 	begun     bool          // guarded by Hub.mu
@@ -70,8 +70,8 @@ type tap struct {
 
 func (h *Hub) serves(f domain.Filter) bool { return slices.Equal(f.Prefixes, h.filter.Prefixes) }
 
-// join has a tap feed the follower from its position on. It returns false where the follower must
-// read by itself, because the taps are further already.
+// join makes a tap feed the follower from its position on. It returns false if all taps are further
+// ahead, so that the follower must read by itself.
 func (h *Hub) join(f *Follower) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,9 +97,9 @@ func (h *Hub) join(f *Follower) bool {
 	return true
 }
 
-// near returns a tap under way that a follower at the position can join without waiting for it or
-// missing an event: the tap of the live views, if that is not further, or the tap of views that are
-// being built, if that stands right there. It is called with the lock held.
+// near returns a running tap that a follower at the position can join without waiting and without
+// missing an event: the tap of the live views, if it is not further ahead, or a tap of views being
+// built, if it is exactly there. Call it with the lock held.
 func (h *Hub) near(f *Follower, at domain.Position) *tap {
 	for _, t := range h.open {
 		if !t.begun {
@@ -112,9 +112,9 @@ func (h *Hub) near(f *Follower, at domain.Position) *tap {
 	return nil
 }
 
-// gathering returns a tap that has not begun yet and takes followers of this kind, if need be a new
-// one. The live views have one tap; a view that is being built and fell behind those that it began
-// with gets none. It is called with the lock held.
+// gathering returns a tap of this kind that has not begun yet, or makes one. There is one tap for
+// live views. A view being built that fell behind the others of its tap gets none. Call it with the
+// lock held.
 func (h *Hub) gathering(f *Follower) *tap {
 	for _, t := range h.open {
 		if t.live == f.live && !t.begun {
@@ -136,7 +136,7 @@ func (h *Hub) hasLive() bool {
 	return slices.ContainsFunc(h.open, func(t *tap) bool { return t.live })
 }
 
-// joinable reports whether a follower that has come to the position can join a tap.
+// joinable reports whether a follower at the position can join a tap.
 func (h *Hub) joinable(f *Follower, at domain.Position) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -157,21 +157,22 @@ func (h *Hub) shut(t *tap) {
 	h.open = slices.DeleteFunc(h.open, func(other *tap) bool { return other == t })
 }
 
-// drop lets go of a follower, and ends the tap with the last one. It is called with the lock held.
+// drop removes a follower, and ends the tap after the last one. Call it with the lock held.
 func (t *tap) drop(f *Follower, err error) {
 	i := slices.Index(t.followers, f)
 	if i < 0 {
 		return
 	}
 	t.followers = slices.Delete(slices.Clone(t.followers), i, i+1)
-	f.left <- err // it holds one word and is empty: each join is followed by one drop
+	// It has room for one error and is empty, because each join is followed by one drop.
+	f.left <- err
 	if len(t.followers) == 0 {
 		t.cancel()
 		t.shut(t)
 	}
 }
 
-// run waits for the views, reads the log and hands it out.
+// run waits for the views, reads the log and hands out the events.
 func (t *tap) run(ctx context.Context) {
 	defer t.cancel()
 	_ = signal.Pause(ctx, t.full, gatherFor) // begin shows whether it was cancelled
@@ -184,8 +185,8 @@ func (t *tap) run(ctx context.Context) {
 	}
 }
 
-// begin returns where to begin: where the view that has come furthest stands. Others read by
-// themselves until they are there, so that a view that is built anew does not hold up those that
+// begin returns where to begin: at the position of the view that is furthest ahead. The others read
+// by themselves until they reach it, so a view that is being rebuilt does not delay those that
 // answer queries.
 func (t *tap) begin() domain.Position {
 	t.mu.Lock()
@@ -230,8 +231,8 @@ func (t *tap) read(ctx context.Context, after domain.Position) error {
 	return errEnded
 }
 
-// hand gives an event to one follower. It lets go of a follower that is busy for too long, if
-// others share the tap.
+// hand gives an event to one follower. If others share the tap, it drops a follower that is busy
+// for too long.
 func (t *tap) hand(ctx context.Context, f *Follower, e delivered, shared bool) error {
 	var timeout <-chan time.Time
 	if shared && f.busy() {

@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -72,10 +73,15 @@ func worldOf(t *testing.T) (log *watchedLog, listen func(from domain.Position, l
 	all := domain.Filter{Prefixes: []string{domain.RunPrefix}}
 	h = NewHub(log, all, 1, all, all)
 	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(func() { cancel(); h.Wait() })
+	var runs sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		runs.Wait() // who runs may still join, which must not be while the hub is waited for
+		h.Wait()
+	})
 	return log, func(from domain.Position, live bool) *listening {
 		l := &listening{Follower: h.Follow(Config{Filter: all, Batch: 2, Linger: -1, Live: live})}
-		go l.Run(ctx, from)
+		runs.Go(func() { l.Run(ctx, from) })
 		return l
 	}, h
 }

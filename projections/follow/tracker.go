@@ -13,12 +13,11 @@ import (
 	"github.com/atonehq/atone/projections/internal/decode"
 )
 
-// trackedRuns is how many runs a tracker remembers. One that it forgot is read again from its
-// stream.
+// trackedRuns is how many runs a tracker remembers. It reads a forgotten run again from its stream.
 const trackedRuns = 20_000
 
-// tracker completes events with what earlier events of the same run said. Its memory is a cache: it
-// is filled from the run's own stream.
+// tracker completes events with what earlier events of the same run said. Its memory is a cache of
+// the runs' streams.
 type tracker struct {
 	source projections.Source
 	runs   *simplelru.LRU[domain.RunID, *tracked]
@@ -29,8 +28,9 @@ type tracker struct {
 type tracked struct {
 	id   domain.RunID
 	info *projections.RunInfo
-	next uint64 // the revision that follows what was seen
+	next uint64 // the revision after the last event seen
 	open map[attemptKey]openAttempt
+	wake domain.Wake // the last one that an event told
 	// reopened means that the run was stuck after it had ended.
 	reopened bool
 }
@@ -55,7 +55,7 @@ func newTracker(source projections.Source) *tracker {
 	return &tracker{source: source, runs: runs, plans: make(map[string]*projections.PlanFields)}
 }
 
-// read decodes a recorded event and completes it. The error is one of reading the log.
+// read decodes a recorded event and completes it. An error is about reading the log.
 func (t *tracker) read(ctx context.Context, r *domain.Recorded) (projections.Event, error) {
 	e := projections.Event{Recorded: r}
 	id, ok := domain.RunOfStream(r.Stream)
@@ -100,6 +100,10 @@ func (t *tracker) at(ctx context.Context, id domain.RunID, revision uint64) (*tr
 // step completes the event from the run, and the run from the event.
 func (t *tracker) step(ctx context.Context, run *tracked, e *projections.Event) error {
 	run.next = e.Recorded.Revision + 1
+	e.Before = run.wake
+	if w := e.Meta.Wake; w.State != "" {
+		run.wake = w
+	}
 	switch d := e.Event.(type) {
 	case *domain.RunStarted:
 		plan, err := t.plan(ctx, d.Plan)
@@ -137,11 +141,10 @@ func (t *tracker) step(ctx context.Context, run *tracked, e *projections.Event) 
 	return nil
 }
 
-// latest stands for the number of a step's latest attempt.
+// latest means the number of a step's latest attempt.
 const latest = -1
 
-// about notes which attempt the event is about. Begun stays empty for an attempt that is not the
-// step's latest.
+// about sets the event's attempt. Begun stays empty for an attempt that is not the step's latest.
 func (run *tracked) about(e *projections.Event, step string, dir domain.Direction, number int) {
 	a, ok := run.open[attemptKey{step, dir}]
 	if !ok && dir == domain.Probe { // the event has the number of the attempt in doubt
@@ -158,7 +161,7 @@ func (run *tracked) about(e *projections.Event, step string, dir domain.Directio
 	e.Number = number
 }
 
-// plan returns what views need of a plan. Of a plan that is not in the log every field is secret.
+// plan returns what views need of a plan. If the log does not have the plan, every field is secret.
 func (t *tracker) plan(ctx context.Context, hash string) (*projections.PlanFields, error) {
 	if p := t.plans[hash]; p != nil {
 		return p, nil

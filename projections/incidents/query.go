@@ -11,23 +11,40 @@ import (
 // Filter selects incidents; all of its conditions must hold. The zero value selects all, newest
 // first.
 type Filter struct {
-	// Open and Resolved select the incidents that are; neither or both select all.
-	Open, Resolved bool
-	Run            domain.RunID
+	// Open, Retrying and Resolved select incidents in one of these states; none of them selects
+	// all.
+	Open, Retrying, Resolved bool
+	// ID selects one incident, Run those of a run.
+	ID  string
+	Run domain.RunID
+	// Groups and Assignees each select incidents that have one of the values.
+	Groups, Assignees []string
+	// Awake leaves out incidents that are snoozed beyond that time; the zero time leaves out none.
+	Awake time.Time
+	// Asleep selects incidents that are snoozed by themselves beyond that time.
+	Asleep time.Time
 	// Sagas and Actions each select incidents that have one of the values.
 	Sagas, Actions []string
 	// From (inclusive) and To (exclusive) bound the time at which the incident was opened.
 	From, To time.Time
 	// Text has words, or beginnings of words, that all occur in the cause or the step's name. With
-	// it, incidents come in the order of the log.
+	// it, incidents are in log order.
 	Text string
-	// Ascending has the oldest first.
+	// Ascending puts the oldest first.
 	Ascending bool
 	// Limit bounds the page; 50 when 0, at most 1000.
 	Limit int
 	// Cursor continues after an earlier page; it is that page's Next.
 	Cursor string
 	projections.Fresh
+}
+
+// Grouped returns the filter of groups with the same conditions. ok is false if the filter has a
+// condition that only single incidents can meet.
+func (f *Filter) Grouped() (g GroupFilter, ok bool) {
+	ok = f.Open && !f.Retrying && !f.Resolved && f.ID == "" && f.Run == (domain.RunID{}) && len(f.Groups)+len(f.Assignees)+len(f.Actions) == 0 &&
+		f.From.IsZero() && f.To.IsZero()
+	return GroupFilter{Sagas: f.Sagas, Text: f.Text, Limit: f.Limit, Cursor: f.Cursor, Fresh: f.Fresh}, ok
 }
 
 // Page is a page of incidents.
@@ -41,33 +58,44 @@ func Find(ctx context.Context, r *projections.Reader, f Filter) (Page, error) {
 }
 
 func (f *Filter) query() projections.PageQuery {
-	q := projections.PageQuery{Query: projections.Query{Table: "incidents", Desc: !f.Ascending, Order: []string{"opened", "no"}},
+	q := projections.PageQuery{Query: projections.Query{Table: "incidents", Desc: !f.Ascending, Order: []string{"opened", "n"}},
 		Cursor: f.Cursor, Limit: f.Limit, Fresh: f.Fresh}
 	where := func(c projections.Cond) { q.Where = append(q.Where, c) }
-	switch {
-	case f.Open && !f.Resolved:
-		where(projections.Eq("open", 1))
-	case f.Resolved && !f.Open:
-		where(projections.NotNull("resolved"))
+	var states []State
+	for _, s := range []struct {
+		wanted bool
+		state  State
+	}{{f.Open, Open}, {f.Retrying, Retrying}, {f.Resolved, Resolved}} {
+		if s.wanted {
+			states = append(states, s.state)
+		}
+	}
+	if len(states) > 0 && len(states) < 3 {
+		where(projections.InTexts("state", states))
+	}
+	if f.ID != "" {
+		where(projections.Eq("incident", f.ID))
+	}
+	if len(f.Groups) > 0 {
+		where(projections.InTexts("grp", f.Groups))
+	}
+	if len(f.Assignees) > 0 {
+		where(projections.InTexts("assignee", f.Assignees))
+	}
+	if !f.Awake.IsZero() {
+		where(projections.Le("snoozed", f.Awake))
+	}
+	if !f.Asleep.IsZero() {
+		where(projections.Gt("snoozed", f.Asleep))
 	}
 	if f.Run != (domain.RunID{}) {
 		where(projections.Eq("run", f.Run))
 	}
-	if len(f.Sagas) > 0 {
-		where(projections.InTexts("saga", f.Sagas))
-	}
-	if len(f.Actions) > 0 {
-		where(projections.InTexts("action", f.Actions))
-	}
-	if !f.From.IsZero() {
-		where(projections.Ge("opened", f.From))
-	}
-	if !f.To.IsZero() {
-		where(projections.Lt("opened", f.To))
-	}
-	if projections.Words(f.Text) != "" {
-		where(projections.Match(f.Text))
-		q.Order = []string{"no"}
+	q.Among("saga", f.Sagas)
+	q.Among("action", f.Actions)
+	q.Between("opened", f.From, f.To)
+	if q.About(f.Text) {
+		q.Order = []string{"n"}
 	}
 	return q
 }

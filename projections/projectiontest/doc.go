@@ -1,7 +1,7 @@
-// Package projectiontest is what stores of views, and views themselves, are tested with.
+// Package projectiontest tests views and stores of views.
 //
-// It owns a suite that every store must pass, random but plausible runs, and measurements on many
-// of them. It knows nothing of the stores that it tests.
+// It owns a suite that every store must pass, random but plausible runs, and benchmarks on many of
+// them. It knows nothing of the stores that it tests.
 //
 // Files, in reading order:
 //
@@ -10,9 +10,11 @@
 //   - suite_runner.go: running, failing, taking over
 //   - suite_rebuild.go: rebuilds
 //   - suite_history.go: rows of another log
+//   - suite_lists.go: any conditions in any order
 //   - suite_query.go: filters and pages
 //   - suite_stats.go: statistics
 //   - suite_again.go: a run that is stuck after its end
+//   - suite_desk.go: incidents grouped, looked after, and opened again
 //   - kill.go: a process that is killed
 //   - world.go: what the tests share: runners, logs, readers
 //   - compare.go: whole views compared

@@ -1,13 +1,11 @@
 package projectiontest
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -18,14 +16,23 @@ import (
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
-// envChild tells a test binary that it is the process to be killed; its value names the store.
-const envChild = "ATONE_TEST_PROJECT_INTO"
+// childName is what [Killed] starts the test's binary as.
+const childName = "project"
 
-// ChildOf reports whether this process was started by [Killed], and the store that it is to project
-// into. TestMain asks first.
-func ChildOf() (store string, child bool) { return os.LookupEnv(envChild) }
+// Children returns what a test binary must be able to be, see [killtest.BeChild], for [Killed] to
+// work. open opens the store of that name.
+func Children(open func(name string) (projections.Store, error)) killtest.Children {
+	return killtest.Children{childName: func(args []string) error {
+		store, err := open(args[0])
+		if err != nil {
+			return err
+		}
+		return project(store)
+	}}
+}
 
 // The runs that both processes make up: the log is a function of these.
 const (
@@ -44,20 +51,16 @@ func killedConfig(log *memlog.Log, store projections.Store) runner.Config {
 	return runner.Config{Source: log, Store: store, Batch: 7, Logger: slog.New(slog.DiscardHandler), Backoff: time.Millisecond, Views: views.All()}
 }
 
-// Child projects until it is killed, saying how far it came. It returns the exit code.
-func Child(store projections.Store) int {
+// project projects until it is killed, saying how far it came.
+func project(store projections.Store) error {
 	ctx := context.Background()
-	fail := func(err error) int {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	log, last, err := killedLog(ctx)
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	r, err := runner.New(killedConfig(log, store))
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	go func() { _ = r.Run(ctx) }() // it ends with the process
 	go func() {
@@ -71,7 +74,7 @@ func Child(store projections.Store) int {
 	for {
 		gens, err := store.Generations(ctx, "audit")
 		if err != nil {
-			return fail(err)
+			return err
 		}
 		if n := len(gens); n > 0 && (said == 0 || gens[n-1].Position >= min(said+killedStep, last)) {
 			said = max(1, gens[n-1].Position)
@@ -83,7 +86,7 @@ func Child(store projections.Store) int {
 
 // Killed has a process project into the named store and kills it (SIGKILL) at random, again and
 // again; then it finishes the work itself and compares with views that nobody disturbed. The test
-// binary's TestMain must call [Child] when [ChildOf] says so.
+// binary must be able to be one of [Children].
 func Killed(t *testing.T, name string, open func() projections.Store, undisturbed projections.Store) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -112,23 +115,14 @@ func Killed(t *testing.T, name string, open func() projections.Store, undisturbe
 // had come by these.
 func killOnce(t *testing.T, name string, random *rand.Rand) (said domain.Position) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), envChild+"="+name)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	lines := bufio.NewScanner(out)
+	child := killtest.Start(t, childName, name)
 	for range 1 + random.IntN(3) {
-		if !lines.Scan() {
-			break
-		}
-		_, err = fmt.Sscan(lines.Text(), &said)
+		line, err := child.Line()
+		require.NoError(t, err, "the child did not get to work: %s", child.Stderr())
+		_, err = fmt.Sscan(line, &said)
 		require.NoError(t, err)
 	}
 	time.Sleep(time.Duration(random.IntN(20_000)) * time.Microsecond) // anywhere between two words
-	require.NoError(t, cmd.Process.Kill())
-	_ = cmd.Wait() // it says "killed", as it should
-	require.Positive(t, said, "the child did not get to work")
+	child.Kill(t)
 	return said
 }

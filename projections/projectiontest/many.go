@@ -3,7 +3,6 @@ package projectiontest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -68,26 +67,37 @@ func (m Many) events(n int) (events [ManyEvents]domain.Event, end domain.RunStat
 	return [...]domain.Event{started, attempt, done, &domain.RunCompleted{}}, domain.RunIsCompleted
 }
 
-// all yields the events after a position.
+// all yields the events after a position; from the beginning those of the first run and on.
 func (m Many) all(after domain.Position) iter.Seq[domain.Recorded] {
 	return func(yield func(domain.Recorded) bool) {
-		for n := max(m.From, int(after)/ManyEvents); n < m.From+m.Runs; n++ {
-			events, end := m.events(n)
-			stream := domain.RunStream(m.ID(n))
-			for i, e := range events {
-				meta := domain.Meta{At: m.Started(n).Add(time.Duration(i) * 100 * time.Millisecond), Actor: "coordinator"}
-				if i == ManyEvents-1 {
-					meta.Wake.State = end
-				}
-				// nobody verifies this chain
-				sealed, _ := domain.Seal(stream, uint64(i), domain.ChainHash{}, e, meta)
-				r := domain.Recorded{NewEvent: sealed, Stream: stream, Revision: uint64(i), Position: domain.Position(n*ManyEvents + i + 1), Created: meta.At}
+		n := int(after) / ManyEvents
+		if after == 0 {
+			n = m.From
+		}
+		for ; n < m.From+m.Runs; n++ {
+			for _, r := range m.recorded(n) {
 				if r.Position > after && !yield(r) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// recorded returns the events of the n-th run.
+func (m Many) recorded(n int) (out [ManyEvents]domain.Recorded) {
+	events, end := m.events(n)
+	stream := domain.RunStream(m.ID(n))
+	for i, e := range events {
+		meta := domain.Meta{At: m.Started(n).Add(time.Duration(i) * 100 * time.Millisecond), Actor: "coordinator"}
+		if i == ManyEvents-1 {
+			meta.Wake.State = end
+		}
+		// nobody verifies this chain
+		sealed, _ := domain.Seal(stream, uint64(i), domain.ChainHash{}, e, meta)
+		out[i] = domain.Recorded{NewEvent: sealed, Stream: stream, Revision: uint64(i), Position: domain.Position(n*ManyEvents + i + 1), Created: meta.At}
+	}
+	return out
 }
 
 // Subscribe implements [projections.Source].
@@ -116,10 +126,21 @@ func (m Many) ReadAll(_ context.Context, after domain.Position, _ domain.Filter)
 	}
 }
 
-// ReadAllBackward implements [projections.Source]; it is not needed, and fails.
-func (m Many) ReadAllBackward(context.Context, domain.Position, domain.Filter) iter.Seq2[domain.Recorded, error] {
+// ReadAllBackward implements [projections.Source]. It tells of runs before From as well.
+func (m Many) ReadAllBackward(_ context.Context, before domain.Position, _ domain.Filter) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
-		yield(domain.Recorded{}, errors.New("many runs are not read backward"))
+		n := m.From + m.Runs - 1
+		if before <= m.Last() {
+			n = int(before-1) / ManyEvents
+		}
+		for ; n >= 0; n-- {
+			events := m.recorded(n)
+			for i := len(events) - 1; i >= 0; i-- {
+				if events[i].Position < before && !yield(events[i], nil) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -148,8 +169,8 @@ func ManyQueries(m Many) map[string]runs.Filter {
 		"label+no match":    {Labels: map[string]string{"tenant": "t1"}, States: states(domain.RunIsStuck)},
 		"time":              {From: m.Started(middle), To: m.Started(middle + 5000)},
 		"time+state":        {From: m.Started(middle), To: m.Started(middle + 50000), States: states(domain.RunIsStuck)},
-		"action":            {Action: "action-4"},
-		"action+state":      {Action: "action-20", States: states(domain.RunIsStuck)},
+		"action":            {Actions: []string{"action-4"}},
+		"action+state":      {Actions: []string{"action-20"}, States: states(domain.RunIsStuck)},
 		"rare text":         {Text: "card gone"},
 		"common text":       {Text: "timeout"},
 		"text+saga":         {Text: "timeout bank", Sagas: []string{"saga-3"}},
@@ -165,10 +186,10 @@ func ManyQueries(m Many) map[string]runs.Filter {
 		// Each of these is common, but none of the runs is both.
 		"saga, never stuck":      {Sagas: []string{"saga-7"}, States: states(domain.RunIsStuck)},
 		"no such version":        {Versions: []int{9}},
-		"action, never in saga":  {Action: "action-4", Sagas: []string{"saga-7"}},
-		"action, never in label": {Action: "action-5", Labels: map[string]string{"region": "r1"}},
-		"action, never stuck":    {Action: "action-4", States: states(domain.RunIsStuck)},
-		"action, never failed":   {Action: "action-29", Text: "timeout"},
+		"action, never in saga":  {Actions: []string{"action-4"}, Sagas: []string{"saga-7"}},
+		"action, never in label": {Actions: []string{"action-5"}, Labels: map[string]string{"region": "r1"}},
+		"action, never stuck":    {Actions: []string{"action-4"}, States: states(domain.RunIsStuck)},
+		"action, never failed":   {Actions: []string{"action-29"}, Text: "timeout"},
 		"completed, never text":  {Text: "timeout", States: states(domain.RunIsCompleted)},
 	}
 }

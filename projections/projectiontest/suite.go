@@ -44,7 +44,11 @@ func Test(t *testing.T, open Opener) {
 		"PagesAreStableWhileRowsArrive":             stablePages,
 		"SecretsAreNotFoundAndSearchableTextsAre":   searchable,
 		"ARunIsStuckAgainAfterItsEnd":               stuckAgain,
+		"ARunKnowsWhatIsStuckBelow":                 stuckBelow,
+		"IncidentsAreGrouped":                       incidentsAreGrouped,
 		"StatsAddUp":                                statsAddUp,
+		"AnEventIsKnownByItsRuns":                   eventsLead,
+		"ListsAgreeWithTheirMeaning":                listsAgree,
 		"WordsAreFoundByTheirBeginning":             wordsFound,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,10 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
@@ -63,9 +65,111 @@ func stuckAgain(t *testing.T, open Opener) {
 		counts, err := r.ask().Stats(t.Context(), stats.Filter{Saga: "order"})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, counts[0].Failed, "it was compensated once")
+		require.EqualValues(t, open, counts[0].StuckMore)
 	}
 	seen(domain.RunIsStuck, false, 1)
 	appends(domain.RunCompensating, true, &domain.StepRetried{Step: "a", Direction: domain.Undo, Reason: "mended"}, try(domain.Undo, 3))
 	appends(domain.RunIsCompensated, false, &domain.AttemptSucceeded{Step: "a", Direction: domain.Undo, Attempt: 3}, &domain.RunCompensated{})
 	seen(domain.RunIsCompensated, true, 0)
+}
+
+// stuckBelow has a grandchild stuck, twice: its parent and grandparent are known to have something
+// stuck below them, until it no longer is.
+func stuckBelow(t *testing.T, open Opener) {
+	log, store := memlog.New(), first(open(t))
+	type chain struct {
+		id       domain.RunID
+		revision uint64
+		hash     domain.ChainHash
+	}
+	family := map[string]*chain{}
+	var last domain.Appended
+	appends := func(name string, state domain.RunState, e domain.Event) {
+		c := family[name]
+		if c == nil {
+			c = &chain{id: domain.RunIDForKey("order", name)}
+			family[name] = c
+		}
+		var s domain.NewEvent
+		s, c.hash = domain.Seal(domain.RunStream(c.id), c.revision, c.hash, e, domain.Meta{At: time.Unix(int64(c.revision)+1, 0), Wake: domain.Wake{State: state}})
+		var err error
+		last, err = log.Append(t.Context(), domain.RunStream(c.id), domain.Expected(int64(c.revision)-1), s)
+		require.NoError(t, err)
+		c.revision++
+	}
+	begins := func(name, parent string) {
+		e := &domain.RunStarted{Saga: "order", Version: 1, Key: name}
+		if parent != "" {
+			e.Parent = &domain.ParentRef{Run: family[parent].id, Step: "sub"}
+		}
+		appends(name, domain.RunRunning, e)
+	}
+	begins("grandparent", "")
+	begins("parent", "grandparent")
+	begins("child", "parent")
+	begins("other child", "parent")
+	begins("orphan", "")
+	r := start(t, runner.Config{Source: log, Store: store})
+	below := func(want ...string) {
+		t.Helper()
+		r.reach(t, last.Position, "runs")
+		found := []string{}
+		for _, row := range runPages(t, t.Context(), r.ask(), runs.Filter{States: []domain.RunState{runs.StateStuckBelow}, Ascending: true}, 10) {
+			require.Equal(t, runs.StateStuckBelow, row.States()[0])
+			found = append(found, row.Key)
+		}
+		require.ElementsMatch(t, want, found)
+	}
+	no := domain.Failure{Kind: domain.FailureRetryable, Message: "no"}
+	stuck := &domain.RunStuck{Incident: "i", Step: "a", Direction: domain.Do, Cause: no}
+	retried := &domain.StepRetried{Step: "a", Direction: domain.Do}
+	below()
+	appends("child", domain.RunIsStuck, stuck)
+	below("parent", "grandparent")
+	appends("other child", domain.RunIsStuck, stuck)
+	appends("child", domain.RunRunning, retried)
+	below("parent", "grandparent")
+	appends("orphan", domain.RunIsStuck, stuck)
+	appends("other child", domain.RunIsAbandoned, &domain.RunAbandoned{Reason: "r"})
+	below()
+	appends("child", domain.RunIsStuck, stuck)
+	appends("parent", domain.RunIsAbandoned, &domain.RunAbandoned{Reason: "r"})
+	below()
+	of, err := r.ask().UnfinishedByVersion(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []runs.OfVersion{{Saga: "order", Version: 1, Runs: 3}}, of)
+	require.Equal(t, "3 unfinished runs need order v1, which this program lacks", of[0].Lacks())
+}
+
+// eventsLead has domain events start one run and wake another: the audit finds both by the events.
+func eventsLead(t *testing.T, open Opener) {
+	log, store := memlog.New(), first(open(t))
+	starts, wakes := uuid.New(), uuid.New()
+	var last domain.Appended
+	for _, events := range [][]domain.Event{
+		{&domain.RunStarted{Saga: "order", Version: 1, Trigger: &domain.TriggerRef{Stream: "s", Event: starts.String(), Type: "placed"}}},
+		{&domain.RunStarted{Saga: "order", Version: 1}, &domain.AwaitMet{Step: "a", By: wakes.String()}, &domain.AwaitMet{Step: "b", By: "a signal's id"}},
+	} {
+		stream, hash := domain.RunStream(domain.NewRunID()), domain.ChainHash{}
+		var sealed []domain.NewEvent
+		for i, e := range events {
+			var s domain.NewEvent
+			s, hash = domain.Seal(stream, uint64(i), hash, e, domain.Meta{At: time.Unix(int64(i), 0), Wake: domain.Wake{State: domain.RunRunning}})
+			sealed = append(sealed, s)
+		}
+		var err error
+		last, err = log.Append(t.Context(), stream, domain.NoStream, sealed...)
+		require.NoError(t, err)
+	}
+	r := start(t, runner.Config{Source: log, Store: store})
+	r.reach(t, last.Position, builtin...)
+	for of, want := range map[uuid.UUID]string{starts: "run.started", wakes: "await.met"} {
+		page, err := r.ask().Audit(t.Context(), audit.Filter{Events: []uuid.UUID{of, uuid.New()}})
+		require.NoError(t, err)
+		require.Len(t, page.Rows, 1)
+		require.Equal(t, []string{want, of.String()}, []string{page.Rows[0].What, page.Rows[0].Event})
+	}
+	page, err := r.ask().Audit(t.Context(), audit.Filter{Events: []uuid.UUID{starts, wakes}})
+	require.NoError(t, err)
+	require.Len(t, page.Rows, 2)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // limit draws the size of pages: one row at least, and so many that there are a few dozen pages at
@@ -49,12 +50,69 @@ func meant(f runs.Filter, r *runs.Row) bool {
 	if r.Cause != nil {
 		cause = r.Cause.Message
 	}
-	return either(f.States, r.State) && either(f.Sagas, r.Saga) && either(f.Versions, r.Version) &&
+	for i := range f.Matches {
+		if !matches(&f.Matches[i], r) {
+			return false
+		}
+	}
+	return (len(f.States) == 0 || slices.ContainsFunc(r.States(), func(s domain.RunState) bool { return slices.Contains(f.States, s) })) && either(f.Sagas, r.Saga) && either(f.Versions, r.Version) &&
 		(f.From.IsZero() || !r.Started.Before(f.From)) && (f.To.IsZero() || r.Started.Before(f.To)) &&
-		(f.Action == "" || slices.Contains(r.Actions, f.Action)) && (f.Key == "" || r.Key == f.Key) &&
+		(f.EndedFrom.IsZero() || !r.Ended.IsZero() && !r.Ended.Before(f.EndedFrom)) && (f.EndedTo.IsZero() || !r.Ended.IsZero() && r.Ended.Before(f.EndedTo)) &&
+		(len(f.Actions) == 0 || slices.ContainsFunc(f.Actions, func(a string) bool { return slices.Contains(r.Actions, a) })) && (f.Key == "" || r.Key == f.Key) &&
+		r.Attempts >= f.MinAttempts && (f.MaxAttempts == nil || r.Attempts <= *f.MaxAttempts) &&
 		(f.Parent == domain.RunID{} || r.Parent != nil && r.Parent.Run == f.Parent) &&
 		hasWords(r.Error+" "+cause+" "+r.Blocked, f.Text) &&
 		(f.Sort != runs.ByEnded || !r.Ended.IsZero()) && (f.Sort != runs.ByWake || !r.Wake.IsZero())
+}
+
+// matches says in plain Go what the match means.
+func matches(m *runs.Match, r *runs.Row) bool {
+	is := func(text string) bool {
+		if m.Begins {
+			return strings.HasPrefix(text, m.Value)
+		}
+		return text == m.Value
+	}
+	switch m.On {
+	case runs.OnKey:
+		return r.Key != "" && is(r.Key)
+	case runs.OnActor:
+		return is(r.Actor)
+	case runs.OnLabel:
+		value, has := r.Labels[m.Name]
+		return has && is(value)
+	case runs.OnField:
+		return slices.ContainsFunc(r.Fields[m.Name], func(v string) bool { return is(strings.ToLower(v)) })
+	case runs.OnStep:
+		return slices.ContainsFunc(r.Steps, func(s runs.Step) bool { return is(s.Step) }) || r.Cause != nil && r.Cause.Step != "" && is(r.Cause.Step)
+	case runs.OnID:
+		digits := strings.ReplaceAll(r.ID.String(), "-", "")
+		return m.Begins && strings.HasPrefix(digits, m.Value) || !m.Begins && strings.HasSuffix(digits, m.Value)
+	}
+	return false
+}
+
+// drawMatch makes a match that some of the runs may fit.
+func drawMatch(rt *rapid.T, r *runs.Row) runs.Match {
+	m := runs.Match{Begins: rapid.Bool().Draw(rt, "begins")}
+	digits := strings.ReplaceAll(r.ID.String(), "-", "")
+	switch rapid.IntRange(0, 6).Draw(rt, "match") {
+	case 0:
+		m.On, m.Value = runs.OnKey, rapid.SampledFrom([]string{"key-1", "k", "key-17", "customer-order-2026-11-28", "", "x", "key-1x"}).Draw(rt, "key")
+	case 1:
+		m.On, m.Value = runs.OnActor, rapid.SampledFrom([]string{"coordinator", "coord", "kim", ""}).Draw(rt, "actor")
+	case 2:
+		m.On, m.Name, m.Value = runs.OnLabel, rapid.SampledFrom([]string{"tenant", "tier", "none"}).Draw(rt, "label"), rapid.SampledFrom([]string{"t1", "t", "gold", ""}).Draw(rt, "value")
+	case 3:
+		m.On, m.Name, m.Value = runs.OnField, rapid.SampledFrom([]string{"city", "card"}).Draw(rt, "field"), rapid.SampledFrom([]string{"zürich", "san", "oslo", "4111", ""}).Draw(rt, "value")
+	case 4:
+		m.On, m.Value = runs.OnStep, rapid.SampledFrom([]string{"s1/reserve", "s0", "s2/", "nope", ""}).Draw(rt, "step")
+	case 5:
+		m.On, m.Begins, m.Value = runs.OnID, false, digits[32-rapid.IntRange(6, 16).Draw(rt, "digits"):]
+	default:
+		m.On, m.Begins, m.Value = runs.OnID, true, digits[:rapid.IntRange(6, 16).Draw(rt, "digits")]
+	}
+	return m
 }
 
 func filtersAgree(t *testing.T, open Opener) {
@@ -74,8 +132,8 @@ func filtersAgree(t *testing.T, open Opener) {
 	}
 	_, err := reader.Run(t.Context(), domain.NewRunID(), projections.Fresh{})
 	require.ErrorIs(t, err, projections.ErrNotFound)
-	states := []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsAbandoned}
-	for _, s := range []domain.RunState{domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated} {
+	states := runs.AllStates
+	for _, s := range []domain.RunState{domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, runs.StateWorking, runs.StateRetrying, runs.StateStuckBelow} {
 		require.NotEmpty(t, runPages(t, t.Context(), reader, runs.Filter{States: []domain.RunState{s}}, 100), s)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -100,7 +158,7 @@ func filtersAgree(t *testing.T, open Opener) {
 			}
 		}
 		if maybe("action") {
-			f.Action = rapid.SampledFrom(actions).Draw(rt, "which action")
+			f.Actions = []string{rapid.SampledFrom(actions).Draw(rt, "which action")}
 		}
 		if maybe("key") {
 			f.Key = fmt.Sprintf("key-%d", rapid.IntRange(0, 21).Draw(rt, "which key"))
@@ -109,15 +167,44 @@ func filtersAgree(t *testing.T, open Opener) {
 			f.Text = rapid.SampledFrom([]string{"card", "timeout bank", "überl", "kaputt zürich", "nowhere", "stock"}).Draw(rt, "words")
 		}
 		some := func(name string) *runs.Row { return &all[rapid.IntRange(0, len(all)-1).Draw(rt, name)] }
+		if maybe("match") {
+			f.Matches = append(f.Matches, drawMatch(rt, some("matched")))
+		}
+		if maybe("attempts") {
+			f.MinAttempts = rapid.IntRange(0, 4).Draw(rt, "at least")
+			if maybe("at most") {
+				most := rapid.IntRange(0, 5).Draw(rt, "most")
+				f.MaxAttempts = &most
+			}
+		}
 		if maybe("from") {
 			f.From = some("earliest").Started
 		}
 		if maybe("to") {
 			f.To = some("latest").Started
 		}
+		if maybe("ended from") {
+			f.EndedFrom = some("first end").Ended
+		}
+		if maybe("ended to") {
+			f.EndedTo = some("last end").Ended
+		}
 		if r := some("child"); r.Parent != nil && maybe("parent") {
 			f.Parent = r.Parent.Run
 		}
+		counts := map[domain.RunState]int{}
+		for _, r := range all {
+			inAny := f
+			inAny.States, inAny.Sort = nil, ""
+			for _, s := range r.States() {
+				if counts[s] += 0; meant(inAny, &r) {
+					counts[s]++
+				}
+			}
+		}
+		counted, err := reader.RunCounts(t.Context(), f)
+		require.NoError(rt, err)
+		require.Equal(rt, counts, counted, "%+v", f)
 		var want []runs.Row
 		for _, r := range all {
 			if meant(f, &r) {
@@ -147,6 +234,15 @@ func filtersAgree(t *testing.T, open Opener) {
 		got := runPages(rt, t.Context(), reader, f, limit(rt, len(want)))
 		require.Equal(rt, want, got, "%+v", f)
 	})
+	for of, want := range map[runs.Of][]string{runs.Sagas: {"order", "refund", "signup"}, runs.Labels: {"tenant", "tier"}, runs.Fields: {"city"},
+		runs.Actors: {"coordinator"}, runs.Actions: {"charge-card", "label", "notify", "reserve"}} {
+		names, err := reader.RunNames(t.Context(), of, "")
+		require.NoError(t, err)
+		require.Equal(t, want, names, of)
+	}
+	names, err := reader.RunNames(t.Context(), runs.Labels, "ti")
+	require.NoError(t, err)
+	require.Equal(t, []string{"tier"}, names)
 	_, err = reader.Runs(t.Context(), runs.Filter{Sort: "colour"})
 	require.Error(t, err)
 	_, err = reader.Runs(t.Context(), runs.Filter{Cursor: "nonsense"})
@@ -283,7 +379,7 @@ func auditFiltersAgree(t *testing.T, open Opener) {
 	every, open1, resolved := find(incidents.Filter{}), find(incidents.Filter{Open: true}), find(incidents.Filter{Resolved: true})
 	require.NotEmpty(t, open1)
 	require.NotEmpty(t, resolved)
-	require.Len(t, every, len(open1)+len(resolved))
+	require.Len(t, every, len(open1)+len(resolved)+len(find(incidents.Filter{Retrying: true})))
 	hows := map[string]bool{}
 	for _, i := range resolved {
 		require.False(t, i.Resolved.IsZero())
@@ -294,7 +390,7 @@ func auditFiltersAgree(t *testing.T, open Opener) {
 	stuck := runPages(t, ctx, reader, runs.Filter{States: []domain.RunState{domain.RunIsStuck}}, 100)
 	require.Len(t, open1, len(stuck), "each stuck run has its incident")
 	for _, r := range stuck {
-		require.Contains(t, r.Waiting(time.Now()), "retry, skip or resolve")
+		require.Contains(t, r.Waiting(time.Now(), explain.ClockIn(time.Now(), time.UTC)), "retry, skip or resolve")
 	}
 	require.NotEmpty(t, find(incidents.Filter{Text: "card", Sagas: sagas, Run: every[0].Run, From: every[0].Opened.Add(-time.Hour), To: every[0].Opened.Add(time.Hour), Actions: actions, Ascending: true, Open: every[0].Resolved.IsZero(), Resolved: !every[0].Resolved.IsZero()}), "%+v", every[0])
 }

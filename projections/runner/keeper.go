@@ -52,18 +52,18 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		}
 		k.set(func() { k.err, k.leading, k.caughtUp = err, false, false })
-		if k.committed.Load() != before { // it got somewhere: the failure is a new one
+		if k.committed.Load() != before { // it made progress, so this is a new failure
 			delays.Reset()
 		}
 		delay := delays.NextBackOff()
-		k.cfg.Logger.Error("a view failed and is tried again", "view", k.view.Name, "in", delay, "error", err)
+		k.cfg.Logger.Error("a view failed; it will be tried again", "view", k.view.Name, "in", delay, "error", err)
 		if signal.Pause(ctx, nil, delay) != nil {
 			return
 		}
 	}
 }
 
-// lead waits for its turn and projects as long as it lasts.
+// lead waits for the lease and projects while it holds it.
 func (k *keeper) lead(ctx context.Context) error {
 	again, err := k.check(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (k *keeper) lead(ctx context.Context) error {
 	}
 	lease, err := k.cfg.Store.Lease(ctx, k.view.Name)
 	if err != nil {
-		return fmt.Errorf("wait for the turn to project %s: %w", k.view.Name, err)
+		return fmt.Errorf("wait for the lease to project %s: %w", k.view.Name, err)
 	}
 	defer lease.Release()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -104,10 +104,10 @@ func (k *keeper) lead(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// errNewer means that this process is older than what it finds.
+// errNewer means that a newer program has upgraded the view.
 var errNewer = errors.New("a newer version of the view is in the store: upgrade this process")
 
-// turn projects the generations that there are until the set of them changes.
+// turn projects the existing generations until the set of generations changes.
 func (k *keeper) turn(ctx context.Context) error {
 	live, building, err := k.generations(ctx)
 	if err != nil {
@@ -137,13 +137,13 @@ func (k *keeper) turn(ctx context.Context) error {
 	err = <-done
 	cancel()
 	for range passes - 1 {
-		<-done
+		<-done //nolint:errcheck // they end because of the first
 	}
 	return err
 }
 
-// generations returns the live generation and the one that is being built for this version,
-// and drops those that nobody will finish.
+// generations returns the live generation and the one that is being built for this version. It
+// drops unfinished ones of other versions.
 func (k *keeper) generations(ctx context.Context) (live, building *projections.Generation, err error) {
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// lagCounted is how many events one question about a view's lag counts at most.
+// lagCounted is how many events one call counts at most.
 const lagCounted = 10_000
 
-// lag counts the events that a view lacks: positions have gaps, so their difference would not tell.
-// What was counted is remembered, and the next question goes on from there.
+// lag counts the events that a view is behind. It must count, because positions have gaps. It
+// remembers the count, and the next call continues from there.
 type lag struct {
 	mu         sync.Mutex
 	generation int
 	at         domain.Position // the log was counted up to here
-	events     int64           // that many, of those that the view's filter selects
+	events     int64           // the count, of events that the view's filter selects
 }
 
 // measure fills in how far the generation is behind the log.

@@ -14,29 +14,29 @@ import (
 	"github.com/atonehq/atone/projections/internal/signal"
 )
 
-// origin makes sure that a view's rows were made from the log that is there. They were not, if
-// somebody put an older copy of the log back, gave the views another log, or stored a position that
-// no event can have. Nothing else would show it: after a position beyond its end a log yields
-// nothing, and says that this is all.
+// origin checks that a view's rows were made from this log. They were not if somebody restored an
+// older copy of the log, gave the views another log, or stored an impossible position. Without this
+// check nobody would notice: after a position past its end, a log yields nothing and reports no
+// error.
 //
-// The rows tell from how many events they were made, up to which position, and when the last of
-// these was accepted. The log must have an event there that was accepted at that very moment. This
-// also finds a copy that has grown past the rows since, and needs no name for the log, which a copy
+// The checkpoint has the number of events, the position of the last one, and the time at which the
+// log accepted it. The log must have an event at that position with that time. This also detects a
+// restored copy that has grown past the rows since. It needs no name for the log, which a copy
 // would share.
 type origin struct {
 	mu      sync.Mutex
 	checked bool
 }
 
-// doubt is what is wrong with a generation's position; empty where nothing is.
+// doubt says what is wrong with a generation's position; empty if nothing is.
 type doubt string
 
-// undecided means that not all of the log can be read: a node of its cluster may lag.
+// undecided means that not all of the log can be read now: a node of its cluster may lag.
 const undecided doubt = "undecided"
 
-// check compares every generation of the view with the log. Of those that are not this log's it
-// marks the live one as old and drops the others. It reports whether it has to look again later. A
-// doubt counts when it was found twice.
+// check compares each generation of the view with the log. If a generation is not from this log,
+// check marks it as old if it is live, and drops it otherwise. It reports whether it has to check
+// again later. A doubt counts only if it was found twice.
 func (k *keeper) check(ctx context.Context) (again bool, err error) {
 	k.origin.mu.Lock()
 	defer k.origin.mu.Unlock()
@@ -84,8 +84,8 @@ func (k *keeper) checkOnce(ctx context.Context) error {
 // errDisowned ends a pass over a generation that turned out not to be this log's.
 var errDisowned = errors.New("the rows do not belong to this log")
 
-// recheck looks again, ever less often, while a lagging node of the log's cluster leaves it
-// undecided.
+// recheck checks again, at growing intervals, while the result is undecided because a node of the
+// log's cluster lags.
 func (k *keeper) recheck(ctx context.Context) error {
 	delays := backoff.ExponentialBackOff{InitialInterval: k.cfg.Poll, Multiplier: 2, MaxInterval: maxBackoff}
 	delays.Reset()
@@ -115,10 +115,10 @@ func (k *keeper) recheck(ctx context.Context) error {
 	}
 }
 
-// disown logs what is wrong and has the generation replaced.
+// disown logs what is wrong and starts the replacement of the generation.
 func (k *keeper) disown(ctx context.Context, g *projections.Generation, d doubt) error {
-	k.cfg.Logger.Error("a view does not belong to this log: an older copy of the log was put back, or the views are another log's. "+
-		"It is rebuilt; until that is done its old rows answer, marked as old. If the log is the wrong one, stop and restore the right one",
+	k.cfg.Logger.Error("a view does not belong to this log: an older copy of the log was restored, or the views are another log's. "+
+		"The view is being rebuilt; meanwhile queries get its old rows, marked as old. If the log is the wrong one, stop and restore the right one",
 		"view", k.view.Name, "generation", g.Number, "found", string(d), "position", g.Position, "events", g.Events, "last_event", g.At)
 	k.set(func() { k.notOurs = string(d) })
 	if !g.Live {
@@ -139,7 +139,7 @@ func (k *keeper) examine(ctx context.Context, g *projections.Generation) (doubt,
 		return "", nil
 	}
 	if !g.Position.Possible() {
-		return "the rows stand at a position that no event can have", nil
+		return "the rows are at a position that no event can have", nil
 	}
 	newest, err := newestEvent(ctx, k.cfg.Source, domain.EndPosition, domain.Filter{})
 	if err != nil {
@@ -158,7 +158,7 @@ func (k *keeper) examine(ctx context.Context, g *projections.Generation) (doubt,
 	last, err := k.lastUpTo(ctx, g.Position, readable)
 	switch {
 	case errors.Is(err, domain.ErrBadPosition) && readable >= g.Position:
-		return "no event stands at the position of the rows", nil
+		return "the log has no event at the position of the rows", nil
 	case errors.Is(err, domain.ErrBadPosition):
 		return undecided, nil
 	case err != nil:
@@ -173,8 +173,8 @@ func (k *keeper) examine(ctx context.Context, g *projections.Generation) (doubt,
 	return doubt(fmt.Sprintf("the last event up to there is at position %d, of %s", last.Position, last.Created.Format(time.RFC3339Nano))), nil
 }
 
-// lastUpTo returns the view's last event at or before the position, which has a position of 0 where
-// there is none. Up to readable, which may be less, the log can be read.
+// lastUpTo returns the last event for the view at or before the position; its Position is 0 if
+// there is none. readable is how far the log can be read, which may be less.
 func (k *keeper) lastUpTo(ctx context.Context, position, readable domain.Position) (domain.Recorded, error) {
 	if readable < position {
 		return newestEvent(ctx, k.cfg.Source, domain.EndPosition, k.view.Selects())
@@ -195,8 +195,8 @@ func (k *keeper) lastUpTo(ctx context.Context, position, readable domain.Positio
 	return before, nil
 }
 
-// newestEvent returns the last selected event before the position, or none, which has a position of
-// 0.
+// newestEvent returns the last selected event before the position; its Position is 0 if there is
+// none.
 func newestEvent(ctx context.Context, source projections.Source, before domain.Position, filter domain.Filter) (domain.Recorded, error) {
 	for r, err := range source.ReadAllBackward(ctx, before, filter) {
 		return r, err

@@ -13,7 +13,8 @@ import (
 	"github.com/atonehq/atone/projections/follow"
 )
 
-// pass projects into one generation. It returns nil when that one, not live at first, became so.
+// pass projects into one generation. It returns nil when a generation that was not live has become
+// live.
 func (k *keeper) pass(ctx context.Context, g projections.Generation) error {
 	f := k.hub.Follow(follow.Config{Filter: k.view.Selects(), Batch: k.cfg.Batch, Linger: k.cfg.Linger, Live: g.Live, Hurried: k.hurried})
 	ctx, cancel := context.WithCancel(ctx)
@@ -45,7 +46,7 @@ func (k *keeper) pass(ctx context.Context, g projections.Generation) error {
 		}
 		caughtUp = caughtUp || b.CaughtUp
 		if caughtUp && !g.Live {
-			if !held { // from here on the live rows wait, or they might always be ahead
+			if !held { // from here on the live rows wait; otherwise they might stay ahead for ever
 				k.swap.Lock()
 				defer k.swap.Unlock()
 				held = true
@@ -81,9 +82,9 @@ func (k *keeper) update(ctx context.Context, a projections.Applier, g projection
 	return nil
 }
 
-// promote puts a generation that stands at the position in the place of the live one, unless that
-// has come further: what a query has seen, a later one shall see as well. A live one that is not
-// this log's, or is further than the log, is no reason to wait.
+// promote makes a generation that has reached the position the live one, unless the live one is
+// further ahead: a later query must see everything that an earlier one saw. It does not wait for a
+// live generation that is not from this log or is ahead of the log.
 func (k *keeper) promote(ctx context.Context, number int, at domain.Position) (placed bool, err error) {
 	gens, err := k.cfg.Store.Generations(ctx, k.view.Name)
 	if err != nil {

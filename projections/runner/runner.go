@@ -25,22 +25,22 @@ type Config struct {
 	Views []projections.View
 	// Batch is the largest number of events that one transaction applies; 4096 when 0.
 	Batch int
-	// Linger is how long a live view gathers events before it applies them: larger costs the
-	// machine less, smaller shows things sooner. A query that asks for a position does not wait for
-	// it. 10 ms when 0; negative for none.
+	// Linger is how long a live view gathers events before it applies them: longer costs less CPU,
+	// shorter shows changes sooner. A query that asks for a position does not wait for it. 10 ms
+	// when 0; negative means none.
 	Linger time.Duration
-	// Share is how much of one core all live views together may take, by the clock: waits for the
-	// disk and for a free core count. Between batches they rest, gather more and apply it in fewer,
-	// larger transactions. The log's work comes first: under lasting overload views lag more and
-	// more, which Status tells, and catch up when the log has little to do. Nothing rests while a
-	// query waits for a position, nor during first builds and rebuilds. 0.3 when 0; 1 or more for
-	// no rest.
+	// Share is how much of one core all live views together may use, in elapsed time, including
+	// waits for the disk and for a core. Between batches they rest, gather more events and apply
+	// them in fewer, larger transactions. The log comes first: under lasting overload views lag
+	// more and more, which Status shows, and catch up when the log is idle. Views do not rest while
+	// a query waits for a position, nor during first builds and rebuilds. 0.3 when 0; 1 or more
+	// means no rest.
 	Share float64
 	// Backoff is the delay after a view's first failure; it doubles up to 30 s. 250 ms when 0.
 	Backoff time.Duration
 	// Poll is how often a view looks for a rebuild that another process asked for; 2 s when 0.
 	Poll time.Duration
-	// Logger gets what goes wrong; slog.Default when nil.
+	// Logger receives failures; slog.Default when nil.
 	Logger *slog.Logger
 	// Now is the clock for lag; time.Now when nil.
 	Now func() time.Time
@@ -76,7 +76,7 @@ func (c *Config) setDefaults() {
 func (c *Config) Validate() error {
 	var errs []error
 	if c.Source == nil {
-		errs = append(errs, errors.New("runner: Source is missing: give the log"))
+		errs = append(errs, errors.New("runner: Source is missing: set it to the log"))
 	}
 	if c.Store == nil {
 		errs = append(errs, errors.New("runner: Store is missing: open one with adapters/sqlite or adapters/postgres"))
@@ -85,7 +85,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("runner: Batch (%d), Backoff (%v), Poll (%v) and Share (%v) must not be negative", c.Batch, c.Backoff, c.Poll, c.Share))
 	}
 	if len(c.Views) == 0 {
-		errs = append(errs, errors.New("runner: Views is empty: give views.All(), or your own"))
+		errs = append(errs, errors.New("runner: Views is empty: set it to views.All(), or to your own"))
 	}
 	seen := map[string]bool{}
 	for i := range c.Views {
@@ -122,8 +122,8 @@ func New(cfg Config) (*Runner, error) {
 	return r, nil
 }
 
-// Run projects all views until ctx ends; it returns nil then. A view that fails is logged and tried
-// again from its last position, alone. Run is called once.
+// Run projects all views until ctx ends; it returns nil then. A failed view is logged and tried
+// again from its last position; the others go on. Call Run once.
 func (r *Runner) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, k := range r.keepers {
@@ -146,10 +146,10 @@ func (r *Runner) keeper(view string) (*keeper, error) {
 	return nil, fmt.Errorf("%q: %w", view, ErrUnknownView)
 }
 
-// Rebuild projects the view anew from the log's beginning, into tables beside those that go on to
-// answer queries, and returns when the new ones have taken their place. If ctx ends first, the
-// rebuild goes on. It may be called in any process that shares the store, as long as some process
-// runs the view.
+// Rebuild projects the view again from the log's beginning, into new tables, while the old ones
+// answer queries. It returns when the new tables have replaced the old ones. If ctx ends first, the
+// rebuild goes on. Call it in any process that shares the store, as long as one process runs the
+// view.
 func (r *Runner) Rebuild(ctx context.Context, view string) error {
 	k, err := r.keeper(view)
 	if err != nil {
@@ -170,8 +170,7 @@ func (r *Runner) Rebuild(ctx context.Context, view string) error {
 			return nil
 		}
 		if !slices.ContainsFunc(gens, func(g projections.Generation) bool { return g.Number == number }) {
-			// Another rebuild was under way when this one was asked for, and this one was dropped
-			// for it.
+			// Another rebuild was under way when this one was requested, so this one was dropped.
 			if number, err = r.cfg.Store.Create(ctx, k.view); err != nil {
 				return fmt.Errorf("rebuild %s: %w", view, err)
 			}
@@ -183,9 +182,9 @@ func (r *Runner) Rebuild(ctx context.Context, view string) error {
 	}
 }
 
-// AtLeast waits until the live rows of the view stand at the position or later, for at most the
-// timeout; then the error is [projections.ErrBehind]. The position is one that an append to a run's
-// stream returned. Meanwhile the view does not rest.
+// AtLeast waits until the live rows of the view have reached the position, for at most the timeout;
+// then the error is [projections.ErrBehind]. Use a position that an append to a run's stream
+// returned. Meanwhile the view does not rest.
 func (r *Runner) AtLeast(ctx context.Context, view string, position domain.Position, timeout time.Duration) error {
 	k, err := r.keeper(view)
 	if err != nil {
@@ -194,8 +193,8 @@ func (r *Runner) AtLeast(ctx context.Context, view string, position domain.Posit
 	return k.await(ctx, position, timeout)
 }
 
-// Reader returns a reader of the store whose waits for a position hurry the runner. A view that
-// another process runs is waited for as well.
+// Reader returns a reader of the store whose waits for a position hurry the runner. It also waits
+// for views that another process runs.
 func (r *Runner) Reader() *projections.Reader {
 	return projections.NewAwaitingReader(r.cfg.Store, func(ctx context.Context, view string, position domain.Position, timeout time.Duration) error {
 		if k, err := r.keeper(view); err == nil {

@@ -1,6 +1,6 @@
 package runner
 
-// set changes the keeper's state and wakes those who wait for it to move.
+// set changes the keeper's state and wakes the goroutines that wait for a change.
 func (k *keeper) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// Status tells how a view fares.
+// Status is the state of a view.
 type Status struct {
 	View    string
 	Version int
@@ -16,24 +16,25 @@ type Status struct {
 	Live *projections.Generation
 	// Building is a rebuild under way; nil when there is none.
 	Building *projections.Generation
-	// Leading means that this process projects the view; otherwise another one does, or none.
+	// Leading means that this process projects the view. Otherwise another process does, or none.
 	Leading bool
-	// LagEvents is how many events the live rows lack or, where there are none or old ones, those
-	// being built.
+	// LagEvents is how many events the live rows are behind. If there are no live rows, or they are
+	// old, it is about the rows being built.
 	LagEvents int64
-	// LagMore means that they lack more than LagEvents: one call counts at most 10,000 events, and
-	// the next one goes on from there.
+	// LagMore means that they are further behind than LagEvents: one call counts at most 10,000
+	// events; the next one continues.
 	LagMore bool
-	// Lag is the age of the oldest event that they lack; 0 when they lack none.
+	// Lag is the age of the oldest event that they lack; 0 if they lack none.
 	Lag time.Duration
-	// NotOurs says how this process found out that rows were not made from this log. These rows are
-	// rebuilt. It is empty where nothing was wrong.
+	// NotOurs says why this process thinks that the rows were not made from this log. Such rows are
+	// rebuilt. Empty if nothing was wrong.
 	NotOurs string
 	// Err is why the view stands still, or nil.
 	Err error
 }
 
-// Status tells how each view fares, in the order of Config.Views. It reads a little of the log.
+// Status returns the state of each view, in the order of Config.Views. It reads a little of the
+// log.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	out := make([]Status, 0, len(r.keepers))
 	for _, k := range r.keepers {

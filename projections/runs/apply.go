@@ -12,23 +12,31 @@ const keptRuns = 20_000
 
 // applier folds a batch in memory and puts each changed row once.
 type applier struct {
-	runs    map[domain.RunID]*state // as the last transaction left them
-	batch   []*state                // those that the batch has changed
-	newTags []projections.Row
+	runs  map[domain.RunID]*state // as the last transaction left them
+	batch []*state                // those that the batch has changed
+	next  int64                   // the n of the next new run; -1 until the table was asked
 }
 
-func newApplier() projections.Applier { return &applier{runs: make(map[domain.RunID]*state)} }
+func newApplier() projections.Applier {
+	return &applier{runs: make(map[domain.RunID]*state), next: -1}
+}
 
 // Apply implements [projections.Applier].
 func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []projections.Event) error {
 	if len(a.runs) > keptRuns {
 		clear(a.runs)
 	}
-	a.batch, a.newTags = a.batch[:0], a.newTags[:0]
+	a.batch = a.batch[:0]
+	if a.next < 0 {
+		var err error
+		if a.next, err = projections.NextNumber(ctx, tx, "runs", "n"); err != nil {
+			return err
+		}
+	}
 	for i := range events {
 		e := &events[i]
 		if e.Of == nil || e.Event == nil {
-			continue // not of a run, or not readable
+			continue // not a run's event, or not readable
 		}
 		if err := a.fold(ctx, tx, e); err != nil {
 			return err
@@ -46,10 +54,7 @@ func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []project
 			delete(a.runs, s.ID)
 		}
 	}
-	if err := tx.Put(ctx, "runs", rows...); err != nil {
-		return err
-	}
-	return tx.Put(ctx, "tags", a.newTags...)
+	return tx.Put(ctx, "runs", rows...)
 }
 
 // fold folds one event into the state of its run.
@@ -58,24 +63,57 @@ func (a *applier) fold(ctx context.Context, tx projections.Tx, e *projections.Ev
 	if err != nil {
 		return err
 	}
+	before := s.below()
+	a.touch(s)
+	s.fold(e)
+	return a.tellParents(ctx, tx, s, before)
+}
+
+// touch notes that the batch changes the state.
+func (a *applier) touch(s *state) {
 	if !s.changed {
 		s.changed = true
 		a.batch = append(a.batch, s)
 	}
-	actions := len(s.Actions)
-	s.fold(e)
-	for _, action := range s.Actions[actions:] {
-		a.newTags = s.tag(a.newTags, actionTag(action))
-	}
-	if _, ok := e.Event.(*domain.RunStarted); ok {
-		for name, value := range s.Labels {
-			a.newTags = s.tag(a.newTags, labelTag(name, value))
+}
+
+// tellParents corrects, from parent to parent, how many runs are stuck below, where that has
+// changed with a run.
+func (a *applier) tellParents(ctx context.Context, tx projections.Tx, s *state, before bool) error {
+	for s.Parent != nil && s.below() != before {
+		parent := a.runs[s.Parent.Run]
+		if parent == nil {
+			parent = &state{}
+			known, err := a.load(ctx, tx, parent, s.Parent.Run)
+			if err != nil || !known {
+				return err
+			}
+			a.runs[parent.ID] = parent
 		}
+		change := -1
+		if !before {
+			change = 1
+		}
+		before = parent.below()
+		a.touch(parent)
+		parent.Below = max(0, parent.Below+change)
+		s = parent
 	}
 	return nil
 }
 
-// state returns the run before the event: from memory, from the table, or a new one.
+// load reads a run's state from the table. It reports whether it is there.
+func (a *applier) load(ctx context.Context, tx projections.Tx, s *state, id domain.RunID) (known bool, err error) {
+	rows, err := tx.Select(ctx, projections.Query{Table: "runs", Where: []projections.Cond{projections.Eq("run", id)}, Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	s.n = rows[0].Int(columnN)
+	s.Row, err = decode(rows[0])
+	return true, err
+}
+
+// state returns the run's state before the event: from memory, from the table, or new.
 func (a *applier) state(ctx context.Context, tx projections.Tx, e *projections.Event) (*state, error) {
 	if s := a.runs[e.Run]; s != nil {
 		return s, nil
@@ -83,15 +121,12 @@ func (a *applier) state(ctx context.Context, tx projections.Tx, e *projections.E
 	s := &state{}
 	a.runs[e.Run] = s
 	if e.Recorded.Revision > 0 {
-		rows, err := tx.Select(ctx, projections.Query{Table: "runs", Where: []projections.Cond{projections.Eq("run", e.Run)}, Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) > 0 {
-			s.Row, err = decode(rows[0])
+		if known, err := a.load(ctx, tx, s, e.Run); known || err != nil {
 			return s, err
 		}
 	}
+	s.n = a.next
+	a.next++
 	s.begin(e)
 	return s, nil
 }

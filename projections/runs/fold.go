@@ -2,6 +2,7 @@ package runs
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,29 +10,33 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/story"
+	"github.com/atonehq/atone/saga/explain"
 )
 
-// listedSteps bounds the steps and actions that a row lists: the cost of a row does not grow with
-// the width of a run.
+// listedSteps bounds the steps and actions that a row lists, so that a row's cost does not grow
+// with the width of a run.
 const listedSteps = 64
 
-// state is what the fold of a run's events keeps: the row, and what became of it in this batch.
+// state is the fold's state of one run: its row, and whether this batch changed it.
 type state struct {
 	Row
-	changed bool // since the last transaction
+	n       int64 // the key of the row: runs are counted from 0
+	changed bool  // since the last transaction
 }
 
-// begin sets what a run's first event and its circumstances say.
+// begin sets the row from a run's first event and its metadata.
 func (r *state) begin(e *projections.Event) {
 	i := e.Of
 	r.Row = Row{No: i.No, ID: i.Run, Saga: i.Saga, Version: i.Version, Plan: i.Plan, State: domain.RunRunning, Started: i.At, Actor: e.Meta.Actor,
 		Key: i.Key, Labels: i.Labels, Parent: i.Parent, Trigger: i.Trigger, Deadline: i.Deadline}
 }
 
-// fold brings the state from before the event to after it.
+// fold applies one event to the state.
 func (r *state) fold(e *projections.Event) {
 	at := e.When()
 	r.Updated, r.Revision = at, e.Recorded.Revision
+	r.foldFields(e)
 	if goesOn(e.Event) {
 		r.Blocked = ""
 	}
@@ -43,7 +48,7 @@ func (r *state) fold(e *projections.Event) {
 	case *domain.RunTurnedBack:
 		r.Cause, r.Error, r.State, r.Ended = &d.Cause, d.Cause.Message, domain.RunCompensating, time.Time{}
 		r.drop(func(s *Step) bool {
-			return s.Direction != domain.Undo && s.Direction != domain.Handler && s.Kind != WaitsOutcome && s.Kind != WaitsChild
+			return s.Direction != domain.Undo && s.Direction != domain.Handler && s.WaitsFor != explain.ForOutcome && s.WaitsFor != explain.ForChild
 		})
 	case *domain.RunPaused:
 		r.Paused = cmp.Or(d.Reason, "no reason given")
@@ -59,9 +64,39 @@ func (r *state) fold(e *projections.Event) {
 	}
 }
 
-// goesOn reports whether the event shows that a program with the run's code is at work on it, so
-// that it is blocked no more. Outcomes, signals, levers and timers that fire need no code: they
-// come to a blocked run too.
+// The values of searchable fields that a row keeps, in number and in bytes of each.
+const (
+	keptFields = 64
+	fieldBytes = 200
+)
+
+// foldFields notes the searchable values in the event's payloads.
+func (r *state) foldFields(e *projections.Event) {
+	if e.Of == nil || len(e.Of.Searchable) == 0 {
+		return
+	}
+	act := story.Describe(&e.Fact)
+	for _, p := range []json.RawMessage{act.Input, act.Output} {
+		e.Of.Searchable.Each(p, e.Of.Secret, func(name, value string) {
+			name, value = strings.ToLower(domain.CutText(name, fieldBytes)), domain.CutText(value, fieldBytes)
+			kept := 0
+			for _, values := range r.Fields {
+				kept += len(values)
+			}
+			if kept >= keptFields || value == "" || slices.Contains(r.Fields[name], value) {
+				return
+			}
+			if r.Fields == nil {
+				r.Fields = make(map[string][]string)
+			}
+			r.Fields[name] = append(r.Fields[name], value)
+		})
+	}
+}
+
+// goesOn reports whether the event shows that a program with the run's code is working on the run,
+// so that the run is no longer blocked. Outcomes, signals, levers and timers need no code: they
+// occur in blocked runs too.
 func goesOn(e domain.Event) bool {
 	switch e.(type) {
 	case *domain.AttemptStarted, *domain.BranchChosen, *domain.ItemsListed, *domain.ValueComputed, *domain.StepsPlanned, *domain.PivotPassed,
@@ -93,7 +128,7 @@ func (r *state) foldAttempt(e *projections.Event, at time.Time) {
 		if !slices.Contains(r.Actions, d.Action) && len(r.Actions) < listedSteps {
 			r.Actions = append(r.Actions, d.Action)
 		}
-		r.put(Step{Step: d.Step, Direction: d.Direction, Kind: WaitsOutcome, Action: d.Action, Attempt: d.Attempt, Since: at, Due: d.Due})
+		r.put(Step{Step: d.Step, Direction: d.Direction, WaitsFor: explain.ForOutcome, Action: d.Action, Attempt: d.Attempt, Since: at, Due: d.Due})
 	case *domain.AttemptSucceeded:
 		r.remove(d.Step)
 	case *domain.AttemptFailed:
@@ -101,29 +136,29 @@ func (r *state) foldAttempt(e *projections.Event, at time.Time) {
 		s := Step{Step: d.Step, Direction: d.Direction, Action: e.Action, Attempt: d.Attempt, Since: at, Due: d.RetryAt, Error: d.Cause.Message}
 		switch {
 		case d.Probe:
-			s.Kind = WaitsProbe
+			s.WaitsFor = explain.ForProbe
 			r.put(s)
 		case !d.RetryAt.IsZero():
-			s.Kind = WaitsRetry // of the do, of an undo, or of a probe
+			s.WaitsFor = explain.ForRetry // of the do, of an undo, or of a probe
 			r.put(s)
 		default:
 			r.remove(d.Step)
 		}
 	case *domain.AttemptHeartbeat:
-		if s := r.step(d.Step); s != nil && s.Kind == WaitsOutcome {
+		if s := r.step(d.Step); s != nil && s.WaitsFor == explain.ForOutcome {
 			s.Due = d.Due
 		}
 	case *domain.OutcomeLate:
 		if d.Cause != nil {
 			r.Error = d.Cause.Message
 		} else if d.Direction == domain.Do {
-			r.drop(func(s *Step) bool { return s.Step == d.Step && s.Kind != WaitsOutcome })
+			r.drop(func(s *Step) bool { return s.Step == d.Step && s.WaitsFor != explain.ForOutcome })
 		}
 	case *domain.StepProbed:
 		if d.RetryAt.IsZero() {
 			r.remove(d.Step)
 		} else {
-			r.put(Step{Step: d.Step, Direction: domain.Do, Kind: WaitsRetry, Action: e.Action, Attempt: d.Attempt, Since: at, Due: d.RetryAt,
+			r.put(Step{Step: d.Step, Direction: domain.Do, WaitsFor: explain.ForRetry, Action: e.Action, Attempt: d.Attempt, Since: at, Due: d.RetryAt,
 				Error: "a probe said " + string(d.Verdict)})
 		}
 	}
@@ -135,9 +170,10 @@ func (r *state) foldStep(e *projections.Event, at time.Time) {
 	case *domain.RunStuck:
 		r.Error = d.Cause.Message
 		if d.After != "" {
-			r.State, r.Ended = domain.RunIsStuck, time.Time{} // an effect came after its end
+			// A late effect came after the run's end.
+			r.State, r.Ended = domain.RunIsStuck, time.Time{}
 		}
-		r.put(Step{Step: d.Step, Direction: d.Direction, Kind: WaitsPerson, Action: e.Action, Attempt: e.Number, What: d.Incident, Since: at, Error: d.Cause.Message})
+		r.put(Step{Step: d.Step, Direction: d.Direction, WaitsFor: explain.ForPerson, Action: e.Action, Attempt: e.Number, What: d.Incident, Since: at, Error: d.Cause.Message})
 	case *domain.StepRetried:
 		r.remove(d.Step)
 	case *domain.StepResolved:
@@ -151,24 +187,24 @@ func (r *state) foldStep(e *projections.Event, at time.Time) {
 		r.Error = d.Cause.Message
 		prefix := d.Step + "/" + strconv.Itoa(d.Item) + "/"
 		r.drop(func(s *Step) bool {
-			return strings.HasPrefix(s.Step, prefix) && s.Direction != domain.Undo && s.Kind != WaitsOutcome && s.Kind != WaitsChild
+			return strings.HasPrefix(s.Step, prefix) && s.Direction != domain.Undo && s.WaitsFor != explain.ForOutcome && s.WaitsFor != explain.ForChild
 		})
 	case *domain.TimerSet:
-		r.put(Step{Step: d.Step, Kind: WaitsTimer, Since: at, Due: d.Due})
+		r.put(Step{Step: d.Step, WaitsFor: explain.ForTime, Since: at, Due: d.Due})
 	case *domain.TimerFired:
 		r.remove(d.Step)
 	case *domain.AwaitOpened:
-		s := Step{Step: d.Step, Kind: WaitsSignal, What: d.Signal, Since: at, Due: d.Due}
+		s := Step{Step: d.Step, WaitsFor: explain.ForSignal, What: d.Signal, Since: at, Due: d.Due}
 		if d.Event != "" {
-			s.Kind, s.What = WaitsEvent, d.Event
+			s.WaitsFor, s.What = explain.ForEvent, d.Event
 		}
 		r.put(s)
 	case *domain.AwaitMet:
 		r.remove(d.Step)
 	case *domain.ChildStarted:
-		r.put(Step{Step: d.Step, Direction: domain.Do, Kind: WaitsChild, What: d.Run.String(), Since: at})
+		r.put(Step{Step: d.Step, Direction: domain.Do, WaitsFor: explain.ForChild, What: d.Run.String(), Since: at})
 	case *domain.ChildTurnedBack:
-		r.put(Step{Step: d.Step, Direction: domain.Undo, Kind: WaitsChild, What: d.Run.String(), Since: at})
+		r.put(Step{Step: d.Step, Direction: domain.Undo, WaitsFor: explain.ForChild, What: d.Run.String(), Since: at})
 	case *domain.ChildEnded:
 		r.remove(d.Step)
 	}
@@ -181,16 +217,15 @@ func (r *state) step(path string) *Step {
 	return nil
 }
 
-// put adds the step, or replaces what was known of it; one step is under way in one direction at a
-// time.
+// put adds the step, or replaces it. A step is under way in only one direction at a time.
 func (r *state) put(s Step) {
 	if old := r.step(s.Step); old != nil {
 		*old = s
 		return
 	}
 	if len(r.Steps) >= listedSteps {
-		if s.Kind == WaitsOutcome || s.Kind == WaitsTimer || s.Kind == WaitsSignal || s.Kind == WaitsEvent || s.Kind == WaitsChild {
-			r.More++ // the other kinds follow one of these and were counted with it
+		if s.WaitsFor == explain.ForOutcome || s.WaitsFor == explain.ForTime || s.WaitsFor == explain.ForSignal || s.WaitsFor == explain.ForEvent || s.WaitsFor == explain.ForChild {
+			r.More++ // the other kinds follow one of these and were counted then
 		}
 		return
 	}

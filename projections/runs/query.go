@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 )
 
-// Sort is what runs are sorted by.
+// Sort is the order of runs.
 type Sort string
 
 // The orders of runs.
@@ -24,23 +25,33 @@ const (
 // Filter selects runs; all of its conditions must hold. The zero value selects every run, newest
 // first.
 type Filter struct {
-	// States, Sagas and Versions each select runs that have one of the values.
+	// States, Sagas, Versions and Actions each select runs that have one of the values. A run has
+	// the states of [Row.States] and the actions that it has tried.
 	States   []domain.RunState
 	Sagas    []string
 	Versions []int
-	// Labels must all be there with these values.
+	Actions  []string
+	// Labels selects runs that have all of these labels with these values.
 	Labels map[string]string
-	// From (inclusive) and To (exclusive) bound the time of the start.
+	// From (inclusive) and To (exclusive) bound the start of the run.
 	From, To time.Time
-	// Action is one that the run tried.
-	Action string
-	// Text has words, or beginnings of words, that all occur in the run's errors. With it, runs
-	// sorted by their start come in the order in which the log has the starts.
+	// EndedFrom (inclusive) and EndedTo (exclusive) bound its end; a run that goes on has none.
+	EndedFrom, EndedTo time.Time
+	// MinAttempts and MaxAttempts bound the attempts of the run, both inclusive; MaxAttempts is nil
+	// for no bound.
+	MinAttempts int
+	MaxAttempts *int
+	// IDs selects these runs only; nil selects any.
+	IDs []domain.RunID
+	// Matches are further conditions, all of which must hold.
+	Matches []Match
+	// Text has words, or beginnings of words, that all occur in the run's errors. With it,
+	// ByStarted sorts runs by the positions of their first events, not by the clock.
 	Text string
 	// Key is the caller's key, Parent the parent run.
 	Key    string
 	Parent domain.RunID
-	// Sort is ByStarted when empty. Ascending has the oldest first.
+	// Sort is ByStarted when empty. Ascending puts the oldest first.
 	Sort      Sort
 	Ascending bool
 	// Limit bounds the page; 50 when 0, at most 1000.
@@ -77,8 +88,93 @@ func Get(ctx context.Context, r *projections.Reader, id domain.RunID, fresh proj
 	return &row, err
 }
 
+// Count counts, by state, the runs that the filter selects with any states: its States count for
+// nothing, nor do its order and page. It fails with [projections.ErrNotCounted] where that would
+// take long.
+func Count(ctx context.Context, r *projections.Reader, f Filter) (map[domain.RunState]int, error) {
+	f.States, f.Sort = nil, ""
+	q, err := f.query()
+	if err != nil {
+		return nil, err
+	}
+	values, err := r.Values(ctx, &view, projections.ValuesQuery{Table: "runs", Column: "state", Count: true, Where: q.Where})
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[domain.RunState]int, len(values))
+	for _, v := range values {
+		counts[domain.RunState(v.Text)] = v.Rows
+	}
+	return counts, nil
+}
+
+// Of is what [Names] lists.
+type Of string
+
+// What [Names] lists.
+const (
+	Sagas   Of = "saga"
+	Actions Of = "action"
+	Labels  Of = "label" // the names of labels
+	Fields  Of = "field" // the names of searchable fields, in lower case
+	Actors  Of = "actor"
+	// LabelValues are those of the label that the prefix names, as NAME=PREFIX.
+	LabelValues Of = "label value"
+)
+
+// Names lists what the runs in the view have: at most 1,000 names that begin with the prefix, in
+// the order of their bytes.
+func Names(ctx context.Context, r *projections.Reader, of Of, prefix string) ([]string, error) {
+	q := projections.ValuesQuery{Table: "runs", Column: "tags"}
+	switch of {
+	case Sagas:
+		q.Column = "saga"
+	case Actions:
+		q.Begins = actionTag("")
+	case Actors:
+		q.Begins = actorTag("")
+	case LabelValues:
+		name, begun, _ := strings.Cut(prefix, "=")
+		q.Begins, prefix = labelTag(name, ""), begun
+	case Labels, Fields:
+		return tagNames(ctx, r, string(of[0]), prefix)
+	default:
+		return nil, fmt.Errorf("there is no list of %q", of)
+	}
+	skip := len(q.Begins)
+	q.Begins += prefix
+	values, err := r.Values(ctx, &view, q)
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = v.Text[skip:]
+	}
+	return names, err
+}
+
+// tagNames lists the names in tags of a kind, see named.
+func tagNames(ctx context.Context, r *projections.Reader, kind, prefix string) ([]string, error) {
+	values, err := r.Values(ctx, &view, projections.ValuesQuery{Table: "runs", Column: "tags", Begins: kind, Until: "="})
+	var names []string
+	for _, v := range values {
+		if _, name, ok := strings.Cut(v.Text, ":"); ok && strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// tagsOf returns the tag of each value.
+func tagsOf[T any](tag func(T) string, values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = tag(v)
+	}
+	return out
+}
+
 func (f *Filter) query() (projections.PageQuery, error) {
-	q := projections.PageQuery{Query: projections.Query{Table: "runs", Desc: !f.Ascending, Order: []string{"started", "no"}},
+	q := projections.PageQuery{Query: projections.Query{Table: "runs", Desc: !f.Ascending, Order: []string{"started", "n"}},
 		Cursor: f.Cursor, Limit: f.Limit, Fresh: f.Fresh}
 	where := func(c projections.Cond) { q.Where = append(q.Where, c) }
 	switch f.Sort {
@@ -89,13 +185,17 @@ func (f *Filter) query() (projections.PageQuery, error) {
 	default:
 		return q, fmt.Errorf("runs cannot be sorted by %q: use started, ended or wake", f.Sort)
 	}
+	if len(f.IDs) > 0 {
+		ids := make([]any, len(f.IDs))
+		for i, id := range f.IDs {
+			ids[i] = id
+		}
+		where(projections.In("run", ids...))
+	}
 	if len(f.States) > 0 {
-		where(projections.InTexts("state", f.possible()))
+		where(projections.Has("state", tagsOf(func(s domain.RunState) string { return string(s) }, f.States)...))
 	}
-	tagged := len(f.Labels) > 0 || f.Action != ""
-	if len(f.Sagas) > 0 && !(tagged && len(f.Sagas) == 1) {
-		where(projections.InTexts("saga", f.Sagas))
-	}
+	q.Among("saga", f.Sagas)
 	if len(f.Versions) > 0 {
 		versions := make([]any, len(f.Versions))
 		for i, v := range f.Versions {
@@ -103,28 +203,30 @@ func (f *Filter) query() (projections.PageQuery, error) {
 		}
 		where(projections.In("version", versions...))
 	}
-	tag := func(t string) {
-		if len(f.Sagas) == 1 {
-			t = sagaTag(f.Sagas[0], t)
-		}
-		where(projections.Exists("tags", []string{"started", "no"}, projections.Eq("tag", t)))
-	}
 	for _, name := range slices.Sorted(maps.Keys(f.Labels)) {
-		tag(labelTag(name, f.Labels[name]))
+		where(projections.Has("tags", labelTag(name, f.Labels[name])))
 	}
-	if f.Action != "" {
-		tag(actionTag(f.Action))
+	if len(f.Actions) > 0 {
+		where(projections.Has("tags", tagsOf(actionTag, f.Actions)...))
 	}
-	if !f.From.IsZero() {
-		where(projections.Ge("started", f.From))
+	if f.MinAttempts > 0 {
+		where(projections.Ge("attempts", f.MinAttempts))
 	}
-	if !f.To.IsZero() {
-		where(projections.Lt("started", f.To))
+	if f.MaxAttempts != nil {
+		where(projections.Le("attempts", *f.MaxAttempts))
 	}
-	if projections.Words(f.Text) != "" {
-		where(projections.Match(f.Text))
+	for i := range f.Matches {
+		conds, err := f.Matches[i].conditions()
+		if err != nil {
+			return q, err
+		}
+		q.Where = append(q.Where, conds...)
+	}
+	q.Between("started", f.From, f.To)
+	q.Between("ended", f.EndedFrom, f.EndedTo)
+	if q.About(f.Text) {
 		if f.Sort == "" || f.Sort == ByStarted {
-			q.Order = []string{"no"}
+			q.Order = []string{"n"}
 		}
 	}
 	if f.Key != "" {
@@ -134,12 +236,4 @@ func (f *Filter) query() (projections.PageQuery, error) {
 		where(projections.Eq("parent", f.Parent))
 	}
 	return q, nil
-}
-
-// possible leaves out the states in which a run has nothing to sort by: an unfinished run has no
-// end, an ended one no timer. Looking for these would read all others for nothing.
-func (f *Filter) possible() []domain.RunState {
-	return slices.DeleteFunc(slices.Clone(f.States), func(s domain.RunState) bool {
-		return f.Sort == ByEnded && !s.Ended() || f.Sort == ByWake && s.Ended()
-	})
 }

@@ -7,22 +7,23 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // Row is a run as the view stores it.
 type Row struct {
-	// No is the position of the run's first event: it numbers runs in the order of their starts.
+	// No is the position of the run's first event. It grows from run to run, with gaps.
 	No      domain.Position `json:"no"`
 	ID      domain.RunID    `json:"run"`
 	Saga    string          `json:"saga"`
 	Version int             `json:"version"`
-	// Plan is the hash of the plan that the run is pinned to.
+	// Plan is the hash of the run's plan.
 	Plan  string          `json:"plan"`
 	State domain.RunState `json:"state"`
-	// Started and Ended are by the coordinators' clocks; Ended is zero while the run goes on.
+	// Started and Ended are times of the coordinators' clocks. Ended is zero while the run goes on.
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	// Updated and Revision are those of the last event.
+	// Updated and Revision are the time and revision of the last event.
 	Updated  time.Time `json:"updated"`
 	Revision uint64    `json:"revision"`
 	// Actor is who started the run.
@@ -38,12 +39,12 @@ type Row struct {
 	Wake time.Time `json:"wake,omitzero"`
 	// Attempts counts all attempts in all directions.
 	Attempts int `json:"attempts"`
-	// Cause is why the run turned back; Error the message of its latest failure, whatever came of
-	// it.
+	// Cause is why the run turned back. Error is the message of its latest failure, even if the run
+	// recovered.
 	Cause *domain.Failure `json:"cause,omitempty"`
 	Error string          `json:"error,omitempty"`
-	// Steps lists what is under way, in the order in which it began; at most 64 steps. More counts
-	// the others.
+	// Steps lists the steps under way in the order in which they began, at most 64. More counts the
+	// others.
 	Steps []Step `json:"steps,omitempty"`
 	More  int    `json:"more,omitempty"`
 	// Actions names the actions that the run has tried; at most 64.
@@ -51,34 +52,26 @@ type Row struct {
 	// Paused and Blocked are reasons; empty where the run is neither.
 	Paused  string `json:"paused,omitempty"`
 	Blocked string `json:"blocked,omitempty"`
+	// Below counts the child runs that are stuck, or that have a run below them that is.
+	Below int `json:"below,omitempty"`
+	// Fields has the values of the payload fields that the plan marks as searchable, by the
+	// lower-case names of the members; at most 64 in all. No secret is among them.
+	Fields map[string][]string `json:"fields,omitempty"`
 	// Left lists the steps whose effect was left behind, and Reason why a person abandoned the run.
 	Left   []string `json:"left,omitempty"`
 	Reason string   `json:"reason,omitempty"`
 }
 
-// StepKind says what a step under way waits for.
-type StepKind string
-
-// The kinds of waiting.
-const (
-	WaitsOutcome StepKind = "attempt" // an attempt is in flight
-	WaitsRetry   StepKind = "retry"   // for the time of the next attempt
-	WaitsProbe   StepKind = "probe"   // to be asked whether an attempt took effect
-	WaitsTimer   StepKind = "timer"   // a sleep
-	WaitsSignal  StepKind = "signal"  // for a signal, named by What
-	WaitsEvent   StepKind = "event"   // for a domain event, named by What
-	WaitsChild   StepKind = "child"   // for a child run, named by What
-	WaitsPerson  StepKind = "person"  // stuck; What is the incident's id
-)
-
 // Step is a step that is under way.
 type Step struct {
 	Step      string           `json:"step"`
 	Direction domain.Direction `json:"direction,omitempty"`
-	Kind      StepKind         `json:"kind"`
-	Action    string           `json:"action,omitempty"`
-	Attempt   int              `json:"attempt,omitempty"`
-	What      string           `json:"what,omitempty"`
+	// WaitsFor is an outcome, a retry, a probe, a time, a signal, an event, a child or a person;
+	// What names the signal, event, child run or incident.
+	WaitsFor explain.For `json:"waits_for"`
+	Action   string      `json:"action,omitempty"`
+	Attempt  int         `json:"attempt,omitempty"`
+	What     string      `json:"what,omitempty"`
 	// Since is when it began to wait, Due when the wait ends by itself.
 	Since time.Time `json:"since"`
 	Due   time.Time `json:"due,omitzero"`
@@ -86,15 +79,20 @@ type Step struct {
 	Error string `json:"error,omitempty"`
 }
 
-// encode returns the row of the table. The columns that queries filter and sort by stand beside the
-// whole row as JSON.
-func (r *Row) encode() (projections.Row, error) {
+// encode returns the run as a row of the table: the columns that queries filter and sort by, and
+// the whole Row as JSON.
+func (r *state) encode() (projections.Row, error) {
 	doc, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("write run %s: %w", r.ID, err)
 	}
-	row := projections.Row{columnNo: int64(r.No), columnRun: r.ID, columnSaga: r.Saga, columnVersion: r.Version, columnState: string(r.State),
-		columnStarted: r.Started, columnEnded: r.Ended, columnWake: r.Wake, columnKey: projections.TextOrNil(r.Key), columnDoc: string(doc)}
+	row := projections.Row{columnN: r.n, columnRun: r.ID, columnSaga: r.Saga, columnVersion: r.Version, columnState: r.states(),
+		columnStarted: r.Started, columnEnded: r.Ended, columnWake: r.Wake, columnKey: projections.TextOrNil(r.Key), columnIDEnd: idEnd(r.ID), columnTags: r.tags(), columnAttempts: int64(r.Attempts), columnDoc: string(doc)}
+	for i, column := range []int{columnKey1, columnKey2} {
+		if row[column] = nil; len(r.Key) > i*keyPart {
+			row[column], _ = keyNumbers(r.Key[i*keyPart:])
+		}
+	}
 	if r.Parent != nil {
 		row[columnParent] = r.Parent.Run
 	}
@@ -116,7 +114,7 @@ func decode(row projections.Row) (r Row, err error) {
 	return r, nil
 }
 
-// Duration is how long the run took or, while it goes on, has taken by now.
+// Duration is how long the run took, or has taken so far.
 func (r *Row) Duration(now time.Time) time.Duration {
 	if r.Ended.IsZero() {
 		return now.Sub(r.Started)

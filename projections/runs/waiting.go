@@ -2,16 +2,15 @@ package runs
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections/story"
+	"github.com/atonehq/atone/saga/explain"
 )
 
-// Waiting says in a sentence what an unfinished run waits for: the most telling of its
-// steps, and how many more there are. It is empty for a run that has ended.
-func (r *Row) Waiting(now time.Time) string {
+// Waiting says in a sentence what an unfinished run waits for: its most urgent step, and how many
+// more there are. It is empty for a run that has ended. The clock writes the instants.
+func (r *Row) Waiting(now time.Time, clock explain.Clock) string {
 	switch {
 	case r.State.Ended():
 		return ""
@@ -20,20 +19,20 @@ func (r *Row) Waiting(now time.Time) string {
 	}
 	best := -1
 	for i := range r.Steps {
-		if best < 0 || urgency[r.Steps[i].Kind] > urgency[r.Steps[best].Kind] {
+		if best < 0 || urgency[r.Steps[i].WaitsFor] > urgency[r.Steps[best].WaitsFor] {
 			best = i
 		}
 	}
-	if best >= 0 && r.Steps[best].Kind == WaitsPerson {
-		return r.Steps[best].waiting(now) + r.others()
+	if best >= 0 && r.Steps[best].WaitsFor == explain.ForPerson {
+		return r.Steps[best].waiting(now, clock) + r.others()
 	}
 	if r.Blocked != "" {
 		return r.Blocked
 	}
 	if best < 0 {
-		return "nothing is in flight: the coordinator is to take the next step"
+		return "nothing is in flight: the coordinator takes the next step"
 	}
-	return r.Steps[best].waiting(now) + r.others()
+	return r.Steps[best].waiting(now, clock) + r.others()
 }
 
 func (r *Row) others() string {
@@ -43,62 +42,24 @@ func (r *Row) others() string {
 	return ""
 }
 
-// urgency orders what is worth telling first.
-var urgency = map[StepKind]int{
-	WaitsPerson: 8, WaitsRetry: 7, WaitsProbe: 6, WaitsOutcome: 5, WaitsChild: 4, WaitsEvent: 3, WaitsSignal: 2, WaitsTimer: 1,
+// urgency sorts steps by how important they are to show.
+var urgency = map[explain.For]int{
+	explain.ForPerson: 8, explain.ForRetry: 7, explain.ForProbe: 6, explain.ForOutcome: 5, explain.ForChild: 4, explain.ForEvent: 3, explain.ForSignal: 2, explain.ForTime: 1,
 }
 
-func (s *Step) waiting(now time.Time) string {
-	name := s.Step
-	if s.Direction == domain.Undo {
-		name = "undo of " + name
+// waiting tells what the step waits for in the words of [explain.Wait]: a row has less to say, but
+// the sentence is one.
+func (s *Step) waiting(now time.Time, clock explain.Clock) string {
+	w := explain.Wait{Step: s.Step, Direction: s.Direction, Attempt: s.Attempt, SinceRetry: s.Attempt, Since: s.Since, Until: s.Due,
+		WaitsFor: s.WaitsFor, Ways: "retry, skip or resolve"}
+	if s.Error != "" || s.WaitsFor == explain.ForPerson || s.WaitsFor == explain.ForRetry || s.WaitsFor == explain.ForProbe {
+		w.Cause = &domain.Failure{Message: s.Error}
 	}
-	var text string
-	switch s.Kind {
-	case WaitsPerson:
-		text = "stuck: " + name + " failed"
-		if s.Attempt > 1 {
-			text += fmt.Sprintf(" %d times", s.Attempt)
-		}
-		return text + ": " + s.Error + "; retry, skip or resolve"
-	case WaitsRetry:
-		return fmt.Sprintf("%s: %s %d%s after %s", name, s.what(), s.Attempt+1, at(s.Due, now), s.Error)
-	case WaitsProbe:
-		return fmt.Sprintf("%s: attempt %d is probed, after %s", name, s.Attempt, s.Error)
-	case WaitsTimer:
-		return name + ": sleeps until" + strings.TrimPrefix(at(s.Due, now), " at")
-	case WaitsSignal:
-		text = name + ": waits for signal " + s.What
-	case WaitsEvent:
-		text = name + ": waits for event " + s.What
-	case WaitsChild:
-		return name + ": waits for child run " + s.What
-	default:
-		text = fmt.Sprintf("%s: %s %d runs for %s", name, s.what(), s.Attempt, story.Short(now.Sub(s.Since)))
+	switch s.WaitsFor {
+	case explain.ForChild:
+		w.Child, w.Back = s.What, s.Direction == domain.Undo
+	case explain.ForSignal, explain.ForEvent:
+		w.Name = s.What
 	}
-	if !s.Due.IsZero() {
-		text += ", at most until" + strings.TrimPrefix(at(s.Due, now), " at")
-	}
-	return text
-}
-
-// what says what the attempts of the step are called.
-func (s *Step) what() string {
-	if s.Direction == domain.Probe {
-		return "probe"
-	}
-	return "attempt"
-}
-
-// at writes a time with its distance from now: " at 14:02:11 (in 38s)".
-func at(t, now time.Time) string {
-	layout := "15:04:05"
-	if d := t.Sub(now); d > 20*time.Hour || d < -20*time.Hour {
-		layout = "2006-01-02 15:04:05"
-	}
-	text := " at " + t.In(now.Location()).Format(layout)
-	if d := t.Sub(now); d > 0 {
-		return text + " (in " + story.Short(d) + ")"
-	}
-	return text + " (due)"
+	return w.Tell(now, clock)
 }

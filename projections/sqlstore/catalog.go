@@ -22,14 +22,14 @@ const Catalog = `CREATE TABLE IF NOT EXISTS atone_generations (
 	position BIGINT NOT NULL, events BIGINT NOT NULL, at BIGINT NOT NULL,
 	PRIMARY KEY (view, generation))`
 
-// What the catalog's column live holds. A version that does not know liveButOld takes it for live.
+// The values of the catalog's column live. Versions that do not know liveButOld treat it as live.
 const (
 	building   = 0
 	live       = 1
 	liveButOld = 2
 )
 
-// Shape returns a digest of the view's tables: two views of one shape can ask each other's rows.
+// Shape returns a digest of the view's tables. Views of the same shape can query each other's rows.
 func Shape(v *projections.View) string {
 	b, err := json.Marshal(v.Tables)
 	if err != nil {
@@ -95,8 +95,8 @@ func Choose(v *projections.View, n int, at func(int) Listed) int {
 	return best
 }
 
-// better reports whether a later generation is the one to ask rather than an earlier one. Of
-// several that are being built, the keeper goes on with the first of the newest version.
+// better reports whether to query a later generation instead of an earlier one. Of several that are
+// being built, the keeper continues the first of the newest version.
 func better(later, earlier Listed) bool {
 	if later.Live != earlier.Live {
 		return later.Live

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 
 // Space is the tables of one generation of a view.
 type Space struct {
-	// DB is for writing; a Space that is only asked needs none.
+	// DB is for writing; a Space that is only read needs none.
 	DB      *sql.DB
 	Dialect Dialect
 	View    *projections.View
@@ -25,6 +24,7 @@ type Space struct {
 
 	mu         sync.Mutex
 	statements map[string]*sql.Stmt
+	kept       kept
 }
 
 func (s *Space) tables() *question.Tables {
@@ -45,7 +45,7 @@ func (s *Space) Create(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// args returns n placeholders from the given one on.
+// args returns n placeholders, numbered from the given one.
 func (s *Space) args(from, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -79,8 +79,8 @@ func (s *Space) ddl(t *projections.Table) []string {
 		}
 		out = append(out, stmt)
 	}
-	if t.Words != "" {
-		out = append(out, s.Dialect.WordsIndex(name, t.Key[0], t.Words)...)
+	if t.Listed() {
+		out = append(out, s.Dialect.ListTables(question.Quote(question.ListsOf(name)), question.Quote(question.RangesOf(name)))...)
 	}
 	return out
 }
@@ -88,31 +88,6 @@ func (s *Space) ddl(t *projections.Table) []string {
 // integerKey reports whether the table's key is one Int column.
 func integerKey(t *projections.Table) bool {
 	return len(t.Key) == 1 && t.Columns[t.Column(t.Key[0])].Type == projections.Int
-}
-
-// Update runs apply and moves the checkpoint in one transaction.
-func (s *Space) Update(ctx context.Context, from, to projections.Checkpoint, apply func(projections.Tx) error) error {
-	sqltx, err := s.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
-	// The checkpoint moves first: that locks its row, so that a rival waits here and not after all
-	// its work.
-	d := s.Dialect
-	moved, err := sqltx.ExecContext(ctx, `UPDATE atone_generations SET position = `+d.Arg(1)+`, events = `+d.Arg(2)+`, at = `+d.Arg(3)+
-		` WHERE view = `+d.Arg(4)+` AND generation = `+d.Arg(5)+` AND position = `+d.Arg(6),
-		int64(to.Position), to.Events, nanos(to.At), s.View.Name, s.Number, int64(from.Position))
-	if err != nil {
-		return err
-	}
-	if n, err := moved.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(fmt.Errorf("generation %d of %s is not at position %d: %w", s.Number, s.View.Name, from.Position, projections.ErrSuperseded), err)
-	}
-	if err := apply(&tx{Space: s, sql: sqltx}); err != nil {
-		return err
-	}
-	return sqltx.Commit()
 }
 
 // Promote marks the generation as live, in the transaction, and removes the catalog's entries of
@@ -126,7 +101,7 @@ func (s *Space) Promote(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// MarkOld notes that the generation, where it is live, is not this log's.
+// MarkOld marks the generation, if it is live, as not made from this log.
 func (s *Space) MarkOld(ctx context.Context, db Execer) error {
 	d := s.Dialect
 	_, err := db.ExecContext(ctx, `UPDATE atone_generations SET live = `+d.Arg(1)+` WHERE view = `+d.Arg(2)+` AND generation = `+d.Arg(3)+` AND live = `+d.Arg(4),
@@ -139,7 +114,12 @@ func (s *Space) Select(ctx context.Context, with question.Queryer, q projections
 	return s.tables().Select(ctx, with, q)
 }
 
-// Close lets go of the prepared statements.
+// Values answers a query for the values of a column.
+func (s *Space) Values(ctx context.Context, with question.Queryer, q projections.ValuesQuery) ([]projections.Value, error) {
+	return s.tables().Values(ctx, with, q)
+}
+
+// Close closes the prepared statements.
 func (s *Space) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,8 @@ type tx struct {
 	*Space
 	sql   *sql.Tx
 	bound map[string]*sql.Stmt // the space's statements, bound to this transaction
+	// listings has what is noted of tables with lists.
+	listings map[string]*listing
 }
 
 // Put implements [projections.Tx].
@@ -29,24 +31,28 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 			return fmt.Errorf("put into %s.%s: a row has %d values, the table %d columns", x.View.Name, table, len(r), len(t.Columns))
 		}
 	}
+	rows = latest(t, rows)
+	values := make([][]any, len(rows))
+	for i, r := range rows {
+		if values[i], err = question.ToSQLs(make([]any, 0, len(r)), r); err != nil {
+			return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
+		}
+	}
+	if t.Listed() {
+		if err := x.list(ctx, t, values); err != nil {
+			return fmt.Errorf("put into %s.%s: list the rows: %w", x.View.Name, table, err)
+		}
+	}
 	most := x.Dialect.Rows()
-	if most > 1 {
-		rows = latest(t, rows)
-	}
-	if err := x.putWords(ctx, t, rows); err != nil {
-		return fmt.Errorf("put into %s.%s: index its words: %w", x.View.Name, table, err)
-	}
 	args := make([]any, 0, min(most, len(rows))*len(t.Columns))
 	size, text := 0, ""
-	for n := most; len(rows) > 0; {
-		for n > len(rows) {
+	for n := most; len(values) > 0; {
+		for n > len(values) {
 			n /= 2
 		}
 		args = args[:0]
-		for _, r := range rows[:n] {
-			if args, err = question.ToSQLs(args, r); err != nil {
-				return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
-			}
+		for _, r := range values[:n] {
+			args = append(args, r...)
 		}
 		if n != size {
 			size, text = n, x.upsert(t, n)
@@ -54,12 +60,13 @@ func (x *tx) Put(ctx context.Context, table string, rows ...projections.Row) err
 		if err := x.exec(ctx, text, args); err != nil {
 			return fmt.Errorf("put into %s.%s: %w", x.View.Name, table, err)
 		}
-		rows = rows[n:]
+		values = values[n:]
 	}
 	return nil
 }
 
-// latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement.
+// latest keeps the last of the rows with one key: PostgreSQL changes no row twice in one statement,
+// and lists change from what is stored.
 func latest(t *projections.Table, rows []projections.Row) []projections.Row {
 	if len(rows) < 2 {
 		return rows
@@ -136,8 +143,18 @@ func (x *tx) Delete(ctx context.Context, table string, keys ...projections.Row) 
 			return fmt.Errorf("delete from %s.%s: a key has %d values, not %d", x.View.Name, table, len(key), len(t.Key))
 		}
 	}
-	if err := x.forgetWords(ctx, t, keys); err != nil {
-		return fmt.Errorf("delete from %s.%s: take its words out: %w", x.View.Name, table, err)
+	if t.Listed() {
+		numbers := make([]int64, len(keys))
+		for i, k := range keys {
+			v, err := question.ToSQL(k[0])
+			if err != nil {
+				return fmt.Errorf("delete from %s.%s: %w", x.View.Name, table, err)
+			}
+			numbers[i], _ = v.(int64)
+		}
+		if err := x.unlist(ctx, t, numbers); err != nil {
+			return fmt.Errorf("delete from %s.%s: take the rows out of lists: %w", x.View.Name, table, err)
+		}
 	}
 	for _, key := range keys {
 		args, err := question.ToSQLs(nil, key)
@@ -157,7 +174,7 @@ func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections
 	if err != nil {
 		return err
 	}
-	if t.Words != "" && !x.Dialect.Driven() {
+	if t.Listed() {
 		rows, err := x.Select(ctx, projections.Query{Table: table, Where: where})
 		if err != nil {
 			return err
@@ -180,5 +197,8 @@ func (x *tx) DeleteWhere(ctx context.Context, table string, where ...projections
 
 // Select implements [projections.Tx].
 func (x *tx) Select(ctx context.Context, q projections.Query) ([]projections.Row, error) {
+	if err := x.writeLists(ctx); err != nil {
+		return nil, err
+	}
 	return x.Space.Select(ctx, x, q)
 }

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -21,7 +22,7 @@ type state struct {
 	changed bool
 }
 
-// applier keeps the rows that it has touched in memory, those of old buckets excepted.
+// applier keeps the rows that it has touched in memory, except those of old buckets.
 type applier struct {
 	stats  map[key]*state
 	newest int64 // the newest minute, in seconds since 1970
@@ -54,16 +55,44 @@ func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []project
 	return a.prune(ctx, tx)
 }
 
-// count adds what the event tells to the buckets that its time falls into.
+// count adds the event to what it is about.
 func (a *applier) count(ctx context.Context, tx projections.Tx, e *projections.Event) error {
 	c, latency, ofRun := counted(e)
-	if c == (Counts{}) {
-		return nil
-	}
 	k := key{saga: e.Of.Saga}
 	if !ofRun {
 		k.action = e.Action
 		k.direction = direction(e.Event)
+	}
+	return errors.Join(a.add(ctx, tx, e, k, c, latency), a.add(ctx, tx, e, key{saga: e.Of.Saga}, levels(e), -1))
+}
+
+// levels returns by how much the event changes the numbers of runs that are stuck and that wait.
+func levels(e *projections.Event) (c Counts) {
+	after := e.Meta.Wake
+	if after.State == "" {
+		return c
+	}
+	c.StuckMore = one(after.State == domain.RunIsStuck) - one(e.Before.State == domain.RunIsStuck)
+	c.WaitingMore = one(waits(after)) - one(waits(e.Before))
+	return c
+}
+
+// waits reports whether nothing of the run is under way, nor needs a person.
+func waits(w domain.Wake) bool {
+	return (w.State == domain.RunRunning || w.State == domain.RunCompensating) && !w.Busy
+}
+
+func one(holds bool) int64 {
+	if holds {
+		return 1
+	}
+	return 0
+}
+
+// add adds counts, and a latency unless it is negative, to the buckets of the event's time.
+func (a *applier) add(ctx context.Context, tx projections.Tx, e *projections.Event, k key, c Counts, latency time.Duration) error {
+	if c == (Counts{}) {
+		return nil
 	}
 	at := e.When().Unix()
 	a.newest = max(a.newest, at-at%unitMinute)
@@ -88,12 +117,12 @@ func (a *applier) count(ctx context.Context, tx projections.Tx, e *projections.E
 	return nil
 }
 
-// counted says what an event counts for, the latency that it ends (or -1), and whether it is about
-// the run.
+// counted returns an event's counts, the latency that it ends (or -1), and whether it is about the
+// run as a whole.
 func counted(e *projections.Event) (c Counts, latency time.Duration, ofRun bool) {
 	latency = -1
 	if e.Again {
-		return Counts{}, latency, true // it is counted as it ended first
+		return Counts{}, latency, true // the run was already counted at its first end
 	}
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted:
@@ -145,7 +174,7 @@ func direction(e domain.Event) domain.Direction {
 	return ""
 }
 
-// old reports whether the bucket is past keeping.
+// old reports whether the bucket's time to be kept has passed.
 func (a *applier) old(k key) bool {
 	switch k.unit {
 	case unitMinute:
@@ -188,7 +217,7 @@ func (a *applier) changed() []projections.Row {
 	return rows
 }
 
-// prune drops buckets that are past keeping, from the table and from memory.
+// prune drops old buckets from the table and from memory.
 func (a *applier) prune(ctx context.Context, tx projections.Tx) error {
 	if a.newest == a.pruned {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/DataDog/sketches-go/ddsketch/store"
 )
 
-// Histogram counts durations in buckets that grow by a fourth of an octave (19%): a quantile read
-// from it is at most that much too high. The zero value is empty.
+// Histogram counts durations in buckets that grow by a quarter of an octave (19%), so a quantile is
+// at most 19% too high. The zero value is empty.
 type Histogram struct {
 	sketch *ddsketch.DDSketch // nil when empty; in microseconds
 	// Count, Sum and Max are those of all durations.
@@ -36,7 +36,7 @@ func (h *Histogram) open() *ddsketch.DDSketch {
 	return h.sketch
 }
 
-// Add counts a duration; a negative one, from clocks that disagree, counts as 0. The first bucket
+// Add counts a duration. A negative one, from clocks that differ, counts as 0. The first bucket
 // holds everything up to 1 µs.
 func (h *Histogram) Add(d time.Duration) {
 	d = max(d, 0)
@@ -109,7 +109,7 @@ func (h *Histogram) Mean() time.Duration {
 	return h.Sum / time.Duration(h.Count)
 }
 
-// encode writes the counts: nil where there are none. Equal histograms encode alike.
+// encode returns the counts as bytes, nil if there are none. Equal histograms have equal bytes.
 func (h *Histogram) encode() []byte {
 	if h.sketch == nil {
 		return nil

@@ -13,15 +13,15 @@ import (
 type Filter struct {
 	// Saga and Action select one; empty selects all.
 	Saga, Action string
-	// Since leaves out what happened before, to the minute within the last 2 hours before
-	// the newest event, to the hour within 35 days. The zero value takes all time.
+	// Since leaves out everything before. It is exact to the minute within 2 hours before the
+	// newest event, and to the hour within 35 days. The zero value means all time.
 	Since time.Time
 	projections.Fresh
 }
 
 var view = View()
 
-// Find returns the sum over the time asked for, for each saga and action, sorted by these.
+// Find returns the sums over the selected time, for each saga and action, sorted by these.
 func Find(ctx context.Context, r *projections.Reader, f Filter) ([]Row, error) {
 	points, err := Over(ctx, r, f)
 	if err != nil {

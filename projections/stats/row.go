@@ -6,7 +6,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Row is what is known of an action in one direction or, where Action is empty, of a saga's runs.
+// Row has the statistics of an action in one direction or, if Action is empty, of a saga's runs.
 type Row struct {
 	Saga      string
 	Action    string
@@ -16,8 +16,15 @@ type Row struct {
 	Latency Histogram
 }
 
-// FailureRate is the share of failures among the outcomes, from 0 to 1.
-func (r *Row) FailureRate() float64 { return share(r.Failed, r.Succeeded+r.Failed) }
+// FailureRate is the share of failures among the outcomes, from 0 to 1; of runs, see
+// [Counts.RunsFailed].
+func (r *Row) FailureRate() float64 {
+	failed := r.Failed
+	if r.Action == "" {
+		failed = r.RunsFailed()
+	}
+	return share(failed, r.Succeeded+failed)
+}
 
 // RetryRate is the share of retries among the attempts, from 0 to 1.
 func (r *Row) RetryRate() float64 { return share(r.Retried, r.Started) }
@@ -29,7 +36,7 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// Counts is what is counted of an action in a direction, or of a saga's runs.
+// Counts are the counts of an action in one direction, or of a saga's runs.
 type Counts struct {
 	// Started counts attempts, or runs.
 	Started int64
@@ -46,7 +53,18 @@ type Counts struct {
 	Cancelled int64
 	Abandoned int64
 	Stuck     int64
+	// StuckMore counts the runs that became stuck, less those that are so no longer, and
+	// WaitingMore the runs that began to wait (for a time, a signal, an event, the next attempt or
+	// to be resumed), less those that go on. Either may be negative. Over all time they count the
+	// runs that are so now.
+	StuckMore   int64
+	WaitingMore int64
 }
+
+// RunsFailed counts runs that failed: those that were compensated or abandoned, and those that are
+// stuck. A run that was stuck and then completed is taken off again where it completed, so over a
+// short time more may be taken off than was added; then it is 0.
+func (c Counts) RunsFailed() int64 { return max(0, c.Failed+c.Abandoned+c.StuckMore) }
 
 // Add adds other counts.
 func (c *Counts) Add(o Counts) {
@@ -59,6 +77,8 @@ func (c *Counts) Add(o Counts) {
 	c.Cancelled += o.Cancelled
 	c.Abandoned += o.Abandoned
 	c.Stuck += o.Stuck
+	c.StuckMore += o.StuckMore
+	c.WaitingMore += o.WaitingMore
 }
 
 // Point is a statistic over one bucket of time.

@@ -18,6 +18,8 @@ const (
 	columnCancelled
 	columnAbandoned
 	columnStuck
+	columnStuckMore
+	columnWaitingMore
 	columnLatencies
 	columnLatencySum
 	columnLatencyMax
@@ -37,10 +39,10 @@ const (
 // View returns the view of counts and latencies for each saga and action: in all, by the hour (kept
 // for 35 days) and by the minute (kept for 2 hours). Ask it with [Find] and [Over].
 //
-// What is old is old by the events' own times, so that a rebuild keeps the same rows.
+// Ages are computed from the events' own times, so a rebuild keeps the same rows.
 func View() projections.View {
 	return projections.View{
-		Name: "stats", Version: 2,
+		Name: "stats", Version: 3,
 		Tables: []projections.Table{{
 			Name: "stats",
 			Columns: []projections.Column{
@@ -61,6 +63,8 @@ func View() projections.View {
 				{Name: "cancelled", Type: projections.Int},
 				{Name: "abandoned", Type: projections.Int},
 				{Name: "stuck", Type: projections.Int},
+				{Name: "stuck_more", Type: projections.Int},
+				{Name: "waiting_more", Type: projections.Int},
 				{Name: "latencies", Type: projections.Int},
 				{Name: "latency_sum", Type: projections.Int},
 				{Name: "latency_max", Type: projections.Int},

@@ -4,17 +4,19 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 )
 
-// Emitted is what a domain event is called that an action emitted.
+// Emitted is the name for a domain event that an action emitted.
 const Emitted = "emitted"
 
-// Act is an event of a run in the words of the audit. The payloads are as recorded, secrets and
-// all.
+// Act is an event of a run in the words of the audit. Its payloads are as recorded, including
+// secrets.
 type Act struct {
 	// What is the event's wire name without its version, or [Emitted].
 	What      string
@@ -23,12 +25,12 @@ type Act struct {
 	Attempt   int
 	Action    string
 	Cause     *domain.Failure
-	// Note is what else is worth telling.
+	// Note is further information.
 	Note          string
 	Input, Output json.RawMessage
 }
 
-// whats holds what each event is called: its wire name without the version.
+// whats holds the name of each event: its wire name without the version.
 var whats = func() map[string]string {
 	m := make(map[string]string)
 	for _, name := range domain.WireNames() {
@@ -36,6 +38,11 @@ var whats = func() map[string]string {
 	}
 	return m
 }()
+
+// Whats lists what an act can be, in alphabetical order.
+func Whats() []string {
+	return slices.Sorted(slices.Values(append(slices.Collect(maps.Values(whats)), Emitted)))
+}
 
 // payloads returns all payloads of the event, including those that are not shown.
 func (a *Act) payloads(f *domain.Fact) []json.RawMessage {
@@ -48,7 +55,7 @@ func (a *Act) payloads(f *domain.Fact) []json.RawMessage {
 	return []json.RawMessage{a.Input, a.Output}
 }
 
-// Describe puts an event of a run into words.
+// Describe describes an event of a run in words.
 func Describe(f *domain.Fact) Act {
 	if f.Event == nil {
 		return Act{}
@@ -125,6 +132,15 @@ func (a *Act) ofRun(e domain.Event) bool {
 		if e.After != "" {
 			a.Note += "; the run had ended " + string(e.After)
 		}
+		if e.Again {
+			a.Note = "again, " + a.Note
+		}
+	case *domain.RunNoted:
+		a.Note = e.Note
+	case *domain.RunAssigned:
+		a.Note = join(cmp.Or(e.To, "nobody"), e.Reason)
+	case *domain.RunSnoozed:
+		a.Note = join(untilNote(e.Until), e.Reason)
 	case *domain.RunPaused:
 		a.Note = e.Reason
 	case *domain.RunResumed:
@@ -159,7 +175,7 @@ func (a *Act) ofStep(e domain.Event) {
 	case *domain.ValueComputed:
 		a.Step, a.Output = e.Step, e.Value
 	case *domain.TimerSet:
-		a.Step, a.Note = e.Step, "until "+e.Due.UTC().Format(time.RFC3339)
+		a.Step, a.Note = e.Step, untilNote(e.Due)
 	case *domain.TimerFired:
 		a.Step = e.Step
 	case *domain.AwaitOpened:
@@ -198,6 +214,13 @@ func retryNote(retryAt, at time.Time) string {
 		return ""
 	}
 	return "retry in " + Short(retryAt.Sub(at))
+}
+
+func untilNote(t time.Time) string {
+	if t.IsZero() {
+		return "no longer"
+	}
+	return "until " + t.UTC().Format(time.RFC3339)
 }
 
 func leftNote(left []string) string {

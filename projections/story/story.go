@@ -32,8 +32,7 @@ type Line struct {
 	// begins.
 	Waited time.Duration `json:"waited_ns,omitempty"`
 	Error  string        `json:"error,omitempty"`
-	// Note is what else is worth telling: a reason, the time of the retry, the type of an emitted
-	// event.
+	// Note is further information: a reason, the time of the retry, the type of an emitted event.
 	Note   string          `json:"note,omitempty"`
 	Input  json.RawMessage `json:"input,omitempty"`
 	Output json.RawMessage `json:"output,omitempty"`
@@ -50,8 +49,8 @@ type Story struct {
 	Lines   []Line          `json:"rows"`
 }
 
-// Tell reads the story of a run from its stream. It fails with [projections.ErrNotFound] where
-// there is no such run. A run whose plan is missing has all its payloads redacted.
+// Tell reads the story of a run from its stream. It fails with [projections.ErrNotFound] if there
+// is no such run. If the run's plan is missing, all payloads are redacted.
 func Tell(ctx context.Context, source projections.Source, run domain.RunID) (*Story, error) {
 	t := NewTeller(run, nil)
 	for r, err := range source.ReadStream(ctx, domain.RunStream(run), 0) {
@@ -78,7 +77,7 @@ func Tell(ctx context.Context, source projections.Source, run domain.RunID) (*St
 	return &t.Story, nil
 }
 
-// Of tells the story that the facts make up. The secret fields are those of the run's plan.
+// Of tells the story of the facts. The secret fields are those of the run's plan.
 func Of(run domain.RunID, facts []domain.Fact, fields secret.Fields) *Story {
 	t := NewTeller(run, fields)
 	for _, f := range facts {
@@ -89,9 +88,9 @@ func Of(run domain.RunID, facts []domain.Fact, fields secret.Fields) *Story {
 
 // Teller tells a story event by event, for following a run live. It is not safe for concurrent use.
 type Teller struct {
-	// Cloak hides what is secret.
+	// Cloak hides the secrets.
 	Cloak *secret.Cloak
-	// Story is what was told so far.
+	// Story is the story so far.
 	Story Story
 
 	begun  map[stepKey]time.Time // attempts and waits under way
@@ -140,7 +139,7 @@ func (t *Teller) Tell(f domain.Fact) Line {
 	return line
 }
 
-// durations says how long what the event ends has lasted.
+// durations sets how long the attempt or wait lasted that the event ends.
 func (t *Teller) durations(f *domain.Fact, line *Line) {
 	k := stepKey{line.Step, line.Direction}
 	at := f.Meta.At

@@ -72,7 +72,7 @@ func (s *Story) writeText(w io.Writer, loc *time.Location) error {
 
 // Text returns the row as one line of a timeline: time, offset, step, what happened, how long it
 // took, and details, separated by tabs. Times are in the location; nil is UTC. Control characters
-// are replaced, so that a payload can't play with the terminal.
+// are replaced, so that a payload can't control the terminal.
 func (r *Line) Text(loc *time.Location) string {
 	if loc == nil {
 		loc = time.UTC
@@ -113,7 +113,7 @@ func (r *Line) Text(loc *time.Location) string {
 	return strings.Join(cells, "\t")
 }
 
-// longPayload is from which length on a timeline cuts a payload.
+// longPayload is the length above which a timeline cuts a payload.
 const longPayload = 200
 
 func cut(payload json.RawMessage) string {
@@ -162,7 +162,7 @@ func millis(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', -1, 64)
 }
 
-// cell keeps a spreadsheet from taking a text for a formula.
+// cell prevents a spreadsheet from reading a text as a formula.
 func cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s

@@ -23,8 +23,8 @@ type Head struct {
 }
 
 // Anchor is a signed set of heads. Keep it where people who can write to the log cannot write: it
-// shows later whether the history up to these heads is the same, even if somebody computed all
-// hashes anew.
+// later shows whether the history up to these heads is unchanged, even if somebody recomputed all
+// hashes.
 type Anchor struct {
 	// Made is when the anchor was made.
 	Made  time.Time
@@ -129,7 +129,7 @@ func ReadAnchor(r io.Reader, key ed25519.PublicKey) (*Anchor, error) {
 		return nil, err
 	}
 	if !ed25519.Verify(key, digest.Sum([]byte(anchorContext)), s.Signature) {
-		return nil, fmt.Errorf("read anchor: the signature does not fit the key: %w", ErrBadAnchor)
+		return nil, fmt.Errorf("read anchor: the signature does not match the key: %w", ErrBadAnchor)
 	}
 	if _, err := in.ReadByte(); err != io.EOF {
 		return nil, fmt.Errorf("read anchor: there is more after the signature: %w", ErrBadAnchor)
@@ -153,7 +153,7 @@ func ParseAnchorKey(s string) (public ed25519.PublicKey, private ed25519.Private
 		return b, nil, nil
 	case len(b) == ed25519.PrivateKeySize:
 		private = b
-		return private.Public().(ed25519.PublicKey), private, nil
+		return private.Public().(ed25519.PublicKey), private, nil //nolint:forcetypeassert // so crypto/ed25519 says
 	}
 	return nil, nil, fmt.Errorf("read a key for anchors: %d bytes are not an Ed25519 key", len(b))
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/atonehq/atone/projections"
 )
 
-// Finding is one thing that is wrong with the log: an event that was changed, added, moved or is
-// missing.
+// Finding is one problem in the log: an event that was changed, added or moved, or is missing.
 type Finding struct {
 	Stream   string `json:"stream"`
 	Revision uint64 `json:"revision"`
@@ -31,12 +30,12 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s revision %d (%s): %s", f.Stream, f.Revision, f.Type, f.Problem)
 }
 
-// Report is what a check of the log found.
+// Report is the result of a check of the log.
 type Report struct {
 	// Runs and Events count what was checked, Anchored the heads of anchors that were compared.
 	Runs, Events, Anchored int
-	// Findings is empty if everything is as it was written. It keeps the first 1,000 findings;
-	// Found counts them all.
+	// Findings is empty if the log is as it was written. It has the first 1,000 findings; Found
+	// counts all.
 	Findings []Finding
 	Found    int
 	// Heads are the ends of the runs' chains, for an anchor, sorted by run.
@@ -119,8 +118,8 @@ func newChecker(anchors []*Anchor) *checker {
 	return c
 }
 
-// check follows the run's chain over one more event. After a break it goes on from the hash that
-// the event carries: so each event that was tampered with is named, and not all those after it.
+// check follows the run's chain over one more event. After a break it continues from the hash that
+// the event carries, so it reports each tampered event and not all events after it.
 func (c *checker) check(run domain.RunID, r *domain.Recorded) {
 	c.Events++
 	ch := c.chains[run]
@@ -165,7 +164,7 @@ func broken(err error) string {
 	return "it does not follow from the event before it: it was changed, inserted or moved, or the one before was replaced"
 }
 
-// carried returns the hash that the event's metadata claim, or the zero hash.
+// carried returns the hash in the event's metadata, or the zero hash.
 func carried(r *domain.Recorded) domain.ChainHash {
 	i := bytes.LastIndex(r.Metadata, []byte(`"hash":"`))
 	if i < 0 {

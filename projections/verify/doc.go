@@ -1,7 +1,7 @@
 // Package verify checks offline that the events of runs are those that were written.
 //
-// It owns the check of the hash chains and the anchors, signed lists of where the chains ended. It
-// reads a log and nothing else. It knows nothing of views, stores and coordinators.
+// It owns the check of the hash chains, and anchors: signed lists of the chains' ends. It only
+// reads a log. It knows nothing of views, stores and coordinators.
 //
 // Files, in reading order:
 //

@@ -1,7 +1,7 @@
-// Package views has atone's own views together: the list of all, and one reader that asks each.
+// Package views lists atone's own views and has one reader for all of them.
 //
-// It owns that list, and nothing of what a view is: each has its own room. It knows nothing of
-// stores and of how views are projected.
+// It owns that list only: each view has its own package. It knows nothing of stores and of how
+// views are projected.
 //
 // Files, in reading order:
 //

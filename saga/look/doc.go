@@ -1,12 +1,14 @@
-// Package look tells people and programs what one run is: how it stands, why it waits, what a
-// cancel would do. All of it is told of one folded state, and without the run's secrets, so that
-// the page and the API can't tell it differently.
+// Package look describes one run to people and programs: its state, why it waits, what a cancel
+// would do. It derives all of this from one folded state and hides the run's secrets, so that the
+// library, the API, the command line and the page always agree.
 //
-// It owns the redaction of what is told of a run. It knows nothing of requests, pages or views, and
-// reads no clock: it is given states, streams and the time.
+// It owns the redaction of a run's description. It knows nothing of requests, pages or views, and
+// reads no clock: it gets states, streams and the time.
 //
 // Files, in reading order:
 //
 //   - look.go: a run as it may be shown
-//   - origin.go: what a run's first event says, and which events are an app's
+//   - chain.go: the child runs down to the one that the run waits for in the end
+//   - wait.go: waiting for a run's end, or until a run below it is stuck
+//   - origin.go: what a run's first event says, and which events are domain events
 package look

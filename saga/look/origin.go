@@ -2,17 +2,22 @@ package look
 
 import (
 	"context"
-	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
-	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/internal/history"
 )
 
-// Plans finds plans by their hashes; a [saga.Coordinator] does.
+// Plans finds plans by their hashes; a coordinator does.
 type Plans interface {
 	Plan(ctx context.Context, hash string) (*domain.Plan, error)
+}
+
+// StreamReader reads streams of a log.
+type StreamReader interface {
+	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 }
 
 // Origin is what the first event of a run says of it.
@@ -22,27 +27,18 @@ type Origin struct {
 	Secrets secret.Fields
 }
 
-// OriginOf reads the first event of a run. Errors: [saga.ErrNotFound], and those of the log.
-func OriginOf(ctx context.Context, log saga.StreamReader, plans Plans, id domain.RunID) (Origin, error) {
-	for r, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			return Origin{}, fmt.Errorf("read run %s: %w", id, err)
-		}
-		f, err := domain.DecodeFact(&r)
-		if err != nil {
-			return Origin{}, fmt.Errorf("read run %s: %w", id, err)
-		}
-		started, ok := f.Event.(*domain.RunStarted)
-		if !ok {
-			return Origin{}, fmt.Errorf("stream %s begins with %s: it is not a run", r.Stream, r.Type)
-		}
-		plan, err := plans.Plan(ctx, started.Plan)
-		if err != nil {
-			return Origin{}, err
-		}
-		return Origin{Saga: started.Saga, Key: started.Key, Secrets: plan.Secrets()}, nil
+// OriginOf reads the first event of a run. Errors: [domain.ErrNotFound], [domain.ErrUnreadable],
+// and those of the log.
+func OriginOf(ctx context.Context, log StreamReader, plans Plans, id domain.RunID) (Origin, error) {
+	started, _, err := history.First(ctx, log, id)
+	if err != nil {
+		return Origin{}, err
 	}
-	return Origin{}, fmt.Errorf("%s: %w", id, saga.ErrNotFound)
+	plan, err := plans.Plan(ctx, started.Plan)
+	if err != nil {
+		return Origin{}, err
+	}
+	return Origin{Saga: started.Saga, Key: started.Key, Secrets: plan.Secrets()}, nil
 }
 
 // IsOfAnApp reports whether an event is a domain event: one that an app or an action emitted, not

@@ -7,26 +7,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// tries returns the count of attempts of a direction. A handler's attempts count as do.
-func (st *Step) tries(dir domain.Direction) *Tries {
-	switch dir {
-	case domain.Undo:
-		return &st.Undo
-	case domain.Probe:
-		return &st.Probe
-	}
-	return &st.Do
-}
-
-// direction returns the direction of the step's attempts going forward.
-func (st *Step) direction() domain.Direction {
-	if st.Handler {
-		return domain.Handler
-	}
-	return domain.Do
-}
-
-// giveUp forgets the attempts in flight; what they report from now on is late.
+// giveUp forgets the attempts in flight; any outcome that they report from now on is late.
 func (st *Step) giveUp() {
 	for _, t := range [...]*Tries{&st.Do, &st.Undo} {
 		if t.Running {
@@ -47,7 +28,7 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 		return
 	}
 	s.Blocked, s.BlockedAt = "", time.Time{}
-	t := st.tries(e.Direction)
+	t := st.Tries(e.Direction)
 	if e.Direction == domain.Undo && st.undoAgain {
 		st.newUndo()
 	}
@@ -55,8 +36,8 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 		t.First = at
 	}
 	t.N, t.Last, t.Due, t.RetryAt, t.Running, t.Node = e.Attempt, at, e.Due, time.Time{}, true, e.Node
-	t.BeatDue = time.Time{}
-	if hb := st.Node.Action.HeartbeatTimeout; hb > 0 && mustBeat(e.Direction) {
+	t.BeatDue, st.InForce = time.Time{}, e.InForce
+	if hb := st.Policy().HeartbeatTimeout; hb > 0 && mustBeat(e.Direction) {
 		t.BeatDue = at.Add(time.Duration(hb))
 	}
 	if len(e.Input) > 0 {
@@ -72,8 +53,8 @@ func (s *State) attemptStarted(e *domain.AttemptStarted, at time.Time) {
 	}
 }
 
-// mustBeat reports whether an attempt of that direction is given up for want of heartbeats. Undos and
-// probes have their own timeouts, and may beat to leave details.
+// mustBeat reports whether an attempt of that direction is given up if its heartbeats stop. Undos
+// and probes have their own timeouts; they may send heartbeats to leave details.
 func mustBeat(dir domain.Direction) bool { return dir == domain.Do || dir == domain.Handler }
 
 func (s *State) heartbeat(e *domain.AttemptHeartbeat) {
@@ -81,7 +62,7 @@ func (s *State) heartbeat(e *domain.AttemptHeartbeat) {
 	if st == nil {
 		return
 	}
-	t := st.tries(e.Direction)
+	t := st.Tries(e.Direction)
 	if !t.Running || t.N != e.Attempt {
 		return
 	}
@@ -101,7 +82,7 @@ func (st *Step) mayStart(dir domain.Direction) bool {
 	}
 	switch st.Phase {
 	case Ready, Backoff:
-		return dir == st.direction() && st.Node.Kind == domain.KindDo
+		return dir == st.forwardDirection() && st.Node.Kind == domain.KindDo
 	case ProbeDue, ProbeBackoff:
 		return dir == domain.Probe
 	case UndoDue, UndoBackoff:
@@ -117,9 +98,9 @@ func (st *Step) maySucceed(dir domain.Direction) bool {
 	}
 	switch st.Phase {
 	case Running, Backoff, ProbeDue, Probing, ProbeBackoff, Failed, Stuck:
-		return dir == st.direction()
-	case Ready: // granted more attempts after it was stuck
-		return dir == st.direction() && st.Do.N > 0
+		return dir == st.forwardDirection()
+	case Ready: // a person granted more attempts
+		return dir == st.forwardDirection() && st.Do.N > 0
 	case Undoing, UndoBackoff, UndoFailed, UndoStuck:
 		return dir == domain.Undo
 	}
@@ -131,7 +112,7 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 	if st == nil || !st.maySucceed(e.Direction) {
 		return
 	}
-	t := st.tries(e.Direction)
+	t := st.Tries(e.Direction)
 	t.Running, t.RetryAt = false, time.Time{}
 	t.reported(e.Attempt)
 	if e.Direction == domain.Undo {
@@ -143,7 +124,8 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 		return
 	}
 	st.Output, st.Cause = e.Output, nil
-	st.Probe.Running, st.Probe.RetryAt = false, time.Time{} // a success that comes late answers what a probe was to find out
+	// A late success answers the probe's question.
+	st.Probe.Running, st.Probe.RetryAt = false, time.Time{}
 	st.certain()
 	s.succeed(st)
 }
@@ -151,29 +133,24 @@ func (s *State) attemptSucceeded(e *domain.AttemptSucceeded) {
 // succeed marks a do as done and goes on, forward or backward.
 func (s *State) succeed(st *Step) {
 	if st.Turning {
-		st.Phase = Done // afterTurn asks for it; it moves the step on to its list itself
+		st.Phase = Done // afterTurn reads the phase, and sets the list itself
 		s.afterTurn(st)
 		return
 	}
-	if st.cantUndo() && !st.Handler {
+	if st.CantUndo() && !st.Handler {
 		s.PastPivot, s.Cancel = true, nil
 	}
 	s.complete(st)
 }
 
-// doubts reports whether an attempt of that direction can leave an effect in doubt.
-func (st *Step) doubts(dir domain.Direction) bool {
-	return dir == domain.Do && !st.Handler && st.Node.Action != nil && st.Node.Action.Effect != domain.EffectNone
-}
-
-// certain ends the doubt: it is known whether the step's effect happened.
+// certain ends the doubt: the step's effect is known.
 func (st *Step) certain() { st.InDoubt, st.Unasked = false, false }
 
 // failing reports whether an attempt of that direction is in flight.
 func (st *Step) failing(dir domain.Direction) bool {
 	switch st.Phase {
 	case Running:
-		return dir == st.direction()
+		return dir == st.forwardDirection()
 	case Probing:
 		return dir == domain.Probe
 	case Undoing:
@@ -182,15 +159,15 @@ func (st *Step) failing(dir domain.Direction) bool {
 	return false
 }
 
-func (s *State) attemptFailed(e *domain.AttemptFailed) {
+func (s *State) attemptFailed(e *domain.AttemptFailed, at time.Time) {
 	st := s.steps[e.Step]
 	if st == nil || st.Node.Action == nil || !st.failing(e.Direction) {
 		return
 	}
 	cause := e.Cause
 	cause.InDoubt = cause.InDoubt && (st.doubts(e.Direction) || e.Direction == domain.Probe && st.doubts(domain.Do))
-	t := st.tries(e.Direction)
-	t.Running, t.Cause, t.RetryAt = false, &cause, e.RetryAt
+	t := st.Tries(e.Direction)
+	t.Running, t.Cause, t.Failed, t.RetryAt = false, &cause, at, e.RetryAt
 	if e.Uncounted {
 		t.Uncounted++
 	}
@@ -204,7 +181,7 @@ func (s *State) attemptFailed(e *domain.AttemptFailed) {
 	}
 }
 
-// gaveUp notes an attempt that may yet report.
+// gaveUp notes an attempt that was given up and may still report.
 func (t *Tries) gaveUp(e *domain.AttemptFailed) {
 	if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
 		t.GaveUp = append(t.GaveUp, e.Attempt)
@@ -221,8 +198,9 @@ func (s *State) undoFailed(st *Step, e *domain.AttemptFailed, cause domain.Failu
 	s.set(st, UndoBackoff)
 }
 
-// probeFailed has the probe tried again, or else fails the step: the probe found an effect that can't be
-// recorded. (A probe that is not tried again otherwise has answered "unknown", see stepProbed.)
+// probeFailed has the probe tried again. If no retry is set, the probe found an effect whose output
+// can't be recorded, and the step fails. (A probe that used up its retries answers "unknown": see
+// stepProbed.)
 func (s *State) probeFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure) {
 	if !e.RetryAt.IsZero() {
 		s.set(st, ProbeBackoff)
@@ -255,24 +233,21 @@ func (s *State) doFailed(st *Step, e *domain.AttemptFailed, cause domain.Failure
 	}
 }
 
-// askProbe makes a probe owed, with a set of attempts of its own.
-func (s *State) askProbe(st *Step) {
-	st.Probe.Base, st.Probe.Uncounted, st.Probe.RetryAt = st.Probe.N, 0, time.Time{}
-	s.set(st, ProbeDue)
-}
-
-// notDone goes on with a do that ended, not known to be done, while it was being turned back.
+// notDone goes on with a do that ended without success while it was being turned back.
 func (s *State) notDone(st *Step) {
-	st.Phase = Backoff // not done; afterTurn moves it on to its list itself
+	st.Phase = Backoff // not done; afterTurn sets the list itself
 	s.afterTurn(st)
 }
 
-func (s *State) stepProbed(e *domain.StepProbed) {
+func (s *State) stepProbed(e *domain.StepProbed, at time.Time) {
 	st := s.steps[e.Step]
 	if st == nil || st.Phase != Probing && st.Phase != ProbeDue && st.Phase != ProbeBackoff {
 		return
 	}
 	st.Probe.Running, st.Probe.Cause, st.Probe.RetryAt = false, e.Cause, time.Time{}
+	if e.Cause != nil {
+		st.Probe.Failed = at
+	}
 	st.Unasked = false
 	switch e.Verdict {
 	case domain.Applied:
@@ -304,9 +279,9 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 	if st == nil {
 		return
 	}
-	st.tries(e.Direction).reported(e.Attempt)
+	st.Tries(e.Direction).reported(e.Attempt)
 	if e.Direction == domain.Undo || e.Direction == domain.Probe {
-		return // recorded; the attempt in flight decides
+		return // it is recorded; the attempt in flight decides
 	}
 	if e.Cause != nil && !e.Cause.InDoubt || !st.doubts(e.Direction) {
 		return
@@ -314,7 +289,8 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 	if e.Cause == nil {
 		st.Late = e.Output
 	}
-	st.InDoubt = st.InDoubt || e.Cause == nil || st.Phase != Done // what another attempt did is known
+	// A late failure in doubt says nothing new of a step that is done.
+	st.InDoubt = st.InDoubt || e.Cause == nil || st.Phase != Done
 	s.index(st)
 	if st.Node.Action.Effect != domain.EffectUndo {
 		if e.Cause == nil && st.Phase == Untouched && st.Node.Accepted != "" {
@@ -325,7 +301,8 @@ func (s *State) outcomeLate(e *domain.OutcomeLate) {
 	switch st.Phase {
 	case Undone, Untouched:
 		s.undoOnceMore(st)
-	case Undoing, UndoBackoff, UndoFailed, UndoStuck: // the undo may yet turn out to have succeeded, before the effect came
+	case Undoing, UndoBackoff, UndoFailed, UndoStuck:
+		// The undo may yet turn out to have succeeded, before the effect came.
 		st.undoAgain = true
 	}
 }
@@ -336,8 +313,8 @@ func (s *State) undoOnceMore(st *Step) {
 	s.set(st, UndoDue)
 }
 
-// newUndo makes the attempts from here on those of another undo, with retries and a key of its own: whoever
-// saw the last one's key would take them for repeats, and the last one's late success says nothing of them.
+// newUndo begins another undo, with retries and a key of its own. With the last undo's key its
+// attempts would be taken for repeats; a late success of the last undo says nothing of this one.
 func (st *Step) newUndo() {
 	st.undoAgain = false
 	if st.Undo.N > 0 {
@@ -346,8 +323,8 @@ func (st *Step) newUndo() {
 	st.Undo.Base, st.Undo.Uncounted = st.Undo.N, 0
 }
 
-// UndoCause returns why the step is undone: the failure of the item that it belongs to, where an each does without
-// it, else why the run turned back.
+// UndoCause returns why the step is undone: the failure of its item, if an each goes on without
+// that item, else why the run turned back.
 func (s *State) UndoCause(st *Step) *domain.Failure {
 	for ; st.parent != nil; st = st.parent {
 		if st.parent.Node.Kind == domain.KindEach && st.Cause != nil {
@@ -357,5 +334,5 @@ func (s *State) UndoCause(st *Step) *domain.Failure {
 	return s.Cause
 }
 
-// UndoKey returns the idempotency key of the undo that the step owes, or owed last.
+// UndoKey returns the idempotency key of the undo that the step owes or last owed.
 func (s *State) UndoKey(st *Step) string { return domain.UndoKey(s.Run, st.Path, 1+st.Undos) }

@@ -1,15 +1,19 @@
 package machine
 
-import "github.com/atonehq/atone/domain"
+import (
+	"time"
+
+	"github.com/atonehq/atone/domain"
+)
 
 // irreversibleText says why an effect stays.
 const irreversibleText = "its effect can't be undone: it is declared irreversible"
 
-// defaultUndoWidth is how many siblings are undone at once where the plan sets no bound.
+// defaultUndoWidth is how many siblings are undone at once if the plan sets no bound.
 const defaultUndoWidth = 16
 
-// turnBack turns a subtree back. What is in flight is awaited; what had, or may have had,
-// an effect is undone, last first; then the subtree settles into its parent.
+// turnBack turns a subtree back. It waits for attempts in flight; steps that had or may have had an
+// effect are undone, last first; then the subtree settles into its parent.
 func (s *State) turnBack(st *Step) {
 	st.Turning = true
 	switch st.Node.Kind {
@@ -33,15 +37,15 @@ func (s *State) turnBack(st *Step) {
 	case domain.KindDo:
 		switch {
 		case st.Phase == Running || st.Phase == Probing || st.Phase == ProbeDue || st.Phase == ProbeBackoff:
-			// Its outcome is awaited first.
+			// Wait for its outcome first.
 		case st.Unasked:
-			s.askProbe(st) // there is no next attempt that would tell
+			s.askProbe(st) // no later attempt will answer
 		default:
 			s.afterTurn(st)
 		}
 	case domain.KindChild:
 		if st.Phase == Done && st.ChildState != domain.RunIsCompleted && (st.Child == domain.RunID{} || st.ChildState.Ended()) {
-			s.settle(st, Left) // a person did the child's work, and no run of ours can undo it
+			s.settle(st, Left) // a person did the child's work: no run can undo it
 			return
 		}
 		if st.ChildState == domain.RunIsAbandoned {
@@ -61,9 +65,7 @@ func (s *State) turnBack(st *Step) {
 // afterTurn settles a turned-back do that has nothing in flight, or makes its undo owed.
 func (s *State) afterTurn(st *Step) {
 	switch {
-	case st.Phase != Done && !st.InDoubt:
-		s.settle(st, Untouched)
-	case st.Node.Action.Effect == domain.EffectNone:
+	case st.Phase != Done && !st.InDoubt, st.Node.Action.Effect == domain.EffectNone:
 		s.settle(st, Untouched)
 	case st.Node.Action.Effect == domain.EffectUndo:
 		s.set(st, UndoDue)
@@ -76,8 +78,8 @@ func (s *State) afterTurn(st *Step) {
 	}
 }
 
-// turnAllBack turns the children of a parallel or each back: at once those under way, and
-// within the undo width those that are done.
+// turnAllBack turns back the children of a parallel or each: those under way at once, those that
+// are done within the undo width.
 func (s *State) turnAllBack(p *Step) {
 	p.open, p.undoAt = 0, len(p.kids)-1
 	var moving []*Step
@@ -130,6 +132,7 @@ func (s *State) pullUndo(p *Step) {
 // settle finishes with a turned-back step and goes on with its parent.
 func (s *State) settle(st *Step, end Phase) {
 	s.set(st, end)
+	st.Retried = ""
 	if end == Left {
 		s.Left = append(s.Left, st.Path)
 	}
@@ -157,7 +160,7 @@ func (s *State) settle(st *Step, end Phase) {
 	case domain.KindParallel, domain.KindEach:
 		p.open--
 		if !p.Turning { // an item that failed within the tolerated number
-			s.fillUp(p)
+			s.fillUp(p) // up: the next item takes the place of the failed one
 			return
 		}
 		if st.counted {
@@ -166,4 +169,10 @@ func (s *State) settle(st *Step, end Phase) {
 		}
 		s.pullUndo(p)
 	}
+}
+
+// askProbe makes a probe owed, with a set of attempts of its own.
+func (s *State) askProbe(st *Step) {
+	st.Probe.Base, st.Probe.Uncounted, st.Probe.RetryAt = st.Probe.N, 0, time.Time{}
+	s.set(st, ProbeDue)
 }

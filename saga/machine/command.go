@@ -1,25 +1,26 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/atonehq/atone/domain"
 )
 
-// Cancel turns the run back at a person's word. While an irreversible attempt is in flight, the
-// cancel waits for its outcome: a success makes it moot, a failure lets it proceed.
+// Cancel turns the run back because a person asks for it. While an irreversible attempt is in
+// flight the cancel waits for its outcome: a success voids the cancel, a failure lets it proceed.
 type Cancel struct{ Reason string }
 
-func (in Cancel) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Cancel) decide(s *State, _ moment) ([]domain.Event, error) {
 	return s.turnBackEvents(domain.Failure{Kind: domain.FailureCancelled, Message: in.Reason})
 }
 
-// TurnBack turns a child run back at its parent's word, even after it completed.
+// TurnBack turns a child run back because its parent turns back, even after the child completed.
 type TurnBack struct{ Cause domain.Failure }
 
-func (in TurnBack) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in TurnBack) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.End == domain.RunIsCompleted || s.Was == domain.RunIsCompleted {
 		if s.PastPivot {
 			return nil, ErrPastPivot
@@ -42,7 +43,7 @@ func (s *State) turnBackEvents(cause domain.Failure) ([]domain.Event, error) {
 		return nil, ErrTurnedBack
 	case s.PastPivot:
 		return nil, ErrPastPivot
-	case s.irreversibleInFlight() != nil:
+	case s.Irreversible() != nil:
 		if s.Cancel != nil {
 			return nil, nil
 		}
@@ -54,7 +55,7 @@ func (s *State) turnBackEvents(cause domain.Failure) ([]domain.Event, error) {
 // Proceed carries out a cancel that waited and is now possible.
 type Proceed struct{}
 
-func (Proceed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (Proceed) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.Cancel == nil || !s.canTurnBack() {
 		return nil, ErrStale
 	}
@@ -64,7 +65,7 @@ func (Proceed) decide(s *State, _ time.Time) ([]domain.Event, error) {
 // Pause stops new attempts from being started; those in flight end as they do.
 type Pause struct{ Reason string }
 
-func (in Pause) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Pause) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.End != "" {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
@@ -74,29 +75,20 @@ func (in Pause) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return one(&domain.RunPaused{Reason: in.Reason})
 }
 
-// heldUp reports whether a pause is what keeps something from being started.
-func (s *State) heldUp() bool {
-	if !s.Paused {
-		return false
-	}
-	for st := s.todo.head; st != nil; st = st.nxt {
-		if d := st.duty(); d != Conclude && d != Expand {
-			return true
-		}
-	}
-	for st := s.watch.head; st != nil; st = st.nxt {
-		if st.Phase == Backoff || st.Phase == UndoBackoff {
-			return true
-		}
-	}
-	return false
+// heldUp reports whether a pause keeps something from being started.
+func (s *State) heldUp() (held bool) {
+	s.Open(func(st *Step) {
+		d := st.duty()
+		held = held || st.Phase == Backoff || st.Phase == UndoBackoff || st.Phase.owed() && d != Conclude && d != Expand
+	})
+	return held && s.Paused
 }
 
-// Resume lifts a pause. Of a run that has ended there is none to lift, unless an undo came to be owed
+// Resume lifts a pause. A run that has ended can be resumed only if it owes an undo that came up
 // after the end.
 type Resume struct{ Reason string }
 
-func (in Resume) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Resume) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.End != "" && !s.heldUp() {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
@@ -109,7 +101,7 @@ func (in Resume) decide(s *State, _ time.Time) ([]domain.Event, error) {
 // Retry gives a stuck step, or with an empty path every stuck step, a new set of attempts.
 type Retry struct{ Step, Reason string }
 
-func (in Retry) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Retry) decide(s *State, _ moment) ([]domain.Event, error) {
 	var events []domain.Event
 	err := s.eachStuck(in.Step, func(st *Step, dir domain.Direction) {
 		events = append(events, &domain.StepRetried{Step: st.Path, Direction: dir, Reason: in.Reason})
@@ -117,9 +109,9 @@ func (in Retry) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return events, err
 }
 
-// Resolve settles a stuck step by a person's word: [domain.ResolveSkip] goes on as if it had no
-// effect (or, going backward, as if it were undone), [domain.ResolveSubstitute] as if it were
-// done with the given output.
+// Resolve settles a stuck step as a person decides: [domain.ResolveSkip] goes on as if it had no
+// effect (or, going backward, as if it were undone), [domain.ResolveSubstitute] as if it were done
+// with the given output.
 type Resolve struct {
 	Step   string
 	How    domain.Resolution
@@ -127,7 +119,7 @@ type Resolve struct {
 	Reason string
 }
 
-func (in Resolve) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Resolve) decide(s *State, _ moment) ([]domain.Event, error) {
 	if in.How == domain.ResolveSubstitute && !json.Valid(in.Output) {
 		return nil, ErrBadOutput
 	}
@@ -149,13 +141,34 @@ func (in Resolve) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return events, err
 }
 
+// Remark records an event that moves no step: of the open incidents among those, or of all. With
+// OfRun it is one of the run where no incident is named and none is open.
+type Remark struct {
+	Incidents []string
+	OfRun     bool
+	Make      func(incidents []string) domain.Event
+}
+
+func (in Remark) decide(s *State, _ moment) ([]domain.Event, error) {
+	var open []string
+	err := s.eachStuck("", func(st *Step, _ domain.Direction) {
+		if len(in.Incidents) == 0 || slices.Contains(in.Incidents, st.Incident) {
+			open = append(open, st.Incident)
+		}
+	})
+	if len(open) > 0 || in.OfRun && len(in.Incidents) == 0 && s.root != nil {
+		return one(in.Make(open))
+	}
+	return nil, cmp.Or(err, ErrNotStuck)
+}
+
 // eachStuck calls f for the stuck step with the path, or for all where the path is empty.
 func (s *State) eachStuck(path string, f func(*Step, domain.Direction)) error {
 	n := 0
 	look := func(st *Step) {
 		switch st.Phase {
 		case Stuck:
-			f(st, st.direction())
+			f(st, st.forwardDirection())
 		case UndoStuck:
 			f(st, domain.Undo)
 		default:
@@ -179,57 +192,36 @@ func (s *State) eachStuck(path string, f func(*Step, domain.Direction)) error {
 	return ErrNotStuck
 }
 
-// Abandon closes the run with its effects left, at a person's word.
+// Abandon closes the run and leaves its effects, because a person asks for it.
 type Abandon struct{ Reason string }
 
-func (in Abandon) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Abandon) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.End != "" {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
 	return one(&domain.RunAbandoned{Reason: in.Reason, Left: s.effects()})
 }
 
-// effects lists the steps whose effect stands or is in doubt.
-func (s *State) effects() []string {
-	left := append([]string(nil), s.Left...)
-	s.Steps(func(st *Step) {
-		if st.Handler || st.Phase.settled() {
-			return
-		}
-		switch st.Node.Kind {
-		case domain.KindDo:
-			if st.Node.Action.Effect != domain.EffectNone && (st.Phase == Done || st.InDoubt || st.Do.Running || st.undoOpen()) {
-				left = append(left, st.Path)
-			}
-		case domain.KindChild:
-			if st.Phase == Waiting || st.Phase == Done || st.undoOpen() || st.ChildState == domain.RunIsAbandoned {
-				left = append(left, st.Path)
-			}
-		}
-	})
-	return left
-}
-
-func (st *Step) undoOpen() bool { return st.Phase >= UndoDue && st.Phase <= UndoStuck }
-
 // Block records why no process at hand can go on with the run.
 type Block struct{ Reason string }
 
-func (in Block) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Block) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.Blocked == in.Reason {
 		return nil, nil
 	}
 	return one(&domain.RunBlocked{Reason: in.Reason})
 }
 
-// Signal delivers a named signal. One with an id that the run has seen is a repeat; one
-// that nobody awaits is kept.
+// Signal delivers a named signal. A signal with an id that the run has seen is a repeat; the run
+// keeps a signal that no step awaits yet.
 type Signal struct {
 	Name, ID string
 	Value    json.RawMessage
+	// Keep takes it though no await of the run's plan does.
+	Keep bool
 }
 
-func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Signal) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.seen[in.ID] {
 		return nil, nil
 	}
@@ -243,13 +235,14 @@ func (in Signal) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return events, nil
 }
 
-// EventSeen delivers a domain event to the awaits that are open for it. Refusals: [ErrTaken], [ErrNotAwaited].
+// EventSeen delivers a domain event to the awaits that are open for it. Refusals: [ErrTaken],
+// [ErrNotAwaited].
 type EventSeen struct {
 	Type, Correlation, ID string
 	Value                 json.RawMessage
 }
 
-func (in EventSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in EventSeen) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.seen[in.ID] {
 		return nil, ErrTaken
 	}
@@ -274,15 +267,16 @@ type ChildSeen struct {
 	PastPivot bool
 }
 
-func (in ChildSeen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in ChildSeen) decide(s *State, _ moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
 	}
 	if in.PastPivot && in.State == domain.RunIsCompleted && st.Child == in.Run && st.Phase == Undoing {
-		return ChildRefused{Step: in.Step, Reason: "child run " + in.Run.String() + " can't be undone: " + ErrPastPivot.Error()}.decide(s, time.Time{})
+		return ChildRefused{Step: in.Step, Reason: "child run " + in.Run.String() + " can't be undone: " + ErrPastPivot.Error()}.decide(s, moment{})
 	}
-	// A child that completed before it heard that it must turn back has not ended for its parent.
+	// If the child completed before it learned that it must turn back, it has not ended for its
+	// parent.
 	if st.Child != in.Run || st.Phase != Waiting && (st.Phase != Undoing || in.State == domain.RunIsCompleted) {
 		return nil, ErrStale
 	}
@@ -295,7 +289,7 @@ type ChildRefused struct {
 	Reason string
 }
 
-func (in ChildRefused) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in ChildRefused) decide(s *State, _ moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err

@@ -23,31 +23,41 @@ var (
 	ErrNoAttempt = errors.New("no such attempt in the run")
 	// ErrNotStuck means that the step does not wait for a person.
 	ErrNotStuck = errors.New("the step is not stuck")
-	// ErrStale means that the intent was overtaken by what happened meanwhile; it is dropped.
+	// ErrStale means that other events overtook the intent; it is dropped.
 	ErrStale = errors.New("overtaken by what happened meanwhile")
-	// ErrTaken means that the run has taken the event before, ErrNotAwaited that it has no open await for it.
+	// ErrTaken means that the run took the event before, ErrNotAwaited that it has no open await
+	// for it.
 	ErrTaken      = errors.New("the run has taken this event before")
 	ErrNotAwaited = errors.New("the run awaits no such event")
-	// ErrBadOutput means that a substitute output is no JSON.
+	// ErrBadOutput means that a substitute output is not JSON, ErrNoOutput that the step is stuck
+	// in its undo, for which there is no output.
 	ErrBadOutput = errors.New("the output is not valid JSON")
+	ErrNoOutput  = errors.New("the step is stuck in its undo, which has no output")
 )
 
 // Intent is something that happened to a run or is wanted of it.
 type Intent interface {
-	decide(s *State, now time.Time) ([]domain.Event, error)
+	decide(s *State, now moment) ([]domain.Event, error)
 }
 
-// Decide returns the events that follow from an intent, in the order in which they are to be
-// appended in one batch; none where nothing follows. It changes nothing.
-func Decide(s *State, in Intent, now time.Time) ([]domain.Event, error) { return in.decide(s, now) }
+// Decide returns the events that follow from an intent, to be appended in this order in one batch;
+// none if nothing follows. It does not change the state.
+func Decide(s *State, in Intent, now time.Time) ([]domain.Event, error) {
+	return in.decide(s, moment{Time: now})
+}
 
-func one(e domain.Event) ([]domain.Event, error) { return []domain.Event{e}, nil }
+// Under decides an intent under the deciding program's policies. They may differ from those of the
+// run's plan, which is as old as the run. The event that starts an attempt records them.
+type Under struct {
+	Intent
+	// Policy returns the policy of the step's action, nil if the program does not know the action:
+	// then the policy of the step's latest attempt applies, else the plan's.
+	Policy func(*Step) *domain.Policy
+}
 
-func (s *State) find(path string) (*Step, error) {
-	if st := s.steps[path]; st != nil {
-		return st, nil
-	}
-	return nil, fmt.Errorf("%q: %w", path, ErrNoStep)
+func (in Under) decide(s *State, now moment) ([]domain.Event, error) {
+	now.policies = in.Policy
+	return in.Intent.decide(s, now)
 }
 
 // Evaluated answers a step whose expression was owed: the input of a do, child or plan, the
@@ -60,7 +70,7 @@ type Evaluated struct {
 	Node string
 }
 
-func (in Evaluated) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Evaluated) decide(s *State, now moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
@@ -84,7 +94,7 @@ func (in Evaluated) decide(s *State, now time.Time) ([]domain.Event, error) {
 	if st.Node.Kind != domain.KindDo {
 		return nil, ErrStale
 	}
-	return one(s.startEvent(st, st.direction(), in.Value, in.Node, now))
+	return one(s.startEvent(st, st.forwardDirection(), in.Value, in.Node, now))
 }
 
 // Begin starts the attempt that a step owes and whose input is known: a retry, an undo, a
@@ -95,7 +105,7 @@ type Begin struct {
 	Node string
 }
 
-func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Begin) decide(s *State, now moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
@@ -115,12 +125,12 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 			return one(&domain.StepFailed{Step: st.Path, Cause: domain.Failure{Kind: domain.FailurePermanent, Step: st.Path,
 				Message: fmt.Sprintf("its input, with the results of the round before, is %d bytes; at most %d fit: have the steps return references, or plan fewer in a round", len(input), maxInput)}})
 		}
-		return one(s.startEvent(st, st.direction(), input, in.Node, now))
+		return one(s.startEvent(st, st.forwardDirection(), input, in.Node, now))
 	case Backoff:
 		if now.Before(st.Do.RetryAt) {
 			return nil, ErrStale
 		}
-		return one(s.startEvent(st, st.direction(), nil, in.Node, now))
+		return one(s.startEvent(st, st.forwardDirection(), nil, in.Node, now))
 	case ProbeDue:
 		return one(s.startEvent(st, domain.Probe, nil, in.Node, now))
 	case UndoDue:
@@ -133,8 +143,8 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 		}
 		return one(s.startEvent(st, domain.Undo, nil, in.Node, now))
 	case UndoBackoff, ProbeBackoff:
-		dir := st.backoffDirection()
-		if now.Before(st.tries(dir).RetryAt) {
+		dir := st.Direction()
+		if now.Before(st.Tries(dir).RetryAt) {
 			return nil, ErrStale
 		}
 		return one(s.startEvent(st, dir, nil, in.Node, now))
@@ -142,28 +152,25 @@ func (in Begin) decide(s *State, now time.Time) ([]domain.Event, error) {
 	return nil, ErrStale
 }
 
-// maxInput bounds an input or output that the machine puts together, in bytes, so that it fits an append.
+// maxInput bounds an input or output that the machine puts together, in bytes, so that it fits an
+// append.
 const maxInput = 768 << 10
 
 // startEvent builds the event that starts the next attempt of a step.
-func (s *State) startEvent(st *Step, dir domain.Direction, input json.RawMessage, node string, now time.Time) *domain.AttemptStarted {
-	spec, t := st.Node.Action, st.tries(dir)
-	timeout, policy := spec.Timeout, spec.Retry
-	if dir == domain.Undo {
-		timeout, policy = spec.UndoTimeout, spec.UndoRetry
+func (s *State) startEvent(st *Step, dir domain.Direction, input json.RawMessage, node string, now moment) *domain.AttemptStarted {
+	spec, t, force := st.Node.Action, st.Tries(dir), now.policy(st)
+	policy, timeout := force.For(dir)
+	first := t.First
+	if t.N == t.Base {
+		first = now.Time
 	}
-	e := &domain.AttemptStarted{Step: st.Path, Direction: dir, Attempt: t.N + 1, Action: spec.Name, Input: input, Node: node}
-	if timeout > 0 {
-		e.Due = now.Add(time.Duration(timeout))
+	if dir == domain.Probe {
+		policy.TotalTimeout = 0 // it bounds only the attempts of the do
 	}
-	if policy.TotalTimeout > 0 && dir != domain.Probe {
-		first := now
-		if t.N > t.Base {
-			first = t.First
-		}
-		if last := first.Add(time.Duration(policy.TotalTimeout)); e.Due.IsZero() || last.Before(e.Due) {
-			e.Due = last
-		}
+	e := &domain.AttemptStarted{Step: st.Path, Direction: dir, Attempt: t.N + 1, Action: spec.Name, Input: input, Node: node,
+		Due: policy.Deadline(now.Time, first, timeout)}
+	if force != spec.Policy() {
+		e.InForce = &force
 	}
 	return e
 }
@@ -176,7 +183,7 @@ type Chosen struct {
 	Failure *domain.Failure
 }
 
-func (in Chosen) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Chosen) decide(s *State, _ moment) ([]domain.Event, error) {
 	return s.answer(in.Step, in.Failure, &domain.BranchChosen{Step: in.Step, Branch: in.Branch, Case: in.Case})
 }
 
@@ -194,7 +201,7 @@ func (s *State) answer(path string, failure *domain.Failure, e ...domain.Event) 
 	return e, nil
 }
 
-// itemsPart is how many bytes of items one ItemsListed carries at the most.
+// itemsPart is how many bytes of items one ItemsListed carries at most.
 const itemsPart = 256 << 10
 
 // Listed answers an each with its items.
@@ -204,7 +211,7 @@ type Listed struct {
 	Failure *domain.Failure
 }
 
-func (in Listed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Listed) decide(s *State, _ moment) ([]domain.Event, error) {
 	var events []domain.Event
 	from, size := 0, 0
 	for i, item := range in.Items {
@@ -221,17 +228,17 @@ func (in Listed) decide(s *State, _ time.Time) ([]domain.Event, error) {
 type Timed struct {
 	Step string
 	Due  time.Time
-	// For is how long the step sleeps, where it does not sleep until a time.
+	// For is how long the step sleeps, 0 if it sleeps until Due.
 	For     time.Duration
 	Failure *domain.Failure
 }
 
-func (in Timed) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Timed) decide(s *State, now moment) ([]domain.Event, error) {
 	switch {
 	case in.For > 0:
 		in.Due = now.Add(in.For)
 	case in.Due.IsZero():
-		in.Due = now // long past, and the zero time would mean never
+		in.Due = now.Time // the time is long past; zero would mean never
 	}
 	return s.answer(in.Step, in.Failure, &domain.TimerSet{Step: in.Step, Due: in.Due, For: domain.Duration(max(in.For, 0))})
 }
@@ -243,7 +250,7 @@ type Opened struct {
 	Failure     *domain.Failure
 }
 
-func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Opened) decide(s *State, now moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
@@ -258,8 +265,8 @@ func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
 		return events, err
 	}
 	for _, g := range s.signals {
-		if g.name == spec.Signal {
-			return append(events, &domain.AwaitMet{Step: in.Step, Value: g.value, By: g.id}), nil
+		if g.Name == spec.Signal {
+			return append(events, &domain.AwaitMet{Step: in.Step, Value: g.Value, By: g.ID}), nil
 		}
 	}
 	return events, nil
@@ -268,7 +275,7 @@ func (in Opened) decide(s *State, now time.Time) ([]domain.Event, error) {
 // Passed lets the run past a pivot.
 type Passed struct{ Step string }
 
-func (in Passed) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Passed) decide(s *State, _ moment) ([]domain.Event, error) {
 	if s.Turning || s.Cancel != nil {
 		return nil, ErrStale
 	}
@@ -286,7 +293,7 @@ type Planned struct {
 	Failure *domain.Failure
 }
 
-func (in Planned) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Planned) decide(s *State, _ moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
@@ -298,25 +305,19 @@ func (in Planned) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	return s.answer(in.Step, in.Failure, &domain.StepsPlanned{Step: in.Step, Round: in.Round, Steps: in.Steps, Inputs: in.Inputs, Done: in.Done, Output: in.Output})
 }
 
-// NoEndError says that a run past its pivot can't end, because its output can't be made: it is blocked.
-type NoEndError struct{ Reason string }
-
-// Error implements error.
-func (e *NoEndError) Error() string { return e.Reason }
-
-// Finish ends a run whose root is done or undone. Output and Failure are those of the
-// definition's return expression, where the plan has one. The error is [*NoEndError] where the run can neither end nor
-// turn back.
+// Finish ends a run whose root is done or undone. Output and Failure are those of the definition's
+// return expression, if the plan has one. The error is [*domain.NoEndError] where the run can
+// neither end nor turn back.
 type Finish struct {
 	Output  json.RawMessage
 	Failure *domain.Failure
 }
 
-func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Finish) decide(s *State, _ moment) ([]domain.Event, error) {
 	if !s.mayEnd() {
 		return nil, ErrStale
 	}
-	switch s.Was { // what had ended before a late effect needed a person comes to the same end
+	switch s.Was { // the run had ended before a late effect made it stuck
 	case domain.RunIsCompleted:
 		return one(&domain.RunCompleted{Output: s.Output})
 	case domain.RunIsAbandoned:
@@ -333,7 +334,7 @@ func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	case in.Failure != nil && !s.PastPivot:
 		return one(&domain.RunTurnedBack{Cause: *in.Failure})
 	case in.Failure != nil:
-		return nil, &NoEndError{Reason: "the saga's output can't be made: " + in.Failure.Message}
+		return nil, &domain.NoEndError{Reason: "the saga's output can't be made: " + in.Failure.Message}
 	case s.Plan.Returns:
 		return one(&domain.RunCompleted{Output: in.Output})
 	}
@@ -343,7 +344,7 @@ func (in Finish) decide(s *State, _ time.Time) ([]domain.Event, error) {
 // Consequence decides what follows from a step that failed for good.
 type Consequence struct{ Step string }
 
-func (in Consequence) decide(s *State, _ time.Time) ([]domain.Event, error) {
+func (in Consequence) decide(s *State, _ moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
@@ -359,21 +360,19 @@ func (in Consequence) decide(s *State, _ time.Time) ([]domain.Event, error) {
 	if st.Phase != Failed {
 		return nil, ErrStale
 	}
-	cause.InDoubt = st.InDoubt // what an earlier attempt left in doubt, a later one's refusal does not settle
+	// The last attempt's refusal does not settle an earlier attempt's doubt.
+	cause.InDoubt = st.InDoubt
 	switch {
 	case st.Node.Rule == domain.RuleIgnore:
 		return one(&domain.StepIgnored{Step: st.Path})
-	case st.Node.Rule == domain.RuleAsk, st.Node.Rule == domain.RuleForward, s.PastPivot, st.InDoubt && st.cantUndo():
-		return one(s.stuckEvent(st, domain.Do, cause)) // what may have happened, and stays, is not left while the rest is undone
+	case st.Node.Rule == domain.RuleAsk, st.Node.Rule == domain.RuleForward, s.PastPivot, st.InDoubt && st.CantUndo():
+		// The rest is not undone while an effect stays that can't be undone or is unknown.
+		return one(s.stuckEvent(st, domain.Do, cause))
 	}
 	if each, item := st.tolerating(); each != nil {
 		return one(&domain.ItemFailed{Step: each.Path, Item: item, Cause: cause})
 	}
 	return one(&domain.RunTurnedBack{Cause: cause})
-}
-
-func (s *State) stuckEvent(st *Step, dir domain.Direction, cause domain.Failure) *domain.RunStuck {
-	return &domain.RunStuck{Incident: domain.IncidentID(s.Run, s.Incidents+1).String(), Step: st.Path, Direction: dir, Cause: cause, After: s.End}
 }
 
 // tolerating returns the innermost each around the step that may lose another item, and the item.

@@ -1,16 +1,15 @@
 package machine
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 )
 
-// Evolve folds one event into the state and returns it. It is total: an event that does not
-// fit the state (which only a corrupted or hand-made history has) changes nothing but the
-// revision. It consumes s: the caller goes on with the result, as with append.
+// Evolve folds one event into the state and returns it. It is total: an event that does not fit the
+// state, as only a damaged or hand-made history has, changes only the revision. It consumes s: use
+// the result instead, as with append.
 func Evolve(s *State, f domain.Fact) *State {
 	s.Revision = int64(f.Revision)
 	at := f.Meta.At
@@ -23,16 +22,16 @@ func Evolve(s *State, f domain.Fact) *State {
 	case *domain.AttemptSucceeded:
 		s.attemptSucceeded(e)
 	case *domain.AttemptFailed:
-		s.attemptFailed(e)
+		s.attemptFailed(e, at)
 	case *domain.AttemptHeartbeat:
 		s.heartbeat(e)
 	case *domain.OutcomeLate:
 		s.outcomeLate(e)
 	case *domain.StepProbed:
-		s.stepProbed(e)
+		s.stepProbed(e, at)
 	default:
 		s.evolveRun(e, at)
-		s.evolveStep(e)
+		s.evolveStep(e, at)
 	}
 	return s
 }
@@ -75,7 +74,7 @@ func (s *State) evolveRun(e domain.Event, at time.Time) {
 		s.Blocked, s.BlockedAt = e.Reason, at
 	case *domain.SignalReceived:
 		s.see(e.ID)
-		s.signals = append(s.signals, signal{name: e.Signal, id: e.ID, value: e.Value})
+		s.signals = append(s.signals, Kept{Name: e.Signal, ID: e.ID, Value: e.Value, At: at})
 	}
 }
 
@@ -84,11 +83,12 @@ func (s *State) runTurnedBack(e *domain.RunTurnedBack) {
 		return
 	}
 	s.Turning, s.Cause, s.Cancel = true, &e.Cause, nil
-	s.End, s.EndedAt, s.Was, s.Output, s.finish = "", time.Time{}, "", nil, false // a child's end is reopened by its parent
+	// A parent may turn back a child that has ended.
+	s.End, s.EndedAt, s.Was, s.Output, s.finish = "", time.Time{}, "", nil, false
 	s.turnBack(s.root)
 }
 
-// end closes the run. What was owed is owed no more, save failure handlers and late undos.
+// end closes the run. From now on it owes only failure handlers and late undos.
 func (s *State) end(state domain.RunState, at time.Time) {
 	if s.root == nil || s.End != "" || state != domain.RunIsAbandoned && !s.finish {
 		return
@@ -108,16 +108,16 @@ func (s *State) end(state domain.RunState, at time.Time) {
 		}
 	}
 	if s.Plan.OnFailure != nil && (state == domain.RunIsCompensated || state == domain.RunIsAbandoned) {
-		s.addHandler(nil, HandlerStep, s.Plan.OnFailure)
+		s.addHandler(nil, domain.HandlerStep, s.Plan.OnFailure)
 	}
 }
 
-// getStuck makes a step wait for a person. Where the run had ended, it has not any more.
+// getStuck makes a step wait for a person. A run that had ended is open again.
 func (s *State) getStuck(st *Step, e *domain.RunStuck) {
 	switch {
 	case st.Phase == UndoFailed:
 		s.set(st, UndoStuck)
-	case st.Phase == Untouched && st.cantUndo(): // its success came late
+	case st.Phase == Untouched && st.CantUndo(): // its success came late
 		st.Cause = &e.Cause
 		s.set(st, UndoStuck)
 	case st.Phase == Failed:
@@ -131,16 +131,11 @@ func (s *State) getStuck(st *Step, e *domain.RunStuck) {
 	}
 }
 
-// cantUndo reports whether the step's effect stays, and nobody has accepted that.
-func (st *Step) cantUndo() bool {
-	return st.Node.Action != nil && st.Node.Action.Effect == domain.EffectIrreversible && st.Node.Accepted == ""
-}
-
 // evolveStep folds the events of a step other than its attempts.
-func (s *State) evolveStep(e domain.Event) {
+func (s *State) evolveStep(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.StepFailed:
-		s.on(e.Step, func(st *Step) { s.stepFailed(st, e.Cause) })
+		s.on(e.Step, func(st *Step) { s.stepFailed(st, e.Cause, at) })
 	case *domain.StepIgnored:
 		s.at(e.Step, "", Failed, func(st *Step) { s.goOn(st, Ignored) })
 	case *domain.ItemFailed:
@@ -160,10 +155,7 @@ func (s *State) evolveStep(e domain.Event) {
 	case *domain.PivotPassed:
 		s.at(e.Step, domain.KindPivot, Ready, func(st *Step) { s.PastPivot, s.Cancel = true, nil; s.complete(st) })
 	case *domain.TimerSet:
-		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) {
-			st.Due, st.Instant = e.Due, e.For == 0
-			s.set(st, Waiting)
-		})
+		s.at(e.Step, domain.KindSleep, Ready, func(st *Step) { st.Due, st.Instant = e.Due, e.For == 0; s.set(st, Waiting) })
 	case *domain.TimerFired:
 		s.at(e.Step, domain.KindSleep, Waiting, s.complete)
 	case *domain.AwaitOpened:
@@ -182,26 +174,27 @@ func (s *State) evolveStep(e domain.Event) {
 	case *domain.ChildTurnedBack:
 		s.at(e.Step, domain.KindChild, UndoDue, func(st *Step) { s.set(st, Undoing) })
 	case *domain.ChildEnded:
-		s.on(e.Step, func(st *Step) { s.childEnded(st, e) })
+		s.on(e.Step, func(st *Step) { s.childEnded(st, e, at) })
 	}
 }
 
-// at calls f with the step that an event names, where the run has it, of that kind ("" for any)
-// and in that phase: an event that does not fit changes nothing.
+// at calls f with the step that an event names, if the run has it and it is of that kind ("" for
+// any) and in that phase. An event that does not fit changes nothing.
 func (s *State) at(path string, kind domain.Kind, phase Phase, f func(*Step)) {
 	if st := s.steps[path]; st != nil && st.Phase == phase && (kind == "" || st.Node.Kind == kind) {
 		f(st)
 	}
 }
 
-// on calls f with the step that an event names, where the run has it.
+// on calls f with the step that an event names, if the run has it.
 func (s *State) on(path string, f func(*Step)) {
 	if st := s.steps[path]; st != nil {
 		f(st)
 	}
 }
 
-func (s *State) stepFailed(st *Step, cause domain.Failure) {
+func (s *State) stepFailed(st *Step, cause domain.Failure, at time.Time) {
+	st.Tries(st.Direction()).Failed = at
 	switch {
 	case st.Phase == Undoing && st.Node.Kind == domain.KindChild:
 		st.Cause = &cause // the child can't be undone
@@ -225,23 +218,22 @@ func (s *State) retried(st *Step, dir domain.Direction) {
 		return
 	}
 	s.Blocked, s.BlockedAt = "", time.Time{}
-	t := st.tries(dir)
-	t.Base, t.Uncounted = t.N, 0
-	if dir == domain.Undo {
-		if st.Node.Action != nil && st.Node.Action.Effect != domain.EffectUndo {
-			s.set(st, UndoFailed) // there is no undo to retry: only a person's word settles it
-			return
-		}
+	t := st.Tries(dir)
+	t.Base, t.Uncounted, st.Retried, st.RetriedIn = t.N, 0, st.Incident, dir
+	switch {
+	case dir != domain.Undo:
+		st.Cause = nil
+		s.set(st, Ready)
+	case st.Node.Action != nil && st.Node.Action.Effect != domain.EffectUndo:
+		s.set(st, UndoFailed) // there is no undo to retry: a person must resolve it
+	default:
 		s.set(st, UndoDue)
-		return
 	}
-	st.Cause = nil
-	s.set(st, Ready)
 }
 
 // stuckIn reports whether the step needs a person in that direction.
 func (st *Step) stuckIn(dir domain.Direction) bool {
-	return st.Phase == Stuck && dir == st.direction() || st.Phase == UndoStuck && dir == domain.Undo
+	return st.Phase == Stuck && dir == st.forwardDirection() || st.Phase == UndoStuck && dir == domain.Undo
 }
 
 func (s *State) resolved(st *Step, e *domain.StepResolved) {
@@ -299,7 +291,7 @@ func (s *State) planned(st *Step, e *domain.StepsPlanned) {
 		s.complete(st)
 		return
 	}
-	if !plannable(e.Steps) {
+	if !e.Steps.IsRound() {
 		return
 	}
 	s.set(st, Active)
@@ -309,19 +301,6 @@ func (s *State) planned(st *Step, e *domain.StepsPlanned) {
 	st.kids = append(st.kids, k)
 	k.items = e.Inputs
 	s.enter(k)
-}
-
-// plannable reports whether a round has the shape that a planner's answer is expanded to.
-func plannable(n *domain.Node) bool {
-	if n.Kind != domain.KindSequence && n.Kind != domain.KindParallel || n.Name != "" {
-		return false
-	}
-	for _, c := range n.Children {
-		if c == nil || c.Kind != domain.KindDo || c.Action == nil || c.Name == "" || c.Name == PlannerStep {
-			return false
-		}
-	}
-	return true
 }
 
 // see remembers the id of a signal or event, so that it counts once.
@@ -337,11 +316,11 @@ func (s *State) awaitMet(st *Step, e *domain.AwaitMet) {
 	if st.Event != "" {
 		s.see(e.By)
 	}
-	s.signals = slices.DeleteFunc(s.signals, func(g signal) bool { return g.id == e.By && g.name == st.Signal })
+	s.signals = slices.DeleteFunc(s.signals, func(g Kept) bool { return g.ID == e.By && g.Name == st.Signal })
 	s.complete(st)
 }
 
-func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
+func (s *State) childEnded(st *Step, e *domain.ChildEnded, at time.Time) {
 	if st.Node.Kind != domain.KindChild || st.Phase != Waiting && st.Phase != Undoing {
 		return
 	}
@@ -366,14 +345,6 @@ func (s *State) childEnded(st *Step, e *domain.ChildEnded) {
 	if e.Cause != nil {
 		cause.Message += ": " + e.Cause.String()
 	}
+	st.Do.Failed = at
 	s.fail(st, cause)
-}
-
-// given returns the input that a planned step was given, or nil for a step whose input the
-// definition's code computes.
-func (st *Step) given() json.RawMessage {
-	if p := st.parent; p != nil && p.parent != nil && p.parent.Node.Kind == domain.KindPlan && st.index < len(p.items) {
-		return p.items[st.index]
-	}
-	return nil
 }

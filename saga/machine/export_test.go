@@ -6,8 +6,56 @@ import (
 	"strings"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/atonehq/atone/domain"
 )
+
+// What tests outside of this package ask.
+var (
+	Dump       = dump
+	CheckWaits = checkWaits
+)
+
+// UndoAgain reports whether the undo of the step that is in flight is to be repeated.
+func (st *Step) UndoAgain() bool { return st.undoAgain }
+
+// Awaits calls f for every open await of a domain event.
+func (s *State) Awaits(f func(st *Step)) {
+	for st := s.watch.head; st != nil; st = st.nxt {
+		if st.Phase == Waiting && st.Event != "" {
+			f(st)
+		}
+	}
+}
+
+// RandomWalk plays random moves of a random run of at most about the given number of steps, and
+// calls look before each with the state, the time, and what folds the state anew.
+func RandomWalk(t *rapid.T, steps, moves int, look func(s *State, now time.Time, again func() *State)) {
+	x := newSim(t, steps)
+	for range rapid.IntRange(0, moves).Draw(t, "moves") {
+		if x.s.End != "" {
+			break
+		}
+		look(x.s, x.now, func() *State { return x.h.fold(x.plan) })
+		x.disturb()
+	}
+}
+
+// RandomRun plays a random run of at most about the given number of steps to its end. It calls each
+// with the run's plan, each event and the state after it.
+func RandomRun(t *rapid.T, steps, moves int, each func(plan *domain.Plan, f domain.Fact, s *State)) {
+	x := newSim(t, steps)
+	for range rapid.IntRange(0, moves).Draw(t, "moves") {
+		x.disturb()
+	}
+	x.finish()
+	s := New(x.plan, x.h.run)
+	for _, f := range x.h.facts {
+		s = Evolve(s, f)
+		each(x.plan, f, s)
+	}
+}
 
 // dump writes everything that a state consists of, in one canonical form: two states with the
 // same dump can't be told apart by any function of this package.
@@ -17,7 +65,7 @@ func dump(s *State) string {
 	d.line("end %q at %s out %s cause %s turning %v pivot %v paused %v %q blocked %q cancel %s incidents %d left %q stuck %d finish %v was %q abandoned %q",
 		s.End, when(s.EndedAt), s.Output, asJSON(s.Cause), s.Turning, s.PastPivot, s.Paused, s.PauseReason, s.Blocked, asJSON(s.Cancel), s.Incidents, s.Left, s.stuck, s.finish, s.Was, s.AbandonReason)
 	for _, g := range s.signals {
-		d.line("signal %s %s %s seen %v", g.name, g.id, g.value, s.seen[g.id])
+		d.line("signal %s %s %s seen %v", g.Name, g.ID, g.Value, s.seen[g.ID])
 	}
 	d.line("seen %d steps %d", len(s.seen), len(s.steps))
 	if s.root != nil {
@@ -45,7 +93,8 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 	}
 	output := st.Output
 	if (st.Node.Kind == domain.KindSequence || st.Node.Kind == domain.KindEach) && (st.Turning || st.Phase != Done) {
-		output = nil // that of a composite which is turned back is read by nobody, and not kept in snapshots
+		// That of a composite which is turned back is read by nobody, and not kept in snapshots.
+		output = nil
 	}
 	d.line("%s%s %q key %q %s in %s out %s doubt %v turning %v late %s cause %s incident %q due %s %v await %q %q %q child %s %s handler %v about %s",
 		indent, st.Node.Kind, st.Path, st.Node.Key, st.Phase, st.Input, output, st.InDoubt, st.Turning, st.Late, asJSON(st.Cause), st.Incident, when(st.Due), st.Instant,
@@ -56,7 +105,7 @@ func (d *dumper) step(s *State, st *Step, indent string) {
 	}
 	d.line("%s  index %d next %d open %d failures %d undoAt %d undoing %d pulling %v counted %v settledOnce %v items %s listed %v on %s parent %s scope %q",
 		indent, st.index, st.next, st.open, st.failures, st.undoAt, st.undoing, st.pulling, st.counted, st.settledOnce, st.items, st.listed, on, pathOf(st.parent), st.scope.prefix)
-	d.line("%s  gaveUp %v again %v unasked %v undos %d", indent, append(append(append([]int{}, st.Do.GaveUp...), -1), st.Undo.GaveUp...), st.undoAgain, st.Unasked, st.Undos)
+	d.line("%s  in force %s gaveUp %v again %v unasked %v undos %d", indent, asJSON(st.InForce), append(append(append([]int{}, st.Do.GaveUp...), -1), st.Undo.GaveUp...), st.undoAgain, st.Unasked, st.Undos)
 	for _, k := range st.kids {
 		if k == nil {
 			d.line("%s  -", indent)

@@ -1,21 +1,8 @@
 package machine
 
 import (
-	"encoding/json"
-	"strconv"
-
 	"github.com/atonehq/atone/domain"
 )
-
-// newStep makes the instance of a node under a parent.
-func (s *State) newStep(node *domain.Node, parent *Step, sc *scope, index int) *Step {
-	st := &Step{Node: node, parent: parent, scope: sc, index: index}
-	if node.Name != "" {
-		st.Path = sc.prefix + node.Name
-		s.steps[st.Path] = st
-	}
-	return st
-}
 
 // enter begins a step going forward.
 func (s *State) enter(st *Step) {
@@ -63,8 +50,7 @@ func (s *State) fillUp(p *Step) {
 		p.open++
 		sc, node := p.scope, p.Node.Children[0]
 		if p.Node.Kind == domain.KindEach {
-			sc = &scope{prefix: p.Path + "/" + strconv.Itoa(i) + "/", item: p.items[i], parent: p.scope,
-				index: append(append(make([]int, 0, len(p.scope.index)+1), p.scope.index...), i)}
+			sc = p.inner(i, p.items[i])
 		} else {
 			node = p.Node.Children[i]
 		}
@@ -81,20 +67,11 @@ func (s *State) fillUp(p *Step) {
 func (s *State) nextRound(p *Step) {
 	round := len(p.kids)/2 + 1
 	node := s.plannerNode(p)
-	sc := &scope{prefix: p.Path + "/" + strconv.Itoa(round) + "/", item: p.scope.item, parent: p.scope,
-		index: append(append(make([]int, 0, len(p.scope.index)+1), p.scope.index...), round)}
+	sc := p.inner(round, p.scope.item)
 	k := s.newStep(node, p, sc, len(p.kids))
 	p.kids = append(p.kids, k)
 	s.enter(k)
 }
-
-func (s *State) plannerNode(p *Step) *domain.Node {
-	return &domain.Node{Name: PlannerStep, Kind: domain.KindDo, Action: p.Node.Action, Rule: p.Node.Rule, Accepted: p.Node.Accepted,
-		Key: p.Node.Key + "/*/" + PlannerStep}
-}
-
-// PlannerStep is the name, in each round of a plan node, of the step that plans it.
-const PlannerStep = "plan"
 
 // complete records that a step is done and goes on with its parent.
 func (s *State) complete(st *Step) {
@@ -107,26 +84,6 @@ func (s *State) complete(st *Step) {
 		st.Output = collect(st)
 	}
 	s.goOn(st, Done)
-}
-
-// collect returns an each's outputs in the order of its items, null where one failed.
-func collect(each *Step) json.RawMessage {
-	size := 2
-	for _, k := range each.kids {
-		size += len(k.Output) + 5
-	}
-	b := append(make([]byte, 0, size), '[')
-	for i, k := range each.kids {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if len(k.Output) == 0 || k.Phase != Done {
-			b = append(b, "null"...)
-		} else {
-			b = append(b, k.Output...)
-		}
-	}
-	return append(b, ']')
 }
 
 // goOn leaves a step in an end phase going forward and continues its parent.
@@ -150,7 +107,7 @@ func (s *State) goOn(st *Step, end Phase) {
 		s.complete(p)
 	case domain.KindPlan:
 		if st.index%2 == 0 {
-			s.set(p, Ready) // the planner answered: its answer is to be expanded
+			s.set(p, Ready) // expand the planner's answer
 		} else {
 			s.nextRound(p)
 		}
@@ -170,12 +127,9 @@ func (s *State) fail(st *Step, cause domain.Failure) {
 	}
 	s.set(st, Failed)
 	if st.Node.Action != nil && st.Node.Action.OnFailure != nil {
-		s.addHandler(st, st.Path+"/"+HandlerStep, st.Node.Action.OnFailure)
+		s.addHandler(st, st.Path+"/"+domain.HandlerStep, st.Node.Action.OnFailure)
 	}
 }
-
-// HandlerStep is the last segment of a failure handler's path.
-const HandlerStep = "on-failure"
 
 // addHandler makes a failure handler owed, once for each step and for the run.
 func (s *State) addHandler(about *Step, path string, spec *domain.ActionSpec) {
@@ -183,12 +137,4 @@ func (s *State) addHandler(about *Step, path string, spec *domain.ActionSpec) {
 		return
 	}
 	s.set(s.newHandler(about, path, spec), Ready)
-}
-
-func (s *State) newHandler(about *Step, path string, spec *domain.ActionSpec) *Step {
-	node := &domain.Node{Name: HandlerStep, Kind: domain.KindDo, Action: spec, Key: path}
-	h := &Step{Path: path, Node: node, Handler: true, About: about, scope: s.root.scope}
-	s.steps[path] = h
-	s.handlers = append(s.handlers, h)
-	return h
 }

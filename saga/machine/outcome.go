@@ -16,7 +16,7 @@ type Outcome struct {
 	Attempt   int
 	// Output is that of a success; for a probe, that of the attempt probed.
 	Output json.RawMessage
-	// Failure is set where the attempt did not succeed, and Effect is what it says of its effect.
+	// Failure is set if the attempt did not succeed; Effect is what the attempt says of its effect.
 	Failure *domain.Failure
 	Effect  domain.FailureEffect
 	// Verdict is a probe's answer.
@@ -25,12 +25,12 @@ type Outcome struct {
 	Emitted []*domain.DomainEvent
 }
 
-func (in Outcome) decide(s *State, now time.Time) ([]domain.Event, error) {
+func (in Outcome) decide(s *State, now moment) ([]domain.Event, error) {
 	st, err := s.find(in.Step)
 	if err != nil {
 		return nil, err
 	}
-	t := st.tries(in.Direction)
+	t := st.Tries(in.Direction)
 	if in.Attempt < 1 || in.Attempt > t.N {
 		return nil, fmt.Errorf("%s: outcome of %s attempt %d, and %d were started: %w", in.Step, in.Direction, in.Attempt, t.N, ErrNoAttempt)
 	}
@@ -56,14 +56,14 @@ func (in Outcome) success() []domain.Event {
 	return append(events, &domain.AttemptSucceeded{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Output: in.Output})
 }
 
-// late decides on the outcome of an attempt that is no longer in flight. A repeat of
-// an outcome that was recorded is nothing; one of an attempt that had been given up is a fact.
+// late decides on the outcome of an attempt that is no longer in flight. A repeat of a recorded
+// outcome has no event; the outcome of an attempt that was given up does.
 func (in Outcome) late(s *State, st *Step) ([]domain.Event, error) {
 	if in.Direction == domain.Undo && in.Failure == nil && in.Attempt > st.Undo.Base &&
 		(st.Phase == UndoBackoff || st.Phase == UndoFailed || st.Phase == UndoStuck) {
 		return in.success(), nil
 	}
-	if !slices.Contains(st.tries(in.Direction).GaveUp, in.Attempt) {
+	if !slices.Contains(st.Tries(in.Direction).GaveUp, in.Attempt) {
 		return nil, nil
 	}
 	if in.Failure != nil {
@@ -86,9 +86,10 @@ func (in Outcome) late(s *State, st *Step) ([]domain.Event, error) {
 	return append(events, s.lateStuck(st, in.Direction)...), nil
 }
 
-// lateStuck is what follows where an effect that can't be undone came after its step was turned back as untouched.
+// lateStuck makes the run stuck: an effect that can't be undone came after its step was turned back
+// as untouched.
 func (s *State) lateStuck(st *Step, dir domain.Direction) []domain.Event {
-	if st.Phase != Untouched || !st.cantUndo() || !st.doubts(dir) {
+	if st.Phase != Untouched || !st.CantUndo() || !st.doubts(dir) {
 		return nil
 	}
 	return []domain.Event{s.stuckEvent(st, domain.Undo, domain.Failure{Kind: domain.FailurePermanent, Step: st.Path, Message: irreversibleText})}
@@ -96,10 +97,10 @@ func (s *State) lateStuck(st *Step, dir domain.Direction) []domain.Event {
 
 // failed decides what a failure of the attempt in flight leads to: a retry, a probe, or the
 // step's failure for good. Whether its effect is in doubt is decided here, once, and recorded.
-func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain.Failure, effect domain.FailureEffect, now time.Time) *domain.AttemptFailed {
+func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain.Failure, effect domain.FailureEffect, now moment) *domain.AttemptFailed {
 	cause.InDoubt = st.doubts(dir) && effect != domain.EffectNotDone
 	if effect == domain.EffectDone {
-		cause.Kind = domain.FailurePermanent // a retry would do the same and bring no other output
+		cause.Kind = domain.FailurePermanent // a retry would bring the same output
 	}
 	e := &domain.AttemptFailed{Step: st.Path, Direction: dir, Attempt: attempt, Cause: cause, RetryAt: s.retryAt(st, dir, cause, now)}
 	if dir == domain.Do && st.Node.Action.Probe && st.asksProbe(cause, effect, !e.RetryAt.IsZero()) {
@@ -108,8 +109,9 @@ func (s *State) failed(st *Step, dir domain.Direction, attempt int, cause domain
 	return e
 }
 
-// asksProbe reports whether a failed do is probed: at once after an attempt that timed out, was lost or is said to be
-// in doubt, and in any doubt where no retry follows. Of an effect that is known to have happened there is nothing to ask.
+// asksProbe reports whether a failed do is probed: at once after an attempt that timed out, was
+// lost or says that it is in doubt, and after any doubt if no retry follows. An effect that is
+// known to have happened is not probed.
 func (st *Step) asksProbe(cause domain.Failure, effect domain.FailureEffect, retried bool) bool {
 	switch {
 	case effect == domain.EffectDone:
@@ -121,31 +123,17 @@ func (st *Step) asksProbe(cause domain.Failure, effect domain.FailureEffect, ret
 }
 
 // retryAt returns when the next attempt begins, zero for never.
-func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, now time.Time) time.Time {
-	t, policy := st.tries(dir), st.Node.Action.Retry
-	if dir == domain.Undo {
-		policy = st.Node.Action.UndoRetry
-	}
-	used := t.N - t.Base - t.Uncounted
-	if cause.Kind == domain.FailurePermanent || dir == domain.Do && st.Turning ||
-		policy.MaxAttempts != domain.Unlimited && used >= policy.MaxAttempts {
+func (s *State) retryAt(st *Step, dir domain.Direction, cause domain.Failure, now moment) time.Time {
+	if cause.Kind == domain.FailurePermanent || dir == domain.Do && st.Turning {
 		return time.Time{}
 	}
-	delay := time.Duration(cause.RetryAfter)
-	if delay <= 0 {
-		delay = policy.Delay(used, domain.IdempotencyKey(s.Run, st.Path, dir))
-	}
-	at := now.Add(delay)
-	for _, limit := range [...]domain.Duration{policy.MaxElapsed, policy.TotalTimeout} {
-		if limit > 0 && at.After(t.First.Add(time.Duration(limit))) {
-			return time.Time{}
-		}
-	}
-	return at
+	t := st.Tries(dir)
+	policy, _ := now.policy(st).For(dir)
+	return policy.Next(now.Time, t.First, t.N-t.Base-t.Uncounted, time.Duration(cause.RetryAfter), domain.IdempotencyKey(s.Run, st.Path, dir))
 }
 
-// probed decides on a probe's answer. cause is why the probe failed, where that is the answer.
-func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, cause *domain.Failure, now time.Time) *domain.StepProbed {
+// probed decides on a probe's answer. cause is why the probe failed, if it answered by failing.
+func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, cause *domain.Failure, now moment) *domain.StepProbed {
 	e := &domain.StepProbed{Step: st.Path, Attempt: st.Probe.N, Verdict: v, Cause: cause}
 	if v == domain.Applied {
 		e.Output = domain.OrNull(output)
@@ -159,9 +147,10 @@ func (s *State) probed(st *Step, v domain.Verdict, output json.RawMessage, cause
 	return e
 }
 
-// probeFailure decides on a probe that did not answer: it is tried again under the action's Retry, and then it can't
-// be told. One that found an effect whose output can't be recorded has answered: the step failed, and is in doubt.
-func (s *State) probeFailure(st *Step, attempt int, cause domain.Failure, effect domain.FailureEffect, now time.Time) domain.Event {
+// probeFailure decides on a failed probe: it is tried again under the action's Retry, then its
+// answer is "unknown". A probe that found an effect whose output can't be recorded has answered:
+// the step fails, and is in doubt.
+func (s *State) probeFailure(st *Step, attempt int, cause domain.Failure, effect domain.FailureEffect, now moment) domain.Event {
 	cause.InDoubt = false
 	e := &domain.AttemptFailed{Step: st.Path, Direction: domain.Probe, Attempt: attempt, Cause: cause}
 	if effect == domain.EffectDone {
@@ -182,24 +171,33 @@ type Lost struct {
 	Reason    string
 }
 
-func (in Lost) decide(s *State, now time.Time) ([]domain.Event, error) {
-	st, err := s.find(in.Step)
+func (in Lost) decide(s *State, now moment) ([]domain.Event, error) {
+	st, err := s.flying(in.Step, in.Direction, in.Attempt)
 	if err != nil {
 		return nil, err
-	}
-	if t := st.tries(in.Direction); !t.Running || t.N != in.Attempt {
-		return nil, ErrStale
 	}
 	return one(s.giveUpEvent(st, in.Direction, domain.FailureLost, in.Reason, now))
 }
 
-// giveUpEvent decides on an attempt whose outcome did not come.
-func (s *State) giveUpEvent(st *Step, dir domain.Direction, kind domain.FailureKind, reason string, now time.Time) domain.Event {
+// flying returns the step if that attempt of it is in flight, else [ErrStale].
+func (s *State) flying(path string, dir domain.Direction, attempt int) (*Step, error) {
+	st, err := s.find(path)
+	if err != nil {
+		return nil, err
+	}
+	if t := st.Tries(dir); !t.Running || t.N != attempt || st.Node.Action == nil {
+		return nil, ErrStale
+	}
+	return st, nil
+}
+
+// giveUpEvent decides on an attempt whose outcome did not come in time.
+func (s *State) giveUpEvent(st *Step, dir domain.Direction, kind domain.FailureKind, reason string, now moment) domain.Event {
 	cause := domain.Failure{Kind: kind, Message: reason, Step: st.Path}
 	if dir == domain.Probe {
 		return s.probeFailure(st, st.Probe.N, cause, domain.EffectUnsaid, now)
 	}
-	return s.failed(st, dir, st.tries(dir).N, cause, domain.EffectInDoubt, now)
+	return s.failed(st, dir, st.Tries(dir).N, cause, domain.EffectInDoubt, now)
 }
 
 // Beat records that a long attempt is alive.
@@ -210,14 +208,37 @@ type Beat struct {
 	Details   json.RawMessage
 }
 
-func (in Beat) decide(s *State, now time.Time) ([]domain.Event, error) {
-	st, err := s.find(in.Step)
+func (in Beat) decide(s *State, now moment) ([]domain.Event, error) {
+	st, err := s.flying(in.Step, in.Direction, in.Attempt)
 	if err != nil {
 		return nil, err
 	}
-	if t := st.tries(in.Direction); !t.Running || t.N != in.Attempt || st.Node.Action == nil {
-		return nil, ErrStale
-	}
 	return one(&domain.AttemptHeartbeat{Step: in.Step, Direction: in.Direction, Attempt: in.Attempt, Details: in.Details,
-		Due: now.Add(time.Duration(st.Node.Action.HeartbeatTimeout))})
+		Due: now.Add(time.Duration(st.Policy().HeartbeatTimeout))})
+}
+
+// Unsent says that the attempt in flight timed out and that no worker ever had it: the broker
+// refused it each time. Nothing was done, so it uses up no retry.
+type Unsent struct {
+	Step      string
+	Direction domain.Direction
+	Attempt   int
+	Reason    string
+}
+
+// unsentDelay is the time from an attempt that the broker refused to the next one.
+const unsentDelay = time.Second
+
+func (in Unsent) decide(s *State, now moment) ([]domain.Event, error) {
+	st, err := s.flying(in.Step, in.Direction, in.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	e := &domain.AttemptFailed{Step: st.Path, Direction: in.Direction, Attempt: in.Attempt, Uncounted: true,
+		// Lost, so that an outcome still counts if the broker kept the message that it refused.
+		Cause: domain.Failure{Kind: domain.FailureLost, Step: st.Path, Message: in.Reason}}
+	if !(in.Direction == domain.Do && st.Turning) {
+		e.RetryAt = now.Add(unsentDelay)
+	}
+	return one(e)
 }

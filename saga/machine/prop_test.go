@@ -8,9 +8,9 @@ import (
 
 // TestEveryRunEndsByRuleEight lets random plans meet random outcomes, timeouts, losses, crashes,
 // cancels, pauses, signals, people, duplicates and reorderings, and then calms down. On the way it
-// holds Decide to changing nothing and to deciding alike after a reload, and the fold, the owed
-// work and the snapshot to being the same after a reload; at the end, the run's end to the
-// effects that exist.
+// checks that Decide changes nothing, and that after a reload the decisions, the fold, the owed
+// work and the snapshot are the same. At the end it compares the run's end with the effects that
+// exist.
 func TestEveryRunEndsByRuleEight(t *testing.T) {
 	t.Parallel()
 	for name, steps := range map[string]int{"plans of many steps": 10, "plans of few, to which more happens": 2} {

@@ -6,10 +6,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Reckon has the run go on by another clock: that of another coordinator, or the same one after it was
-// set. The times of the durations under way move by c.Shift, so that as much of them is left as before.
-// [Evolve] does so for an event that carries a clock. A coordinator does it ahead of a decision, whose first
-// event then carries the clock; a clock that the run goes by already changes nothing.
+// Reckon changes the clock that the run goes by: to another coordinator's, or to the same one after
+// it was set. Times that end a duration move by c.Shift, so that the duration left stays the same.
+// [Evolve] does so for an event that carries a clock. A coordinator calls it before a decision,
+// whose first event then carries the clock. The clock that the run already goes by changes nothing.
 func (s *State) Reckon(c domain.Clock) {
 	by := time.Duration(c.Shift)
 	c.Shift = 0

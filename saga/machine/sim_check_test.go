@@ -22,13 +22,12 @@ func (x *sim) reload() {
 // owed writes what a state owes the world.
 func (x *sim) owed(s *State) string {
 	d := &dumper{}
-	d.line("wake %s quiet %v status %s", asJSON(s.Wake()), s.Quiet(), s.Status())
+	d.line("wake %s status %s", asJSON(s.Wake()), s.Status())
 	s.Todo(x.now, func(duty Duty, st *Step) bool { d.line("todo %d %s", duty, pathOf(st)); return true })
 	s.InFlight(func(a Attempt) {
 		d.line("flying %s %s %d %v %s", a.Step.Path, a.Direction, a.Number, a.Cancelled, a.Node)
 	})
 	s.Children(func(st *Step, back bool) { d.line("child %s %v", st.Path, back) })
-	s.Awaits(func(st *Step) { d.line("await %s", st.Path) })
 	s.StuckSteps(func(st *Step) { d.line("stuck %s %s", st.Path, st.Incident) })
 	return d.String()
 }
@@ -100,7 +99,7 @@ func (x *sim) checkEvent(e domain.Event) {
 			bad("started while paused")
 		}
 		st := x.s.Step(e.Step)
-		if t := st.tries(e.Direction); t.Running || e.Attempt != t.N+1 {
+		if t := st.Tries(e.Direction); t.Running || e.Attempt != t.N+1 {
 			bad("attempt %d, but %d were started, the last is running: %v", e.Attempt, t.N, t.Running)
 		}
 		if e.Direction == domain.Undo {

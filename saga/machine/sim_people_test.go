@@ -80,7 +80,8 @@ func (x *sim) repeat() {
 		}
 	}
 	if len(told) > 0 && x.coin("outcome again") {
-		// An undo's success that was overtaken by the next attempt may settle the step when it comes again.
+		// An undo's success that was overtaken by the next attempt may settle the step when it
+		// comes again.
 		a := told[x.draw(len(told), "which")]
 		if events := x.tell(*a.outcome); len(events) > 0 && !isTimeoutNoted(events) && a.dir != domain.Undo {
 			x.t.Fatalf("the outcome of %s %s %d was told twice and recorded twice: %s", a.step, a.dir, a.n, asJSON(events))
@@ -93,8 +94,8 @@ func (x *sim) repeat() {
 	}
 }
 
-// isTimeoutNoted reports whether the events only note, as late, a timeout that a worker reported itself:
-// the machine can't tell the report's repeat from a first word about an attempt that it gave up.
+// isTimeoutNoted reports whether the events only note, as late, a timeout that a worker reported
+// itself: for an attempt that it gave up, the machine can't tell a repeated report from the first.
 func isTimeoutNoted(events []domain.Event) bool {
 	late, ok := events[0].(*domain.OutcomeLate)
 	return ok && len(events) == 1 && late.Cause != nil && late.Cause.Kind == domain.FailureTimedOut

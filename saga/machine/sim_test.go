@@ -131,7 +131,7 @@ func (x *sim) settle() {
 			}
 			in := x.answer(o.duty, o.step)
 			events, err := x.decide(in)
-			if noEnd := (*NoEndError)(nil); errors.As(err, &noEnd) {
+			if noEnd := (*domain.NoEndError)(nil); errors.As(err, &noEnd) {
 				events, err = x.decide(Block{Reason: noEnd.Reason})
 			}
 			if err != nil && (i == 0 || !errors.Is(err, ErrStale)) {
@@ -265,8 +265,8 @@ func (x *sim) failure(kind domain.FailureKind) *domain.Failure {
 	return &domain.Failure{Kind: kind, Message: "model failure"}
 }
 
-// failsInDoubt is a failure that says nothing of its effect, or that it is in doubt, or that it happened: only then
-// does anybody know whether it did.
+// failsInDoubt is a failure that says nothing of its effect, that it is in doubt, or that it
+// happened. Only in the last case is the effect known.
 func (x *sim) failsInDoubt(a *try, o *Outcome) {
 	o.Effect = rapid.SampledFrom([]domain.FailureEffect{domain.EffectUnsaid, domain.EffectUnsaid, domain.EffectInDoubt, domain.EffectDone}).Draw(x.t, "says")
 	o.Failure = x.failure(rapid.SampledFrom([]domain.FailureKind{domain.FailureRetryable, domain.FailureTimedOut, domain.FailurePermanent}).Draw(x.t, "kind"))
@@ -275,7 +275,8 @@ func (x *sim) failsInDoubt(a *try, o *Outcome) {
 	}
 }
 
-// takes does the attempt's work, once. Whoever undoes takes an undo's key that he has seen for a repeat.
+// takes does the attempt's work, once. A handler takes an undo with a key that it has seen for a
+// repeat.
 func (x *sim) takes(a *try) {
 	lasting := x.s.Step(a.step).Node.Action.Effect != domain.EffectNone
 	switch {

@@ -1,10 +1,14 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine/internal/due"
 )
 
 // Phase is where a step stands.
@@ -46,6 +50,17 @@ func (p Phase) String() string { return phaseNames[p] }
 // MarshalText implements encoding.TextMarshaler.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
+// UnmarshalText implements encoding.TextUnmarshaler: it reads what [Phase.MarshalText] wrote.
+func (p *Phase) UnmarshalText(text []byte) error {
+	for i, name := range phaseNames {
+		if name == string(text) {
+			*p = Phase(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a phase of a step", text)
+}
+
 func (p Phase) owed() bool {
 	return p == Ready || p == ProbeDue || p == Failed || p == UndoDue || p == UndoFailed
 }
@@ -61,7 +76,7 @@ func (p Phase) waits() bool {
 // backsOff reports whether the step waits for the time of its next attempt.
 func (p Phase) backsOff() bool { return p == Backoff || p == UndoBackoff || p == ProbeBackoff }
 
-// settled reports whether a turned-back step is finished with.
+// settled reports whether a turned-back step needs nothing more.
 func (p Phase) settled() bool { return p >= Undone && p <= Left }
 
 // Tries counts the attempts of a step in one direction.
@@ -73,14 +88,15 @@ type Tries struct {
 	Uncounted int `json:",omitempty"`
 	// First is when the first attempt since Base started, Last when the latest did.
 	First, Last time.Time
-	// Due is when the attempt in flight is given up, BeatDue when it is unless it beats before.
+	// Due is when the attempt in flight is given up, BeatDue when it is without a heartbeat before.
 	Due, BeatDue time.Time
 	// RetryAt is when the next attempt begins.
 	RetryAt time.Time
 	// Running means that the latest attempt has no outcome yet.
 	Running bool
-	// Cause is the latest failure.
-	Cause *domain.Failure
+	// Cause is the latest failure, Failed when it was recorded.
+	Cause  *domain.Failure
+	Failed time.Time `json:",omitzero"`
 	// Details are those of the latest heartbeat.
 	Details json.RawMessage `json:",omitempty"`
 	// Node is the coordinator whose queue carries the latest attempt.
@@ -89,39 +105,54 @@ type Tries struct {
 	GaveUp []int `json:",omitempty"`
 }
 
+// StepData is what a snapshot keeps of a step as it is. Its fields may be read, not written.
+type StepData struct {
+	Input  json.RawMessage `json:"in,omitempty"`
+	Output json.RawMessage `json:"out,omitempty"`
+	// Do, Undo and Probe count the attempts of each direction.
+	Do    Tries `json:"do,omitzero"`
+	Undo  Tries `json:"undo,omitzero"`
+	Probe Tries `json:"probe,omitzero"`
+	// InDoubt means that an attempt's effect may have happened unseen.
+	InDoubt bool `json:"doubt,omitempty"`
+	// Unasked means that an attempt is in doubt and no probe was made, because a retry was to
+	// follow.
+	Unasked bool `json:"unasked,omitempty"`
+	// Undos counts the undos that became owed again because an effect came after an earlier undo.
+	Undos int `json:"undos,omitempty"`
+	// Turning means that the step is being turned back.
+	Turning bool `json:"turning,omitempty"`
+	// Late is the output of a success that came too late to count; it is kept for the undo.
+	Late json.RawMessage `json:"late,omitempty"`
+	// Cause is why the step failed for good.
+	Cause *domain.Failure `json:"cause,omitempty"`
+	// InForce is the policy of the latest attempt, if it is not the plan's.
+	InForce *domain.Policy `json:"in_force,omitempty"`
+	// Incident is the open incident's id while the step is stuck.
+	Incident string `json:"incident,omitempty"`
+	// Retried is the incident that a person retried in RetriedIn: it reopens if that fails again.
+	Retried   string           `json:"retried,omitempty"`
+	RetriedIn domain.Direction `json:"retried_in,omitempty"`
+	// Due is when a sleep ends or an await runs out. Instant means that somebody named that time,
+	// while without it the time is so long after the step began.
+	Due     time.Time `json:"due,omitzero"`
+	Instant bool      `json:"instant,omitempty"`
+	// Signal, Event and Correlation are what an await waits for.
+	Signal      string `json:"signal,omitempty"`
+	Event       string `json:"event,omitempty"`
+	Correlation string `json:"correlation,omitempty"`
+	// Child is the child run and ChildState its end.
+	Child      domain.RunID    `json:"child,omitzero"`
+	ChildState domain.RunState `json:"child_state,omitempty"`
+}
+
 // Step is an instance of a plan node in a run. Its fields may be read, not written.
 type Step struct {
 	// Path addresses the step in the run: ship/3/label. Sequences have none.
 	Path string
 	Node *domain.Node
 	Phase
-	Input, Output json.RawMessage
-	// Do, Undo and Probe count the attempts of each direction.
-	Do, Undo, Probe Tries
-	// InDoubt means that an attempt's effect may have happened unseen.
-	InDoubt bool
-	// Unasked means that an attempt is in doubt after which the action's probe was not asked: it was to be
-	// tried again at once.
-	Unasked bool
-	// Undos counts the undos that were owed anew, because an effect came after the one before.
-	Undos int
-	// Turning means that the step is being turned back.
-	Turning bool
-	// Late is the output of a success that came too late to count; it is kept for the undo.
-	Late json.RawMessage
-	// Cause is why the step failed for good.
-	Cause *domain.Failure
-	// Incident is the open incident's id while the step is stuck.
-	Incident string
-	// Due is when a sleep ends or an await runs out. Instant means that somebody named that time, while
-	// without it the time is so long after the step began.
-	Due     time.Time
-	Instant bool
-	// Signal, Event and Correlation are what an await waits for.
-	Signal, Event, Correlation string
-	// Child is the child run and ChildState its end.
-	Child      domain.RunID
-	ChildState domain.RunState
+	StepData
 	// Handler marks a failure handler; About is the step that failed, nil for the run.
 	Handler bool
 	About   *Step
@@ -145,14 +176,11 @@ type Step struct {
 	prev, nxt   *Step // links of the list that the step is on
 	on          *list
 
-	// What the index of waiting steps keeps with each, see waits.
+	// Fields of the index of waiting steps, see waits.
 	flags          waitFlags
 	awaits         awaitKey
 	irreversibleAt int
-	until          time.Time
-	timer          *timers // nil where nothing is waited for
-	timerAt        int
-	timerSeq       uint64
+	timer          due.Item[*Step]
 }
 
 // scope is what names are relative to: the run, an item of an each, a round of a plan.
@@ -161,6 +189,12 @@ type scope struct {
 	index  []int
 	item   json.RawMessage
 	parent *scope
+}
+
+// inner returns the scope of an item or a round of the step.
+func (st *Step) inner(segment int, item json.RawMessage) *scope {
+	return &scope{prefix: st.Path + "/" + strconv.Itoa(segment) + "/", item: item, parent: st.scope,
+		index: append(append(make([]int, 0, len(st.scope.index)+1), st.scope.index...), segment)}
 }
 
 // Item returns the item of the innermost each around the step, and all indexes, outermost first.
@@ -175,47 +209,53 @@ func (st *Step) ItemAt(depth int) json.RawMessage {
 	return sc.item
 }
 
+// RunData is what a snapshot keeps of a run as it is. Its fields may be read, not written.
+type RunData struct {
+	// Revision is the last folded event's, -1 before the first.
+	Revision int64 `json:"revision"`
+	// Start is the run's first event; StartedAt and Actor are from its metadata.
+	Start     domain.RunStarted `json:"start"`
+	StartedAt time.Time         `json:"started_at"`
+	Actor     string            `json:"actor,omitempty"`
+	// Correlation is the id of the outermost run.
+	Correlation string `json:"correlation,omitempty"`
+	Trace       string `json:"trace,omitempty"`
+	// Clock is the clock by which times are given, see [State.Reckon].
+	Clock domain.Clock `json:"clock,omitzero"`
+	// End is the state that the run ended in, or empty.
+	End     domain.RunState `json:"end,omitempty"`
+	EndedAt time.Time       `json:"ended_at,omitzero"`
+	Output  json.RawMessage `json:"output,omitempty"`
+	// Cause is why the run turned back.
+	Cause *domain.Failure `json:"cause,omitempty"`
+	// Turning means that the run turned back, PastPivot that it never will.
+	Turning   bool `json:"turning,omitempty"`
+	PastPivot bool `json:"past_pivot,omitempty"`
+	// Paused, with PauseReason, stops new attempts. Blocked says why no process can go on with the
+	// run, BlockedAt since when.
+	Paused      bool      `json:"paused,omitempty"`
+	PauseReason string    `json:"pause_reason,omitempty"`
+	Blocked     string    `json:"blocked,omitempty"`
+	BlockedAt   time.Time `json:"blocked_at,omitzero"`
+	// Cancel is a cancel that waits for an irreversible attempt's outcome.
+	Cancel *domain.Failure `json:"cancel,omitempty"`
+	// Incidents counts the incidents of the run so far.
+	Incidents int `json:"incidents,omitempty"`
+	// Left lists the steps whose effect was left behind.
+	Left []string `json:"left,omitempty"`
+	// Was is the end that the run had before a late effect made it stuck. It ends so again once a
+	// person has resolved that.
+	Was domain.RunState `json:"was,omitempty"`
+	// AbandonReason is why a person closed the run.
+	AbandonReason string `json:"abandon_reason,omitempty"`
+}
+
 // State is a run folded from its events. It is made by [New] and advanced by [Evolve].
 // It is not safe for concurrent use; readers and writers share a lock.
 type State struct {
 	Plan *domain.Plan
 	Run  domain.RunID
-	// Revision is that of the last event folded, -1 before the first.
-	Revision int64
-	// Start is the run's first event; StartedAt and Actor are from its metadata.
-	Start     domain.RunStarted
-	StartedAt time.Time
-	Actor     string
-	// Correlation is the id of the outermost run.
-	Correlation string
-	Trace       string
-	// Clock is that by which the times of what is under way are, see [State.Reckon].
-	Clock domain.Clock
-	// End is the state that the run ended in, or empty.
-	End     domain.RunState
-	EndedAt time.Time
-	Output  json.RawMessage
-	// Cause is why the run turned back.
-	Cause *domain.Failure
-	// Turning means that the run turned back; PastPivot that it never will.
-	Turning, PastPivot bool
-	// Paused, with PauseReason, stops new attempts. Blocked says why nobody can go on,
-	// BlockedAt since when.
-	Paused      bool
-	PauseReason string
-	Blocked     string
-	BlockedAt   time.Time
-	// Cancel is a cancel that waits for an irreversible attempt's outcome.
-	Cancel *domain.Failure
-	// Incidents counts the incidents of the run so far.
-	Incidents int
-	// Was is the end that the run had come to before an effect came that could not be undone; it comes to
-	// the same end once a person has seen to it.
-	Was domain.RunState
-	// AbandonReason is why a person closed the run.
-	AbandonReason string
-	// Left lists the steps whose effect was left behind.
-	Left []string
+	RunData
 
 	root     *Step
 	steps    map[string]*Step
@@ -225,18 +265,22 @@ type State struct {
 	waits    waits
 	stuck    int
 	finish   bool // the root is done or settled and the run has not ended
-	signals  []signal
+	signals  []Kept
 	seen     map[string]bool // ids of signals received
 }
 
-type signal struct {
-	name, id string
-	value    json.RawMessage
+// Kept is a signal that the run was sent and that no await has taken yet.
+type Kept struct {
+	Name  string          `json:"name"`
+	ID    string          `json:"id"`
+	Value json.RawMessage `json:"value,omitempty"`
+	// At is when the run was sent it; zero where an older program wrote the snapshot.
+	At time.Time `json:"at,omitzero"`
 }
 
 // New returns the state of a run of the plan before its first event. The plan is indexed.
 func New(plan *domain.Plan, run domain.RunID) *State {
-	return &State{Plan: plan, Run: run, Revision: -1, steps: make(map[string]*Step, 8)}
+	return &State{Plan: plan, Run: run, RunData: RunData{Revision: -1}, steps: make(map[string]*Step, 8)}
 }
 
 // Step returns the step with the path, or nil if it was not entered.
@@ -265,6 +309,9 @@ func (st *Step) walk(f func(*Step)) {
 	}
 }
 
+// Signals returns the signals that are kept for an await to come, to be read.
+func (s *State) Signals() []Kept { return s.signals }
+
 // Kids returns the step's children entered so far; nil ones were not.
 func (st *Step) Kids() []*Step { return st.kids }
 
@@ -281,74 +328,6 @@ func (s *State) Status() domain.RunState {
 	return domain.RunRunning
 }
 
-// ended returns the end that the run has, or had come to before an effect came late that a person has to see to.
-func (s *State) ended() domain.RunState {
-	if s.End != "" {
-		return s.End
-	}
-	return s.Was
-}
-
-// list is a doubly linked list of steps in the order in which they joined it.
-type list struct{ head, tail *Step }
-
-func (l *list) add(st *Step) {
-	st.prev, st.nxt, st.on = l.tail, nil, l
-	if l.tail != nil {
-		l.tail.nxt = st
-	} else {
-		l.head = st
-	}
-	l.tail = st
-}
-
-func (l *list) addFirst(st *Step) {
-	st.prev, st.nxt, st.on = nil, l.head, l
-	if l.head != nil {
-		l.head.prev = st
-	} else {
-		l.tail = st
-	}
-	l.head = st
-}
-
-func (l *list) remove(st *Step) {
-	if st.prev != nil {
-		st.prev.nxt = st.nxt
-	} else {
-		l.head = st.nxt
-	}
-	if st.nxt != nil {
-		st.nxt.prev = st.prev
-	} else {
-		l.tail = st.prev
-	}
-	st.prev, st.nxt, st.on = nil, nil, nil
-}
-
-// set moves a step to a phase and to the list that the phase belongs on.
-func (s *State) set(st *Step, p Phase) {
-	if st.Phase == Stuck || st.Phase == UndoStuck {
-		s.stuck--
-		st.Incident = ""
-	}
-	st.Phase = p
-	if p == Stuck || p == UndoStuck {
-		s.stuck++
-	}
-	want := (*list)(nil)
-	if p.owed() {
-		want = &s.todo
-	} else if p.waits() {
-		want = &s.watch
-	}
-	if st.on != want {
-		if st.on != nil {
-			st.on.remove(st)
-		}
-		if want != nil {
-			want.add(st)
-		}
-	}
-	s.index(st)
-}
+// ended returns the end that the run has, or had come to before an effect came late that a person
+// has to see to.
+func (s *State) ended() domain.RunState { return cmp.Or(s.End, s.Was) }

@@ -43,7 +43,6 @@ func evolveIsTotal(t *rapid.T) {
 	s.Wake()
 	s.InFlight(func(Attempt) {})
 	s.Children(func(*Step, bool) {})
-	s.Awaits(func(*Step) {})
 	s.StuckSteps(func(*Step) {})
 	var intents []Intent
 	s.Todo(now, func(d Duty, st *Step) bool {
@@ -55,7 +54,7 @@ func evolveIsTotal(t *rapid.T) {
 	s.Steps(func(st *Step) {
 		intents = append(intents, Begin{Step: st.Path}, Consequence{Step: st.Path}, Evaluated{Step: st.Path, Value: json.RawMessage(`1`)})
 		for _, dir := range []domain.Direction{domain.Do, domain.Undo, domain.Probe, domain.Handler} {
-			n := st.tries(dir).N
+			n := st.Tries(dir).N
 			intents = append(intents, Outcome{Step: st.Path, Direction: dir, Attempt: n}, Lost{Step: st.Path, Direction: dir, Attempt: n},
 				Outcome{Step: st.Path, Direction: dir, Attempt: n, Failure: &domain.Failure{Kind: domain.FailureRetryable, InDoubt: true}}, Beat{Step: st.Path, Direction: dir, Attempt: n})
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine/internal/due"
 )
 
 // checkWaits compares the index of waiting steps with what a walk over all of them finds.
@@ -57,10 +58,8 @@ func checkWaits(s *State) error {
 		}
 		return paths
 	}
-	isTimed := func(steps []*Step) (paths []string) {
-		for _, st := range steps {
-			paths = append(paths, st.Path+" "+st.until.String())
-		}
+	isTimed := func(steps *due.Heap[*Step]) (paths []string) {
+		steps.Each(func(st *Step, at time.Time) { paths = append(paths, st.Path+" "+at.String()) })
 		return paths
 	}
 	var isAwaits []string
@@ -75,7 +74,7 @@ func checkWaits(s *State) error {
 	}
 	want := text(timers, instants, retries, irreversible, awaits)
 	flying, children, events, undos = s.waits.flying, s.waits.children, s.waits.events, s.waits.undos
-	if is := text(isTimed(s.waits.timers), isTimed(s.waits.instants), isTimed(s.waits.retries), is(s.waits.irreversible), isAwaits); is != want {
+	if is := text(isTimed(&s.waits.timers), isTimed(&s.waits.instants), isTimed(&s.waits.retries), is(s.waits.irreversible), isAwaits); is != want {
 		return fmt.Errorf("the index of waiting steps says\n%s\nand a walk finds\n%s", is, want)
 	}
 	return nil
@@ -99,8 +98,8 @@ func manyItems(t *testing.T, n int) *State {
 	return s
 }
 
-// TestParkedStepsAreOwedButNotTold: a step without a slot stays out of Todo, the run is busy all the same, and one after
-// the other comes back, in the order in which they came up.
+// TestParkedStepsAreOwedButNotTold: a step without a slot stays out of Todo, the run is busy all
+// the same, and one after the other comes back, in the order in which they came up.
 func TestParkedStepsAreOwedButNotTold(t *testing.T) {
 	t.Parallel()
 	s := manyItems(t, 4)
@@ -116,29 +115,30 @@ func TestParkedStepsAreOwedButNotTold(t *testing.T) {
 	all := told()
 	require.Len(t, all, 4)
 	for _, p := range slices.Backward(all) {
-		s.Park(s.Step(p))
+		s.Park(s.Step(p), false)
 	}
 	require.Empty(t, told())
 	require.True(t, s.Wake().Busy)
-	s.Unpark(func(string) bool { return true })
+	s.Unpark(func(Calls) bool { return true })
 	require.Empty(t, told(), "its action is to be skipped")
 	for i := range all {
-		s.Unpark(func(string) bool { return false })
+		s.Unpark(func(Calls) bool { return false })
 		require.Equal(t, all[:i+1], told())
 	}
-	s.Park(s.Step(all[1]))
+	s.Park(s.Step(all[1]), false)
 	b, err := Snapshot(s)
 	require.NoError(t, err)
 	require.Equal(t, 4, strings.Count(string(b[strings.Index(string(b), `"todo"`):]), "item/"), "a snapshot has them")
 	require.NoError(t, checkWaits(s))
-	s.Park(s.Step(all[0]))
-	s.Park(s.Step(all[2]))
+	s.Park(s.Step(all[0]), false)
+	s.Park(s.Step(all[2]), false)
 	s = Evolve(s, domain.Fact{Event: &domain.RunTurnedBack{}, Meta: domain.Meta{At: now}, Revision: uint64(s.Revision + 1)})
 	require.Empty(t, told(), "what was parked had no effect")
 	require.NoError(t, checkWaits(s))
 }
 
-// TestParkedRetryWakesTheRunWhenItIsDue: a retry without a slot is still when the run next needs attention.
+// TestParkedRetryWakesTheRunWhenItIsDue: a retry without a slot is still when the run next needs
+// attention.
 func TestParkedRetryWakesTheRunWhenItIsDue(t *testing.T) {
 	t.Parallel()
 	s := manyItems(t, 2)
@@ -151,12 +151,39 @@ func TestParkedRetryWakesTheRunWhenItIsDue(t *testing.T) {
 		fold(&domain.AttemptFailed{Step: step, Direction: domain.Do, Attempt: 1, RetryAt: now.Add(time.Duration(i) * time.Second)})
 	}
 	before := s.Wake()
-	s.Park(s.Step("item/0/work"))
+	s.Park(s.Step("item/0/work"), false)
 	require.Equal(t, before, s.Wake())
 	s.Todo(now, func(_ Duty, st *Step) bool { t.Errorf("%s is told", st.Path); return true })
-	s.Unpark(func(string) bool { return false })
+	s.Unpark(func(Calls) bool { return false })
 	require.NoError(t, checkWaits(s))
 	n := 0
 	s.Todo(now, func(Duty, *Step) bool { n++; return true })
 	require.Equal(t, 1, n)
+}
+
+// TestWhatIsHeldIsNotAtWork: a step that a person holds keeps its run busy, so that it is looked
+// after, but the run is not at work, and no retry of it wakes the run.
+func TestWhatIsHeldIsNotAtWork(t *testing.T) {
+	t.Parallel()
+	s := manyItems(t, 2)
+	fold := func(e domain.Event) {
+		s = Evolve(s, domain.Fact{Event: e, Meta: domain.Meta{At: now}, Revision: uint64(s.Revision + 1)})
+	}
+	fold(&domain.AttemptStarted{Step: "item/0/work", Direction: domain.Do, Attempt: 1, Input: json.RawMessage(`1`)})
+	fold(&domain.AttemptFailed{Step: "item/0/work", Direction: domain.Do, Attempt: 1, RetryAt: now.Add(time.Second)})
+	s.Park(s.Step("item/0/work"), true)
+	require.True(t, s.AtWork(), "the other item can start")
+	s.Park(s.Step("item/1/work"), true)
+	require.False(t, s.AtWork())
+	require.True(t, s.Wake().Busy)
+	require.True(t, s.Owes())
+	require.Zero(t, s.Wake().Due)
+	require.NoError(t, checkWaits(s))
+	s.Unpark(func(c Calls) bool { return c.Undo })
+	require.True(t, s.AtWork())
+	s.Park(s.Step("item/1/work"), false)
+	require.True(t, s.AtWork(), "it waits for a place, as others do")
+	s.Unpark(func(Calls) bool { return false })
+	require.Equal(t, now.Add(time.Second), s.Wake().Due)
+	require.NoError(t, checkWaits(s))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/atonehq/atone/saga/clock"
 )
 
 const (
@@ -18,10 +20,9 @@ const (
 
 // Config sets the bounds of a [Queue]. The zero value is ready to use.
 type Config struct {
-	// Capacity is how many messages may wait on one topic for one group, those that
-	// wait for their redelivery included; Publish blocks while that many do. Messages
-	// that are nacked or returned come on top, at most InFlight of them.
-	// Zero means 4096.
+	// Capacity is how many messages may wait on one topic for one group, including those that wait
+	// for redelivery. Publish blocks while that many wait. Up to InFlight nacked or returned
+	// messages may come on top. Zero means 4096.
 	Capacity int
 
 	// InFlight is how many messages of one topic and group may be handed out and not
@@ -45,6 +46,10 @@ type Config struct {
 	// by the queue and go back to it, so that a late Ack reports false. Zero means 30 s.
 	CloseTimeout time.Duration
 
+	// Clock measures RedeliveryDelay; nil means this machine's. CloseTimeout is always measured by
+	// the machine's.
+	Clock clock.Clock
+
 	// Logger is told of messages that had to be taken back or were dropped by a Close.
 	// Nil discards.
 	Logger *slog.Logger
@@ -52,14 +57,8 @@ type Config struct {
 
 // DefaultRedeliveryDelay doubles from 50 ms at the first attempt to 10 s, where it stays.
 func DefaultRedeliveryDelay(attempt int) time.Duration {
-	delay := firstRedelivery
-	for range attempt - 1 {
-		delay *= 2
-		if delay >= lastRedelivery {
-			return lastRedelivery
-		}
-	}
-	return delay
+	const enough = 8 // doublings that reach the last delay
+	return min(firstRedelivery<<min(max(0, attempt-1), enough), lastRedelivery)
 }
 
 func (c *Config) setDefaults() {
@@ -74,6 +73,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.CloseTimeout == 0 {
 		c.CloseTimeout = defaultCloseTimeout
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

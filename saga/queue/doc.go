@@ -10,8 +10,8 @@
 // What is guaranteed:
 //
 //   - Delivery is at least once while the [Queue] lives. A message leaves the queue
-//     when it is acknowledged. One that is handed out and not acknowledged when its
-//     subscription ends is delivered again. Nothing survives the process: what a
+//     when it is acknowledged. If it is handed out and not acknowledged when its
+//     subscription ends, it is delivered again. Nothing survives the process: what a
 //     message stands for has to be derivable from a log.
 //   - At most [Config].InFlight messages of a topic and group are handed out and not
 //     yet settled, and at most [Config].Capacity more wait. When that many wait,
@@ -37,13 +37,15 @@
 //
 // Files, in reading order:
 //
-//   - config.go: settings, their defaults and the redelivery's delay
-//   - queue.go: the queue as a whole
-//   - handles.go: publishers and groups that do not close it
+//   - queue.go: the queue as a whole, and the handle for publishers
+//   - subscriber.go: the handle for one group's consumers
+//   - registry.go: which topics and subscriptions the queue has
 //   - topic.go: a topic and its groups
 //   - subscription.go: one consumer, and the goroutines that hand messages to it
 //   - line.go: the messages of one group
+//   - room.go: publishers that wait for room
+//   - depth.go: how much waits
 //   - item.go: a message in the queue, and how often it was delivered
 //   - ring.go: a growing ring buffer
-//   - depth.go: how much waits
+//   - config.go: settings, their defaults and the delay of a redelivery
 package queue

@@ -1,8 +1,12 @@
 package queue
 
-import "time"
+import (
+	"slices"
 
-// line is the queue of one group on one topic. The topic's mutex guards it.
+	"github.com/atonehq/atone/saga/clock"
+)
+
+// line holds the messages of one group on one topic. The topic's mutex guards it.
 type line struct {
 	topic *topic
 	group string
@@ -16,22 +20,19 @@ type line struct {
 	next int             // the one in subs whose turn it is
 }
 
-// delayed is a nacked message and the timer that brings it back.
+// delayed is a nacked message and the alarm that brings it back.
 type delayed struct {
 	queued
-	timer *time.Timer
+	alarm clock.Alarm
 }
-
-// waiting is what counts against the capacity.
-func (l *line) waiting() int { return l.ready.len() + len(l.delayed) }
 
 // hasWork reports whether a message may be handed out now.
 func (l *line) hasWork() bool { return l.ready.len() > 0 && l.inFlight < l.window }
 
-// dispatch calls on one subscription to hand out the next message, in turn and passing
-// over those whose consumer has not yet received their last one: a consumer that does
-// not receive holds one message and not the queue. It does nothing without work;
-// whoever takes a message calls it again for the next.
+// dispatch calls on one subscription to hand out the next message. Subscriptions take turns; one
+// whose consumer has not received its last message is passed over, so that a slow consumer holds
+// one message and not the queue. Without work dispatch does nothing. Whoever takes a message calls
+// it again for the next one.
 func (l *line) dispatch() {
 	if !l.hasWork() {
 		return
@@ -43,6 +44,7 @@ func (l *line) dispatch() {
 		s := l.subs[l.next]
 		l.next++
 		if !s.busy {
+			// up: a message calls on a worker, and a worker takes messages: each drives the other
 			s.call()
 			return
 		}
@@ -83,7 +85,7 @@ func (l *line) nacked(q queued) {
 	}
 	d := &delayed{queued: q}
 	l.delayed[d] = struct{}{}
-	d.timer = time.AfterFunc(delay, func() {
+	d.alarm = l.topic.cfg.Clock.At(l.topic.cfg.Clock.Steady()+delay, func() {
 		l.topic.mu.Lock()
 		defer l.topic.mu.Unlock()
 		l.rejoin(d)
@@ -97,11 +99,7 @@ func (l *line) rejoin(d *delayed) {
 	l.ready.pushBack(d.queued)
 }
 
+// remove forgets a subscription that was closed.
 func (l *line) remove(s *subscription) {
-	for i, other := range l.subs {
-		if other == s {
-			l.subs = append(l.subs[:i], l.subs[i+1:]...)
-			return
-		}
-	}
+	l.subs = slices.DeleteFunc(l.subs, func(other *subscription) bool { return other == s })
 }

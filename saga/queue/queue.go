@@ -113,26 +113,18 @@ func (q *Queue) reportDropped() {
 	}
 }
 
-// topic returns a topic, which exists from now on.
-func (q *Queue) topic(name string) (*topic, error) {
-	q.mu.RLock()
-	t, closed := q.topics[name], q.closed
-	q.mu.RUnlock()
-	switch {
-	case closed:
-		return nil, ErrClosed
-	case t != nil:
-		return t, nil
-	case name == "":
-		return nil, errors.New("queue: the topic is empty; name one")
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil, ErrClosed
-	}
-	if q.topics[name] == nil {
-		q.topics[name] = &topic{name: name, cfg: &q.cfg}
-	}
-	return q.topics[name], nil
+// Publisher publishes to a [Queue] and cannot close it. It is safe for concurrent use.
+type Publisher struct{ queue *Queue }
+
+var _ message.Publisher = (*Publisher)(nil)
+
+// Publish is [Queue.Publish].
+func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
+	return p.queue.Publish(topic, messages...)
 }
+
+// Close does nothing, on purpose. Watermill's router closes the publisher of a handler
+// as soon as no more messages come in, while the last ones are still being handled;
+// were their outputs refused, they would be nacked and handled twice. There is
+// nothing to flush either: a message is in the queue when Publish returns.
+func (p *Publisher) Close() error { return nil }

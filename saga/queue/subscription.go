@@ -41,8 +41,8 @@ type subscription struct {
 	workers   int
 	wake      *sync.Cond
 	unsettled map[*message.Message]struct{} // received by the consumer
-	timer     *time.Timer                   // takes back what is unsettled; nil until the context ended
-	unwatch   func() bool                   // stops watching the context; nil while that is not watched
+	timer     *time.Timer                   // abandons the rest; nil until the context ended
+	unwatch   func() bool                   // stops watching the context; nil if nothing watches it
 }
 
 func newSubscription(ctx context.Context, owner *Subscriber, l *line) *subscription {
@@ -201,12 +201,13 @@ func (s *subscription) finish() {
 	close(s.done)
 }
 
-// watch closes the subscription when ctx ends. It is called once, with the lock.
-func (s *subscription) watch(ctx context.Context) {
+// watch closes the subscription when ctx ends, and calls ended when nothing of it is left. It is
+// called once, with the lock.
+func (s *subscription) watch(ctx context.Context, ended func()) {
 	s.unwatch = context.AfterFunc(ctx, func() {
 		s.contextEnded()
 		<-s.done
-		s.owner.queue.forget(s)
+		ended()
 	})
 }
 

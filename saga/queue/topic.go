@@ -3,7 +3,6 @@ package queue
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"sync"
 )
 
@@ -51,58 +50,7 @@ func (t *topic) publish(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// awaitRoom blocks until every line has room. The lock is released meanwhile and held
-// again when it returns.
-func (t *topic) awaitRoom(ctx context.Context) error {
-	woken := false
-	for !t.closed && (!woken || !t.hasRoom()) {
-		wake := make(chan struct{})
-		var place *list.Element
-		if woken {
-			place = t.publishers.PushFront(wake)
-		} else {
-			place = t.publishers.PushBack(wake)
-		}
-		t.mu.Unlock()
-		select {
-		case <-wake:
-			t.mu.Lock()
-			woken = true
-		case <-ctx.Done():
-			t.mu.Lock()
-			select {
-			case <-wake:
-				t.letPublish() // it was this one's turn: pass it on
-			default:
-				t.publishers.Remove(place)
-			}
-			return fmt.Errorf("queue: topic %q stayed full (%d messages wait) until the message's context ended; add consumers or raise Config.Capacity: %w",
-				t.name, t.cfg.Capacity, context.Cause(ctx))
-		}
-	}
-	if t.closed {
-		return ErrClosed
-	}
-	return nil
-}
-
-func (t *topic) hasRoom() bool {
-	for _, l := range t.lines {
-		if l.waiting() >= t.cfg.Capacity {
-			return false
-		}
-	}
-	return true
-}
-
-// letPublish lets the first blocked publisher try again if there is room.
-func (t *topic) letPublish() {
-	if first := t.publishers.Front(); first != nil && t.hasRoom() {
-		close(t.publishers.Remove(first).(chan struct{}))
-	}
-}
-
-// line returns the queue of a group, which exists from now on.
+// line returns the line of the group, and makes it if there is none yet.
 func (t *topic) line(group string) *line {
 	if t.unclaimed {
 		t.unclaimed = false
@@ -132,7 +80,7 @@ func (t *topic) close() {
 	}
 	for _, l := range t.lines {
 		for d := range l.delayed {
-			if d.timer.Stop() {
+			if d.alarm.Stop() {
 				l.rejoin(d)
 			}
 		}

@@ -1,14 +1,27 @@
-// Package sagatest tests event logs: every adapter of [domain.Log] runs its suite.
+// Package sagatest is what authors test their sagas with.
 //
-// It owns the contract of a log as tests, and a log that fails on purpose. It knows nothing of
-// sagas, coordinators or any technology.
+// It owns the words of such tests. It knows nothing of logs on disk and of how the coordinator
+// works inside.
+//
+// [New] makes a [Kit]: a coordinator in memory, with a clock that moves only when the test wants
+// it. [Start] starts a run of a saga, [StandFor] puts a [StandIn] in the place of an action, and
+// [Given] tells a whole test in three sentences. [Explore] plays a saga through every way in which
+// the world can answer.
 //
 // Files, in reading order:
 //
-//   - logsuite.go: the suite, and what a log under test says of itself
-//   - logsuite_append.go: appends, their revisions and repeats
-//   - logsuite_read.go: reads of streams and of the whole log
-//   - logsuite_subscribe.go: subscriptions
-//   - logsuite_concurrency.go: writers at the same time
-//   - faultlog.go: a log that fails as it is told to
+//   - scenario.go: given, when, then
+//   - compare.go: the first difference, marked
+//   - stand_in.go: an action that answers as the test says
+//   - run.go: a run of a saga in a test
+//   - time.go: moving the clock
+//   - kit.go: a coordinator for a test, from New to its end
+//   - settle.go: waiting until nothing moves, without asking again and again
+//   - stand_ins.go: which actions have a stand-in, and what these do
+//   - story.go: what happened in a run
+//   - explore.go: a saga played through every way in which the world can answer
+//   - edge_http.go: HTTP servers without sockets
+//   - edge_sql.go: databases whose commits may get lost
+//   - edge_net.go: connections without sockets
+//   - edge.go: calls, publishers and mail; what a call meets at an edge
 package sagatest

@@ -14,12 +14,11 @@ import (
 )
 
 // Transport is an [http.RoundTripper] whose errors say whether the request can have reached the
-// server. As long as no try had a connection to write to, the error is [saga.NothingDone]: the
-// address did not resolve, the connection was refused, the handshake failed, ctx ended first. From
-// then on it is [saga.InDoubt], whatever the error's type: net/http writes in a goroutine of its
-// own, which may go on when the call has returned, and it repeats a request that has an
-// Idempotency-Key by itself when a connection kept alive turns out to be dead, so that "connection
-// refused" may be what the second try met.
+// server. If no try had a connection to write to (the address did not resolve, the connection was
+// refused, the handshake failed, ctx ended first), the error is [saga.NothingDone]. Otherwise it is
+// [saga.InDoubt], whatever its type: net/http writes in its own goroutine, which may continue after
+// the call has returned, and it repeats a request with an Idempotency-Key when a kept-alive
+// connection is dead, so "connection refused" may be the result of the second try.
 //
 // A request that follows a redirect is in doubt from its start, because the first server may have
 // acted before it redirected. An error of [http.Client].Timeout loses its verdict in net/http and
@@ -89,7 +88,7 @@ type StatusError struct {
 	// Method and URL are the request's; the URL is without user, query and fragment.
 	Method, URL string
 	Status      int
-	// Body is how the answer's body begins, at most 1 KiB.
+	// Body is the beginning of the answer's body, at most 1 KiB.
 	Body string
 }
 
@@ -102,7 +101,7 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// maxBody bounds what is kept of an answer's body, in bytes.
+// maxBody bounds the kept part of an answer's body, in bytes.
 const maxBody = 1 << 10
 
 // Response returns nil for an answer with a 2xx status and leaves its body to the caller. For any
@@ -110,11 +109,11 @@ const maxBody = 1 << 10
 //
 //   - 425 and 429: nothing was done; try again, after Retry-After where the answer has it.
 //   - 408, 409 and every 5xx: in doubt; Retry-After is obeyed as well.
-//   - every other 4xx: refused; nothing was done and never will be.
+//   - every other 4xx: refused ([saga.Permanent]).
 //   - 1xx and 3xx: in doubt.
 //
-// Where an API gives a status another meaning (404 for a DELETE is success in most), look at it
-// first.
+// If an API gives a status another meaning (404 for a DELETE is usually success), check the status
+// before you call Response.
 func Response(res *http.Response) error {
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		return nil

@@ -8,9 +8,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// SMTP classifies an error of whatever comes before a message's data: dialling, the greeting,
-// STARTTLS, AUTH, MAIL, RCPT. The server has no message yet, so nothing was done; a 5yz answer
-// is a refusal.
+// SMTP classifies an error from before a message's data: dialling, the greeting, STARTTLS, AUTH,
+// MAIL, RCPT. The server has no message yet, so nothing was done; a 5yz answer is a refusal.
 func SMTP(err error) error {
 	if err == nil || says(err) {
 		return err
@@ -25,10 +24,10 @@ func SMTP(err error) error {
 // SendMail sends one message (headers, an empty line, body; lines may end in \n) over a connection
 // that is ready for it: greeted, and STARTTLS and AUTH done. It leaves the connection open.
 //
-// Up to the end of the data the errors are those of [SMTP]. From then on they are in doubt, answers
-// included: a server that lost its connection to the next one, or delivered to some of the
-// recipients, answers with an error and has sent the message all the same. Give the message a
-// Message-ID that is derived from the attempt's key, so that a repeat is recognised.
+// Up to the end of the data the errors are those of [SMTP]. After that all errors are in doubt,
+// even answers: a server may have sent the message to some recipients, or to the next server, and
+// still answer with an error. Derive the message's Message-ID from the attempt's key, so that a
+// repeat is recognised.
 func SendMail(c *smtp.Client, from string, to []string, message []byte) error {
 	if len(to) == 0 {
 		return saga.Permanent(errors.New("the message has no recipient"))
@@ -46,7 +45,7 @@ func SendMail(c *smtp.Client, from string, to []string, message []byte) error {
 		return SMTP(err)
 	}
 	if _, err := w.Write(message); err != nil {
-		// Without the final dot the server may not take it (RFC 5321, 4.1.1.4).
+		// Without the final dot the server must not accept the message (RFC 5321, 4.1.1.4).
 		return saga.NothingDone(err)
 	}
 	if err := w.Close(); err != nil {

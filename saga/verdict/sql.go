@@ -32,9 +32,9 @@ func SQL(err error) error {
 	return saga.NothingDone(err)
 }
 
-// Commit classifies the error of a COMMIT. Nothing was done only where the server itself answered
-// that it rolled back: a serialization failure or deadlock (40001, 40P01), or a deferred constraint
-// (class 23, 40002), which is a refusal. All else is in doubt: the answer may be what got lost.
+// Commit classifies the error of a COMMIT. Nothing was done only if the server answered that it
+// rolled back: a serialization failure or deadlock (40001, 40P01), or a deferred constraint (class
+// 23, 40002), which is a refusal. All other errors are in doubt, because the answer may be lost.
 func Commit(err error) error {
 	if err == nil || says(err) {
 		return err
@@ -49,11 +49,11 @@ func Commit(err error) error {
 	return saga.InDoubt(err)
 }
 
-// Tx runs f in a transaction, commits it if f returns nil, and rolls it back otherwise. As COMMIT
-// is not asked for when f fails, nothing was done then, whatever the error, a broken connection and
-// a ctx that ended included; a violated constraint (SQLSTATE class 23) is a refusal. The error of
-// the commit itself is classified by [Commit]. f must have no effect but through tx, and a verdict
-// that its error has is kept. A panic in f rolls back and goes on.
+// Tx runs f in a transaction, commits it if f returns nil, and rolls it back otherwise. If f fails,
+// COMMIT is never sent, so nothing was done, whatever the error, even a broken connection or an
+// ended ctx. A violated constraint (SQLSTATE class 23) is a refusal. The error of the commit itself
+// is classified by [Commit]. f must have no effect but through tx, and a verdict that its error has
+// is kept. A panic in f rolls back and goes on.
 func Tx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {

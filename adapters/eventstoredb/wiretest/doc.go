@@ -1,6 +1,6 @@
 // Package wiretest stands between a client and a server of the EventStoreDB protocol and makes the
 // server's answers worse: [Unkind] as real servers do that were recorded
-// (../testdata/wire/README.md), [Slow] as a network does. It is for tests only.
+// (../testdata/wire/README.md). It is for tests only.
 //
 // It owns what happens to calls that pass through it. It knows nothing of the adapter that is
 // tested with it.
@@ -10,5 +10,4 @@
 //   - unkind_read.go: reads and subscriptions that pass through [Unkind]
 //   - unkind_append.go: appends that pass through it
 //   - unkind.go: the server in between, and what it may do
-//   - slow.go: a proxy that adds time to each round trip
 package wiretest

@@ -1,8 +1,8 @@
-// Package auth says who may use the HTTP API: tokens, the sessions of people who logged in with
-// one, and the guard that checks both.
+// Package auth decides who may use the HTTP API: tokens, the sessions of people who logged in with
+// a token, and the guard that checks both.
 //
-// It owns secrets and their hashes, and the stream of the log that tokens are kept in. It knows
-// nothing of operations: those ask an [Identity] whether it has a scope and covers a saga.
+// It owns secrets and their hashes, and the log's stream of tokens. It knows nothing of operations:
+// they ask an [Identity] for its scopes and sagas.
 //
 // Files, in reading order:
 //

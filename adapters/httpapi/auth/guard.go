@@ -10,25 +10,26 @@ import (
 	"time"
 )
 
-// Config configures a [Guard]. The zero value asks nobody for a token and only serves loopback.
+// Config configures a [Guard]. With the zero value no token is required and only loopback is
+// served.
 type Config struct {
-	// Tokens, if set, are required of every request. Without them every caller may do everything,
-	// and only requests to a loopback host name are served, so that no web site can reach
-	// the server through its visitors' browsers (DNS rebinding).
+	// Tokens, if set, means that every request needs a token. If it is nil, every caller may do
+	// everything, but only requests to a loopback host name are served, so that no web site can
+	// reach the server through its visitors' browsers (DNS rebinding).
 	Tokens *Tokens
-	// Open means that no caller is asked for a token, even if there are Tokens.
+	// Open means that no token is required, even if Tokens is set.
 	Open bool
-	// Actor names the caller in the audit where no token does; empty means "local".
+	// Actor is the actor of calls without a token; empty means "local".
 	Actor string
 	// SessionTTL is how long a login lasts; 0 means 12 hours.
 	SessionTTL time.Duration
-	// FailureBurst and FailureEvery bound failed logins of one address: that many at once,
-	// one more in that time. 0 means 10 and 6 s.
+	// FailureBurst and FailureEvery limit the failed logins of one address: FailureBurst at once,
+	// then one each FailureEvery. 0 means 10 and 6 s.
 	FailureEvery time.Duration
 	FailureBurst int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Logger is told of failures, without secrets; nil means slog.Default.
+	// Logger receives failures, without secrets; nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -71,7 +72,7 @@ func NewGuard(cfg Config) *Guard {
 // Open reports whether the guard asks for no token.
 func (g *Guard) Open() bool { return g.cfg.Tokens == nil || g.cfg.Open }
 
-// Errors of a guard besides [ErrDenied].
+// The errors of a guard, besides [ErrDenied].
 var (
 	// ErrNoCredentials means that the request has neither a token nor a session.
 	ErrNoCredentials = errors.New("no token: send Authorization: Bearer TOKEN")
@@ -79,15 +80,16 @@ var (
 	ErrTooMany = errors.New("too many failed attempts: wait a minute")
 	// ErrCrossOrigin means that another web site's page made the request.
 	ErrCrossOrigin = errors.New("request from another origin refused")
-	// ErrForeignHost means that an open server was asked for under a name that is not loopback's.
-	ErrForeignHost = errors.New("without tokens only localhost is served: create a token and start with authentication")
+	// ErrForeignHost means that a request to an open server used a host name that is not a loopback
+	// name.
+	ErrForeignHost = errors.New("a server without tokens serves only localhost: create a token, then start the server again")
 )
 
 // Authenticate returns who makes the request. A token is taken from the Authorization header, else
 // the session from its cookie. Errors: [ErrNoCredentials], [ErrDenied], [ErrTooMany],
 // [ErrCrossOrigin], [ErrForeignHost], and those of reading the log.
 //
-// A good token is always let in, even after failures of its address. Tokens are 256 random bits:
+// A good token is always accepted, even after failures of its address. Tokens are 256 random bits:
 // the limit on failures does not protect them, and one forgotten client behind a shared address
 // must not lock out the others.
 func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
@@ -121,12 +123,12 @@ func (g *Guard) Authenticate(r *http.Request) (Identity, error) {
 	tok, good := g.cfg.Tokens.Good(id)
 	if !good {
 		g.sessions.close(r)
-		return Identity{}, ErrNoCredentials // the token has ended since the login: log in again
+		return Identity{}, ErrNoCredentials // the token ended after the login: log in again
 	}
 	return tok.Identity(), nil
 }
 
-// fail counts a failure and says whether there were too many.
+// fail counts a failure. It returns err, or [ErrTooMany] if the address failed too often.
 func (g *Guard) fail(r *http.Request, err error) error {
 	if !errors.Is(err, ErrDenied) {
 		return err
@@ -162,9 +164,9 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, cookie(r, "", -1))
 }
 
-// Middleware puts the identity of each request into its context ([IdentityOf]) or, where it has
-// none, the reason ([ReasonOf]). It refuses nothing itself: what is served decides whether it needs
-// an identity.
+// Middleware puts the identity of each request into its context ([IdentityOf]) or, if the request
+// has none, the reason ([ReasonOf]). It refuses nothing itself: each handler decides whether it
+// needs an identity.
 func (g *Guard) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := g.Authenticate(r)
@@ -178,8 +180,7 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 
 type reasonKey struct{}
 
-// ReasonOf returns why the context of a request carries no identity: one of the errors of
-// [Guard.Authenticate].
+// ReasonOf returns why a request has no identity: one of the errors of [Guard.Authenticate].
 func ReasonOf(ctx context.Context) error {
 	if err, ok := ctx.Value(reasonKey{}).(error); ok {
 		return err

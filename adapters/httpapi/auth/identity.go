@@ -11,13 +11,14 @@ type Scope string
 
 // The scopes.
 const (
-	// Read allows to look at everything; payload fields marked secret stay redacted.
+	// Read allows reading everything. Payload fields marked secret stay redacted.
 	Read Scope = "read"
-	// Start allows to start runs, to wait for their results, to signal them and to emit events.
+	// Start allows starting runs, waiting for their results, signalling them and emitting events.
 	Start Scope = "start"
-	// Operate allows to cancel, pause, resume, retry, resolve, abandon and signal runs.
+	// Operate allows cancelling, pausing, resuming, retrying, resolving, abandoning and signalling
+	// runs.
 	Operate Scope = "operate"
-	// Admin allows all of these, and to handle tokens and projections.
+	// Admin allows all of these, and managing tokens and projections.
 	Admin Scope = "admin"
 )
 
@@ -30,7 +31,7 @@ func ParseScopes(names []string) ([]Scope, error) {
 	for _, n := range names {
 		s := Scope(n)
 		if !slices.Contains(Scopes(), s) {
-			return nil, fmt.Errorf("no scope %q: use read, start, operate or admin", n)
+			return nil, fmt.Errorf("unknown scope %q: use read, start, operate or admin", n)
 		}
 		if !slices.Contains(out, s) {
 			out = append(out, s)
@@ -41,10 +42,10 @@ func ParseScopes(names []string) ([]Scope, error) {
 
 // Identity is who makes a request.
 type Identity struct {
-	// Name is the token's: the actor in the audit.
+	// Name is the token's name: the actor in the audit.
 	Name   string
 	Scopes []Scope
-	// Sagas are the sagas and single actions that the identity is bound to; empty means all.
+	// Sagas are the sagas and single actions that the identity is limited to; empty means all.
 	Sagas []string
 	// Open means that the server asks for no token.
 	Open bool
@@ -58,16 +59,16 @@ func (i Identity) Has(scopes ...Scope) bool {
 	return slices.ContainsFunc(scopes, func(s Scope) bool { return slices.Contains(i.Scopes, s) })
 }
 
-// Covers reports whether the identity is good for the saga.
+// Covers reports whether the identity may use the saga.
 func (i Identity) Covers(saga string) bool {
 	return len(i.Sagas) == 0 || slices.Contains(i.Sagas, saga)
 }
 
-// Bound reports whether the identity is good for some sagas only.
+// Bound reports whether the identity is limited to some sagas.
 func (i Identity) Bound() bool { return len(i.Sagas) > 0 }
 
-// May reports whether the identity has the scope for the saga; an empty saga means one that is not
-// about any.
+// May reports whether the identity has the scope for the saga. An empty saga means that the
+// operation concerns no particular saga.
 func (i Identity) May(scope Scope, saga string) bool {
 	return i.Has(scope) && (saga == "" || i.Covers(saga))
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// failures bounds the failed authentications of each address. Its memory is bounded too: the
-// address that failed longest ago is forgotten first.
+// failures limits the failed authentications of each address. To bound its memory, it forgets the
+// address that failed longest ago.
 type failures struct {
 	now   func() time.Time
 	every time.Duration
@@ -32,7 +32,7 @@ func newFailures(now func() time.Time, every time.Duration, burst int) *failures
 	return &failures{now: now, every: every, burst: burst, limit: 10_000, order: list.New(), byIP: make(map[string]*list.Element)}
 }
 
-// failed counts a failure of the address and reports whether it had too many.
+// failed counts a failure of the address and reports whether there were too many.
 func (f *failures) failed(ip string) (tooMany bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -50,8 +50,8 @@ func (f *failures) failed(ip string) (tooMany bool) {
 	return !e.Value.(*failing).AllowN(f.now(), 1)
 }
 
-// AddressOf returns the address that a request came from; for IPv6 its /64, which one host owns
-// whole.
+// AddressOf returns the address that a request came from; for IPv6 its /64, because one host owns a
+// whole /64.
 func AddressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

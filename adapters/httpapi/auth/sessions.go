@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// CookieName is the name of the session's cookie; over TLS it has the prefix __Host-, which binds
-// it to this host and to TLS (RFC 6265bis).
+// CookieName is the name of the session's cookie. Over TLS the name gets the prefix __Host-, which
+// binds the cookie to this host and to TLS (RFC 6265bis).
 const CookieName = "atone_session"
 
-// maxSessions bounds the sessions that are kept; the one that ends first makes room.
+// maxSessions is the highest number of sessions. A login above it ends the session that expires
+// first.
 const maxSessions = 10_000
 
-// sessions keeps who logged in, in memory: a restart logs everybody out.
+// sessions keeps logins in memory: a restart logs everybody out.
 type sessions struct {
 	now func() time.Time
 	ttl time.Duration
@@ -45,7 +46,8 @@ func (s *sessions) open(w http.ResponseWriter, r *http.Request, token string) {
 	http.SetCookie(w, cookie(r, value, int(s.ttl/time.Second)))
 }
 
-// makeRoom drops what has ended or, if nothing has, what ends first. The caller holds mu.
+// makeRoom drops expired sessions or, if there are none, the one that expires first. The caller
+// holds mu.
 func (s *sessions) makeRoom(now time.Time) {
 	var first [sha256.Size]byte
 	var ends time.Time

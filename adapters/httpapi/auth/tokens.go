@@ -23,15 +23,15 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// Log is what tokens need of an event log.
+// Log is the part of an event log that tokens use.
 type Log interface {
 	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error]
 }
 
-// Stream is where tokens are kept: each creation and each revocation is an event with an actor. The
-// events hold SHA-256 hashes of the secrets, never these.
+// Stream is the stream of tokens. Each creation and each revocation is an event with an actor. The
+// events have SHA-256 hashes of the secrets, never the secrets.
 const Stream = domain.SystemPrefix + "tokens"
 
 // The wire names of the events of tokens.
@@ -42,17 +42,17 @@ const (
 
 // Errors of tokens.
 var (
-	// ErrDenied means that a token is not known, has expired or was revoked.
+	// ErrDenied means that a token is unknown, has expired or was revoked.
 	ErrDenied = errors.New("the token is unknown, has expired or was revoked: ask for a new one")
-	// ErrNameTaken means that a good token has the name.
-	ErrNameTaken = errors.New("there is a token of that name: revoke it, or choose another name")
-	// ErrNoToken means that no token of that name can be used.
+	// ErrNameTaken means that a valid token has the name.
+	ErrNameTaken = errors.New("there is a token with this name: revoke it, or choose another name")
+	// ErrNoToken means that no valid token has the name.
 	ErrNoToken = errors.New("no such token")
-	// ErrBadToken means that what a token is to be is not well formed.
+	// ErrBadToken means that the [Spec] of a new token is not valid.
 	ErrBadToken = errors.New("bad token")
 )
 
-// Token is what is known of a token.
+// Token is a token without its secret.
 type Token struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
@@ -97,7 +97,7 @@ func NewTokens(log Log, now func() time.Time) *Tokens {
 	return &Tokens{log: log, now: now, byID: make(map[string]*Token)}
 }
 
-// Load reads what is new in the log.
+// Load reads the new events of the log.
 func (t *Tokens) Load(ctx context.Context) error {
 	t.mu.RLock()
 	next := t.next
@@ -113,8 +113,8 @@ func (t *Tokens) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run follows the log until ctx ends, so that tokens which another process creates or revokes are
-// known here. It returns nil then.
+// Run follows the log until ctx ends, so that this process knows the tokens that others create or
+// revoke. It returns nil when ctx ends.
 func (t *Tokens) Run(ctx context.Context) error {
 	for d, err := range t.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{Stream}}) {
 		if ctx.Err() != nil {
@@ -159,12 +159,12 @@ func (t *Tokens) apply(r *domain.Recorded) error {
 	return nil
 }
 
-// Any reports whether there is a good token.
+// Any reports whether there is a valid token.
 func (t *Tokens) Any() bool {
 	return slices.ContainsFunc(t.List(), func(tok Token) bool { return tok.good(t.now()) })
 }
 
-// List returns all tokens, the good and the others, in the order of their creation.
+// List returns all tokens, including ended ones, in the order of their creation.
 func (t *Tokens) List() []Token {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -181,28 +181,28 @@ func (t *Tokens) List() []Token {
 	return out
 }
 
-// Spec says what a new token is to be.
+// Spec describes a new token.
 type Spec struct {
-	// Name is 1 to 100 letters, digits, '.', '_', '@' or '-': the actor in the audit.
+	// Name is the actor in the audit: 1 to 100 letters, digits, '.', '_', '@' or '-'.
 	Name   string
 	Scopes []Scope
 	// Sagas binds the token to these sagas and single actions; empty means all.
 	Sagas []string
-	// Expires is when it ends by itself; zero means never.
+	// Expires is when the token ends by itself; zero means never.
 	Expires time.Time
-	// By is who creates it.
+	// By is who creates the token.
 	By string
 }
 
-// Validate reports what is not well formed, as [ErrBadToken].
+// Validate reports everything that is not valid, as [ErrBadToken].
 func (s *Spec) Validate(now time.Time) error {
 	switch {
 	case !tokenName.MatchString(s.Name):
 		return fmt.Errorf("%w: name %q: use 1 to 100 letters, digits, '.', '_', '@' or '-'", ErrBadToken, s.Name)
 	case len(s.Scopes) == 0:
-		return fmt.Errorf("%w: it needs a scope: read, start, operate or admin", ErrBadToken)
+		return fmt.Errorf("%w: a token needs a scope: read, start, operate or admin", ErrBadToken)
 	case !s.Expires.IsZero() && !s.Expires.After(now):
-		return fmt.Errorf("%w: it would have expired already", ErrBadToken)
+		return fmt.Errorf("%w: its end is in the past", ErrBadToken)
 	}
 	errs := []error{accept.Time("its end", s.Expires), accept.OptionalName("who makes it", s.By, accept.MaxName)}
 	for _, name := range s.Sagas {
@@ -216,7 +216,7 @@ func (s *Spec) Validate(now time.Time) error {
 
 var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
-// Create makes a token and returns it with its secret, which is not kept anywhere. Errors:
+// Create makes a token and returns it with its secret, which is not stored anywhere. Errors:
 // [ErrNameTaken], [ErrBadToken].
 func (t *Tokens) Create(ctx context.Context, spec Spec) (Token, string, error) {
 	now := t.now().UTC()
@@ -234,7 +234,7 @@ func (t *Tokens) Create(ctx context.Context, spec Spec) (Token, string, error) {
 	return tok, secret, err
 }
 
-// Revoke ends the good token of that name. Errors: [ErrNoToken].
+// Revoke ends the valid token with that name. Errors: [ErrNoToken].
 func (t *Tokens) Revoke(ctx context.Context, name, by string) error {
 	now := t.now().UTC()
 	v := revocation{By: by, At: now}
@@ -259,7 +259,7 @@ func (t *Tokens) named(name string, now time.Time) *Token {
 	return nil
 }
 
-// append writes an event once check agrees to the tokens as they stand then.
+// append writes an event if check returns nil for the current tokens.
 func (t *Tokens) append(ctx context.Context, wireName, by string, payload any, check func() error) error {
 	meta, err := json.Marshal(domain.Meta{At: t.now().UTC(), Actor: by})
 	if err != nil {
@@ -287,11 +287,11 @@ func (t *Tokens) append(ctx context.Context, wireName, by string, payload any, c
 			return fmt.Errorf("write token: %w", err)
 		}
 	}
-	return errors.New("write token: others keep writing: try again")
+	return errors.New("write token: other processes keep writing tokens: try again")
 }
 
-// Verify returns the token that the secret belongs to. A token that is not known yet is looked for
-// in the log. The comparison takes the same time wherever the secret differs. Errors: [ErrDenied].
+// Verify returns the token that has the secret. If the token is unknown, Verify reads the log for
+// new ones. The comparison takes the same time wherever the secrets differ. Errors: [ErrDenied].
 func (t *Tokens) Verify(ctx context.Context, secret string) (Token, error) {
 	id, ok := idOf(secret)
 	if !ok {
@@ -306,7 +306,7 @@ func (t *Tokens) Verify(ctx context.Context, secret string) (Token, error) {
 	}
 	sum := hashOf(secret)
 	if !known {
-		tok.Hash = strings.Repeat("0", len(sum)) // compared all the same, to take the same time
+		tok.Hash = strings.Repeat("0", len(sum)) // compared as well, to take the same time
 	}
 	same := subtle.ConstantTimeCompare([]byte(sum), []byte(tok.Hash)) == 1
 	if !known || !same || !tok.good(t.now()) {
@@ -315,7 +315,7 @@ func (t *Tokens) Verify(ctx context.Context, secret string) (Token, error) {
 	return tok, nil
 }
 
-// Good returns the token with the id if it can be used now.
+// Good returns the token with the id, and whether it is valid now.
 func (t *Tokens) Good(id string) (Token, bool) {
 	tok, ok := t.lookup(id)
 	return tok, ok && tok.good(t.now())
@@ -334,7 +334,7 @@ func (t *Tokens) lookup(id string) (Token, bool) {
 // secretPrefix lets scanners for leaked secrets find tokens.
 const secretPrefix = "atone_"
 
-// newSecret returns a token's id and secret: atone_<id>_<43 characters>, 256 bits at random.
+// newSecret returns a token's id and secret: atone_<id>_<43 characters>, which are 256 random bits.
 func newSecret() (id, secret string) {
 	var b [38]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)

@@ -16,6 +16,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/otel/propagation"
 
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain/accept"
 )
 
@@ -40,7 +41,7 @@ type request struct {
 	header       http.Header
 	body         any // JSON; json.RawMessage is sent as it is
 	out          any // what the answer is read into; may be nil
-	// again means that a repeat does no harm: it reads, or carries a key.
+	// again means that repeating the request is safe: it only reads, or has a key.
 	again bool
 }
 
@@ -78,7 +79,7 @@ func (c *Client) pause() *backoff.ExponentialBackOff {
 // maxPause is the longest delay between two tries.
 const maxPause = 10 * time.Second
 
-// passing reports whether an error may go away by itself.
+// passing reports whether an error is temporary.
 func passing(err error) bool {
 	var p *ProblemError
 	if errors.As(err, &p) {
@@ -94,10 +95,11 @@ func (c *Client) once(ctx context.Context, r *request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close() //nolint:errcheck // the body was only read
 	if err := c.failure(r, res); err != nil {
 		return err
 	}
+	c.notePosition(res.Header)
 	if w, ok := r.out.(io.Writer); ok {
 		if _, err := io.Copy(w, res.Body); err != nil {
 			return fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)
@@ -128,7 +130,7 @@ func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Respo
 	for k, v := range r.header {
 		req.Header[k] = v
 	}
-	if req.Header.Get("Traceparent") == "" { // without a span this adds nothing
+	if req.Header.Get("Traceparent") == "" { // adds nothing if ctx has no span
 		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	}
 	if r.body != nil {
@@ -144,7 +146,8 @@ func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Respo
 	return res, nil
 }
 
-// failure reads what the server says went wrong, if it did.
+// failure turns an answer with an error status into an error: the problem in its body, if it has
+// one.
 func (c *Client) failure(r *request, res *http.Response) error {
 	if res.StatusCode < 400 {
 		return nil
@@ -152,7 +155,7 @@ func (c *Client) failure(r *request, res *http.Response) error {
 	p := &ProblemError{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err == nil && strings.Contains(res.Header.Get("Content-Type"), "json") {
-		_ = json.Unmarshal(raw, p) // what is not read stays empty
+		_ = json.Unmarshal(raw, p) // fields that can't be read stay empty
 	}
 	p.Status = res.StatusCode
 	return fmt.Errorf("%s %s: %w", r.method, r.path, p)
@@ -185,11 +188,22 @@ func addAll[T ~string](q url.Values, name string, vs []T) {
 	}
 }
 
-// encode writes an input or a body, and refuses one that encoding/json would change in silence.
+// encode writes an input or a body as JSON. It refuses values that encoding/json would change
+// silently.
 func encode(in any) (json.RawMessage, error) {
 	raw, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
 	}
 	return raw, accept.Strings("what is sent", raw, in)
+}
+
+// notePosition remembers the log position in an answer, if it is later than the last.
+func (c *Client) notePosition(h http.Header) {
+	at, err := strconv.ParseUint(h.Get(wire.PositionHeader), 10, 64)
+	if err != nil {
+		return
+	}
+	for old := c.position.Load(); at > old && !c.position.CompareAndSwap(old, at); old = c.position.Load() {
+	}
 }

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
 )
 
 // Config configures a [Client]. Only Server is required.
@@ -17,13 +19,13 @@ type Config struct {
 	Server string
 	// Token is the API token; empty for a server without authentication.
 	Token string
-	// HTTP makes the requests; nil means a client of its own without a timeout, as waits are long.
-	// Requests end with their contexts.
+	// HTTP makes the requests. Nil means a client without a timeout, because waits may be long:
+	// requests end when their contexts end.
 	HTTP *http.Client
-	// Poll is how long one request of a wait waits at the server; 0 means 30 s.
+	// Poll is how long each request of a wait lasts; 0 means 30 s.
 	Poll time.Duration
-	// Retries is how often a request that can be repeated safely is tried again while the server
-	// can't be reached, is starting or is busy; 0 means 4, negative never. The delay begins at
+	// Retries is how often a request that is safe to repeat is tried again while the server can't
+	// be reached, is starting or is busy. 0 means 4; negative means never. The delay begins at
 	// Backoff and doubles.
 	Retries int
 	// Backoff is the delay before the first retry; 0 means 100 ms.
@@ -34,9 +36,15 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	base *url.URL
+	// position is the latest log position in an answer to an act.
+	position atomic.Uint64
 }
 
-// New returns a client; it connects to nothing yet.
+// Position returns the log position of this client's latest act: a start, a signal or a lever. Pass
+// it as [projections.Fresh.AtLeast] to get a list that shows the act. 0 means no act yet.
+func (c *Client) Position() domain.Position { return domain.Position(c.position.Load()) }
+
+// New returns a client. It makes no connection yet.
 func New(cfg Config) (*Client, error) {
 	base, err := url.Parse(cfg.Server)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
@@ -61,7 +69,7 @@ func New(cfg Config) (*Client, error) {
 	return &Client{cfg: cfg, base: base}, nil
 }
 
-// Me returns who the server takes the caller for.
+// Me returns the caller's identity as the server sees it.
 func (c *Client) Me(ctx context.Context) (wire.Me, error) {
 	return get[wire.Me](ctx, c, "/me", nil)
 }

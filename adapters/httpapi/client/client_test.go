@@ -159,7 +159,7 @@ func TestEveryQuestionAndLeverIsThere(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, why.Text)
 	require.NoError(t, c.Resume(ctx, run.ID, ""))
-	require.NoError(t, c.Signal(ctx, run.ID, "go", json.RawMessage(`"now"`), "s1"))
+	require.NoError(t, c.Signal(ctx, run.ID, wire.Signal{Name: "go", Payload: json.RawMessage(`"now"`), ID: "s1"}))
 	out, err := run.Wait(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "now", out)
@@ -289,7 +289,7 @@ func TestFollowComesBackAfterABrokenConnection(t *testing.T) {
 		require.Equal(t, uint64(len(kinds)), e.Revision, "none is missed and none comes twice")
 		kinds = append(kinds, e.Type)
 		if e.Type == "await.opened.v1" {
-			require.NoError(t, c.Signal(ctx, run.ID, "go", json.RawMessage(`"x"`), "1"))
+			require.NoError(t, c.Signal(ctx, run.ID, wire.Signal{Name: "go", Payload: json.RawMessage(`"x"`), ID: "1"}))
 		}
 	}
 	require.Equal(t, "run.completed.v1", kinds[len(kinds)-1])

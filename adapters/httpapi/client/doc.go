@@ -5,16 +5,18 @@
 //	run, err := client.Start(ctx, c, Signup, form, client.Key("signup-42"))
 //	receipt, err := run.Wait(ctx) // *saga.CompensatedError, *saga.StuckError, …
 //
-// It owns what a caller of the API needs: requests that are tried again where that is safe, waits
-// that outlast restarts of the server, live streams that miss nothing. It knows nothing of the
-// server besides its document.
+// It owns the retries of requests that are safe to repeat, waits that survive restarts of the
+// server, and live streams that miss nothing. It knows nothing of the server but the API's
+// document.
 //
 // Files, in reading order:
 //
-//   - client.go: a client, and who it is taken for
+//   - client.go: a client, and the identity that the server gives it
 //   - start.go: starting runs and waiting for them
-//   - follow.go: the live stream of a run
-//   - runs.go: all other questions and levers
+//   - follow.go: live streams of a run and of lists
+//   - live.go: how a live stream is read, connection after connection
+//   - runs.go: all other reads
+//   - control.go: the levers
 //   - call.go: one call, tried again
-//   - problem.go: what the server says went wrong
+//   - problem.go: errors that the server returns
 package client

@@ -1,84 +1,73 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/runs"
 )
 
-// Follow yields a run's events from a revision on, those there are and then each new one, until the
-// run has ended, ctx ends (the last error is then ctx.Err()) or the server refuses. Where the
-// connection breaks it comes back after the last event seen: none is missed and none comes twice.
+// Follow yields a run's events from a revision on, first the existing ones and then each new one,
+// until the run has ended, ctx ends (the last error is then ctx.Err()) or the server refuses. If
+// the connection breaks, it continues after the last event: none is missed and none comes twice.
 func (c *Client) Follow(ctx context.Context, id domain.RunID, from uint64) iter.Seq2[wire.Event, error] {
-	return func(yield func(wire.Event, error) bool) {
-		next := from
-		pause := c.pause()
-		for {
-			before := next
-			over, stopped, err := c.stream(ctx, id, &next, yield)
-			if over || stopped {
-				return
-			}
-			if ctx.Err() != nil {
-				yield(wire.Event{}, ctx.Err())
-				return
-			}
-			if err != nil && !passing(err) && !errors.Is(err, errUnreadable) {
-				yield(wire.Event{}, err)
-				return
-			}
-			if next != before {
-				pause.Reset()
-			}
-			select {
-			case <-time.After(pause.NextBackOff()):
-			case <-ctx.Done():
-			}
-		}
-	}
+	q := url.Values{"from": {strconv.FormatUint(from, 10)}}
+	return follow(ctx, c, "/runs/"+id.String()+"/events", q, func(_ string, data []byte, e *wire.Event) (bool, error) {
+		return true, json.Unmarshal(data, e)
+	})
 }
 
-// stream reads one connection's events. over means that the run has ended.
-func (c *Client) stream(ctx context.Context, id domain.RunID, next *uint64, yield func(wire.Event, error) bool) (over, stopped bool, err error) {
-	r := request{method: http.MethodGet, path: "/runs/" + id.String() + "/events", query: url.Values{"from": {strconv.FormatUint(*next, 10)}},
-		header: http.Header{"Accept": {"text/event-stream"}}}
-	res, err := c.send(ctx, &r, nil)
+// RunsChange is news of a list of runs that is followed: exactly one field is set.
+type RunsChange struct {
+	// List is the list as it is; it comes first, and again after the connection was lost.
+	List *wire.Page[wire.RunItem]
+	// Run is a run of the list that is new or has changed.
+	Run *wire.RunItem
+	// Gone is a run that is no longer in the list.
+	Gone domain.RunID
+}
+
+// FollowRuns yields a list of runs and then its changes, until ctx ends (the last error is then
+// ctx.Err()) or the server refuses.
+func (c *Client) FollowRuns(ctx context.Context, text string, f runs.Filter) iter.Seq2[RunsChange, error] {
+	q, err := runsQuery(text, &f)
 	if err != nil {
-		return false, false, err
+		return func(yield func(RunsChange, error) bool) { yield(RunsChange{}, err) }
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
-	if err := c.failure(&r, res); err != nil {
-		return false, false, err
-	}
-	if res.StatusCode == http.StatusNoContent {
-		return true, false, nil
-	}
-	lines := bufio.NewScanner(res.Body)
-	lines.Buffer(make([]byte, 64<<10), 8<<20)
-	for lines.Scan() {
-		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
-		if !ok {
-			continue
+	q.Set("follow", "true")
+	return follow(ctx, c, "/runs", q, func(kind string, data []byte, change *RunsChange) (bool, error) {
+		switch kind {
+		case "list":
+			change.List = new(wire.Page[wire.RunItem])
+			return true, json.Unmarshal(data, change.List)
+		case "run":
+			change.Run = new(wire.RunItem)
+			return true, json.Unmarshal(data, change.Run)
+		case "gone":
+			var gone wire.Gone
+			err := json.Unmarshal(data, &gone)
+			change.Gone = gone.Run
+			return true, err
 		}
-		var e wire.Event
-		if err := json.Unmarshal(data, &e); err != nil {
-			return false, false, fmt.Errorf("follow run %s: %w: %w", id, errUnreadable, err)
+		return false, nil
+	})
+}
+
+// FollowAudit yields acts and outcomes across runs from now on, as [Client.FollowRuns] does. If the
+// connection breaks, it continues after the last one: none is missed and none comes twice.
+func (c *Client) FollowAudit(ctx context.Context, text string, f audit.Filter) iter.Seq2[wire.AuditRow, error] {
+	q := auditQuery(text, &f)
+	q.Set("follow", "true")
+	return follow(ctx, c, "/audit", q, func(kind string, data []byte, row *wire.AuditRow) (bool, error) {
+		if kind != "act" {
+			return false, nil
 		}
-		*next = e.Revision + 1
-		if !yield(e, nil) {
-			return false, true, nil
-		}
-	}
-	return false, false, lines.Err()
+		return true, json.Unmarshal(data, row)
+	})
 }

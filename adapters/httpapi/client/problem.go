@@ -14,8 +14,8 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// ProblemError is what the server says went wrong (RFC 9457). errors.Is finds in it the error that
-// the library itself would have returned, such as [saga.ErrKeyConflict].
+// ProblemError is a problem that the server returned (RFC 9457). errors.Is finds in it the
+// library's own error, such as [saga.ErrKeyConflict].
 type ProblemError struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -25,7 +25,7 @@ type ProblemError struct {
 	Errors []ProblemDetail `json:"errors"`
 }
 
-// ProblemDetail says what is wrong in one place of a request.
+// ProblemDetail says what is wrong with one part of a request.
 type ProblemDetail struct {
 	Message  string          `json:"message"`
 	Location string          `json:"location"`
@@ -53,7 +53,7 @@ func (p *ProblemError) Kind() string {
 	return kind
 }
 
-// sentinels are the library's errors behind the kinds of problem.
+// sentinels maps each kind of problem to the library's error.
 var sentinels = map[string]error{
 	wire.ProblemNotFound:      saga.ErrNotFound,
 	wire.ProblemUnknownSaga:   saga.ErrUnknownSaga,
@@ -64,6 +64,9 @@ var sentinels = map[string]error{
 	wire.ProblemTurnedBack:    saga.ErrTurnedBack,
 	wire.ProblemNoStep:        saga.ErrNoStep,
 	wire.ProblemNotStuck:      saga.ErrNotStuck,
+	wire.ProblemNotEnded:      saga.ErrNotEnded,
+	wire.ProblemHeld:          saga.ErrHeld,
+	wire.ProblemNotHeld:       saga.ErrNotHeld,
 	wire.ProblemUnreadable:    saga.ErrUnreadable,
 	wire.ProblemBadInput:      saga.ErrBadInput,
 	wire.ProblemBadBody:       saga.ErrBadInput,

@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
@@ -15,29 +17,37 @@ import (
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
-// Run returns a run as it stands now. Errors: [saga.ErrNotFound].
+// Run returns a run's current state. Errors: [saga.ErrNotFound].
 func (c *Client) Run(ctx context.Context, id domain.RunID) (wire.Run, error) {
 	return get[wire.Run](ctx, c, "/runs/"+id.String(), nil)
 }
 
-// StateAt returns a run as it was after the revision; [saga.Latest] is now.
+// Named returns the run with the name: an id, the last 6 or more digits of one, or SAGA:KEY.
+// Errors: [saga.ErrNotFound], and a problem that lists the candidates if the digits match several
+// runs.
+func (c *Client) Named(ctx context.Context, name string) (wire.Run, error) {
+	return get[wire.Run](ctx, c, "/runs/"+segment(name), nil)
+}
+
+// StateAt returns a run as it was after the revision; [saga.Latest] means now.
 func (c *Client) StateAt(ctx context.Context, id domain.RunID, revision int64) (wire.Run, error) {
 	return get[wire.Run](ctx, c, "/runs/"+id.String()+"/state", url.Values{"at": {strconv.FormatInt(revision, 10)}})
 }
 
 // Why says what a run waits for.
-func (c *Client) Why(ctx context.Context, id domain.RunID) (machine.Reason, error) {
-	return get[machine.Reason](ctx, c, "/runs/"+id.String()+"/why", nil)
+func (c *Client) Why(ctx context.Context, id domain.RunID) (explain.Reason, error) {
+	return get[explain.Reason](ctx, c, "/runs/"+id.String()+"/why", nil)
 }
 
-// PreviewCancel tells what cancelling a run would do now.
-func (c *Client) PreviewCancel(ctx context.Context, id domain.RunID) (machine.Preview, error) {
-	return get[machine.Preview](ctx, c, "/runs/"+id.String()+"/undo-preview", nil)
+// PreviewCancel returns what cancelling a run would do now.
+func (c *Client) PreviewCancel(ctx context.Context, id domain.RunID) (explain.Preview, error) {
+	return get[explain.Preview](ctx, c, "/runs/"+id.String()+"/undo-preview", nil)
 }
 
 // Diagram returns a run's plan as a Mermaid flowchart, coloured by state.
@@ -76,6 +86,24 @@ func (c *Client) Events(ctx context.Context, id domain.RunID, from uint64, limit
 
 // Runs returns a page of runs.
 func (c *Client) Runs(ctx context.Context, f runs.Filter) (wire.Page[wire.RunItem], error) {
+	return c.SearchRuns(ctx, "", f)
+}
+
+// SearchRuns returns a page of the runs that match both a search, such as state:stuck
+// label:tenant=acme, and the filter. Give each condition in only one of the two.
+func (c *Client) SearchRuns(ctx context.Context, text string, f runs.Filter) (wire.Page[wire.RunItem], error) {
+	q, err := runsQuery(text, &f)
+	if err != nil {
+		return wire.Page[wire.RunItem]{}, err
+	}
+	return get[wire.Page[wire.RunItem]](ctx, c, "/runs", q)
+}
+
+// runsQuery writes a filter of runs as parameters.
+func runsQuery(text string, f *runs.Filter) (url.Values, error) {
+	if len(f.IDs) > 0 {
+		return nil, errors.New("the API can't list runs by their ids: ask for each run")
+	}
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
 	addAll(q, "state", f.States)
 	addAll(q, "saga", f.Sagas)
@@ -85,13 +113,34 @@ func (c *Client) Runs(ctx context.Context, f runs.Filter) (wire.Page[wire.RunIte
 	for k, v := range f.Labels {
 		q.Add("label", k+"="+v)
 	}
-	addText(q, "action", f.Action)
+	addAll(q, "action", f.Actions)
 	addText(q, "key", f.Key)
+	addText(q, "q", searchOf(text, f))
 	if f.Parent != (domain.RunID{}) {
 		q.Set("parent", f.Parent.String())
 	}
 	addText(q, "sort", string(f.Sort))
-	return get[wire.Page[wire.RunItem]](ctx, c, "/runs", q)
+	return q, nil
+}
+
+// searchOf adds the conditions that have no parameter of their own to the search.
+func searchOf(text string, f *runs.Filter) string {
+	parts := []string{text}
+	for i := range f.Matches {
+		parts = append(parts, search.Match(&f.Matches[i]))
+	}
+	if f.MinAttempts > 0 {
+		parts = append(parts, fmt.Sprintf("attempts:>=%d", f.MinAttempts))
+	}
+	if f.MaxAttempts != nil {
+		parts = append(parts, fmt.Sprintf("attempts:<=%d", *f.MaxAttempts))
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+// Suggestions returns what can be typed next in a search.
+func (c *Client) Suggestions(ctx context.Context, in search.List, text string) ([]wire.Suggestion, error) {
+	return get[[]wire.Suggestion](ctx, c, "/search/suggestions", url.Values{"in": {string(in)}, "q": {text}})
 }
 
 func pageQuery(from, to time.Time, text string, ascending bool, limit int, cursor string, fresh projections.Fresh) url.Values {
@@ -117,7 +166,18 @@ func addFresh(q url.Values, fresh projections.Fresh) {
 
 // Audit returns a page of the audit across runs.
 func (c *Client) Audit(ctx context.Context, f audit.Filter) (wire.Page[wire.AuditRow], error) {
+	return c.SearchAudit(ctx, "", f)
+}
+
+// SearchAudit returns a page of the rows of the audit that match both a search and the filter.
+func (c *Client) SearchAudit(ctx context.Context, text string, f audit.Filter) (wire.Page[wire.AuditRow], error) {
+	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", auditQuery(text, &f))
+}
+
+// auditQuery writes a filter of the audit as parameters.
+func auditQuery(text string, f *audit.Filter) url.Values {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
+	addText(q, "q", text)
 	if f.Run != (domain.RunID{}) {
 		q.Set("run", f.Run.String())
 	}
@@ -129,20 +189,34 @@ func (c *Client) Audit(ctx context.Context, f audit.Filter) (wire.Page[wire.Audi
 	if f.HasError {
 		q.Set("failed", "true")
 	}
-	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", q)
+	return q
 }
 
-// Incidents returns a page of incidents. Neither or both of Open and Resolved select all.
+// Incidents returns a page of incidents. The filter may select one state; otherwise it means all
+// states. Awake, if set, leaves out incidents that are snoozed now.
 func (c *Client) Incidents(ctx context.Context, f incidents.Filter) (wire.Page[wire.Incident], error) {
+	return c.SearchIncidents(ctx, "", f)
+}
+
+// SearchIncidents returns a page of the incidents that match both a search and the filter.
+func (c *Client) SearchIncidents(ctx context.Context, text string, f incidents.Filter) (wire.Page[wire.Incident], error) {
 	q := pageQuery(f.From, f.To, f.Text, f.Ascending, f.Limit, f.Cursor, f.Fresh)
+	addText(q, "q", text)
 	state := "all"
 	switch {
-	case f.Open && !f.Resolved:
+	case f.Open && !f.Resolved && !f.Retrying:
 		state = "open"
-	case f.Resolved && !f.Open:
+	case f.Retrying && !f.Open && !f.Resolved:
+		state = "retrying"
+	case f.Resolved && !f.Open && !f.Retrying:
 		state = "resolved"
 	}
 	q.Set("state", state)
+	if f.Awake.IsZero() {
+		q.Set("snoozed", "show")
+	}
+	addAll(q, "group", f.Groups)
+	addAll(q, "assignee", f.Assignees)
 	if f.Run != (domain.RunID{}) {
 		q.Set("run", f.Run.String())
 	}
@@ -151,13 +225,37 @@ func (c *Client) Incidents(ctx context.Context, f incidents.Filter) (wire.Page[w
 	return get[wire.Page[wire.Incident]](ctx, c, "/incidents", q)
 }
 
+// Incident returns one incident with its history. Errors: [projections.ErrNotFound].
+func (c *Client) Incident(ctx context.Context, id string) (wire.IncidentDetails, error) {
+	return get[wire.IncidentDetails](ctx, c, "/incidents/"+segment(id), nil)
+}
+
+// IncidentGroups returns a page of groups of incidents. With snoozed it includes snoozed groups.
+func (c *Client) IncidentGroups(ctx context.Context, f incidents.GroupFilter, snoozed bool) (wire.Page[wire.IncidentGroup], error) {
+	q := url.Values{}
+	addText(q, "group", f.ID)
+	if f.All {
+		q.Set("state", "all")
+	}
+	addAll(q, "saga", f.Sagas)
+	addText(q, "text", f.Text)
+	addText(q, "sort", string(f.Sort))
+	if snoozed {
+		q.Set("snoozed", "show")
+	}
+	addInt(q, "limit", int64(f.Limit))
+	addText(q, "cursor", f.Cursor)
+	addFresh(q, f.Fresh)
+	return get[wire.Page[wire.IncidentGroup]](ctx, c, "/incident-groups", q)
+}
+
 // StatsQuery selects statistics.
 type StatsQuery struct {
-	// Saga and Action select one; empty selects all.
+	// Saga and Action select one saga or action; empty selects all.
 	Saga, Action string
-	// Last leaves out what happened longer ago; 0 takes all time.
+	// Last selects the time up to now; 0 means all time.
 	Last time.Duration
-	// Points asks for the statistics bucket by bucket as well.
+	// Points asks for the statistics of each bucket of time as well.
 	Points bool
 	projections.Fresh
 }
@@ -177,67 +275,17 @@ func (c *Client) Stats(ctx context.Context, f StatsQuery) (wire.Stats, error) {
 	return get[wire.Stats](ctx, c, "/stats", q)
 }
 
-// Cancel turns a run back. Errors are those of [saga.Coordinator.Cancel].
-func (c *Client) Cancel(ctx context.Context, id domain.RunID, reason string) error {
-	return c.act(ctx, id, "cancel", wire.GivenReason{Reason: reason}, false)
-}
-
-// Pause keeps a run from starting anything new.
-func (c *Client) Pause(ctx context.Context, id domain.RunID, reason string) error {
-	return c.act(ctx, id, "pause", wire.GivenReason{Reason: reason}, true)
-}
-
-// Resume lets a paused run go on.
-func (c *Client) Resume(ctx context.Context, id domain.RunID, reason string) error {
-	return c.act(ctx, id, "resume", wire.GivenReason{Reason: reason}, true)
-}
-
-// Retry gives a stuck step, or with an empty step every stuck one, a new set of attempts.
-func (c *Client) Retry(ctx context.Context, id domain.RunID, step, reason string) error {
-	return c.act(ctx, id, "retry", wire.Retry{Step: step, Reason: reason}, false)
-}
-
-// Skip settles a stuck step, or every stuck one, as having no effect, or its undo as done.
-func (c *Client) Skip(ctx context.Context, id domain.RunID, step, reason string) error {
-	return c.act(ctx, id, "resolve", wire.Resolve{Step: step, How: domain.ResolveSkip, Reason: reason}, false)
-}
-
-// Substitute settles a stuck step as done with the given output.
-func (c *Client) Substitute(ctx context.Context, id domain.RunID, step string, output json.RawMessage, reason string) error {
-	return c.act(ctx, id, "resolve", wire.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason}, false)
-}
-
-// Abandon closes a run with its effects left.
-func (c *Client) Abandon(ctx context.Context, id domain.RunID, reason string) error {
-	return c.act(ctx, id, "abandon", wire.GivenReason{Reason: reason}, false)
-}
-
-// Signal delivers a named signal with a JSON payload. With an id it may be repeated.
-func (c *Client) Signal(ctx context.Context, id domain.RunID, name string, payload json.RawMessage, signalID string) error {
-	return c.act(ctx, id, "signal", wire.Signal{Name: name, Payload: payload, ID: signalID}, signalID != "")
-}
-
-func (c *Client) act(ctx context.Context, id domain.RunID, what string, body any, again bool) error {
-	err := c.call(ctx, request{method: http.MethodPost, path: "/runs/" + id.String() + "/" + what, body: body, again: again})
-	return err
-}
-
-// Bulk does one thing to many runs, or with DryRun tells to which it would be done.
-func (c *Client) Bulk(ctx context.Context, b wire.Bulk) (saga.BulkReport, error) {
-	return post[saga.BulkReport](ctx, c, "/bulk", b, b.DryRun)
-}
-
-// Emit appends a domain event. With an id it may be repeated.
+// Emit appends a domain event. With an id the call may be repeated safely.
 func (c *Client) Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error) {
 	return post[saga.Emitted](ctx, c, "/events", e, e.ID != "")
 }
 
 // DomainEventsQuery selects domain events.
 type DomainEventsQuery struct {
-	// Before continues before a position; 0 begins at the end of the log.
+	// Before selects events before a position; 0 means up to the end of the log.
 	Before domain.Position
 	Types  []string
-	// Stream is the beginning of the streams' names.
+	// Stream selects streams whose names begin with it.
 	Stream string
 	Limit  int
 }
@@ -269,12 +317,12 @@ func (c *Client) Actions(ctx context.Context) ([]saga.ActionInfo, error) {
 	return get[[]saga.ActionInfo](ctx, c, "/actions", nil)
 }
 
-// Projections tells how the views fare.
+// Projections returns the state of the views.
 func (c *Client) Projections(ctx context.Context) ([]wire.View, error) {
 	return get[[]wire.View](ctx, c, "/projections", nil)
 }
 
-// Rebuild has a view built anew; it goes on after the call.
+// Rebuild starts the rebuild of a view, which continues after the call.
 func (c *Client) Rebuild(ctx context.Context, view string) (wire.View, error) {
 	return post[wire.View](ctx, c, "/projections/"+segment(view)+"/rebuild", nil, false)
 }
@@ -284,7 +332,7 @@ func (c *Client) Tokens(ctx context.Context) ([]wire.Token, error) {
 	return get[[]wire.Token](ctx, c, "/tokens", nil)
 }
 
-// CreateToken makes a token. The secret is shown this once.
+// CreateToken makes a token. The secret is returned only this time.
 func (c *Client) CreateToken(ctx context.Context, t wire.NewToken) (wire.CreatedToken, error) {
 	return post[wire.CreatedToken](ctx, c, "/tokens", t, false)
 }
@@ -295,7 +343,7 @@ func (c *Client) RevokeToken(ctx context.Context, name string) error {
 	return err
 }
 
-// Ready returns nil when the server can start runs and its views can be asked.
+// Ready returns nil when the server can start runs and query its views.
 func (c *Client) Ready(ctx context.Context) error {
 	err := c.call(ctx, request{method: http.MethodGet, path: "/health/ready"})
 	return err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/look"
 )
 
-// StartOption adjusts a start.
-type StartOption func(*startOptions)
+// StartOption adjusts a start. The zero value sets nothing.
+type StartOption struct{ apply func(*startOptions) }
 
 type startOptions struct {
 	key, trace string
@@ -29,31 +31,42 @@ type startOptions struct {
 	deadline   time.Time
 }
 
-// Key makes the start idempotent: the same key with the same input is the same run, with another
-// input an [saga.ErrKeyConflict]. Without one the client makes up a random key for each call, so
-// that it can repeat a request whose answer was lost.
-func Key(key string) StartOption { return func(o *startOptions) { o.key = key } }
+// Key makes the start idempotent: the same key with the same input gives the same run; with another
+// input it gives [saga.ErrKeyConflict]. Without Key the client makes up a random key for each call,
+// so that it can repeat a request whose answer was lost.
+func Key(key string) StartOption { return StartOption{func(o *startOptions) { o.key = key }} }
 
 // Labels are attached to the run.
 func Labels(labels map[string]string) StartOption {
 	own := maps.Clone(labels)
-	return func(o *startOptions) { o.labels = own }
+	return StartOption{func(o *startOptions) { o.labels = own }}
 }
 
 // RunDeadline turns the run back if it has not ended by then.
-func RunDeadline(t time.Time) StartOption { return func(o *startOptions) { o.deadline = t } }
+func RunDeadline(t time.Time) StartOption {
+	return StartOption{func(o *startOptions) { o.deadline = t }}
+}
 
 // TraceParent makes the run part of a trace, given as a W3C traceparent.
 func TraceParent(traceparent string) StartOption {
-	return func(o *startOptions) { o.trace = traceparent }
+	return StartOption{func(o *startOptions) { o.trace = traceparent }}
 }
 
-// check refuses what would not arrive as it is, before it is sent.
+func optionsOf(opts []StartOption) (o startOptions) {
+	for _, opt := range opts {
+		if opt.apply != nil {
+			opt.apply(&o)
+		}
+	}
+	return o
+}
+
+// check returns an error for values that would not arrive unchanged. Call it before sending.
 func (o *startOptions) check(input json.RawMessage) error {
 	errs := []error{accept.OptionalName("the key", o.key, accept.MaxKey), accept.OptionalName("the traceparent", o.trace, accept.MaxKey),
 		accept.Labels(o.labels), accept.Time("the deadline", o.deadline), accept.Payload("the input", input)}
 	if strings.TrimSpace(o.key) != o.key {
-		errs = append(errs, errors.New("the key begins or ends with a space, which no header carries"))
+		errs = append(errs, errors.New("the key begins or ends with a space, which an HTTP header can't carry"))
 	}
 	if o.version < 0 {
 		errs = append(errs, errors.New("the version is negative"))
@@ -110,13 +123,10 @@ func Invoke[In, Out any](ctx context.Context, c *Client, a *saga.Action[In, Out]
 	return (&Run[Out]{ID: res.Run, c: c}).Wait(ctx)
 }
 
-// StartByName starts a run of the saga with that name and version (0 for the latest). The
-// result tells the run's id and how it stands.
+// StartByName starts a run of the saga with that name and version (0 for the latest). The result
+// has the run's id and state.
 func (c *Client) StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...StartOption) (wire.Result, error) {
-	var o startOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := optionsOf(opts)
 	o.version = version
 	if err := o.check(input); err != nil {
 		return wire.Result{}, err
@@ -128,16 +138,19 @@ func (c *Client) StartByName(ctx context.Context, name string, version int, inpu
 
 // InvokeByName starts a run of the single action with that name.
 func (c *Client) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (wire.Result, error) {
-	var o startOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := optionsOf(opts)
 	if err := o.check(input); err != nil {
 		return wire.Result{}, err
 	}
 	var res wire.Result
 	err := c.call(ctx, o.request("/actions/"+segment(action)+"/invoke", domain.OrNull(input), &res))
 	return res, err
+}
+
+// StartAgain starts an ended run again. The result has the new run's id and state. Errors are those
+// of [saga.Coordinator.StartAgain].
+func (c *Client) StartAgain(ctx context.Context, id domain.RunID, b wire.StartAgain) (wire.Result, error) {
+	return post[wire.Result](ctx, c, "/runs/"+id.String()+"/start-again", b, true)
 }
 
 // Run is a handle on a run whose output has the type Out.
@@ -153,9 +166,9 @@ func RunOf[Out any](c *Client, id domain.RunID) *Run[Out] { return &Run[Out]{ID:
 // Wait returns the run's output when it has completed. Other ends are the library's errors:
 // [*saga.CompensatedError], [*saga.CancelledError], [*saga.AbandonedError]; a run that needs a
 // person is [*saga.StuckError] and may be waited for again.
-func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
+func (r *Run[Out]) Wait(ctx context.Context, opts ...look.WaitOption) (Out, error) {
 	var out Out
-	raw, err := r.c.Wait(ctx, r.ID)
+	raw, err := r.c.Wait(ctx, r.ID, opts...)
 	if err != nil || len(raw) == 0 {
 		return out, err
 	}
@@ -166,10 +179,10 @@ func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 }
 
 // Wait returns the run's output as JSON when it has completed; see [Run.Wait] for the errors. It
-// goes on over restarts of the server for as long as ctx allows.
-func (c *Client) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, error) {
+// survives restarts of the server until ctx ends.
+func (c *Client) Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOption) (json.RawMessage, error) {
 	for {
-		res, err := c.Result(ctx, id, c.cfg.Poll)
+		res, err := c.Result(ctx, id, c.cfg.Poll, opts...)
 		if err != nil {
 			if ctx.Err() == nil && passing(err) {
 				select {
@@ -189,31 +202,28 @@ func (c *Client) Wait(ctx context.Context, id domain.RunID) (json.RawMessage, er
 	}
 }
 
-// Result returns how the run stands when it has ended, is stuck, or the wait is over.
-func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration) (wire.Result, error) {
+// Result waits until the run has ended or is stuck, for at most wait, and returns the run's state.
+func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration, opts ...look.WaitOption) (wire.Result, error) {
 	var res wire.Result
 	q := url.Values{}
 	if wait > 0 {
 		q.Set("wait", wait.String())
 	}
+	if slices.Contains(opts, saga.OrStuckBelow()) {
+		q.Set("below", "true")
+	}
 	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true})
 	return res, err
 }
 
-// endOf turns a result into what the library's Wait returns; over is false while the run is under
+// endOf turns a result into the error of the library's Wait. over is false while the run is under
 // way.
 func endOf(r *wire.Result) (over bool, err error) {
-	switch r.State {
-	case domain.RunIsCompleted:
-		return true, nil
-	case domain.RunIsCompensated:
-		return true, &saga.CompensatedError{Run: r.Run, Cause: r.Cause, Left: r.Left}
-	case domain.RunIsCancelled:
-		return true, &saga.CancelledError{Run: r.Run, Cause: r.Cause, Left: r.Left}
-	case domain.RunIsAbandoned:
-		return true, &saga.AbandonedError{Run: r.Run, Left: r.Left}
-	case domain.RunIsStuck:
+	if r.Below != nil {
+		return true, &saga.StuckError{Run: *r.Below, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
+	}
+	if r.State == domain.RunIsStuck {
 		return true, &saga.StuckError{Run: r.Run, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
 	}
-	return false, nil
+	return r.State.Ended(), domain.EndError(r.Run, r.State, r.Cause, r.Left)
 }

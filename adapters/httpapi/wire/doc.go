@@ -1,7 +1,7 @@
 // Package wire holds the bodies of the HTTP API as Go types, for the server and for clients.
 //
-// It owns the names and shapes of what goes over the wire, and the conversions from rows of the
-// views. It knows nothing of requests or who makes them.
+// It owns the names and shapes of bodies, and the conversions from rows of the views. It knows
+// nothing of requests or callers.
 //
 // Files, in reading order:
 //

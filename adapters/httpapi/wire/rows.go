@@ -9,6 +9,8 @@ import (
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
+	"github.com/atonehq/atone/saga/desk"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // RunItem is a run in a list.
@@ -18,13 +20,14 @@ type RunItem struct {
 	ID      domain.RunID    `json:"run"`
 	Saga    string          `json:"saga"`
 	Version int             `json:"version"`
-	// Plan is the hash of the plan that the run is pinned to.
+	// Plan is the hash of the run's plan.
 	Plan  string          `json:"plan"`
 	State domain.RunState `json:"state"`
-	// Started and Ended are by the coordinators' clocks; Ended is absent while the run goes on.
+	// Started and Ended are times by the coordinators' clocks. Ended is absent while the run goes
+	// on.
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	// Updated and Revision are those of the last event.
+	// Updated and Revision are the time and revision of the run's last event.
 	Updated  time.Time `json:"updated"`
 	Revision uint64    `json:"revision"`
 	// Actor is who started the run.
@@ -40,18 +43,21 @@ type RunItem struct {
 	Wake time.Time `json:"wake,omitzero"`
 	// Attempts counts all attempts in all directions.
 	Attempts int `json:"attempts"`
-	// Cause is why the run turned back; Error the message of its latest failure.
+	// Cause is why the run turned back. Error is the message of its latest failure.
 	Cause *domain.Failure `json:"cause,omitempty"`
 	Error string          `json:"error,omitempty"`
-	// Steps lists what is under way, at most 64 steps; More counts the others.
+	// Steps lists the steps that are under way, at most 64; More counts the others.
 	Steps []RunStep `json:"steps,omitempty"`
 	More  int       `json:"more,omitempty"`
 	// Actions names the actions that the run has tried; at most 64.
 	Actions []string `json:"actions,omitempty"`
-	// Paused and Blocked are reasons.
+	// States lists every state that the run is in, the one to show first. Besides State it may
+	// have stuck-below, blocked, paused, retrying, waiting and working.
+	States []domain.RunState `json:"states"`
+	// Paused and Blocked say why the run is paused or blocked; empty if it is not.
 	Paused  string `json:"paused,omitempty"`
 	Blocked string `json:"blocked,omitempty"`
-	// Left lists the steps whose effect was left behind, Reason is why a person abandoned the run.
+	// Left lists the steps whose effect was left behind. Reason is why a person abandoned the run.
 	Left    []string `json:"left,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Waiting string   `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
@@ -61,14 +67,14 @@ type RunItem struct {
 type RunStep struct {
 	Step      string           `json:"step"`
 	Direction domain.Direction `json:"direction,omitempty"`
-	// Kind is what the step waits for: attempt, retry, probe, timer, signal, event, child or
-	// person.
-	Kind    string `json:"kind"`
-	Action  string `json:"action,omitempty"`
-	Attempt int    `json:"attempt,omitempty"`
+	// WaitsFor is what the step waits for, in the words of [explain.Wait]: outcome, retry, probe,
+	// time, signal, event, child or person.
+	WaitsFor explain.For `json:"waits_for"`
+	Action   string      `json:"action,omitempty"`
+	Attempt  int         `json:"attempt,omitempty"`
 	// What names the signal, event, child run or incident.
 	What string `json:"what,omitempty"`
-	// Since is when it began to wait, Due when the wait ends by itself.
+	// Since is when the step began to wait. Due is when the wait ends by itself.
 	Since time.Time `json:"since"`
 	Due   time.Time `json:"due,omitzero"`
 	// Error is the latest failure of the step in that direction.
@@ -81,17 +87,25 @@ func RunItemOf(r *runs.Row, now time.Time) RunItem {
 		No: r.No, ID: r.ID, Saga: r.Saga, Version: r.Version, Plan: r.Plan, State: r.State, Started: r.Started, Ended: r.Ended, Updated: r.Updated,
 		Revision: r.Revision, Actor: r.Actor, Key: r.Key, Labels: r.Labels, Parent: r.Parent, Trigger: r.Trigger, Deadline: r.Deadline, Wake: r.Wake,
 		Attempts: r.Attempts, Cause: r.Cause, Error: r.Error, More: r.More, Actions: r.Actions, Paused: r.Paused, Blocked: r.Blocked, Left: r.Left,
-		Reason: r.Reason, Waiting: r.Waiting(now),
+		Reason: r.Reason, Waiting: r.Waiting(now, explain.ClockIn(now, time.UTC)), States: r.States(),
 	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		item.Steps = append(item.Steps, RunStep{Step: s.Step, Direction: s.Direction, Kind: string(s.Kind), Action: s.Action, Attempt: s.Attempt,
+		item.Steps = append(item.Steps, RunStep{Step: s.Step, Direction: s.Direction, WaitsFor: s.WaitsFor, Action: s.Action, Attempt: s.Attempt,
 			What: s.What, Since: s.Since, Due: s.Due, Error: s.Error})
 	}
 	return item
 }
 
-// Duration is how long the run took or, while it goes on, has taken by now.
+// Shown is the state that people should see.
+func (r *RunItem) Shown() domain.RunState {
+	if len(r.States) > 0 {
+		return r.States[0]
+	}
+	return r.State // from a server of an older version
+}
+
+// Duration is how long the run took or, if it goes on, has taken so far.
 func (r *RunItem) Duration(now time.Time) time.Duration {
 	if r.Ended.IsZero() {
 		return now.Sub(r.Started)
@@ -114,8 +128,7 @@ type AuditRow struct {
 	Action    string           `json:"action,omitempty"`
 	Actor     string           `json:"actor,omitempty"`
 	Error     string           `json:"error,omitempty"`
-	// Note is what else is worth telling: a reason, the time of the retry, the type of an emitted
-	// event.
+	// Note is further information: a reason, the time of the retry, the type of an emitted event.
 	Note string `json:"note,omitempty"`
 }
 
@@ -127,34 +140,94 @@ func AuditRowOf(r *audit.Row) AuditRow {
 
 // Incident is an incident in a list.
 type Incident struct {
-	// No is the position of the event that opened it.
-	No domain.Position `json:"no"`
-	// ID is what people call it by.
-	ID        string           `json:"incident"`
-	Run       domain.RunID     `json:"run"`
-	Saga      string           `json:"saga"`
-	Step      string           `json:"step"`
-	Direction domain.Direction `json:"direction"`
-	Action    string           `json:"action,omitempty"`
-	// Attempts is how many attempts the step had in that direction.
-	Attempts int                `json:"attempts,omitempty"`
-	Kind     domain.FailureKind `json:"kind"`
-	Cause    string             `json:"cause"`
-	Opened   time.Time          `json:"opened"`
+	// No is the position of the event that first opened the incident.
+	No domain.Position `json:"no" doc:"The position of the event that opened it first."`
+	// ID is the id that people use.
+	ID        string            `json:"incident" doc:"The incident's id."`
+	Run       domain.RunID      `json:"run" doc:"The run that is stuck."`
+	Saga      string            `json:"saga" doc:"The run's saga."`
+	Key       string            `json:"key,omitempty" doc:"The caller's key of the run."`
+	Labels    map[string]string `json:"labels,omitempty" doc:"The run's labels."`
+	Parent    *domain.ParentRef `json:"parent,omitempty" doc:"The run and step that started the run, if one did."`
+	Step      string            `json:"step" doc:"The step that needs a person."`
+	Direction domain.Direction  `json:"direction" doc:"The direction in which the step failed: do, undo, probe or failure."`
+	Action    string            `json:"action,omitempty" doc:"The step's action."`
+	State     incidents.State   `json:"state" enum:"open,retrying,resolved" doc:"Where it stands: retrying means that a person retried it; if that fails, it is open again."`
+	// Attempts counts the step's attempts in that direction.
+	Attempts int                `json:"attempts,omitempty" doc:"The attempts that the step had in that direction."`
+	Kind     domain.FailureKind `json:"kind" doc:"The kind of the last failure."`
+	Cause    string             `json:"cause" doc:"The last failure's message."`
+	Group    string             `json:"group" doc:"The id of its group: incidents with the same saga, step, direction and cause."`
+	Opened   time.Time          `json:"opened" doc:"When it was opened first."`
+	Last     time.Time          `json:"last" doc:"When it was opened last."`
+	Times    int                `json:"times" doc:"How often it was opened."`
 	// Resolved is absent while the incident is open.
-	Resolved time.Time `json:"resolved,omitzero"`
-	// By is who ended it, How what ended it, Reason why.
-	By     string          `json:"by,omitempty"`
-	How    string          `json:"how,omitempty"`
-	Reason string          `json:"reason,omitempty"`
-	Age    domain.Duration `json:"age" doc:"How long it has been open, or was."`
+	Resolved time.Time `json:"resolved,omitzero" doc:"When it was resolved."`
+	// By is who ended the incident, How is how, and Reason is why.
+	By       string          `json:"by,omitempty" doc:"Who retried or ended it."`
+	How      string          `json:"how,omitempty" doc:"What ended it."`
+	Reason   string          `json:"reason,omitempty" doc:"Why."`
+	Assignee string          `json:"assignee,omitempty" doc:"Who looks after it."`
+	Snoozed  time.Time       `json:"snoozed,omitzero" doc:"When it shows again, if it was snoozed by itself."`
+	Notes    int             `json:"notes,omitempty" doc:"How many notes it has."`
+	Note     *incidents.Note `json:"note,omitempty" doc:"The beginning of the latest note."`
+	Age      domain.Duration `json:"age" doc:"How long it has been open, or was."`
 }
 
 // IncidentOf returns the body of a row of the incidents view.
 func IncidentOf(i *incidents.Row, now time.Time) Incident {
-	return Incident{No: i.No, ID: i.ID, Run: i.Run, Saga: i.Saga, Step: i.Step, Direction: i.Direction, Action: i.Action, Attempts: i.Attempts,
-		Kind: i.Kind, Cause: i.Cause, Opened: i.Opened, Resolved: i.Resolved, By: i.By, How: i.How, Reason: i.Reason,
+	return Incident{No: i.No, ID: i.ID, Run: i.Run, Saga: i.Saga, Key: i.Key, Labels: i.Labels, Parent: i.Parent, Step: i.Step, Direction: i.Direction,
+		Action: i.Action, State: i.State, Attempts: i.Attempts, Kind: i.Kind, Cause: i.Cause, Group: i.Group, Opened: i.Opened, Last: i.Last, Times: i.Times,
+		Resolved: i.Resolved, By: i.By, How: i.How, Reason: i.Reason, Assignee: i.Assignee, Snoozed: i.Snoozed, Notes: i.Notes, Note: i.Note,
 		Age: domain.Duration(i.Age(now).Round(time.Millisecond))}
+}
+
+// IncidentDetails is an incident with its history.
+type IncidentDetails struct {
+	Incident
+	History []incidents.Entry `json:"history" doc:"What happened to it, oldest first: the last 1000 entries."`
+}
+
+// IncidentGroup is a group of incidents: those of one saga, step, direction and cause.
+type IncidentGroup struct {
+	ID        string           `json:"group" doc:"The group's id."`
+	Saga      string           `json:"saga" doc:"The saga of its runs."`
+	Step      string           `json:"step" doc:"The step, with * for the numbers of items."`
+	Direction domain.Direction `json:"direction" doc:"What the step was tried in."`
+	Action    string           `json:"action,omitempty" doc:"The step's action."`
+	Type      string           `json:"type,omitempty" doc:"The Go type of the error."`
+	Cause     string           `json:"cause" doc:"The failure's message, with marks for ids, numbers and quoted text."`
+	Example   string           `json:"example" doc:"The beginning of the latest message as it is."`
+	Open      int              `json:"open" doc:"How many of its incidents need a person now."`
+	Retrying  int              `json:"retrying,omitempty" doc:"How many are being retried."`
+	Arrived   int              `json:"arrived" doc:"How often one was opened."`
+	First     time.Time        `json:"first" doc:"When the first was opened."`
+	Last      time.Time        `json:"last" doc:"When the latest was opened."`
+	Spark     []int            `json:"spark" doc:"How many were opened in each half hour of the last day, the present one last."`
+	Assignees map[string]int   `json:"assignees,omitempty" doc:"Who looks after how many."`
+	Note      *incidents.Note  `json:"note,omitempty" doc:"The beginning of the latest note on one of them."`
+	// Snooze is set while the group is snoozed; Snoozed counts incidents that are by themselves.
+	Snooze  *desk.GroupSnooze `json:"snooze,omitempty" doc:"Until when it is hidden, by whom and why, while it is."`
+	Snoozed int               `json:"snoozed,omitempty" doc:"How many of the open ones are snoozed by themselves."`
+}
+
+// IncidentGroupOf returns the body of a group.
+func IncidentGroupOf(g *incidents.GroupRow, snoozed map[string]desk.GroupSnooze, now time.Time) IncidentGroup {
+	out := IncidentGroup{ID: g.ID, Saga: g.Saga, Step: g.Step, Direction: g.Direction, Action: g.Action, Type: g.Type, Cause: g.Cause, Example: g.Example,
+		Open: g.Open, Retrying: g.Retrying, Arrived: g.Arrived, First: g.First, Last: g.Last, Spark: g.Spark(now), Assignees: g.Assignees, Note: g.Note, Snoozed: g.Snoozed}
+	if s, ok := snoozed[g.ID]; ok {
+		out.Snooze = &s
+	}
+	return out
+}
+
+// IncidentAct is what a person does to incidents besides the levers.
+type IncidentAct struct {
+	Act     desk.Kind `json:"act" enum:"note,assign,snooze" doc:"What to do."`
+	Targets []string  `json:"targets" minItems:"1" maxItems:"1000" doc:"Ids of groups, incidents or runs. Of a group or run the incidents that are open now are meant; a snooze of a group hides those that arrive, too."`
+	Text    string    `json:"text,omitempty" maxLength:"16384" doc:"The note, or why."`
+	To      string    `json:"to,omitempty" maxLength:"250" doc:"Who looks after them from now on; nobody when absent."`
+	Until   time.Time `json:"until,omitzero" doc:"When the snooze ends, at most 366 days ahead; absent or past ends it now."`
 }
 
 // Counts is what is counted of an action in a direction, or of a saga's runs.
@@ -171,6 +244,9 @@ type Counts struct {
 	Cancelled int64 `json:"cancelled"`
 	Abandoned int64 `json:"abandoned"`
 	Stuck     int64 `json:"stuck"`
+	// StuckMore and WaitingMore say how many more runs are stuck and wait than at the beginning.
+	StuckMore   int64 `json:"stuck_more" doc:"The runs that became stuck, less those that are so no longer; over all time, those that are stuck now. Of an action, 0."`
+	WaitingMore int64 `json:"waiting_more" doc:"The runs that began to wait (for a time, a signal, an event, the next attempt, or to be resumed), less those that go on; over all time, those that wait now. Of an action, 0."`
 }
 
 // Stat is a statistic with its latencies as numbers.
@@ -179,7 +255,7 @@ type Stat struct {
 	Action    string           `json:"action,omitempty"`
 	Direction domain.Direction `json:"direction,omitempty"`
 	Counts
-	FailureRate float64 `json:"failure_rate" doc:"The share of failures among the outcomes, from 0 to 1."`
+	FailureRate float64 `json:"failure_rate" doc:"The share of failures among the outcomes, from 0 to 1. A run that was abandoned, or is stuck, has failed."`
 	RetryRate   float64 `json:"retry_rate" doc:"The share of retries among the attempts, from 0 to 1."`
 	// Latencies are in seconds.
 	Mean float64 `json:"mean_seconds"`
@@ -204,11 +280,18 @@ type StatPoint struct {
 	Width domain.Duration `json:"width,omitzero" doc:"How long the bucket is; absent for all time."`
 }
 
-// Stats is the answer to a question for statistics.
+// Stats is the answer to a query for statistics.
 type Stats struct {
 	Stats []Stat `json:"stats"`
 	// Points are the same over time, where asked for.
 	Points []StatPoint `json:"points,omitempty"`
+}
+
+// Suggestion is something that can be typed next in a search.
+type Suggestion struct {
+	Text string `json:"text" doc:"The whole text with it."`
+	Part string `json:"part" doc:"Only the part that it completes."`
+	Note string `json:"note,omitempty" doc:"What it selects."`
 }
 
 // RowsOf returns a page of bodies, each made of one row by the function.

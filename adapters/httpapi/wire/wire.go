@@ -9,7 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // ProblemPrefix begins the type member of atone's own problems (RFC 9457); what follows is one of
@@ -27,6 +27,9 @@ const (
 	ProblemTurnedBack    = "turned-back"
 	ProblemNoStep        = "no-such-step"
 	ProblemNotStuck      = "not-stuck"
+	ProblemNotEnded      = "run-not-ended"
+	ProblemHeld          = "action-held"
+	ProblemNotHeld       = "action-not-held"
 	ProblemUnreadable    = "unreadable"
 	ProblemBadInput      = "bad-input"
 	ProblemTooLarge      = "too-large"
@@ -46,7 +49,7 @@ const (
 	ProblemInternal      = "internal"
 )
 
-// Result is how a run stands: its end with everything that belongs to it, or that it is under way.
+// Result is a run's state: its end with all details, or that it is under way.
 type Result struct {
 	Run   domain.RunID    `json:"run" format:"uuid" doc:"The run's id."`
 	State domain.RunState `json:"state" enum:"running,compensating,stuck,completed,compensated,cancelled,abandoned" doc:"The run's state."`
@@ -59,13 +62,26 @@ type Result struct {
 	// Step and Incident are those of the first stuck step.
 	Step     string `json:"step,omitempty" doc:"The first stuck step."`
 	Incident string `json:"incident,omitempty" doc:"The incident of the first stuck step."`
+	// Below is the stuck run that Step, Incident and Cause are of, where it is one below this run.
+	Below *domain.RunID `json:"below,omitempty" format:"uuid" doc:"The run below that is stuck, where below was asked for: step, incident and cause are its own."`
+	// Position is that of the run's latest event: see [PositionHeader].
+	Position domain.Position `json:"position,omitempty" doc:"The log position of the run's latest event: a list that is asked for with it as at_least shows the run so."`
 }
 
-// Run is a run in full.
+// PositionHeader is the header in which answers to acts have the log position.
+const PositionHeader = "Atone-Position"
+
+// Run is a run in full, as of one revision.
 type Run struct {
-	saga.RunView
+	explain.Run
 	// Waiting says what an unfinished run waits for.
-	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+	Waiting string `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence with times in UTC; the text of why."`
+	// Why is absent from a run as it was after an earlier revision.
+	Why *explain.Reason `json:"why,omitempty" doc:"How the run stands, what it waits for, and what can be done, as a value."`
+	// Undo is there where it was asked for.
+	Undo *explain.Preview `json:"undo_preview,omitempty" doc:"What cancelling the run would do; only with undo=true."`
+	// Again are the runs that were started from this one.
+	Again []domain.RunID `json:"again,omitempty" doc:"The runs that were started from this one, after it had ended."`
 }
 
 // Page is one page of a list.
@@ -73,19 +89,24 @@ type Page[T any] struct {
 	Items []T `json:"items" doc:"The rows of this page."`
 	// Next is the cursor of the following page, empty on the last one.
 	Next string `json:"next,omitempty" doc:"The cursor of the following page; absent on the last one."`
-	// Position is how far in the log the rows stand; 0 where they are old.
+	// Position is the log position of the rows; 0 if they are old.
 	Position domain.Position `json:"position" doc:"The log position that the rows stand for."`
 	// Old says that the rows do not belong to the log.
 	Old bool `json:"old,omitempty" doc:"The rows were made from another log, or from events that the log has lost: a rebuild is under way."`
 }
 
-// PageOf returns a page of rows that stand as a view says.
+// PageOf returns a page of rows with the view's state.
 func PageOf[T any](items []T, next string, as *projections.Generation) Page[T] {
 	p := Page[T]{Items: items, Next: next, Position: as.Position, Old: as.Old}
 	if p.Old {
 		p.Position = 0
 	}
 	return p
+}
+
+// Gone tells that a run is no longer in a list that is followed.
+type Gone struct {
+	Run domain.RunID `json:"run" format:"uuid" doc:"The run's id."`
 }
 
 // Event is a recorded event. Its payloads are redacted as the run's saga says.
@@ -106,12 +127,12 @@ type Event struct {
 	Binary []byte `json:"binary,omitempty"`
 }
 
-// GivenReason is the body of the operations that want only a reason.
+// GivenReason is the body of operations with an optional reason only.
 type GivenReason struct {
 	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit."`
 }
 
-// RequiredReason is the body of the operations that want a reason.
+// RequiredReason is the body of operations that require a reason.
 type RequiredReason struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, for the audit."`
 }
@@ -136,11 +157,36 @@ type Signal struct {
 	Payload json.RawMessage `json:"payload,omitempty" doc:"Any JSON value."`
 	// ID makes the signal idempotent.
 	ID string `json:"id,omitempty" maxLength:"250" doc:"Makes the signal idempotent: a second one with the id is nothing."`
+	// Keep sends it though no await of the run's plan takes it.
+	Keep bool `json:"keep,omitempty" doc:"Send it though no step of the run's plan awaits it: it is kept for one that a later plan adds."`
+}
+
+// StartAgain says how an ended run is started again.
+type StartAgain struct {
+	Input   json.RawMessage   `json:"input,omitempty" doc:"The new run's input; that of the old one when absent."`
+	Key     string            `json:"key,omitempty" maxLength:"500" doc:"The new run's key; made of the old run's when absent, so that a request that is made twice starts one run."`
+	Version int               `json:"version,omitempty" minimum:"0" maximum:"1000000" doc:"The saga's version; the latest when absent."`
+	Labels  map[string]string `json:"labels,omitempty" doc:"The new run's labels; those of the old one when absent."`
+}
+
+// HoldAction holds an action.
+type HoldAction struct {
+	Undos  bool   `json:"undos,omitempty" doc:"Hold its undos too."`
+	Anyway bool   `json:"anyway,omitempty" doc:"Hold it though this server's program has no such action: another on the log may."`
+	Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"Why; its runs show it."`
+}
+
+// HeldAction is an action that is held.
+type HeldAction struct {
+	explain.Hold
+	// Waiting counts the runs that wait for its release in this process.
+	Waiting int `json:"waiting" doc:"The runs that wait for its release in this process."`
 }
 
 // BulkFilter selects unfinished runs; all conditions that are set must hold.
 type BulkFilter struct {
-	Runs      []domain.RunID    `json:"runs,omitempty" maxItems:"1000" doc:"Only these runs."`
+	Q         string            `json:"q,omitempty" maxLength:"2000" doc:"A search for runs, as list-runs takes it. Runs that have ended are left out."`
+	Runs      []string          `json:"runs,omitempty" maxItems:"1000" doc:"Only these runs, each by its id, the last 6 or more digits of it, or SAGA:KEY."`
 	Sagas     []string          `json:"sagas,omitempty" maxItems:"100" doc:"Runs of one of these sagas."`
 	Version   int               `json:"version,omitempty" minimum:"0" maximum:"1000000" doc:"Runs of that version."`
 	States    []domain.RunState `json:"states,omitempty" maxItems:"7" doc:"Runs in one of these states."`
@@ -152,13 +198,15 @@ type BulkFilter struct {
 
 // Bulk does one thing to many runs.
 type Bulk struct {
-	Act    saga.BulkAct    `json:"act" enum:"cancel,pause,resume,retry,skip,substitute,abandon" doc:"What to do to each run."`
-	Filter BulkFilter      `json:"filter" doc:"Which unfinished runs."`
-	All    bool            `json:"all,omitempty" doc:"Must be set where the filter has no condition."`
-	Reason string          `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit; abandon requires it."`
-	Output json.RawMessage `json:"output,omitempty" doc:"The output to substitute."`
-	DryRun bool            `json:"dry_run,omitempty" doc:"Only tell which runs it would be done to."`
-	Limit  int             `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most that many runs in this call, oldest first; 1,000 when 0."`
+	Act       saga.BulkAct    `json:"act" enum:"cancel,pause,resume,retry,skip,substitute,abandon" doc:"What to do to each run."`
+	Filter    BulkFilter      `json:"filter" doc:"Which unfinished runs."`
+	All       bool            `json:"all,omitempty" doc:"Must be set where the filter has no condition."`
+	Reason    string          `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit. Only a dry run needs none."`
+	Output    json.RawMessage `json:"output,omitempty" doc:"The output to substitute."`
+	DryRun    bool            `json:"dry_run,omitempty" doc:"Only tell which runs it would be done to, and what a cancel of them would undo."`
+	Limit     int             `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most that many runs in this call, oldest first; 1,000 when 0."`
+	Rate      float64         `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"At most that many runs in a second; no bound when 0."`
+	StopAfter int             `json:"stop_after,omitempty" minimum:"0" maximum:"10000" doc:"End after so many failures: runs that refuse, or that are retried and soon stuck again; never when 0."`
 }
 
 // Emit is a domain event to be appended.
@@ -176,7 +224,7 @@ type Saga struct {
 	Mermaid string `json:"mermaid" doc:"The plan as a Mermaid flowchart."`
 }
 
-// View tells how a projected view fares.
+// View is the state of a projected view.
 type View struct {
 	View      string          `json:"view"`
 	Version   int             `json:"version"`
@@ -193,7 +241,7 @@ type View struct {
 }
 
 // Why answers "why is it waiting?".
-type Why = machine.Reason
+type Why = explain.Reason
 
 // Token is an API token without its secret.
 type Token struct {
@@ -216,7 +264,7 @@ type NewToken struct {
 	Expires time.Time `json:"expires,omitzero" doc:"When it ends by itself; never when absent."`
 }
 
-// CreatedToken is a new token. The secret is shown this once and stored nowhere.
+// CreatedToken is a new token. The secret is shown only here and stored nowhere.
 type CreatedToken struct {
 	Token  Token  `json:"token"`
 	Secret string `json:"secret" doc:"Shown once: only its hash is kept."`

@@ -15,7 +15,7 @@ import (
 const EnvURL = "ATONE_TEST_POSTGRES"
 
 // Start returns the connection string of a PostgreSQL: the one that [EnvURL] names, or one that it
-// starts in a temporary directory and stop ends. Where neither is to be had, missing says why.
+// starts in a temporary directory and that stop ends. If neither is possible, missing says why.
 func Start() (url string, stop func(), missing string) {
 	nothing := func() {}
 	if url := os.Getenv(EnvURL); url != "" {
@@ -70,12 +70,12 @@ func Start() (url string, stop func(), missing string) {
 	}, ""
 }
 
-// unprivileged has the program run by the user postgres, or nobody.
+// unprivileged makes the program run as the user postgres, else as nobody.
 func unprivileged(cmd *exec.Cmd, dir string) error {
 	u, err := user.Lookup("postgres")
 	if err != nil {
 		if u, err = user.Lookup("nobody"); err != nil {
-			return fmt.Errorf("neither a user postgres nor nobody to run PostgreSQL as: %w", err)
+			return fmt.Errorf("PostgreSQL needs a user to run as, and there is neither postgres nor nobody: %w", err)
 		}
 	}
 	uid, err := strconv.Atoi(u.Uid)

@@ -11,26 +11,25 @@ import (
 	"github.com/atonehq/atone/cmd/internal/console"
 )
 
-// Use says what a command needs of a data directory. The zero value reads its log and its views,
-// which needs no running coordinator and nothing of the program's Setup. A server takes no notice
-// of it.
+// Use says what a command needs of a data directory. The zero value reads the log and the views,
+// without a coordinator and without the program's Setup. Commands that talk to a server ignore
+// Use.
 type Use struct {
-	// Acts starts a coordinator, which moves only the runs that it is asked to.
+	// Acts starts a coordinator that works only on the command's own runs.
 	Acts bool
-	// Makes means that the log is made where there is none; elsewhere that is an error.
+	// Makes creates the log if there is none. Without it a missing log is an error.
 	Makes bool
 	// Check, if set, is called before anything is opened or made. It refuses what has the wrong
 	// form, so that it leaves no trace. [Env.Try] helps.
 	Check func(ctx context.Context) error
-	// Definitions means that only the program's sagas and actions are looked at, without a
-	// directory.
+	// Definitions means that only the program's sagas and actions are read, without a directory.
 	Definitions bool
 	// Cluster is an esdb:// connection string: its log is used, not the directory's.
 	Cluster string
 }
 
-// With calls f with a client of the server to talk to or, without one, of the API that this process
-// serves on the data directory for as long as f takes.
+// With calls f with a client of the given server or, without one, of the API that this process
+// serves on the data directory while f runs.
 func (env *Env) With(ctx context.Context, u Use, f func(ctx context.Context, c *client.Client) error) error {
 	url, err := env.serverURL()
 	if err != nil {
@@ -50,12 +49,12 @@ func (env *Env) With(ctx context.Context, u Use, f func(ctx context.Context, c *
 	return f(ctx, c)
 }
 
-// serverURL returns the server to talk to; empty means to work on the data directory. The command
-// line goes before the environment.
+// serverURL returns the server; empty means the data directory. The command line takes precedence
+// over the environment.
 func (env *Env) serverURL() (string, error) {
 	switch {
 	case env.server != "" && env.Given("data"):
-		return "", console.UsageError{Err: errors.New("--server and --data exclude each other: give one")}
+		return "", console.UsageError{Err: errors.New("give --server or --data, not both")}
 	case env.server != "":
 		return env.server, nil
 	case env.Given("data"):

@@ -58,7 +58,7 @@ func (env *Env) onDirectory(ctx context.Context, u Use, f func(ctx context.Conte
 // directory is a data directory that this process has open, and its HTTP API over a pipe in memory.
 type directory struct {
 	log   host.Log
-	node  *host.Node // nil where the command only looks
+	node  *host.Node // nil if the command only reads
 	views *directoryViews
 
 	connections *http.Transport
@@ -76,7 +76,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 		if err != nil {
 			return nil, console.UsageError{Err: fmt.Errorf("--log: %w", err)}
 		}
-		// Tells people that it waits for a cluster.
+		// This logs that the command is waiting for a cluster.
 		if _, err := host.LoadTokens(ctx, log, env.Logger(slog.LevelWarn)); err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
@@ -98,7 +98,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 		return &directory{log: log}, nil
 	}
 	node, err := env.Program.Start(ctx, log, host.NewViews("", data), data, env.Logger(level), func(s *host.Setup) error {
-		s.Config.OnDemand = true // one command is no reason to go on with everybody else's runs
+		s.Config.OnDemand = true // one command must not resume everybody else's runs
 		return nil
 	})
 	if err != nil {
@@ -107,7 +107,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 	return &directory{log: log, node: node}, nil
 }
 
-// forever stands for no limit: what a command asks of a directory ends with the command.
+// forever is longer than any command runs: requests to a directory have no limit of their own.
 const forever = 10_000 * time.Hour
 
 // serve serves the API and returns a client of it.
@@ -126,7 +126,7 @@ func (d *directory) serve(ctx context.Context, env *Env) (*client.Client, error)
 	if err != nil {
 		return nil, err
 	}
-	// The API ends by close, not by the command's interrupt: its callers see the interrupt first.
+	// close ends the API, not the command's interrupt, so that callers see the interrupt first.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop, d.served = stop, make(chan error, 1)
 	ln := newPipes()
@@ -156,8 +156,8 @@ func (d *directory) close() error {
 	return errors.Join(errs...)
 }
 
-// Try makes a request to a coordinator that never runs, to find out whether its form is right: such
-// a coordinator refuses only what no coordinator would take.
+// Try makes a request to a coordinator that never runs, to check the request's form: such a
+// coordinator refuses only requests that every coordinator refuses.
 func (env *Env) Try(ctx context.Context, request func(context.Context, *saga.Coordinator) error) error {
 	idle, err := env.Program.Idle(saga.Config{Logger: env.Quiet()})
 	if err != nil {

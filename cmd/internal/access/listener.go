@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// pipes is a listener whose connections are pipes in memory. (grpc's bufconn is not used: a read
-// deadline that is set and lifted at once, as net/http does after each request, may still end a
-// later read there.)
+// pipes is a listener whose connections are pipes in memory. (It does not use grpc's bufconn,
+// because there a read deadline that is set and lifted at once, as net/http does after each
+// request, may still end a later read.)
 type pipes struct {
 	dialled chan net.Conn
 	closed  chan struct{}

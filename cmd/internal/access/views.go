@@ -19,9 +19,9 @@ import (
 	"github.com/atonehq/atone/projections/stats"
 )
 
-// directoryViews are those of a data directory. Each is opened, and brought up to the end of the
-// log, when the first question about it is asked; the others stay closed. They implement
-// [httpapi.Views] and [httpapi.Projections].
+// directoryViews are the views of a data directory. The first query of a view opens it and brings
+// it up to the end of the log; the others stay closed. They implement [httpapi.Views] and
+// [httpapi.Projections].
 type directoryViews struct {
 	env  *Env
 	log  host.Log
@@ -39,7 +39,7 @@ type directoryViews struct {
 type projecting struct {
 	*runner.Runner
 	ended chan error
-	// told means that a view that was not this log's was looked for, and said.
+	// told means that the check for views of another log is done, and its finding was printed.
 	told bool
 }
 
@@ -79,10 +79,10 @@ func (v *directoryViews) runner(name string, list ...projections.View) (*project
 	return r, nil
 }
 
-// interrupt ends all work on the views: questions and rebuilds that are under way fail.
+// interrupt ends all work on the views: running queries and rebuilds fail.
 func (v *directoryViews) interrupt() { v.stop() }
 
-// close closes what was opened. It is called before the log is closed.
+// close closes the open views. Call it before you close the log.
 func (v *directoryViews) close() error {
 	v.stop()
 	v.mu.Lock()
@@ -97,7 +97,7 @@ func (v *directoryViews) close() error {
 	return errors.Join(errs...)
 }
 
-// fresh returns a reader of a view that has come to the end of the log.
+// fresh returns a reader of a view that has reached the end of the log.
 func (v *directoryViews) fresh(ctx context.Context, view projections.View) (*projections.Reader, error) {
 	r, err := v.runner(view.Name, view)
 	if err != nil {
@@ -109,8 +109,8 @@ func (v *directoryViews) fresh(ctx context.Context, view projections.View) (*pro
 	return r.Reader(), v.tellReplaced(ctx, r, view.Name)
 }
 
-// tellReplaced says so where the view was not this log's: who put an older copy back by mistake
-// must not miss it.
+// tellReplaced reports a view that was not from this log: a person who restored an older copy by
+// mistake must see this.
 func (v *directoryViews) tellReplaced(ctx context.Context, r *projecting, view string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -124,17 +124,17 @@ func (v *directoryViews) tellReplaced(ctx context.Context, r *projecting, view s
 	r.told = true
 	for i := range states {
 		if states[i].View == view && states[i].NotOurs != "" {
-			_, err = fmt.Fprintf(v.env.Err, "the view %s did not belong to this log (%s): an older copy of the log was put back, or it is another log. The view was built anew\n", view, states[i].NotOurs)
+			_, err = fmt.Fprintf(v.env.Err, "the view %s did not belong to this log (%s): an older copy of the log was restored, or the log was replaced. The view was rebuilt\n", view, states[i].NotOurs)
 		}
 	}
 	return err
 }
 
-// patience is how long a view may take before people are told how far it is.
+// patience is how long a view may take before its progress is shown.
 const patience = time.Second
 
-// catchUp waits until the view has come to the end of the log. The first question to a data
-// directory builds the view; people see how far that is.
+// catchUp waits until the view has reached the end of the log. The first query of a data directory
+// builds the view and shows its progress.
 func (v *directoryViews) catchUp(ctx context.Context, r *projecting, view string) error {
 	var end domain.Position
 	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
@@ -161,17 +161,17 @@ func (v *directoryViews) catchUp(ctx context.Context, r *projecting, view string
 				continue
 			}
 			if states[i].Err != nil {
-				return fmt.Errorf("build the view %s: %w: free what is missing, or remove %s: it is built anew from the log", view, states[i].Err, host.ViewsDir(v.env.Data))
+				return fmt.Errorf("build the view %s: %w: mend the cause, or remove %s: the view is then rebuilt from the log", view, states[i].Err, host.ViewsDir(v.env.Data))
 			}
 			if _, _, terminal := tty.Size(v.env.Err); terminal {
-				// Only a show.
+				// Progress that can't be printed must not fail the command.
 				_, _ = fmt.Fprintf(v.env.Err, "building the view %s: %d events to go\n", view, states[i].LagEvents)
 			}
 		}
 	}
 }
 
-// built waits until a view, which may have no events, answers questions.
+// built waits until a view, which may have no events, answers queries.
 func (v *directoryViews) built(ctx context.Context, view string) error {
 	for {
 		gens, err := v.store.Generations(ctx, view)
@@ -186,7 +186,7 @@ func (v *directoryViews) built(ctx context.Context, view string) error {
 	}
 }
 
-// ask answers a question with a view that has come to the end of the log.
+// ask runs a query on a view that has reached the end of the log.
 func ask[F, A any](ctx context.Context, v *directoryViews, view projections.View, f F, question func(context.Context, *projections.Reader, F) (A, error)) (A, error) {
 	r, err := v.fresh(ctx, view)
 	if err != nil {
@@ -201,6 +201,13 @@ func (v *directoryViews) Runs(ctx context.Context, f runs.Filter) (runs.Page, er
 	return ask(ctx, v, runs.View(), f, runs.Find)
 }
 
+// RunNames implements [httpapi.Views].
+func (v *directoryViews) RunNames(ctx context.Context, of runs.Of, prefix string) ([]string, error) {
+	return ask(ctx, v, runs.View(), of, func(ctx context.Context, r *projections.Reader, of runs.Of) ([]string, error) {
+		return runs.Names(ctx, r, of, prefix)
+	})
+}
+
 // Audit implements [httpapi.Views].
 func (v *directoryViews) Audit(ctx context.Context, f audit.Filter) (audit.Page, error) {
 	return ask(ctx, v, audit.View(), f, audit.Find)
@@ -209,6 +216,18 @@ func (v *directoryViews) Audit(ctx context.Context, f audit.Filter) (audit.Page,
 // Incidents implements [httpapi.Views].
 func (v *directoryViews) Incidents(ctx context.Context, f incidents.Filter) (incidents.Page, error) {
 	return ask(ctx, v, incidents.View(), f, incidents.Find)
+}
+
+// IncidentGroups implements [httpapi.Views].
+func (v *directoryViews) IncidentGroups(ctx context.Context, f incidents.GroupFilter) (incidents.GroupPage, error) {
+	return ask(ctx, v, incidents.View(), f, incidents.Groups)
+}
+
+// IncidentHistory implements [httpapi.Views].
+func (v *directoryViews) IncidentHistory(ctx context.Context, no domain.Position, fresh projections.Fresh) ([]incidents.Entry, error) {
+	return ask(ctx, v, incidents.View(), no, func(ctx context.Context, r *projections.Reader, no domain.Position) ([]incidents.Entry, error) {
+		return incidents.History(ctx, r, no, fresh)
+	})
 }
 
 // Stats implements [httpapi.Views].
@@ -231,14 +250,14 @@ func (v *directoryViews) Status(ctx context.Context) ([]runner.Status, error) {
 }
 
 // Rebuild implements [httpapi.Projections]. It waits for the rebuild's end, whatever the deadline
-// of ctx: nobody would go on with it after this process.
+// of ctx, because no process would continue it after this one.
 func (v *directoryViews) Rebuild(ctx context.Context, view string) error {
 	r, err := v.runner("")
 	if err != nil {
 		return err
 	}
-	// A view that is being built for the first time is as good as rebuilt when it is there; only
-	// then can another be begun beside it.
+	// A view that is being built for the first time counts as rebuilt when it is ready. Before that
+	// no rebuild can begin.
 	if err := v.catchUp(v.life, r, view); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 func Commands(env *access.Env) []*cobra.Command {
 	list := []*cobra.Command{
 		newStartCommand(env), newInvokeCommand(env), newBulkCommand(env), newEmitCommand(env), newTokenCommand(env), newProjectionsCommand(env),
+		newStartAgainCommand(env), newHoldCommand(env), newReleaseCommand(env), newHoldsCommand(env),
 	}
 	return append(list, newSteerCommands(env)...)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// defaultStream is where domain events go that are given no stream.
+// defaultStream is the stream of domain events that are emitted without one.
 const defaultStream = "events"
 
 func newEmitCommand(env *access.Env) *cobra.Command {
@@ -22,8 +22,8 @@ func newEmitCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "emit TYPE",
 		Short: "Append a domain event: it may start runs and wake waiting ones",
-		Long: `Append a domain event to a stream, and return when it is durable. Sagas with a trigger on its type are started, once for
-each event; runs that await the type with its correlation id go on. On a data directory this happens when a server
+		Long: `Append a domain event to a stream, and return when it is durable. Each event starts the sagas that have a trigger on its
+type, once, and wakes the runs that await its type and correlation id. On a data directory this happens when a server
 next runs on it.`,
 		Example: fmt.Sprintf(`  %[1]s emit order-placed -d '{"order": 42}' --stream orders --id order-42
   %[1]s emit payment-settled -d @settled.json --correlation 0198c0de-0000-7000-8000-000000000001`, env.Program.Name),
@@ -59,7 +59,7 @@ next runs on it.`,
 	f := cmd.Flags()
 	f.StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")
 	f.StringVar(&e.Stream, "stream", defaultStream, "the stream to append to")
-	f.StringVar(&e.ID, "id", "", "makes it idempotent: a second event with the id is nothing; a UUID is taken as the event's id")
-	f.StringVar(&e.Correlation, "correlation", "", "the id that awaits select the event by")
+	f.StringVar(&e.ID, "id", "", "makes the command idempotent: a second event with this id has no effect; a UUID becomes the event's id")
+	f.StringVar(&e.Correlation, "correlation", "", "the id by which awaits select the event")
 	return cmd
 }

@@ -20,9 +20,9 @@ import (
 func newProjectionsCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "projections",
-		Short: "Look after the views that lists are made from",
-		Long: `Look after the views that runs, audit, incidents and stats are answered from. They are made from the log and may be
-dropped and rebuilt at any time.`,
+		Short: "Show and rebuild the views that lists are read from",
+		Long: `Show and rebuild the views that the commands runs, audit, incidents and stats read. Views are made from the log, so they can
+be dropped and rebuilt at any time.`,
 		Example: fmt.Sprintf("  %[1]s projections status\n  %[1]s projections rebuild runs", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -50,14 +50,14 @@ func newViewStatusCommand(env *access.Env) *cobra.Command {
 			})
 		},
 	}
-	env.Formats(cmd, console.FormatTable, console.FormatJSON, console.FormatNDJSON, console.FormatCSV)
+	env.Formats(cmd, console.Lists...)
 	return cmd
 }
 
 func viewListing(env *access.Env) *console.Listing[wire.View] {
 	return &console.Listing[wire.View]{Console: env.Console, None: "there are no views", Columns: []console.Column[wire.View]{
 		{Name: "VIEW", Text: func(v wire.View) string { return v.View }},
-		{Name: "VERSION", Text: func(v wire.View) string { return strconv.Itoa(v.Version) }},
+		{Name: "VERSION", Rank: 2, Text: func(v wire.View) string { return strconv.Itoa(v.Version) }},
 		{Name: "STATE", Text: func(v wire.View) string { return viewState(&v) }, Look: func(p tty.Palette, v wire.View, s string) string {
 			if v.Error != "" {
 				return p.Bad(s)
@@ -65,7 +65,7 @@ func viewListing(env *access.Env) *console.Listing[wire.View] {
 			return s
 		}},
 		{Name: "EVENTS", Text: func(v wire.View) string { return strconv.FormatInt(v.Events, 10) }},
-		{Name: "POSITION", Text: func(v wire.View) string { return strconv.FormatUint(uint64(v.Position), 10) }},
+		{Name: "POSITION", Rank: 1, Text: func(v wire.View) string { return strconv.FormatUint(uint64(v.Position), 10) }},
 		{Name: "BEHIND", Text: func(v wire.View) string {
 			if v.LagMore {
 				return strconv.FormatInt(v.LagEvents, 10) + "+"
@@ -78,7 +78,7 @@ func viewListing(env *access.Env) *console.Listing[wire.View] {
 			}
 			return console.Age(time.Duration(v.Lag))
 		}, Value: func(v wire.View) string { return strconv.FormatFloat(time.Duration(v.Lag).Seconds(), 'f', -1, 64) }},
-		{Name: "ERROR", Text: func(v wire.View) string { return v.Error }},
+		{Name: "ERROR", Long: true, Text: func(v wire.View) string { return v.Error }},
 	}}
 }
 
@@ -100,9 +100,9 @@ func newRebuildCommand(env *access.Env) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "rebuild [VIEW]",
-		Short: "Build a view anew from the log",
-		Long: `Build a view, or with --all every one, anew from the log: runs, audit, incidents, stats. The old one goes on to answer
-until the new one takes its place. A server goes on rebuilding after the command has returned.`,
+		Short: "Rebuild a view from the log",
+		Long: `Rebuild a view, or with --all every view, from the log: runs, audit, incidents, stats. The old view answers until the
+new one is ready. A server goes on rebuilding after the command has returned.`,
 		Example: fmt.Sprintf("  %[1]s projections rebuild runs\n  %[1]s projections rebuild --all", env.Program.Name),
 		Args:    console.Usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -135,7 +135,7 @@ until the new one takes its place. A server goes on rebuilding after the command
 	return cmd
 }
 
-// rebuild asks for all views at once: the log is then read once for all of them.
+// rebuild requests all views at once, so that the log is read only once.
 func rebuild(ctx context.Context, c *client.Client, views []string) ([]wire.View, error) {
 	out := make([]wire.View, len(views))
 	all, ctx := errgroup.WithContext(ctx)

@@ -41,7 +41,7 @@ func (r *startRequest) send(ctx context.Context, c *client.Client) (domain.RunID
 	return res.Run, err
 }
 
-// try is what [access.Env.Try] wants.
+// try makes the request for [access.Env.Try].
 func (r *startRequest) try(ctx context.Context, c *saga.Coordinator) (err error) {
 	opts := []saga.StartOption{saga.Key(r.Key), saga.Labels(r.Labels)}
 	if r.Action != "" {
@@ -64,8 +64,8 @@ func (s *starting) addFlags(cmd *cobra.Command, alwaysWait bool) {
 	f := cmd.Flags()
 	s.waiting.addFlags(f, alwaysWait)
 	f.StringVarP(&s.payload, "data-json", "d", "", "the input: JSON, @FILE, or - for standard input")
-	f.StringVar(&s.key, "key", "", "makes it idempotent: the same key and input is the same run")
-	f.StringArrayVarP(&s.labels, "label", "l", nil, "a label of the run, NAME=VALUE; may be repeated")
+	f.StringVar(&s.key, "key", "", "makes the command idempotent: the same key and input give the same run")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "a label of the run, NAME=VALUE; repeatable")
 }
 
 // request turns the flags into a request.
@@ -88,7 +88,7 @@ func newStartCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "start SAGA",
 		Short:   "Start a run of a saga",
-		Long:    "Start a run of a saga. Its id is printed when the start is durable; with --wait, its output when it has ended.",
+		Long:    "Start a run of a saga. The command prints its id when the start is durable and, with --wait, its output when it has ended.",
 		Example: fmt.Sprintf("  %s start order -d '{\"item\": \"tea\"}' --key 4711 --wait --data DIR", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,7 +99,7 @@ func newStartCommand(env *access.Env) *cobra.Command {
 			if r.Saga, r.Version = args[0], version; version < 0 {
 				return console.UsageError{Err: errors.New("--version: versions begin with 1")}
 			}
-			return start(cmd.Context(), env, r, s.waiting)
+			return env.Meant(cmd.Context(), r.Saga, start(cmd.Context(), env, r, s.waiting))
 		},
 	}
 	s.addFlags(cmd, false)
@@ -120,10 +120,58 @@ func newInvokeCommand(env *access.Env) *cobra.Command {
 				return err
 			}
 			r.Action = args[0]
-			return start(cmd.Context(), env, r, s.waiting)
+			return env.Meant(cmd.Context(), r.Action, start(cmd.Context(), env, r, s.waiting))
 		},
 	}
 	s.addFlags(cmd, true)
+	return cmd
+}
+
+func newStartAgainCommand(env *access.Env) *cobra.Command {
+	var s starting
+	var version int
+	cmd := &cobra.Command{
+		Use:   "start-again RUN",
+		Short: "Start an ended run again, as a new run",
+		Long: `Start an ended run again, as a new run with its own key, and with the old run's input unless --input gives another. Without
+--key the new key is made from the old one, so that giving the command twice starts one run. Each of the two runs shows
+the other's id.`,
+		Example: fmt.Sprintf("  %[1]s start-again order:4711 --wait\n  %[1]s start-again order:4711 --input '{\"item\": \"coffee\"}' --key 4711-b", env.Program.Name),
+		Args:    console.Usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := env.CheckRun(args[0]); err != nil {
+				return err
+			}
+			r, err := s.request(env, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if version < 0 {
+				return console.UsageError{Err: errors.New("--version: versions begin with 1")}
+			}
+			again := wire.StartAgain{Input: r.Input, Key: r.Key, Version: version}
+			if cmd.Flags().Changed("label") {
+				again.Labels = r.Labels
+			}
+			return env.With(cmd.Context(), access.Use{Acts: true}, func(ctx context.Context, c *client.Client) error {
+				old, err := env.Run(ctx, c, args[0])
+				if err != nil {
+					return err
+				}
+				res, err := c.StartAgain(ctx, old, again)
+				if err != nil {
+					return err
+				}
+				return started(ctx, env, c, res.Run, s.waiting)
+			})
+		},
+	}
+	f := cmd.Flags()
+	s.waiting.addFlags(f, false)
+	f.StringVarP(&s.payload, "input", "d", "", "another input: JSON, @FILE, or - for standard input")
+	f.StringVar(&s.key, "key", "", "the new run's key")
+	f.StringArrayVarP(&s.labels, "label", "l", nil, "a label of the new run, NAME=VALUE, instead of the old run's; repeatable")
+	f.IntVar(&version, "version", 0, "the saga's version; 0 is the latest")
 	return cmd
 }
 
@@ -135,17 +183,28 @@ func start(ctx context.Context, env *access.Env, r startRequest, w waiting) erro
 		if err != nil {
 			return err
 		}
-		if w.wait {
-			return await(ctx, env, c, id, w)
-		}
-		if env.JSON() {
-			return env.PrintJSON(wire.Result{Run: id, State: domain.RunRunning})
-		}
-		_, err = fmt.Fprintln(env.Out, id)
-		if env.Remote() {
-			return err
-		}
-		_, hint := fmt.Fprintf(env.Err, "started; it goes on while `%s serve` runs on %s, or with --wait\n", env.Program.Name, env.Data)
-		return errors.Join(err, hint)
+		return started(ctx, env, c, id, w)
 	})
+}
+
+// started prints a run that was started, and waits for it if asked to. It prints the id first, so
+// that a person who interrupts the wait can find the run.
+func started(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID, w waiting) error {
+	if w.wait {
+		if !env.JSON() && !w.quiet {
+			if _, err := fmt.Fprintf(env.Err, "run %s\n", id); err != nil {
+				return err
+			}
+		}
+		return await(ctx, env, c, id, w)
+	}
+	if env.JSON() {
+		return env.PrintJSON(wire.Result{Run: id, State: domain.RunRunning}, showStep(env, id))
+	}
+	_, err := fmt.Fprintln(env.Out, id)
+	if env.Remote() {
+		return err
+	}
+	_, hint := fmt.Fprintf(env.Err, "started; the run goes on while `%s serve` runs on %s, or with --wait\n", env.Program.Name, env.Data)
+	return errors.Join(err, hint)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ func newTokenCommand(env *access.Env) *cobra.Command {
 		Short: "Make, list and revoke the API's tokens",
 		Long: `Make, list and revoke the tokens of the HTTP API and the web page. The token's name is the actor in the audit trail.
 
-Tokens are kept in the log, as hashes. The first one is made on the data directory, or with --log in the cluster, before
-a server that asks for tokens starts; later ones through the server, with an admin token.`,
+The log keeps hashes of the tokens. Make the first one on the data directory, or with --log in the cluster, before you start a
+server that requires tokens; make later ones through the server, with an admin token.`,
 		Example: fmt.Sprintf("  %[1]s token create kim --scope admin --data DIR\n  %[1]s token list", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -38,8 +39,8 @@ func newTokenCreateCommand(env *access.Env) *cobra.Command {
 	var log string
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make a token and print it, this once",
-		Long: `Make a token and print it. It is shown this once: only its hash is kept.
+		Short: "Make a token and print it, only this once",
+		Long: `Make a token and print it. It can't be shown again: only its hash is kept.
 
 Scopes: read looks at everything; start starts runs, waits for them, signals them and emits events; operate cancels,
 pauses, resumes, retries, resolves, abandons and signals; admin does all that, and handles tokens and projections.`,
@@ -49,10 +50,11 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = args[0]
 			if len(t.Scopes) == 0 {
-				return console.UsageError{Err: errors.New("say what it is good for: --scope read, start, operate or admin")}
+				return console.UsageError{Err: errors.New("say what the token allows: --scope read, start, operate or admin")}
 			}
 			if err := console.NotEmpty(cmd.Flags(), "expires-in", "saga"); err != nil {
-				// A token that never ends, or is good for everything, is not what was meant.
+				// An empty value would mean a token that never ends or allows everything, which is
+				// not what was meant.
 				return err
 			}
 			if expires > 0 {
@@ -71,14 +73,14 @@ pauses, resumes, retries, resolves, abandons and signals; admin does all that, a
 			})
 		},
 	}
-	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "what it allows: read, start, operate or admin; may be repeated")
-	cmd.Flags().StringSliceVar(&t.Sagas, "saga", nil, "only for that saga or single action; may be repeated")
-	cmd.Flags().StringVar(&log, "log", env.Getenv("ATONE_LOG"), "make it in the log at an esdb:// connection string: the first token of coordinators that share one (ATONE_LOG)")
-	cmd.Flags().Var(&expires, "expires-in", "when it ends by itself, such as 12h or 90d; never without it")
+	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "what the token allows: read, start, operate or admin; repeatable")
+	cmd.Flags().StringSliceVar(&t.Sagas, "saga", nil, "only for this saga or single action; repeatable")
+	cmd.Flags().StringVar(&log, "log", env.Getenv("ATONE_LOG"), "make the token in the log at this esdb:// connection string: for the first token of coordinators that share a log (ATONE_LOG)")
+	cmd.Flags().Var(&expires, "expires-in", "when the token expires, such as 12h or 90d; without the flag, never")
 	return cmd
 }
 
-// checkToken reports what is wrong with a token that is to be made.
+// checkToken reports what is wrong with a new token.
 func checkToken(env *access.Env, n wire.NewToken) error {
 	scopes, err := auth.ParseScopes(n.Scopes)
 	if err != nil {
@@ -88,13 +90,13 @@ func checkToken(env *access.Env, n wire.NewToken) error {
 	return spec.Validate(time.Now())
 }
 
-// printCreated shows a token's secret, this once.
+// printCreated shows a token's secret, only this time.
 func printCreated(env *access.Env, made wire.CreatedToken) error {
 	if env.JSON() {
 		return env.PrintJSON(made)
 	}
 	_, err := fmt.Fprintln(env.Out, made.Secret)
-	_, hint := fmt.Fprintf(env.Err, "the token of %s, shown this once: keep it, for example in ATONE_TOKEN\n", made.Token.Name)
+	_, hint := fmt.Fprintf(env.Err, "the token of %s can't be shown again: keep it, for example in ATONE_TOKEN\n", made.Token.Name)
 	return errors.Join(err, hint)
 }
 
@@ -117,7 +119,7 @@ func newTokenListCommand(env *access.Env) *cobra.Command {
 			})
 		},
 	}
-	env.Formats(cmd, console.FormatTable, console.FormatJSON, console.FormatNDJSON, console.FormatCSV)
+	env.Formats(cmd, console.Lists...)
 	return cmd
 }
 
@@ -126,16 +128,16 @@ func tokenListing(env *access.Env) *console.Listing[wire.Token] {
 	return &console.Listing[wire.Token]{Console: env.Console, None: "there are no tokens: make one with token create", Columns: []console.Column[wire.Token]{
 		{Name: "NAME", Text: func(t wire.Token) string { return t.Name }},
 		{Name: "SCOPES", Text: func(t wire.Token) string { return strings.Join(t.Scopes, " ") }},
-		{Name: "SAGAS", Text: func(t wire.Token) string {
+		{Name: "SAGAS", Long: true, Text: func(t wire.Token) string {
 			if len(t.Sagas) == 0 {
 				return "all"
 			}
 			return strings.Join(t.Sagas, " ")
 		}},
 		{Name: "STATE", Text: func(t wire.Token) string { return tokenState(&t, now) }},
-		{Name: "CREATED", Text: func(t wire.Token) string { return console.Clock(t.Created) }, Value: func(t wire.Token) string { return console.Stamp(t.Created) }},
-		{Name: "BY", Text: func(t wire.Token) string { return t.By }},
-		{Name: "EXPIRES", Text: func(t wire.Token) string { return console.Clock(t.Expires) }, Value: func(t wire.Token) string { return console.Stamp(t.Expires) }},
+		{Name: "CREATED", Rank: 2, Time: func(t wire.Token) time.Time { return t.Created }},
+		{Name: "BY", Rank: 3, Text: func(t wire.Token) string { return t.By }},
+		{Name: "EXPIRES", Rank: 1, Time: func(t wire.Token) time.Time { return t.Expires }},
 	}}
 }
 
@@ -150,13 +152,19 @@ func tokenState(t *wire.Token, now time.Time) string {
 }
 
 func newTokenRevokeCommand(env *access.Env) *cobra.Command {
-	return &cobra.Command{
-		Use:     "revoke NAME",
-		Short:   "End a token at once",
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "revoke NAME",
+		Short: "End a token at once",
+		Long: `End a token at once, and every session and stream that it opened. At a terminal the command asks first; elsewhere it does
+nothing without --yes.`,
 		Example: fmt.Sprintf("  %s token revoke kim", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
+				if err := confirmRevoke(ctx, env, c, args[0], yes); err != nil {
+					return err
+				}
 				if err := c.RevokeToken(ctx, args[0]); err != nil {
 					return err
 				}
@@ -168,4 +176,25 @@ func newTokenRevokeCommand(env *access.Env) *cobra.Command {
 			})
 		},
 	}
+	console.YesFlag(cmd.Flags(), &yes)
+	return cmd
+}
+
+// confirmRevoke shows the token that would end and asks. If there is no such token, or it has
+// ended, it asks nothing: the API refuses.
+func confirmRevoke(ctx context.Context, env *access.Env, c *client.Client, name string, yes bool) error {
+	if yes {
+		return nil
+	}
+	list, err := c.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(t wire.Token) bool { return t.Name == name && t.Revoked.IsZero() })
+	if i < 0 {
+		return nil
+	}
+	return env.Confirm(console.Plan{Does: "end the token " + name, Value: list[i], Show: func(con *console.Console) error {
+		return tokenListing(&access.Env{Console: con, Program: env.Program}).Page(wire.Page[wire.Token]{Items: list[i : i+1]})
+	}}, false)
 }

@@ -31,13 +31,13 @@ func (t *Time) Set(s string) error {
 	for _, layout := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
 			if at.IsZero() {
-				at = at.Add(1) // it would be taken for no time
+				at = at.Add(1) // the zero time would mean that no time was given
 			}
 			t.Time = at
 			return accept.Time("it", at)
 		}
 	}
-	return fmt.Errorf("%q is no time: write how long ago (90m, 24h, 7d), a date (2026-01-31), or RFC 3339 (2026-01-31T08:00:00Z)", s)
+	return fmt.Errorf("%q is not a time: write how long ago (90m, 24h, 7d), a date (2026-01-31), or RFC 3339 (2026-01-31T08:00:00Z)", s)
 }
 
 // Type implements [pflag.Value].
@@ -64,7 +64,7 @@ func (a *Duration) Set(s string) error {
 // Type implements [pflag.Value].
 func (*Duration) Type() string { return "duration" }
 
-// Period is the flags that bound a time.
+// Period has the flags that bound a time.
 type Period struct{ Since, Until Time }
 
 func (p *Period) AddFlags(f *pflag.FlagSet, of string) {
@@ -72,16 +72,12 @@ func (p *Period) AddFlags(f *pflag.FlagSet, of string) {
 	f.Var(&p.Until, "until", of+" before that time")
 }
 
-// RunStates are the states that a run can have.
-var RunStates = []domain.RunState{domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted,
-	domain.RunIsCompensated, domain.RunIsCancelled, domain.RunIsAbandoned}
-
-// ParseStates reads states of runs.
-func ParseStates(names []string) ([]domain.RunState, error) {
+// ParseStates reads states of runs, which must be among those that are allowed.
+func ParseStates(names []string, allowed []domain.RunState) ([]domain.RunState, error) {
 	var out []domain.RunState
 	for _, n := range names {
-		if !slices.Contains(RunStates, domain.RunState(n)) {
-			return nil, UsageError{fmt.Errorf("--state %q: use %s", n, Joined(RunStates))}
+		if !slices.Contains(allowed, domain.RunState(n)) {
+			return nil, UsageError{Err: fmt.Errorf("--state %q: use %s", n, Joined(allowed))}
 		}
 		out = append(out, domain.RunState(n))
 	}
@@ -96,7 +92,7 @@ func ParseLabels(list []string) (map[string]string, error) {
 	labels := make(map[string]string, len(list))
 	for _, l := range list {
 		if err := accept.Label(labels, l); err != nil {
-			return nil, UsageError{err}
+			return nil, UsageError{Err: err}
 		}
 	}
 	return labels, nil

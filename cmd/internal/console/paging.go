@@ -11,7 +11,8 @@ import (
 
 // Paging is the flags of lists.
 type Paging struct {
-	limit  int
+	// Limit is --limit.
+	Limit  int
 	cursor string
 	all    bool
 	// Ascending is --oldest-first.
@@ -20,18 +21,18 @@ type Paging struct {
 
 func (p *Paging) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&p.limit, "limit", 50, "how many, from 1 to 1000")
-	f.StringVar(&p.cursor, "cursor", "", "go on after an earlier page: its cursor")
+	f.IntVar(&p.Limit, "limit", 50, "how many to list, from 1 to 1000")
+	f.StringVar(&p.cursor, "cursor", "", "list what follows an earlier page, whose cursor this is")
 	f.BoolVar(&p.all, "all", false, "all pages")
-	f.BoolVar(&p.Ascending, "oldest-first", false, "the oldest first, not the newest")
+	f.BoolVar(&p.Ascending, "oldest-first", false, "list the oldest first instead of the newest")
 }
 
 func (p *Paging) Check() error {
-	if p.limit < 1 || p.limit > 1000 {
-		return UsageError{fmt.Errorf("--limit %d: use 1 to 1000", p.limit)}
+	if p.Limit < 1 || p.Limit > 1000 {
+		return UsageError{Err: fmt.Errorf("--limit %d: use 1 to 1000", p.Limit)}
 	}
 	if p.all && p.cursor != "" {
-		return UsageError{errors.New("--all begins with the first page: leave --cursor away")}
+		return UsageError{Err: errors.New("--all begins with the first page: leave out --cursor")}
 	}
 	return nil
 }
@@ -39,7 +40,7 @@ func (p *Paging) Check() error {
 // Pages writes one page, or with --all every one. fetch gets the cursor and how many are wanted.
 func Pages[T any](p *Paging, l *Listing[T], fetch func(cursor string, limit int) (wire.Page[T], error)) error {
 	if !p.all {
-		page, err := fetch(p.cursor, p.limit)
+		page, err := fetch(p.cursor, p.Limit)
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// ReadPayload reads a JSON value as it is given to -d: the text itself, @FILE, or - for standard
-// input. An empty text is no payload: nil.
+// ReadPayload reads the value of -d: JSON, @FILE, or - for standard input. An empty text means no
+// payload and returns nil.
 func (c *Console) ReadPayload(given string) (json.RawMessage, error) {
 	raw := []byte(given)
 	var err error
@@ -26,15 +26,15 @@ func (c *Console) ReadPayload(given string) (json.RawMessage, error) {
 		raw, err = readFile(file)
 	}
 	if err != nil {
-		return nil, UsageError{fmt.Errorf("read the payload: %w", err)}
+		return nil, UsageError{Err: fmt.Errorf("read the payload: %w", err)}
 	}
 	switch err := accept.Payload("the payload", raw); {
 	case len(raw) == 0:
-		return nil, UsageError{errors.New("the payload is empty: give JSON, or leave it away")}
+		return nil, UsageError{Err: errors.New("the payload is empty: give JSON, or leave out the flag")}
 	case err != nil && !json.Valid(raw):
-		return nil, UsageError{fmt.Errorf("%w: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", err, raw)}
+		return nil, UsageError{Err: fmt.Errorf("%w: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", err, raw)}
 	case err != nil:
-		return nil, UsageError{err}
+		return nil, UsageError{Err: err}
 	}
 	return raw, nil
 }
@@ -48,7 +48,8 @@ func readFile(name string) ([]byte, error) {
 	return raw, errors.Join(err, f.Close())
 }
 
-// readBounded reads at most one byte more than a payload may have.
+// readBounded reads at most one byte more than a payload may have, so that callers notice a payload
+// that is too large.
 func readBounded(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, domain.MaxAppendSize+1))
 }

@@ -5,32 +5,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/visible"
+	"github.com/atonehq/atone/projections/runs"
 )
 
-// Plain replaces what a terminal would obey, and what would break a table.
-func Plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
-		}
-		return r
-	}, s)
-}
-
-// Cut shortens a text to the room there is.
-func Cut(s string, room int) string {
-	if utf8.RuneCountInString(s) <= room {
-		return s
-	}
-	if room < 1 {
-		return ""
-	}
-	return string([]rune(s)[:room-1]) + "…"
-}
+// Plain replaces characters that could control the terminal, break a table or reverse text by
+// visible escapes.
+func Plain(s string) string { return visible.Line(s) }
 
 // Joined lists texts with commas.
 func Joined[T ~string](list []T) string {
@@ -49,12 +33,71 @@ func Count(n int) string {
 	return strconv.Itoa(n)
 }
 
-// Clock writes a time for people, in their own zone.
-func Clock(t time.Time) string {
+// When writes an instant for people: how long ago it was, or how soon it will be. With --utc or
+// --local it writes the date and time; the head of the table names the zone.
+func (c *Console) When(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case c.UTC, c.Local:
+		return t.In(c.Location()).Format(time.DateTime)
+	}
+	d := time.Since(t)
+	switch {
+	case d >= time.Second:
+		return rough(d) + " ago"
+	case d <= -time.Second:
+		return "in " + rough(-d)
+	}
+	return "now"
+}
+
+// Moment is When in a sentence, where no head names the zone.
+func (c *Console) Moment(t time.Time) string {
+	if c.UTC || c.Local {
+		return c.Instant(t)
+	}
+	return c.When(t)
+}
+
+// Instant writes an instant for people with its date, time and zone.
+func (c *Console) Instant(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.Local().Format(time.DateTime)
+	return t.In(c.Location()).Format("2006-01-02 15:04:05 MST")
+}
+
+// Location is the zone of printed dates.
+func (c *Console) Location() *time.Location {
+	if c.UTC {
+		return time.UTC
+	}
+	return time.Local
+}
+
+// zone names the zone of a table's times; empty if they say how long ago they were.
+func (c *Console) zone() string {
+	switch {
+	case c.UTC:
+		return "UTC"
+	case c.Local:
+		return time.Now().Format("MST")
+	}
+	return ""
+}
+
+// rough writes a duration in its largest unit.
+func rough(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + "s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + "m"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + "h"
+	}
+	return strconv.Itoa(int(d.Hours())/24) + "d"
 }
 
 // Stamp writes a time for programs.
@@ -78,14 +121,14 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// LookState colours a run's state, or what stands for it.
+// LookState colours a run's state.
 func LookState(p tty.Palette, s domain.RunState, text string) string {
 	switch s {
 	case domain.RunIsCompleted:
 		return p.Good(text)
-	case domain.RunIsStuck, domain.RunIsAbandoned:
+	case domain.RunIsStuck, domain.RunIsAbandoned, runs.StateStuckBelow, runs.StateBlocked:
 		return p.Bad(text)
-	case domain.RunCompensating, domain.RunIsCompensated, domain.RunIsCancelled:
+	case domain.RunCompensating, domain.RunIsCompensated, domain.RunIsCancelled, runs.StatePaused, runs.StateRetrying:
 		return p.Undo(text)
 	}
 	return p.Info(text)

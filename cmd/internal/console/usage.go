@@ -8,7 +8,11 @@ import (
 )
 
 // UsageError is a wrong command line: nothing was done.
-type UsageError struct{ Err error }
+type UsageError struct {
+	Err error
+	// Next lists what to do next; empty means to read the command's help.
+	Next []Step
+}
 
 // Error implements error.
 func (e UsageError) Error() string { return e.Err.Error() }
@@ -20,14 +24,14 @@ func (e UsageError) Unwrap() error { return e.Err }
 func Usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return UsageError{fmt.Errorf("%w: usage: %s", err, cmd.UseLine())}
+			return UsageError{Err: fmt.Errorf("%w: usage: %s", err, cmd.UseLine())}
 		}
 		return nil
 	}
 }
 
-// NotEmpty refuses conditions that are given but say nothing (--saga "$SAGA" with SAGA unset): the
-// command would do to all what was meant for some.
+// NotEmpty refuses conditions with an empty value (--saga "$SAGA" with SAGA unset): the command
+// would then apply to all runs instead of some.
 func NotEmpty(f *pflag.FlagSet, conditions ...string) error {
 	for _, name := range conditions {
 		flag := f.Lookup(name)
@@ -36,7 +40,7 @@ func NotEmpty(f *pflag.FlagSet, conditions ...string) error {
 		}
 		switch value := flag.Value.String(); value {
 		case "", "[]", "0", "0s":
-			return UsageError{fmt.Errorf("--%s is given without a value: say which, or leave it away", name)}
+			return UsageError{Err: fmt.Errorf("--%s is given without a value: give one, or leave out the flag", name)}
 		}
 	}
 	return nil

@@ -1,8 +1,8 @@
 // Package host runs a program's coordinator on a log that this process has open.
 //
-// It owns the way from a data directory to a coordinator at work: where the directory has its log
-// and its views, what a program adds to the coordinator, in which order all of it is opened and
-// closed. It knows nothing of commands, flags, servers and terminals.
+// It owns the way from a data directory to a running coordinator: where the log and the views are,
+// what a program adds to the coordinator, and in which order everything is opened and closed. It
+// knows nothing of commands, flags, servers and terminals.
 //
 // Files, in reading order:
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Node is a coordinator at work in this process.
+// Node is a running coordinator in this process.
 type Node struct {
 	Log         Log
 	Coordinator *saga.Coordinator
@@ -21,11 +21,12 @@ type Node struct {
 	err   error
 }
 
-// ErrStopped means that the coordinator ended without being told to. [Node.Close] returns why.
+// ErrStopped means that the coordinator ended by itself. [Node.Close] returns why.
 var ErrStopped = errors.New("the coordinator stopped by itself")
 
-// Start starts the program's coordinator on an open log and returns when it is ready. Where that
-// fails it closes the log and the views. prepare adjusts the coordinator after the program has.
+// Start starts the program's coordinator on an open log and returns when it is ready. If it fails,
+// it closes the log and the views. It calls prepare after the program's Setup, to adjust the
+// configuration.
 func (p *Program) Start(ctx context.Context, log Log, views *Views, data string, logger *slog.Logger, prepare func(*Setup) error) (*Node, error) {
 	setup := &Setup{Data: data, Log: log, Views: views, Config: saga.Config{Logger: logger, PlansWhenRun: true}}
 	if p.Setup != nil {
@@ -41,8 +42,8 @@ func (p *Program) Start(ctx context.Context, log Log, views *Views, data string,
 	if err != nil {
 		return nil, errors.Join(err, setup.close(), log.Close())
 	}
-	// The coordinator ends by Close, not by the command's interrupt: what it answers to has to end
-	// first.
+	// Close ends the coordinator, not the command's interrupt, because the services that call it
+	// must end first.
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n := &Node{Log: log, Coordinator: c, Logger: logger, Setup: setup, stop: stop, ended: make(chan struct{})}
 	go func() {

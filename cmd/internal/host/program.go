@@ -11,7 +11,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// Program is what makes one program of sagas another than the next.
+// Program is a program of sagas: its name, its sagas and its Setup.
 type Program struct {
 	Name     string
 	Sagas    []saga.AnySaga
@@ -21,27 +21,27 @@ type Program struct {
 	Views []projections.View
 	// Setup opens what the actions use and adjusts the coordinator; may be nil.
 	Setup func(ctx context.Context, s *Setup) error
-	// Version is the program's own word; empty means the version in the build information.
+	// Version is the program's version; empty means the version in the build information.
 	Version string
 }
 
-// Setup is what a program's Setup may look at and change.
+// Setup is what a program's Setup may read and change.
 type Setup struct {
 	// Data is the data directory.
 	Data string
 	// Config is the coordinator's, or the worker's; its Log is set later.
 	Config saga.Config
-	// Log is the log that the coordinator is going to run on; nil for a worker.
+	// Log is the log that the coordinator will run on; nil for a worker.
 	Log Log
-	// Views is where the views are.
+	// Views is the place of the views.
 	Views *Views
-	// Worker means that there is going to be a worker, and no coordinator.
+	// Worker means that a worker will run, and no coordinator.
 	Worker bool
 
 	closers []func() error
 }
 
-// OnClose has f called when the coordinator has stopped; the last one given is called first.
+// OnClose calls f when the coordinator has stopped. The last f is called first.
 func (s *Setup) OnClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Setup) close() error {
@@ -74,7 +74,7 @@ func (p *Program) Coordinator(cfg saga.Config) (*saga.Coordinator, error) {
 	return c, domain.JoinOnce(c.Register(p.Sagas...), c.RegisterActions(p.Actions...), c.RegisterTriggers(p.Triggers...))
 }
 
-// Idle returns a coordinator that knows the program's sagas, without a log, and never runs.
+// Idle returns a coordinator that has the program's sagas and no log, and that never runs.
 func (p *Program) Idle(cfg saga.Config) (*saga.Coordinator, error) {
 	cfg.Log = memlog.New()
 	return p.Coordinator(cfg)

@@ -15,8 +15,7 @@ import (
 // ViewsDir is where a data directory has its views.
 func ViewsDir(data string) string { return filepath.Join(data, "views") }
 
-// Views is where views are kept. It opens when it is first asked for, and is safe for concurrent
-// use.
+// Views is the place of the views. It opens with its first use, and is safe for concurrent use.
 type Views struct {
 	url, data string
 

@@ -9,7 +9,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// ErrNoBroker means that a worker has nowhere to get its work from.
+// ErrNoBroker means that a worker has no broker to get work from.
 var ErrNoBroker = errors.New("a worker needs a broker: set Config.Publisher and Config.Subscriber in the program's Setup")
 
 // Worker runs the program's actions over the broker that Setup gives, without a coordinator or a

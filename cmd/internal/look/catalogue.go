@@ -1,18 +1,26 @@
 package look
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
+	"github.com/atonehq/atone/domain/shape"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -20,8 +28,8 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 	var mermaid bool
 	cmd := &cobra.Command{
 		Use:     "sagas [SAGA]",
-		Short:   "List the sagas that this program, or the server, can run",
-		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas order --mermaid", env.Program.Name),
+		Short:   "List the sagas that this program or the server can run, or show what one takes and returns",
+		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas order\n  %[1]s sagas order --mermaid", env.Program.Name),
 		Args:    console.Usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.With(cmd.Context(), access.Use{Definitions: true}, func(ctx context.Context, c *client.Client) error {
@@ -36,9 +44,12 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 					}
 				}
 				if len(args) == 1 && len(list) == 0 {
-					return fmt.Errorf("%q: %w", args[0], saga.ErrUnknownSaga)
+					return env.Meant(ctx, args[0], fmt.Errorf("%q: %w", args[0], saga.ErrUnknownSaga))
 				}
-				return printSagas(env, list, mermaid)
+				if err := printSagas(env, list, mermaid); err != nil || len(args) == 0 || mermaid || env.JSON() {
+					return err
+				}
+				return printPayloads(env, &list[0])
 			})
 		},
 	}
@@ -61,16 +72,21 @@ func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
 	if len(list) == 0 {
 		return none(env, "sagas")
 	}
-	rows := [][]string{{"SAGA", "VERSION", "INPUT", "OUTPUT", "ACTIONS", "DESCRIPTION"}}
-	for _, s := range list {
-		rows = append(rows, []string{s.Name, fmt.Sprint(s.Version), s.Input, s.Output, strings.Join(s.Actions, " "), s.Description})
-	}
-	if err := env.Table(rows); err != nil {
+	type row = saga.SagaInfo
+	table := &console.Listing[row]{Console: env.Console, Columns: []console.Column[row]{
+		{Name: "SAGA", Text: func(s row) string { return s.Name }},
+		{Name: "VERSION", Text: func(s row) string { return strconv.Itoa(s.Version) }},
+		{Name: "INPUT", Rank: 1, Text: func(s row) string { return s.Input }},
+		{Name: "OUTPUT", Rank: 2, Text: func(s row) string { return s.Output }},
+		{Name: "ACTIONS", Long: true, Text: func(s row) string { return strings.Join(s.Actions, " ") }},
+		{Name: "DESCRIPTION", Rank: 3, Long: true, Text: func(s row) string { return s.Description }},
+	}}
+	if err := table.Page(wire.Page[row]{Items: list}); err != nil {
 		return err
 	}
 	for _, s := range list {
 		for _, u := range s.Untried {
-			if _, err := fmt.Fprintf(env.Out, "%s v%d: not checked what %s reads: its function panicked on made-up values: %s\n", s.Name, s.Version, u.Step, u.Panic); err != nil {
+			if _, err := fmt.Fprintf(env.Out, "%s v%d: could not check what %s reads: its function panicked on made-up values: %s\n", s.Name, s.Version, u.Step, u.Panic); err != nil {
 				return err
 			}
 		}
@@ -78,19 +94,65 @@ func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
 	return nil
 }
 
+// printPayloads prints the fields that a saga takes and returns.
+func printPayloads(env *access.Env, s *saga.SagaInfo) error {
+	err := errors.Join(printFields(env, "INPUT", s.InputSchema), printFields(env, "OUTPUT", s.OutputSchema))
+	for _, name := range slices.Sorted(maps.Keys(s.Signals)) {
+		err = errors.Join(err, printFields(env, "SIGNAL "+name, s.Signals[name]))
+	}
+	return err
+}
+
+// printFields prints the fields of a payload; * marks required ones.
+func printFields(env *access.Env, title string, schema json.RawMessage) error {
+	payload, err := shape.Read(schema)
+	if err != nil {
+		return err
+	}
+	fields := payload.Tree()
+	if len(fields) == 0 {
+		fields = []shape.Branch{{Field: payload}}
+	}
+	type row = shape.Branch
+	table := &console.Listing[row]{Console: env.Console, Columns: []console.Column[row]{
+		{Name: title, Text: func(f row) string {
+			if f.Required {
+				return f.Path + "*"
+			}
+			return cmp.Or(f.Path, "-")
+		}},
+		{Name: "VALUE", Text: func(f row) string { return f.Says() }},
+		{Name: "DESCRIPTION", Rank: 1, Long: true, Text: func(f row) string { return f.Doc }},
+	}}
+	if _, err := fmt.Fprintln(env.Out); err != nil {
+		return err
+	}
+	return table.Page(wire.Page[row]{Items: fields})
+}
+
 func newActionsCommand(env *access.Env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "actions",
-		Short:   "List the actions that this program, or the server, can run",
-		Example: fmt.Sprintf("  %s actions -o json", env.Program.Name),
-		Args:    console.Usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:     "actions [ACTION]",
+		Short:   "List the actions that this program or the server can run, or show what one takes and returns",
+		Example: fmt.Sprintf("  %[1]s actions\n  %[1]s actions charge-card", env.Program.Name),
+		Args:    console.Usage(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			return env.With(cmd.Context(), access.Use{Definitions: true}, func(ctx context.Context, c *client.Client) error {
 				list, err := c.Actions(ctx)
 				if err != nil {
 					return err
 				}
-				return printActions(env, list)
+				if len(args) == 0 {
+					return printActions(env, list)
+				}
+				list = slices.DeleteFunc(list, func(a saga.ActionInfo) bool { return a.Name != args[0] })
+				if len(list) == 0 {
+					return fmt.Errorf("%q: %w", args[0], saga.ErrUnknownAction)
+				}
+				if err := printActions(env, list); err != nil || env.JSON() {
+					return err
+				}
+				return errors.Join(printFields(env, "INPUT", list[0].InputSchema), printFields(env, "OUTPUT", list[0].OutputSchema))
 			})
 		},
 	}
@@ -103,15 +165,26 @@ func printActions(env *access.Env, list []saga.ActionInfo) error {
 	if len(list) == 0 {
 		return none(env, "actions")
 	}
-	rows := [][]string{{"ACTION", "UNDO", "ATTEMPTS", "TIMEOUT", "INPUT", "OUTPUT", "SAGAS", "DESCRIPTION"}}
-	for _, a := range list {
-		attempts := fmt.Sprint(a.Retry.MaxAttempts)
-		if a.Retry.MaxAttempts == domain.Unlimited {
-			attempts = "unlimited"
-		}
-		rows = append(rows, []string{a.Name, undoText(a.Effect), attempts, time.Duration(a.Timeout).String(), a.Input, a.Output, strings.Join(a.Sagas, " "), a.Description})
+	type row = saga.ActionInfo
+	table := &console.Listing[row]{Console: env.Console, Columns: []console.Column[row]{
+		{Name: "ACTION", Text: func(a row) string { return a.Name }},
+		{Name: "UNDO", Text: func(a row) string { return undoText(a.Effect) }},
+		{Name: "ATTEMPTS", Text: func(a row) string { return attemptsText(a.Retry.MaxAttempts) }},
+		{Name: "TIMEOUT", Rank: 1, Text: func(a row) string { return time.Duration(a.Timeout).String() }},
+		{Name: "INPUT", Rank: 2, Text: func(a row) string { return a.Input }},
+		{Name: "OUTPUT", Rank: 3, Text: func(a row) string { return a.Output }},
+		{Name: "SAGAS", Long: true, Text: func(a row) string { return strings.Join(a.Sagas, " ") }},
+		{Name: "DESCRIPTION", Rank: 4, Long: true, Text: func(a row) string { return a.Description }},
+	}}
+	return table.Page(wire.Page[row]{Items: list})
+}
+
+// attemptsText says how often an action is tried.
+func attemptsText(n int) string {
+	if n == domain.Unlimited {
+		return "unlimited"
 	}
-	return env.Table(rows)
+	return strconv.Itoa(n)
 }
 
 // undoText says whether an action can be undone.
@@ -125,7 +198,7 @@ func undoText(e domain.Effect) string {
 	return string(e)
 }
 
-// none says that the program has no sagas, or no actions.
+// none reports that the program has no sagas, or no actions.
 func none(env *access.Env, what string) error {
 	_, err := fmt.Fprintf(env.Err, "%s has no %s of its own: a program with sagas calls program.Main with them (see cmd/signup)\n", env.Program.Name, what)
 	return err

@@ -1,13 +1,14 @@
-// Package look has the commands that look and change nothing: runs, show, audit, why, undo-preview,
+// Package look has the commands that read and change nothing: runs, show, audit, why, undo-preview,
 // incidents, stats, export, sagas, actions and version.
 //
-// It owns their flags and how they show what they found. It knows nothing of where the runs are,
-// and nothing of the commands that act.
+// It owns their flags and their output. It knows nothing of where the runs are, and nothing of the
+// commands that act.
 //
 // Files, in reading order:
 //
 //   - commands.go: the list of the commands
 //   - runs.go: runs by filter
+//   - watch.go: runs as they change
 //   - export.go: runs with their events
 //   - filter.go: the flags that select runs
 //   - audit.go: the story of a run, and acts across runs
@@ -17,6 +18,7 @@
 //   - undo_preview.go: what a cancel would do
 //   - one_run.go: a question about one run, asked and answered
 //   - incidents.go: what needs a person
+//   - groups.go: incidents in groups
 //   - stats.go: counts, rates and latencies
 //   - catalogue.go: sagas and actions
 //   - version.go: the program's version

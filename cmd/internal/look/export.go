@@ -27,19 +27,22 @@ func newExportCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write runs with all their events as NDJSON",
-		Long: `Write the runs that a filter selects, or all, the oldest first: one line of JSON for each, with the run as "runs" shows it
-and its events. Secret fields are redacted. For analysis elsewhere and for keeping; a backup is a copy of the log (see
-docs/operations.md).`,
+		Long: `Write the runs that a filter selects, or all, oldest first: one line of JSON for each, with the run as "runs" shows it
+and its events. Secret fields are redacted. Use it for analysis elsewhere and for archives; to make a backup, copy the
+log (see docs/operations.md).`,
 		Example: fmt.Sprintf(`  %[1]s export > runs.ndjson
   %[1]s export --saga order --state compensated --since 30d | jq '.cause.message'`, env.Program.Name),
 		Args: console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := flags.filter()
+			f, err := flags.filter(env)
 			if err != nil {
 				return err
 			}
 			f.Ascending, f.Limit = true, 1000
 			return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
+				if err := env.Named(ctx, c, flags.parent, &f.Parent); err != nil {
+					return err
+				}
 				out := bufio.NewWriterSize(env.Out, 64<<10)
 				enc := json.NewEncoder(out)
 				enc.SetEscapeHTML(false)

@@ -11,22 +11,25 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// ofRun has a command ask something of the one run that it is given, and print the answer: as JSON
-// where that is asked for, else as show does.
-func ofRun[T any](env *access.Env, command cobra.Command, ask func(c *client.Client, ctx context.Context, id domain.RunID) (T, error), show func(T) error) *cobra.Command {
+// ofRun makes a command that queries one run and prints the answer, as JSON with -o json, otherwise
+// with show. The JSON has the steps after it.
+func ofRun[T any](env *access.Env, command cobra.Command, ask func(c *client.Client, ctx context.Context, id domain.RunID) (T, error), show func(T) error, after func(T) []console.Step) *cobra.Command {
 	command.Args = console.Usage(cobra.ExactArgs(1))
 	command.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := console.ParseRun(args[0])
-		if err != nil {
+		if err := env.CheckRun(args[0]); err != nil {
 			return err
 		}
 		return env.With(cmd.Context(), access.Use{}, func(ctx context.Context, c *client.Client) error {
+			id, err := env.Run(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
 			answer, err := ask(c, ctx, id)
 			if err != nil {
 				return err
 			}
 			if env.JSON() {
-				return env.PrintJSON(answer)
+				return env.PrintJSON(answer, after(answer)...)
 			}
 			return show(answer)
 		})

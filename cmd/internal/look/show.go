@@ -12,9 +12,10 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/next"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func newShowCommand(env *access.Env) *cobra.Command {
@@ -22,7 +23,8 @@ func newShowCommand(env *access.Env) *cobra.Command {
 		Use:     "show RUN",
 		Short:   "Show a run: its state, its steps, and what it waits for",
 		Example: fmt.Sprintf("  %[1]s show order:4711\n  %[1]s show 0198c0de-0000-7000-8000-000000000001 -o json", env.Program.Name),
-	}, (*client.Client).Run, func(run wire.Run) error { return printRun(env, &run) })
+	}, (*client.Client).Run, func(run wire.Run) error { return printRun(env, &run) },
+		func(run wire.Run) []console.Step { return next.For(env, run.Why) })
 }
 
 // printRun shows a run to people.
@@ -43,23 +45,33 @@ func printRun(env *access.Env, r *wire.Run) error {
 		state = p.Undo(state)
 	}
 	fmt.Fprintf(env.Out, "%s  %s\n", p.Bold(fmt.Sprintf("run %s  %s v%d", r.ID, console.Plain(r.Saga), r.Version)), state)
-	line("waiting", r.Waiting)
+	if r.Why != nil && !r.State.Ended() {
+		now := time.Now()
+		line("waiting", r.Why.Tell(now, explain.ClockIn(now, env.Location())))
+	}
 	if r.Cause != nil {
 		line("cause", r.Cause.String())
 	}
 	line("left", strings.Join(r.Left, ", "))
-	when := r.Started.Local().Format(time.DateTime)
+	when := env.Moment(r.Started)
 	if r.Actor != "" {
 		when += " by " + r.Actor
 	}
 	if !r.Ended.IsZero() {
-		when += ", ended after " + story.Short(r.Ended.Sub(r.Started))
+		when += ", ended " + env.Moment(r.Ended) + " after " + story.Short(r.Ended.Sub(r.Started))
 	}
 	line("started", when)
+	line("deadline", env.Moment(r.Deadline))
 	line("key", r.Key)
 	line("labels", labelText(r.Labels))
 	if r.Parent != nil {
 		line("parent", r.Parent.Run.String()+" at "+r.Parent.Step)
+	}
+	if r.AgainOf != (domain.RunID{}) {
+		line("again of", r.AgainOf.String())
+	}
+	for _, id := range r.Again {
+		line("started again as", id.String())
 	}
 	line("input", string(r.Input))
 	line("output", string(r.Output))
@@ -67,19 +79,26 @@ func printRun(env *access.Env, r *wire.Run) error {
 		return nil
 	}
 	fmt.Fprintln(env.Out)
-	rows := [][]string{{"STEP", "ACTION", "STATE", "ATTEMPTS", "UNDOS", "DETAIL"}}
-	for _, st := range r.Steps {
-		rows = append(rows, []string{st.Path, st.Action, st.Phase.String(), console.Count(st.Attempts), console.Count(st.Undos), stepDetail(&st)})
-	}
-	return env.Table(rows)
+	table := &console.Listing[explain.Step]{Console: env.Console, Columns: []console.Column[explain.Step]{
+		{Name: "STEP", Text: func(s explain.Step) string { return s.Path }},
+		{Name: "ACTION", Rank: 1, Text: func(s explain.Step) string { return s.Action }},
+		{Name: "STATE", Text: func(s explain.Step) string { return s.Phase.String() }},
+		{Name: "ATTEMPTS", Text: func(s explain.Step) string { return console.Count(s.Attempts) }},
+		{Name: "UNDOS", Rank: 3, Text: func(s explain.Step) string { return console.Count(s.Undos) }},
+		{Name: "TRIED", Rank: 2, Time: func(s explain.Step) time.Time { return s.Tried }},
+		{Name: "DETAIL", Long: true, Text: func(s explain.Step) string { return stepDetail(env.Console, &s) }},
+	}}
+	return table.Page(wire.Page[explain.Step]{Items: r.Steps})
 }
 
-func stepDetail(st *saga.StepView) string {
+func stepDetail(c *console.Console, st *explain.Step) string {
 	switch {
 	case st.Incident != "" && st.Cause != nil:
 		return "incident " + st.Incident + ": " + st.Cause.Message
 	case !st.RetryAt.IsZero() && st.Cause != nil:
-		return "again at " + st.RetryAt.Local().Format(time.TimeOnly) + " after: " + st.Cause.Message
+		return "again " + c.Moment(st.RetryAt) + " after: " + st.Cause.Message
+	case len(st.Details) > 0:
+		return "last heartbeat: " + string(st.Details)
 	case st.Child != nil:
 		return "run " + st.Child.String()
 	case st.Cause != nil:

@@ -22,8 +22,8 @@ func newStatsCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show counts, failure and retry rates and latencies for each saga and action",
-		Long: `Show counts, failure and retry rates and latencies. Lines without an action are a saga's runs; DONE are those that
-completed, FAILED those that were undone. Lines with an action are its attempts.`,
+		Long: `Show counts, failure and retry rates and latencies. A line without an action counts a saga's runs: DONE completed,
+FAILED were undone. A line with an action counts its attempts.`,
 		Example: fmt.Sprintf("  %[1]s stats --last 1h\n  %[1]s stats --saga order -o json", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,10 +40,10 @@ completed, FAILED those that were undone. Lines with an action are its attempts.
 			})
 		},
 	}
-	cmd.Flags().StringVar(&q.Saga, "saga", "", "of that saga")
-	cmd.Flags().StringVar(&q.Action, "action", "", "of that action")
-	cmd.Flags().Var(&last, "last", "only what happened in that time, such as 1h or 7d: to the minute within 2 hours, else to the hour, up to 35 days")
-	env.Formats(cmd, console.FormatTable, console.FormatJSON, console.FormatNDJSON, console.FormatCSV)
+	cmd.Flags().StringVar(&q.Saga, "saga", "", "only this saga")
+	cmd.Flags().StringVar(&q.Action, "action", "", "only this action")
+	cmd.Flags().Var(&last, "last", "only this much time up to now, such as 1h or 7d: exact to the minute within 2 hours, else to the hour; up to 35 days")
+	env.Formats(cmd, console.Lists...)
 	return cmd
 }
 
@@ -52,8 +52,8 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 	number := func(f func(wire.Stat) int64) func(wire.Stat) string {
 		return func(s wire.Stat) string { return strconv.FormatInt(f(s), 10) }
 	}
-	rate := func(name string, f func(wire.Stat) float64, bad bool) console.Column[wire.Stat] {
-		return console.Column[wire.Stat]{Name: name, Text: func(s wire.Stat) string { return strconv.FormatFloat(100*f(s), 'f', 1, 64) + "%" },
+	rate := func(name string, rank int, f func(wire.Stat) float64, bad bool) console.Column[wire.Stat] {
+		return console.Column[wire.Stat]{Name: name, Rank: rank, Text: func(s wire.Stat) string { return strconv.FormatFloat(100*f(s), 'f', 1, 64) + "%" },
 			Value: func(s wire.Stat) string { return strconv.FormatFloat(f(s), 'f', -1, 64) },
 			Look: func(p tty.Palette, s wire.Stat, text string) string {
 				if bad && f(s) > 0 {
@@ -62,8 +62,8 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 				return text
 			}}
 	}
-	latency := func(name string, f func(wire.Stat) float64) console.Column[wire.Stat] {
-		return console.Column[wire.Stat]{Name: name, Text: func(s wire.Stat) string { return story.Short(time.Duration(f(s) * float64(time.Second))) },
+	latency := func(name string, rank int, f func(wire.Stat) float64) console.Column[wire.Stat] {
+		return console.Column[wire.Stat]{Name: name, Rank: rank, Text: func(s wire.Stat) string { return story.Short(time.Duration(f(s) * float64(time.Second))) },
 			Value: func(s wire.Stat) string { return strconv.FormatFloat(f(s), 'f', -1, 64) }}
 	}
 	return &console.Listing[wire.Stat]{Console: env.Console, None: "nothing has run yet", Columns: []console.Column[wire.Stat]{
@@ -73,17 +73,17 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 		{Name: "STARTED", Text: number(func(s wire.Stat) int64 { return s.Started })},
 		{Name: "DONE", Text: number(func(s wire.Stat) int64 { return s.Succeeded })},
 		{Name: "FAILED", Text: number(func(s wire.Stat) int64 { return s.Failed })},
-		{Name: "CANCELLED", CSVOnly: true, Text: number(func(s wire.Stat) int64 { return s.Cancelled })},
-		{Name: "ABANDONED", CSVOnly: true, Text: number(func(s wire.Stat) int64 { return s.Abandoned })},
-		{Name: "TIMED OUT", CSVOnly: true, Text: number(func(s wire.Stat) int64 { return s.TimedOut })},
-		{Name: "LOST", CSVOnly: true, Text: number(func(s wire.Stat) int64 { return s.Lost })},
+		{Name: "CANCELLED", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Cancelled })},
+		{Name: "ABANDONED", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Abandoned })},
+		{Name: "TIMED OUT", Wide: true, Text: number(func(s wire.Stat) int64 { return s.TimedOut })},
+		{Name: "LOST", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Lost })},
 		{Name: "STUCK", Text: number(func(s wire.Stat) int64 { return s.Stuck })},
-		rate("FAILURES", func(s wire.Stat) float64 { return s.FailureRate }, true),
-		rate("RETRIES", func(s wire.Stat) float64 { return s.RetryRate }, false),
-		latency("MEAN", func(s wire.Stat) float64 { return s.Mean }),
-		latency("P50", func(s wire.Stat) float64 { return s.P50 }),
-		latency("P95", func(s wire.Stat) float64 { return s.P95 }),
-		latency("P99", func(s wire.Stat) float64 { return s.P99 }),
-		latency("MAX", func(s wire.Stat) float64 { return s.Max }),
+		rate("FAILURES", 0, func(s wire.Stat) float64 { return s.FailureRate }, true),
+		rate("RETRIES", 2, func(s wire.Stat) float64 { return s.RetryRate }, false),
+		latency("MEAN", 6, func(s wire.Stat) float64 { return s.Mean }),
+		latency("P50", 3, func(s wire.Stat) float64 { return s.P50 }),
+		latency("P95", 1, func(s wire.Stat) float64 { return s.P95 }),
+		latency("P99", 4, func(s wire.Stat) float64 { return s.P99 }),
+		latency("MAX", 5, func(s wire.Stat) float64 { return s.Max }),
 	}}
 }

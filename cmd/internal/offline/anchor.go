@@ -16,7 +16,7 @@ import (
 	"github.com/atonehq/atone/projections/verify"
 )
 
-// readAnchors reads the anchor in the file, if there is one.
+// readAnchors reads the anchor in the file; no file name means no anchor.
 func readAnchors(file, key string) ([]*verify.Anchor, error) {
 	if file == "" {
 		return nil, nil
@@ -62,11 +62,11 @@ func newAnchorCommand(env *access.Env) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "anchor",
-		Short: "Sign where the history of all runs stands",
-		Long: `Check all runs, then write an anchor: the ends of their hash chains, signed. Kept where those who can write to the log
-can't write, it shows later that the history up to now is still the same (see "audit verify --anchor").
+		Short: "Sign the history of all runs up to now",
+		Long: `Check all runs, then write an anchor: the ends of their hash chains, signed. Keep the anchor where people with write access
+to the log can't write. It proves later that the history up to now has not changed (see "audit verify --anchor").
 
-A log in which something is wrong is not signed.`,
+If the check finds something wrong, nothing is signed.`,
 		Example: fmt.Sprintf("  %s audit anchor --key anchor.key --out anchor-$(date +%%F).ndjson --data DIR", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -96,7 +96,7 @@ A log in which something is wrong is not signed.`,
 	}
 	o.addFlags(cmd, env)
 	cmd.Flags().StringVar(&key, "key", "", "the private key, or a file with it")
-	cmd.Flags().StringVar(&out, "out", "", "the file to write, which must not exist; standard output without it")
+	cmd.Flags().StringVar(&out, "out", "", "the new file to write; standard output without the flag")
 	return cmd
 }
 
@@ -107,7 +107,7 @@ func writeAnchor(env *access.Env, a *verify.Anchor, key ed25519.PrivateKey, out 
 	if err := writeNew(out, 0o644, func(w io.Writer) error { return a.Write(w, key) }); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(env.Err, "%s vouches for %d runs; keep it where those who write to the log can't write\n", out, len(a.Heads))
+	_, err := fmt.Fprintf(env.Err, "%s vouches for %d runs; keep it where people with write access to the log can't write\n", out, len(a.Heads))
 	return err
 }
 
@@ -130,8 +130,8 @@ func newKeygenCommand(env *access.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "keygen FILE",
 		Short: "Make a key to sign anchors with",
-		Long: `Make an Ed25519 key to sign anchors with. The private key is written to the file, which only you can read; the public
-key, which whoever checks anchors needs, is printed.`,
+		Long: `Make an Ed25519 key to sign anchors with. The private key is written to the file, which only you can read. The public key
+is printed: it is needed to check anchors.`,
 		Example: fmt.Sprintf("  %s audit keygen anchor.key > anchor.pub", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {

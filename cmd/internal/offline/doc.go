@@ -2,7 +2,7 @@
 // audit verify, audit anchor, audit keygen and log accept-loss.
 //
 // It owns the keys and files of anchors and the record of an accepted loss. It knows nothing of the
-// HTTP API, which hides what the hashes are made over.
+// HTTP API, which redacts what the hashes cover.
 //
 // Files, in reading order:
 //

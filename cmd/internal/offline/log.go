@@ -13,14 +13,14 @@ import (
 	"github.com/atonehq/atone/cmd/internal/host"
 )
 
-// offline are the flags of commands that read a log itself.
+// offline has the flags of commands that read a log itself.
 type offline struct{ log string }
 
 func (o *offline) addFlags(cmd *cobra.Command, env *access.Env) {
-	cmd.Flags().StringVar(&o.log, "log", env.Getenv("ATONE_LOG"), "read the log at an esdb:// connection string, not the one in --data (ATONE_LOG)")
+	cmd.Flags().StringVar(&o.log, "log", env.Getenv("ATONE_LOG"), "read the log at this esdb:// connection string instead of the one in --data (ATONE_LOG)")
 }
 
-// open opens the log. A server's API does not do: it redacts what the hashes are made over.
+// open opens the log. A server's API would not help: it redacts what the hashes cover.
 func (o *offline) open(env *access.Env) (host.Log, error) {
 	logger := env.Logger(slog.LevelWarn)
 	if o.log != "" && !env.Given("data") {
@@ -31,7 +31,7 @@ func (o *offline) open(env *access.Env) (host.Log, error) {
 		return log, nil
 	}
 	if env.Remote() {
-		return nil, console.UsageError{Err: errors.New("this reads the log itself, not a server's API: give --data with the directory or a copy of it while no server runs on it, or --log 'esdb://HOST:2113?tls=false' for a server with --esdb-listen")}
+		return nil, console.UsageError{Err: errors.New("this command reads the log itself, not a server's API: give --data with the directory, or a copy of it, on which no server runs, or --log 'esdb://HOST:2113?tls=false' for a server with --esdb-listen")}
 	}
 	data, err := env.DataDir()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// The stream and the event that tell who gave events of the log up for lost.
+// The stream and the event that record who accepted the loss of events.
 const (
 	lossStream = "atone-log"
 	lossType   = "atone.loss_accepted.v1"
@@ -40,7 +40,7 @@ type lossAccepted struct {
 func LogCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "log",
-		Short:   "Look after the embedded log",
+		Short:   "Repair the embedded log",
 		Example: fmt.Sprintf("  %s log accept-loss --data DIR --reason 'the disk was replaced; there is no backup'", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -51,30 +51,32 @@ func LogCommand(env *access.Env) *cobra.Command {
 
 func newAcceptLossCommand(env *access.Env) *cobra.Command {
 	var reason string
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "accept-loss",
-		Short: "Give events that the log has lost up for lost, so that it can be used again",
-		Long: `Make a log usable again that refuses to open because acknowledged events at its end are gone. This is the last resort,
-where neither a backup nor a snapshot of the file system has them: the runs that they belong to go on from an earlier event, what was
-done since may be done again (with the same idempotency keys), and runs that were started since are unknown. Copy the data directory
-first. Who accepted the loss, when and why is recorded in the log. Where nothing is lost, nothing is done.`,
+		Short: "Accept that the log has lost events, so that it can be used again",
+		Long: `Make a log usable again that refuses to open because acknowledged events at its end are gone. Use it only if neither a
+backup nor a snapshot of the file system has them. The runs of the lost events go on from an earlier event: what they
+did since may be done again, with the same idempotency keys. Runs that started since are unknown. Copy the data directory
+first. The log records who accepted the loss, when and why. If nothing is lost, nothing is done.`,
 		Example: fmt.Sprintf("  %s log accept-loss --data DIR --reason 'the disk was replaced; there is no backup'", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if env.Remote() {
-				return console.UsageError{Err: errors.New("this works on the files of a stopped log: give --data with its directory, not --server")}
+				return console.UsageError{Err: errors.New("this command works on the files of a stopped log: give --data with its directory, not --server")}
 			}
 			if strings.TrimSpace(reason) == "" {
-				return console.UsageError{Err: errors.New("give --reason: why the events are given up; it is recorded")}
+				return console.UsageError{Err: errors.New("give --reason: why you accept the loss; it is recorded")}
 			}
-			return acceptLoss(cmd.Context(), env, reason)
+			return acceptLoss(cmd.Context(), env, reason, yes)
 		},
 	}
+	console.YesFlag(cmd.Flags(), &yes)
 	cmd.Flags().StringVarP(&reason, "reason", "r", "", "why, for the record")
 	return cmd
 }
 
-func acceptLoss(ctx context.Context, env *access.Env, reason string) error {
+func acceptLoss(ctx context.Context, env *access.Env, reason string, yes bool) error {
 	data, err := env.DataDir()
 	if err != nil {
 		return err
@@ -82,13 +84,17 @@ func acceptLoss(ctx context.Context, env *access.Env, reason string) error {
 	if _, err := os.Stat(host.LogDir(data)); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s has no log: check --data", data)
 	}
+	plan := console.Plan{Does: "accept the loss of events in the log in " + data, Value: map[string]string{"log": host.LogDir(data), "reason": reason}}
+	if err := env.Confirm(plan, yes); err != nil {
+		return err
+	}
 	logger := env.Logger(slog.LevelWarn)
 	loss, err := pebblelog.AcceptLoss(host.LogDir(data), pebblelog.Config{Logger: logger})
 	if err != nil {
 		return err
 	}
 	if loss == (pebblelog.Loss{}) {
-		_, err := fmt.Fprintln(env.Out, "nothing is lost: nothing was done")
+		_, err := fmt.Fprintln(env.Out, "nothing is lost, so nothing was done")
 		return err
 	}
 	log, err := host.OpenLog(data, logger, true)
@@ -102,9 +108,9 @@ func acceptLoss(ctx context.Context, env *access.Env, reason string) error {
 	if env.JSON() {
 		return env.PrintJSON(accepted)
 	}
-	what := fmt.Sprintf("positions %d to %d are given up for lost", loss.From, loss.Through)
+	what := fmt.Sprintf("positions %d to %d are accepted as lost", loss.From, loss.Through)
 	if loss.Through == 0 {
-		what = "the file " + loss.File + " was written anew"
+		what = "the file " + loss.File + " was rewritten"
 	}
 	_, err = fmt.Fprintf(env.Out, "%s: the log can be used again; see stream %s for who accepted it\n", what, lossStream)
 	return err

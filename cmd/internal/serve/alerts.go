@@ -11,7 +11,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// alerting tells of stuck, failed and slow runs: to the log, and to a webhook if one is given.
+// alerting sends alerts to the program's log, and to a webhook if one is given.
 type alerting struct {
 	url string
 }

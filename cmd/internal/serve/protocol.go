@@ -30,9 +30,9 @@ type protocol struct {
 func (p *protocol) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.addr, "esdb-listen", "", "serve the log over the EventStoreDB protocol on this address, for example 127.0.0.1:2113")
 	f.StringVar(&p.users, "esdb-users", "", `JSON file with its users: [{"name": "shop", "password": "…", "role": "app"}], roles reader, app, admin, and coordinator for the --log of other nodes`)
-	f.StringVar(&p.cert, "esdb-tls-cert", "", "PEM certificate for it")
-	f.StringVar(&p.key, "esdb-tls-key", "", "PEM key for it")
-	f.IntVar(&p.maxAppend, "esdb-max-append-size", 1<<20, "bytes of data that one append over it may have: at most 15 MiB; metadata and types do not count")
+	f.StringVar(&p.cert, "esdb-tls-cert", "", "PEM certificate for the EventStoreDB protocol")
+	f.StringVar(&p.key, "esdb-tls-key", "", "PEM key for the EventStoreDB protocol")
+	f.IntVar(&p.maxAppend, "esdb-max-append-size", 1<<20, "most bytes of data in one append over the EventStoreDB protocol, at most 15 MiB; metadata and types do not count")
 }
 
 func (p *protocol) prepare(_ context.Context, log host.Log, s *host.Setup) error {
@@ -66,14 +66,14 @@ func (p *protocol) prepare(_ context.Context, log host.Log, s *host.Setup) error
 	return nil
 }
 
-// share tells the coordinator that others use its log, if some may.
+// share tells the coordinator whether other coordinators may use its log.
 func share(users []esdbserver.User, s *host.Setup) error {
 	coordinator := func(u esdbserver.User) bool { return u.Role == esdbserver.RoleCoordinator }
 	if !slices.ContainsFunc(users, coordinator) {
 		return nil
 	}
 	if s.Config.Node == "" {
-		return console.UsageError{Err: errors.New("--esdb-users lets other coordinators share the log: give each a name of its own with --node, this one too")}
+		return console.UsageError{Err: errors.New("--esdb-users lets other coordinators share the log: give every coordinator, this one included, its own name with --node")}
 	}
 	s.Config.Shared = true
 	return nil

@@ -23,8 +23,8 @@ type service interface {
 	addFlags(f *pflag.FlagSet)
 	// prepare is called before the coordinator is made, and may adjust it.
 	prepare(ctx context.Context, log host.Log, s *host.Setup) error
-	// run serves until ctx ends and returns after the last of its goroutines. A service that its
-	// flags leave off returns nil at once. An error ends serve.
+	// run serves until ctx ends and returns after the last of its goroutines. A service that is
+	// switched off returns nil at once. An error ends serve.
 	run(ctx context.Context, n *host.Node) error
 }
 
@@ -48,14 +48,14 @@ func Command(env *access.Env) *cobra.Command {
 		Long: `Run the coordinator on a data directory, or on an EventStoreDB cluster, until interrupted, with the HTTP API, the web
 page and, if wanted, the EventStoreDB protocol beside it.
 
-Every unfinished run goes on from where it is. An interrupt (SIGINT, SIGTERM) ends it in an orderly way:
-undos that are under way are awaited, everything else goes on at the next start.
+Every unfinished run goes on from where it is. An interrupt (SIGINT, SIGTERM) ends the server in order: it waits for
+undos that are under way; everything else goes on at the next start.
 
-On a loopback address everybody may do everything until the first token is made (see "token create"); on any other
-address tokens are required.`,
-		Example: `  atone serve --data data --http 127.0.0.1:7070
-  atone serve --data data --esdb-listen 127.0.0.1:2113
-  atone serve --data data --log 'esdb://atone:secret@db-1:2113,db-2:2113,db-3:2113' --node a --views postgres://db/atone --http :7070 --tls-cert c.pem --tls-key k.pem`,
+On a loopback address no token is required until the first one is made (see "token create"). On any other address tokens are
+required.`,
+		Example: fmt.Sprintf(`  %[1]s serve --data data --http 127.0.0.1:7070
+  %[1]s serve --data data --esdb-listen 127.0.0.1:2113
+  %[1]s serve --data data --log 'esdb://atone:secret@db-1:2113,db-2:2113,db-3:2113' --node a --views postgres://db/atone --http :7070 --tls-cert c.pem --tls-key k.pem`, env.Program.Name),
 		Args: console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := serveNode(cmd.Context(), env, flags, all)
@@ -68,19 +68,19 @@ address tokens are required.`,
 			return errors.Join(err, n.Close())
 		},
 	}
-	cmd.Flags().StringVar(&flags.log, "log", env.Getenv("ATONE_LOG"), "an esdb:// connection string; without it the embedded log in the data directory (ATONE_LOG)")
+	cmd.Flags().StringVar(&flags.log, "log", env.Getenv("ATONE_LOG"), "use the log at this esdb:// connection string instead of the embedded one in the data directory (ATONE_LOG)")
 	cmd.Flags().StringVar(&flags.node, "node", env.Getenv("ATONE_NODE"), "this process's name among those that share the log (ATONE_NODE)")
-	cmd.Flags().StringVar(&flags.views, "views", env.Getenv("ATONE_VIEWS"), "where the views are kept: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
+	cmd.Flags().StringVar(&flags.views, "views", env.Getenv("ATONE_VIEWS"), "where to keep the views: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
 	for _, s := range all {
 		s.addFlags(cmd.Flags())
 	}
 	return cmd
 }
 
-// check finds out what is wrong before anything is opened.
+// check refuses wrong flags before anything is opened.
 func (f *serveFlags) check(data string) error {
 	if f.views == "" && data == "" {
-		return console.UsageError{Err: errors.New("the views need a place: give --data DIR, or --views postgres://…")}
+		return console.UsageError{Err: errors.New("there is no place for the views: give --data DIR, or --views postgres://…")}
 	}
 	if f.views != "" && !strings.HasPrefix(f.views, "postgres://") && !strings.HasPrefix(f.views, "postgresql://") {
 		return console.UsageError{Err: errors.New("--views: give a postgres:// address, or nothing for SQLite")}
@@ -125,7 +125,7 @@ func serveLog(env *access.Env, flags serveFlags, logger *slog.Logger) (host.Log,
 		return log, nil
 	}
 	if flags.node == "" {
-		return nil, console.UsageError{Err: errors.New("--log shares the log with other processes: give each a name of its own with --node")}
+		return nil, console.UsageError{Err: errors.New("--log shares the log with other processes: give each its own name with --node")}
 	}
 	log, err := eventstoredb.Open(eventstoredb.Config{Connection: flags.log, Logger: logger})
 	if err != nil {
@@ -144,7 +144,7 @@ func runAll(ctx context.Context, n *host.Node, all []service) error {
 		running.Go(func() {
 			err := s.run(ctx, n)
 			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-				return // it was interrupted while it started, which is no failure
+				return // an interrupt while the service starts is not a failure
 			}
 			if errs[i] = err; err != nil {
 				stop()
@@ -155,7 +155,7 @@ func runAll(ctx context.Context, n *host.Node, all []service) error {
 	select {
 	case <-ctx.Done():
 	case <-n.Ended():
-		err = host.ErrStopped // close tells why
+		err = host.ErrStopped // close returns why
 	}
 	stop()
 	running.Wait()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,10 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runner"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
 )
@@ -34,8 +38,8 @@ type site struct {
 
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing
-	// tokens are those to ask for, nil where nobody is asked; the API is served on ln. Both are
-	// there after prepare.
+	// tokens are the accepted tokens, nil if none are required; ln is the API's listener. Both are
+	// set by prepare.
 	tokens *auth.Tokens
 	ln     net.Listener
 }
@@ -44,10 +48,10 @@ func (s *site) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.addr, "http", "127.0.0.1:7070", "address of the HTTP API and the web page; empty serves neither")
 	f.StringVar(&s.cert, "tls-cert", "", "PEM certificate for HTTPS")
 	f.StringVar(&s.key, "tls-key", "", "PEM key for HTTPS")
-	f.BoolVar(&s.requireToken, "require-token", false, "ask for a token on loopback too")
+	f.BoolVar(&s.requireToken, "require-token", false, "require a token on a loopback address, too")
 }
 
-// prepare finds out what would keep the site from being served before any run goes on.
+// prepare fails before any run continues if the site can't be served.
 func (s *site) prepare(ctx context.Context, log host.Log, setup *host.Setup) error {
 	if err := s.check(); err != nil {
 		return err
@@ -90,7 +94,7 @@ func (s *site) check() error {
 	return nil
 }
 
-// listen reads the tokens and takes the address.
+// listen reads the tokens and listens on the address.
 func (s *site) listen(ctx context.Context, log host.Log, setup *host.Setup) (err error) {
 	if s.tokens, err = s.readTokens(ctx, log); err != nil {
 		return err
@@ -98,7 +102,7 @@ func (s *site) listen(ctx context.Context, log host.Log, setup *host.Setup) (err
 	if s.ln, err = net.Listen("tcp", s.addr); err != nil {
 		return fmt.Errorf("--http %s: %w: stop what listens there, or give another address", s.addr, err)
 	}
-	// It is closed already, if it came to serving.
+	// If the listener was served, it is closed already, and this fails.
 	setup.OnClose(func() error { _ = s.ln.Close(); return nil })
 	return nil
 }
@@ -115,32 +119,69 @@ func (s *site) run(ctx context.Context, n *host.Node) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return ended(ctx, runner.Run(ctx)) })
 	all.Go(func() error { return ended(ctx, s.tracing.Run(ctx)) })
+	all.Go(func() error { return ended(ctx, tellLacking(ctx, n, runner)) })
 	if s.addr != "" {
 		server, err := s.server(n, runner)
 		if err != nil {
 			all.Go(func() error { return err })
 		} else {
-			n.Logger.Info("HTTP API and web page", "address", s.url())
 			all.Go(func() error { return ended(ctx, server.Serve(ctx, s.ln)) })
 		}
 	}
 	return all.Wait()
 }
 
-// ended drops the error with which something says that it was told to stop.
+// tellLacking logs once, as soon as the runs view is up to date, which unfinished runs need code
+// that this program lacks. Without this nobody would know why they wait.
+func tellLacking(ctx context.Context, n *host.Node, r *runner.Runner) error {
+	select {
+	case <-n.Coordinator.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var end domain.Position
+	for e, err := range n.Log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+		if err != nil {
+			return err
+		}
+		end = e.Position
+		break
+	}
+	if end == 0 {
+		return nil
+	}
+	for {
+		err := r.AtLeast(ctx, "runs", end, time.Minute)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, projections.ErrBehind) {
+			return err
+		}
+	}
+	list, err := runs.UnfinishedByVersion(ctx, r.Reader())
+	if err != nil {
+		n.Logger.Warn("could not check whether unfinished runs need code that this program lacks", "error", err)
+		return nil
+	}
+	actions := make(map[string]bool)
+	for _, a := range n.Coordinator.Actions() {
+		actions[a.Name] = true // an action by itself is a run of that name
+	}
+	for _, v := range list {
+		if _, err := n.Coordinator.Saga(v.Saga, v.Version); err != nil && !actions[v.Saga] {
+			n.Logger.Warn(v.Lacks()+": they wait for a program that has it", "list", fmt.Sprintf("runs 'saga:%s version:%d state:unfinished'", v.Saga, v.Version))
+		}
+	}
+	return nil
+}
+
+// ended drops the error of an ordinary stop.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
 	return err
-}
-
-func (s *site) url() string {
-	scheme := "http"
-	if s.cert != "" {
-		scheme = "https"
-	}
-	return scheme + "://" + s.ln.Addr().String() + "/"
 }
 
 // server makes the HTTP API with the page and the metrics in it.
@@ -166,7 +207,7 @@ func (s *site) around(next http.Handler) http.Handler {
 	return s.metrics.Middleware(s.tracing.Middleware(next))
 }
 
-// readTokens returns the tokens to ask for, or nil where nobody is asked.
+// readTokens returns the accepted tokens, or nil if none are required.
 func (s *site) readTokens(ctx context.Context, log host.Log) (*auth.Tokens, error) {
 	tokens, err := host.LoadTokens(ctx, log, s.env.Logger(slog.LevelWarn))
 	if err != nil {
@@ -176,7 +217,7 @@ func (s *site) readTokens(ctx context.Context, log host.Log) (*auth.Tokens, erro
 		return tokens, nil
 	}
 	if slices.ContainsFunc(tokens.List(), func(t auth.Token) bool { return t.Revoked.IsZero() }) {
-		return nil, errors.New("every token has expired, so nobody could log in: make a new one with \"token create\"")
+		return nil, errors.New("nobody could log in, because every token has expired: make a new one with \"token create\"")
 	}
 	if s.requireToken || !loopback(s.addr) {
 		return nil, console.UsageError{Err: fmt.Errorf("--http %s: nobody could log in, because there is no token: make one with \"token create\", or listen on 127.0.0.1", s.addr)}
@@ -184,7 +225,7 @@ func (s *site) readTokens(ctx context.Context, log host.Log) (*auth.Tokens, erro
 	return nil, nil
 }
 
-// loopback reports whether only this machine reaches the address.
+// loopback reports whether only this machine can reach the address.
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -194,10 +235,10 @@ func loopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// later is a handler that is set before the first request.
+// later is a handler that is set later, but before the first request.
 type later struct{ http.Handler }
 
-// logStats returns the numbers of the embedded log, or nil for another one.
+// logStats returns the numbers of the embedded log, or nil for another log.
 func logStats(log host.Log) func() telemetry.LogStats {
 	embedded, ok := log.(*pebblelog.Log)
 	if !ok {
@@ -214,7 +255,7 @@ func logStats(log host.Log) func() telemetry.LogStats {
 	}
 }
 
-// sessions tells the page who makes a request, by the API's guard.
+// sessions tells the page who makes a request, with the API's guard.
 type sessions struct{ guard *auth.Guard }
 
 // Who implements [webui.Sessions].
@@ -229,7 +270,7 @@ func (s sessions) Who(r *http.Request) (webui.Person, bool) {
 	if !id.Has(auth.Read) {
 		return webui.Person{}, false
 	}
-	return webui.Person{Name: id.Name, Operate: id.Has(auth.Operate), Signal: id.Has(auth.Operate, auth.Start), Sagas: id.Sagas, Open: id.Open}, true
+	return webui.Person{Name: id.Name, Operate: id.Has(auth.Operate), Signal: id.Has(auth.Operate, auth.Start), Start: id.Has(auth.Start), Sagas: id.Sagas, Open: id.Open}, true
 }
 
 // Login implements [webui.Sessions].

@@ -17,10 +17,10 @@ func WorkerCommand(env *access.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "worker",
 		Short: "Run the program's actions for coordinators elsewhere, over a broker, until interrupted",
-		Long: `Run the program's actions for coordinators in other processes, until interrupted. The attempts come over the broker
-that the program sets up, and their outcomes go back over it: a worker opens no log and needs no data directory.
+		Long: `Run the program's actions for coordinators in other processes, until interrupted. The program sets up a broker, which
+brings the attempts and takes their outcomes back. A worker opens no log and needs no data directory.
 
-An interrupt (SIGINT, SIGTERM) ends it in an orderly way: undos that are under way are awaited, other attempts are
+An interrupt (SIGINT, SIGTERM) ends the worker in order: it waits for undos that are under way; other attempts are
 cancelled and tried again elsewhere.`,
 		Example: fmt.Sprintf("  %s worker", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),

@@ -1,7 +1,7 @@
 // Package story shows people what happens in a run, one line an event.
 //
-// It owns the look of these lines, and the way from the events that the API sends to them. It knows
-// nothing of the commands that show a story.
+// It owns the look of these lines, and makes them from the API's events. It knows nothing of the
+// commands that show a story.
 //
 // Files, in reading order:
 //

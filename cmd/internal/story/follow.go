@@ -11,8 +11,8 @@ import (
 	told "github.com/atonehq/atone/projections/story"
 )
 
-// Follow yields a run's story from its beginning, then what happens, until the run ends or ctx
-// does.
+// Follow yields a run's story from its beginning and continues with new events until the run or ctx
+// ends.
 func Follow(ctx context.Context, c *client.Client, id domain.RunID) iter.Seq2[told.Line, error] {
 	return func(yield func(told.Line, error) bool) {
 		t := told.NewTeller(id, nil) // the API has redacted what is secret

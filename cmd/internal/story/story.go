@@ -6,17 +6,16 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/visible"
 	told "github.com/atonehq/atone/projections/story"
 )
 
 // Print writes one row of a story: how long after the run's start, what happened, how long it took,
-// and the payloads, shortened. Control characters are replaced, so that a payload can't play with
-// the terminal.
+// and the payloads, shortened. Control characters are replaced, so that a payload can't control the
+// terminal.
 func Print(w io.Writer, p tty.Palette, r *told.Line) error {
 	look, known := looks[r.What]
 	if !known {
@@ -44,8 +43,8 @@ func Print(w io.Writer, p tty.Palette, r *told.Line) error {
 	if len(about) > 0 {
 		what += ": " + strings.Join(about, "; ")
 	}
-	what = clean(what)
-	rest := cut(w, what, clean(payloads(r)))
+	what = visible.Line(what)
+	rest := cut(w, what, visible.Line(payloads(r)))
 	if strings.HasPrefix(r.What, "run.") {
 		what = look.colour(p, what)
 	}
@@ -53,20 +52,20 @@ func Print(w io.Writer, p tty.Palette, r *told.Line) error {
 	return err
 }
 
-// beforeText is how many characters stand before a line's text.
+// beforeText is the number of columns before a line's text.
 const beforeText = 16
 
-// cut shortens the end of a line so that the whole fits the terminal that w is, if it is one.
+// cut shortens a line to the width of the terminal w, if it is one.
 func cut(w io.Writer, what, rest string) string {
 	width, _, ok := tty.Size(w)
-	room := width - beforeText - utf8.RuneCountInString(what)
-	if r := []rune(rest); ok && len(r) > room {
-		if room < 8 {
-			return ""
-		}
-		return string(r[:room-1]) + "…"
+	room := width - beforeText - tty.Width(what)
+	switch {
+	case !ok || tty.Width(rest) <= room:
+		return rest
+	case room < 8:
+		return ""
 	}
-	return rest
+	return tty.Cut(rest, room)
 }
 
 // style is how one kind of event is shown.
@@ -76,12 +75,12 @@ type style struct {
 	text   string
 }
 
-// looks is by the event's name in stories.
+// looks has the style of each event, by its name in stories.
 var looks = map[string]style{
 	"run.started":          {"●", tty.Palette.Bold, "started"},
 	"run.completed":        {"■", tty.Palette.Good, "completed"},
 	"run.turned_back":      {"⟲", tty.Palette.Undo, "turns back"},
-	"run.cancel_requested": {"⟲", tty.Palette.Undo, "is to be cancelled"},
+	"run.cancel_requested": {"⟲", tty.Palette.Undo, "cancel requested"},
 	"run.compensated":      {"■", tty.Palette.Undo, "compensated: what was done is undone"},
 	"run.cancelled":        {"■", tty.Palette.Undo, "cancelled: what was done is undone"},
 	"run.abandoned":        {"■", tty.Palette.Bad, "abandoned"},
@@ -140,7 +139,7 @@ func payloads(r *told.Line) string {
 // maxBrief is how much of a payload is shown, in characters.
 const maxBrief = 90
 
-// brief writes a JSON value without its quotes and not too long, and nothing where it says nothing.
+// brief writes a JSON value shortened and without quotes, or nothing if it is empty.
 func brief(raw json.RawMessage) string {
 	s := strings.NewReplacer(`"`, "", ",", ", ", ":", ": ").Replace(string(raw))
 	if s == "{}" || s == "null" {
@@ -150,16 +149,6 @@ func brief(raw json.RawMessage) string {
 		s = string(r[:maxBrief-1]) + "…"
 	}
 	return s
-}
-
-// clean replaces what a terminal would obey.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return '·'
-		}
-		return r
-	}, s)
 }
 
 // Short writes a duration in three digits or so.

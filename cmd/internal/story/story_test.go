@@ -38,7 +38,7 @@ func TestPayloadsAreCutAndTamed(t *testing.T) {
 	require.Less(t, len([]rune(long)), 130)
 	require.Contains(t, long, "…")
 	hostile := line(t, told.Line{What: "attempt.failed", Step: "x", Error: "\x1b[2J\u202eboo\n"})
-	require.Equal(t, "    +0.000s  ✘  x: failed: ·[2J·boo·\n", hostile)
+	require.Equal(t, "    +0.000s  ✘  x: failed: \\u001b[2J\\u202eboo\\n\n", hostile)
 }
 
 // TestEveryLookIsOfAnEvent keeps the table in step with the wire names.

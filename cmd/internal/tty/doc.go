@@ -1,8 +1,9 @@
-// Package tty finds out what an output can show, and colours text where it can.
+// Package tty finds out the size of terminals, measures and colours text.
 //
-// It owns the size of terminals and the choice of colours. It knows nothing of what is written.
+// It owns sizes, widths and the choice of colours. It knows nothing of what is written.
 //
 // Files, in reading order:
 //
 //   - tty.go: size and colours
+//   - width.go: how many columns a text takes, and texts in columns
 package tty

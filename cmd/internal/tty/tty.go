@@ -10,17 +10,23 @@ import (
 // Size returns the width and height of the terminal that w is, and whether it is one.
 func Size(w io.Writer) (width, height int, ok bool) {
 	f, isFile := w.(interface{ Fd() uintptr }) // an *os.File, or what wraps one
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
+	if !isFile || !Is(w) {
 		return 0, 0, false
 	}
 	width, height, err := term.GetSize(int(f.Fd()))
 	return width, height, err == nil && width > 0 && height > 0
 }
 
+// Is reports whether a reader or writer is a terminal.
+func Is(v any) bool {
+	f, isFile := v.(interface{ Fd() uintptr })
+	return isFile && term.IsTerminal(int(f.Fd()))
+}
+
 // Palette colours text. The zero value leaves it plain.
 type Palette struct{ on bool }
 
-// PaletteFor returns the colours for w: none unless it is a terminal that wants them
+// PaletteFor returns the colours for w: none unless w is a terminal, and NO_COLOR is unset
 // (https://no-color.org).
 func PaletteFor(w io.Writer) Palette {
 	_, _, ok := Size(w)
@@ -49,11 +55,11 @@ func (p Palette) Good(s string) string { return p.wrap("32", s) }
 // Bad returns s in the colour of failure.
 func (p Palette) Bad(s string) string { return p.wrap("31", s) }
 
-// Warn returns s in the colour of what is not well yet.
+// Warn returns s in the colour of warnings.
 func (p Palette) Warn(s string) string { return p.wrap("33", s) }
 
-// Undo returns s in the colour of what is being taken back.
+// Undo returns s in the colour of undoing.
 func (p Palette) Undo(s string) string { return p.wrap("35", s) }
 
-// Info returns s in the colour of what is under way.
+// Info returns s in the colour of work under way.
 func (p Palette) Info(s string) string { return p.wrap("36", s) }

@@ -14,7 +14,7 @@ import (
 
 // HTTPCRM is a CRM behind an HTTP interface: PUT and DELETE /contacts/ID.
 type HTTPCRM struct {
-	// URL is where the CRM is, without a slash at the end.
+	// URL is the CRM's address, without a slash at the end.
 	URL string
 	// Client makes the calls; nil means [http.DefaultClient].
 	Client *http.Client
@@ -41,11 +41,11 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
-	// Its errors say whether the request can have arrived, and answers what they mean for the
-	// contact.
+	// The client's errors say whether the request can have arrived. verdict.Response says what an
+	// answer means.
 	res, err := verdict.Client(h.Client).Do(req)
 	if err != nil {
-		var long *url.Error // its text repeats the URL, which tells an audit nothing
+		var long *url.Error // its text repeats the URL, which is no use in an audit
 		if errors.As(err, &long) {
 			err = long.Err
 		}

@@ -1,13 +1,12 @@
 // Package signup is an example of a program that uses atone: three actions over small interfaces,
 // and one saga that does all three or none.
 //
-// What it is worth reading for: handlers may be called again after a crash, with the same
-// idempotency key, and each hands the key on to the system that it changes, so that the effect
-// happens once. Each undo takes back exactly what its action did, and does not mind if there is
-// nothing to take back. Errors that no retry mends are marked with [saga.Permanent]; all others are
-// retried.
+// It shows three things. Handlers may be called again after a crash, with the same idempotency key,
+// and each passes the key on to the system that it changes, so that the effect happens once. Each
+// undo takes back exactly what its action did, and succeeds if there is nothing to take back.
+// Errors that a retry can't mend are marked with [saga.Permanent]; all others are retried.
 //
-// It owns the saga, its actions and what they need of a users table, a mail server and a CRM. It
+// It owns the saga, its actions, and their interfaces to a users table, a mail server and a CRM. It
 // knows nothing of logs, coordinators and command lines.
 //
 // Files, in reading order:

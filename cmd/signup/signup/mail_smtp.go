@@ -22,6 +22,8 @@ type SMTPMailer struct {
 	Addr string
 	// From is the sender's address.
 	From string
+	// Dial opens a connection; nil means a [net.Dialer].
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // messageID derives the Message-ID (RFC 5322) from the attempt's key: a mail that is sent again
@@ -36,11 +38,15 @@ func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
 	if strings.ContainsAny(m.To+m.ID+m.InReplyTo, "\r\n") {
 		return saga.Permanent(fmt.Errorf("mail to %q: a line break in an address", m.To))
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr)
+	dial := s.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", s.Addr)
 	if err != nil {
 		return fmt.Errorf("reach mail server: %w", verdict.SMTP(err))
 	}
-	// net/smtp knows no contexts: the connection is cut when ctx ends.
+	// net/smtp has no contexts, so the connection is closed when ctx ends.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	host, _, _ := net.SplitHostPort(s.Addr)
@@ -49,17 +55,17 @@ func (s *SMTPMailer) Send(ctx context.Context, m Mail) error {
 		_ = conn.Close()
 		return fmt.Errorf("greet mail server: %w", verdict.SMTP(err))
 	}
-	defer client.Close()
-	// Its errors say whether the mail may have been sent all the same: from the end of the message
-	// on.
+	defer func() { _ = client.Close() }()
+	// The errors say whether the mail may have been sent all the same, which is possible once the
+	// whole message is transmitted.
 	if err := verdict.SendMail(client, s.From, []string{m.To}, m.message(s.From, time.Now())); err != nil {
 		return fmt.Errorf("send mail to %s: %w", m.To, err)
 	}
-	_ = client.Quit() // it is sent: a bad goodbye must not make us send it again
+	_ = client.Quit() // the mail is sent: a failed QUIT must not cause a retry
 	return nil
 }
 
-// message writes the mail as RFC 5322 has it.
+// message writes the mail in the format of RFC 5322.
 func (m Mail) message(from string, at time.Time) []byte {
 	var b strings.Builder
 	header := func(name, value string) {

@@ -10,8 +10,8 @@ import (
 
 // Form is what a person fills in.
 type Form struct {
-	Name  string `json:"name"`
-	Email string `json:"email" atone:"search"`
+	Name  string `json:"name" doc:"How the person is addressed." example:"Ada"`
+	Email string `json:"email" atone:"search" format:"email" doc:"Where the welcome mail goes; each address can have one account." example:"ada@example.com"`
 }
 
 // User is a person with an account.
@@ -21,7 +21,7 @@ type User struct {
 	Email string `json:"email"`
 }
 
-// Sent says which message went out.
+// Sent identifies the message that was sent.
 type Sent struct {
 	MessageID string `json:"message_id"`
 }
@@ -33,28 +33,30 @@ type Contact struct {
 	Email string `json:"email"`
 }
 
-// Receipt is what a sign-up ends with.
+// Receipt is the output of a sign-up.
 type Receipt struct {
 	UserID  string `json:"user_id"`
 	Welcome string `json:"welcome"`
 }
 
-// Errors that the systems return and that no retry mends.
+// Errors of the systems that a retry can't mend.
 var (
-	ErrEmailTaken = errors.New("there is an account with this e-mail address already")
+	ErrEmailTaken = errors.New("an account with this e-mail address exists already")
 	ErrRejected   = errors.New("rejected for good")
+	ErrUndone     = errors.New("this sign-up was undone before the request came")
 )
 
 // Users keeps the accounts.
 type Users interface {
-	// Create makes an account, once for each key: a repeat returns the account that it made before.
-	// It fails with [ErrEmailTaken] where the address belongs to another key's account.
+	// Create makes an account, once for each key: a repeat returns the account that it made
+	// before. It fails with [ErrEmailTaken] if the address belongs to another key's account.
 	Create(ctx context.Context, key string, f Form) (User, error)
-	// Delete removes the account that the key made, if there is one.
+	// Delete removes the account that the key made, if there is one. A Create under the key that
+	// comes after it fails with [ErrUndone]: a request that timed out may still be on its way.
 	Delete(ctx context.Context, key string) error
 }
 
-// Mailer sends mail. Messages of one id are one message to whoever receives them.
+// Mailer sends mail. Receivers treat messages with the same id as one message.
 type Mailer interface {
 	Send(ctx context.Context, m Mail) error
 }
@@ -66,11 +68,13 @@ type Mail struct {
 	InReplyTo string
 }
 
-// CRM keeps contacts for the sales department. It is another company's, and not always well.
+// CRM keeps contacts for the sales department. Another company runs it, and it is not always
+// available.
 type CRM interface {
-	// Put stores the contact under its ID. It fails with [ErrRejected] where it never will.
+	// Put stores the contact under its ID. It fails with [ErrRejected] if the CRM will never
+	// accept the contact.
 	Put(ctx context.Context, key string, c Contact) error
-	// Delete removes the contact, if there is one.
+	// Delete removes the contact, if there is one. A Put of it that comes later is refused.
 	Delete(ctx context.Context, key, id string) error
 }
 
@@ -79,7 +83,7 @@ type Service struct {
 	CreateUser  *saga.Action[Form, User]
 	SendWelcome *saga.Action[User, Sent]
 	UpdateCRM   *saga.Action[Contact, saga.None]
-	// Signup does all three, or undoes what it did.
+	// Signup does all three actions, or undoes what it did.
 	Signup *saga.Saga[Form, Receipt]
 }
 
@@ -108,13 +112,13 @@ func createUser(users Users) *saga.Action[Form, User] {
 		Timeout:     5 * time.Second,
 		Do: func(ctx context.Context, f Form) (User, error) {
 			u, err := users.Create(ctx, saga.AttemptOf(ctx).Key, f)
-			if errors.Is(err, ErrEmailTaken) {
-				return u, saga.Permanent(err) // refused: nothing was done
+			if errors.Is(err, ErrEmailTaken) || errors.Is(err, ErrUndone) {
+				return u, saga.Permanent(err) // refused before anything was done
 			}
-			return u, err // of any other error nobody knows: the row may be there
+			return u, err // any other error: the row may exist
 		},
 		Undo: func(ctx context.Context, did saga.Did[Form, User]) error {
-			return users.Delete(ctx, did.Key) // what another key made is another sign-up's
+			return users.Delete(ctx, did.Key) // another key's account is another sign-up's
 		},
 	}
 }

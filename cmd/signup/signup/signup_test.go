@@ -21,6 +21,7 @@ import (
 	"github.com/atonehq/atone/cmd/signup/signup"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func openUsers(t *testing.T) *signup.SQLiteUsers {
@@ -167,13 +168,13 @@ func (o *office) Delete(_ context.Context, _, id string) error {
 }
 
 // signUp runs one sign-up over a real users table and an office.
-func signUp(t *testing.T, put func(calls int) error) (*office, *signup.SQLiteUsers, saga.RunView, error) {
+func signUp(t *testing.T, put func(calls int) error) (*office, *signup.SQLiteUsers, explain.Run, error) {
 	t.Helper()
 	return signUpWith(t, nil, put)
 }
 
 // signUpWith does that with a CRM of its own, nil meaning the office.
-func signUpWith(t *testing.T, crm signup.CRM, put func(calls int) error) (*office, *signup.SQLiteUsers, saga.RunView, error) {
+func signUpWith(t *testing.T, crm signup.CRM, put func(calls int) error) (*office, *signup.SQLiteUsers, explain.Run, error) {
 	t.Helper()
 	o := &office{mails: map[string]signup.Mail{}, contacts: map[string]string{}, put: put}
 	users := openUsers(t)
@@ -184,7 +185,7 @@ func signUpWith(t *testing.T, crm signup.CRM, put func(calls int) error) (*offic
 	return o, users, view, err
 }
 
-func runSignUp(t *testing.T, service *signup.Service) (*saga.Run[signup.Receipt], saga.RunView, error) {
+func runSignUp(t *testing.T, service *signup.Service) (*saga.Run[signup.Receipt], explain.Run, error) {
 	t.Helper()
 	c, err := saga.New(saga.Config{Log: memlog.New(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)

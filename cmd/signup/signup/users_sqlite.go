@@ -20,18 +20,29 @@ const usersSchema = `CREATE TABLE IF NOT EXISTS users (
 	key   TEXT NOT NULL UNIQUE, -- the idempotency key of the attempt that made the row
 	name  TEXT NOT NULL,
 	email TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS undone (
+	key TEXT PRIMARY KEY -- of an undone sign-up: a Create with this key comes too late
 ) STRICT`
 
-// Open opens the table in the file, and makes what is missing of both.
+// Open opens the file and the table, and creates them if they are missing.
 func (u *SQLiteUsers) Open(ctx context.Context, file string) error {
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(file), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_txlock=immediate"}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return fmt.Errorf("open users table %s: %w", file, err)
 	}
+	if err := u.Use(ctx, db); err != nil {
+		return errors.Join(fmt.Errorf("open users table %s: %w", file, err), db.Close())
+	}
+	return nil
+}
+
+// Use keeps the accounts in a SQLite database that the caller opened. Close closes it.
+func (u *SQLiteUsers) Use(ctx context.Context, db *sql.DB) error {
 	db.SetMaxOpenConns(1) // SQLite has one writer; more connections would only wait for each other
 	if _, err := db.ExecContext(ctx, usersSchema); err != nil {
-		return errors.Join(fmt.Errorf("open users table %s: %w", file, err), db.Close())
+		return fmt.Errorf("make the users table: %w", err)
 	}
 	u.db = db
 	return nil
@@ -51,15 +62,17 @@ var userSpace = uuid.MustParse("2c9a1f4e-7d54-5b0e-9f5c-51c0a9e2b7d1")
 // Create implements [Users].
 func (u *SQLiteUsers) Create(ctx context.Context, key string, f Form) (User, error) {
 	made := User{ID: uuid.NewSHA1(userSpace, []byte(key)).String(), Name: f.Name, Email: f.Email}
-	if _, err := u.db.ExecContext(ctx, `INSERT INTO users (id, key, name, email) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		made.ID, key, f.Name, f.Email); err != nil {
+	if _, err := u.db.ExecContext(ctx, `INSERT INTO users (id, key, name, email) SELECT ?1, ?2, ?3, ?4
+		WHERE NOT EXISTS (SELECT 1 FROM undone WHERE key = ?2) ON CONFLICT DO NOTHING`, made.ID, key, f.Name, f.Email); err != nil {
 		return User{}, fmt.Errorf("insert user: %w", err)
 	}
 	var owner string
-	if err := u.db.QueryRowContext(ctx, `SELECT key FROM users WHERE email = ?`, f.Email).Scan(&owner); err != nil {
+	switch err := u.db.QueryRowContext(ctx, `SELECT key FROM users WHERE email = ?`, f.Email).Scan(&owner); {
+	case errors.Is(err, sql.ErrNoRows):
+		return User{}, fmt.Errorf("%s: %w", f.Email, ErrUndone)
+	case err != nil:
 		return User{}, fmt.Errorf("read user back: %w", err)
-	}
-	if owner != key {
+	case owner != key:
 		return User{}, fmt.Errorf("%s: %w", f.Email, ErrEmailTaken)
 	}
 	return made, nil
@@ -67,10 +80,17 @@ func (u *SQLiteUsers) Create(ctx context.Context, key string, f Form) (User, err
 
 // Delete implements [Users].
 func (u *SQLiteUsers) Delete(ctx context.Context, key string) error {
-	if _, err := u.db.ExecContext(ctx, `DELETE FROM users WHERE key = ?`, key); err != nil {
+	tx, err := u.db.BeginTx(ctx, nil)
+	if err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}
-	return nil
+	defer func() { _ = tx.Rollback() }()
+	for _, query := range [...]string{`INSERT INTO undone (key) VALUES (?) ON CONFLICT DO NOTHING`, `DELETE FROM users WHERE key = ?`} {
+		if _, err := tx.ExecContext(ctx, query, key); err != nil {
+			return fmt.Errorf("delete user: %w", err)
+		}
+	}
+	return tx.Commit()
 }
 
 // All returns every account, by e-mail address.

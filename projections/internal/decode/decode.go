@@ -4,9 +4,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Fact reads an event of a run, as [domain.DecodeFact] does, and several times as fast where the
-// event is of the kinds that a log has most of, and is written as the log's writer writes it. All
-// else is read by domain.DecodeFact.
+// Fact returns the same as [domain.DecodeFact]. It is several times as fast for the most frequent
+// events, as atone writes them, and calls domain.DecodeFact for all others.
 func Fact(r *domain.Recorded) (domain.Fact, error) {
 	f := domain.Fact{ID: r.ID, Revision: r.Revision}
 	if !scanMeta(r.Metadata, &f.Meta) {

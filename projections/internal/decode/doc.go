@@ -1,7 +1,8 @@
-// Package decode reads recorded events of runs fast, since a rebuild of the views reads every one.
+// Package decode reads recorded events of runs fast, because a rebuild of the views reads all of
+// them.
 //
-// It owns the shortcuts for the events that a log has most of. It knows nothing of what an event
-// means; whatever it does not expect it leaves to package domain, so that the answer is the same.
+// It owns shortcuts for the most frequent events. It knows nothing of what an event means, and
+// leaves everything unexpected to package domain, so the results are the same.
 //
 // Files, in reading order:
 //

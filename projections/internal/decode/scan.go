@@ -45,9 +45,9 @@ func (v value) time(into *time.Time) bool {
 	return err == nil
 }
 
-// scan calls f for each member of a JSON object that is written as the log's writer writes it:
-// no spaces between tokens, names without escapes and in valid UTF-8. It returns false for anything
-// else, or as soon as f does. Of values that are objects or lists it checks the brackets only.
+// scan calls f for each member of a JSON object that is written as the log's writer writes it: no
+// spaces between tokens, names without escapes and in valid UTF-8. It returns false for anything
+// else, or as soon as f returns false. In objects and lists it checks only the brackets.
 func scan(b []byte, f func(name string, v value) bool) bool {
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
 		return false
@@ -64,7 +64,7 @@ func scan(b []byte, f func(name string, v value) bool) bool {
 			return false
 		}
 		name := b[i+1 : i+1+n]
-		// encoding/json would read another name
+		// encoding/json would decode the name differently
 		if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) {
 			return false
 		}

@@ -1,8 +1,8 @@
-// Package signal is how goroutines of the views wake each other.
+// Package signal wakes goroutines of the views.
 //
-// It owns two functions. It knows nothing of what is told.
+// It owns two functions on channels. It knows nothing of what a signal means.
 //
 // Files, in reading order:
 //
-//   - signal.go: telling, and waiting to be told
+//   - signal.go: sending a signal, and waiting for one
 package signal

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Tell puts a word into a channel that holds one, unless one is there already.
+// Tell sends a signal into a channel with room for one, unless one is there already.
 func Tell(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -13,8 +13,8 @@ func Tell(c chan<- struct{}) {
 	}
 }
 
-// Pause waits until d has passed or a word comes, whichever is first; the error is that of ctx, if
-// ctx ends before. A nil channel never has a word.
+// Pause waits until d has passed or a signal comes, whichever is first. If ctx ends first, it
+// returns ctx's error. A nil channel never gives a signal.
 func Pause(ctx context.Context, word <-chan struct{}, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/atonehq/atone/projections"
@@ -15,13 +16,6 @@ type builder struct {
 	table *projections.Table
 	strings.Builder
 	args []any
-	// passive columns are kept from choosing the index: SQLite drops a column behind a unary plus
-	// from consideration.
-	passive func(column string) bool
-	// driverKey is the column of the words' index that has the row's key.
-	driverKey string
-	// vocabulary has the indexed words that wanted ones stand for.
-	vocabulary map[string][]string
 }
 
 func (b *builder) write(s string) { _, _ = b.WriteString(s) } // it never fails
@@ -39,9 +33,6 @@ func (b *builder) arg(v any) (string, error) {
 func (b *builder) column(name string) (string, error) {
 	if b.table.Column(name) < 0 {
 		return "", fmt.Errorf("table %s has no column %q", b.table.Name, name)
-	}
-	if b.passive != nil && b.passive(name) {
-		return "+t." + Quote(name), nil
 	}
 	return "t." + Quote(name), nil
 }
@@ -62,11 +53,8 @@ func (b *builder) conditions(conds []projections.Cond) error {
 }
 
 func (b *builder) condition(c projections.Cond) error {
-	switch c.Op {
-	case projections.OpWords:
-		return b.words(c)
-	case projections.OpExists:
-		return b.exists(c)
+	if c.Op == projections.OpWords || c.Op == projections.OpHas {
+		return fmt.Errorf("table %s has no lists to find words and texts in", b.table.Name)
 	}
 	col, err := b.column(c.Column)
 	if err != nil {
@@ -79,6 +67,14 @@ func (b *builder) condition(c projections.Cond) error {
 		b.write(col + " IS NOT NULL")
 	case projections.OpIn:
 		return b.in(col, c.Values)
+	case projections.OpWithin:
+		from, err := b.arg(c.Value)
+		if err != nil {
+			return err
+		}
+		to, err := b.arg(c.Values[0])
+		b.write(col + " >= " + from + " AND " + col + " < " + to)
+		return err
 	default:
 		op, ok := comparisons[c.Op]
 		if !ok {
@@ -113,81 +109,33 @@ func (b *builder) in(col string, values []any) error {
 	return nil
 }
 
-// wordsOf returns the words of a condition; without any it matches everything.
-func (b *builder) wordsOf(c projections.Cond) ([]string, error) {
-	if b.table.Words == "" {
-		return nil, fmt.Errorf("table %s has no words to search", b.table.Name)
-	}
-	text, _ := c.Value.(string)
-	return strings.Fields(text), nil
-}
-
 // plain adds an argument that needs no conversion.
 func (b *builder) plain(v any) string {
 	b.args = append(b.args, v)
 	return b.Dialect.Arg(len(b.args))
 }
 
-func (b *builder) words(c projections.Cond) error {
-	words, err := b.wordsOf(c)
-	if err != nil {
-		return err
+// oneOf writes that what was written before is one of the numbers.
+func (b *builder) oneOf(numbers []int64) {
+	if !b.Dialect.Local() {
+		b.write(" = ANY (" + b.plain(numbers) + ")")
+		return
 	}
-	if len(words) == 0 {
-		b.write("1 = 1")
-		return nil
-	}
-	b.write(b.Dialect.MatchWords("t."+Quote(b.table.Words), words, b.plain))
-	return nil
-}
-
-func (b *builder) exists(c projections.Cond) error {
-	other, err := b.Tables.Table(c.Table)
-	if err != nil {
-		return err
-	}
-	b.write("EXISTS (SELECT 1 FROM " + Quote(b.Physical(other)) + " AS x WHERE ")
-	for i, on := range c.On {
-		if b.table.Column(on) < 0 || other.Column(on) < 0 {
-			return fmt.Errorf("tables %s and %s don't both have a column %q", b.table.Name, other.Name, on)
-		}
+	b.write(" IN (")
+	for i, n := range numbers {
 		if i > 0 {
-			b.write(" AND ")
+			b.write(",")
 		}
-		b.write("x." + Quote(on) + " = t." + Quote(on))
-	}
-	if err := b.otherConditions(other, "x", c.Where); err != nil {
-		return err
-	}
-	if !b.Dialect.Driven() {
-		// or else a planner takes it for a join, with all that it gets wrong about that
-		b.write(" OFFSET 0")
+		b.write(strconv.FormatInt(n, 10))
 	}
 	b.write(")")
-	return nil
-}
-
-// otherConditions writes the conditions on the other table, called by its alias, each after an AND.
-func (b *builder) otherConditions(other *projections.Table, alias string, conds []projections.Cond) error {
-	for _, c := range conds {
-		op, ok := comparisons[c.Op]
-		if !ok || other.Column(c.Column) < 0 {
-			return fmt.Errorf("a condition on table %s inside Exists must compare one of its columns", other.Name)
-		}
-		arg, err := b.arg(c.Value)
-		if err != nil {
-			return err
-		}
-		b.write(" AND " + alias + "." + Quote(c.Column) + op + arg)
-	}
-	return nil
 }
 
 // plain answers a query from the table alone.
 func (s *Tables) plain(ctx context.Context, with Queryer, t *projections.Table, q projections.Query) ([]projections.Row, error) {
 	b := builder{Tables: s, table: t}
 	b.write("SELECT " + columns(t) + " FROM " + Quote(s.Physical(t)) + " AS t WHERE 1=1")
-	if err := b.rest(q, q.Where, "t."); err != nil {
+	if err := b.rest(q); err != nil {
 		return nil, err
 	}
 	return s.fetch(ctx, with, t, &b)
@@ -204,15 +152,14 @@ func columns(t *projections.Table) string {
 	return b.String()
 }
 
-// rest writes what follows the FROM: conditions, the place to continue, order and limit. The
-// columns of the order are read with the given prefix.
-func (b *builder) rest(q projections.Query, where []projections.Cond, prefix string) error {
-	if err := b.conditions(where); err != nil {
+// rest writes what follows the FROM: conditions, the place to continue, order and limit.
+func (b *builder) rest(q projections.Query) error {
+	if err := b.conditions(q.Where); err != nil {
 		return err
 	}
 	order := make([]string, len(q.Order))
 	for i, o := range q.Order {
-		order[i] = prefix + Quote(o)
+		order[i] = "t." + Quote(o)
 	}
 	if err := b.behind(q, order); err != nil {
 		return err

@@ -1,8 +1,7 @@
 package question
 
 import (
-	"bytes"
-	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -29,6 +28,8 @@ func ToSQL(v any) (any, error) {
 			v = strings.ReplaceAll(v, "\x00", "\uFFFD")
 		}
 		return strings.ToValidUTF8(v, "\uFFFD"), nil
+	case []string:
+		return writeTexts(v)
 	case int:
 		return int64(v), nil
 	case bool:
@@ -44,7 +45,7 @@ func ToSQL(v any) (any, error) {
 		}
 		return UnixNano(v), nil
 	}
-	return nil, fmt.Errorf("a row has a value of type %T: use int64, string, []byte, int, bool, time.Time, uuid.UUID or nil", v)
+	return nil, fmt.Errorf("a row has a value of type %T: use int64, string, []string, []byte, int, bool, time.Time, uuid.UUID or nil", v)
 }
 
 // The times that nanoseconds since 1970 hold.
@@ -95,17 +96,9 @@ func (s *scanner) row() projections.Row {
 	for i, v := range s.values {
 		switch v := v.(type) {
 		case []byte:
-			if s.table.Columns[i].Type == projections.Text {
-				row[i] = string(v)
-			} else {
-				row[i] = bytes.Clone(v)
-			}
+			row[i] = typed(s.table.Columns[i].Type, string(v))
 		case string:
-			if s.table.Columns[i].Type == projections.Bytes {
-				row[i] = []byte(v)
-			} else {
-				row[i] = v
-			}
+			row[i] = typed(s.table.Columns[i].Type, v)
 		default:
 			row[i] = v
 		}
@@ -113,26 +106,36 @@ func (s *scanner) row() projections.Row {
 	return row
 }
 
-// compare orders two values of one column; nil comes first.
-func compare(a, b any) int {
-	switch a := a.(type) {
-	case int64:
-		if b, ok := b.(int64); ok {
-			return cmp.Compare(a, b)
-		}
-	case string:
-		if b, ok := b.(string); ok {
-			return cmp.Compare(a, b)
-		}
-	case []byte:
-		if b, ok := b.([]byte); ok {
-			return bytes.Compare(a, b)
-		}
-	case nil:
-		if b == nil {
-			return 0
-		}
-		return -1
+// typed returns a text of the database in the column's own type.
+func typed(t projections.Type, text string) any {
+	switch t {
+	case projections.Bytes:
+		return []byte(text)
+	case projections.Texts:
+		return readTexts(text)
 	}
-	return 1
+	return text
+}
+
+// writeTexts returns texts as one, a JSON array; nil for none.
+func writeTexts(texts []string) (any, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	clean := make([]string, len(texts))
+	for i, t := range texts {
+		v, err := ToSQL(t)
+		if err != nil {
+			return nil, err
+		}
+		clean[i], _ = v.(string)
+	}
+	b, err := json.Marshal(clean)
+	return string(b), err
+}
+
+// readTexts reads what writeTexts returned.
+func readTexts(text string) (texts []string) {
+	_ = json.Unmarshal([]byte(text), &texts) // it was written above
+	return texts
 }

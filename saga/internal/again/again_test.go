@@ -40,6 +40,22 @@ func TestIntervalsDoubleUpToTheMost(t *testing.T) {
 	})
 }
 
+// TestAFinalErrorEndsTheCalls and is returned as it was.
+func TestAFinalErrorEndsTheCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		err := again.Until(t.Context(), time.Second, time.Minute, func() error {
+			if calls++; calls == 2 {
+				return again.Final(errModel)
+			}
+			return errors.New("not yet")
+		}, nil)
+		require.Equal(t, errModel, err)
+		require.Equal(t, 2, calls)
+	})
+}
+
 // TestAnEndIsHeededWhileWaiting and the error is that of the last attempt.
 func TestAnEndIsHeededWhileWaiting(t *testing.T) {
 	t.Parallel()

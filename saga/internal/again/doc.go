@@ -1,9 +1,8 @@
-// Package again tries what failed again, at growing intervals.
+// Package again repeats calls that fail, at growing intervals.
 //
-// It owns the pace of everything that is tried until it succeeds. It knows nothing of what is
-// tried.
+// It owns the intervals of all repeated calls. It knows nothing of what the calls do.
 //
 // Files, in reading order:
 //
-//   - again.go: trying until it succeeds
+//   - again.go: trying until it succeeds, or fails for good
 package again

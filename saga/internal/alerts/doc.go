@@ -1,21 +1,22 @@
-// Package alerts tells sinks of stuck, failed and slow runs, each at least once.
+// Package alerts sends alerts about stuck, failed and slow runs to sinks, each at least once.
 //
-// It owns the reader of the log behind each sink, the marks that say how far each was told, and the
-// notices through which a node has something told. It knows nothing of how a run goes on: it reads
-// what the log says, and asks for the rest by functions.
+// It owns the reader of the log behind each sink, the marks that say how far each sink has come,
+// and the notices with which a node sends an alert of its own. It knows nothing of how a run goes
+// on: it reads the log, and calls functions for the rest.
 //
-// One sink that takes nothing, panics or hangs holds up its own alerts only. Of the nodes that
-// share a log one at a time tells a sink.
+// A sink that fails, panics or hangs delays only its own alerts. Of the nodes that share a log, one
+// at a time sends the alerts of a sink.
 //
 // Files, in reading order:
 //
-//   - alerts.go: what the room is given, and one goroutine for each sink
+//   - alerts.go: configuration, and one goroutine for each sink
 //   - runner.go: following the log for one sink
-//   - events.go: which events are told, and with what words
+//   - events.go: which events cause alerts, and the alerts' texts
 //   - slow.go: the runs that may yet be slow
-//   - progress.go: saving how far a sink was told
-//   - marks.go: the marks in the log, and whose turn it is to tell
+//   - progress.go: saving how far a sink has come
+//   - marks.go: the marks in the log, and which node's turn it is
 //   - marks_read.go: finding the mark to go on from
 //   - notices.go: alerts that do not follow from an event of a run
 //   - sink.go: calling a sink, and which sinks hold up their alerts
+//   - log_sink.go: a sink that writes to a logger
 package alerts

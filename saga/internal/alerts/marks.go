@@ -11,8 +11,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// oldStream is where versions without marks kept how far each sink was told. It is read where a
-// sink has no mark.
+// oldStream is where versions without marks saved how far each sink had come. It is read if a sink
+// has no mark.
 const oldStream = domain.SystemPrefix + "alerts"
 
 const (
@@ -20,21 +20,21 @@ const (
 	markType = "atone.alert_mark.v1"
 )
 
-// mark says how far a sink was told, and by which node. The marks of a sink have a stream of their
-// own, and each is appended at the revision after the one before: a node that finds another's there
-// has lost its turn.
+// mark says how far a sink has come, and which node sent its alerts. Each sink has a stream of
+// marks. A node appends a mark at the revision after its last one: if another node's mark is there,
+// the node has lost its turn.
 type mark struct {
 	Sink string `json:"sink"`
 	Node string `json:"node"`
-	// Left means that the node tells nothing more.
+	// Left means that the node sends no more alerts.
 	Left     bool            `json:"left,omitempty"`
 	Position domain.Position `json:"position"`
-	// SlowTo is up to which time runs were told to be slow, of those that were started up to
+	// SlowTo is the time up to which slow runs were reported, of the runs that started up to
 	// Position.
 	SlowTo time.Time `json:"slow_to,omitzero"`
-	// Whole means that Slow are all the runs up to Position that may yet be slow. A long list is
-	// written in parts of one id, numbered from 0. It counts when its last part, after which there
-	// are no More, is there.
+	// Whole means that Slow has all the runs up to Position that may yet be slow. A long list is
+	// written in parts with one id, numbered from 0. It counts when its last part (without More) is
+	// there.
 	Whole bool      `json:"whole,omitempty"`
 	Slow  []slowRun `json:"slow,omitempty"`
 	ID    string    `json:"id,omitempty"`
@@ -42,7 +42,7 @@ type mark struct {
 	More  bool      `json:"more,omitempty"`
 }
 
-// errElsewhere means that another node tells a sink's alerts.
+// errElsewhere means that another node sends a sink's alerts.
 var errElsewhere = errors.New("another node tells the alerts")
 
 // marks are the marks of one sink, as one node writes them.
@@ -54,8 +54,8 @@ type marks struct {
 	newest mark
 }
 
-// claim blocks until it is this node's turn to tell, and says so in the log. Where the log is not
-// shared it always is.
+// claim blocks until it is this node's turn, and records that in the log. If the log is not shared,
+// it always is.
 func (m *marks) claim(ctx context.Context) error {
 	for {
 		if err := m.look(ctx); err != nil {
@@ -76,14 +76,14 @@ func (m *marks) claim(ctx context.Context) error {
 	return m.save(ctx, mark{Position: m.newest.Position, SlowTo: m.newest.SlowTo})
 }
 
-// taken reports whether another node that lives tells the alerts.
+// taken reports whether another living node sends the alerts.
 func (m *marks) taken() bool {
 	n := m.newest
 	return m.a.Shared && n.Node != "" && !n.Left && n.Node != m.a.Incarnation && m.a.Alive(n.Node)
 }
 
-// save appends a mark of this node's, in parts where its list is long. It returns [errElsewhere]
-// where another node has appended one since.
+// save appends this node's mark, in parts if its list is long. It returns [errElsewhere] if another
+// node has appended a mark since.
 func (m *marks) save(ctx context.Context, mark mark) error {
 	const perPart = 2_000
 	mark.Sink, mark.Node = m.sink, m.a.Incarnation
@@ -104,7 +104,7 @@ func (m *marks) save(ctx context.Context, mark mark) error {
 	}
 }
 
-// conflicts bounds how often a mark is appended anew after a conflict that is not with another
+// conflicts bounds how often a mark is appended again after a conflict that is not with another
 // node.
 const conflicts = 50
 

@@ -11,7 +11,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// look reads the newest mark that can be read, or else where an older version stood.
+// look reads the newest readable mark or, if there is none, the position that an older version
+// saved.
 func (m *marks) look(ctx context.Context) error {
 	m.last, m.newest = domain.NoStream, mark{}
 	for e, err := range m.a.Log.ReadStreamBackward(ctx, m.stream(), domain.End) {
@@ -34,18 +35,18 @@ func (m *marks) look(ctx context.Context) error {
 	return nil
 }
 
-// start is where telling may begin.
+// start is a point where sending may begin.
 type start struct {
-	// position is from where to read, with slow as the list up to there. Nothing up to told is told
-	// again, nor are the runs in slow whose time was before slowTo.
+	// position is where to begin reading; slow is the list up to there. Alerts up to told are not
+	// sent again, nor those for runs in slow whose time was before slowTo.
 	position, told domain.Position
 	slowTo         time.Time
 	slow           []slowRun
 }
 
-// starts yields where telling may begin, the best first: the newest whole list, older ones for when
-// its position is refused, and in the end the log's beginning. Nothing that the newest mark says
-// was told is told again.
+// starts yields the points where sending may begin, the best first: the newest whole list, then
+// older ones in case the log refuses its position, and finally the log's beginning. Alerts that the
+// newest mark covers are never sent again.
 func (m *marks) starts(ctx context.Context) iter.Seq2[start, error] {
 	return func(yield func(start, error) bool) {
 		s := start{told: m.newest.Position, slowTo: m.newest.SlowTo}
@@ -85,14 +86,13 @@ func (m *marks) starts(ctx context.Context) iter.Seq2[start, error] {
 	}
 }
 
-// slowParts are the parts of a list that were read so far, from the last one on.
+// slowParts are the parts of a list that were read so far, the last one first.
 type slowParts struct {
 	next int
 	slow []slowRun
 }
 
-// collect adds a part to the lists that were read so far, and returns its list if that is whole
-// now.
+// collect adds a part, and returns its list if that is complete now.
 func collect(lists map[string]*slowParts, m *mark) (slow []slowRun, whole bool) {
 	if !m.More {
 		lists[m.ID] = &slowParts{next: m.Part}
@@ -105,8 +105,8 @@ func collect(lists map[string]*slowParts, m *mark) (slow []slowRun, whole bool) 
 	return parts.slow, m.Part == 0
 }
 
-// old yields what older versions noted, newest first. What lay open then came after the position
-// that they noted.
+// old yields the positions that older versions saved, newest first. Alerts that were open then came
+// after the saved position.
 func (m *marks) old(ctx context.Context) iter.Seq2[mark, error] {
 	return func(yield func(mark, error) bool) {
 		for e, err := range m.a.Log.ReadStreamBackward(ctx, oldStream, domain.End) {
@@ -116,7 +116,7 @@ func (m *marks) old(ctx context.Context) iter.Seq2[mark, error] {
 			}
 			old, err := m.read(&e)
 			if err != nil {
-				continue // another sink's, or of no use
+				continue // another sink's, or unusable
 			}
 			if old.Whole = true; !yield(old, nil) {
 				return
@@ -125,7 +125,7 @@ func (m *marks) old(ctx context.Context) iter.Seq2[mark, error] {
 	}
 }
 
-// read refuses what can't be used.
+// read refuses marks that can't be used.
 func (m *marks) read(e *domain.Recorded) (found mark, err error) {
 	err = json.Unmarshal(e.Data, &found)
 	switch {
@@ -138,7 +138,7 @@ func (m *marks) read(e *domain.Recorded) (found mark, err error) {
 	return found, err
 }
 
-// stream is named after the sink, in the characters that names have.
+// stream returns the name of the sink's stream: the sink's name, in characters that names may have.
 func (m *marks) stream() string {
 	return oldStream + "-" + strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' && r < 'A' || r > 'Z' && r < 'a' || r > 'z' {

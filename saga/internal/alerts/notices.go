@@ -12,17 +12,17 @@ import (
 	"github.com/atonehq/atone/saga/internal/again"
 )
 
-// noticeStream holds the alerts that do not follow from an event of a run. Whichever node tells
-// alerts finds them there.
+// noticeStream holds the alerts that do not follow from an event of a run. The node that sends
+// alerts reads them there.
 const noticeStream = domain.SystemPrefix + "notices"
 
 const noticeType = "atone.notice.v1"
 
-// noticePatience is for how long a log is asked to take a notice.
+// noticePatience is how long Notify keeps trying to append a notice.
 const noticePatience = 2 * time.Minute
 
-// Notify writes an alert to the log, from where it is told. It blocks while the log does not take
-// it, for a while. The same alert twice is one.
+// Notify writes an alert to the log, from where it is sent. It blocks for a while if the log does
+// not answer. Writing the same alert twice has no further effect.
 func (a *Alerts) Notify(ctx context.Context, alert domain.Alert) {
 	data, err := json.Marshal(alert)
 	if err != nil {
@@ -37,7 +37,7 @@ func (a *Alerts) Notify(ctx context.Context, alert domain.Alert) {
 		_, err := a.Log.Append(within, noticeStream, domain.AnyRevision, e)
 		return err
 	}, nil)
-	if err != nil && ctx.Err() == nil { // a process that stops has nothing that hangs
+	if err != nil && ctx.Err() == nil { // in a process that stops, nothing hangs any longer
 		a.Logger.Error("alert not told: the log does not take it", "alert", alert.ID, "error", err)
 	}
 }

@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// saveEvery is after how many events without an alert the position is saved.
+	// saveEvery is the number of events without an alert after which the position is saved.
 	saveEvery = 10_000
-	// fewSlow is how many runs that may yet be slow go into every mark.
+	// fewSlow is how many runs that may yet be slow are written with every mark.
 	fewSlow = 50
 	// leavePatience bounds what a stop spends on saving.
 	leavePatience = 2 * time.Second
 )
 
-// save saves that everything up to here was told. A log that does not take it is asked again with
-// the next tick; what was told is not told again for that. The error is that another node tells
-// alerts now.
+// save saves that all alerts up to here were sent. If the append fails, the next tick tries again;
+// no alert is sent again for that. It returns an error only if another node sends alerts now.
 func (r *runner) save(ctx context.Context) error {
 	r.told = max(r.told, r.position)
 	whole := len(r.slow) <= fewSlow || r.sinceWhole >= max(saveEvery, len(r.slow))
@@ -44,7 +43,7 @@ func (r *runner) save(ctx context.Context) error {
 	return nil
 }
 
-// leave saves how far this node came when it stops, and lets another one tell at once.
+// leave saves how far this node has come when it stops, so that another one continues at once.
 func (r *runner) leave(ctx context.Context) {
 	if r.a.LogFailed() || !r.a.Shared && r.events == 0 && !r.unsaved {
 		return

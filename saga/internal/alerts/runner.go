@@ -9,28 +9,29 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// runner turns events into alerts for one sink. How far it came is saved after each alert, so that
-// each is told at least once, and none again unless this node dies in between.
+// runner turns events into alerts for one sink. It saves its progress after each alert. So each
+// alert is sent at least once, and again only if this node dies in between.
 type runner struct {
 	a     *Alerts
 	sink  *sink
 	marks *marks
 
-	// told is up to where everything was told, position up to where the log was read.
+	// told is the position up to which all alerts were sent; position is how far the log was read.
 	told, position domain.Position
-	// slowTo is up to which time runs were told to be slow, of those that were started up to told.
+	// slowTo is the time up to which slow runs were reported, of the runs that started up to told.
 	slowTo time.Time
 	// slow are the runs that have not ended and may yet be slow.
 	slow map[domain.RunID]slowRun
-	// events counts what came since a mark was saved, sinceWhole since one with all of slow was.
+	// events counts the events since a mark was saved; sinceWhole since a mark with the whole of
+	// slow was saved.
 	events, sinceWhole int
 	unsaved            bool // saving failed, and is tried again
 	caughtUp           bool // everything that was in the log is read
 	warned             bool // an unreadable event was logged
 }
 
-// run tells alerts from where the last mark stands, until ctx ends, another node tells them
-// ([errElsewhere]), or something fails.
+// run sends alerts from the last mark on, until ctx ends, another node sends them ([errElsewhere]),
+// or something fails.
 func (r *runner) run(ctx context.Context) error {
 	if err := r.marks.claim(ctx); err != nil {
 		return err
@@ -53,7 +54,7 @@ func (r *runner) run(ctx context.Context) error {
 	return errors.New("no saved position of alerts can be used")
 }
 
-// begin takes over what a start says.
+// begin sets the runner to a start.
 func (r *runner) begin(from start) {
 	r.position, r.told, r.slowTo = from.position, from.told, from.slowTo
 	r.slow = make(map[domain.RunID]slowRun, len(from.slow))
@@ -63,7 +64,7 @@ func (r *runner) begin(from start) {
 	r.events, r.sinceWhole, r.unsaved, r.caughtUp = 0, 0, false, false
 }
 
-// follow reads the log, and looks every second for slow runs and for what is still to be saved.
+// follow reads the log. Every second it looks for slow runs and for unsaved progress.
 func (r *runner) follow(ctx context.Context) error {
 	events := make(chan domain.Delivery)
 	failed := make(chan error, 1)
@@ -111,7 +112,7 @@ func (r *runner) follow(ctx context.Context) error {
 	}
 }
 
-// take handles a delivery. What it is about counts as told when the sink has taken the alert.
+// take handles a delivery. Its alert counts as sent when the sink has accepted it.
 func (r *runner) take(ctx context.Context, d domain.Delivery) error {
 	if d.Event != nil {
 		r.events++

@@ -11,8 +11,8 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// sink is a sink that may panic, end its goroutine, hang or refuse: its alerts wait then, and
-// nothing else does.
+// sink calls a sink that may panic, end its goroutine, hang or fail. Only this sink's alerts wait
+// then.
 type sink struct {
 	a    *Alerts
 	sink domain.AlertSink
@@ -20,15 +20,21 @@ type sink struct {
 }
 
 const (
-	// sinkLimit is the deadline of the context that a sink is given.
+	// sinkLimit is the timeout of a sink's context.
 	sinkLimit = time.Minute
-	// stopPatience is for how long a stop waits for a sink to end what it began, and then for it to
-	// heed the end of its context.
+	// stopPatience is how long a stop waits for a sink's call to end, and then again after it has
+	// cancelled the context.
 	stopPatience = 2 * time.Second
 )
 
-// tell gives an alert to the sink, again and again until the sink has taken it, or ctx ends.
+// tell sends an alert to the sink, with what people know its run by, again and again until the sink
+// accepts it or ctx ends.
 func (s *sink) tell(ctx context.Context, alert domain.Alert) error {
+	if alert.Run != (domain.RunID{}) {
+		if r, _, err := s.a.Started(ctx, alert.Run); err == nil {
+			alert.Saga, alert.Version, alert.Key, alert.Labels, alert.Parent = r.Saga, r.Version, r.Key, r.Labels, r.Parent
+		}
+	}
 	defer s.a.held.over(s.name)
 	return again.Until(ctx, time.Second, time.Minute, func() error { return s.once(ctx, alert) },
 		func(err error, _ int, in time.Duration) {
@@ -37,9 +43,8 @@ func (s *sink) tell(ctx context.Context, alert domain.Alert) error {
 		})
 }
 
-// once calls the sink. A stop lets the sink end what it began, for a while. A sink that does not
-// heed its context is waited for while the coordinator runs, because a sink is not called twice at
-// once.
+// once calls the sink. A stop gives the call some time to end. While the coordinator runs, once
+// waits for a sink that ignores its context, because a sink is never called twice at once.
 func (s *sink) once(ctx context.Context, alert domain.Alert) error {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), sinkLimit)
 	defer cancel()
@@ -80,7 +85,8 @@ func (s *sink) once(ctx context.Context, alert domain.Alert) error {
 	}
 }
 
-// heldUp is since when which sinks have not taken an alert. It is safe to use concurrently.
+// heldUp notes, by sink, since when the sink has not accepted an alert. It is safe to use
+// concurrently.
 type heldUp struct {
 	mu    sync.Mutex
 	since map[string]time.Time

@@ -14,9 +14,9 @@ type slowRun struct {
 	Run     domain.RunID `json:"run"`
 	Saga    string       `json:"saga"`
 	Version int          `json:"version"`
-	// At is when it is slow.
+	// At is when the run becomes slow.
 	At time.Time `json:"at"`
-	// due is At by the clock that is never set, because slow is a duration.
+	// due is At on the steady clock, because slow is a duration.
 	due time.Time
 }
 
@@ -43,7 +43,7 @@ func (r *runner) started(ctx context.Context, run domain.RunID, e *domain.Record
 	return err
 }
 
-// expect notes a run that may turn out slow, unless that was told.
+// expect notes a run that may become slow, unless that was reported already.
 func (r *runner) expect(s slowRun, position domain.Position) {
 	if position > r.told || s.At.After(r.slowTo) {
 		now := r.a.Clock.Read()
@@ -52,8 +52,7 @@ func (r *runner) expect(s slowRun, position domain.Position) {
 	}
 }
 
-// tellSlow tells of the runs whose time has come and that have not ended, in the order of their
-// times.
+// tellSlow reports the unfinished runs whose time has come, in the order of their times.
 func (r *runner) tellSlow(ctx context.Context) error {
 	if !r.caughtUp {
 		return nil // some of them may have ended

@@ -4,16 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/explain"
 )
 
-// Runs is how the room looks at runs, and acts on them.
+// Runs has the functions with which the package reads runs and acts on them.
 type Runs struct {
-	// Now is the time that the age of runs is told by.
+	// Now is the time from which the age of runs is computed.
 	Now func() time.Time
 	// Unfinished returns the state of every unfinished run.
 	Unfinished func(ctx context.Context) (map[domain.RunID]domain.RunState, error)
@@ -25,6 +28,10 @@ type Runs struct {
 	Unreadable func(run domain.RunID, err error) bool
 	// Act does what the request says to a run; to a step of it, where step is not empty.
 	Act func(ctx context.Context, run domain.RunID, step string, req *domain.BulkRequest) error
+	// Wait waits until the run has ended or is stuck, and returns why it did not complete.
+	Wait func(ctx context.Context, run domain.RunID) error
+	// Preview tells what a cancel of a run would do.
+	Preview func(ctx context.Context, run domain.RunID) (explain.Preview, error)
 }
 
 const (
@@ -32,14 +39,16 @@ const (
 	width = 16
 	// defaultLimit is how many runs are dealt with in one call where the request does not say.
 	defaultLimit = 1_000
-	// maxError bounds what a result says of a refusal, in bytes: what a caller gave must not come
-	// back once for every run.
+	// soon is within what time a run that is stuck again counts as a failure of the act.
+	soon = 10 * time.Second
+	// maxError bounds a result's error, in bytes, so that a caller's input does not come back once
+	// for every run.
 	maxError = 200
 )
 
-// Do does one thing to every unfinished run that the filter of a valid request selects. A run that
-// refuses does not keep the others from it. Do ends early with ctx: what is done is done, and
-// calling again goes on with the rest.
+// Do does one thing to every unfinished run that the filter of a valid request selects. If one run
+// refuses, the others are still handled. Do ends early when ctx ends; a further call continues with
+// the rest.
 func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkReport, error) {
 	limit := cmp.Or(req.Limit, defaultLimit)
 	found, unreadable, err := choose(ctx, runs, req)
@@ -48,13 +57,23 @@ func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkRe
 	}
 	report := domain.BulkReport{DryRun: req.DryRun, Matched: len(found), Unreadable: unreadable, More: len(found) > limit}
 	found = found[:min(limit, len(found))]
-	if !req.DryRun {
+	switch {
+	case req.DryRun:
+		if req.Act == domain.BulkCancel || req.Act == domain.BulkAbandon {
+			report.Undo = foresee(ctx, runs, req, found)
+		}
+	case req.Rate > 0 || req.StopAfter > 0:
+		var n int
+		n, report.Stopped = inTurn(ctx, runs, req, found)
+		report.More = report.More || n < len(found)
+		found = found[:n]
+	default:
+		var one sync.Mutex
 		eachAtOnce(ctx, found, func(c *chosen) {
-			if err := act(ctx, runs, req, c); err != nil {
-				c.Error = domain.CutText(err.Error(), maxError)
-			} else {
-				c.Done = true
-			}
+			c.note(act(ctx, runs, req, c))
+			one.Lock()
+			defer one.Unlock()
+			tell(req, c)
 		})
 	}
 	report.Results = make([]domain.BulkResult, len(found))
@@ -62,11 +81,69 @@ func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkRe
 		report.Results[i] = found[i].BulkResult
 		if found[i].Done {
 			report.Done++
+			if found[i].Error != "" {
+				report.StuckAgain++
+			}
 		} else if found[i].Error != "" {
 			report.Failed++
 		}
 	}
 	return report, ctx.Err()
+}
+
+// inTurn deals with one run after the other, as fast as the request allows, and returns how many it
+// dealt with, and whether it stopped because too many failed.
+func inTurn(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []chosen) (n int, stopped bool) {
+	pace := rate.NewLimiter(rate.Inf, 1)
+	if req.Rate > 0 {
+		pace.SetLimit(rate.Limit(req.Rate))
+	}
+	failures := 0
+	for i := range found {
+		if pace.Wait(ctx) != nil {
+			return i, false
+		}
+		c := &found[i]
+		c.note(act(ctx, runs, req, c))
+		tell(req, c)
+		if req.StopAfter == 0 {
+			continue
+		}
+		if c.Error != "" || req.Act.StuckOnly() && c.stuckAgain(ctx, runs) {
+			failures++
+		}
+		if failures == req.StopAfter {
+			return i + 1, true
+		}
+	}
+	return len(found), false
+}
+
+// stuckAgain reports whether the run is soon stuck again, and notes why.
+func (c *chosen) stuckAgain(ctx context.Context, runs *Runs) bool {
+	within, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	var stuck *domain.StuckError
+	if !errors.As(runs.Wait(within, c.Run), &stuck) {
+		return false
+	}
+	c.Error = domain.CutText("done, and stuck again: "+stuck.Error(), maxError)
+	return true
+}
+
+// note notes what became of the act.
+func (c *chosen) note(err error) {
+	c.Done = err == nil
+	if err != nil {
+		c.Error = domain.CutText(err.Error(), maxError)
+	}
+}
+
+// tell tells the caller what happened to a run.
+func tell(req *domain.BulkRequest, c *chosen) {
+	if req.Each != nil {
+		req.Each(c.BulkResult)
+	}
 }
 
 // act does the act to one run: to the chosen steps, for an act on steps.
@@ -81,7 +158,8 @@ func act(ctx context.Context, runs *Runs, req *domain.BulkRequest, c *chosen) er
 	return errors.Join(errs...)
 }
 
-// eachAtOnce calls f for every element, some at a time, and hands out no more once ctx has ended.
+// eachAtOnce calls f for every element, some at a time, and starts no more calls once ctx has
+// ended.
 func eachAtOnce[T any](ctx context.Context, list []T, f func(*T)) {
 	var all errgroup.Group
 	all.SetLimit(width)

@@ -1,10 +1,12 @@
-// Package bulk does one thing to many runs.
+// Package bulk applies one act to many runs.
 //
-// It owns the choice of the runs by a filter, oldest first, and doing the act to each on its own.
-// It knows nothing of what an act does: it looks at runs and acts on them by functions.
+// It owns the selection of runs by a filter, oldest first, and applies the act to each run
+// separately. It knows nothing of what an act does: it reads runs and acts on them through
+// functions.
 //
 // Files, in reading order:
 //
 //   - bulk.go: a bulk operation, from the request to the report
 //   - choose.go: the runs that a filter selects
+//   - foresee.go: what cancelling them would undo
 package bulk

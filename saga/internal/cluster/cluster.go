@@ -10,7 +10,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/timers"
 )
 
-// Log takes signs of life.
+// Log is the part of the log that takes signs of life.
 type Log interface {
 	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
 }
@@ -20,47 +20,47 @@ type Runs interface {
 	Choose(f func(run domain.RunID, wake domain.Wake, again bool) bool) []domain.RunID
 }
 
-// Config says who this node is. All fields are required, for [Cluster.Run] at least.
+// Config identifies this node. [Cluster.Run] needs all fields.
 type Config struct {
-	// Node is this node's name, Incarnation names its present life.
+	// Node is this node's name; Incarnation identifies this process.
 	Node, Incarnation string
-	// NodeTimeout is after how long without a sign of life a node counts as dead. TakeoverDelay is
-	// how much later than the one before it each further node acts.
+	// NodeTimeout is how long a node may show no sign of life before it counts as dead.
+	// TakeoverDelay is how much later each further node acts than the one before it.
 	NodeTimeout, TakeoverDelay time.Duration
 
 	Log    Log
 	Clock  *timers.Clock
 	Logger *slog.Logger
-	// TakeUp goes on with runs whose node is dead. It blocks until all of them were looked at.
+	// TakeUp continues runs whose node is dead. It blocks until it has looked at all of them.
 	TakeUp func([]domain.RunID)
-	// Notify has an alert told. It does not block.
+	// Notify sends an alert. It does not block.
 	Notify func(domain.Alert)
 }
 
-// Cluster is what a node knows of the others. It is safe to use concurrently.
+// Cluster is a node's knowledge of the other nodes. It is safe to use concurrently.
 type Cluster struct {
 	cfg Config
 
 	mu sync.Mutex
 	// signs counts this node's own signs of life, as read from the log.
 	signs int
-	// lives is what is known of each incarnation of other nodes. Nothing was heard of one that is
-	// missing since this node began to listen.
+	// lives has each incarnation of another node that this node has heard of since it began to
+	// listen.
 	lives   map[string]life
-	heardOf int // how many lives were heard of
-	// own is how far this node's steady clock was ahead of the log's at its latest sign of life,
-	// and ownSign when the log took that; own is nil before the first.
+	heardOf int // number of lives heard of
+	// own is how far this node's steady clock was ahead of the log's clock at its latest sign of
+	// life; nil before the first. ownSign is when the log took that sign.
 	own     *time.Duration
 	ownSign time.Time
 }
 
 // life is what is known of another incarnation.
 type life struct {
-	at     int       // how many own signs had been read when it was last heard of
-	first  int       // its number among the lives that were heard of
+	at     int       // number of own signs read when it was last heard of
+	first  int       // its number among the lives heard of
 	sign   time.Time // when the log took its latest sign of life
-	left   bool      // it said goodbye
-	buried bool      // its death was dealt with
+	left   bool      // it recorded that it leaves
+	buried bool      // its runs were taken up
 	clock  nodeClock
 }
 
@@ -72,11 +72,11 @@ const (
 	signsKept = 1000
 )
 
-// New returns what a node knows at first: nothing.
+// New returns an empty Cluster.
 func New(cfg Config) *Cluster { return &Cluster{cfg: cfg, lives: make(map[string]life)} }
 
-// Run shows that this node lives, and looks after the runs of those that do not, until ctx ends.
-// [Cluster.Seen] and [Cluster.Heard] are to be called with what the log says meanwhile.
+// Run writes signs of life and takes up the runs of dead nodes, until ctx ends. Meanwhile the
+// caller must pass the log's events to [Cluster.Seen] and [Cluster.Heard].
 func (c *Cluster) Run(ctx context.Context, runs Runs) {
 	var all sync.WaitGroup
 	all.Go(func() { c.show(ctx) })

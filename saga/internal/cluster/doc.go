@@ -1,25 +1,25 @@
-// Package cluster knows the other coordinators on a shared log: which of them live, whose turn a
-// run is, and how far their clocks are apart.
+// Package cluster knows the other coordinators on a shared log: which of them are alive, which one
+// acts on a run, and how far their clocks are apart.
 //
-// It owns the nodes' signs of life in the log, and what follows from a missing one: the runs of a
-// node that died are taken up. It knows nothing of what a run is or how it is taken up: it is
-// given the list of unfinished runs and a function. It is only for speed. Whoever acts, the
-// revision of the run's stream decides, so two nodes that act at once do no harm.
+// It owns the nodes' signs of life in the log, and takes up the runs of a node without them. It
+// knows nothing of what a run is or how it is taken up: it gets the list of unfinished runs and a
+// function. It only saves time: the revision of the run's stream decides every write, so two nodes
+// that act at once do no harm.
 //
-// The order in which nodes act on a run's due work is: the node that appended to it last, then the
-// others by rendezvous hashing over the run (Thaler and Ravishankar, 1998). The k-th acts k times
-// the takeover delay after the time, if nobody has.
+// Nodes act on a run's due work in this order: first the node that last appended to it, then the
+// others by rendezvous hashing over the run (Thaler and Ravishankar, 1998). The k-th acts k
+// takeover delays after the due time, unless another has acted.
 //
 // A node counts as dead when this one has read [signsOfDeath] signs of its own life in the log
-// since the other's last. Clocks play no part. Neither a log that was down nor a reader that lags
-// makes anybody look dead: the reader's own signs are then missing as well.
+// since the other's last. Clocks play no part. A log that was down, or a reader that lags, makes no
+// node look dead, because the reader's own signs are then missing too.
 //
 // Files, in reading order:
 //
-//   - cluster.go: what is known of the others, and the loops that run
+//   - cluster.go: knowledge of the other nodes, and the loops that run
 //   - signs.go: signs of life, written and read
 //   - sweep.go: taking up the runs of the dead
-//   - nodes.go: the list of nodes, as people read it, and the alert about their clocks
-//   - rank.go: who lives, in which order nodes act on a run, and how often they show that they live
+//   - nodes.go: the list of nodes for people, and the alert about their clocks
+//   - rank.go: which nodes live, their order for a run, and the interval of signs of life
 //   - skew.go: how far another node's clock is from this one's
 package cluster

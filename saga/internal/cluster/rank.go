@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Delay returns how long after its time this node acts on a run that is in the hands of owner; an
-// empty owner is nobody.
+// Delay returns how long after the due time this node acts on a run that owner last wrote to; an
+// empty owner means none.
 func (c *Cluster) Delay(run domain.RunID, owner string) time.Duration {
 	return time.Duration(c.Rank(run, owner)) * c.cfg.TakeoverDelay
 }
@@ -55,7 +55,7 @@ func (c *Cluster) Alive(incarnation string) bool {
 	return c.alive(incarnation)
 }
 
-// alive is [Cluster.Alive] for callers that hold mu.
+// alive is [Cluster.Alive]. Callers hold mu.
 func (c *Cluster) alive(incarnation string) bool {
 	own := c.cfg.Incarnation
 	if incarnation == own {
@@ -68,7 +68,7 @@ func (c *Cluster) alive(incarnation string) bool {
 	return !l.left && c.signs-l.at < signsOfDeath
 }
 
-// nodeOf returns the name of the node that an incarnation is a life of.
+// nodeOf returns the node's name of an incarnation.
 func nodeOf(incarnation string) string {
 	name, _, _ := strings.Cut(incarnation, "/")
 	return name

@@ -21,8 +21,8 @@ const (
 // sign is the data of a sign of life.
 type sign struct {
 	Incarnation string `json:"incarnation"`
-	// At is the time by the node's wall clock, and Stepped by how much that was set since the node
-	// started. Nodes of earlier versions do not say.
+	// At is the time on the node's wall clock. Stepped is how far that clock was set since the node
+	// started; nodes of earlier versions omit it.
 	At      time.Time       `json:"at,omitzero"`
 	Stepped domain.Duration `json:"stepped,omitzero"`
 }
@@ -44,7 +44,7 @@ func (c *Cluster) show(ctx context.Context) {
 }
 
 func (c *Cluster) announce(ctx context.Context, eventType string) {
-	// Bounded: the next sign is better than one that hangs.
+	// Bounded, because the next sign is better than one that hangs.
 	within, stop := context.WithTimeout(ctx, c.cfg.NodeTimeout)
 	defer stop()
 	now := c.cfg.Clock.Read()
@@ -58,7 +58,7 @@ func (c *Cluster) announce(ctx context.Context, eventType string) {
 	}
 }
 
-// Seen notes a sign of life, or that a node leaves: an event of a stream with [StreamPrefix].
+// Seen notes a sign of life, or that a node leaves. e is an event of a stream with [StreamPrefix].
 func (c *Cluster) Seen(e *domain.Recorded) {
 	var s sign
 	if json.Unmarshal(e.Data, &s) != nil || s.Incarnation == "" {
@@ -93,7 +93,7 @@ func (c *Cluster) Heard(incarnation string) {
 	c.lives[incarnation] = l
 }
 
-// known returns what is known of a life, which is numbered if it is new. Callers hold mu.
+// known returns the entry of a life, and makes and numbers it if it is new. Callers hold mu.
 func (c *Cluster) known(incarnation string) life {
 	l := c.lives[incarnation]
 	if l.first == 0 {

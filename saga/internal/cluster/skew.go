@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// nodeClock is what is known of another node's clock. A sign of life has its time by the node's
-// clock, and the log adds the time by its own, which is the same for all. Two nodes are compared by
-// way of that, however far behind the log they read. A sample is off by what the appends took, so
-// the middle one of a few counts.
+// nodeClock measures another node's clock. A sign of life has a time of the node's clock, and the
+// log adds a time of its own clock. As all nodes use the same log, these differences compare any
+// two nodes, however late the signs are read. A sample is off by the duration of the append, so the
+// median of a few counts.
 type nodeClock struct {
 	// samples are how far the node's steady clock was ahead of this node's, the latest last.
 	samples []time.Duration
@@ -45,7 +45,7 @@ func (c *Cluster) Ahead(incarnation string) (time.Duration, bool) {
 }
 
 // AheadOfSteady returns how far the wall clock of that life of a node is ahead of this node's
-// steady clock. Where that was not measured, the two nodes' wall clocks count as one.
+// steady clock. If that was not measured, it assumes that the two nodes' wall clocks agree.
 func (c *Cluster) AheadOfSteady(incarnation string) time.Duration {
 	own := c.cfg.Clock.Read().Stepped
 	c.mu.Lock()

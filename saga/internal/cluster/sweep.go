@@ -7,7 +7,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// sweep takes up the runs that were in the hands of nodes that died.
+// sweep takes up the runs of nodes that died.
 func (c *Cluster) sweep(ctx context.Context, runs Runs) {
 	tick := time.NewTicker(c.Interval())
 	defer tick.Stop()
@@ -24,7 +24,7 @@ func (c *Cluster) sweep(ctx context.Context, runs Runs) {
 			case !w.Busy || w.Node == "":
 				return false
 			case w.Node == c.cfg.Incarnation || again:
-				return died // the dead node may have ended a child run and told nobody
+				return died // the dead node may have ended a child run without telling its parent
 			}
 			since, dead := c.deadFor(w.Node)
 			return dead && since >= c.Delay(run, "")
@@ -36,7 +36,7 @@ func (c *Cluster) sweep(ctx context.Context, runs Runs) {
 	}
 }
 
-// bury reports whether a node is dead whose death was not dealt with, and counts it as dealt with.
+// bury reports whether a node has died since the last call, and marks its death as handled.
 func (c *Cluster) bury() (died bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,18 +8,18 @@ import (
 	"github.com/atonehq/atone/saga/internal/hands"
 )
 
-// How code may fail to return.
+// The ways in which code fails to return.
 const (
 	Panics = "panic"
 	Exits  = "exit"
 	Hangs  = "hang"
 )
 
-// MisbehavedError is the error of code that did not return as code does.
+// MisbehavedError is the error of code that did not return normally.
 type MisbehavedError struct {
 	// Kind is Panics, Exits or Hangs.
 	Kind string
-	// How follows the name of the code in a sentence.
+	// How completes a sentence that begins with the name of the code.
 	How string
 	// Panic is what the code panicked with, and Stack its goroutine's stack then.
 	Panic any
@@ -47,8 +47,8 @@ func Hung(err error) bool {
 }
 
 // Call calls f and returns what it returns, or a [*MisbehavedError] where f panics, ends its
-// goroutine, or has not returned within the limit. A call that outlasts the limit goes on in a
-// goroutine that nobody waits for, so f hands out what it computes by its results alone.
+// goroutine, or has not returned within the limit. A call that exceeds the limit continues in a
+// goroutine that nobody waits for, so f must return its results and not write to shared variables.
 func Call[T any](limit time.Duration, f func() (T, error)) (T, error) {
 	return CallOn(nil, limit, f)
 }

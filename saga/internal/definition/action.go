@@ -18,14 +18,12 @@ type Action struct {
 	Concurrency int
 	Rate        float64
 	Burst       int
-	// InType and OutType are the Go types of its input and output.
-	InType, OutType string
+	// Input and Output are the types of its input and output.
+	Input, Output Payload
 	// Identity tells two actions of one name apart.
 	Identity any
-	// Check and CheckOutput report whether JSON of somebody else's fits the input, or the output.
-	Check, CheckOutput func(json.RawMessage) error
-	// Do, Undo and Probe call the author's functions; an action may lack the last two. known is the
-	// value of in, or nil.
+	// Do, Undo and Probe call the author's functions; an action may lack the last two. known is
+	// the value of in, or nil.
 	Do    func(ctx context.Context, in json.RawMessage, known any) (json.RawMessage, error)
 	Undo  func(ctx context.Context, did Did) error
 	Probe func(ctx context.Context, in json.RawMessage) (domain.Verdict, json.RawMessage, error)
@@ -33,16 +31,16 @@ type Action struct {
 	Permanent, UndoPermanent func(error) bool
 	// FailsCleanly means that an error of Do means that nothing was done.
 	FailsCleanly bool
-	// Unreadable says why no value of its types comes back from JSON; empty where that depends on
-	// the value.
+	// Unreadable says why no value of its types comes back from JSON; empty if that depends on the
+	// value.
 	Unreadable string
-	// OnFailure is told of a step that failed for good, or nil.
+	// OnFailure is the failure handler, or nil.
 	OnFailure *Action
-	// Secrets is what its types keep secret.
+	// Secrets are the secret fields of its types.
 	Secrets *payload.Secrets
 }
 
-// Did is what an undo is told of the work to be taken back.
+// Did describes the work to be taken back.
 type Did struct {
 	// Key is the idempotency key of the do.
 	Key string
@@ -55,7 +53,7 @@ type Did struct {
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// BadName says what a name may be.
+// BadName explains which names are valid.
 const BadName = "use 1 to 100 letters, digits, '-', '_' or '.', beginning with a letter or digit"
 
 // ValidName reports whether an action, a saga or a step may have the name.

@@ -4,7 +4,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// blockKind says what a block is for, which decides who may see its refs.
+// blockKind is the purpose of a block. It decides where its refs may be read.
 type blockKind uint8
 
 const (
@@ -14,7 +14,7 @@ const (
 	blockEach
 )
 
-// block is a function's worth of steps, one after the other.
+// block is the sequence of steps that one function adds.
 type block struct {
 	kind  blockKind
 	label string
@@ -31,7 +31,7 @@ type block struct {
 	open, inner bool
 }
 
-// nameScope is what names are unique in.
+// nameScope is a scope in which names are unique.
 type nameScope struct {
 	prefix string
 	depth  int // number of eaches around
@@ -62,7 +62,7 @@ type step struct {
 	mayPlan string
 }
 
-// source returns what a Ref to the step refers to.
+// source returns the source that a Ref to the step refers to.
 func (st *step) source() *Source {
 	return &Source{name: st.node.Name, block: st.blk, index: st.index, step: st}
 }

@@ -57,7 +57,7 @@ func (f *Flow) Each(name string, s Shape, items Code, body func(*Flow, *Source) 
 	return st.source()
 }
 
-// The labels of the branches that are for no one value.
+// The labels of the branches without a value.
 const (
 	thenLabel      = "then"
 	elseLabel      = "else"
@@ -77,7 +77,7 @@ func (f *Flow) If(cond func(Scope) bool, try func(Scope), then, otherwise func(*
 		return 1, elseLabel
 	}}, try}, "its condition")
 	if then == nil {
-		f.b.fail(st.key, "then is nil: turn the condition round")
+		f.b.fail(st.key, "then is nil: negate the condition and give its branch as then")
 		return
 	}
 	f.oneBranch(st, thenLabel, then)

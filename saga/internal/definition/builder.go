@@ -9,7 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Builder collects a definition, and everything that is wrong with it.
+// Builder collects a definition and all its errors.
 type Builder struct {
 	plan     *domain.Plan
 	root     *block
@@ -50,16 +50,15 @@ func newBuilder(name string, version int) *Builder {
 	return b
 }
 
-// ActionUse is an action that a definition names: its identity, and its code or what is wrong with
-// it.
+// ActionUse is an action that a definition uses: its identity, and its code or its errors.
 type ActionUse struct {
 	Identity any
 	Action   *Action
 	Err      error
 }
 
-// specOf returns a copy of an action's spec, a stand-in where the action is wrong, and what is
-// wrong; a fault of an action used twice is told once.
+// specOf returns a copy of an action's spec, or a placeholder if the action is wrong, and its
+// errors. Errors of an action that is used twice are reported once.
 func (b *Builder) specOf(use ActionUse) (*domain.ActionSpec, []string) {
 	if use.Err != nil {
 		if b.badOnes[use.Identity] {

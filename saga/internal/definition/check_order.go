@@ -7,20 +7,20 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// reach is what is known of a run when it reaches a step.
+// reach is what the check knows of a run when it reaches a step.
 type reach struct {
-	// points are the steps, of those that may have been done by then, after which nothing may
-	// fail backward.
+	// points are the steps that may have been done by then and after which nothing may fail
+	// backward.
 	points []*step
 	// pivoted means that an explicit pivot was passed on every path.
 	pivoted bool
-	// ended means that nothing comes after: the way there ends with a Reject.
+	// ended means that the path ends here, with a Reject.
 	ended bool
 }
 
-// checkOrder resolves the default rules and holds every path to the order compensatable* pivot?
-// retriable* (DESIGN.md, rule 9): no step that fails backward comes after, or beside, one
-// that can't be undone.
+// checkOrder sets the default rules and checks that every path has the order compensatable* pivot?
+// retriable* (docs/guarantees.md, rule 9): no step that fails backward comes after, or beside, a
+// step that can't be undone.
 func (b *Builder) checkOrder() {
 	c := orderCheck{b: b, told: map[*step]bool{}}
 	end := c.walk(b.plan.Root, reach{})
@@ -34,7 +34,7 @@ type orderCheck struct {
 	told map[*step]bool
 }
 
-// walk goes through a node and what is below it, and returns what holds after it.
+// walk checks a node and its descendants, and returns the reach after it.
 func (c *orderCheck) walk(n *domain.Node, in reach) reach {
 	if n.Kind == domain.KindSequence {
 		for _, k := range n.Children {
@@ -91,7 +91,7 @@ func (c *orderCheck) rule(st *step, in reach) {
 	}
 }
 
-// doubt refuses an irreversible step whose failure turns the run back although nothing tells
+// doubt refuses an irreversible step whose failure turns the run back although nothing can tell
 // whether it took effect.
 func (c *orderCheck) doubt(st *step) {
 	n := st.node
@@ -102,7 +102,7 @@ func (c *orderCheck) doubt(st *step) {
 	if code := c.b.byName[n.Action.Name]; code == nil || code.FailsCleanly {
 		return
 	}
-	c.b.fail(st.key, "%s is irreversible, its failure turns the run back, and nothing tells whether it took effect all the same: "+
+	c.b.fail(st.key, "%s is irreversible, its failure turns the run back, and nothing can tell whether it took effect: "+
 		"give it a Probe, set FailsCleanly if its work is one local transaction, make the step Forward, "+
 		"or accept with AcceptDoubt(reason) that the run may end stuck here", n.Action.Name)
 }
@@ -145,7 +145,8 @@ func (c *orderCheck) each(n *domain.Node, in reach) reach {
 	return out
 }
 
-// beside reports every step of a subtree that may fail backward while a point elsewhere is passed.
+// beside reports every step of a subtree that may fail backward after a parallel branch has passed
+// a point.
 func (c *orderCheck) beside(point *step, n *domain.Node, text string) {
 	n.Walk(func(k *domain.Node) {
 		if st := c.b.steps[k]; st != nil && st.failsBackward() {
@@ -190,7 +191,7 @@ func (st *step) irreversible() bool {
 	return false
 }
 
-// why says what makes the step a point of no return.
+// why says why nothing after the step may fail backward.
 func (st *step) why() string {
 	switch st.node.Kind {
 	case domain.KindPivot:

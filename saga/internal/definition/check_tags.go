@@ -18,9 +18,9 @@ type tagSet struct {
 	named []string
 }
 
-// uses notes a type of the saga: its fields tagged `atone:"secret"` or `atone:"search"`, however
-// deep, go into the plan by their JSON names. A type that JSON can't hold is refused here,
-// rather than by the first run.
+// uses notes a type of the saga: the JSON names of its fields tagged `atone:"secret"` or
+// `atone:"search"`, at any depth, go into the plan. It refuses a type that JSON can't hold, which
+// would otherwise fail the first run.
 func (b *Builder) uses(path string, t reflect.Type) {
 	if b.tags.seen[t] {
 		return
@@ -33,7 +33,7 @@ func (b *Builder) uses(path string, t reflect.Type) {
 	}
 }
 
-// usesAs does that for a part of a type; what says which. Nothing is refused below a type that
+// usesAs does that for a part of a type, which what names. It refuses nothing below a type that
 // writes its own JSON.
 func (b *Builder) usesAs(path, what string, t reflect.Type, own bool) {
 	if b.tags.seen[t] {

@@ -7,21 +7,22 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// attempt is a step's function to be tried during Define.
+// attempt is a step's function that is tried during Define.
 type attempt struct {
 	at  *step
 	run func(Scope)
 }
 
-// trial notes what a function reads that is tried.
+// trial notes what a function reads while it is tried.
 type trial struct{ read []*Source }
 
-// trialLimit is how long a function may take in its trial; one that takes longer hangs, or does
-// what no expression should.
+// trialLimit is how long a function may take in its trial. A function that takes longer hangs, or
+// does work that does not belong into an expression.
 const trialLimit = 10 * time.Second
 
-// tryAll tries every function and checks what it reads. That happens after the whole saga is built,
-// so that a Ref assigned after the closure that reads it is told from one never assigned.
+// tryAll tries every function and checks its reads. It runs after the whole saga is built, to
+// distinguish a Ref that is assigned after the closure which reads it from one that is never
+// assigned.
 func (b *Builder) tryAll(limit time.Duration) {
 	for _, a := range b.attempts {
 		read, err := a.try(limit)
@@ -47,8 +48,8 @@ func (b *Builder) tryAll(limit time.Duration) {
 	}
 }
 
-// try runs the function and returns what it read, also where it then panicked: made-up values may
-// be more than the author's code can take.
+// try runs the function and returns its reads, even if it then panicked: the author's code may not
+// handle made-up values.
 func (a attempt) try(limit time.Duration) ([]*Source, error) {
 	t := &trial{}
 	_, err := contain.Call(limit, func() (any, error) {

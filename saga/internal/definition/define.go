@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/internal/schema"
 )
 
 // Types are the types of a saga's input and output.
@@ -43,12 +44,14 @@ func Define(name string, version int, types Types, build func(*Flow, *Source) *S
 	return &Definition{
 		ReadsBack: always,
 		Plan:      b.plan,
+		Written:   b.plan,
+		Policies:  policiesOf(b.plan),
 		Code:      b.code,
 		Actions:   b.actions,
 		Children:  b.children,
 		Signals:   b.signals,
-		Input:     Payload{types.In.String(), types.CheckIn},
-		Output:    Payload{types.Out.String(), types.CheckOut},
+		Input:     Payload{types.In.String(), types.CheckIn, schema.Of(types.In)},
+		Output:    Payload{types.Out.String(), types.CheckOut, schema.Of(types.Out)},
 		Plans:     b.plans,
 		NoReturn:  b.noReturn,
 		Untried:   b.untried,
@@ -68,7 +71,7 @@ func (b *Builder) finish() {
 	b.hide()
 	for _, name := range b.plan.Secret {
 		if slices.Contains(b.plan.Searchable, name) {
-			b.fail("", "field %q is both secret and searchable: a search would give it away", name)
+			b.fail("", "field %q is both secret and searchable: a search would reveal it", name)
 		}
 	}
 	b.done = true
@@ -77,8 +80,8 @@ func (b *Builder) finish() {
 	}
 }
 
-// checkTexts refuses texts that the plan would not hold as they are: its hash, by which a run finds
-// it again, would be another after it was read.
+// checkTexts refuses texts that change when the plan is written and read: the plan's hash, by
+// which a run finds it, would change too.
 func (b *Builder) checkTexts() {
 	if err := accept.Text("the description", b.plan.Description); err != nil {
 		b.fail("", "%v", err)
@@ -109,7 +112,7 @@ func (b *Builder) SetDeadline(d time.Duration) {
 	}
 }
 
-// SetSlow says after how long a run that has not ended is reported as slow.
+// SetSlow sets the age at which an unfinished run is reported as slow.
 func (b *Builder) SetSlow(d time.Duration) {
 	b.plan.Slow = domain.Duration(d)
 	if d <= 0 {

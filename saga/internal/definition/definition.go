@@ -1,43 +1,100 @@
 package definition
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/shape"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/internal/schema"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // Definition is a saga without types: its plan and its code. It does not change.
 type Definition struct {
-	Plan *domain.Plan
+	// Plan is what runs are started with. Written is the plan as the code has it: the log may list
+	// one for the saga's version that differs in its policies, see [Registry.Adopt].
+	Plan, Written *domain.Plan
 	// Code holds the expressions of the nodes by key ([domain.Node.Key]); ReturnKey is that of the
 	// run's output.
 	Code map[string]Expression
-	// Actions are all that the plan names, with failure handlers; Children are the sagas it starts.
+	// Policies are those of the code's actions, by the node's key: a run's plan, which is as old
+	// as the run, may have others.
+	Policies map[string]*domain.Policy
+	// Actions are all that the plan names, with failure handlers; Children are the sagas it
+	// starts.
 	Actions  []*Action
 	Children []*Definition
-	// Signals are the types of what is awaited, by the signal's name.
+	// Signals are the types of the awaited signals, by name.
 	Signals map[string][]Payload
 	// Input and Output are the types of a run's input and output.
 	Input, Output Payload
-	// ReadsBack means that every input that was written can be read.
+	// ReadsBack means that every written input can be read back.
 	ReadsBack bool
-	// Plans means that steps are planned at run time, of whatever actions are registered then.
+	// Plans means that steps are planned at run time, from any registered actions.
 	Plans bool
 	// NoReturn is the first step after which the saga can't be undone, or empty.
 	NoReturn string
-	// Untried are the functions that panicked when they were tried with made-up values: nothing is
-	// known of what they read.
+	// Untried are the functions that panicked when they were tried with made-up values: their
+	// further reads were not checked.
 	Untried []Untried
 }
 
-// Payload is a type of a payload, by its name, and whether JSON of somebody else's fits it.
+// Payload is the type of a payload: its name, a check whether foreign JSON fits it, and its JSON
+// Schema.
 type Payload struct {
-	Name  string
-	Check func(json.RawMessage) error
+	Name   string
+	Check  func(json.RawMessage) error
+	Schema json.RawMessage
+}
+
+// PayloadOf describes a type.
+func PayloadOf[T any]() Payload {
+	t := reflect.TypeFor[T]()
+	return Payload{t.String(), payload.Fits[T], schema.Of(t)}
+}
+
+// Wanted reports whether a payload of the type must be given: it is an object with members that are
+// required, or a plain value.
+func (p Payload) Wanted() bool {
+	f, err := shape.Read(p.Schema)
+	if err != nil || f.Null {
+		return false
+	}
+	switch f.Kind {
+	case shape.Object:
+		return slices.ContainsFunc(f.Fields, func(m *shape.Field) bool { return m.Required })
+	case shape.Text, shape.Integer, shape.Number, shape.Boolean:
+		return true
+	}
+	return false
+}
+
+// PayloadTypes describes an input and an output.
+func PayloadTypes(in, out Payload) domain.PayloadTypes {
+	return domain.PayloadTypes{Input: in.Name, Output: out.Name, InputSchema: in.Schema, OutputSchema: out.Schema}
+}
+
+// Types tells people and programs what the payloads of the saga's runs are.
+func (d *Definition) Types() *domain.PlanTypes {
+	p := d.Written
+	t := &domain.PlanTypes{Description: p.Description, Input: d.Input.Schema, Output: d.Output.Schema, Searchable: p.Searchable, Secret: d.Plan.Secrets()}
+	for name, all := range d.Signals {
+		if t.Signals == nil {
+			t.Signals = make(map[string]json.RawMessage)
+		}
+		t.Signals[name] = all[0].Schema
+		if slices.ContainsFunc(all, func(o Payload) bool { return !bytes.Equal(o.Schema, all[0].Schema) }) {
+			t.Signals[name] = json.RawMessage(`{}`)
+		}
+	}
+	return t
 }
 
 // Untried is a function of a step that panicked in its trial.
@@ -74,8 +131,8 @@ type Rest struct {
 // ReturnKey is the key of the expression that computes a run's output.
 const ReturnKey = "return"
 
-// CheckSignal refuses a payload that no await of the signal could read. A signal that nothing
-// awaits may have any payload.
+// CheckSignal refuses a payload that no await of the signal can read. A signal without an await
+// may have any payload.
 func (d *Definition) CheckSignal(name string, value json.RawMessage) error {
 	var errs []error
 	for _, t := range d.Signals[name] {
@@ -105,8 +162,42 @@ func single(a *Action) (*Definition, error) {
 		plan.Hidden = hideIn(plan, a.Secrets, h.Secrets)
 	}
 	input := Expression{Value: func(v Scope) (json.RawMessage, error) { return v.state.Start.Input, nil }}
-	return &Definition{Plan: plan, Actions: []*Action{a}, Code: map[string]Expression{node.Key: input},
-		Input: Payload{a.InType, a.Check}, Output: Payload{a.OutType, a.CheckOutput}}, nil
+	return &Definition{Plan: plan, Written: plan, Policies: policiesOf(plan), Actions: []*Action{a}, Code: map[string]Expression{node.Key: input},
+		Input: a.Input, Output: a.Output}, nil
+}
+
+// policiesOf returns the policies of a plan's actions by key. That of a failure handler has the
+// key of the step that it is about, and the handler's name.
+func policiesOf(p *domain.Plan) map[string]*domain.Policy {
+	policies := make(map[string]*domain.Policy)
+	add := func(key string, a *domain.ActionSpec) {
+		policy := a.Policy()
+		policies[key] = &policy
+	}
+	if p.OnFailure != nil {
+		add(handlerKey(nil), p.OnFailure)
+	}
+	p.Root.Walk(func(n *domain.Node) {
+		if n.Action == nil {
+			return
+		}
+		key := n.Key
+		if n.Kind == domain.KindPlan {
+			key += "/*/" + domain.PlannerStep
+		}
+		add(key, n.Action)
+		if n.Action.OnFailure != nil {
+			add(key+"/"+domain.HandlerStep, n.Action.OnFailure)
+		}
+	})
+	return policies
+}
+
+func handlerKey(about *machine.Step) string {
+	if about == nil {
+		return domain.HandlerStep
+	}
+	return about.Node.Key + "/" + domain.HandlerStep
 }
 
 // hideIn returns what the types keep secret beyond the names that a plan has already.

@@ -11,7 +11,8 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// maxCarry bounds what a planner carries from round to round, in bytes: each round records it anew.
+// maxCarry bounds what a planner carries from round to round, in bytes, because each round records
+// it again.
 const maxCarry = 64 << 10
 
 // plannerAnswer is a planner's output without types.
@@ -23,7 +24,7 @@ type plannerAnswer struct {
 	Output   json.RawMessage `json:"output"`
 }
 
-// plannedStep is a step that a planner wants done.
+// plannedStep is a step that a planner returned.
 type plannedStep struct {
 	Name   string          `json:"name"`
 	Action string          `json:"action"`
@@ -32,8 +33,8 @@ type plannedStep struct {
 	Accept string          `json:"accept"`
 }
 
-// Expand turns a planner's answer into nodes and their inputs, or says everything that is wrong
-// with it. action returns a registered action by name, or nil.
+// Expand turns a planner's answer into nodes and their inputs, or returns all its errors. action
+// returns a registered action by name, or nil.
 func Expand(action func(name string) *Action, planNode *domain.Node, plannerOutput json.RawMessage) (machine.Planned, error) {
 	planner := planNode.Action.Name
 	answer, err := payload.Decode[plannerAnswer](plannerOutput)
@@ -43,7 +44,7 @@ func Expand(action func(name string) *Action, planNode *domain.Node, plannerOutp
 	case len(answer.Carry) > maxCarry:
 		return machine.Planned{}, fmt.Errorf("planner %s: its Carry is %d bytes; at most %d fit: store it elsewhere and carry a reference", planner, len(answer.Carry), maxCarry)
 	case answer.Done && len(answer.Do) > 0:
-		return machine.Planned{}, fmt.Errorf("planner %s: says Done and returns %d steps: it does one or the other", planner, len(answer.Do))
+		return machine.Planned{}, fmt.Errorf("planner %s: sets Done and returns %d steps: do one or the other", planner, len(answer.Do))
 	case answer.Done:
 		return machine.Planned{Done: true, Output: answer.Output}, nil
 	case len(answer.Do) == 0:
@@ -107,7 +108,7 @@ func (next plannedStep) node(action func(string) *Action, planNode *domain.Node)
 	if node.Accepted != "" && spec.Effect != domain.EffectIrreversible {
 		errs = append(errs, fmt.Errorf("nothing to accept: the action's effect is %q", spec.Effect))
 	}
-	if err := code.Check(next.input()); err != nil {
+	if err := code.Input.Check(next.input()); err != nil {
 		errs = append(errs, fmt.Errorf("input: %w", err))
 	}
 	return node, errors.Join(errs...)
@@ -120,8 +121,8 @@ func (next plannedStep) input() json.RawMessage {
 	return next.Input
 }
 
-// plannedOrder holds a round to rule 9: nothing that fails backward after, or beside, a step that
-// can't be undone.
+// plannedOrder checks the order of a round, as checkOrder does that of a plan: no step fails
+// backward after, or beside, a step that can't be undone.
 func plannedOrder(steps *domain.Node) error {
 	stays := func(n *domain.Node) bool { return n.Action.Effect == domain.EffectIrreversible && n.Accepted == "" }
 	var errs []error

@@ -5,17 +5,17 @@ import (
 	"strconv"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/machine"
 )
 
-// Flow is what the functions of a definition add steps to, in order.
+// Flow collects the steps that a definition's function adds, in order.
 type Flow struct {
 	b   *Builder
 	blk *block
 }
 
 // add appends a node to the flow's block. It always returns a step, so that the definition
-// goes on and all errors are found. name is the default name; where it is none, kind counts.
+// continues and all errors are found. name is the default name; if it is empty, the default is kind
+// with a number.
 func (f *Flow) add(node *domain.Node, name, kind string, opts []StepOption) (*step, Conf) {
 	if f.b.done {
 		panic("saga: a Flow is used after Define has returned")
@@ -72,12 +72,12 @@ func (b *Builder) name(st *step, kind string, counted bool) {
 
 // reserved names are taken by the machine.
 var reserved = map[string]string{
-	machine.PlannerStep: "it is the planner of a Plan's round",
-	machine.HandlerStep: "it is a step's failure handler",
-	ReturnKey:           "it is the run's output",
+	domain.PlannerStep: "it is the planner of a Plan's round",
+	domain.HandlerStep: "it is a step's failure handler",
+	ReturnKey:          "it is the run's output",
 }
 
-// expr records a step's code and has it tried.
+// expr records a step's code and notes it for the trial.
 func (b *Builder) expr(st *step, c Code, what string) {
 	if c.Try == nil {
 		b.fail(st.key, "%s is nil", what)

@@ -9,12 +9,12 @@ import (
 
 // StepOption configures one step.
 type StepOption struct {
-	// Name is for people, and for the check that an option is given once.
+	// Name is for error messages, and for the check that an option is given only once.
 	Name  string
 	Apply func(*Conf) error
 }
 
-// Conf is what the options of a step say; what belongs to the node is set there.
+// Conf collects the options of a step. Options of the node itself are set in Node.
 type Conf struct {
 	Node *domain.Node
 	// Name is the step's own name, or empty.
@@ -30,7 +30,7 @@ type Conf struct {
 	Uses []ActionUse
 }
 
-// configure applies the options to a node, and returns what went wrong.
+// configure applies the options to a node, and returns the errors.
 func configure(node *domain.Node, opts []StepOption) (Conf, []string) {
 	c := Conf{Node: node}
 	var bad []string

@@ -11,6 +11,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // Registry holds the sagas and actions that a coordinator knows, and the plans that it has read
@@ -23,7 +24,7 @@ type Registry struct {
 	byHash  map[string]*Definition // registered here
 	plans   map[string]*domain.Plan
 	single  map[string]*Definition // one-step sagas, by action
-	// inForce is what a definition is here: itself, or a copy that keeps more secret.
+	// inForce maps a definition to the one in use here: itself, or a copy that hides more fields.
 	inForce map[*Definition]*Definition
 }
 
@@ -45,8 +46,8 @@ func NewRegistry() *Registry {
 	}
 }
 
-// AddSaga registers a saga, its actions and the sagas that it starts. One that is registered
-// already is left as it is; another plan of its name and version is refused.
+// AddSaga registers a saga, its actions and the sagas that it starts. Registering it again changes
+// nothing; another plan with its name and version is refused.
 func (r *Registry) AddSaga(d *Definition) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,9 +108,9 @@ func (r *Registry) addAction(a *Action) error {
 	return r.addAction(a.OnFailure)
 }
 
-// hidePlanned has the sagas that plan steps at run time keep secret what any registered action
-// does. A definition is shared with other coordinators, so this one gets its own copy of the plan.
-// The lock is held.
+// hidePlanned makes the sagas that plan steps at run time hide the secret fields of all registered
+// actions. Definitions are shared with other coordinators, so this one gets its own copy of the
+// plan. The caller holds the lock.
 func (r *Registry) hidePlanned() {
 	types := make([]*payload.Secrets, 0, len(r.actions))
 	for _, a := range r.actions {
@@ -152,8 +153,8 @@ func (r *Registry) Saga(name string, version int) (*Definition, error) {
 	return nil, fmt.Errorf("%w %s: registered are %s", domain.ErrUnknownSaga, asked, cmp.Or(strings.Join(known, ", "), "none"))
 }
 
-// InForce returns what a definition is here, and true; or, where it is not registered, the saga of
-// its name and version.
+// InForce returns the definition in use here for d, and true; if d is not registered, the saga
+// with its name and version, and false.
 func (r *Registry) InForce(d *Definition) (own *Definition, same bool, err error) {
 	r.mu.RLock()
 	own, same = r.inForce[d]
@@ -180,6 +181,16 @@ func (r *Registry) Actions() map[string]*Action {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return maps.Clone(r.actions)
+}
+
+// Wrap has the code of every registered action replaced by what f returns for it. It is for tests,
+// before anything runs.
+func (r *Registry) Wrap(f func(*Action) *Action) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, a := range r.actions {
+		r.actions[name] = f(a)
+	}
 }
 
 // Action returns the registered action of the name, or nil.
@@ -217,11 +228,63 @@ func (r *Registry) Latest(p *domain.Plan) bool {
 	return r.latest[p.Saga] == p.Version
 }
 
-// ForPlan returns the code for the plan with the hash, or nil if this program does not have it.
-func (r *Registry) ForPlan(hash string) *Definition {
+// ForPlan returns the code for a plan, or nil if this program does not have it. The plan's
+// policies may be others than the code's.
+func (r *Registry) ForPlan(p *domain.Plan) *Definition {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.byHash[hash]
+	if d := r.byHash[p.Hash()]; d != nil {
+		return d
+	}
+	d := r.sagas[sagaKey{p.Saga, p.Version}]
+	if p.Version == 0 {
+		d = r.single[p.Saga]
+	}
+	if d == nil || !d.Plan.DoesTheSame(p) {
+		return nil
+	}
+	return d
+}
+
+// Adopt has the runs of a registered saga start with a plan that the log lists for its version,
+// which does the same as the code's ([domain.Plan.DoesTheSame]). So programs with different
+// policies and descriptions start runs of the same plan. It returns what the saga's definition is
+// from here on.
+func (r *Registry) Adopt(p *domain.Plan) *Definition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := sagaKey{p.Saga, p.Version}
+	known := r.sagas[key]
+	plan, own := *p, *known
+	plan.Hidden, own.Plan = payload.Union(p.Hidden, payload.Without(known.Plan.Secrets(), p.Secret)), &plan
+	for d, in := range r.inForce {
+		if in == known {
+			r.inForce[d] = &own
+		}
+	}
+	delete(r.byHash, known.Plan.Hash())
+	r.sagas[key], r.byHash[p.Hash()] = &own, &own
+	return &own
+}
+
+// PolicyOf returns the policy that this program has for a step's action; nil where it has none. Of
+// a step that was planned at run time it is the registered action's.
+func (r *Registry) PolicyOf(d *Definition, st *machine.Step) *domain.Policy {
+	if d == nil {
+		return nil
+	}
+	key := st.Node.Key
+	if st.Handler {
+		key = handlerKey(st.About)
+	}
+	if p := d.Policies[key]; p != nil {
+		return p
+	}
+	if a := r.Action(st.Node.Action.Name); a != nil {
+		p := a.Spec.Policy()
+		return &p
+	}
+	return nil
 }
 
 // Plan returns the plan with the hash, registered here or kept, or nil.
@@ -234,7 +297,7 @@ func (r *Registry) Plan(hash string) *domain.Plan {
 	return r.plans[hash]
 }
 
-// Keep keeps a plan that was read from the log.
+// Keep remembers a plan that was read from the log.
 func (r *Registry) Keep(p *domain.Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

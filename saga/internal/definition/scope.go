@@ -8,7 +8,7 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// Scope is what an expression sees of its run: the values that a [Source] stands for. It is valid
+// Scope gives an expression access to its run: a [Source] reads its value from it. It is valid
 // during the call only.
 type Scope struct {
 	state *machine.State
@@ -17,13 +17,13 @@ type Scope struct {
 	trial *trial        // set while a definition is checked
 }
 
-// NewScope returns what the expression of a step sees; step is nil for the run's output, and memo
-// where nothing is remembered.
+// NewScope returns the scope for the expression of a step. step is nil for the run's output; memo
+// may be nil.
 func NewScope(state *machine.State, step *machine.Step, memo *payload.Memo) Scope {
 	return Scope{state: state, step: step, memo: memo}
 }
 
-// Memo is what the run remembers, or nil.
+// Memo returns the run's memo, or nil.
 func (v Scope) Memo() *payload.Memo { return v.memo }
 
 // Tries reports whether the expression is only tried, with made-up values. The read is noted.
@@ -35,8 +35,8 @@ func (v Scope) Tries(s *Source) bool {
 	return true
 }
 
-// BadReadError is what a read panics with that has no value, or none of its type: the saga's code
-// is wrong, and mending it lets the run go on.
+// BadReadError is the panic value of a read without a value, or without one of its type: the saga's
+// code is wrong, and the run goes on once it is corrected.
 type BadReadError struct{ Reason string }
 
 // BadRead returns the bad read that a call of a saga's code panicked with, or nil.
@@ -52,8 +52,8 @@ func BadRead(err error) *BadReadError {
 // Error implements error.
 func (e *BadReadError) Error() string { return e.Reason }
 
-// MadeUp returns a value on which an author's code gets as far as it can: numbers are 1, so that
-// they divide and step, pointers are set, and slices have one element.
+// MadeUp returns a value with which an author's code runs as far as possible: numbers are 1, so
+// that divisions and loops work, pointers are set, and slices have one element.
 func MadeUp[T any]() T {
 	var v T
 	fillIn(reflect.ValueOf(&v).Elem(), 3)
@@ -77,7 +77,7 @@ func fillIn(v reflect.Value, depth int) {
 		fillIn(v.Elem(), depth-1)
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return // bytes: one zero byte is more likely to be wrong than none
+			return // bytes: one zero byte would more often be invalid than no byte
 		}
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fillIn(v.Index(0), depth-1)

@@ -22,7 +22,7 @@ const (
 	fromItem
 )
 
-// Source is what a Ref refers to: the saga's input, an item of an each, the output of a step.
+// Source is the value behind a Ref: the saga's input, an item of an each, or the output of a step.
 type Source struct {
 	kind  sourceKind
 	name  string
@@ -44,7 +44,7 @@ func (s *Source) Path() string {
 	return s.step.key
 }
 
-// instance returns the path of the source's step in the run, seen from v's step.
+// instance returns the path of the source's step in the run, for a read from v's step.
 func (s *Source) instance(v Scope) string {
 	if !strings.Contains(s.step.key, "*") {
 		return s.step.key
@@ -66,8 +66,8 @@ func (s *Source) instance(v Scope) string {
 	return b.String()
 }
 
-// Raw returns the recorded value and whether there is one. It panics with a [*BadReadError] where
-// the run can't have one yet.
+// Raw returns the recorded value and whether there is one. It panics with a [*BadReadError] if the
+// run can't have one yet.
 func (s *Source) Raw(v Scope) (json.RawMessage, bool) {
 	if s == nil {
 		badRead("a Ref is read that no step made")
@@ -127,8 +127,8 @@ func (s *Source) Failed(v Scope) iter.Seq2[int, *domain.Failure] {
 	}
 }
 
-// Read returns the recorded value as a T; it has T's zero value where the step was ignored, skipped
-// or not chosen. It panics as Raw does, also where the value can't be read as a T.
+// Read returns the recorded value as a T; it is T's zero value if the step was ignored, skipped or
+// not chosen. It panics as Raw does, and also if the value can't be read as a T.
 func Read[T any](s *Source, v Scope) T {
 	raw, _ := s.Raw(v)
 	value, err := payload.DecodeOnce[T](v.memo, raw)
@@ -151,12 +151,12 @@ func (s *Source) rawValue(v Scope) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// hiddenFrom returns why a step can't read the source, or nothing if it can.
+// hiddenFrom returns why a step can't read the source, or "" if it can.
 func (s *Source) hiddenFrom(st *step) string {
 	if rootOf(s.block) != rootOf(st.blk) {
 		return "which belongs to another saga"
 	}
-	// at maps every block around the reader to its place there.
+	// at maps every block around the reader to the reader's position in it.
 	at := map[*block]int{}
 	for blk, i := st.blk, st.index; ; blk, i = blk.owner.blk, blk.owner.index {
 		at[blk] = i
@@ -192,7 +192,7 @@ func branchOf(at map[*block]int, owner *step) bool {
 	return around && i == owner.index
 }
 
-// childOn returns the block on the way from outer down to inner.
+// childOn returns the block directly below outer on the path to inner.
 func childOn(inner, outer *block) *block {
 	for inner.owner.blk != outer {
 		inner = inner.owner.blk

@@ -5,11 +5,10 @@ import (
 	"reflect"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/machine"
 )
 
-// Code is what an author's function became: the expression that calls it, and how it is tried with
-// made-up values. The zero Code stands for a nil function.
+// Code is an author's function: the expression that calls it, and a function that tries it with
+// made-up values. The zero Code means a nil function.
 type Code struct {
 	Expression
 	Try func(Scope)
@@ -68,8 +67,8 @@ func (f *Flow) Pivot(opts []StepOption) {
 	f.add(&domain.Node{Kind: domain.KindPivot}, "", "pivot", opts)
 }
 
-// ChildUse is a saga that a definition starts: its definition, or what is wrong with it. A nil saga
-// has no version.
+// ChildUse is a saga that a definition starts: its definition or its errors. Nil means that the
+// author gave a nil saga.
 type ChildUse struct {
 	Name       string
 	Version    int
@@ -142,8 +141,8 @@ func (f *Flow) Plan(name string, planner ActionUse, s Shape, input Code, opts []
 	f.b.shape(st, s)
 	f.b.expr(st, input, "its input function")
 	if input.Try != nil {
-		// The planner of round 1 asks for it.
-		f.b.code[st.key+"/*/"+machine.PlannerStep] = f.b.code[st.key]
+		// The planner gets it as its input in round 1.
+		f.b.code[st.key+"/*/"+domain.PlannerStep] = f.b.code[st.key]
 	}
 	return st.source()
 }

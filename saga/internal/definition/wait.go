@@ -7,6 +7,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/saga/internal/schema"
 )
 
 // SleepFor adds a step that waits for a constant time.
@@ -18,7 +19,8 @@ func (f *Flow) SleepFor(d time.Duration, opts []StepOption) {
 	f.b.code[st.key] = Expression{Rest: func(Scope) Rest { return Rest{Span: d} }}
 }
 
-// Sleep adds a step that waits for a time, or until one, that is computed when the step is reached.
+// Sleep adds a step that waits for a time, or until one, that is computed when the step is
+// reached.
 func (f *Flow) Sleep(rest Code, opts []StepOption) {
 	st, _ := f.add(&domain.Node{Kind: domain.KindSleep}, "", "sleep", opts)
 	f.b.expr(st, rest, "its function")
@@ -32,7 +34,7 @@ func (f *Flow) Await(signal string, t reflect.Type, check func(json.RawMessage) 
 	} else if err := accept.Name("the signal's name", signal, accept.MaxName); err != nil {
 		f.b.fail(st.key, "it awaits a signal that nobody can send: %v", err)
 	}
-	f.b.signals[signal] = append(f.b.signals[signal], Payload{t.String(), check})
+	f.b.signals[signal] = append(f.b.signals[signal], Payload{t.String(), check, schema.Of(t)})
 	return st.source()
 }
 

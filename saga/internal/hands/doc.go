@@ -1,5 +1,5 @@
-// Package hands runs functions on goroutines that are used again: work of some depth makes a
-// goroutine's stack grow, and a stack that has grown serves the next function.
+// Package hands runs functions on reused goroutines: deep calls grow a goroutine's stack, and the
+// next function uses the grown stack.
 //
 // It owns the idle goroutines. It knows nothing of what they run.
 //

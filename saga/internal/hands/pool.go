@@ -5,12 +5,12 @@ import "sync"
 // maxIdle bounds the goroutines that wait for work; further ones end when they have nothing to do.
 const maxIdle = 512
 
-// Pool runs functions, each on a goroutine of its own, as a go statement does: none waits for
+// Pool runs each function on its own goroutine, as a go statement does, so no function waits for
 // another. The zero value is ready to use; a nil Pool keeps no goroutines. All methods are safe to
 // call concurrently.
 type Pool struct {
 	mu     sync.Mutex
-	idle   []chan func() // each the inlet of a waiting goroutine; the one that waited least is last
+	idle   []chan func() // inlets of the waiting goroutines; the last one has waited least
 	closed bool
 }
 
@@ -42,7 +42,7 @@ func (p *Pool) take() chan func() {
 	return inlet
 }
 
-// run runs f, and then what else is given to this goroutine.
+// run runs f, and then further functions that this goroutine receives.
 func (p *Pool) run(f func()) {
 	inlet := make(chan func(), 1)
 	for f != nil {
@@ -54,7 +54,7 @@ func (p *Pool) run(f func()) {
 	}
 }
 
-// rest makes a goroutine one of the idle, unless it is not wanted any more.
+// rest makes a goroutine idle and waiting, unless there are enough of them or the pool is closed.
 func (p *Pool) rest(inlet chan func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,15 +13,15 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// indexStream keeps checkpoints of what is awaited, so that a start does not look for it in the
-// log. They may be deleted: the index is then made from the log, from the beginning of the oldest
+// indexStream has checkpoints of the index of awaits, so that a start need not build it from the
+// log. They may be deleted: the index is then built from the log, from the beginning of the oldest
 // unfinished run on.
 const indexStream = domain.SystemPrefix + "inbox"
 
 const indexType = "atone.inbox_checkpoint.v1"
 
-// indexPart is a part of an index as it was at a position. It counts when all parts with its id are
-// there: nodes that share a log may save at the same time, and at one position.
+// indexPart is a part of the index at a position. It counts only if all parts with its id are
+// there. The id is needed because nodes that share a log may save at the same time and position.
 type indexPart struct {
 	ID       uuid.UUID       `json:"id"`
 	Position domain.Position `json:"position"`
@@ -30,10 +30,10 @@ type indexPart struct {
 	Image
 }
 
-// partSize is about how many bytes a part has at the most.
+// partSize is about the largest size of a part, in bytes.
 const partSize = 700 << 10
 
-// saveIndex appends an index as it was at a position.
+// saveIndex appends the index at a position.
 func (in *Inbox) saveIndex(ctx context.Context, m *Image, position domain.Position) error {
 	p := struct {
 		indexPart
@@ -78,8 +78,9 @@ func (in *Inbox) saveIndex(ctx context.Context, m *Image, position domain.Positi
 	return flush()
 }
 
-// loadIndex returns the index of the newest whole checkpoint that knows all awaited types, as far
-// as any does, and its position; nil where there is none. What can't be read is passed over.
+// loadIndex returns the index of the newest complete checkpoint that has all awaited types, and its
+// position. If none has all types, it takes the one with most; if there is no checkpoint, it
+// returns nil. It skips unreadable checkpoints.
 func (in *Inbox) loadIndex(ctx context.Context) (*Index, domain.Position, error) {
 	parts := make(map[uuid.UUID][]indexPart)
 	complained := false
@@ -124,12 +125,12 @@ func (in *Inbox) loadIndex(ctx context.Context) (*Index, domain.Position, error)
 	return best, at, nil
 }
 
-// wholesSearched is among how many checkpoints one is looked for that knows all types: nodes of an
-// older program, which know fewer, save as well.
+// wholesSearched is how many checkpoints are searched for one that has all types. Nodes of an older
+// program, which have fewer types, save checkpoints too.
 const wholesSearched = 10
 
-// restore makes an index of the parts of a checkpoint, the last one first, and tells how many of
-// the types it knew.
+// restore builds an index from the parts of a checkpoint, the last one first, and returns how many
+// of the types it has.
 func (in *Inbox) restore(parts []indexPart) (index *Index, known int) {
 	index = NewIndex(in.awaited)
 	for _, p := range slices.Backward(parts) {
@@ -143,8 +144,8 @@ func (in *Inbox) restore(parts []indexPart) (index *Index, known int) {
 	return index, known
 }
 
-// beginIndex returns an index without a checkpoint: from where on the log must be read for it, and
-// the unfinished runs that began before.
+// beginIndex returns an index without a checkpoint, the position from which the log must be read
+// for it, and the unfinished runs that began before.
 func (in *Inbox) beginIndex(ctx context.Context) (*Index, domain.Position, error) {
 	index, from := NewIndex(in.awaited), in.begins
 	var mu sync.Mutex
@@ -174,8 +175,8 @@ func (in *Inbox) beginIndex(ctx context.Context) (*Index, domain.Position, error
 	return index, from, failed
 }
 
-// beginning returns from where on events concern a run and the types that it awaits, 0 where it
-// awaits none or can't be read.
+// beginning returns the position after which events concern a run, and the types that it awaits.
+// The position is 0 if it awaits none or can't be read.
 func (in *Inbox) beginning(ctx context.Context, run Unfinished) (domain.Position, []string, error) {
 	for r, err := range in.Log.ReadStream(ctx, domain.RunStream(run.Run), 0) {
 		if err != nil {
@@ -183,7 +184,7 @@ func (in *Inbox) beginning(ctx context.Context, run Unfinished) (domain.Position
 		}
 		var s domain.RunStarted
 		if r.Type != s.WireName() || json.Unmarshal(r.Data, &s) != nil {
-			return 0, nil, nil // whoever takes the run up says so
+			return 0, nil, nil // taking the run up will report that
 		}
 		types := in.Awaiting[s.Plan]
 		if types == nil && !run.Waits {
@@ -197,17 +198,17 @@ func (in *Inbox) beginning(ctx context.Context, run Unfinished) (domain.Position
 	return 0, nil, nil
 }
 
-// saveSoon has the index saved with the next look.
+// saveSoon makes the next look save the index.
 func (in *Inbox) saveSoon() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.events += max(in.CheckpointEvery, 2*len(in.unfinished))
 }
 
-// saveEvery is how often it is looked whether something is worth saving.
+// saveEvery is how often the inbox checks whether something should be saved.
 const saveEvery = 5 * time.Second
 
-// keepSaved saves from time to time, and at the end, how far everything came.
+// keepSaved saves all progress from time to time and at the end.
 func (in *Inbox) keepSaved(ctx context.Context) {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -229,8 +230,8 @@ func (in *Inbox) keepSaved(ctx context.Context) {
 	}
 }
 
-// save saves where the triggers are, if anything has happened, and the index, if it has cost less
-// to read what is new since it was saved than to save it again.
+// save saves the triggers' positions, if anything has happened, and the index, if enough new events
+// were read since it was last saved to be worth the cost.
 func (in *Inbox) save(ctx context.Context, last bool) error {
 	if err := in.saveTriggers(ctx); err != nil {
 		return err

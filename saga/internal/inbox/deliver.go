@@ -12,14 +12,15 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// deliveryWidth is to how many runs events are delivered at once.
+// deliveryWidth is the number of runs to which events are delivered at once.
 const deliveryWidth = 256
 
-// deliverer delivers events to the runs that await them: to many runs at once, to each one after
-// the other. A run to which nothing can be delivered is tried again by itself and holds up nobody.
+// deliverer delivers events to the runs that await them: to many runs at once, to each run one
+// event after the other. A run that fails to take an event is tried again separately and delays no
+// other.
 //
-// Where several nodes share a log, each of them delivers, in the order in which they act on the run
-// (see [cluster]): a later one finds the await met.
+// If several nodes share a log, all of them deliver, in the order in which they act on the run (see
+// [cluster]): later ones find the await already met.
 type deliverer struct {
 	in *Inbox
 
@@ -30,10 +31,10 @@ type deliverer struct {
 	stopped bool
 }
 
-// delivery is the state of a run that has something to be delivered.
+// delivery is the state of a run with events to deliver.
 type delivery struct {
 	queued, running bool
-	again           bool // something came up while it was running
+	again           bool // look at the run once more: something happened while it was running
 	waiting         bool // for its time
 	failures        int
 }
@@ -60,8 +61,8 @@ func (d *deliverer) start() {
 	})
 }
 
-// schedule has a run looked at: at once, or where another node is to act on it first, if that has
-// not done so in time.
+// schedule makes the deliverer look at a run: at once, or, if another node should act first, after
+// that node's time.
 func (d *deliverer) schedule(run domain.RunID) {
 	d.scheduleIn(run, d.in.Delay(run, d.in.OwnerOf(run)))
 }
@@ -115,7 +116,7 @@ func (d *deliverer) work(ctx context.Context) {
 	}
 }
 
-// done decides when a run is looked at again. The caller holds mu.
+// done decides when to look at a run again. The caller holds mu.
 func (d *deliverer) done(run domain.RunID, s *delivery, err error) {
 	again := s.again
 	s.again = false
@@ -136,10 +137,11 @@ func (d *deliverer) done(run domain.RunID, s *delivery, err error) {
 		d.changed.Signal()
 	case !s.waiting:
 		delete(d.runs, run)
+		d.in.Stirred()
 	}
 }
 
-// deliverTo delivers to a run what it awaits and has not taken.
+// deliverTo delivers to a run the events that it awaits and has not taken.
 func (d *deliverer) deliverTo(ctx context.Context, run domain.RunID) error {
 	in, left := d.in, make(map[Key][]Event)
 	for ctx.Err() == nil {
@@ -164,7 +166,8 @@ func (d *deliverer) deliverTo(ctx context.Context, run domain.RunID) error {
 	return ctx.Err()
 }
 
-// findBeginning tells the index from where on events concern a run whose start it did not see.
+// findBeginning finds the position after which events concern a run whose start the index did not
+// see.
 func (in *Inbox) findBeginning(ctx context.Context, run domain.RunID) error {
 	from, types, err := in.beginning(ctx, Unfinished{Run: run, Waits: true})
 	if err != nil {
@@ -173,14 +176,14 @@ func (in *Inbox) findBeginning(ctx context.Context, run domain.RunID) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if from == 0 {
-		in.index.End(run) // it has no beginning: nobody can go on with it
+		in.index.End(run) // its stream has no beginning, so no program can continue it
 	} else if in.index.Knows(run) {
 		in.index.Begin(run, from, types)
 	}
 	return nil
 }
 
-// deliver delivers one event, and notes what became of it.
+// deliver delivers one event, and notes the result.
 func (in *Inbox) deliver(ctx context.Context, run domain.RunID, o *Offer) error {
 	value, err := in.payload(ctx, o.Event)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// take notes what an event means.
+// take handles an event of the log.
 func (in *Inbox) take(e *domain.Recorded) {
 	run, isRun := domain.RunOfStream(e.Stream)
 	switch {
@@ -39,7 +39,7 @@ func (in *Inbox) takeDomainEvent(e *domain.Recorded) {
 		return
 	}
 	if err := errors.Join(accept.Size("its payload", e.Data), accept.Readable("its payload", e.Data)); err != nil {
-		in.complain(e, err) // what an app appends by itself may be anything
+		in.complain(e, err) // apps may append anything
 		return
 	}
 	in.mu.Lock()
@@ -59,7 +59,7 @@ func (in *Inbox) takeDomainEvent(e *domain.Recorded) {
 // planHash is the length of a plan's hash, in bytes of text.
 const planHash = 64
 
-// complain says, once a minute, that an event can be no await's output.
+// complain logs, at most once a minute, an event that can't be the output of any await.
 func (in *Inbox) complain(e *domain.Recorded, err error) {
 	if now := time.Now(); now.Sub(in.complained) > time.Minute {
 		in.complained = now
@@ -67,7 +67,7 @@ func (in *Inbox) complain(e *domain.Recorded, err error) {
 	}
 }
 
-// takeRunEvent notes what a run's event says of what it awaits.
+// takeRunEvent notes what a run's event says about its awaits.
 func (in *Inbox) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 	if in.Shared && e.Revision == 0 {
 		for _, l := range in.lanes {
@@ -108,16 +108,16 @@ func (in *Inbox) takeRunEvent(run domain.RunID, e *domain.Recorded) {
 	switch w := domain.WakeOf(e.Metadata); {
 	case w.Over():
 		in.index.End(run)
-	case !w.Events: // those that its turning back closed have no events of their own
+	case !w.Events: // awaits that the run closed by turning back have no events of their own
 		in.index.Close(run, func(Await) bool { return true })
 	}
 }
 
 var planMember = []byte(`"plan":"`)
 
-// begun makes a run known whose saga awaits events. The caller holds mu.
+// begun adds a run whose saga awaits events. The caller holds mu.
 func (in *Inbox) begun(run domain.RunID, e *domain.Recorded) {
-	// The plan stands before the input, which may be long: of other sagas it is not read.
+	// The plan comes before the input, which may be long. For other sagas the input is not read.
 	if _, after, _ := bytes.Cut(e.Data, planMember); len(after) < planHash || in.Awaiting[string(after[:planHash])] == nil {
 		return
 	}

@@ -82,8 +82,7 @@ func (x *Index) Image() *Image {
 	return m
 }
 
-// Restore adds a part of an image to the index. What concerns other types than those of the index
-// is left out.
+// Restore adds a part of an image to the index. It ignores types that the index does not have.
 func (x *Index) Restore(m *Image) {
 	for _, t := range m.Types {
 		if k := x.types[t.Name]; k != nil {

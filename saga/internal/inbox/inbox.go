@@ -16,7 +16,7 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// Log is what the inbox needs of the log.
+// Log is the part of the log that the inbox uses.
 type Log interface {
 	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
@@ -30,7 +30,7 @@ type Log interface {
 type Trigger struct {
 	// Type and StreamPrefix select the events.
 	Type, StreamPrefix string
-	// Saga and Version are what is started.
+	// Saga and Version name the saga that is started.
 	Saga    string
 	Version int
 	// Ask asks the trigger's code whether an event starts a run, and which. It may panic or
@@ -58,80 +58,82 @@ type Start struct {
 	Correlation string
 }
 
-// Config is what the room is given. All fields are required.
+// Config configures [New]. All fields are required.
 type Config struct {
 	Log    Log
 	Logger *slog.Logger
 	// Life ends when the coordinator stops.
 	Life context.Context
-	// Go runs f in the background until Life ends; it returns false where that is over.
+	// Go runs f in the background until Life ends. It returns false if Life has ended.
 	Go func(f func(ctx context.Context)) bool
-	// CheckpointEvery is after about how many events the index is saved.
+	// CheckpointEvery is about the number of events after which the index is saved.
 	CheckpointEvery int
-	// Width is how many runs are read at once where the index is made from the log.
+	// Width is how many runs are read at once when the index is built from the log.
 	Width int
 
 	// Awaiting are the event types that the sagas of each registered plan await, by the plan's
 	// hash.
 	Awaiting map[string][]string
 	Triggers []Trigger
-	// Start starts a run and returns the hash of its plan, or "" where the run has ended.
+	// Start starts a run and returns the hash of its plan, or "" if the run has ended.
 	// [domain.ErrBadInput] means that the event can't start one.
 	Start func(ctx context.Context, s *Start) (plan string, err error)
-	// Deliver tells a run of an event. [machine.ErrTaken] and [machine.ErrNotAwaited] are
-	// answers; over is true where the run takes no event any more.
+	// Deliver delivers an event to a run. [machine.ErrTaken] and [machine.ErrNotAwaited] are
+	// answers, not failures. over is true if the run takes no more events.
 	Deliver func(ctx context.Context, run domain.RunID, seen machine.EventSeen) (over bool, err error)
-	// Notify has an alert told. It does not block.
+	// Notify sends an alert. It does not block.
 	Notify func(domain.Alert)
 
 	// Shared means that other coordinators use the log at the same time.
 	Shared bool
-	// Delay is how long after the others this node acts on a run; an empty owner is nobody.
-	// OwnerOf returns in whose hands an unfinished run is.
+	// Delay returns how long this node waits before it acts on a run that owner last wrote to; an
+	// empty owner means none. OwnerOf returns the owner of an unfinished run.
 	Delay   func(run domain.RunID, owner string) time.Duration
 	OwnerOf func(run domain.RunID) string
-	// Heard is told of the events of runs that came after the start, where the log is shared.
+	// Heard is called with the events of runs that came after the start, if the log is shared.
 	Heard func(run domain.RunID, e *domain.Recorded)
-	// Node is told of atone's other events, among which are the nodes' signs of life.
+	// Node is called with atone's other events, including the nodes' signs of life.
 	Node func(e *domain.Recorded)
-	// Read is told of all that is read of the log, in its order, some of it again after an
-	// interruption; nil for nobody. It does not block.
+	// Stirred, if not nil, is called when [Inbox.Idle] may have become true. It must not block.
+	Stirred func()
+	// Read, if not nil, is called with everything that is read of the log, in log order; after an
+	// interruption some of it comes again. It must not block.
 	Read func(d domain.Delivery)
 }
 
-// Inbox reads the whole log for what happens in it: domain events start runs ([lane]) and wake runs
-// that await them ([deliverer]); where several coordinators share the log, this one hears of what
-// the others do. The goroutine that reads does none of that work and waits for nothing but the log.
-// How far each of them came is saved, and what they do may be done again.
+// Inbox reads the whole log. Domain events start runs ([lane]) and wake runs that await them
+// ([deliverer]); if coordinators share the log, this one learns what the others do. The reading
+// goroutine does none of that work and waits for nothing but the log. Lanes and deliverer save
+// their progress; after a crash they may repeat work, which is idempotent.
 type Inbox struct {
 	Config
-	// awaited are all the types that are awaited.
+	// awaited are all awaited types.
 	awaited   []string
 	lanes     []*lane
 	deliverer *deliverer
-	// scanned is up to where the list of unfinished runs was read at the start, unfinished what
-	// it said.
+	follows   bool // the log: something needs it
+	// scanned is the position up to which the list of unfinished runs was read at the start;
+	// unfinished is that list.
 	scanned    domain.Position
 	unfinished []Unfinished
-	// begins is from where on events concern runs that are still to be started: a trigger may
-	// stand behind scanned.
+	// begins is the position from which events concern runs that are still to be started. It may be
+	// before scanned, because a trigger may lag.
 	begins     domain.Position
 	complained time.Time // when an event was last complained about
-	// changes counts what makes a position worth saving.
+	// changes counts the events that make it worth saving a position.
 	changes atomic.Int64
 
 	mu    sync.Mutex
 	index *Index
-	// known is up to where the index knew the log when this life began, seen up to where
-	// everything was read.
+	// known is how far the index knew the log when this process started; seen is how far everything
+	// was read.
 	known, seen domain.Position
-	// live means that what was there at the start has been read. Until then awaits may look
-	// open that were met since.
+	// live means that everything from before the start has been read. Until then an await may look
+	// open that a later event meets.
 	live bool
 	// events counts those read since the index was saved.
 	events int
-	// leaving means that events are being stored under their keys; left is signalled when they
-	// are.
+	// leaving means that events are being stored under their keys; left is signalled afterwards.
 	leaving bool
 	left    *sync.Cond
 }
@@ -145,6 +147,9 @@ type Unfinished struct {
 // New returns an inbox. It starts nothing.
 func New(cfg Config) *Inbox {
 	in := &Inbox{Config: cfg}
+	if in.Stirred == nil {
+		in.Stirred = func() {}
+	}
 	in.left = sync.NewCond(&in.mu)
 	for _, types := range in.Awaiting {
 		in.awaited = append(in.awaited, types...)
@@ -159,13 +164,13 @@ func New(cfg Config) *Inbox {
 	return in
 }
 
-// Open follows the log if anything needs it. scanned is up to where the list of unfinished runs is
-// complete. What is appended once Open has returned is not missed.
+// Open follows the log if anything needs it. scanned is the position up to which the list of
+// unfinished runs is complete. Everything appended after Open has returned is read.
 func (in *Inbox) Open(ctx context.Context, scanned domain.Position, unfinished []Unfinished) error {
 	if len(in.lanes) == 0 && len(in.awaited) == 0 && !in.Shared {
 		return nil
 	}
-	in.scanned = scanned
+	in.scanned, in.follows = scanned, true
 	if err := in.loadTriggers(ctx); err != nil {
 		return err
 	}
@@ -187,7 +192,7 @@ func (in *Inbox) Open(ctx context.Context, scanned domain.Position, unfinished [
 	return nil
 }
 
-// HeldUp tells for how long which triggers have not got on.
+// HeldUp returns, by trigger, how long it has made no progress.
 func (in *Inbox) HeldUp() map[string]time.Duration {
 	held := make(map[string]time.Duration)
 	for _, l := range in.lanes {
@@ -198,7 +203,16 @@ func (in *Inbox) HeldUp() map[string]time.Duration {
 	return held
 }
 
-// follow reads the log until ctx ends. Interruptions are logged and outlived.
+// Rejected returns, by trigger, how many events could not start their runs since the process began.
+func (in *Inbox) Rejected() map[string]int64 {
+	counts := make(map[string]int64)
+	for _, l := range in.lanes {
+		counts[l.interest] += l.rejected.Load()
+	}
+	return counts
+}
+
+// follow reads the log until ctx ends. It logs interruptions and continues.
 func (in *Inbox) follow(ctx context.Context) {
 	prepared := false
 	_ = again.Until(ctx, 100*time.Millisecond, 10*time.Second, func() error {
@@ -220,7 +234,7 @@ func (in *Inbox) follow(ctx context.Context) {
 // errEnded means that a subscription ended by itself.
 var errEnded = errors.New("the subscription ended")
 
-// prepare finds out from where on the log is to be read.
+// prepare finds the position from which to read the log.
 func (in *Inbox) prepare(ctx context.Context) error {
 	began, index, position := time.Now(), in.index, in.scanned
 	if len(in.awaited) > 0 {
@@ -232,7 +246,7 @@ func (in *Inbox) prepare(ctx context.Context) error {
 			if index, position, err = in.beginIndex(ctx); err != nil {
 				return err
 			}
-			in.saveSoon() // so that this is done once
+			in.saveSoon() // so that this need not be done again
 		}
 		in.Logger.Info("awaits read", "runs", index.Known(), "events", index.Kept(), "took", time.Since(began))
 	}
@@ -243,7 +257,7 @@ func (in *Inbox) prepare(ctx context.Context) error {
 	return nil
 }
 
-// read follows the log from where it was read last.
+// read follows the log from the last position read.
 func (in *Inbox) read(ctx context.Context) error {
 	for d, err := range in.Log.Subscribe(ctx, in.seen, domain.Filter{}) {
 		if err != nil {
@@ -267,6 +281,7 @@ func (in *Inbox) read(ctx context.Context) error {
 			}
 		}
 		in.mu.Unlock()
+		in.Stirred()
 	}
 	return ctx.Err()
 }

@@ -19,17 +19,17 @@ type Key struct {
 type Event struct {
 	ID       uuid.UUID       `json:"id"`
 	Position domain.Position `json:"position"`
-	// Stream and Revision tell where the event is to be read.
+	// Stream and Revision say where to read the event.
 	Stream   string `json:"stream"`
 	Revision uint64 `json:"revision"`
-	// Data is the payload; nil where it is to be read from the stream.
+	// Data is the payload; nil if it must be read from the stream.
 	Data json.RawMessage `json:"-"`
 }
 
-// keptData is up to which size, in bytes, a payload is kept in memory.
+// keptData is the largest payload, in bytes, that is kept in memory.
 const keptData = 512
 
-// Index is what an inbox knows, up to a position in the log.
+// Index is an inbox's knowledge of events and awaits, up to a position in the log.
 type Index struct {
 	types map[string]*kind
 	runs  map[domain.RunID]*run
@@ -40,8 +40,8 @@ type kind struct {
 	boxes map[string]*box // by correlation id
 	// order has all events of the type, the oldest first.
 	order []kept
-	// left is the position of the newest event that is no longer here although a run may want it:
-	// it is in the store of its key.
+	// left is the position of the newest event that was moved out of memory to the stream of its
+	// key, although a run may want it.
 	left domain.Position
 }
 
@@ -50,16 +50,16 @@ type kept struct {
 	event       *Event
 }
 
-// box holds the events of one key, the oldest first, and the runs that await it now, with how many
-// awaits.
+// box holds the events of one key, the oldest first, and the runs that await the key now, with
+// their number of awaits.
 type box struct {
 	events  []*Event
 	waiting map[domain.RunID]int
 }
 
-// run is an unfinished run that awaits events, or may yet.
+// run is an unfinished run that awaits events, or may do so later.
 type run struct {
-	from  domain.Position // what came up to here does not concern it
+	from  domain.Position // events up to here do not concern it
 	known bool            // from is known
 	types []string        // that its plan awaits; nil for any
 	open  []Await
@@ -76,7 +76,7 @@ type taken struct {
 type Await struct {
 	Key
 	Step string `json:"step"`
-	// Opened is the position of the event that opened it, which tells two awaits of one step apart.
+	// Opened is the position of the event that opened it. It distinguishes two awaits of one step.
 	Opened domain.Position `json:"opened"`
 }
 
@@ -92,7 +92,7 @@ func NewIndex(types []string) *Index {
 // Awaits reports whether events of the type are kept.
 func (x *Index) Awaits(eventType string) bool { return x.types[eventType] != nil }
 
-// Knows reports whether the run is one that may await something.
+// Knows reports whether the index has the run, which may then await events.
 func (x *Index) Knows(id domain.RunID) bool { return x.runs[id] != nil }
 
 // Waits reports whether the run has an open await.
@@ -101,8 +101,8 @@ func (x *Index) Waits(id domain.RunID) bool {
 	return r != nil && len(r.open) > 0
 }
 
-// Begin makes a run known whose plan awaits events of the types, and which is concerned by what
-// comes after the position. A run that is known already is told its beginning.
+// Begin adds a run whose plan awaits events of the types, and which events after the position
+// concern. For a run that is there already, it sets the beginning.
 func (x *Index) Begin(id domain.RunID, from domain.Position, types []string) {
 	r := x.run(id)
 	r.types = types
@@ -120,7 +120,7 @@ func (x *Index) run(id domain.RunID) *run {
 	return r
 }
 
-// Open notes that a run opened an await. It returns false where events of that type are not kept.
+// Open notes that a run opened an await. It returns false if events of that type are not kept.
 func (x *Index) Open(id domain.RunID, a Await) bool {
 	k := x.types[a.Type]
 	if k == nil {
@@ -145,7 +145,7 @@ func (k *kind) box(correlation string) *box {
 	return b
 }
 
-// Close notes that the awaits of a run that match are open no longer.
+// Close notes that the matching awaits of a run are no longer open.
 func (x *Index) Close(id domain.RunID, match func(Await) bool) {
 	r := x.runs[id]
 	if r == nil {
@@ -171,8 +171,7 @@ func (k *kind) tidy(correlation string, b *box) {
 	}
 }
 
-// Met notes that a step's await was met by an event, given as the text of its id, or by something
-// else.
+// Met notes that a step's await was met. by is the id of the event as text, or something else.
 func (x *Index) Met(id domain.RunID, step, by string) {
 	r := x.runs[id]
 	if r == nil {
@@ -221,19 +220,20 @@ func (x *Index) Ready() (ids []domain.RunID) {
 	return ids
 }
 
-// Offer is an event for a run, or a question without whose answer the next cannot be told.
+// Offer is an event for a run, or a question that must be answered before the next event can be
+// chosen.
 type Offer struct {
 	Key   Key
 	Event *Event // nil for a question
-	// Awaits are those of the key that are open.
+	// Awaits are the open awaits of the key.
 	Awaits []Await
-	// Unknown asks for the run's beginning ([Index.Begin]), Left for the events of the key that are
-	// no longer here.
+	// Unknown asks for the run's beginning ([Index.Begin]); Left asks for the events of the key
+	// that were moved out of memory.
 	Unknown, Left bool
 }
 
-// Next returns what is to be delivered to a run next; false where there is nothing. left are the
-// events of keys that are no longer here, where they were asked for.
+// Next returns the next delivery to a run; false if there is none. left are the events that earlier
+// answers asked for with Left.
 func (x *Index) Next(id domain.RunID, left map[Key][]Event) (Offer, bool) {
 	r := x.runs[id]
 	if r == nil || len(r.open) == 0 {
@@ -292,7 +292,7 @@ func (r *run) firstOf(key Key, b *box) *Event {
 	return nil
 }
 
-// upTo returns up to where the run has nothing more to take.
+// upTo returns the position up to which the run wants no more events.
 func (r *run) upTo(key Key) domain.Position {
 	if t := r.taken[key]; t != nil {
 		return max(r.from, t.upTo)
@@ -300,7 +300,7 @@ func (r *run) upTo(key Key) domain.Position {
 	return r.from
 }
 
-// tookAll notes that the run wants none of the events that are no longer here.
+// tookAll notes that the run wants none of the events that were moved out of memory.
 func (r *run) tookAll(key Key, left []Event, upTo domain.Position) {
 	t := r.takenOf(key)
 	t.upTo = max(t.upTo, upTo)
@@ -347,7 +347,7 @@ func (r *run) wants(key Key, e *Event) bool {
 	return t == nil || e.Position > t.upTo && !t.ids[e.ID]
 }
 
-// Take notes that a run has taken an event, which stands at the position (0 if that is not known).
+// Take notes that a run has taken the event at the position (0 if unknown).
 func (x *Index) Take(id domain.RunID, key Key, event uuid.UUID, position domain.Position) {
 	r := x.runs[id]
 	if r == nil || position > 0 && position <= r.upTo(key) {
@@ -360,7 +360,7 @@ func (x *Index) Take(id domain.RunID, key Key, event uuid.UUID, position domain.
 		return
 	}
 	b := k.boxes[key.Correlation]
-	if b == nil || r.upTo(key) < k.left { // there may be events before it that are no longer here
+	if b == nil || r.upTo(key) < k.left { // earlier events may have been moved out of memory
 		t.add(event)
 		return
 	}

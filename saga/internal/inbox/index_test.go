@@ -160,7 +160,7 @@ func TestRunThatTakesManyEventsRemembersFew(t *testing.T) {
 	require.Empty(t, x.Ready()[min(1, len(x.Ready())):])
 }
 
-// TestUnreadableIDsMeetAwaits: a default, or an old program's word, meets an await as well.
+// TestUnreadableIDsMeetAwaits: a default or an old program's event meets an await, too.
 func TestUnreadableIDsMeetAwaits(t *testing.T) {
 	t.Parallel()
 	x, key := NewIndex([]string{"a"}), Key{"a", "1"}

@@ -13,21 +13,22 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// lane starts the runs of one trigger. It takes what the feed pushes while it keeps up; what it
-// does not keep up with, it reads from the log by itself later. So a trigger that has much to do,
-// whose code hangs, or whose runs find no place among [Config.MaxRuns], holds up neither the feed
-// nor the others.
+// lane starts the runs of one trigger. While it keeps up, it takes the events that the feed pushes.
+// When it can't, it reads the events from the log itself, later. So a trigger that is busy, whose
+// code hangs, or whose runs find no place among MaxRuns, delays neither the feed nor other
+// triggers.
 //
-// Its code is called for one event after the other; the starts wait, and are tried again, side by
-// side. What has not come about yet is saved with the position, see [triggerCheckpoint].
+// The trigger's code is called for one event after the other; the starts run, and are retried,
+// concurrently. Pending starts are saved with the position, see [triggerCheckpoint].
 type lane struct {
 	in       *Inbox
 	t        *Trigger
 	interest string
-	// resumed are the events that were pending in the life before.
-	resumed []pendingEvent
-	hung    atomic.Int32 // calls of the trigger's code that have not returned
-	// trouble is what keeps the lane from getting on.
+	// resumed are the events that were pending when the previous process ended.
+	resumed  []pendingEvent
+	hung     atomic.Int32 // calls of the trigger's code that have not returned
+	rejected atomic.Int64 // events that can't start their runs, since the process began
+	// trouble is what keeps the lane from making progress.
 	trouble *trouble
 
 	mu sync.Mutex
@@ -35,7 +36,7 @@ type lane struct {
 	hot, busy bool
 	queue     []domain.Recorded
 	queued    int // bytes of payload in the queue
-	// read is up to where every event was considered.
+	// read is the position up to which every event was considered.
 	read    domain.Position
 	pending []*pendingRun // in the order of the log
 	byRun   map[domain.RunID]*pendingRun
@@ -44,15 +45,15 @@ type lane struct {
 }
 
 const (
-	// laneQueue and laneQueueBytes are how many events, and bytes of them, wait in memory for a
-	// trigger before it reads them from the log.
+	// laneQueue and laneQueueBytes bound the events, in number and bytes, that wait in memory for a
+	// trigger. Beyond that the trigger reads them from the log.
 	laneQueue      = 1_000
 	laneQueueBytes = 16 << 20
 	// lanePending and lanePendingBytes bound what is pending of one trigger, in number and in bytes
 	// of input.
 	lanePending      = 1_000
 	lanePendingBytes = 32 << 20
-	// laneHung is of how many calls of a trigger's code it is borne that they hang.
+	// laneHung is how many calls of a trigger's code may hang before the lane waits.
 	laneHung = 4
 )
 
@@ -66,7 +67,7 @@ func (l *lane) wants(e *domain.Recorded) bool {
 	return e.Type == l.t.Type && strings.HasPrefix(e.Stream, l.t.StreamPrefix)
 }
 
-// push gives the lane an event, if it keeps up.
+// push adds an event to the lane's queue, if there is room.
 func (l *lane) push(e *domain.Recorded) {
 	if !l.wants(e) {
 		return
@@ -108,7 +109,7 @@ func (l *lane) run(ctx context.Context) {
 	})
 }
 
-// resume considers anew what was pending in the life before.
+// resume considers the events again that were pending when the previous process ended.
 func (l *lane) resume(ctx context.Context) error {
 	for len(l.resumed) > 0 && ctx.Err() == nil {
 		at := l.resumed[0]
@@ -128,7 +129,7 @@ func (l *lane) resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// catchUp reads the log up to where the feed is, from where on that pushes.
+// catchUp reads the log until it reaches the feed. From there on the feed pushes.
 func (l *lane) catchUp(ctx context.Context) error {
 	filter := domain.Filter{}
 	if p := l.t.StreamPrefix; p != "" {
@@ -159,10 +160,11 @@ func (l *lane) catchUp(ctx context.Context) error {
 		l.hot, l.queue, l.queued = true, nil, 0
 		l.mu.Unlock()
 		l.in.mu.Unlock()
+		l.in.Stirred()
 	}
 }
 
-// keepUp considers what the feed pushes until that was too much.
+// keepUp considers the pushed events until the queue has overflowed.
 func (l *lane) keepUp(ctx context.Context) {
 	for ctx.Err() == nil {
 		l.mu.Lock()
@@ -191,9 +193,10 @@ func (l *lane) keepUp(ctx context.Context) {
 	}
 }
 
-// considered notes that every event up to the position was, unless the lane is stopped in the
-// middle of one.
+// considered notes that all events up to the position were considered, unless the lane was stopped
+// in the middle of one.
 func (l *lane) considered(position domain.Position) {
+	defer l.in.Stirred()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.in.Life.Err() == nil {
@@ -202,8 +205,7 @@ func (l *lane) considered(position domain.Position) {
 	}
 }
 
-// consider asks the trigger's code whether an event is to start a run, and with what, and has that
-// done.
+// consider asks the trigger's code whether an event starts a run, and starts it.
 func (l *lane) consider(ctx context.Context, e *domain.Recorded) {
 	p := &pendingRun{event: *e, at: pendingEvent{e.Stream, e.Revision}, run: domain.RunIDForEvent(l.t.Saga, e.ID), correlation: correlationOf(e)}
 	p.event.Data, p.event.Metadata = nil, nil
@@ -245,7 +247,7 @@ func (l *lane) ask(ctx context.Context, e *domain.Recorded, p *pendingRun) (want
 		}
 	}
 	l.trouble.over(hanging)
-	var settled atomic.Bool // by the return of the call, or by giving it up, whichever is first
+	var settled atomic.Bool // by the call's return or by its being given up, whichever comes first
 	said, failure := contain.Closure(nil, "", func() (a Asked, err error) {
 		defer func() {
 			if !settled.CompareAndSwap(false, true) {

@@ -15,12 +15,12 @@ import (
 	"github.com/atonehq/atone/saga/internal/again"
 )
 
-// earlyEvents bounds how many events of all awaited types together are kept in memory for awaits
-// that open later. Older ones that an unfinished run may want are stored in a stream of their type
-// and correlation id.
+// earlyEvents bounds the events of all awaited types that are kept in memory for awaits that open
+// later. Older events that an unfinished run may want are stored in a stream per type and
+// correlation id.
 const earlyEvents = 100_000
 
-// leftAtOnce is how many events are stored in one go.
+// leftAtOnce is how many events are stored at once.
 const leftAtOnce = 2_000
 
 // leftPrefix begins the names of the streams that hold events for awaits that open later, by key.
@@ -32,15 +32,15 @@ func leftStream(k Key) string {
 	return leftPrefix + uuid.NewSHA1(domain.SystemSpace, []byte(k.Type+"\x00"+k.Correlation)).String()
 }
 
-// leftEvent says where an event stands that an await may take. Key tells two apart whose streams
-// have one name.
+// leftEvent is the place of an event that an await may take. Key distinguishes two keys whose
+// streams have the same name.
 type leftEvent struct {
 	Key
 	Event
 }
 
-// makeRoom sees to it that the index stays within its bound. The caller holds mu, which is let go
-// while the events come in faster than they can be stored.
+// makeRoom keeps the index within its bound. The caller holds mu; makeRoom releases it while events
+// come in faster than they can be stored.
 func (in *Inbox) makeRoom() {
 	limit := max(earlyEvents/max(len(in.awaited), 1), leftAtOnce)
 	for in.leaving && in.index.Kept() > 2*earlyEvents && in.Life.Err() == nil {
@@ -80,8 +80,8 @@ func (in *Inbox) leave(ctx context.Context, excess map[Key][]Event) {
 	in.left.Broadcast()
 }
 
-// storeLeft appends events to the streams of their keys. Other nodes may do the same: an event has
-// one id.
+// storeLeft appends events to the streams of their keys. Other nodes may append the same events,
+// which have the same ids.
 func (in *Inbox) storeLeft(ctx context.Context, excess map[Key][]Event) error {
 	const width, perAppend = 64, 500
 	room, all := make(chan struct{}, width), sync.WaitGroup{}
@@ -112,7 +112,7 @@ func (in *Inbox) storeLeft(ctx context.Context, excess map[Key][]Event) error {
 	return failed
 }
 
-// appendLeft appends a batch; where another node stored a part of it, event by event.
+// appendLeft appends a batch. If another node has stored a part of it, it appends event by event.
 func (in *Inbox) appendLeft(ctx context.Context, stream string, batch []domain.NewEvent) error {
 	_, err := in.Log.Append(ctx, stream, domain.AnyRevision, batch...)
 	for i := 0; errors.Is(err, domain.ErrConflict) && i < len(batch); i++ {

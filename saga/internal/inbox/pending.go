@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/again"
 )
 
-// pendingRun is a run that an event is to start.
+// pendingRun is a run that an event starts and that has not started yet.
 type pendingRun struct {
 	event       domain.Recorded // without its payload
 	correlation string
@@ -21,13 +22,12 @@ type pendingRun struct {
 	run         domain.RunID
 	Asked
 	bad error // why the event can't start a run
-	// ctx ends when another node started it, which is what there is to stop for, or with the
-	// coordinator.
+	// ctx ends when another node has started the run, or when the coordinator stops.
 	ctx  context.Context
 	stop context.CancelFunc
 }
 
-// enter makes a run pending once there is room.
+// enter adds a pending run as soon as there is room.
 func (l *lane) enter(ctx context.Context, p *pendingRun) bool {
 	for {
 		l.mu.Lock()
@@ -52,6 +52,7 @@ func (l *lane) enter(ctx context.Context, p *pendingRun) bool {
 }
 
 func (l *lane) leave(p *pendingRun) {
+	defer l.in.Stirred()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pending = slices.DeleteFunc(l.pending, func(o *pendingRun) bool { return o == p })
@@ -60,7 +61,8 @@ func (l *lane) leave(p *pendingRun) {
 	l.signal()
 }
 
-// started is told of every run that starts: what another node did is not done again.
+// started is called for every run that starts, so that this node does not repeat another node's
+// start.
 func (l *lane) started(run domain.RunID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,8 +71,8 @@ func (l *lane) started(run domain.RunID) {
 	}
 }
 
-// handle starts a run, or records why it can't be started. It returns when that is done, or is not
-// to be done here.
+// handle starts a run, or records why it can't be started. It returns when that is done, or when
+// another node has done it.
 func (l *lane) handle(p *pendingRun) {
 	wait := l.in.Delay(p.run, "")
 	late := wait > 0 // another node is to act first
@@ -112,8 +114,8 @@ func (in *Inbox) exists(ctx context.Context, run domain.RunID) bool {
 	return false
 }
 
-// start starts the run that an event asks for. Where that can't be for what the event holds, the
-// error is an [domain.ErrBadInput].
+// start starts the run that an event asks for. If the event's content makes that impossible, the
+// error is a [domain.ErrBadInput].
 func (l *lane) start(p *pendingRun) error {
 	e, in := &p.event, l.in
 	plan, err := in.Start(p.ctx, &Start{Run: p.run, Saga: l.t.Saga, Version: l.t.Version, Asked: p.Asked, Correlation: p.correlation,
@@ -123,7 +125,8 @@ func (l *lane) start(p *pendingRun) error {
 	}
 	if types := in.Awaiting[plan]; types != nil {
 		in.mu.Lock()
-		in.index.Begin(p.run, e.Position, types) // before what is kept for it may be dropped
+		// Before the events that it may want can be dropped.
+		in.index.Begin(p.run, e.Position, types)
 		in.mu.Unlock()
 	}
 	return nil
@@ -139,9 +142,27 @@ func (l *lane) passOver(p *pendingRun) error {
 	_, err = l.in.Log.Append(p.ctx, triggerStream, domain.AnyRevision,
 		domain.NewEvent{ID: uuid.NewSHA1(domain.SystemSpace, append(e.ID[:], l.t.Saga...)), Type: triggerFailedType, Data: data})
 	if err == nil {
+		l.tellRejected(p)
 		l.in.Logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", l.t.Saga, "error", p.bad)
 	}
 	return err
+}
+
+// tellRejected counts an event that can't start its run, and sends an alert for the first, the
+// tenth, the hundredth and so on of this process: a program that emits nothing but such events
+// should not fill a pager.
+func (l *lane) tellRejected(p *pendingRun) {
+	n := l.rejected.Add(1)
+	for n%10 == 0 {
+		n /= 10
+	}
+	if n != 1 {
+		return
+	}
+	text := fmt.Sprintf("an event of type %s can't start saga %s: %s; it is passed over, as the %d. since this process began, and %s has each",
+		l.t.Type, l.t.Saga, p.bad, l.rejected.Load(), triggerStream)
+	l.in.Notify(domain.Alert{ID: fmt.Sprintf("%s/rejected/%s", l.interest, p.event.ID), Kind: domain.AlertRejected, Saga: l.t.Saga, Version: l.t.Version, At: time.Now(),
+		Cause: &domain.Failure{Kind: domain.FailurePermanent, Message: domain.ShortMessage(text)}})
 }
 
 // signal wakes the lane's goroutine.

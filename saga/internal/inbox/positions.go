@@ -20,18 +20,19 @@ const (
 	triggerFailedType     = "atone.trigger_failed.v1"
 )
 
-// triggerCheckpoint says that everything up to the position was handled that is one of the
-// interests, save what is pending. Coordinators that share a log share the checkpoints; in the
-// middle of a deployment one may know triggers that the other does not.
+// triggerCheckpoint says that all events up to the position that belong to the interests were
+// handled, except the pending ones. Coordinators that share a log share the checkpoints; during a
+// deployment one may know triggers that another does not.
 type triggerCheckpoint struct {
 	Position  domain.Position `json:"position"`
 	Interests []string        `json:"interests"`
-	// Pending are events up to the position that are still to start their runs: for want of a place
-	// among [Config.MaxRuns], or because the start failed so far. There is then one interest.
+	// Pending are events up to the position whose runs have not started yet: they wait for a place
+	// among MaxRuns, or the start has failed so far. A checkpoint with pending events has exactly
+	// one interest.
 	Pending []pendingEvent `json:"pending,omitempty"`
 }
 
-// pendingEvent says where an event is to be read.
+// pendingEvent says where to read an event.
 type pendingEvent struct {
 	Stream   string `json:"stream"`
 	Revision uint64 `json:"revision"`
@@ -45,19 +46,19 @@ type triggerFailed struct {
 	Error  string    `json:"error"`
 }
 
-// triggerInterest is how checkpoints name a trigger.
+// triggerInterest is the name of a trigger in checkpoints.
 func triggerInterest(t *Trigger) string { return "trigger " + t.Saga + " " + t.Type }
 
-// awaitInterest is how older programs name an awaited type. What they read is still written for
-// them.
+// awaitInterest is the name of an awaited type in checkpoints for older programs, which are still
+// written.
 func awaitInterest(eventType string) string { return "await " + eventType }
 
-// checkpointsSearched bounds how far back an interest is looked for; at one every five seconds of
-// activity, the longest absence is half a day of it.
+// checkpointsSearched bounds how many checkpoints are searched for an interest. With one checkpoint
+// every five seconds of activity, that is half a day of activity.
 const checkpointsSearched = 10_000
 
-// loadTriggers reads where each trigger is; a new one begins at the log's end. A checkpoint that
-// can't be read is passed over for the one before.
+// loadTriggers reads the position of each trigger; a new trigger begins at the log's end. It skips
+// unreadable checkpoints.
 func (in *Inbox) loadTriggers(ctx context.Context) error {
 	missing := make(map[string][]*lane)
 	for _, l := range in.lanes {
@@ -128,7 +129,7 @@ func (in *Inbox) saveCheckpoint(ctx context.Context, p triggerCheckpoint) error 
 	return nil
 }
 
-// saveTriggers notes how far the triggers came, if anything has happened since.
+// saveTriggers saves the triggers' positions, if anything has happened since the last time.
 func (in *Inbox) saveTriggers(ctx context.Context) error {
 	changes := in.changes.Load()
 	if changes == 0 {
@@ -137,7 +138,7 @@ func (in *Inbox) saveTriggers(ctx context.Context) error {
 	in.mu.Lock()
 	seen, idle := in.seen, in.live && in.deliverer.idle()
 	in.mu.Unlock()
-	// Triggers with nothing pending, by where they are.
+	// Triggers without pending events, by position.
 	together := make(map[domain.Position][]string)
 	byInterest := make(map[string]triggerCheckpoint)
 	// Two triggers of one type and saga share an interest.
@@ -176,7 +177,8 @@ func (in *Inbox) saveTriggers(ctx context.Context) error {
 	return nil
 }
 
-// progress tells how far the lane came, where the feed has seen everything up to the position.
+// progress returns how far the lane has come, given that the feed has seen everything up to the
+// position.
 func (l *lane) progress(seen domain.Position) triggerCheckpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()

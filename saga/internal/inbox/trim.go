@@ -6,10 +6,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Excess makes room where more events of a type are kept than the limit. The oldest that no run may
-// want are dropped; of those that one may want at most so many are returned, to be stored under
-// their keys and then dropped with [Index.Leave]. horizon is from where on runs may yet be started
-// whose beginning lies in the past.
+// Excess makes room if more events of a type are kept than the limit. It drops the oldest events
+// that no run may want. Of those that a run may want, it returns at most so many, to be stored
+// under their keys and then dropped with [Index.Leave]. Runs that start later may want events after
+// horizon.
 func (x *Index) Excess(limit, most int, horizon domain.Position) map[Key][]Event {
 	var excess map[Key][]Event
 	for name, k := range x.types {
@@ -43,7 +43,7 @@ func (x *Index) Over(limit int) bool {
 	return false
 }
 
-// wantedFrom is up to where no known run wants events of the type.
+// wantedFrom is the position up to which no known run wants events of the type.
 func (x *Index) wantedFrom(eventType string) domain.Position {
 	from := domain.EndPosition
 	for _, r := range x.runs {
@@ -58,7 +58,7 @@ func (x *Index) wantedFrom(eventType string) domain.Position {
 	return from
 }
 
-// Leave drops events that are stored under their keys now.
+// Leave drops events that have been stored under their keys.
 func (x *Index) Leave(stored map[Key][]Event) {
 	last := make(map[string]domain.Position)
 	for key, events := range stored {

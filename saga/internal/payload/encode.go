@@ -35,14 +35,14 @@ func Encode(v any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A MarshalJSON may write what it likes.
+	// A MarshalJSON may write anything.
 	if err := accept.Readable("the value", raw); err != nil {
 		return nil, verdict.Permanent(err)
 	}
 	return raw, nil
 }
 
-// EncodeOwn writes a value that a caller hands in, and refuses one that would come back otherwise.
+// EncodeOwn writes a caller's value, and refuses a value that would come back changed.
 func EncodeOwn(what string, v any) (json.RawMessage, error) {
 	raw, err := Encode(v)
 	if err != nil {
@@ -67,7 +67,7 @@ func Decode[T any](raw json.RawMessage) (T, error) {
 }
 
 // Fits reports whether JSON that a person or another program wrote is a T. Unlike Decode it refuses
-// members that T does not have: they are mistakes of whoever wrote it.
+// members that T does not have, because they are mistakes.
 func Fits[T any](raw json.RawMessage) error {
 	if len(raw) == 0 {
 		return nil

@@ -9,15 +9,16 @@ import (
 )
 
 // Memo remembers, for one run in memory, the values of payloads that were decoded or written here,
-// so that each is decoded once. It holds values that share nothing with their copies only: whoever
-// reads one may change it. A nil Memo remembers nothing. It is safe to use concurrently.
+// so that each is decoded only once. It holds only values whose copies share nothing with them,
+// because readers may change their copy. A nil Memo remembers nothing. It is safe to use
+// concurrently.
 type Memo struct {
 	mu sync.Mutex
-	// values are known by the first byte of their JSON, which they keep in memory.
+	// values are keyed by the address of their JSON's first byte, which keeps the JSON in memory.
 	values map[*byte]any
 }
 
-// maxRemembered bounds the values of a run that are remembered.
+// maxRemembered bounds the remembered values of a run.
 const maxRemembered = 64
 
 // Known returns the value of a payload, or nil.
@@ -58,8 +59,7 @@ func DecodeOnce[T any](m *Memo, raw json.RawMessage) (T, error) {
 	return v, err
 }
 
-// EncodeOnce is [Encode] with a memo: a value that is sure to come back as it is, is not decoded
-// again.
+// EncodeOnce is [Encode] with a memo: it remembers a value that is certain to come back unchanged.
 func EncodeOnce[T any](m *Memo, v T) (json.RawMessage, error) {
 	raw, err := Encode(v)
 	if err == nil && m != nil && traitsOf(reflect.TypeFor[T]()).exact && !bytes.Contains(raw, replaced) {
@@ -71,12 +71,11 @@ func EncodeOnce[T any](m *Memo, v T) (json.RawMessage, error) {
 // replaced is what encoding/json writes for text that is not UTF-8.
 var replaced = []byte(`\ufffd`)
 
-// traits are what is known of a type's values.
+// traits are properties of a type's values.
 type traits struct {
 	// alone means that a copy of a value shares nothing with it.
 	alone bool
-	// exact means also that a value equals what is decoded from its JSON, where its texts are
-	// UTF-8.
+	// exact means also that decoding a value's JSON gives an equal value, if its texts are UTF-8.
 	exact bool
 }
 
@@ -114,7 +113,8 @@ func findTraits(t reflect.Type) traits {
 			}
 			all.alone = all.alone && of.alone
 			all.exact = all.exact && of.exact && f.IsExported() && !f.Anonymous && tag != "-" &&
-				!names[name] && !strings.Contains(options, "omitzero") // asks the value's own code
+				// It would call the value's own code.
+				!names[name] && !strings.Contains(options, "omitzero")
 			names[name] = true
 		}
 		return all

@@ -13,8 +13,8 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// ReadsBack says of a type what is known of its values without one: why none that is set comes back
-// from JSON, or, where that is empty, whether all do.
+// ReadsBack checks a type without a value. why says why no set value of the type comes back from
+// JSON; if it is empty, the second result says whether all do.
 func ReadsBack(t reflect.Type) (never string, always bool) {
 	if invisible(t) {
 		return fmt.Sprintf("%v, of whose fields JSON sees none: begin their names with capital letters", t), false
@@ -42,12 +42,12 @@ func invisible(t reflect.Type) bool {
 	return named
 }
 
-// typeCheck holds the types that it is within.
+// typeCheck holds the types around the one being checked.
 type typeCheck map[reflect.Type]bool
 
 func (c typeCheck) reads(t reflect.Type) (never string, always bool) {
 	if c[t] {
-		return "", false // it holds itself: how deep depends on the value
+		return "", false // a recursive type: its depth depends on the value
 	}
 	c[t] = true
 	defer delete(c, t)

@@ -8,9 +8,9 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// UnrecordableError is the error of an attempt that succeeded and whose outcome can't be recorded:
-// JSON can't hold it, it is too large or too deep, or it does not come back from its JSON. The
-// attempt has done its work all the same (rule 11).
+// UnrecordableError is the error of an attempt that succeeded but whose outcome can't be recorded:
+// JSON can't hold it, it is too large or too deep, or it does not come back from its JSON. The work
+// was done (rule 11).
 type UnrecordableError struct{ Err error }
 
 // Error implements error.

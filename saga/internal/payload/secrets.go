@@ -8,18 +8,18 @@ import (
 	"sync"
 )
 
-// Secrets is what the tags of a type, and of all types in it, say of its JSON.
+// Secrets describes the JSON of a type by its tags and those of all types in it.
 type Secrets struct {
 	// Names are the members of its JSON that are secret; "*" means that it is secret as a whole.
 	Names []string
 	// Members are all names that its JSON may have.
 	Members []string
-	// Opaque means that its JSON may have others: it holds an any, a map, raw JSON or a type that
-	// writes its own.
+	// Opaque means that its JSON may have other members: it holds an any, a map, raw JSON or a
+	// type that writes its own JSON.
 	Opaque bool
 }
 
-// knownSecrets holds what was found of types: reflect.Type → *Secrets.
+// knownSecrets caches results: reflect.Type → *Secrets.
 var knownSecrets sync.Map
 
 // SecretsOf reads the tags of a type. It is cheap to call again, and safe to call concurrently.
@@ -33,7 +33,7 @@ func SecretsOf(t reflect.Type) *Secrets {
 	w := secretWalk{seen: map[reflect.Type]bool{}}
 	w.in(t)
 	if hides(t) && !w.writesNames(t) {
-		w.Names = append(w.Names, "*") // nobody knows under which names it writes its secrets
+		w.Names = append(w.Names, "*") // the names under which it writes its secrets are unknown
 	}
 	s := &w.Secrets
 	s.Names, s.Members = Without(s.Names, nil), Without(s.Members, nil)
@@ -41,13 +41,14 @@ func SecretsOf(t reflect.Type) *Secrets {
 	return s
 }
 
-// SecretsOfBoth returns what two types keep secret: those of an action's input and output.
+// SecretsOfBoth returns the secret fields of two types, an action's input and output.
 func SecretsOfBoth(in, out reflect.Type) *Secrets {
 	a, b := SecretsOf(in), SecretsOf(out)
 	return &Secrets{Names: Without(slices.Concat(a.Names, b.Names), nil), Members: slices.Concat(a.Members, b.Members), Opaque: a.Opaque || b.Opaque}
 }
 
-// writesText reports whether a type writes itself as text, and so no member: a time, an id.
+// writesText reports whether a type writes itself as text, such as a time or an id, and so has no
+// members.
 func writesText(t reflect.Type) bool {
 	return t.Implements(textMarshaler) || reflect.PointerTo(t).Implements(textMarshaler)
 }
@@ -86,21 +87,21 @@ func (w *secretWalk) field(f reflect.StructField) {
 	switch {
 	case f.Tag.Get("atone") == "secret":
 		w.Names = append(w.Names, name)
-		if inlined(f) {
+		if Inlined(f) {
 			w.Names = append(w.Names, memberNames(f.Type)...)
 		}
 	case hides(f.Type):
-		// Its type writes its own JSON, and says that some of it is secret. (A struct that embeds
-		// such a type writes its own as well.)
+		// The type writes its own JSON and has secret fields. (A struct that embeds such a type
+		// writes its own JSON as well.)
 		w.Names = append(w.Names, name)
 	}
 }
 
-// writesNames reports whether the JSON of a type that writes its own has all the members that are
-// secret in it, by the JSON of its zero value.
+// writesNames reports whether a type that writes its own JSON writes all its secret members by
+// name, judged by the JSON of its zero value.
 func (w *secretWalk) writesNames(t reflect.Type) (all bool) {
 	defer func() {
-		if recover() != nil { // it is the author's code, with a value that no author made
+		if recover() != nil { // the author's code may not handle a zero value
 			all = false
 		}
 	}()
@@ -120,8 +121,8 @@ func (w *secretWalk) writesNames(t reflect.Type) (all bool) {
 // list of itself.
 const maxNesting = 20
 
-// ownJSON returns the type that writes its own JSON: t, or what t is a pointer to, a list or a map
-// of; nil for none.
+// ownJSON returns the type that writes its own JSON: t, or the element type of the pointer, list
+// or map t; nil for none.
 func ownJSON(t reflect.Type) reflect.Type {
 	for range maxNesting {
 		if Marshals(t) {
@@ -137,8 +138,7 @@ func ownJSON(t reflect.Type) reflect.Type {
 	return nil
 }
 
-// hides reports whether a type writes its own JSON, or holds one that does, and that has secret
-// fields.
+// hides reports whether a type writes its own JSON and has secret fields, or holds such a type.
 func hides(t reflect.Type) bool {
 	t = ownJSON(t)
 	return t != nil && tagged(t, map[reflect.Type]bool{})
@@ -171,8 +171,8 @@ func memberNames(t reflect.Type) []string {
 	return w.Members
 }
 
-// inlined reports whether encoding/json writes a field's members in the place of the field.
-func inlined(f reflect.StructField) bool {
+// Inlined reports whether encoding/json writes a field's members instead of the field.
+func Inlined(f reflect.StructField) bool {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	t := f.Type
 	if t.Kind() == reflect.Pointer {

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// Without returns the sorted names that are not among the others, nil for none.
+// Without returns, sorted, the names that are not among the others; nil for none.
 func Without(names, others []string) (rest []string) {
 	for _, n := range names {
 		if !slices.Contains(others, n) {

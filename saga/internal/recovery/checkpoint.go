@@ -13,16 +13,16 @@ import (
 )
 
 // stream holds checkpoints of the list of unfinished runs, so that a start need not read the whole
-// log. They may be deleted: the list is then made from the log.
+// log. They may be deleted: the list is then built from the log.
 const stream = domain.SystemPrefix + "recovery"
 
 const checkpointType = "atone.recovery_checkpoint.v1"
 
 // checkpoint is the data of a checkpoint's event. A checkpoint is written in parts and counts when
-// its last part is there. Several nodes may write at once, even at one position: parts belong
-// together by their id.
+// its last part is there. Several nodes may write at the same time and position, so the parts of a
+// checkpoint share an id.
 type checkpoint struct {
-	// ID is missing in what versions wrote that had none.
+	// ID is empty in checkpoints of older versions.
 	ID       string          `json:"id,omitempty"`
 	Position domain.Position `json:"position"`
 	Part     int             `json:"part"`
@@ -36,8 +36,8 @@ type listed struct {
 	Wake domain.Wake  `json:"wake"`
 }
 
-// checkpoints yields the lists that were saved whole, the newest first, and in the end an empty
-// one. What can't be read of them is passed over.
+// checkpoints yields the completely saved lists, the newest first, and finally an empty one. It
+// skips unreadable ones.
 func (r *Recovery) checkpoints(ctx context.Context) iter.Seq2[*List, error] {
 	return func(yield func(*List, error) bool) {
 		collected := make(map[string][]checkpoint) // by id, from the last part to the first
@@ -58,7 +58,7 @@ func (r *Recovery) checkpoints(ctx context.Context) iter.Seq2[*List, error] {
 			parts := collected[p.ID]
 			switch {
 			case p.Last:
-				parts = nil // what came after it was not finished
+				parts = nil // the list of the later parts was not finished
 			case len(parts) == 0, parts[len(parts)-1].Part != p.Part+1, parts[0].Position != p.Position:
 				delete(collected, p.ID)
 				continue
@@ -80,7 +80,7 @@ func (r *Recovery) checkpoints(ctx context.Context) iter.Seq2[*List, error] {
 	}
 }
 
-// readPart refuses what is not a part of a checkpoint that can be used.
+// readPart reads a part of a checkpoint, and refuses one that can't be used.
 func (r *Recovery) readPart(e *domain.Recorded) (p checkpoint, err error) {
 	if e.Type != checkpointType {
 		return p, fmt.Errorf("it is a %s", e.Type)
@@ -105,7 +105,7 @@ const perPart = 5_000
 // save appends the list as a checkpoint. If that fails, the next start reads more.
 func (r *Recovery) save(ctx context.Context, list *List) {
 	position, runs, saved := list.copy()
-	defer saved() // if it failed, it is not tried at once
+	defer saved() // after a failure too, so that the next try is not at once
 	if err := r.write(ctx, position, runs); err != nil && ctx.Err() == nil && !errors.Is(err, domain.ErrClosed) {
 		r.Logger.Warn("recovery checkpoint not saved: the next start reads more", "error", err)
 	}

@@ -10,15 +10,14 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// checkpointNode is what the nodes of a cluster are ranked by for saving the list: one saves for
-// all.
+// checkpointNode is the key by which the nodes of a cluster are ranked for saving the list: one
+// node saves for all.
 var checkpointNode = uuid.NewSHA1(domain.SystemSpace, []byte(stream))
 
-// lookEvery is how often it is looked whether the list is worth saving.
+// lookEvery is how often Keep checks whether the list should be saved.
 const lookEvery = 5 * time.Second
 
-// Keep saves the list from time to time, by how many events of runs came to the log, and when ctx
-// ends.
+// Keep saves the list after every so many events of runs, and when ctx ends.
 func (r *Recovery) Keep(ctx context.Context, list *List) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -46,8 +45,8 @@ func (r *Recovery) Keep(ctx context.Context, list *List) {
 	}
 }
 
-// bringUp brings the list up to the end of the log: by what this process appended where nobody else
-// writes, else by reading on.
+// bringUp brings the list up to the end of the log: from this process's appends if nobody else
+// writes, otherwise by reading on.
 func (r *Recovery) bringUp(ctx context.Context, list *List) error {
 	if r.Own.settle(list) {
 		return nil
@@ -56,11 +55,11 @@ func (r *Recovery) bringUp(ctx context.Context, list *List) error {
 	return err
 }
 
-// patience bounds what a stop spends on reading the log for a last checkpoint, and on writing it.
+// patience bounds how long a stop reads the log for a last checkpoint, and writes it.
 const patience = 2 * time.Second
 
-// leave saves the list at an orderly stop, if that is worth its cost: came is how many events came
-// since it was saved. A log that failed takes nothing more.
+// leave saves the list at an orderly stop, if enough events came since it was last saved. It saves
+// nothing to a log that failed.
 func (r *Recovery) leave(ctx context.Context, list *List, came int64) {
 	if r.LogFailed() || came+int64(list.unsaved()) < int64(1+list.Len()/10) {
 		return
@@ -68,7 +67,7 @@ func (r *Recovery) leave(ctx context.Context, list *List, came int64) {
 	reading, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if err := r.bringUp(reading, list); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return // what was read until a deadline is worth saving
+		return // after a deadline, what was read is still worth saving
 	}
 	writing, stopWriting := context.WithTimeout(ctx, patience)
 	defer stopWriting()

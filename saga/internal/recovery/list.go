@@ -7,8 +7,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// List is the list of the runs that have not ended, at least up to a position in the log. Of a run
-// it may say what stands after the position: reading on from there comes to the same. It is safe to
+// List is the list of unfinished runs, complete up to a position in the log. For some runs it may
+// already include later events; reading on from the position gives the same result. It is safe to
 // use concurrently.
 type List struct {
 	mu       sync.Mutex
@@ -16,7 +16,7 @@ type List struct {
 	runs     map[domain.RunID]domain.Wake
 	// read counts the events of runs that were read since the list was last saved, or loaded.
 	read int
-	// savedAt is when it was last saved or loaded, saving how long that took.
+	// savedAt is when it was last saved or loaded; saving is how long that took.
 	savedAt time.Time
 	saving  time.Duration
 }
@@ -25,7 +25,7 @@ func newList(at domain.Position) *List {
 	return &List{position: at, runs: make(map[domain.RunID]domain.Wake), savedAt: time.Now()}
 }
 
-// Position is up to where the log was read.
+// Position returns how far the log was read.
 func (l *List) Position() domain.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,7 +39,7 @@ func (l *List) Len() int {
 	return len(l.runs)
 }
 
-// Each calls f, under the list's lock, with every run and what it waits for.
+// Each calls f with every run and what it waits for, under the list's lock.
 func (l *List) Each(f func(run domain.RunID, w domain.Wake)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,7 +48,7 @@ func (l *List) Each(f func(run domain.RunID, w domain.Wake)) {
 	}
 }
 
-// take notes what an event of a run says.
+// take applies an event of a run.
 func (l *List) take(e *domain.Recorded) {
 	run, ok := domain.RunOfStream(e.Stream)
 	if !ok {
@@ -63,9 +63,9 @@ func (l *List) take(e *domain.Recorded) {
 	l.set(run, domain.WakeOf(e.Metadata))
 }
 
-// Follow notes a delivery of a reading of the whole log, in the log's order, that began no later
-// than the list's position: what somebody else reads need not be read again. Several readings may
-// go on at once.
+// Follow takes a delivery from another reader of the whole log, so that the log need not be read
+// twice. That reader must deliver in log order and have begun no later than the list's position.
+// Several readers may run at once.
 func (l *List) Follow(d domain.Delivery) {
 	if d.Position == domain.EndPosition {
 		return
@@ -99,15 +99,15 @@ func (l *List) unsaved() int {
 	return l.read
 }
 
-// worthSaving reports whether so much was read since the list was saved that it is saved in the
-// middle of reading: that many events or, where the latest delivery found none, for that long.
+// worthSaving reports whether to save the list in the middle of reading: enough events were read
+// since it was last saved or, if the latest delivery had no event, enough time has passed.
 func (l *List) worthSaving(events int, found bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.read >= max(events, len(l.runs)) || !found && time.Since(l.savedAt) > max(saveAfter, 10*l.saving)
 }
 
-// copy returns what is to be saved, and what to call when that is done.
+// copy returns the content to save, and a function to call afterwards.
 func (l *List) copy() (at domain.Position, runs []listed, saved func()) {
 	began := time.Now()
 	l.mu.Lock()

@@ -9,14 +9,14 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Own watches what this process appends to runs, so that the list of unfinished runs need not be
-// read from the log. It relies on being the only writer of runs. It gives up, and the list is read,
-// once an append had no clear answer, or met another writer's event. It is safe to use
-// concurrently.
+// Own watches this process's appends to runs, so that the list of unfinished runs need not be read
+// from the log. This works only while no other process writes to runs. After an append without a
+// clear answer, or a conflict with another writer's event, Own gives up and the list is read from
+// the log. It is safe to use concurrently.
 //
-// Appends are acknowledged in any order. So each remembers the newest position that was
-// acknowledged when it began: it stands after that one. Everything up to the least of these is on
-// the list.
+// Appends are acknowledged in any order. So each append remembers the newest position that was
+// acknowledged when it began; its own position is later. Everything up to the smallest of these is
+// on the list.
 type Own struct {
 	// appended and heard count the events of runs that this process appended, and that it saw in a
 	// shared log.
@@ -27,17 +27,17 @@ type Own struct {
 	list   *List // nil until the log was read
 	acked  domain.Position
 	flying map[*flight]struct{}
-	// early is what was appended while the log was being read.
+	// early has the appends made while the log was being read.
 	early map[domain.RunID]early
 }
 
-// early is what a run waits for by an append that stands at the position.
+// early is what a run waits for after the append at the position.
 type early struct {
 	at   domain.Position
 	wake domain.Wake
 }
 
-// flight is an append that has no answer yet.
+// flight is an append without an answer yet.
 type flight struct {
 	after domain.Position
 }
@@ -49,8 +49,8 @@ func (o *Own) begin() {
 	o.on, o.flying, o.early = true, make(map[*flight]struct{}), make(map[domain.RunID]early)
 }
 
-// follow has a list that was read from the log follow the appends from now on. Those that began
-// meanwhile stand after what was read, or were read.
+// follow makes a list that was read from the log follow the appends from now on. Appends that began
+// meanwhile are after what was read, or were read.
 func (o *Own) follow(list *List) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -65,15 +65,15 @@ func (o *Own) follow(list *List) {
 	list.mu.Lock()
 	defer list.mu.Unlock()
 	for run, e := range o.early {
-		if e.at > at { // else it was read, and perhaps what came after it too
+		if e.at > at { // otherwise it was read already, perhaps with later events
 			list.set(run, e.wake)
 		}
 	}
 	o.list, o.early = list, nil
 }
 
-// settle brings the list's position up to what is known to be on it. It returns false where the
-// list must be read.
+// settle moves the list's position up to what is known to be on it. It returns false if the list
+// must be read from the log.
 func (o *Own) settle(list *List) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -84,7 +84,7 @@ func (o *Own) settle(list *List) bool {
 	return true
 }
 
-// safe is up to where everything is on the list. Callers hold mu.
+// safe is the position up to which everything is on the list. Callers hold mu.
 func (o *Own) safe() domain.Position {
 	at := o.acked
 	for f := range o.flying {
@@ -101,7 +101,7 @@ func (o *Own) giveUp() {
 	o.on, o.list, o.flying, o.early = false, nil, nil, nil
 }
 
-// came counts the events of runs that came to the log, as far as this process knows.
+// came counts the events of runs that were appended to the log, as far as this process knows.
 func (o *Own) came() int64 { return max(o.appended.Load(), o.heard.Load()) }
 
 // Heard counts an event of a run that was seen in a shared log.
@@ -121,7 +121,7 @@ func (o *Own) Append(ctx context.Context, log Appender, stream string, expected 
 	f := o.took()
 	settled := false
 	defer func() {
-		if !settled { // a log that panicked may have written
+		if !settled { // a log that panicked may have written the event
 			o.lost(f)
 		}
 	}()
@@ -131,7 +131,7 @@ func (o *Own) Append(ctx context.Context, log Appender, stream string, expected 
 	case err == nil:
 		o.appended.Add(int64(len(events)))
 		if at.Position == 0 {
-			o.lost(f) // the log does not know it any more
+			o.lost(f) // the log no longer knows the position
 		} else if f != nil {
 			o.landed(f, run, at.Position, domain.WakeOf(events[len(events)-1].Metadata))
 		}
@@ -143,13 +143,14 @@ func (o *Own) Append(ctx context.Context, log Appender, stream string, expected 
 	return at, err
 }
 
-// notWritten reports whether an append's error says that nothing was written, and that by nobody
-// else's doing. A start by a key that was used before meets the run of that start: one's own.
+// notWritten reports whether an append's error says that nothing was written, and that no other
+// process wrote instead. A start with a key that was used before conflicts with this process's own
+// run, so it counts too.
 func notWritten(expected domain.Expected, err error) bool {
 	return errors.Is(err, domain.ErrConflict) && expected == domain.NoStream || errors.Is(err, domain.ErrTooLarge)
 }
 
-// took notes that an append begins; nil where nothing is watched.
+// took notes that an append begins; it returns nil if nothing is watched.
 func (o *Own) took() *flight {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -161,7 +162,7 @@ func (o *Own) took() *flight {
 	return f
 }
 
-// landed notes what a run waits for by an append that stands at the position.
+// landed notes what a run waits for after the append at the position.
 func (o *Own) landed(f *flight, run domain.RunID, at domain.Position, w domain.Wake) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -188,7 +189,7 @@ func (o *Own) refused(f *flight) {
 	}
 }
 
-// lost notes that nobody knows what an append wrote, or that others write.
+// lost notes that an append's result is unknown, or that another process writes.
 func (o *Own) lost(f *flight) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

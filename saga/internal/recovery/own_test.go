@@ -138,12 +138,12 @@ func ownAppends(t *testing.T, seed uint64) {
 	require.True(t, maps.Equal(whole, list.runs))
 	if seed%2 == 0 {
 		require.True(t, own.settle(list), "nothing was unclear, so nothing was read")
-		require.EqualValues(t, own.safe(), list.Position())
+		require.Equal(t, own.safe(), list.Position())
 	}
 }
 
-// TestAnotherWriterIsNoticed: by its event in a run's way. A start by a key that was used before is
-// not another writer's.
+// TestAnotherWriterIsNoticed: its event comes between this coordinator's own. A start with a key
+// that was used before is not another writer.
 func TestAnotherWriterIsNoticed(t *testing.T) {
 	t.Parallel()
 	log, own := memlog.New(), &Own{}

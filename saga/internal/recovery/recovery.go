@@ -9,20 +9,20 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Log is what recovery needs of the log.
+// Log is the part of the log that recovery uses.
 type Log interface {
 	Append(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error)
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	Subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[domain.Delivery, error]
 }
 
-// Config is what the room is given. All fields are required.
+// Config configures [New]. All fields are required.
 type Config struct {
 	Log    Log
 	Logger *slog.Logger
 	// Own are this coordinator's own appends.
 	Own *Own
-	// CheckpointEvery is after how many events of runs the list is saved.
+	// CheckpointEvery is the number of events of runs after which the list is saved.
 	CheckpointEvery int
 	// Width is how many runs are taken up at once.
 	Width int
@@ -32,8 +32,8 @@ type Config struct {
 	Rank func(key domain.RunID) int
 	// LogFailed reports whether the log takes no more appends.
 	LogFailed func() bool
-	// TakeUp goes on with a run whose coordinator died; heard means that another node said that the
-	// run is blocked there.
+	// TakeUp continues a run whose coordinator died. heard means that another node reported the run
+	// as blocked there.
 	TakeUp func(ctx context.Context, run domain.RunID, heard bool) error
 	// Go runs f in the background until the coordinator ends.
 	Go func(f func(ctx context.Context)) bool
@@ -42,11 +42,10 @@ type Config struct {
 // Recovery takes up unfinished runs and keeps the list of them.
 type Recovery struct{ Config }
 
-// New returns what recovers runs. It starts nothing.
+// New returns a Recovery. It starts nothing.
 func New(cfg Config) *Recovery { return &Recovery{Config: cfg} }
 
-// Watch begins to watch what this coordinator appends. It must be called before that appends to any
-// run.
+// Watch begins to watch this coordinator's appends. Call it before the first append to a run.
 func (r *Recovery) Watch() {
 	if !r.Shared {
 		r.Own.begin()
@@ -54,7 +53,7 @@ func (r *Recovery) Watch() {
 }
 
 // Start reads which runs are unfinished. From then on the list follows what this coordinator
-// appends. It is to be called once, after [Recovery.Watch].
+// appends. Call it once, after [Recovery.Watch].
 func (r *Recovery) Start(ctx context.Context) (*List, error) {
 	list, err := r.Scan(ctx)
 	if err != nil {
@@ -64,9 +63,8 @@ func (r *Recovery) Start(ctx context.Context) (*List, error) {
 	return list, nil
 }
 
-// Arm has every run on the list timed by set, and returns the runs that owe something besides:
-// those that are in no other living node's hands. It must run before requests are accepted: what
-// they set is newer.
+// Arm calls set for every run on the list, and returns the runs that owe more than a timer and that
+// no other living node continues. Call it before requests are accepted: what they set is newer.
 func Arm(list *List, elsewhere func(node string) bool, set func(run domain.RunID, w domain.Wake)) (owed []domain.RunID) {
 	list.Each(func(run domain.RunID, w domain.Wake) {
 		if w.Busy && !elsewhere(w.Node) {

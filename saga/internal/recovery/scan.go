@@ -9,9 +9,9 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// A list that is being read is saved after saveEvery events, or after saveAfter where the log is
-// full of others' events, so that a start that is cut short goes on from there. At the end it is
-// saved if that much was read, or it took that long.
+// While the log is read, the list is saved after saveEvery events, or after saveAfter if most
+// events are not of runs, so that an interrupted start continues from there. At the end it is saved
+// if that many events were read, or reading took that long.
 const (
 	saveEvery = 100_000
 	saveAfter = 5 * time.Second
@@ -47,9 +47,9 @@ func (r *Recovery) Scan(ctx context.Context) (*List, error) {
 }
 
 // readOn brings the list up to the end of the log and returns how many events it read. It
-// subscribes, because that tells how far the log was searched where nothing was found, on the same
-// node of a cluster. The list is saved now and then, at the latest when as many events were read as
-// there are runs on it, so that saving costs a constant for each event.
+// subscribes, because a subscription also reports how far the log was searched without finding
+// anything, on the same node of a cluster. It saves the list from time to time, after at least as
+// many events as the list has runs, so that saving costs O(1) per event.
 func (r *Recovery) readOn(ctx context.Context, list *List) (n int, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

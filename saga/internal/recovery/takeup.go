@@ -10,11 +10,11 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// takeUpAgain is when a run that could not be taken up is tried again.
+// takeUpAgain is the delay after which a run that could not be taken up is tried again.
 const takeUpAgain = 10 * time.Second
 
-// TakeUpAll goes on with runs, a few at once, until ctx ends. Each is loaded, gets on, and may be
-// evicted again: memory does not grow with their number.
+// TakeUpAll continues runs, a few at once, until ctx ends. Each run is loaded, continued, and may
+// be evicted again, so memory does not grow with their number.
 func (r *Recovery) TakeUpAll(ctx context.Context, runs []domain.RunID) {
 	var all errgroup.Group
 	all.SetLimit(r.Width)
@@ -24,12 +24,12 @@ func (r *Recovery) TakeUpAll(ctx context.Context, runs []domain.RunID) {
 		}
 		all.Go(func() error { r.TakeUpOne(ctx, run, false); return nil })
 	}
-	_ = all.Wait() // what fails is tried again
+	_ = all.Wait() // failed runs are tried again later
 }
 
-// TakeUpOne goes on with a run that was under way when its coordinator died. A run that can't be
-// taken up is tried again later: nobody else would find out that its attempts are lost. heard is
-// passed on to [Config.TakeUp].
+// TakeUpOne continues a run that was under way when its coordinator died. If it fails, it tries
+// again later, because nobody else would notice that the run's attempts are lost. heard is passed
+// to [Config.TakeUp].
 func (r *Recovery) TakeUpOne(ctx context.Context, run domain.RunID, heard bool) {
 	err := r.TakeUp(ctx, run, heard)
 	if err == nil || ctx.Err() != nil || errors.Is(err, domain.ErrUnreadable) {

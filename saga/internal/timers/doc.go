@@ -1,8 +1,8 @@
 // Package timers knows which runs are unfinished and when each of them next needs attention.
 //
 // It owns the coordinator's clock and the list of unfinished runs with their timers. It knows
-// nothing of the log, nor of what a run is made of: it is told what each run waits for, and calls
-// a function with the run when its time has come. All of it is a cache of what the log says.
+// nothing of the log or of a run's content: callers say what each run waits for, and it calls a
+// function when the run's time has come. All of it is a cache of the log.
 //
 // Files, in reading order:
 //

@@ -18,20 +18,19 @@ type List struct {
 	mu      sync.Mutex
 	entries map[domain.RunID]*entry
 	heap    wakeHeap
-	// stepped is by how much the wall clock had been set at the last look.
+	// stepped is how far the wall clock had been set at the last look.
 	stepped time.Duration
 	// named is how many runs wait for an instant by the wall clock.
 	named   int
 	changed chan struct{} // has an element when the heap's head became earlier
 }
 
-// Config is what a list is told of the others that share its log. Its zero value means that the
-// log is shared with nobody.
+// Config describes the nodes that share the log. The zero value means that the log is not shared.
 type Config struct {
-	// Node names this coordinator's present life among those that share the log.
+	// Node is this coordinator's incarnation.
 	Node string
-	// Delay returns how long after its time this coordinator acts on a run that is in the hands of
-	// owner; nil means that this coordinator always acts at once.
+	// Delay returns how long after the due time this coordinator acts on a run that owner last
+	// wrote to; nil means always at once.
 	Delay func(run domain.RunID, owner string) time.Duration
 }
 
@@ -39,35 +38,35 @@ type Config struct {
 type entry struct {
 	run domain.RunID
 	due time.Time // by the steady clock
-	// instant is the earliest time by the wall clock that somebody named, if there is one.
+	// instant is the earliest named time on the wall clock, if there is one.
 	instant time.Time
 	wake    domain.Wake
 	at      int64 // the revision that says so
-	// tended is the node in whose hands the run was when it was last chosen.
+	// tended is the run's owner when it was last chosen.
 	tended string
 	index  int // in the heap, -1 if not on it
 }
 
-// NewList returns a list that calls wake, side by side, with each run whose time has come.
+// NewList returns a list that calls wake, concurrently, with each run whose time has come.
 func NewList(clock *Clock, cfg Config, wake func(domain.RunID)) *List {
 	return &List{Config: cfg, clock: clock, wake: wake, entries: make(map[domain.RunID]*entry), changed: make(chan struct{}, 1)}
 }
 
-// OverdueDelay is when a run is woken again whose time had passed but that could not act: for
-// example because it waits for a place, which calls it back by itself.
+// OverdueDelay is how long until a run is woken again whose time had passed but that could not act,
+// for example because it waits for a place (which also wakes it).
 const OverdueDelay = time.Second
 
-// anyRevision, for [List.SetAt], is newer than what is known.
+// anyRevision, for [List.SetAt], is newer than every known revision.
 const anyRevision = -1
 
-// Set is [List.SetAt] for what is newer than all that is known, by this coordinator's clock.
+// Set is [List.SetAt] for the newest information, with times of this coordinator's clock.
 func (l *List) Set(run domain.RunID, wake domain.Wake, progressed bool) {
 	l.SetAt(run, anyRevision, wake, l.clock.Read().Stepped, progressed)
 }
 
-// SetAt records what a run waits for, as its event of that revision says it; what is older than
-// what is known is ignored. ahead is how far the wall clock that the times go by is ahead of this
-// coordinator's steady clock. progressed says whether the run has just got on.
+// SetAt records what a run waits for according to its event at that revision. Older information is
+// ignored. ahead is how far the wall clock of the times is ahead of this coordinator's steady
+// clock. progressed says whether the run has just made progress.
 //
 // Timers never move later, unless they are another coordinator's: firing early costs one look.
 func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead time.Duration, progressed bool) {
@@ -91,7 +90,7 @@ func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead t
 		l.entries[run] = e
 	}
 	if !progressed {
-		// A look does not change in whose hands the run is.
+		// A look does not change the run's owner.
 		wake.Node = cmp.Or(e.wake.Node, wake.Node)
 	}
 	e.wake, e.at = wake, max(e.at, revision)
@@ -104,7 +103,8 @@ func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead t
 	if l.Delay != nil {
 		delay := l.Delay(run, wake.Node)
 		due = due.Add(delay)
-		if delay > 0 { // to look at another's run is to read its stream: wait until then
+		// Looking at another node's run reads its stream: wait until that node's turn is over.
+		if delay > 0 {
 			l.unschedule(e)
 		}
 	}
@@ -117,7 +117,7 @@ func (l *List) SetAt(run domain.RunID, revision int64, wake domain.Wake, ahead t
 	l.schedule(e, due)
 }
 
-// earlier returns the earlier of a time by the steady clock and an instant, where there is one.
+// earlier returns the earlier of a time on the steady clock and an instant, if there is one.
 func earlier(due, instant time.Time, stepped time.Duration) time.Time {
 	if at := instant.Add(-stepped); !instant.IsZero() && at.Before(due) {
 		return at
@@ -136,7 +136,7 @@ func (l *List) name(e *entry, instant time.Time) {
 	e.instant = instant
 }
 
-// Again wakes an unfinished run after that long, unless it is woken sooner anyway.
+// Again wakes an unfinished run after a delay, unless it is woken sooner anyway.
 func (l *List) Again(run domain.RunID, after time.Duration) {
 	due := l.clock.Steady().Add(after)
 	l.mu.Lock()
@@ -146,7 +146,7 @@ func (l *List) Again(run domain.RunID, after time.Duration) {
 	}
 }
 
-// OwnerOf returns the node in whose hands a run is, empty if that is not known.
+// OwnerOf returns the node that last wrote to a run, empty if unknown.
 func (l *List) OwnerOf(run domain.RunID) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,7 +156,7 @@ func (l *List) OwnerOf(run domain.RunID) string {
 	return ""
 }
 
-// IsOurs reports whether a run is unfinished and in this coordinator's hands, or in nobody's.
+// IsOurs reports whether a run is unfinished and owned by this coordinator or by none.
 func (l *List) IsOurs(run domain.RunID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,6 +191,17 @@ func (l *List) States() map[domain.RunID]domain.RunState {
 	return out
 }
 
+// Counts counts the unfinished runs by state.
+func (l *List) Counts() map[domain.RunState]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make(map[domain.RunState]int)
+	for _, e := range l.entries {
+		out[e.wake.State]++
+	}
+	return out
+}
+
 // Len returns how many runs are unfinished.
 func (l *List) Len() int {
 	l.mu.Lock()
@@ -198,8 +209,8 @@ func (l *List) Len() int {
 	return len(l.entries)
 }
 
-// Choose returns the unfinished runs that f accepts, in no order; again means that the run was
-// chosen before and is in the same hands since. f is called under the list's lock.
+// Choose returns the unfinished runs that f accepts, in no order. again means that the run was
+// chosen before and has had the same owner since. f is called under the list's lock.
 func (l *List) Choose(f func(run domain.RunID, wake domain.Wake, again bool) bool) []domain.RunID {
 	l.mu.Lock()
 	defer l.mu.Unlock()

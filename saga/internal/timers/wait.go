@@ -9,8 +9,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Naps bound how long the timers sleep, so that a wall clock that is set delays what waits for an
-// instant by no more than one nap. Nothing else depends on them.
+// Naps bound how long the timers sleep, by the machine's clock. So if the wall clock is set, runs
+// that wait for an instant are late by at most one nap. Nothing else depends on them.
 const (
 	nap     = 10 * time.Second
 	wallNap = time.Second // while a run waits for an instant
@@ -21,13 +21,21 @@ const wakeWidth = 256
 
 // Run wakes runs when they are due, until ctx ends.
 func (l *List) Run(ctx context.Context) {
-	timer := time.NewTimer(nap)
-	defer timer.Stop()
+	look := time.NewTimer(nap)
+	defer look.Stop()
+	ring := make(chan struct{}, 1)
+	alarm := l.clock.At(l.clock.Steady(), func() {
+		select {
+		case ring <- struct{}{}:
+		default:
+		}
+	})
+	defer alarm.Stop()
 	width := make(chan struct{}, wakeWidth)
 	var all sync.WaitGroup
 	defer all.Wait()
 	for {
-		due, next := l.take()
+		due, next, atMost := l.take()
 		for _, run := range due {
 			select {
 			case width <- struct{}{}:
@@ -39,9 +47,15 @@ func (l *List) Run(ctx context.Context) {
 				<-width
 			})
 		}
-		timer.Reset(next)
+		if next.IsZero() {
+			alarm.Stop()
+		} else {
+			alarm.Reset(l.clock.ticks(next))
+		}
+		look.Reset(atMost)
 		select {
-		case <-timer.C:
+		case <-ring:
+		case <-look.C:
 		case <-l.changed:
 		case <-ctx.Done():
 			return
@@ -49,29 +63,30 @@ func (l *List) Run(ctx context.Context) {
 	}
 }
 
-// take removes what is due from the heap and returns it with the time until the next look.
-func (l *List) take() (due []domain.RunID, next time.Duration) {
+// take removes the due runs from the heap. It returns them, when the next one is due by the steady
+// clock (zero for none), and how long the next look may be put off.
+func (l *List) take() (due []domain.RunID, next time.Time, atMost time.Duration) {
 	now := l.clock.Read()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.heed(now.Stepped)
-	next = nap
+	atMost = nap
 	if l.named > 0 {
-		next = wallNap
+		atMost = wallNap
 	}
 	for len(l.heap) > 0 {
 		e := l.heap[0]
 		if e.due.After(now.Steady) {
-			return due, min(e.due.Sub(now.Steady), next)
+			return due, e.due, atMost
 		}
 		heap.Pop(&l.heap)
 		due = append(due, e.run)
 	}
-	return due, next
+	return due, time.Time{}, atMost
 }
 
-// heed brings forward what waits for an instant, after the wall clock was set forward. After a step
-// back such runs are looked at once too early, which does no harm. Callers hold mu.
+// heed brings forward the runs that wait for an instant, after the wall clock was set forward.
+// After a step back such runs are looked at once too early, which does no harm. Callers hold mu.
 func (l *List) heed(stepped time.Duration) {
 	if stepped > l.stepped && l.named > 0 {
 		for _, e := range l.entries {

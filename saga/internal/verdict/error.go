@@ -7,7 +7,7 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Permanent refuses: nothing was done, and no retry will change that. It returns nil for nil.
+// Permanent says that nothing was done and that a retry would not help. It returns nil for nil.
 func Permanent(err error) error {
 	return says(err, Error{Effect: domain.EffectNotDone, Retry: RetryNever})
 }
@@ -17,7 +17,7 @@ func NothingDone(err error) error {
 	return says(err, Error{Effect: domain.EffectNotDone, Retry: RetryAsUsual})
 }
 
-// InDoubt says that the effect may have happened all the same. It returns nil for nil.
+// InDoubt says that the effect may have happened. It returns nil for nil.
 func InDoubt(err error) error {
 	return says(err, Error{Effect: domain.EffectInDoubt})
 }
@@ -30,7 +30,7 @@ func RetryAfter(d time.Duration, err error) error {
 // Commit commits a transaction; a failure is in doubt, because only the answer may have been lost.
 func Commit(tx interface{ Commit() error }) error { return InDoubt(tx.Commit()) }
 
-// Error is an error and what its author says of it. A zero field says nothing.
+// Error is an error with its author's verdict. A zero field says nothing.
 type Error struct {
 	err    error
 	Effect domain.FailureEffect
@@ -39,10 +39,10 @@ type Error struct {
 	After time.Duration
 }
 
-// RetryWord is what an error says of another attempt. The greater word outweighs the others.
+// RetryWord says whether to try again. The greater word outweighs the others.
 type RetryWord uint8
 
-// What an error may say of another attempt.
+// The words about another attempt.
 const (
 	RetryUnsaid RetryWord = iota
 	RetryAsUsual
@@ -63,7 +63,7 @@ func (e *Error) Error() string { return e.err.Error() }
 // Unwrap returns the error inside.
 func (e *Error) Unwrap() error { return e.err }
 
-// Of collects what an error and the errors that it wraps say, the outermost first.
+// Of returns the verdict of an error and the errors that it wraps; the outermost has precedence.
 func Of(err error) Error {
 	var v Error
 	for err != nil {
@@ -84,10 +84,10 @@ func Of(err error) Error {
 	return v
 }
 
-// saidTogether weighs what joined errors say, of which none is the outer one.
+// saidTogether combines the verdicts of joined errors, of which none is the outermost.
 func saidTogether(errs []error) Error {
 	var v Error
-	silent := false // about a connection, or a context
+	silent := false // has no verdict, and is about a connection or a context
 	for _, err := range errs {
 		k := Of(err)
 		if k.Effect == domain.EffectInDoubt {
@@ -104,10 +104,10 @@ func saidTogether(errs []error) Error {
 	return v
 }
 
-// orElse fills in what v does not say.
-func (v Error) orElse(inner Error) Error {
-	v.Effect = cmp.Or(v.Effect, inner.Effect)
-	v.Retry = cmp.Or(v.Retry, inner.Retry)
-	v.After = cmp.Or(v.After, inner.After)
-	return v
+// orElse fills in what e does not say.
+func (e Error) orElse(inner Error) Error {
+	e.Effect = cmp.Or(e.Effect, inner.Effect)
+	e.Retry = cmp.Or(e.Retry, inner.Retry)
+	e.After = cmp.Or(e.After, inner.After)
+	return e
 }

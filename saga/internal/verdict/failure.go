@@ -23,7 +23,7 @@ func Failure(err error, step string, permanent bool) *domain.Failure {
 }
 
 // EffectOf returns what a handler's error says of its attempt's effect. cleanly means that the
-// action fails cleanly: its errors mean that nothing was done, save those of a connection or a
+// action fails cleanly: its errors mean that nothing was done, except those of a connection or a
 // context.
 func EffectOf(err error, cleanly bool) domain.FailureEffect {
 	switch v := Of(err); {

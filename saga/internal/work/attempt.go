@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/contain"
@@ -14,11 +13,11 @@ import (
 	"github.com/atonehq/atone/saga/internal/verdict"
 )
 
-// attempt runs one attempt and delivers its outcome. It calls entered before the handler; gone
-// takes the result where the handler ends the goroutine, so that attempt can't return it.
+// attempt runs one attempt and delivers its outcome. It calls entered before the handler. If the
+// handler ends the goroutine, attempt can't return its result and passes it to gone.
 func (w *Worker) attempt(parent context.Context, t *Task, entered func(), gone func(error)) error {
-	a := &attemptState{task: t, logger: w.cfg.Logger, lastOut: time.Now(), deadline: w.deadline(t)}
-	if !a.deadline.IsZero() && time.Until(a.deadline) <= 0 {
+	a := &attemptState{task: t, logger: w.cfg.Logger, clock: w.cfg.Clock, lastOut: w.cfg.Clock.Steady(), until: w.deadline(t)}
+	if !a.until.IsZero() && w.cfg.Clock.Until(a.until) <= 0 {
 		return w.deliver(detached(parent), t.uncalled())
 	}
 	ctx, stop, ok := w.context(parent, a)
@@ -36,13 +35,14 @@ func (w *Worker) attempt(parent context.Context, t *Task, entered func(), gone f
 		down := errors.Is(context.Cause(ctx), ErrShutdown)
 		stop()
 		if r.Failure != nil && down {
-			return ErrShutdown // cut short by us: the attempt is taken up again after the restart
+			// The shutdown cancelled it: the attempt is taken up after the restart.
+			return ErrShutdown
 		}
 		return w.deliver(detached(parent), r)
 	}
 	returned := false
 	defer func() {
-		if !returned { // the handler ended this goroutine: nobody is left to return to
+		if !returned { // the handler ended this goroutine, so attempt can't return
 			gone(conclude())
 		}
 	}()
@@ -52,9 +52,9 @@ func (w *Worker) attempt(parent context.Context, t *Task, entered func(), gone f
 	return conclude()
 }
 
-// context makes the handler's context, and counts it in w.handling; it refuses once the worker
-// stops. A do ends when its run turns back, or at shutdown; an undo, a probe and a failure handler
-// only at their deadline.
+// context makes the handler's context and counts it in w.handling. It refuses once the worker
+// stops. A do's context ends when its run turns back, or at shutdown; those of undos, probes and
+// failure handlers end only at their deadline.
 func (w *Worker) context(parent context.Context, a *attemptState) (context.Context, func(), bool) {
 	ctx := context.WithValue(detached(parent), attemptKey{}, a)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -68,8 +68,9 @@ func (w *Worker) context(parent context.Context, a *attemptState) (context.Conte
 	w.running[id] = &handling{cancel: cancel}
 	w.handling.Add(1)
 	stopTimer := context.CancelFunc(func() {})
-	if !a.deadline.IsZero() {
-		ctx, stopTimer = context.WithTimeout(ctx, time.Until(a.deadline))
+	if !a.until.IsZero() {
+		ctx, stopTimer = w.cfg.Clock.WithDeadline(ctx, a.until)
+		a.deadline, _ = ctx.Deadline()
 	}
 	return ctx, func() {
 		stopTimer()
@@ -86,8 +87,7 @@ func detached(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-// run calls the handler and makes a report of what it returns, or of that it panicked or ended its
-// goroutine.
+// run calls the handler and reports what it returns, or that it panicked or ended its goroutine.
 func (w *Worker) run(ctx context.Context, code *definition.Action, a *attemptState, r *Report) {
 	defer a.end()
 	if w.around != nil {
@@ -111,8 +111,7 @@ func (w *Worker) run(ctx context.Context, code *definition.Action, a *attemptSta
 	returned = true
 }
 
-// misbehaved makes the report one of a handler that did not return, which says nothing of the
-// effect: it is in doubt.
+// misbehaved reports a handler that did not return. Its effect is in doubt.
 func (r *Report) misbehaved(bad *contain.MisbehavedError, code *definition.Action) {
 	r.Output, r.Emitted = nil, nil
 	r.Failure = &domain.Failure{Kind: domain.FailureRetryable, Step: r.Step, Message: domain.ShortMessage("the handler " + bad.How), Type: bad.Kind, Stack: bad.Stack}
@@ -162,13 +161,13 @@ func (w *Worker) call(ctx context.Context, code *definition.Action, a *attemptSt
 	}
 }
 
-// end refuses what the handler, or a goroutine that it left behind, emits from now on.
+// end makes Emit refuse further events of the handler, or of a goroutine that it left behind.
 func (a *attemptState) end() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
 }
 
-// maxTogether bounds what is appended with an attempt's success, in bytes: its output and the
-// events that it emitted. The rest of the append is for their envelopes.
+// maxTogether bounds the output and the emitted events of an attempt together, in bytes. The rest
+// of the append is for their envelopes.
 const maxTogether = domain.MaxAppendSize - 64<<10

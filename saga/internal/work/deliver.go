@@ -8,30 +8,37 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/again"
 )
 
-// deliver publishes an outcome, again and again. Through a broker it gives up after a while, and
-// the handler is called again; a coordinator in this process takes it as long as both run.
+// deliver publishes an outcome, and repeats that after failures. With a broker it gives up after a
+// while, and the handler is called again; with a coordinator in this process it continues while
+// both run.
 func (w *Worker) deliver(ctx context.Context, r *Report) error {
-	for delay, tries := 50*time.Millisecond, 1; ; delay, tries = min(2*delay, 5*time.Second), tries+1 {
-		err := w.publish(ctx, r)
-		if err == nil || errors.Is(err, domain.ErrNotRunning) || tries == deliverTries && w.cfg.Direct == nil {
-			return err
-		}
-		w.cfg.Logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "in", delay, "error", err)
-		select {
-		case <-time.After(delay):
-		case <-w.drained:
-			return err
-		}
+	err := w.publish(ctx, r)
+	if err == nil || errors.Is(err, domain.ErrNotRunning) {
+		return err
 	}
+	tries := 1
+	return again.Until(w.undrained, 50*time.Millisecond, 5*time.Second, func() error {
+		if tries > 1 {
+			err = w.publish(ctx, r)
+		}
+		if errors.Is(err, domain.ErrNotRunning) || tries == deliverTries && w.cfg.Direct == nil {
+			return again.Final(err)
+		}
+		tries++
+		return err
+	}, func(err error, _ int, in time.Duration) {
+		w.cfg.Logger.Warn("outcome not accepted, trying again", "run", r.Run, "step", r.Step, "attempt", r.Attempt, "in", in, "error", err)
+	})
 }
 
 // deliverTries bounds how often an outcome is published, over about a minute.
 const deliverTries = 18
 
-// publish sends a report; it returns when that is durable. A coordinator in the same process takes
-// it as it is: nobody reads a message that would be made of it.
+// publish sends a report and returns when it is durable. A coordinator in the same process gets the
+// report itself, without a message.
 func (w *Worker) publish(ctx context.Context, r *Report) error {
 	if w.cfg.Direct != nil {
 		if err := w.cfg.Direct(ctx, r); err != nil {

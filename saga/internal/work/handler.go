@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/internal/timers"
 )
 
 type attemptKey struct{}
@@ -22,17 +23,20 @@ type attemptState struct {
 	task   *Task
 	logger *slog.Logger
 	beat   func(details json.RawMessage) error
-	// deadline is when the attempt is given up, by this process's clock; zero for never.
-	deadline time.Time
+	clock  *timers.Clock
+	// until is when the attempt is given up, by the steady clock; deadline is the same by the clock
+	// that handlers read. Zero means never.
+	until, deadline time.Time
 
 	mu      sync.Mutex
 	emitted []Emitted
 	size    int
-	over    bool      // the handler has returned: what it emits now would be lost
-	lastOut time.Time // when the last heartbeat was sent
+	over    bool      // the handler has returned: further events would be lost
+	lastOut time.Time // when the last heartbeat was sent, by the steady clock
 }
 
-// AttemptOf returns what the handler is called for. Outside a handler it returns the zero Attempt.
+// AttemptOf returns the attempt that the handler is called for. Outside a handler it returns the
+// zero Attempt.
 func AttemptOf(ctx context.Context) domain.Attempt {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
@@ -57,10 +61,10 @@ func Logger(ctx context.Context) *slog.Logger {
 // errOutside is returned by functions that only make sense inside a handler.
 var errOutside = errors.New("not inside an action's handler: pass the context that the handler was called with")
 
-// Heartbeat tells the coordinator that a long attempt is alive, with details of how far it is
-// (any JSON value, or nil). An action with a HeartbeatTimeout that does not beat for that
-// long is taken for lost and retried; the next attempt reads the details with [LastHeartbeat].
-// It is cheap to call often: beats are sent at most three times in a timeout.
+// Heartbeat tells the coordinator that a long attempt is alive. details is its progress: any JSON
+// value, or nil. An attempt that does not beat for its action's HeartbeatTimeout counts as lost and
+// is retried; the next attempt reads the details with [LastHeartbeat]. Frequent calls are cheap: at
+// most three beats are sent per timeout.
 func Heartbeat(ctx context.Context, details any) error {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
@@ -74,7 +78,7 @@ func Heartbeat(ctx context.Context, details any) error {
 		return fmt.Errorf("heartbeat details are %d bytes; at most %d fit: keep them elsewhere and pass a reference", len(raw), maxPayload)
 	}
 	every := time.Duration(a.task.Beat) / 3
-	now := time.Now()
+	now := a.clock.Steady()
 	a.mu.Lock()
 	due := every > 0 && now.Sub(a.lastOut) >= every
 	if due {
@@ -103,9 +107,9 @@ func LastHeartbeat(ctx context.Context, v any) (bool, error) {
 	return true, json.Unmarshal(a.task.Details, v)
 }
 
-// Emit has a domain event of the given type appended in the same atomic write as the attempt's
-// success, or not at all if it fails. Types that begin like atone's own (run., step.,
-// attempt. …) or with $ are refused, and so is a call after the handler has returned.
+// Emit appends a domain event of the given type in the same atomic write as the attempt's success,
+// or not at all if the attempt fails. It refuses types that begin like atone's own (run., step.,
+// attempt. …) or with $, and calls after the handler has returned.
 func Emit(ctx context.Context, eventType string, value any) error {
 	a, ok := ctx.Value(attemptKey{}).(*attemptState)
 	if !ok {
@@ -124,7 +128,7 @@ func Emit(ctx context.Context, eventType string, value any) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over {
-		return fmt.Errorf("emit %s: the handler has returned, so that its outcome is on the way without the event: emit before it returns", eventType)
+		return fmt.Errorf("emit %s: the handler has returned and its outcome was sent without the event: emit before it returns", eventType)
 	}
 	hidden := payload.SecretsOf(reflect.TypeOf(value)).Names
 	size := len(raw) + len(eventType) + emittedEnvelope
@@ -143,6 +147,5 @@ func Emit(ctx context.Context, eventType string, value any) error {
 // that it fits an append together with its event.
 const maxPayload = accept.MaxPayload
 
-// emittedEnvelope is what an emitted event takes in its append beside its type and payload, in
-// bytes, at the most: its id and metadata.
+// emittedEnvelope bounds the id and metadata of an emitted event, in bytes.
 const emittedEnvelope = 700

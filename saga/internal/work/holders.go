@@ -3,17 +3,17 @@ package work
 import (
 	"time"
 
-	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // holder is an attempt that has a place of its action.
 type holder struct {
 	since time.Time
-	// gaveUp is when the attempt was given up, whose handler has not returned.
+	// gaveUp is when the attempt was given up although its handler had not returned.
 	gaveUp time.Time
 }
 
-// Hold notes that an attempt has a place that was acquired.
+// Hold gives an acquired place to an attempt.
 func (p *Places) Hold(id AttemptID, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,7 +28,8 @@ func (p *Places) Free(id AttemptID) {
 	p.Release()
 }
 
-// GaveUp notes that an attempt was given up whose handler goes on, unless its place is free by now.
+// GaveUp notes that an attempt was given up while its handler goes on, unless its place is free by
+// now.
 func (p *Places) GaveUp(id AttemptID, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,8 +39,8 @@ func (p *Places) GaveUp(id AttemptID, now time.Time) {
 	}
 }
 
-// Hanging returns the attempt if its handler goes on though the attempt was given up, else nil.
-func (p *Places) Hanging(id AttemptID) *machine.Place {
+// Hanging returns the attempt if it was given up and its handler goes on; otherwise nil.
+func (p *Places) Hanging(id AttemptID) *explain.Place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h, ok := p.holders[id]
@@ -49,15 +50,15 @@ func (p *Places) Hanging(id AttemptID) *machine.Place {
 	return h.place(id)
 }
 
-// Oldest returns the attempt that has had a place for longest, one that hangs before all others, or
-// nil if a place is free.
-func (p *Places) Oldest() *machine.Place {
+// Oldest returns the attempt that has had its place for longest, hanging ones first, or nil if a
+// place is free.
+func (p *Places) Oldest() *explain.Place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.used < p.limit {
 		return nil
 	}
-	var first *machine.Place
+	var first *explain.Place
 	for id, h := range p.holders {
 		if at := h.place(id); first == nil || before(at, first) {
 			first = at
@@ -66,14 +67,14 @@ func (p *Places) Oldest() *machine.Place {
 	return first
 }
 
-// before orders places: those of attempts that hang first, then by their time.
-func before(a, b *machine.Place) bool {
+// before orders places: hanging attempts first, then by time.
+func before(a, b *explain.Place) bool {
 	if hangs := !a.GivenUp.IsZero(); hangs != !b.GivenUp.IsZero() {
 		return hangs
 	}
 	return a.Since.Before(b.Since)
 }
 
-func (h holder) place(id AttemptID) *machine.Place {
-	return &machine.Place{Run: id.Run, Step: id.Step, Direction: id.Direction, Attempt: id.Number, Since: h.since, GivenUp: h.gaveUp}
+func (h holder) place(id AttemptID) *explain.Place {
+	return &explain.Place{Run: id.Run, Step: id.Step, Direction: id.Direction, Attempt: id.Number, Since: h.since, GivenUp: h.gaveUp}
 }

@@ -13,13 +13,13 @@ import (
 type Inlet struct {
 	cfg InletConfig
 
-	// told is when each other log was last spoken of whose outcomes came here: two coordinators
-	// on different logs use one broker and one namespace.
+	// told is when each other log was last reported whose outcomes came here. That happens if two
+	// coordinators on different logs use one broker and one namespace.
 	mu   sync.Mutex
 	told map[string]time.Time
 }
 
-// InletConfig is what an [Inlet] is made of; all is required but Namespace.
+// InletConfig configures an [Inlet]. All fields but Namespace are required.
 type InletConfig struct {
 	Namespace string
 	// Log is the id of the log that the runs are in.
@@ -34,12 +34,12 @@ type InletConfig struct {
 // NewInlet makes an inlet. It starts nothing.
 func NewInlet(cfg InletConfig) *Inlet { return &Inlet{cfg: cfg} }
 
-// Consumer returns what is called for the messages of the outcomes' topic.
+// Consumer returns the consumer of the outcomes' topic.
 func (i *Inlet) Consumer() Consumer {
 	return Consumer{"outcomes", OutcomesTopic(i.cfg.Namespace), i.receive}
 }
 
-// receive takes an outcome; it is acknowledged when it is durable.
+// receive takes an outcome and acknowledges it when it is durable.
 func (i *Inlet) receive(m *message.Message) error {
 	r, err := openMessage[Report](m)
 	if err == nil {
@@ -57,17 +57,17 @@ func (i *Inlet) receive(m *message.Message) error {
 }
 
 const (
-	// tellForeignEvery bounds how often a person is told of outcomes for one other log.
+	// tellForeignEvery bounds how often outcomes for one other log are reported.
 	tellForeignEvery = time.Minute
-	// holdForeign is how long such an outcome is held before it goes back, so that it does not
-	// go round and round.
+	// holdForeign is how long such an outcome is held before it goes back to the broker, so that it
+	// does not circulate too fast.
 	holdForeign = time.Second
 	// maxForeign bounds how many other logs are remembered.
 	maxForeign = 1000
 )
 
-// refuse holds an outcome for another log for a while and gives it back to the broker, for the
-// coordinator that it is for.
+// refuse holds an outcome for another log for a while and returns it to the broker, for the right
+// coordinator.
 func (i *Inlet) refuse(m *message.Message, r *Report) {
 	if i.tells(r.Log) {
 		i.cfg.Logger.Error("outcomes for another log arrive here and are left in the broker: two coordinators on different logs use one broker and one namespace; give each its own Config.Namespace",
@@ -78,10 +78,10 @@ func (i *Inlet) refuse(m *message.Message, r *Report) {
 	case <-m.Context().Done():
 	case <-i.cfg.Life.Done():
 	}
-	m.Nack() // an error that is returned would be logged each time
+	m.Nack() // a returned error would be logged each time
 }
 
-// tells reports whether a person is to be told of the other log now.
+// tells reports whether to report the other log now.
 func (i *Inlet) tells(log string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/saga/internal/definition"
 )
 
-// maskAttempt takes the secret values of an attempt's payloads out of the text of its failure.
-// Those of the run's other payloads are taken out by the coordinator.
+// maskAttempt removes the secret values of an attempt's payloads from the text of its failure. The
+// coordinator removes those of the run's other payloads.
 func maskAttempt(c *definition.Action, a *attemptState, f *domain.Failure) *domain.Failure {
 	if f == nil {
 		return f

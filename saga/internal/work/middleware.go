@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// Consumers returns what is called for the messages of each action. The error is that a middleware
+// Consumers returns the consumer of each action's messages. It returns an error if a middleware
 // can't be applied.
 func (w *Worker) Consumers(middleware []message.HandlerMiddleware) ([]Consumer, error) {
 	handler, err := w.wrapped(middleware)
@@ -27,12 +28,12 @@ func (w *Worker) Consumers(middleware []message.HandlerMiddleware) ([]Consumer, 
 	return all, nil
 }
 
-// handle runs the attempt of a message. It returns an error, and so has the message redelivered,
-// only if the attempt's outcome could not be made durable.
+// handle runs the attempt of a message. It returns an error, which causes a redelivery, only if the
+// attempt's outcome could not be made durable.
 func (w *Worker) handle(m *message.Message) error {
 	t, err := openMessage[Task](m)
 	if err != nil {
-		// No later delivery will read better; dropping it lets the attempt time out,
+		// Another delivery would not be readable either. Drop it: the attempt then times out,
 		// visibly.
 		w.cfg.Logger.Error("unreadable task dropped", "message", m.UUID, "error", err)
 		return nil
@@ -44,7 +45,7 @@ func (w *Worker) handle(m *message.Message) error {
 	return w.concluded(m, err)
 }
 
-// visit is how far a message got through the middleware, for when that fails.
+// visit notes how far a message got through the middleware, in case the middleware fails.
 type visit struct {
 	entered bool // the handler was called
 	done    bool // its outcome is durable
@@ -67,7 +68,7 @@ func (w *Worker) concluded(m *message.Message, err error) error {
 	return err
 }
 
-// settle answers a message in the place of a router whose goroutine has ended.
+// settle acknowledges or refuses a message for a router whose goroutine has ended.
 func settle(m *message.Message, err error) {
 	if err == nil {
 		m.Ack()
@@ -76,10 +77,10 @@ func settle(m *message.Message, err error) {
 	}
 }
 
-// wrapped puts the users' middleware around the handler, the first outermost, and keeps what goes
-// wrong in it to the one message: an attempt whose outcome is durable is over, whatever the
-// middleware makes of it, and one whose handler was not called because the middleware panicked has
-// failed with nothing done.
+// wrapped puts the users' middleware around the handler, the first one outermost. A failure of the
+// middleware affects only its message: an attempt with a durable outcome is over, whatever the
+// middleware returns, and an attempt whose handler was not called because the middleware panicked
+// has failed with nothing done.
 func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPublishHandlerFunc, error) {
 	if len(middleware) == 0 {
 		return w.handle, nil
@@ -122,24 +123,23 @@ func (w *Worker) wrapped(middleware []message.HandlerMiddleware) (message.NoPubl
 	}, nil
 }
 
+// applyPatience is how long a middleware may take to return its handler.
+const applyPatience = time.Minute
+
 // applied calls a middleware, which returns the handler that it makes of another.
-func applied(m message.HandlerMiddleware, inner message.HandlerFunc) (h message.HandlerFunc, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = contain.Panic(p)
-		}
-	}()
+func applied(m message.HandlerMiddleware, inner message.HandlerFunc) (message.HandlerFunc, error) {
 	if m == nil {
 		return nil, errors.New("is nil: leave it out")
 	}
-	if h = m(inner); h == nil {
-		return nil, errors.New("returns a nil handler")
+	h, err := contain.Call(applyPatience, func() (message.HandlerFunc, error) { return m(inner), nil })
+	if err == nil && h == nil {
+		err = errors.New("returns a nil handler")
 	}
-	return h, nil
+	return h, err
 }
 
-// failedAround deals with middleware that panicked or ended its goroutine; an error has the message
-// delivered again.
+// failedAround handles middleware that panicked or ended its goroutine. An error causes a
+// redelivery of the message.
 func (w *Worker) failedAround(m *message.Message, v *visit, bad *contain.MisbehavedError) error {
 	w.cfg.Logger.Error("middleware of an action "+bad.How, "message", m.UUID, "outcome_recorded", v.done, "stack", bad.Stack)
 	if v.done {
@@ -150,7 +150,7 @@ func (w *Worker) failedAround(m *message.Message, v *visit, bad *contain.Misbeha
 	}
 	t, err := openMessage[Task](m)
 	if err != nil {
-		return nil //nolint:nilerr // it would not be read the next time either
+		return nil //nolint:nilerr // another delivery would fail in the same way
 	}
 	r := t.report()
 	r.Effect = domain.EffectNotDone

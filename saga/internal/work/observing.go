@@ -14,13 +14,13 @@ import (
 // observerLimit is how long an observer may take to note something.
 const observerLimit = 5 * time.Second
 
-// observing calls an [Observer] so that it hurts nobody: what it fails to note is not noted. While
-// a call of it hangs it is not called again.
+// observing calls an [Observer] and contains its failures: it then misses an attempt. While one of
+// its calls hangs it is not called again.
 type observing struct {
 	observer Observer
 	logger   *slog.Logger
 	hanging  atomic.Int32
-	lastWord atomic.Int64 // when it was last complained about
+	lastWord atomic.Int64 // when its failure was last logged
 }
 
 func newObserving(o Observer, logger *slog.Logger) *observing {
@@ -30,13 +30,13 @@ func newObserving(o Observer, logger *slog.Logger) *observing {
 	return &observing{observer: o, logger: logger}
 }
 
-// began tells that an attempt begins. It returns the context for the handler, and what to call when
-// that has returned.
+// began tells the observer that an attempt begins. It returns the handler's context, and a function
+// to call after the handler.
 func (o *observing) began(ctx context.Context, a domain.Attempt) (context.Context, func(*domain.Failure)) {
 	start := time.Now()
 	inner, ok := callObserver(o, func() context.Context { return o.observer.AttemptBegan(ctx, a) })
 	if !ok {
-		// The observer does not know the attempt, or does not know that it does.
+		// The observer has not seen the attempt's beginning, or its call has not returned.
 		return ctx, func(*domain.Failure) {}
 	}
 	if inner == nil {
@@ -52,7 +52,7 @@ func callObserver[T any](o *observing, f func() T) (value T, ok bool) {
 	if o.hanging.Load() > 0 {
 		return value, false
 	}
-	var settled atomic.Bool // by the return of the call, or by giving it up, whichever is first
+	var settled atomic.Bool // by the call's return or by its being given up, whichever comes first
 	value, err := contain.Call(observerLimit, func() (T, error) {
 		defer func() {
 			if !settled.CompareAndSwap(false, true) {

@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/timers"
 )
 
 // Outbox publishes attempts as messages, to workers in this process or elsewhere. All methods are
@@ -23,22 +24,20 @@ type Outbox struct {
 	refused map[AttemptID]string
 }
 
-// OutboxConfig is what an [Outbox] is made of; all is required but Namespace and Log.
+// OutboxConfig configures an [Outbox]. All fields but Namespace and Log are required.
 type OutboxConfig struct {
 	Publisher message.Publisher
 	Namespace string
-	// Log is the id of the log that the runs are in; empty where only this process reads the
-	// messages.
+	// Log is the id of the runs' log; empty if only this process reads the messages.
 	Log    string
 	Logger *slog.Logger
-	// Now is the wall clock, Steady the clock that is never set.
-	Now, Steady func() time.Time
+	Clock  *timers.Clock
 	// Life is the context of the messages.
 	Life context.Context
 	// Background runs a function until the coordinator stops, or does not run it once that has
 	// stopped.
 	Background func(func(context.Context)) bool
-	// GiveUp records that an attempt was none, because its time was over before the broker took
+	// GiveUp records an attempt as uncounted, because its time was over before the broker accepted
 	// it.
 	GiveUp func(ctx context.Context, t *Task, why string)
 }
@@ -48,9 +47,9 @@ func NewOutbox(cfg OutboxConfig) *Outbox {
 	return &Outbox{cfg: cfg, refused: make(map[AttemptID]string)}
 }
 
-// Send publishes an attempt. If the broker refuses it, it is tried again in the background until it
-// is accepted or the coordinator stops; then the attempt is taken up at the next start. One whose
-// time is over before that was no attempt: another one follows, and no retry is used up.
+// Send publishes an attempt. If the broker refuses it, Send tries again in the background until the
+// broker accepts it or the coordinator stops; the next start then takes the attempt up. If the
+// attempt's time is over before, it does not count: another one follows, and no retry is used up.
 func (o *Outbox) Send(t *Task) {
 	err := o.publish(t)
 	if err == nil || o.cfg.Life.Err() != nil {
@@ -62,7 +61,7 @@ func (o *Outbox) Send(t *Task) {
 
 // sendAgain publishes an attempt that the broker refused with err until it is accepted.
 func (o *Outbox) sendAgain(ctx context.Context, t *Task, err error) {
-	since := o.cfg.Now().UTC().Format(time.RFC3339)
+	since := o.cfg.Clock.Now().UTC().Format(time.RFC3339)
 	defer o.tell(t.ID(), "")
 	pace := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: 5 * time.Second}
 	for {
@@ -70,14 +69,14 @@ func (o *Outbox) sendAgain(ctx context.Context, t *Task, err error) {
 		o.tell(t.ID(), why)
 		wait := pace.NextBackOff()
 		if !t.End.IsZero() {
-			wait = min(wait, max(time.Until(t.End), 0))
+			wait = min(wait, max(o.cfg.Clock.Until(t.End), 0))
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
-		if t.Expired() {
+		if t.Expired(o.cfg.Clock) {
 			o.cfg.GiveUp(ctx, t, why)
 			return
 		}
@@ -87,7 +86,7 @@ func (o *Outbox) sendAgain(ctx context.Context, t *Task, err error) {
 	}
 }
 
-// tell notes why the broker refuses an attempt; empty means that it does not any more.
+// tell notes why the broker refuses an attempt; empty means that it no longer does.
 func (o *Outbox) tell(id AttemptID, why string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -108,8 +107,8 @@ func (o *Outbox) Refused(id AttemptID) string {
 func (o *Outbox) publish(t *Task) error {
 	sent := *t
 	sent.Log = o.cfg.Log
-	if sent.Sent = o.cfg.Steady(); !t.End.IsZero() {
-		sent.Left = domain.Duration(time.Until(t.End))
+	if sent.Sent = o.cfg.Clock.Steady(); !t.End.IsZero() {
+		sent.Left = domain.Duration(t.End.Sub(sent.Sent))
 	}
 	topic := ActionTopic(o.cfg.Namespace, t.Action)
 	m, err := newMessage(o.cfg.Life, messageID(topic, o.cfg.Log, t.Key, t.Attempt, ""), &sent)

@@ -30,7 +30,8 @@ type Report struct {
 	Details json.RawMessage `json:"details,omitempty"`
 }
 
-// check refuses what a broker brought and no event could hold: another program may have written it.
+// check refuses a report from a broker that does not fit an event. Another program may have written
+// it.
 func (r *Report) check() error {
 	errs := []error{accept.Size("the output", r.Output), accept.Readable("the output", r.Output),
 		accept.Size("the details", r.Details), accept.Readable("the details", r.Details)}
@@ -53,9 +54,8 @@ func (r *Report) check() error {
 	return errors.Join(errs...)
 }
 
-// said sets what the report's failure says of the effect. Whether the attempt is in doubt is
-// decided by the coordinator; the failure says it too, for observers, and for coordinators that are
-// older.
+// said sets the effect in the report from its failure. The coordinator decides whether the attempt
+// is in doubt; the failure says so too, for observers and older coordinators.
 func (r *Report) said(e domain.FailureEffect, code *definition.Action) {
 	r.Effect = e
 	r.Failure.InDoubt = r.Direction == domain.Do && code.Spec.Effect != domain.EffectNone && e != domain.EffectNotDone
@@ -69,7 +69,7 @@ type Emitted struct {
 	Secret []string `json:"secret,omitempty"`
 }
 
-// Intent returns what the report means to the run's state machine.
+// Intent returns the intent for the run's state machine.
 func (r *Report) Intent() machine.Intent {
 	if r.Beat {
 		return machine.Beat{Step: r.Step, Direction: r.Direction, Attempt: r.Attempt, Details: r.Details}
@@ -80,7 +80,7 @@ func (r *Report) Intent() machine.Intent {
 	case r.Direction == domain.Probe && r.Verdict == domain.Applied:
 		// An older worker, whose answer was too large.
 		o.Effect = domain.EffectDone
-	case r.Failure.InDoubt: // it said so
+	case r.Failure.InDoubt: // the worker said so
 		o.Effect = domain.EffectInDoubt
 	}
 	for _, e := range r.Emitted {

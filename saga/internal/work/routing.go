@@ -12,7 +12,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/contain"
 )
 
-// Consumer is what is called for the messages of a topic.
+// Consumer handles the messages of a topic.
 type Consumer struct {
 	Name, Topic string
 	Handle      message.NoPublishHandlerFunc
@@ -24,15 +24,14 @@ type Routing struct {
 	router *message.Router
 	subs   *subscriptions
 	ended  chan error
-	// Broken has an element when a subscription has ended by itself: its messages come to
-	// nobody any more.
+	// Broken has an element when a subscription has ended by itself, so that nobody receives its
+	// messages.
 	Broken   chan error
 	stopping chan struct{}
 }
 
-// Route subscribes to the consumers' topics and has their messages handled, until [Routing.Close].
-// An error means that a subscription failed, or that ctx ended meanwhile; nothing is left running
-// then.
+// Route subscribes to the consumers' topics and handles their messages until [Routing.Close]. If a
+// subscription fails, or ctx ends before, it returns an error and leaves nothing running.
 func Route(ctx context.Context, sub message.Subscriber, consumers []Consumer, timeout time.Duration, logger *slog.Logger) (*Routing, error) {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: timeout}, watermillLogger(logger))
 	if err != nil {
@@ -48,14 +47,14 @@ func Route(ctx context.Context, sub message.Subscriber, consumers []Consumer, ti
 		handlers[i] = router.AddConsumerHandler(c.Name, c.Topic, subs, c.Handle)
 	}
 	go func() { r.ended <- router.Run(context.Background()) }()
-	<-router.Running() // it can't fail: its subscriptions are there
+	<-router.Running() // it can't fail, because the subscriptions exist
 	for i, h := range handlers {
 		go r.watch(h, consumers[i].Topic)
 	}
 	return r, nil
 }
 
-// watch reports a handler whose subscription ends before it is to.
+// watch reports a handler whose subscription ends too early.
 func (r *Routing) watch(h *message.Handler, topic string) {
 	select {
 	case <-h.Stopped():
@@ -64,7 +63,7 @@ func (r *Routing) watch(h *message.Handler, topic string) {
 	}
 	select {
 	case <-r.stopping:
-	case r.Broken <- fmt.Errorf("the subscription to %s has ended by itself: see that the broker is there, and start again", topic):
+	case r.Broken <- fmt.Errorf("the subscription to %s has ended by itself: check the broker, and start again", topic):
 	default:
 	}
 }
@@ -76,8 +75,8 @@ func (r *Routing) Close() error {
 	return errors.Join(err, <-r.ended)
 }
 
-// subscriptions is a [message.Subscriber] that hands out what was subscribed to before. Closing it
-// ends the subscriptions, not what they are made with, which is its owner's to close.
+// subscriptions is a [message.Subscriber] that returns subscriptions which were made before.
+// Closing it ends them; it does not close the user's subscriber.
 type subscriptions struct {
 	end    context.CancelFunc
 	topics map[string]subscription
@@ -135,7 +134,7 @@ func subscribe(ctx context.Context, sub message.Subscriber, consumers []Consumer
 			s.giveUp()
 		}
 	case <-time.After(subscribePatience):
-		go func() { // it does not heed its context; what it may yet return is not wanted
+		go func() { // Subscribe ignores its context: discard what it may still return
 			if <-done == nil {
 				s.giveUp()
 			}
@@ -144,7 +143,7 @@ func subscribe(ctx context.Context, sub message.Subscriber, consumers []Consumer
 	return nil, fmt.Errorf("stopped while subscribing: %w", context.Cause(ctx))
 }
 
-// subscribePatience is how long a Subscribe is waited for whose context has ended.
+// subscribePatience is how long to wait for a Subscribe whose context has ended.
 const subscribePatience = time.Second
 
 func subscribeTo(ctx context.Context, sub message.Subscriber, topic string) (messages <-chan *message.Message, err error) {

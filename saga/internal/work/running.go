@@ -9,8 +9,8 @@ type handling struct {
 	then func()
 }
 
-// WhenReturned has f called when the attempt's handler returns. Where that handler does not run
-// here it reports false, and f is not called.
+// WhenReturned calls f when the attempt's handler returns. If that handler does not run here, it
+// returns false and never calls f.
 func (w *Worker) WhenReturned(id AttemptID, f func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

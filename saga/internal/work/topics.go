@@ -21,11 +21,11 @@ func topic(namespace, rest string) string {
 	return "atone." + rest
 }
 
-// namespacePattern keeps a namespace to what every broker takes in a topic's name.
+// namespacePattern allows the characters that every broker accepts in a topic's name.
 var namespacePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
 
-// CheckNamespace refuses a namespace that would not do, or that makes topics which others have
-// without one.
+// CheckNamespace refuses an invalid namespace, and one whose topics could equal those of the empty
+// namespace.
 func CheckNamespace(namespace string) error {
 	switch {
 	case namespace == "":

@@ -14,9 +14,8 @@ func watermillLogger(l *slog.Logger) watermill.LoggerAdapter {
 		!l.Enabled(context.Background(), watermill.LevelTrace)}
 }
 
-// routerLogger keeps an ordinary stop from looking like a failure: an attempt that is cut short by
-// it is taken up again at the next start, and is nothing to alarm anybody with. It does not prepare
-// traces that nobody reads: the router has several of each message.
+// routerLogger does not log an orderly stop as a failure: the next start takes up the attempts that
+// the stop cancelled. It also skips traces, of which the router writes several per message.
 type routerLogger struct {
 	watermill.LoggerAdapter
 	noTraces bool

@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -10,8 +11,10 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/clock"
 	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/hands"
+	"github.com/atonehq/atone/saga/internal/timers"
 )
 
 // Worker runs the handlers of actions. Attempts reach it from the coordinator in the same process
@@ -25,23 +28,25 @@ type Worker struct {
 	running map[AttemptID]*handling
 	closing bool
 	transit transit
-	// drained is closed when a worker that stops waits for outcomes no longer.
-	drained chan struct{}
+	// undrained ends when a stopping worker no longer waits for outcomes.
+	undrained context.Context
+	drained   context.CancelFunc
 	// handling counts the attempts under way, until their outcomes are delivered.
 	handling sync.WaitGroup
 }
 
-// Config is what a [Worker] is made of. Actions and Logger are required, and either Outcomes or
-// Direct.
+// Config configures a [Worker]. Actions and Logger are required, and either Outcomes or Direct.
 type Config struct {
 	Actions map[string]*definition.Action
-	Logger  *slog.Logger
-	// Outcomes is where reports are published, on [OutcomesTopic]; publishing returns when the
-	// broker has them for good.
+	// Clock is the coordinator's; nil, where it is in another process, means this machine's.
+	Clock  *timers.Clock
+	Logger *slog.Logger
+	// Outcomes publishes reports, on [OutcomesTopic]. Its Publish must return only when the broker
+	// has stored them.
 	Outcomes  message.Publisher
 	Namespace string
-	// Direct takes reports where the coordinator is in the same process; it returns when they
-	// are durable.
+	// Direct takes reports if the coordinator is in the same process; it returns when they are
+	// durable.
 	Direct func(context.Context, *Report) error
 	// Observer is told of every attempt; may be nil.
 	Observer Observer
@@ -75,11 +80,16 @@ var (
 
 // New makes a worker. It starts nothing.
 func New(cfg Config) *Worker {
-	return &Worker{cfg: cfg, around: newObserving(cfg.Observer, cfg.Logger), running: make(map[AttemptID]*handling), drained: make(chan struct{})}
+	if cfg.Clock == nil {
+		cfg.Clock = timers.NewClock(clock.System{}, cfg.Logger)
+	}
+	w := &Worker{cfg: cfg, around: newObserving(cfg.Observer, cfg.Logger), running: make(map[AttemptID]*handling)}
+	w.undrained, w.drained = context.WithCancel(context.Background())
+	return w
 }
 
-// Begin runs an attempt on a goroutine of its own, without a message. The stopping worker refuses
-// it, and may not get rid of its outcome any more; the attempt is then taken up after the restart.
+// Begin runs an attempt on its own goroutine, without a message. A stopping worker refuses it, and
+// may fail to deliver its outcome; the attempt is then taken up after the restart.
 func (w *Worker) Begin(t *Task) {
 	told := func(err error) {
 		if err != nil && !errors.Is(err, ErrShutdown) && !errors.Is(err, domain.ErrNotRunning) {
@@ -89,10 +99,22 @@ func (w *Worker) Begin(t *Task) {
 	w.cfg.Hands.Go(func() { told(w.attempt(context.Background(), t, func() {}, told)) })
 }
 
-// Drain refuses new attempts, ends the contexts of the do attempts and waits for all handlers to
-// return and for their outcomes to be durable, or for ctx. It is called once.
+// Rehearse calls the handler of an attempt in the caller's goroutine, then done with what the
+// handler reports. Nothing is delivered, and no time bounds the call; the handler's attempt has the
+// task's Due as its deadline. If the handler ends the goroutine, Rehearse calls done and does not
+// return.
+func (w *Worker) Rehearse(ctx context.Context, t *Task, beat func(json.RawMessage), done func(*Report)) {
+	a := &attemptState{task: t, logger: w.cfg.Logger, lastOut: time.Now(), deadline: t.Due,
+		beat: func(details json.RawMessage) error { beat(details); return nil }}
+	r := t.report()
+	defer func() { done(r) }()
+	w.run(context.WithValue(ctx, attemptKey{}, a), w.cfg.Actions[t.Action], a, r)
+}
+
+// Drain refuses new attempts, cancels the do attempts, and waits until all handlers have returned
+// and their outcomes are durable, or until ctx ends. Call it once.
 func (w *Worker) Drain(ctx context.Context) {
-	defer close(w.drained)
+	defer w.drained()
 	w.mu.Lock()
 	w.closing = true
 	for id, h := range w.running {
@@ -106,11 +128,16 @@ func (w *Worker) Drain(ctx context.Context) {
 
 // Wait waits for all handlers to return and their outcomes to be delivered, or for ctx.
 func (w *Worker) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { w.handling.Wait(); close(done) }()
+	return Within(ctx, func() error { w.handling.Wait(); return nil })
+}
+
+// Within calls f, which waits for handlers, and returns its error, or another one when ctx ends.
+func Within(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
 	select {
-	case <-done:
-		return nil
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return errors.New("handlers have not returned: they are left behind")
 	}

@@ -8,4 +8,5 @@
 //
 //   - proxy.go: the proxy
 //   - fault.go: what it does to connections
+//   - delay.go: answers that take their time
 package badnet

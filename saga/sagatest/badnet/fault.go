@@ -58,12 +58,13 @@ type link struct {
 	stall          time.Duration
 }
 
-// pass copies one way, and does what is to be done where it is due. Where one end closes its way,
-// so does the other; but a client whose answers no longer come is not told that the server has
-// gone, either.
-func (l *link) pass(to, from net.Conn, a act) {
+// pass copies one way, through out, and does what is to be done where it is due. Where one end
+// closes its way, so does the other. But a client whose answers no longer come is not told that the
+// server has gone, either.
+func (l *link) pass(to, from net.Conn, out writer, a act) {
 	told := true
 	defer func() {
+		out.end()
 		if told {
 			closeWrite(to)
 		}
@@ -74,7 +75,7 @@ func (l *link) pass(to, from net.Conn, a act) {
 		data := buffer[:n]
 		if a.after >= 0 && passed+n > a.after {
 			head := max(0, a.after-passed)
-			if _, err := to.Write(data[:head]); err != nil {
+			if _, err := out.Write(data[:head]); err != nil {
 				return
 			}
 			data = data[head:]
@@ -84,7 +85,7 @@ func (l *link) pass(to, from net.Conn, a act) {
 			}
 		}
 		passed += n
-		if _, werr := to.Write(data); err != nil || werr != nil {
+		if _, werr := out.Write(data); err != nil || werr != nil {
 			return
 		}
 	}

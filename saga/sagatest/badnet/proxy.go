@@ -16,6 +16,7 @@ type Proxy struct {
 	target   string
 	listener net.Listener
 	stall    time.Duration
+	delay    time.Duration
 	done     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -42,6 +43,9 @@ type Config struct {
 	// Stall is how long a connection that stalls holds up what it should pass on; 0 means a
 	// second.
 	Stall time.Duration
+	// Delay is how much later each byte of the answers arrives, as over a long way. Nothing is held
+	// up meanwhile.
+	Delay time.Duration
 	// Seed makes the choice of faults repeatable, connection by connection.
 	Seed uint64
 }
@@ -61,7 +65,7 @@ func Start(c Config) (*Proxy, error) {
 	if c.Stall == 0 {
 		c.Stall = time.Second
 	}
-	p := &Proxy{target: c.Target, listener: l, stall: c.Stall, random: rand.New(rand.NewPCG(c.Seed, 2)), share: c.Share,
+	p := &Proxy{target: c.Target, listener: l, stall: c.Stall, delay: c.Delay, random: rand.New(rand.NewPCG(c.Seed, 2)), share: c.Share,
 		after: c.After, kinds: c.Faults, open: map[net.Conn]bool{}, counts: map[Fault]int{}}
 	p.done.Go(p.serve)
 	return p, nil
@@ -175,7 +179,7 @@ func (p *Proxy) handle(client net.Conn, fault Fault, where int) {
 	}
 	link := &link{client: client, server: server, stall: p.stall}
 	var both sync.WaitGroup
-	both.Go(func() { link.pass(server, client, fault.onRequests(where)) })
-	both.Go(func() { link.pass(client, server, fault.onAnswers(where)) })
+	both.Go(func() { link.pass(server, client, direct{server}, fault.onRequests(where)) })
+	both.Go(func() { link.pass(client, server, lateBy(p.delay, client), fault.onAnswers(where)) })
 	both.Wait()
 }

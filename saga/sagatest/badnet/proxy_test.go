@@ -110,3 +110,20 @@ func TestFaultsAreWhatTheySay(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswersMayTakeTheirTime wants each answer after the delay, and whole.
+func TestAnswersMayTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	target, _ := server(t)
+	const delay, slack = 50 * time.Millisecond, time.Millisecond
+	p, err := badnet.Start(badnet.Config{Target: target, Delay: delay})
+	require.NoError(t, err)
+	t.Cleanup(p.Stop)
+	for range 5 {
+		began := time.Now()
+		got, err := ask(t, p.Addr(), time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, answer, got)
+		require.GreaterOrEqual(t, time.Since(began), delay-slack, "the answer came before its time")
+	}
+}

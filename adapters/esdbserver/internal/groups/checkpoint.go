@@ -24,8 +24,6 @@ type checkpointState struct {
 	writing bool
 }
 
-func checkpointStream(key string) string { return "$persistentsubscription-" + key + "-checkpoint" }
-
 // errUnreadable means that a checkpoint is not one that a group has written.
 var errUnreadable = errors.New("the checkpoint cannot be read")
 

@@ -97,7 +97,7 @@ func TestGroupGoesOnAfterACrash(t *testing.T) {
 		c := w.connect(w.create(settings(func(s *groups.Settings) { s.MaxCheckPointCount = 2; s.CheckPointAfter = 60_000 })), 10)
 		require.Len(t, got(c), 6)
 		c.Ack(ids(1, 2, 3))
-		require.Len(t, got(c), 0)
+		require.Empty(t, got(c))
 		crashed := begin(t, w.log) // the first one is still there, and writes nothing
 		defer crashed.halt()
 		c = crashed.connect(crashed.group("s"), 10)

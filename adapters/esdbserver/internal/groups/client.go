@@ -20,8 +20,8 @@ type Delivery struct {
 // Verdict is what a consumer says of an event that it did not handle.
 type Verdict int
 
-// The verdicts of the protocol. Stop says that the consumer is about to give up; the original
-// forgets the event then, here it is parked.
+// The verdicts of the protocol. Stop says that the consumer is about to give up: EventStoreDB
+// forgets the event then, this package parks it.
 const (
 	Retry Verdict = iota
 	Park
@@ -50,9 +50,11 @@ type Client struct {
 	latencies []time.Duration
 }
 
-// Connect adds a consumer that may have size messages in flight. user, from and name are
-// shown in the group's info. Events that may, where it is not nil, keeps from it go to other
-// consumers, or are skipped where nobody is connected who may have them. Close must be called in the end.
+// Connect adds a consumer that may have size messages in flight. user, from and name are shown in
+// the group's info. may says which events the consumer may have; nil means all. An event that it
+// may not have goes to another consumer, and is skipped if no consumer that is connected may have
+// it. Connect returns [ErrMaxSubscribers], [ErrDropped] or [ErrFaulted]. The caller must call Close
+// in the end.
 func (g *Group) Connect(size int, user, from, name string, may func(*domain.Recorded) bool) (*Client, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -88,8 +90,8 @@ func (c *Client) Close() {
 	g.push(g.now())
 }
 
-// Ack settles the events of these ids. Others are passed over: who was too slow may find
-// that its event was given to somebody else, or settled.
+// Ack settles the events of these ids. An id that is not outstanding is passed over: the event of a
+// slow consumer may have been settled by another one.
 func (c *Client) Ack(ids []uuid.UUID) {
 	g := c.group
 	g.mu.Lock()
@@ -126,13 +128,6 @@ func (c *Client) Nack(ids []uuid.UUID, verdict Verdict, reason string) {
 	g.advance()
 }
 
-// advance goes on after messages were settled. The group is locked.
-func (g *Group) advance() {
-	g.push(g.now())
-	g.tryCheckpoint(false)
-	g.trimParked()
-}
-
 // remove ends a connection and gives back what it had in flight, without parking.
 func (g *Group) remove(c *Client, reason error) {
 	i := slices.Index(g.clients, c)
@@ -152,44 +147,12 @@ func (g *Group) remove(c *Client, reason error) {
 	}
 }
 
-// mayHave reports whether the consumer may have the message.
-func (c *Client) mayHave(m *message) bool {
-	return c.may == nil || c.may(m.event.Original()) && (m.event.Link == nil || m.event.Event == nil || c.may(m.event.Event))
-}
-
-func (c *Client) room() bool { return len(c.inFlight) < c.size && len(c.Deliveries) < c.size }
-
-func (c *Client) take(m *message, s strategy) {
-	c.inFlight[m.id] = m
-	c.total++
-	if b, ok := bucketOf(s, m); ok {
-		c.buckets[b]++
-	}
-	c.Deliveries <- Delivery{m.event, m.retries} // room was asked for: it does not block
-}
-
-// latencyWindow is how many latencies are kept.
-const latencyWindow = 1000
-
-func (c *Client) release(m *message, s strategy) {
-	if c.group.settings.ExtraStatistics {
-		if len(c.latencies) >= latencyWindow {
-			c.latencies = c.latencies[1:]
-		}
-		c.latencies = append(c.latencies, c.group.now().Sub(m.given))
-	}
-	delete(c.inFlight, m.id)
-	if b, ok := bucketOf(s, m); ok {
-		if c.buckets[b]--; c.buckets[b] == 0 {
-			delete(c.buckets, b)
-		}
+// drop ends all consumers' connections.
+func (g *Group) drop(reason error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dropped = reason
+	for _, c := range slices.Clone(g.clients) {
+		g.remove(c, reason)
 	}
 }
-
-// groupStats are what a group's info counts.
-type groupStats struct {
-	total, lastTotal int64
-	lastMeasure      time.Time
-}
-
-func (s *groupStats) started(now time.Time) { s.lastMeasure = now }

@@ -11,8 +11,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// own reports whether groups over all streams keep the stream. Such groups do not see it:
-// they would never come to rest.
+// own reports whether the stream belongs to a group over all streams. Such groups do not see those
+// streams: they would never come to rest, since each checkpoint is an event too.
 func own(stream string) bool {
 	return strings.HasPrefix(strings.TrimPrefix(stream, "$$"), "$persistentsubscription-"+All+"::")
 }
@@ -107,8 +107,8 @@ func (g *Group) take(ctx context.Context, event domain.Recorded) error {
 	return nil
 }
 
-// skipTo notes that nothing up to the place is for this group, after having looked at so
-// many events.
+// skipTo notes that nothing up to the place is for this group; considered is how many events were
+// looked at.
 func (g *Group) skipTo(at, considered int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,10 +1,8 @@
 package groups
 
 import (
-	"container/heap"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -68,15 +66,6 @@ type Group struct {
 	closed      bool
 
 	work sync.WaitGroup // the goroutines that park and write
-}
-
-// background runs f beside the group, which waits for it when it stops. A group that has
-// stopped does nothing more. The group is locked.
-func (g *Group) background(f func()) bool {
-	if !g.closed {
-		g.work.Go(f)
-	}
-	return !g.closed
 }
 
 // newGroup returns a group that goes on behind the place after; hasCheckpoint says whether
@@ -144,123 +133,10 @@ func (g *Group) expired(now time.Time) []*message {
 	return late
 }
 
-// push gives messages to consumers while there is room. The group is locked.
-func (g *Group) push(now time.Time) {
-	if len(g.clients) == 0 {
-		return
-	}
-	g.retry = g.pushFrom(g.retry, now)
-	before := len(g.ready)
-	g.ready = g.pushFrom(g.ready, now)
-	if len(g.ready) < before {
-		select {
-		case g.room <- struct{}{}:
-		default:
-		}
-	}
+// groupStats are what a group's info counts.
+type groupStats struct {
+	total, lastTotal int64
+	lastMeasure      time.Time
 }
 
-// pushFrom gives out what it can of the queue and returns the rest, in order. What is passed
-// over counts as begun, for what follows may be given out: no checkpoint may pass it.
-func (g *Group) pushFrom(queue []*message, now time.Time) []*message {
-	var rest []*message
-	for i, m := range queue {
-		// While one with the same id is with a consumer, the other waits: which of the two is
-		// acknowledged could not be told.
-		_, same := g.outstanding[m.id]
-		var client *Client
-		verdict := wait
-		if !same {
-			clients := g.clientsFor(m)
-			if len(clients) == 0 {
-				g.begin(m)
-				g.settle(m)
-				continue
-			}
-			client, verdict = g.strategy.choose(clients, m)
-			if verdict == full && len(clients) < len(g.clients) {
-				verdict = wait // what others may have is not held up
-			}
-		}
-		if verdict == full {
-			if rest == nil {
-				return queue[i:]
-			}
-			return append(rest, queue[i:]...)
-		}
-		g.begin(m)
-		if verdict == wait {
-			rest = append(rest, m)
-			continue
-		}
-		queue[i] = nil
-		g.give(m, client, now)
-	}
-	return rest
-}
-
-// clientsFor returns the consumers that may have the message.
-func (g *Group) clientsFor(m *message) []*Client {
-	if !slices.ContainsFunc(g.clients, func(c *Client) bool { return !c.mayHave(m) }) {
-		return g.clients
-	}
-	return slices.DeleteFunc(slices.Clone(g.clients), func(c *Client) bool { return !c.mayHave(m) })
-}
-
-// begin counts a message among those given out, once.
-func (g *Group) begin(m *message) {
-	if m.order >= 0 || m.replayed() {
-		return
-	}
-	g.knownOrder++
-	m.order, m.before = g.knownOrder, g.known
-	g.known = m.then
-	g.readyBytes -= m.size
-	heap.Push(&g.pending, m)
-}
-
-func (g *Group) give(m *message, c *Client, now time.Time) {
-	m.client, m.expires = c, now.Add(g.settings.timeout())
-	g.outstanding[m.id] = m
-	g.stats.total++
-	m.given = now
-	c.take(m, g.strategy)
-}
-
-// release takes a message back from its consumer. The group is locked.
-func (g *Group) release(m *message) {
-	if m.client != nil {
-		m.client.release(m, g.strategy)
-		m.client = nil
-	}
-	delete(g.outstanding, m.id)
-}
-
-// settle ends a message.
-func (g *Group) settle(m *message) {
-	g.release(m)
-	m.settled = true
-	g.replays.settled(m)
-}
-
-// giveBack makes a message that failed ready again, or parks it where it has failed too
-// often and that is asked for.
-func (g *Group) giveBack(m *message, mayPark bool) {
-	if mayPark && m.retries >= g.settings.MaxRetryCount {
-		g.park(m, fmt.Sprintf("Reached retry count of %d", g.settings.MaxRetryCount))
-		return
-	}
-	g.release(m)
-	m.retries++
-	g.retry = slices.Insert(g.retry, retryAt(g.retry, m), m)
-}
-
-// drop ends all consumers' connections.
-func (g *Group) drop(reason error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.dropped = reason
-	for _, c := range slices.Clone(g.clients) {
-		g.remove(c, reason)
-	}
-}
+func (s *groupStats) started(now time.Time) { s.lastMeasure = now }

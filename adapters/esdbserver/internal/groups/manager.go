@@ -49,8 +49,8 @@ type Manager struct {
 	logger *slog.Logger
 	filter FilterFunc
 
-	// change is held by whoever creates, changes or ends groups, through all of its writes;
-	// mu only guards the fields.
+	// change is held while groups are created, changed or ended, through all of the writes.
+	// mu guards the fields only.
 	change sync.Mutex
 	mu     sync.RWMutex
 	life   context.Context // nil until started
@@ -138,7 +138,7 @@ func (m *Manager) Stop() {
 	m.stopAll()
 }
 
-// Close ends every group for good: a restart that somebody asks for meanwhile fails.
+// Close ends every group for good: a restart under way fails.
 func (m *Manager) Close() {
 	m.change.Lock()
 	defer m.change.Unlock()
@@ -165,8 +165,9 @@ func (m *Manager) Restart(ctx context.Context) error {
 	return m.Start(ctx)
 }
 
-// Get returns a group at work. Another one with the same key, which names with colons can
-// make, is not it: the right to one stream must not lead to another.
+// Get returns a group at work, [ErrNotFound] or [ErrNotReady]. Get also compares the stream: names
+// with colons can give two groups the same key, and a caller who may read one stream must not reach
+// a group over another.
 func (m *Manager) Get(stream, group string) (*Group, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -180,7 +181,8 @@ func (m *Manager) Get(stream, group string) (*Group, error) {
 	return g, nil
 }
 
-// List returns the groups over the stream, or with an empty name all, in the order in which they were created.
+// List returns the groups over the stream, or all groups if the name is empty, in the order in
+// which they were created.
 func (m *Manager) List(stream string) ([]*Group, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -197,9 +199,9 @@ func (m *Manager) List(stream string) ([]*Group, error) {
 	return out, nil
 }
 
-// Create makes a new group and starts it. It returns [ErrExists], or what is wrong with
-// the settings as an [*InvalidError]. Like [Manager.Update] and [Manager.Delete] it is done to
-// the end when ctx ends, lest a caller that leaves in the middle leave half of it.
+// Create makes a new group and starts it. It returns [ErrExists], or what is wrong with the
+// settings as an [*InvalidError]. Like [Manager.Update] and [Manager.Delete] it goes on when ctx
+// ends: a caller that leaves in the middle must not leave half a group behind.
 func (m *Manager) Create(ctx context.Context, s Settings, user string) error {
 	ctx = context.WithoutCancel(ctx)
 	m.change.Lock()
@@ -256,7 +258,7 @@ func (m *Manager) prepare(ctx context.Context, s *Settings) error {
 	return err
 }
 
-// beyondEnd is what the original says of a group that is to begin past the log's end.
+// beyondEnd is the original's error for a group that is to begin past the log's end.
 const beyondEnd = "Invalid Start From position: commit position must be less than or equal to the last commit position in the transaction file."
 
 // prepareAll finds out where a group over all streams begins: before the record at its position.

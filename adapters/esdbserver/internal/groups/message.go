@@ -16,11 +16,10 @@ type message struct {
 	event streamdb.Resolved
 	// id is what consumers acknowledge: the link's id if there is one.
 	id uuid.UUID
-	// at is the event's place in the source; what lies between it and before was filtered out.
+	// at is the event's place in the source; events between before and at were filtered out.
 	at int64
-	// Once the message was given to a consumer for the first time, order counts it among
-	// all that were, and before is the place that a checkpoint may name while it is
-	// outstanding.
+	// order numbers the messages in the order in which they were first given to a consumer. before
+	// is the place that a checkpoint may name while the message is outstanding.
 	order, before int64
 	// then is the place up to which the events that follow were filtered out.
 	then    int64
@@ -81,8 +80,8 @@ func (h *byOrder) lowest() *message {
 	return (*h)[0]
 }
 
-// retryAt returns where the message belongs among those to be given out again: in order of
-// their places, replayed ones at the end.
+// retryAt returns where the message belongs in the queue of those to be given out again: by their
+// places, replayed ones at the end.
 func retryAt(queue []*message, m *message) int {
 	if m.replayed() {
 		return len(queue)
@@ -105,7 +104,7 @@ func (m *message) sourceStream() string {
 	return e.Stream
 }
 
-// subject is the event, or the link where that is all there is.
+// subject returns the event, or the link if its event is gone.
 func (m *message) subject() *domain.Recorded {
 	if m.event.Event != nil {
 		return m.event.Event

@@ -59,7 +59,7 @@ type Settings struct {
 	ConsumerStrategy   string `json:"namedConsumerStrategy"`
 }
 
-// batchOverBuffer is what the original says of a read batch that does not fit into the buffer.
+// batchOverBuffer is the original's error for a read batch that does not fit into the buffer.
 const batchOverBuffer = "Specified argument was out of the range of valid values. (Parameter 'ReadBatchSize may not be greater than or equal to BufferSize')"
 
 // maxBuffer bounds the number of events that a group holds ready, whatever its settings.
@@ -84,7 +84,7 @@ func (s Settings) Validate() error {
 	}
 	if !slices.Contains([]string{RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation}, s.Strategy()) {
 		//lint:ignore ST1005 the words of a real server, which clients may compare
-		errs = append(errs, fmt.Errorf("Consumer strategy %s does not exist.", s.Strategy()))
+		errs = append(errs, fmt.Errorf("Consumer strategy %s does not exist.", s.Strategy())) //nolint:revive // see above
 	}
 	if s.ReadBatchSize < 0 || s.ReadBatchSize >= s.HistoryBufferSize {
 		//lint:ignore ST1005 the words of a real server, which clients may compare
@@ -98,7 +98,7 @@ func (s Settings) Validate() error {
 		errs = append(errs, errors.New("sizes, counts and times must not be negative"))
 	}
 	if s.StartFrom < FromEnd {
-		errs = append(errs, fmt.Errorf("%d is no place to start from", s.StartFrom))
+		errs = append(errs, fmt.Errorf("%d is not a place to start from", s.StartFrom))
 	}
 	return errors.Join(errs...)
 }
@@ -136,3 +136,7 @@ func (s Settings) placeOf(e *domain.Recorded) int64 {
 	}
 	return int64(e.Revision)
 }
+
+func checkpointStream(key string) string { return "$persistentsubscription-" + key + "-checkpoint" }
+
+func parkedStream(key string) string { return "$persistentsubscription-" + key + "-parked" }

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// choice is a strategy's answer for one message.
+// choice is what a strategy answers for one message.
 type choice int
 
 const (
@@ -80,8 +80,8 @@ func (s *pinned) choose(clients []*Client, m *message) (*Client, choice) {
 			owner = c
 			break
 		}
-		// The highest of the hashes over bucket and consumer: who comes or goes moves only
-		// its own share of the buckets.
+		// The consumer with the highest hash over bucket and consumer owns the bucket: one that
+		// comes or goes moves only its own share of the buckets.
 		if w := hash(string([]byte{byte(bucket), byte(bucket >> 8)}) + c.id); owner == nil || w > weight {
 			owner, weight = c, w
 		}
@@ -123,3 +123,5 @@ func correlation(m *message) string {
 	}
 	return m.sourceStream()
 }
+
+func (c *Client) room() bool { return len(c.inFlight) < c.size && len(c.Deliveries) < c.size }

@@ -8,10 +8,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Begin puts an append in line and returns a function that waits for its result, which must be
-// called once: appends that one goroutine began one after the other share syncs and are written
-// in that order. ok is false where that is not possible, for the stream or for the log: then the
-// caller appends with [DB.Append], when everything before it has ended.
+// Begin starts an append and returns a function that waits for its result. The caller must call
+// that function once. Appends that one goroutine begins one after the other share syncs and are
+// written in that order. If ok is false, the stream or the log cannot do that: wait for the appends
+// before, then use [DB.Append].
 func (db *DB) Begin(ctx context.Context, stream string, expected domain.Expected, events []domain.NewEvent) (wait func() (Appended, error), ok bool) {
 	log, ok := db.log.(domain.AppendBeginner)
 	if !ok || len(events) == 0 {
@@ -53,6 +53,7 @@ func (db *DB) Begin(ctx context.Context, stream string, expected domain.Expected
 		if reserved != nil || !errors.Is(err, domain.ErrConflict) {
 			return Appended{}, err
 		}
-		return db.appendPlain(ctx, stream, expected, events) // which judges it again, and finds a repeat
+		// It may be a repeat: appendPlain finds out.
+		return db.appendPlain(ctx, stream, expected, events)
 	}, true
 }

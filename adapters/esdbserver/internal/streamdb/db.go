@@ -23,11 +23,11 @@ type Config struct {
 	StreamsCached, IDsRemembered int
 	// TailEvents and TailBytes bound the newest events held for live subscribers.
 	TailEvents, TailBytes int
-	// AppendLimit is how large one append may be, in bytes by the rule of [domain.NewEvent.Size], where
-	// the log lets itself be told. Default [domain.MaxAppendSize].
+	// AppendLimit is how large one append may be, in bytes as [domain.NewEvent.Size] counts them.
+	// It is used only if the log is a [domain.AppendBeginner]. Default [domain.MaxAppendSize].
 	AppendLimit int
-	// MetadataChanged is called for each stream whose metadata was written, by whomever, while
-	// [DB.Run] runs. It must not block. nil is fine.
+	// MetadataChanged is called for each stream whose metadata was written, by this DB or by
+	// others, while [DB.Run] runs. It must not block. nil is fine.
 	MetadataChanged func(stream string)
 }
 
@@ -44,8 +44,9 @@ type DB struct {
 	tail            *tail
 	index           *virtualIndex
 	seed            maphash.Seed
-	// locks keep ordinary appends (shared) apart from deletions and everything else that
-	// takes more than one append to do (exclusive), stream by stream.
+	// locks has a lock for each stream, which several streams may share. An ordinary append holds
+	// it shared; a deletion, and everything else that takes more than one append, holds it
+	// exclusively.
 	locks [256]sync.RWMutex
 }
 
@@ -62,8 +63,7 @@ func New(cfg Config) *DB {
 	}
 }
 
-// Open finds the end of the log, where [DB.Run] begins to follow it. It must have returned
-// before anything else is called.
+// Open finds the end of the log, where [DB.Run] begins to follow it. Call it first.
 func (db *DB) Open(ctx context.Context) error {
 	end, err := db.EndPosition(ctx)
 	if err != nil {
@@ -95,28 +95,4 @@ func (db *DB) Run(ctx context.Context) error {
 		return nil
 	}
 	return errors.New("follow the log: the subscription ended")
-}
-
-// write appends to the log itself.
-func (db *DB) write(ctx context.Context, stream string, expected domain.Expected, events ...domain.NewEvent) (domain.Appended, error) {
-	if b, ok := db.log.(domain.AppendBeginner); ok {
-		return b.BeginAppend(ctx, db.limit, stream, expected, events...)()
-	}
-	return db.log.Append(ctx, stream, expected, events...)
-}
-
-// EndPosition returns the position of the log's last event, 0 for an empty log.
-func (db *DB) EndPosition(ctx context.Context) (domain.Position, error) {
-	for event, err := range db.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
-		return event.Position, err
-	}
-	return 0, nil
-}
-
-// lock returns the lock of the stream; a metastream shares its stream's lock.
-func (db *DB) lock(stream string) *sync.RWMutex {
-	for IsMetastream(stream) {
-		stream = OriginalOf(stream)
-	}
-	return &db.locks[maphash.String(db.seed, stream)%uint64(len(db.locks))]
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// recentIDs remembers where lately appended events went, for the appends that name no
-// revision: only by their ids can a repeat be told from a new append. Like the original's,
-// it is bounded; an id that was pushed out counts as new.
+// recentIDs remembers where the latest events were appended, by their ids. Appends that name no
+// revision need it: only the ids tell a repeat from a new append. It is bounded, as EventStoreDB's
+// is; a forgotten id counts as new.
 type recentIDs struct {
 	mu         sync.Mutex
 	limit      int
@@ -56,9 +56,8 @@ const (
 	inFlight                // an append of the same events has not ended yet: wait, then ask again
 )
 
-// reserve judges the events' ids by the table of the original. For allNew the channel is to
-// be handed to settle or release; for inFlight it is to be waited on. number is the last
-// event's place for allKnown.
+// reserve judges the events' ids by EventStoreDB's table. For allNew, hand the channel to settle or
+// release; for inFlight, wait until it is closed. For allKnown, number is the last event's place.
 func (r *recentIDs) reserve(stream string, events []domain.NewEvent) (v verdict, number int64, done chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/atonehq/atone/domain"
 )
 
@@ -25,43 +27,28 @@ func (i *info) softDeleted() bool {
 // change it is written here or seen in the log; load never stores what it read while such
 // an event passed.
 type infoCache struct {
-	mu    sync.Mutex
-	limit int
-	// young and old are two generations: when young is full it becomes old, so that what is
-	// in use survives and what is not costs nothing to forget.
-	young, old map[string]*info
-	changes    uint64
+	mu       sync.Mutex
+	byStream *simplelru.LRU[string, *info]
+	changes  uint64
 }
 
 func newInfoCache(limit int) *infoCache {
-	return &infoCache{limit: limit, young: map[string]*info{}}
+	byStream, _ := simplelru.NewLRU[string, *info](max(limit, 1), nil) // valid size
+	return &infoCache{byStream: byStream}
 }
 
 func (c *infoCache) get(stream string) (*info, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if i, ok := c.young[stream]; ok {
-		return i, c.changes
-	}
-	if i, ok := c.old[stream]; ok {
-		c.put(stream, i)
-		return i, c.changes
-	}
-	return nil, c.changes
-}
-
-func (c *infoCache) put(stream string, i *info) {
-	if len(c.young) >= c.limit/2 {
-		c.old, c.young = c.young, make(map[string]*info, c.limit/4)
-	}
-	c.young[stream] = i
+	i, _ := c.byStream.Get(stream)
+	return i, c.changes
 }
 
 func (c *infoCache) store(stream string, i *info, asOf uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == asOf {
-		c.put(stream, i)
+		c.byStream.Add(stream, i)
 	}
 }
 
@@ -69,8 +56,7 @@ func (c *infoCache) drop(stream string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++
-	delete(c.young, stream)
-	delete(c.old, stream)
+	c.byStream.Remove(stream)
 }
 
 // observe drops what the event makes out of date.
@@ -126,9 +112,9 @@ func (db *DB) info(ctx context.Context, stream string) (*info, error) {
 	return i, nil
 }
 
-// firstAfter returns the number of the stream's first event after the position: where a
-// stream goes on whose soft deletion somebody appended after, without (or not yet) saying
-// so in its metadata.
+// firstAfter returns the number of the stream's first event after the position. A softly deleted
+// stream goes on there if an event was appended after the deletion and the metadata do not say so,
+// or not yet.
 func (db *DB) firstAfter(ctx context.Context, stream string, position domain.Position) (*int64, error) {
 	var first int64
 	for event, err := range db.log.ReadStreamBackward(ctx, stream, domain.End) {
@@ -141,12 +127,4 @@ func (db *DB) firstAfter(ctx context.Context, stream string, position domain.Pos
 		first = int64(event.Revision)
 	}
 	return &first, nil
-}
-
-// last returns the last event of the stream as the log has it.
-func (db *DB) last(ctx context.Context, stream string) (domain.Recorded, bool, error) {
-	for event, err := range db.log.ReadStreamBackward(ctx, stream, domain.End) {
-		return event, err == nil, err
-	}
-	return domain.Recorded{}, false, nil
 }

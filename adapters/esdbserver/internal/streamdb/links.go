@@ -34,9 +34,9 @@ func ParseLink(data []byte) (number uint64, stream string, ok bool) {
 	return number, stream, err == nil
 }
 
-// Resolve follows the event if it is a link. may says whether the reader may read the
-// stream that it points to; nil allows every stream. What cannot be found or read leaves
-// the link unresolved, as the original does.
+// Resolve follows the event if it is a link. may says whether the reader may read the stream that
+// the link points to; nil allows every stream. A link to an event that cannot be found or read
+// stays unresolved, as in EventStoreDB.
 func (db *DB) Resolve(ctx context.Context, event domain.Recorded, may func(context.Context, string) (bool, error)) (Resolved, error) {
 	if event.Type != TypeLink {
 		return Resolved{Event: &event}, nil

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"math"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
 )
 
 // Metadata is what a stream's newest metadata event says about it. A field that is nil
@@ -27,8 +31,8 @@ type ACL struct {
 	Read, Write, Delete, MetaRead, MetaWrite []string
 }
 
-// ParseMetadata reads a metadata event's data. What is not understood is ignored, as the
-// original database does: a stream cannot be made unreadable by broken metadata.
+// ParseMetadata reads a metadata event's data. It ignores what it does not understand, as the
+// original does: broken metadata cannot make a stream unreadable.
 func ParseMetadata(data []byte) Metadata {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(data, &fields) != nil {
@@ -94,4 +98,8 @@ func withTruncateBefore(data []byte, tb int64) []byte {
 		out, _ = json.Marshal(map[string]int64{"$tb": tb})
 	}
 	return out
+}
+
+func newMetadataEvent(data []byte) domain.NewEvent {
+	return domain.NewEvent{ID: uuid.New(), Type: TypeMetadata, Data: data}
 }

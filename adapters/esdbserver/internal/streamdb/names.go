@@ -3,6 +3,8 @@ package streamdb
 import (
 	"math"
 	"strings"
+
+	"github.com/atonehq/atone/domain"
 )
 
 // Event types that EventStoreDB gives a meaning to.
@@ -18,10 +20,14 @@ const (
 // Tombstoned is the event number of a tombstone, and the revision of a stream that has one.
 const Tombstoned = math.MaxInt64
 
-const metaPrefix = "$$"
+const (
+	metaPrefix     = "$$"
+	categoryPrefix = "$ce-"
+	typePrefix     = "$et-"
+)
 
-// MaxNameLength is how many bytes the name of a stream may have: what the embedded log takes,
-// less the prefix of its metastream. What is remembered of streams thus has a bound, too.
+// MaxNameLength is how many bytes the name of a stream may have: as many as the embedded log takes,
+// less the prefix of its metastream. It also bounds the memory for what is remembered of streams.
 const MaxNameLength = 4096 - len(metaPrefix)
 
 // MetastreamOf returns the name of the stream that holds the metadata of the stream.
@@ -40,4 +46,18 @@ func IsSystem(stream string) bool { return strings.HasPrefix(stream, "$") }
 // empty name, not a metastream of nothing, not $all, and no computed stream.
 func IsWritable(stream string) bool {
 	return stream != "" && stream != metaPrefix && stream != "$all" && !IsVirtual(stream)
+}
+
+// Present returns the event as clients see it: a tombstone has the number [Tombstoned].
+func Present(event domain.Recorded) domain.Recorded {
+	if event.Type == TypeTombstone {
+		event.Revision, event.Binary = Tombstoned, true
+	}
+	return event
+}
+
+// IsVirtual reports whether the stream is computed while it is read: $ce-C links the events
+// of all streams whose name begins with C up to the first dash, $et-T the events of type T.
+func IsVirtual(stream string) bool {
+	return strings.HasPrefix(stream, categoryPrefix) || strings.HasPrefix(stream, typePrefix)
 }

@@ -11,8 +11,8 @@ import (
 type Place struct {
 	// After is the position of the record before it, 0 at the beginning.
 	After domain.Position
-	// SkipTo is where the reading begins to yield: it is past After only for a place that the
-	// log has not reached yet, and then everything up to it is passed over in silence.
+	// SkipTo is where the reading begins to yield. It is past After only for a place that the log
+	// has not reached yet: everything up to it is then skipped.
 	SkipTo domain.Position
 	// At reports whether a record stands at the position that was asked for.
 	At bool
@@ -24,8 +24,8 @@ type Place struct {
 	Beyond bool
 }
 
-// Locate finds a position that a client gives. A position that no record has is refused with
-// [domain.ErrBadPosition], save 0 and those past the end.
+// Locate finds a position that a client gives. 0 and positions past the end are allowed; any other
+// at which no record stands is refused with [domain.ErrBadPosition].
 func (db *DB) Locate(ctx context.Context, position domain.Position) (Place, error) {
 	if position == 0 {
 		return Place{}, nil

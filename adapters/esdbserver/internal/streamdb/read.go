@@ -98,14 +98,6 @@ func (v View) readable(events iter.Seq2[domain.Recorded, error]) iter.Seq2[domai
 	}
 }
 
-// Present returns the event as clients see it: a tombstone has the number [Tombstoned].
-func Present(event domain.Recorded) domain.Recorded {
-	if event.Type == TypeTombstone {
-		event.Revision, event.Binary = Tombstoned, true
-	}
-	return event
-}
-
 // Metadata returns the stream's metadata.
 func (db *DB) Metadata(ctx context.Context, stream string) (Metadata, error) {
 	i, err := db.info(ctx, stream)

@@ -8,8 +8,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Message is what a subscription yields: an event, or, where Event is nil, word of how far
-// it has come.
+// Message is what a subscription yields: an event, or, if Event is nil, how far the subscription
+// has come.
 type Message struct {
 	Event *domain.Recorded
 	// Position is the event's position, or the one up to which a filtered subscription has
@@ -18,7 +18,8 @@ type Message struct {
 	// CaughtUp is true on the message, without an event, that ends the catch-up: what
 	// follows is live. It comes again when the reader fell behind and has caught up again.
 	CaughtUp bool
-	// Last is then, for a subscription to one stream, the number of its last event, or [NoNumber].
+	// Last is set with CaughtUp in a subscription to one stream: the number of its last event, or
+	// [NoNumber].
 	Last int64
 	// Checkpoint is true on the message, without an event, of a filtered subscription after
 	// which it may be resumed.
@@ -41,7 +42,7 @@ func (db *DB) SubscribeAll(ctx context.Context, from Place, filter *Filter) iter
 		changed, stop := db.tail.follow("")
 		defer stop()
 		s := &allSubscriber{at: from.After, skipTo: from.SkipTo, quiet: from.Live || from.Beyond, filter: filter, yield: yield}
-		// What the log holds now is no news, even if the tail has not got there yet.
+		// Skip what the log holds now, even if the tail has not got there yet.
 		end, err := db.EndPosition(ctx)
 		if err != nil {
 			yield(Message{}, err)

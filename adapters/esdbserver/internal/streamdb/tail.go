@@ -7,9 +7,9 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// tail holds the newest events of the log for live subscribers, so that a thousand of them
-// cost one read of the log. It is bounded by number and size: who falls behind it reads
-// the log, and nobody waits for anybody.
+// tail holds the newest events of the log for live subscribers, so that a thousand of them cost one
+// read of the log. It is bounded by number and size. A subscriber that falls behind it reads the
+// log; no subscriber waits for another.
 type tail struct {
 	mu                  sync.Mutex
 	maxEvents, maxBytes int
@@ -63,8 +63,8 @@ func (t *tail) wake(name string) {
 	}
 }
 
-// A reader takes at most so much from the tail at once, so that one that is slow holds on
-// to no more.
+// How much a reader takes from the tail at once, at most: a slow reader keeps no more than this in
+// memory.
 const (
 	batchEvents = 256
 	batchBytes  = 1 << 20
@@ -87,8 +87,8 @@ func (t *tail) after(position domain.Position) (events []domain.Recorded, ok boo
 	return append([]domain.Recorded(nil), t.events[from:to]...), true
 }
 
-// follow registers interest in a stream, or with the empty name in all. changed returns a
-// channel that is closed at the next event: take it before looking, and nothing is missed.
+// follow registers interest in a stream, or with the empty name in all. changed returns a channel
+// that is closed at the next event: take it before you look, so that you miss nothing.
 func (t *tail) follow(name string) (changed func() <-chan struct{}, stop func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

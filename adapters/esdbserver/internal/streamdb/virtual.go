@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	categoryPrefix = "$ce-"
-	typePrefix     = "$et-"
 	// indexEvery is the number of links between two remembered places of a computed stream.
 	indexEvery = 1024
 	// indexedStreams bounds how many computed streams' places are remembered.
@@ -24,19 +22,13 @@ const (
 // linkNamespace makes the ids of computed links: the same link always has the same id.
 var linkNamespace = uuid.MustParse("7c3a0f6e-5d0b-5c64-9d4e-0f6d2d6f3c11")
 
-// IsVirtual reports whether the stream is computed while it is read: $ce-C links the events
-// of all streams whose name begins with C up to the first dash, $et-T the events of type T.
-func IsVirtual(stream string) bool {
-	return strings.HasPrefix(stream, categoryPrefix) || strings.HasPrefix(stream, typePrefix)
-}
-
 // typeDeleted is the type under which $et- lists what deletes a stream, softly or for ever.
 const typeDeleted = "$deleted"
 
-// linked reports whether the computed stream has a link to the event. As in the original's
-// projections, what deletes a stream, softly or for ever, is in the stream's category and of the
-// type $deleted; other events of system streams are in no category; and links, which a category
-// has as they are, are of no type.
+// linked reports whether the computed stream has a link to the event. The rules are those of
+// EventStoreDB's projections: an event that deletes a stream, softly or for ever, is in the
+// stream's category and of the type $deleted. Other events of system streams are in no category. A
+// link is in its stream's category, and of no type.
 func linked(virtual string, event *domain.Recorded) bool {
 	stream, deletes := deletedBy(event)
 	if eventType, ok := strings.CutPrefix(virtual, typePrefix); ok {
@@ -85,8 +77,8 @@ func link(virtual string, number uint64, event *domain.Recorded) domain.Recorded
 	}
 }
 
-// linkID is the same for the same link at all times. Two links to one event, which apps can
-// make, have ids of their own.
+// linkID always returns the same id for the same link. Two links to one event, which apps can make,
+// have different ids.
 func linkID(virtual string, event *domain.Recorded, data []byte) uuid.UUID {
 	name := append([]byte(virtual+"\x00"), data...)
 	if event.Type == TypeLink {

@@ -42,9 +42,8 @@ func Exception(code codes.Code, name, message string, details ...string) *Refusa
 	return &RefusalError{Code: code, Message: message, Trailers: md}
 }
 
-// headerValue keeps control characters, which names may have, out of a trailer: HTTP/2 forbids
-// them, and a client would throw the whole answer away and not see why its call failed. Only
-// values that have them are escaped.
+// headerValue escapes a value that has control characters, as names may: HTTP/2 forbids them in
+// trailers, and a client would drop the whole answer and not see why its call failed.
 func headerValue(s string) string {
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return url.PathEscape(s)
@@ -91,18 +90,18 @@ func InvalidArgument(format string, args ...any) error {
 	return &RefusalError{Code: codes.InvalidArgument, Message: fmt.Sprintf(format, args...)}
 }
 
-// Refused is an error for what the original refuses by an exception of its handler: the code is
-// the same, and in place of its "Exception was thrown by handler." stands what is wrong.
+// Refused is the error for what the original refuses by an exception of its handler. It has the
+// same code, but says what is wrong instead of "Exception was thrown by handler."
 func Refused(format string, args ...any) error {
 	return &RefusalError{Code: codes.Unknown, Message: fmt.Sprintf(format, args...)}
 }
 
-// NotValid says, in the original's words, that a required alternative was left out.
+// NotValid is the original's error for a required alternative that was left out.
 func NotValid(oneof string) error {
 	return InvalidArgument("'None' is not a valid EventStore.Client.Streams.%s", oneof)
 }
 
-// NotValidGroup is notValid for persistent subscriptions.
+// NotValidGroup is [NotValid] for persistent subscriptions.
 func NotValidGroup(oneof string) error {
 	return InvalidArgument("'None' is not a valid EventStore.Client.PersistentSubscriptions.%s", oneof)
 }
@@ -154,7 +153,7 @@ func Translate(err error, operation string) error {
 func SendTrailers(ctx context.Context, err error) {
 	var f *RefusalError
 	if errors.As(err, &f) && f.Trailers != nil {
-		// It fails only outside of a call, and then there is nobody to tell.
+		// It fails only outside of a call, where there is nobody to tell.
 		_ = grpc.SetTrailer(ctx, f.Trailers)
 	}
 }

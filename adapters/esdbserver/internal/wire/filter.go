@@ -15,8 +15,7 @@ const (
 	maxPatternLength = 4096
 	maxPrefixes      = 1024
 	patternTimeout   = 250 * time.Millisecond
-	// DefaultWindow is how many events are searched between checkpoints where the client
-	// does not say.
+	// DefaultWindow is how many events are searched between checkpoints if the client does not say.
 	DefaultWindow = 32
 )
 
@@ -37,7 +36,7 @@ type Expression interface {
 func NewFilter(e Expression, byType bool) (*EventFilter, error) {
 	f := &EventFilter{byType: byType, prefixes: e.GetPrefix()}
 	if len(f.prefixes) > maxPrefixes {
-		return nil, InvalidArgument("a filter may have %d prefixes", maxPrefixes)
+		return nil, InvalidArgument("a filter may have at most %d prefixes", maxPrefixes)
 	}
 	var err error
 	if pattern := e.GetRegex(); pattern != "" {
@@ -46,12 +45,12 @@ func NewFilter(e Expression, byType bool) (*EventFilter, error) {
 	return f, err
 }
 
-// compile reads a pattern of the .NET dialect, unanchored. What Go's own engine reads too
-// is run by that one, in linear time; the rest (look-around, back-references) under a
+// compile reads a pattern of the .NET dialect, unanchored. If Go's own engine can read the pattern,
+// it runs the pattern in linear time; other patterns (look-around, back-references) run under a
 // time limit.
 func compile(pattern string) (func(string) bool, error) {
 	if len(pattern) > maxPatternLength {
-		return nil, InvalidArgument("a filter's pattern may have %d bytes", maxPatternLength)
+		return nil, InvalidArgument("a filter's pattern may have at most %d bytes", maxPatternLength)
 	}
 	if linear, err := regexp.Compile(pattern); err == nil {
 		return linear.MatchString, nil

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// What KurrentDB 25.1 adds to messages that the client module's version of the protocol has without
-// it. Older clients pass over fields that they do not know.
+// Fields that KurrentDB 25.1 adds to messages. The client module's version of the protocol lacks
+// them; older clients ignore fields that they do not know.
 const (
 	caughtUpTimestamp   protowire.Number = 1
 	caughtUpRevision    protowire.Number = 2 // of a stream

@@ -59,7 +59,7 @@ func FromUUID(id *shared.UUID) (uuid.UUID, error) {
 	case *shared.UUID_String_:
 		out, err := uuid.Parse(v.String_)
 		if err != nil {
-			return uuid.Nil, Refused("%q is no UUID", v.String_)
+			return uuid.Nil, Refused("%q is not a UUID", v.String_)
 		}
 		return out, nil
 	}
@@ -77,7 +77,7 @@ func ToUUID(id uuid.UUID, structured bool) *shared.UUID {
 	}}}
 }
 
-// EventMetadata is what the server says of every event beside its content.
+// EventMetadata returns what the server says of every event besides its content.
 func EventMetadata(e *domain.Recorded) map[string]string {
 	contentType := contentJSON
 	if e.Binary {
@@ -126,14 +126,14 @@ func NewEvent(p Proposed) (domain.NewEvent, error) {
 	}, nil
 }
 
-// ExactRevision checks a revision that a client expects a stream to have. The highest number is
-// that of no event, and what clients get back from an append of nothing: no stream.
+// ExactRevision checks a revision that a client expects a stream to have. The highest number means
+// that there is no stream: clients get it back from an append of no events.
 func ExactRevision(n uint64) (domain.Expected, error) {
 	if n == math.MaxUint64 {
 		return domain.NoStream, nil
 	}
 	if n > math.MaxInt64 {
-		return 0, Refused("%d is no stream revision", n)
+		return 0, Refused("%d is not a stream revision", n)
 	}
 	return domain.Expected(n), nil
 }

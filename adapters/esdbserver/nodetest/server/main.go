@@ -5,23 +5,16 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/signal"
-	"time"
 
 	"github.com/atonehq/atone/adapters/esdbserver"
+	"github.com/atonehq/atone/adapters/internal/certtest"
 	"github.com/atonehq/atone/adapters/memlog"
 )
 
@@ -38,11 +31,11 @@ func run() error {
 	flag.Parse()
 	cfg := esdbserver.Config{Log: memlog.New()}
 	if *certFile != "" {
-		cert, err := selfSigned(*certFile)
+		cert, err := certtest.Make(*certFile)
 		if err != nil {
 			return err
 		}
-		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{cert.Pair}, MinVersion: tls.VersionTLS12}
 		cfg.Users = []esdbserver.User{
 			{Name: "admin", Password: "changeit", Role: esdbserver.RoleAdmin},
 			{Name: "app", Password: "changeit", Role: esdbserver.RoleApp},
@@ -61,32 +54,9 @@ func run() error {
 	}
 	fmt.Println(lis.Addr())
 	go func() {
-		// The parent's end closes our input: nothing is left running behind a failed test.
+		// When the parent ends, our input is closed: a failed test leaves no process behind.
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
 	return server.Serve(ctx, lis)
-}
-
-// selfSigned makes a certificate for localhost and writes it, without its key, to the file.
-func selfSigned(file string) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(file, encoded, 0o600); err != nil {
-		return tls.Certificate{}, err
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

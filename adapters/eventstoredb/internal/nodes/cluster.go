@@ -24,6 +24,14 @@ import (
 // MaxReceive is the largest message taken from a server: an event of 16 MiB and its envelope.
 const MaxReceive = 17 << 20
 
+// How much a server may send on a call and on a connection before the reader has taken it: as much
+// as a fast link with a delay of 50 ms holds. gRPC's own windows begin at 64 KiB, grow with what
+// arrives, and cost a ping for each round trip with data.
+const (
+	callWindow       = 4 << 20
+	connectionWindow = 16 << 20
+)
+
 // Cluster knows how to find a node and to dial it. It holds no connection.
 type Cluster struct {
 	conn    *esdb.Configuration
@@ -52,12 +60,13 @@ func NewCluster(conn *esdb.Configuration, retryInitial, retryMax time.Duration, 
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxReceive)),
+		grpc.WithStaticStreamWindowSize(callWindow), grpc.WithStaticConnWindowSize(connectionWindow),
 		// The pause between dials stays short, so that a node that is back is used soon.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: retryInitial, Multiplier: 1.5, Jitter: 0.2, MaxDelay: retryMax},
 			MinConnectTimeout: 5 * time.Second,
 		}),
-		// A connection is never let go for being idle: its keepalive is what notices a dead node.
+		// An idle connection stays open: its keepalive notices a dead node.
 		grpc.WithIdleTimeout(0),
 	}
 	if conn.KeepAliveInterval >= 0 {
@@ -71,7 +80,7 @@ func NewCluster(conn *esdb.Configuration, retryInitial, retryMax time.Duration, 
 	return &Cluster{conn: conn, options: append(options, more...)}, nil
 }
 
-// needsLeader reports whether calls must be refused by a node that does not lead.
+// needsLeader reports whether only the leader may answer calls.
 func (c *Cluster) needsLeader() bool { return c.conn.NodePreference == esdb.NodePreferenceLeader }
 
 // seeds lists the addresses to ask for the cluster's members, in random order, and
@@ -128,7 +137,7 @@ func (c *Cluster) gossip(ctx context.Context, address string) ([]*gossip.MemberI
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	info, err := gossip.NewGossipClient(conn).Read(ctx, &shared.Empty{})
 	if err != nil {
 		return nil, fmt.Errorf("read gossip: %w", err)
@@ -154,7 +163,7 @@ func choose(members []*gossip.MemberInfo, preference esdb.NodePreference) (strin
 	return net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPort()))), nil
 }
 
-// rankOf is how much a member in the state is wanted; 0 is not at all.
+// rankOf returns how much a member in the state is preferred; 0 means that it is not used.
 func rankOf(state gossip.MemberInfo_VNodeState, preference esdb.NodePreference) int {
 	replica := state == gossip.MemberInfo_ReadOnlyReplica || state == gossip.MemberInfo_PreReadOnlyReplica ||
 		state == gossip.MemberInfo_ReadOnlyLeaderless

@@ -31,14 +31,14 @@ const (
 // TransientError is a failure after which the identical call is made again.
 type TransientError struct {
 	Err error
-	// NodeLost says that another node may have to be asked.
+	// NodeLost says that the next attempt looks for a node anew.
 	NodeLost bool
 	// Leader is the leader's address where the node told it.
 	Leader string
-	// Poisoned says that nothing more may be asked on this connection, of whatever node.
+	// Poisoned says that this connection must not be used again, whichever node it leads to.
 	Poisoned bool
-	// Puzzling says that the server could not tell what was wrong: the connection, or the
-	// request itself. It is repeated a few times only.
+	// Puzzling says that the server did not explain the failure: the connection or the request
+	// itself may be at fault. The call is repeated only a few times.
 	Puzzling bool
 }
 
@@ -75,7 +75,7 @@ func Translate(err error, trailer metadata.MD) error {
 	case codes.Unavailable:
 		return &TransientError{Err: err, NodeLost: true}
 	case codes.Unknown:
-		// What servers say of arguments that they did not expect, and of anything at all on a
+		// Servers say so of arguments that they did not expect, and of anything at all on a
 		// connection on which a batch call ended with not-leader.
 		if status.Convert(err).Message() == HandlerThrew {
 			return &TransientError{Err: err, NodeLost: true, Poisoned: true, Puzzling: true}
@@ -99,7 +99,7 @@ func Translate(err error, trailer metadata.MD) error {
 	return err
 }
 
-// HandlerThrew is all that a server says of an exception that it did not expect.
+// HandlerThrew is a server's whole message about an exception that it did not expect.
 const HandlerThrew = "Exception was thrown by handler."
 
 // positionRefused reports whether the server refused a position in $all: subscriptions and the two
@@ -113,15 +113,15 @@ func positionRefused(err error) bool {
 	return false
 }
 
-// cutOff reports whether it was gRPC itself that ended the call, because the server
-// dropped it without an answer, as a server does that is stopped.
+// cutOff reports whether gRPC itself ended the call because the server dropped it without an
+// answer, as a server does when it stops.
 func cutOff(err error) bool {
 	message := status.Convert(err).Message()
 	return strings.HasPrefix(message, "stream terminated by RST_STREAM") ||
 		strings.HasPrefix(message, "server closed the stream without sending trailers")
 }
 
-// Permanent reports whether a subscription that failed so would fail so again.
+// Permanent reports whether a subscription that failed with err would fail with it again.
 func Permanent(err error) bool {
 	if errors.Is(err, domain.ErrAccessDenied) || errors.Is(err, domain.ErrStreamDeleted) ||
 		errors.Is(err, domain.ErrBadPosition) || errors.Is(err, domain.ErrClosed) {
@@ -169,8 +169,8 @@ func ConflictIn(trailer metadata.MD) (actual domain.Expected, conflict bool) {
 	return domain.Expected(revision), true
 }
 
-// Ended returns why ctx ended, together with the last failure before it, or nil while
-// it goes on. A closed log is told as [domain.ErrClosed] alone.
+// Ended returns why ctx ended, with the last failure before it; nil if ctx has not ended. For a
+// closed log it is [domain.ErrClosed] alone.
 func Ended(ctx context.Context, last error) error {
 	switch {
 	case ctx.Err() == nil:

@@ -28,7 +28,7 @@ type Link struct {
 
 	mu      sync.Mutex
 	current *Session
-	leader  string // where the last node said that the leader is; used once
+	leader  string // the leader's address, as the last node told it; used once
 	closed  bool
 }
 
@@ -133,7 +133,7 @@ func (l *Link) Close() {
 	}
 }
 
-// Outgoing adds what every call sends: that only the leader may answer.
+// Outgoing adds what every call sends: whether only the leader may answer.
 func (l *Link) Outgoing(ctx context.Context, leader bool) context.Context {
 	if !leader && !l.cluster.needsLeader() {
 		return ctx

@@ -6,9 +6,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// fullLink is how many calls one connection gets before the next is used: fewer than the
-// 100 that servers take at once, and as many as can be, because calls that share a connection
-// share its writes to the network.
+// fullLink is how many calls one connection gets before the next is used: fewer than the 100 that
+// servers take at once, but many, because calls on one connection share its writes to the network.
 const fullLink = 64
 
 // Pool is a growing number of links for calls of one kind. It is safe to use concurrently.
@@ -22,9 +21,9 @@ type Pool struct {
 	closed bool
 }
 
-// Pick chooses the link for an attempt (0, 1, 2 …) of a call: the first that is not full,
-// a new one where all are, and in turn where there may be no more. A repeated attempt
-// goes to the next one, as the first may be what is wrong.
+// Pick chooses the link for an attempt (0, 1, 2 …) of a call: the first that is not full, or a new
+// one, or, at the limit, the next in turn. A repeated attempt goes to the next link, as the first
+// may be at fault.
 func (p *Pool) Pick(attempt int) (*Link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

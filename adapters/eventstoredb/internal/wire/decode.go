@@ -36,8 +36,8 @@ type wireEvent interface {
 	GetData() []byte
 }
 
-// Decode never fails: what a server left out stays zero, as it is no reason to stop a
-// reader for ever at one event.
+// Decode never fails: what a server left out stays zero, so that one bad event can't stop a reader
+// for ever.
 func Decode(e wireEvent) domain.Recorded {
 	meta := e.GetMetadata()
 	return domain.Recorded{
@@ -56,8 +56,8 @@ func Decode(e wireEvent) domain.Recorded {
 // MaxPosition is the largest position that a record can have: servers count with signed numbers.
 const MaxPosition = domain.Position(math.MaxInt64)
 
-// ReadPosition reads a place in the log; what can't be one, as 2^64-1, which servers send
-// for "none", is 0, which is before every event.
+// ReadPosition reads a place in the log. A number that is no place becomes 0, which is before every
+// event: servers send 2^64-1 for "none".
 func ReadPosition(commit uint64) domain.Position {
 	if p := domain.Position(commit); p <= MaxPosition {
 		return p
@@ -73,7 +73,11 @@ func ReadID(id *shared.UUID) uuid.UUID {
 		binary.BigEndian.PutUint64(u[8:], uint64(s.GetLeastSignificantBits()))
 		return u
 	}
-	u, err := uuid.Parse(id.GetString_())
+	return parseID(id.GetString_())
+}
+
+func parseID(text string) uuid.UUID {
+	u, err := uuid.Parse(text)
 	if err != nil {
 		return uuid.Nil
 	}
@@ -105,10 +109,14 @@ func WireID(id uuid.UUID) *shared.UUID {
 
 // SetMetadata sets what the server itself reads of an event.
 func SetMetadata(m map[string]string, e domain.NewEvent) {
-	m[MetaType], m[MetaContentType] = e.Type, ContentJSON
+	m[MetaType], m[MetaContentType] = e.Type, contentType(e)
+}
+
+func contentType(e domain.NewEvent) string {
 	if e.Binary {
-		m[MetaContentType] = ContentBinary
+		return ContentBinary
 	}
+	return ContentJSON
 }
 
 // SetID sets the id in the form that every server takes.

@@ -1,5 +1,5 @@
-// Package params holds what the operations of the HTTP API take besides their bodies. The types are
-// exported, in a package that is not, because huma reads embedded structs only if they are.
+// Package params has the parameters of the HTTP API's operations, without their bodies. The types
+// are exported, though the package is internal, because huma reads only exported embedded structs.
 //
 // It owns the parameters that several operations share. It knows nothing of what operations do with
 // them.

@@ -10,8 +10,8 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// Duration is a time.Duration that is written as text (1m30s). It is a struct because huma reads
-// other kinds by themselves.
+// Duration is a time.Duration written as text, such as 1m30s. It is a struct because huma parses
+// only structs with UnmarshalText.
 type Duration struct{ time.Duration }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -20,8 +20,8 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Time is a time.Time that [accept.Time] takes, written in RFC 3339. It is a struct for the same
-// reason.
+// Time is a time.Time that [accept.Time] takes, written in RFC 3339. It is a struct for the reason
+// that [Duration] is.
 type Time struct{ time.Time }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -32,23 +32,37 @@ func (t *Time) UnmarshalText(text []byte) (err error) {
 
 // Run names a run.
 type Run struct {
-	ID domain.RunID `path:"id" format:"uuid" doc:"The run's id."`
+	ID domain.RunID `path:"id" format:"uuid" doc:"The run's id, the last 6 or more digits of it or, for a run that was started with a key, SAGA:KEY."`
 }
 
-// Start is what starts have in common. The body is the run's input as it is.
+// Start has the parameters that all starts share. The body is the run's input, unwrapped.
 type Start struct {
-	Key         string          `header:"Idempotency-Key" maxLength:"500" doc:"The same key with the same input is the same run; with another input it is a conflict."`
+	Key         string          `header:"Idempotency-Key" maxLength:"500" doc:"The same key with the same input gives the same run; with another input it is a conflict."`
 	TraceParent string          `header:"Traceparent" maxLength:"100" doc:"The W3C trace that the run becomes part of."`
 	Labels      []string        `query:"label,explode" maxItems:"50" doc:"Labels as name=value, each in a parameter of its own."`
 	Deadline    Time            `query:"deadline" format:"date-time" doc:"The run turns back if it has not ended by then."`
 	Wait        Duration        `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
-	Body        json.RawMessage `required:"false" doc:"The input: JSON that fits the saga's input type; null when absent."`
+	Below       bool            `query:"below" doc:"End the wait, too, when a child run, or one further below, is stuck; below in the result then names it."`
+	Body        json.RawMessage `required:"false" doc:"The input: JSON that fits the saga's input type; null when absent, which is refused where the saga wants an input."`
 }
 
-// Page is what lists have in common.
+// Follow asks for a live stream of a list.
+type Follow struct {
+	Request
+	Follow bool   `query:"follow" doc:"A live stream of server-sent events instead of a page, as with Accept: text/event-stream."`
+	Last   string `header:"Last-Event-ID" maxLength:"20" doc:"For a stream: the id of the last event seen; the stream goes on after it."`
+	Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
+}
+
+// Acted has the headers that all answers to acts share.
+type Acted struct {
+	Position uint64 `header:"Atone-Position" doc:"The log position of the run's latest event or, for a bulk act, of the log's latest. Pass it as at_least to a list to see what the act did."`
+}
+
+// Page has the parameters that all lists share.
 type Page struct {
-	From      Time   `query:"from" format:"date-time" doc:"Not before that time."`
-	To        Time   `query:"to" format:"date-time" doc:"Before that time."`
+	From      Time   `query:"from" format:"date-time" doc:"At or after this time."`
+	To        Time   `query:"to" format:"date-time" doc:"Before this time."`
 	Text      string `query:"text" maxLength:"500" doc:"Words, or beginnings of words, that must all occur."`
 	Ascending bool   `query:"ascending" doc:"Oldest first."`
 	Limit     int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The size of the page."`
@@ -56,10 +70,15 @@ type Page struct {
 	Fresh
 }
 
-// Fresh asks for rows that have caught up with a write.
+// Hidden hides snoozed incidents.
+type Hidden struct {
+	Snoozed string `query:"snoozed" enum:"hide,show" default:"hide" doc:"Whether to show open incidents that are snoozed now, by themselves or with their group. If they are hidden, a page may have fewer rows than its limit."`
+}
+
+// Fresh asks for rows that include a recent write.
 type Fresh struct {
-	AtLeast uint64   `query:"at_least" maximum:"9223372036854775807" doc:"The log position that the rows must have reached."`
-	Within  Duration `query:"within" doc:"How long to wait for it; 2s when absent."`
+	AtLeast uint64   `query:"at_least" maximum:"9223372036854775807" doc:"The log position that the rows must include."`
+	Within  Duration `query:"within" doc:"How long to wait for rows at that position; 2s when absent."`
 }
 
 // Request gives an operation the request itself.

@@ -2,7 +2,7 @@ package stopfs
 
 import "github.com/cockroachdb/pebble/v2/vfs"
 
-// file is a file of an [FS]. With wal set, its failures are known to the log alone.
+// file is a file of an [FS]. With wal set, Pebble is not told when a write fails: only the log is.
 type file struct {
 	vfs.File
 	fs  *FS

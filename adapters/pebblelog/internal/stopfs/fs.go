@@ -11,11 +11,10 @@ import (
 // can't write or change its write-ahead log; a full disk would end the whole program. So the
 // first write that fails makes the log fail, and from then on the directory stays as it is:
 //
-//   - Writes to write-ahead logs do nothing and report success. Nobody is told that they are
-//     durable: the finisher looks whether the log has failed before it acknowledges.
-//   - Nothing is deleted or renamed, so that whatever Pebble believes to have written
-//     elsewhere, the files that hold it remain.
-//   - Other writes fail, after a pause, for Pebble tries them again and again.
+//   - Writes to write-ahead logs do nothing and report success. No caller is told that they are
+//     durable: the finisher checks whether the log has failed before it acknowledges.
+//   - Nothing is deleted or renamed: Pebble may believe that it has written the content elsewhere.
+//   - Other writes fail after a pause, because Pebble repeats them endlessly.
 //
 // When the log is opened again it is as after a crash at the moment of the first failure.
 type FS struct {
@@ -39,8 +38,7 @@ func New(below vfs.FS, health Health) *FS {
 	return &FS{FS: below, health: health}
 }
 
-// RetryPause is how long a write that can't be made takes: it slows down Pebble's endless
-// repetition.
+// RetryPause is how long a write that can't be made takes, so that Pebble repeats it slowly.
 const RetryPause = time.Second
 
 // Unwrap implements [vfs.FS].

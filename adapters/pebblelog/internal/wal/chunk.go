@@ -32,7 +32,7 @@ func chunkSize(b []byte, number uint32) int {
 	return size
 }
 
-// syncedOffset is up to where the file was synced when the chunk that b begins with was written.
+// syncedOffset returns how far the file was synced when the chunk that b begins with was written.
 func syncedOffset(b []byte) uint64 { return binary.LittleEndian.Uint64(b[11:]) }
 
 func isTrailer(b []byte, number uint32) bool {

@@ -12,8 +12,8 @@
 //
 //	crc(4) size(2) type(1) log number(4) synced offset(8) payload
 //
-// all little-endian. The synced offset is up to where the file was synced when the chunk was
-// written. A closed log ends with a trailer: crc 0, size 0, type 5, log number + 1.
+// all little-endian. The synced offset says how far the file was synced when the chunk was written.
+// A closed log ends with a trailer: crc 0, size 0, type 5, log number + 1.
 //
 // Files, in reading order:
 //

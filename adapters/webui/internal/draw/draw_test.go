@@ -37,6 +37,20 @@ func TestLongWaitsAreSqueezed(t *testing.T) {
 	require.False(t, spans(3600).scale(false).squeezed, "where no handler worked, waiting is all there is")
 }
 
+func TestTheFirstLabelAfterASqueezedGapTellsHowLateItIs(t *testing.T) {
+	t.Parallel()
+	sc := spans(6*3600+30, 0, 20, 6*3600, 6*3600+30).scale(false)
+	ticks := sc.ticks()
+	for i, k := range ticks {
+		if k.Squeezed {
+			require.Equal(t, "+6h", ticks[i+1].Text)
+			require.Equal(t, Percent(sc.at(at(6*3600))), ticks[i+1].X)
+			return
+		}
+	}
+	require.Fail(t, "nothing is squeezed")
+}
+
 // A rectangle without width is not drawn at all.
 func TestNothingIsTooShortToBeSeen(t *testing.T) {
 	t.Parallel()

@@ -1,14 +1,16 @@
 package draw
 
 import (
+	"slices"
+
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
 // Graph is a plan laid out as a drawing. Lengths are in pixels.
 type Graph struct {
-	// Run is the run that the drawing is of, if it is of one, and At the moment of it that is not
-	// now.
+	// Run is the run whose plan is drawn; empty for the plan of a saga. At is the revision that the
+	// drawing shows; empty means now.
 	Run   string
 	At    string
 	W, H  int
@@ -28,16 +30,21 @@ type node struct {
 	X, Y, W, H           int
 	Title, Detail, Count string
 	Class, Shape         string
-	// Step is the path of the step that the node stands for, where there is just one.
+	// Step is the path of the step that the node stands for, if there is just one.
 	Step string
 	Tip  string
+	// Saga and Version are those of the child run that the node starts; Child is that run, where
+	// there is just one.
+	Saga    string
+	Version int
+	Child   string
 }
 
 // edge is an arrow between two nodes, as an SVG path.
 type edge struct {
 	D, Label string
 	X, Y     int
-	// Bare edges have no head: they go on as another one.
+	// Bare edges have no arrowhead, because another edge continues them.
 	Bare bool
 }
 
@@ -52,8 +59,8 @@ const (
 	bypassH      = 1
 )
 
-// block is a laid out part of a plan: its size, where it is entered and left, relative to its
-// top left corner.
+// block is a part of a plan that is laid out: its size, entry and exits, relative to its top left
+// corner.
 type block struct {
 	w, h    int
 	in      int // x of the entry, at the top
@@ -67,7 +74,21 @@ type exit struct {
 	label string
 }
 
-// Phases tells the state of each node of a plan: how many of its steps are in which phase.
+// Linked reports whether something in the drawing can be followed.
+func (g *Graph) Linked() bool {
+	return g.Run != "" || slices.ContainsFunc(g.Nodes, func(n node) bool { return n.Saga != "" })
+}
+
+// Lead has the nodes of child runs lead to these, by the steps that started them.
+func (g *Graph) Lead(children map[string]string) {
+	for i := range g.Nodes {
+		if n := &g.Nodes[i]; n.Saga != "" {
+			n.Child = children[n.Step]
+		}
+	}
+}
+
+// Phases has, for each node of a plan, the paths of its steps by phase.
 type Phases map[string]map[machine.Phase][]string
 
 // PhasesOf groups the run's steps by the node of the plan that they are instances of.
@@ -99,12 +120,12 @@ func Plan(plan *domain.Plan, p Phases) *Graph {
 	return g.graph
 }
 
-// painter collects what is drawn. Nodes are placed at 0,0 and shifted when their surroundings are
+// painter collects the drawing. It places nodes at 0,0 and shifts them when their surroundings are
 // known.
 type painter struct {
 	graph  *Graph
 	phases Phases
-	links  []func() edge // made when everything stands
+	links  []func() edge // called when all nodes are in place
 }
 
 // MidX is the middle of the node.

@@ -57,7 +57,7 @@ func (g *painter) link(from, to *block) {
 	}
 }
 
-// topOf is where a block begins; it is known by its shift.
+// topOf returns the y coordinate at which a block begins.
 func (g *painter) topOf(b *block) int { return b.outs[0].y - b.h }
 
 // line is an arrow with a soft bend.
@@ -160,15 +160,14 @@ func (g *painter) fork(n *domain.Node) *block {
 	return all
 }
 
-// bypass is a way past the branches, on which nothing is done.
+// bypass is an arrow past the branches, for the case that none is taken.
 func bypass() *block {
 	b := &block{w: nodeW / 4, h: bypassH, in: nodeW / 8, outs: []exit{{x: nodeW / 8, y: bypassH}}, content: true}
 	b.shift = b.moveOuts
 	return b
 }
 
-// takesAll reports whether a switch always takes one of its branches: it has one for all other
-// cases.
+// takesAll reports whether a switch always takes one of its branches, because it has a default.
 func takesAll(n *domain.Node) bool {
 	return slices.Contains(n.Cases, "otherwise") || slices.Contains(n.Cases, "else")
 }
@@ -184,7 +183,7 @@ func tail(arm *block, dx int, fork *block) func() edge {
 	}
 }
 
-// each draws a frame around what is done for one item.
+// each draws a frame around the steps of one item.
 func (g *painter) each(n *domain.Node) *block {
 	i := len(g.graph.Boxes)
 	g.graph.Boxes = append(g.graph.Boxes, box{Label: format.Clip(n.Name+" · each item"+width(n.Concurrency), 40), Class: g.classOf(n)})

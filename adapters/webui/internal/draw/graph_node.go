@@ -66,6 +66,7 @@ func (g *painter) add(n *domain.Node) int {
 		}
 	case domain.KindChild:
 		d.Detail = fmt.Sprintf("saga %s v%d", n.Saga, n.Version)
+		d.Saga, d.Version = n.Saga, n.Version
 	case domain.KindPivot:
 		d.Detail = "point of no return"
 	case domain.KindCompute:
@@ -81,7 +82,7 @@ func (g *painter) add(n *domain.Node) int {
 	return len(g.graph.Nodes) - 1
 }
 
-// rules say what a step's failure leads to, where it isn't the undoing of the run.
+// rules say what the failure of a step leads to, if not to undoing the run.
 var rules = map[domain.Rule]string{domain.RuleForward: " · must succeed", domain.RuleAsk: " · asks a person", domain.RuleIgnore: " · may fail"}
 
 var (
@@ -89,12 +90,13 @@ var (
 	sigil   = map[domain.Effect]string{domain.EffectUndo: "↩", domain.EffectIrreversible: "⚠"}
 )
 
-// telling orders the phases by what a node that stands for many steps shows.
+// telling orders the phases by importance: a node that stands for many steps shows the first that
+// one of them is in.
 var telling = []machine.Phase{machine.UndoStuck, machine.Stuck, machine.UndoFailed, machine.Failed, machine.Undoing, machine.UndoBackoff, machine.UndoDue,
 	machine.Backoff, machine.ProbeBackoff, machine.Probing, machine.ProbeDue, machine.Running, machine.Ready, machine.Waiting, machine.Active, machine.Left, machine.Undone, machine.Done,
 	machine.Ignored, machine.Skipped, machine.Untouched}
 
-// classOf is the colour of a node: that of its most telling phase.
+// classOf returns the class, and so the colour, of a node's most important phase.
 func (g *painter) classOf(n *domain.Node) string {
 	m := g.phases[n.Key]
 	for _, p := range telling {
@@ -105,7 +107,7 @@ func (g *painter) classOf(n *domain.Node) string {
 	return "p-idle"
 }
 
-// count says how many of a node's steps are where, if there are several, or names the only one.
+// count counts a node's steps by phase or, if there is only one, returns its path.
 func (g *painter) count(n *domain.Node) (text, step string) {
 	total := 0
 	m := g.phases[n.Key]

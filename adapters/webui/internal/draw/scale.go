@@ -7,8 +7,9 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 )
 
-// scale maps times to shares of the timeline's width. Long stretches in which no handler works are
-// squeezed, so that a run that is stuck for hours after seconds of work still shows the work.
+// scale maps times to shares of the timeline's width. It squeezes long stretches in which no
+// handler works, so that a run that worked for seconds and then waited for hours still shows its
+// work.
 type scale struct {
 	from     time.Time
 	pieces   []piece
@@ -22,8 +23,8 @@ type piece struct {
 	squeezed bool
 }
 
-// Squeezing, measured against the time in which handlers work: a wait of more than squeezeAbove of
-// it is drawn as squeezeTo of it.
+// A wait that is longer than squeezeAbove times the time of work is drawn as squeezeTo times that
+// time.
 const (
 	squeezeAbove = 0.6
 	squeezeTo    = 0.22
@@ -70,7 +71,8 @@ func (h *History) scale(linear bool) *scale {
 	return sc
 }
 
-// idle returns the stretches in which no handler is at work, in order, and for how long one is.
+// idle returns the stretches in which no handler works, in order, and the total time in which one
+// does.
 func (h *History) idle() (gaps []piece, busy time.Duration) {
 	var work []span
 	for _, lane := range h.lanes {
@@ -115,7 +117,7 @@ func (sc *scale) at(t time.Time) float64 {
 type tick struct {
 	X, W, Text string
 	Squeezed   bool
-	// Odd ticks are left out where there is little room.
+	// Odd ticks are left out on narrow screens.
 	Odd bool
 }
 
@@ -125,7 +127,8 @@ var nice = []time.Duration{time.Millisecond, 2 * time.Millisecond, 5 * time.Mill
 	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour,
 	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
-// ticksWanted is how many ticks a whole width gets, and tickRoom the share that a label takes.
+// ticksWanted is the number of ticks for the whole width. tickRoom is the share of the width that a
+// label takes.
 const (
 	ticksWanted = 9
 	tickRoom    = 0.075
@@ -155,12 +158,17 @@ func (sc *scale) ticks() []tick {
 			free = p.x + p.w
 			continue
 		}
+		if n > 0 && (p.w >= tickRoom || n == len(sc.pieces)-1 && p.x+tickRoom/2 < 1) {
+			// What comes right after a squeezed stretch is far from the last label.
+			out = append(out, tick{X: Percent(p.x), Text: "+" + format.Took(p.from.Sub(sc.from))})
+			free = p.x + tickRoom
+		}
 		first := (p.from.Sub(sc.from) + step - 1) / step * step
 		for off := first; !sc.from.Add(off).After(p.to) && len(out) < 100; off += step {
 			x := sc.at(sc.from.Add(off))
 			end := p.x + p.w
 			if n == len(sc.pieces)-1 {
-				end += tickRoom / 2 // a little more than the label's half may stand out
+				end += tickRoom / 2 // a label may stick out by a little more than its half
 			}
 			if x < free || x+tickRoom > end {
 				continue

@@ -10,12 +10,12 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// span is something that lasted: an attempt, a wait, the time of being stuck.
+// span is something that takes time: an attempt, a wait, being stuck.
 type span struct {
 	from, to time.Time
 	class    string
 	title    string
-	// work means that a handler was at work; the rest is waiting, which a long timeline squeezes.
+	// work means that a handler was at work. Other spans are waits, which a long timeline squeezes.
 	work bool
 }
 
@@ -37,7 +37,7 @@ type History struct {
 	open     map[laneKey]span
 }
 
-// ReadHistory puts a run's events onto the timeline. What has not ended lasts until now.
+// ReadHistory puts a run's events onto the timeline. Spans that have not ended last until now.
 func ReadHistory(facts []domain.Fact, now time.Time) *History {
 	until := now
 	h := &History{lanes: map[string][]span{}, Took: map[string]time.Duration{}, open: map[laneKey]span{}}
@@ -57,12 +57,12 @@ func ReadHistory(facts []domain.Fact, now time.Time) *History {
 		case w.Ended():
 			until = at
 		case w != "":
-			until = now // it has not ended, or not any more
+			until = now // the run has not ended, or goes on after an end
 		}
 	}
 	now = until
 	if now.Before(h.to) {
-		now = h.to // clocks of several machines need not agree
+		now = h.to // another machine's clock was ahead of ours
 	}
 	h.to = now
 	for k := range h.open {
@@ -78,7 +78,8 @@ func (h *History) begin(step, what string, at time.Time, class, title string, wo
 	h.open[laneKey{step, what}] = span{from: at, class: class, title: title, work: work}
 }
 
-// end closes a span. A class or title that is given replaces the one it began with.
+// end closes a span. A non-empty class replaces the class that the span began with; more is added
+// to its title.
 func (h *History) end(k laneKey, at time.Time, class, more string) {
 	s, ok := h.open[k]
 	if !ok {
@@ -99,7 +100,7 @@ func (h *History) end(k laneKey, at time.Time, class, more string) {
 	h.lanes[k.step] = append(h.lanes[k.step], s)
 }
 
-// instant draws something that took no time.
+// instant adds something that took no time.
 func (h *History) instant(step string, at time.Time, title string) {
 	h.lanes[step] = append(h.lanes[step], span{from: at, to: at, class: "b-tick", title: title})
 }
@@ -121,7 +122,7 @@ func failClass(d domain.Direction, c domain.Failure) string {
 	return class
 }
 
-// attempts follows what handlers did.
+// attempts turns the events of attempts into spans.
 func (h *History) attempts(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.AttemptStarted:
@@ -160,7 +161,7 @@ func kindText(k domain.FailureKind) string {
 	return "failed"
 }
 
-// waits follows what steps waited for.
+// waits turns the waits of steps into spans.
 func (h *History) waits(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.TimerSet:
@@ -202,7 +203,7 @@ func (h *History) waits(e domain.Event, at time.Time) {
 	}
 }
 
-// run follows the run as a whole.
+// run turns events of the run as a whole into marks and spans.
 func (h *History) run(e domain.Event, at time.Time) {
 	switch e := e.(type) {
 	case *domain.RunPaused:
@@ -217,7 +218,7 @@ func (h *History) run(e domain.Event, at time.Time) {
 			}
 		}
 	case *domain.PivotPassed:
-		h.marks = append(h.marks, mark{at, "m-pivot", "pivot passed: from here only forward"})
+		h.marks = append(h.marks, mark{at, "m-pivot", "pivot passed: from here on the run only goes forward"})
 	case *domain.CancelRequested:
 		h.marks = append(h.marks, mark{at, "m-turn", "cancel requested: " + e.Cause.Message})
 	}

@@ -24,9 +24,11 @@ type lane struct {
 	Took       time.Duration
 	Error      string
 	Composite  bool
-	// About tells what the row is of: an item, the number of items, a handler.
+	// About says what the row stands for: an item, a number of items, a handler.
 	About string
 	Bars  []bar
+	// Fold is set on a row that stands for parts of a step that are not shown.
+	Fold *fold
 }
 
 // Timeline is what the template draws.
@@ -34,23 +36,31 @@ type Timeline struct {
 	Lanes []lane
 	Ticks []tick
 	Marks []bar
-	// Total counts all rows, of which at most maxLanes are drawn.
-	Total    int
-	Squeezed bool
-	From, To time.Time
+	// Total counts all selected rows. The rows from First up to Next are drawn; Next is 0 on the
+	// last page.
+	Total, First, Next int
+	Squeezed           bool
+	From, To           time.Time
 }
-
-// maxLanes bounds the rows of one page.
-const maxLanes = 2_000
 
 // maxDepth bounds the indentation of nested steps.
 const maxDepth = 5
 
-// Draw lays the run's steps out in the order of the plan. Show selects them: "" all, "open" those
-// not yet settled, "failed" those with a failure.
-func (h *History) Draw(s *machine.State, show string, linear bool) Timeline {
+// Draw lays the selected rows of the run out in the order of the plan.
+func (h *History) Draw(s *machine.State, rows Rows, linear bool) Timeline {
 	sc := h.scale(linear)
-	tl := Timeline{Ticks: sc.ticks(), Squeezed: sc.squeezed, From: h.from, To: h.to}
+	tl := Timeline{Ticks: sc.ticks(), Squeezed: sc.squeezed, From: h.from, To: h.to, First: rows.From}
+	folds := rows.Show == "" && rows.Find == "" // a search shows every match
+	find, hidden := strings.ToLower(rows.Find), map[*machine.Step]bool{}
+	// put counts a row, and reports whether it is on this page.
+	put := func() bool {
+		tl.Total++
+		if tl.Total > rows.From+MaxRows {
+			tl.Next = rows.From + MaxRows
+			return false
+		}
+		return tl.Total > rows.From
+	}
 	for _, m := range h.marks {
 		tl.Marks = append(tl.Marks, bar{X: Percent(sc.at(m.at)), Class: m.class, Title: m.title})
 	}
@@ -60,6 +70,19 @@ func (h *History) Draw(s *machine.State, show string, linear bool) Timeline {
 	depth, prefix := map[*machine.Step]int{}, map[*machine.Step]string{}
 	s.Steps(func(st *machine.Step) {
 		settle(st, depth[st], st.Path, depth, prefix)
+		if hidden[st] {
+			for _, k := range named(st) {
+				hidden[k] = true
+			}
+			return
+		}
+		var away *fold
+		if kids := named(st); folds && st.Path != rows.Open {
+			away = folded(st, kids, hidden)
+		}
+		if rows.Open != "" && st.Path != rows.Open && !strings.HasPrefix(st.Path, rows.Open+"/") {
+			return
+		}
 		l := lane{Step: st.Path, Name: name(st.Path, prefix[st]), Depth: min(depth[st], maxDepth), Kind: st.Node.Kind, Phase: st.Phase, Attempts: st.Do.N + st.Undo.N,
 			Took: h.Took[st.Path], Composite: len(st.Kids()) > 0, About: about(st, prefix[st])}
 		if st.Node.Action != nil {
@@ -70,22 +93,24 @@ func (h *History) Draw(s *machine.State, show string, linear bool) Timeline {
 				l.Error = c.Message
 			}
 		}
-		if !shown(show, st, l.Error) {
+		if !shown(rows.Show, st, l.Error) || !strings.Contains(strings.ToLower(st.Path), find) {
 			return
 		}
-		if tl.Total++; tl.Total > maxLanes {
-			return
+		if put() {
+			if l.Composite {
+				l.Bars = h.envelope(st, sc)
+			}
+			l.Bars = append(l.Bars, h.bars(st.Path, sc)...)
+			tl.Lanes = append(tl.Lanes, l)
 		}
-		if l.Composite {
-			l.Bars = h.envelope(st, sc)
+		if away != nil && put() {
+			tl.Lanes = append(tl.Lanes, lane{Fold: away, Depth: min(depth[st]+1, maxDepth)})
 		}
-		l.Bars = append(l.Bars, h.bars(st.Path, sc)...)
-		tl.Lanes = append(tl.Lanes, l)
 	})
 	return tl
 }
 
-// Hide takes secret values out of the texts beside the bars.
+// Hide removes secret values from the texts beside the bars.
 func (tl Timeline) Hide(c *secret.Cloak) Timeline {
 	if len(c.Fields()) == 0 {
 		return tl
@@ -113,21 +138,14 @@ func shown(show string, st *machine.Step, failure string) bool {
 	return true
 }
 
-// settle notes the depth of a step's children, passing over sequences, which have no name.
+// settle sets the depth and the prefix of a step's parts.
 func settle(st *machine.Step, at int, path string, depth map[*machine.Step]int, prefix map[*machine.Step]string) {
-	for _, k := range st.Kids() {
-		if k == nil {
-			continue
-		}
-		if k.Path == "" {
-			settle(k, at, path, depth, prefix)
-			continue
-		}
+	for _, k := range named(st) {
 		depth[k], prefix[k] = at+1, path+"/"
 	}
 }
 
-// about names the item that a step works on, where that is short enough.
+// about names the item that a step works on, if its name is short enough.
 func about(st *machine.Step, prefix string) string {
 	if st.Handler {
 		return "handler"
@@ -146,7 +164,7 @@ func about(st *machine.Step, prefix string) string {
 	return text
 }
 
-// name leaves out of a path what the row above says.
+// name returns a path without the prefix that the row above shows.
 func name(path, prefix string) string {
 	if short := strings.TrimPrefix(path, prefix); short != "" {
 		return short
@@ -154,8 +172,8 @@ func name(path, prefix string) string {
 	return path
 }
 
-// thinnest is the least share of the width that a bar takes: one without width is not drawn, not
-// even its border.
+// thinnest is the least share of the width that a bar takes. A bar without width would not be
+// drawn, not even its border.
 const thinnest = 0.00001
 
 func (h *History) bars(step string, sc *scale) []bar {
@@ -168,7 +186,8 @@ func (h *History) bars(step string, sc *scale) []bar {
 	return out
 }
 
-// envelope is the bar of a composite: from its first descendant's beginning to the last one's end.
+// envelope returns the bar of a composite step: from the beginning of its first descendant to the
+// end of its last.
 func (h *History) envelope(st *machine.Step, sc *scale) []bar {
 	var from, to time.Time
 	var visit func(*machine.Step)

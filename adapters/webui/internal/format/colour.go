@@ -1,18 +1,33 @@
 package format
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
 )
 
 // Tone is the colour of a run's state.
 func Tone(s domain.RunState) string {
-	switch s {
-	case domain.RunRunning, domain.RunCompensating, domain.RunIsStuck, domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsCancelled, domain.RunIsAbandoned:
+	if slices.Contains(runs.AllStates, s) {
 		return "t-" + string(s)
 	}
 	return "t-none"
 }
+
+// Shown is the state of a run that people should see, in the words of the lists.
+func Shown(why *explain.Reason) domain.RunState {
+	if s := domain.RunState(why.Standing); s != runs.StateWorking && slices.Contains(runs.AllStates, s) {
+		return s
+	}
+	return why.State
+}
+
+// State is a run's state as people read it.
+func State(s domain.RunState) string { return strings.ReplaceAll(string(s), "-", " ") }
 
 // Tint is the colour of a step's phase.
 func Tint(p machine.Phase) string {

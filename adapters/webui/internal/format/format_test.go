@@ -33,7 +33,7 @@ func TestPrettyShowsThePayloadAndNothingElse(t *testing.T) {
 
 func TestBriefIsTheBeginningOfAPayload(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, `{ "a": [1, 2] }`, Brief(json.RawMessage("{\n \"a\": [1, 2]\n}")))
+	require.Equal(t, `{ "a": [1, 2] }`, Brief(json.RawMessage("{\n \"a\": [1, 2]\n}"))) //nolint:testifylint // the spaces count
 	require.Equal(t, `"`+strings.Repeat("ü", maxBrief-1)+"…", Brief(json.RawMessage(`"`+strings.Repeat("ü", 500)+`"`)))
 	require.Equal(t, "not json", Brief(json.RawMessage("not json")))
 	require.NotContains(t, Brief(json.RawMessage("\"a\u202eb\"")), "\u202e")
@@ -47,6 +47,8 @@ func TestDurationsAreShort(t *testing.T) {
 		require.Equal(t, want, Took(d))
 	}
 	require.Equal(t, "-12\u2009345", Number(-12345))
+	require.Equal(t, []string{"0.0/day", "2.0/day", "1.0/h", "2.0/min", "50.0/s"},
+		[]string{Rate(0, time.Hour), Rate(14, 7*24*time.Hour), Rate(24, 24*time.Hour), Rate(120, time.Hour), Rate(180_000, time.Hour)})
 	require.Equal(t, "-123", Number(-123))
 	require.Equal(t, "1\u2009000", Number(1000))
 }

@@ -5,16 +5,20 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/atonehq/atone/domain/visible"
 )
 
 // maxShown bounds how much of a payload a page shows, in bytes.
 const maxShown = 64 << 10
 
-// asWritten reads what was recorded before payloads were checked: members twice, bytes that are not
-// UTF-8.
+// maxColoured bounds the payloads that are coloured, in bytes: each part is a node for the browser.
+const maxColoured = 16 << 10
+
+// asWritten also reads payloads that older programs recorded unchecked, with members given twice or
+// bytes that are not UTF-8.
 var asWritten = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // Payload writes a payload as indented JSON with its parts marked for colouring. Everything in the
@@ -22,10 +26,14 @@ var asWritten = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.
 func Payload(payload json.RawMessage) template.HTML {
 	indented := jsontext.Value(payload).Clone()
 	if indented.Indent(jsontext.WithIndent("  ")) != nil {
-		plain := template.HTMLEscapeString(cut(visible(string(payload))))
+		plain := template.HTMLEscapeString(cut(visible.Text(string(payload))))
 		return template.HTML(plain) //nolint:gosec // escaped in the line above
 	}
-	text := cut(visible(string(indented)))
+	text := cut(visible.Text(AsWritten(json.RawMessage(indented))))
+	if len(text) > maxColoured {
+		plain := template.HTMLEscapeString(text)
+		return template.HTML(plain) //nolint:gosec // escaped in the line above
+	}
 	var out strings.Builder
 	escape := func(part string) { out.WriteString(template.HTMLEscapeString(part)) }
 	written := 0
@@ -73,13 +81,16 @@ const maxBrief = 60
 
 // Brief writes the beginning of a payload on one line.
 func Brief(payload json.RawMessage) string {
-	begin := string(payload[:min(len(payload), 8*maxBrief)])
-	text := []rune(visible(strings.Join(strings.Fields(begin), " ")))
+	begin := AsWritten(payload[:min(len(payload), 8*maxBrief)])
+	text := []rune(visible.Line(strings.Join(strings.Fields(begin), " ")))
 	if len(text) <= maxBrief {
 		return string(text)
 	}
 	return string(text[:maxBrief]) + "…"
 }
+
+// Cut reports whether [Payload] leaves a part of the payload out.
+func Cut(payload json.RawMessage) bool { return len(payload) > maxShown }
 
 // cut shortens a text to [maxShown] and says how much is left out.
 func cut(s string) string {
@@ -87,19 +98,4 @@ func cut(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:maxShown], "") + fmt.Sprintf("\n… %d more bytes", len(s)-maxShown)
-}
-
-// visible replaces characters that would turn or hide text.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if TurnsText(r) || r < 0x20 && r != '\n' && r != '\t' {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
-}
-
-// TurnsText reports whether a character changes the direction of the text around it.
-func TurnsText(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }

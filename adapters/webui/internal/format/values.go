@@ -36,7 +36,7 @@ func two(a int64, unit string, b int64, small string) string {
 	return fmt.Sprintf("%d%s%02d%s", a, unit, b, small)
 }
 
-// Latency writes a duration; 0 means that there is none, and is a dash.
+// Latency writes a duration, or a dash for 0, which means that there is none.
 func Latency(d time.Duration) string {
 	if d == 0 {
 		return "–"
@@ -71,6 +71,20 @@ func Number(n int64) string {
 		s = s[:i] + "\u2009" + s[i:]
 	}
 	return s
+}
+
+// Rate writes how often something happened in a time: by the second, minute, hour or day, whichever
+// is the shortest in which it happens at least once.
+func Rate(n int64, within time.Duration) string {
+	for _, u := range []struct {
+		per  time.Duration
+		name string
+	}{{time.Second, "s"}, {time.Minute, "min"}, {time.Hour, "h"}} {
+		if rate := float64(n) * float64(u.per) / float64(within); rate >= 1 {
+			return strconv.FormatFloat(rate, 'f', 1, 64) + "/" + u.name
+		}
+	}
+	return strconv.FormatFloat(float64(n)*24*float64(time.Hour)/float64(within), 'f', 1, 64) + "/day"
 }
 
 // Plural writes a number with the noun that goes with it.

@@ -11,8 +11,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// Assets serves the scripts and styles below the base, and returns the path that they are at. The
-// path changes with their content, so that browsers keep what they have read.
+// Assets returns a handler for the scripts and styles, and their path below the base. The path
+// changes with their content, so that browsers can cache them for ever.
 func Assets(base string) (path string, serve http.Handler, err error) {
 	files, version, err := files()
 	if err != nil {
@@ -40,7 +40,7 @@ func files() (fs.FS, string, error) {
 	return files, hex.EncodeToString(sum.Sum(nil))[:12], err
 }
 
-// cached lets browsers keep what has its version in its address.
+// cached lets browsers cache files for ever, because a file's address contains its version.
 func cached(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -9,11 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/domain/visible"
 )
 
 //go:embed templates
@@ -21,23 +19,23 @@ var templateFiles embed.FS
 
 // Templates makes the answers of the page. It is safe for concurrent use.
 type Templates struct {
-	// all has a template NAME for each page's content and, where the page refreshes itself, one
-	// NAME-live for the part that does.
+	// all has a template NAME for the content of each page and, for pages that refresh themselves,
+	// a template NAME-live for the part that is refreshed.
 	all    *template.Template
 	logger *slog.Logger
 }
 
-// New reads the embedded templates. The logger is told of those that fail.
+// New reads the embedded templates. The logger gets the errors of templates that fail.
 func New(logger *slog.Logger) (*Templates, error) {
 	all, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html")
 	return &Templates{all, logger}, err
 }
 
-// liveKey is the header by which a page says what it shows, so that nothing is sent when nothing
-// changed.
+// liveKey is the header in which a page sends the key of what it shows, so that the server sends
+// nothing if nothing changed.
 const liveKey = "X-Live-Key"
 
-// Render answers with a page, or with the part of it that a script asked for. Nothing is sent
+// Render answers with a page, or with the part of it that a script asked for. It sends nothing
 // before the whole page is made.
 func (t *Templates) Render(w http.ResponseWriter, r *http.Request, status int, name string, v *View) {
 	v.Name = name
@@ -53,7 +51,7 @@ func (t *Templates) Render(w http.ResponseWriter, r *http.Request, status int, n
 		if part {
 			w.Header().Set(liveKey, key)
 			w.Header().Set("X-Title", url.PathEscape(v.Title))
-			w.Header().Set("X-Stuck", strconv.Itoa(v.Stuck))
+			w.Header().Set("X-Stuck", v.Badge())
 			if r.Header.Get(liveKey) == key {
 				w.WriteHeader(http.StatusNoContent)
 				return
@@ -66,31 +64,23 @@ func (t *Templates) Render(w http.ResponseWriter, r *http.Request, status int, n
 	}
 	if err != nil {
 		t.logger.Error("page could not be made", "template", name, "path", r.URL.Path, "error", err)
-		http.Error(w, "The page could not be made; the server's log has the cause.", http.StatusInternalServerError)
+		http.Error(w, "The page could not be made. The server's log has the cause.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes()) // a reader who left has no use for the error
+	_, _ = w.Write(buf.Bytes()) // the reader may be gone
 }
 
-// upright replaces the characters that turn text round (Unicode's bidirectional controls) in a
-// page: an error's text must not be able to rewrite the sentence that it stands in.
+// upright replaces hidden characters, and characters that reverse text, by visible escapes, so that
+// the text of an error can't change how the sentence around it reads.
 func upright(page *bytes.Buffer) {
-	if !bytes.ContainsFunc(page.Bytes(), format.TurnsText) {
-		return
-	}
-	b := bytes.Map(func(r rune) rune {
-		if format.TurnsText(r) {
-			return utf8.RuneError
-		}
-		return r
-	}, page.Bytes())
+	shown := visible.Text(page.String())
 	page.Reset()
-	page.Write(b)
+	page.WriteString(shown)
 }
 
-// keyOf stands for the content of a part of a page.
+// keyOf returns a key that changes with the content of a part of a page.
 func keyOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8])

@@ -25,9 +25,19 @@
   };
   const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
   const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const zone = `times in ${new Intl.DateTimeFormat().resolvedOptions().timeZone}`;
   const write = (el, text) => { if (el.textContent !== text) el.textContent = text; };
   const tell = () => {
     const now = Date.now();
+    for (const el of all("#zone, .zone")) write(el, zone);
+    for (const el of all("text[data-at]")) write(el, ("day" in el.dataset ? day : minute).format(new Date(el.dataset.at)));
+    for (const el of all(".cols a[data-from]")) {
+      const from = new Date(el.dataset.from);
+      const text = `${day.format(from)} ${minute.format(from)} to ${minute.format(new Date(el.dataset.to))}: ${el.dataset.text}`;
+      write($("title", el), text);
+      el.setAttribute("aria-label", text);
+    }
     for (const el of all("time[datetime], time[data-since]")) {
       const iso = el.dataset.since || el.getAttribute("datetime");
       const at = new Date(iso);
@@ -61,17 +71,18 @@
     const typing = at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.type !== "checkbox" && live()?.contains(at);
     return typing || dialog.open || !!$(".more[open]") || String(getSelection()) !== "";
   };
-  let due = 0, asked = 0;
+  // News is asked for less often while there is none: at most five times as seldom.
+  let due = 0, asked = 0, idle = 0;
   setInterval(() => {
     const el = live();
     if (!el || document.hidden) return;
     if (busy()) { pulse("held", "held"); return; }
     if (Date.now() < due) return;
     asked = Date.now();
-    due = asked + Number(el.dataset.refresh);
+    due = asked + Number(el.dataset.refresh) * Math.min(5, 1 + idle);
     htmx.trigger(el, "live");
   }, 250);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) due = 0; });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) due = idle = 0; });
 
   document.addEventListener("htmx:configRequest", (e) => {
     const { key, fresh } = e.detail.elt.dataset;
@@ -90,9 +101,73 @@
     // A lever that was refused comes back as its form, with the reason.
     if (target.id === "sheet" && xhr.status >= 400 && xhr.status < 500) e.detail.shouldSwap = true;
   });
+  // What comes in the way of a lever is said in its dialog, where what was typed stays.
+  const unsent = "atone-unsent";
+  const form = () => dialog.open && $("form.lever", dialog);
+  const say = (text, label, act) => {
+    if (!form()) { $("#sheet").innerHTML = '<form class="lever" method="dialog"><div class="buttons"><button class="btn" data-close>Close</button></div></form>'; }
+    const f = $("form.lever", dialog);
+    $("[data-said]", f)?.remove();
+    const out = document.createElement("p");
+    out.className = "problem";
+    out.dataset.said = "";
+    out.setAttribute("role", "alert");
+    out.textContent = text;
+    if (label) {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = label;
+      b.addEventListener("click", act);
+      out.append(" ", b);
+    }
+    $(".buttons", f).before(out);
+    if (!dialog.open) dialog.showModal();
+  };
+  const login = () => {
+    const f = form();
+    if (f?.action && f.method === "post") {
+      const values = [...new FormData(f)].filter(([, v]) => typeof v === "string");
+      try { sessionStorage.setItem(unsent, JSON.stringify({ page: location.pathname, verb: f.dataset.resend || "get", path: f.getAttribute("action"), values })); } catch { /* then the text stays in this tab's history */ }
+    }
+    location.href = `${base}/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  };
+  document.addEventListener("htmx:beforeOnLoad", (e) => {
+    if (!e.detail.xhr.getResponseHeader("HX-Redirect")?.startsWith(`${base}/login`)) return;
+    e.preventDefault();
+    if (form()) say("Your session has ended. Nothing was sent; what you typed is kept.", "Log in and come back", login);
+    else login();
+  });
+  const away = (e) => {
+    if (e.detail.target?.id !== "sheet") return;
+    const status = e.detail.xhr?.status;
+    if (status && status < 500) return;
+    const what = status ? `The server answers with an error (${status}).` : "The server does not answer.";
+    if (form()) say(`${what} It is not known whether this was done. What you typed is kept: send it again when the server is back.`);
+    else say(`${what} Try again when it is back.`);
+  };
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(name, away);
+  addEventListener("load", () => {
+    let kept;
+    try { kept = JSON.parse(sessionStorage.getItem(unsent)); } catch { return; }
+    if (!kept || location.pathname !== kept.page) return;
+    sessionStorage.removeItem(unsent);
+    const fill = (e) => {
+      if (e.detail.target.id !== "sheet") return;
+      document.removeEventListener("htmx:afterSwap", fill);
+      for (const [name, value] of kept.values) {
+        const field = all("input:not([type=hidden]), textarea, select", dialog).find((x) => x.name === name);
+        if (field) field.value = value;
+      }
+    };
+    document.addEventListener("htmx:afterSwap", fill);
+    const values = {};
+    if (kept.verb === "post") for (const [name, value] of kept.values) (values[name] ??= []).push(value);
+    htmx.ajax(kept.verb, kept.path, { target: "#sheet", swap: "innerHTML", values });
+  });
   document.addEventListener("htmx:afterRequest", (e) => {
     if (e.detail.elt.id !== "live") return;
     if (e.detail.successful) {
+      idle = e.detail.xhr.status === 204 ? idle + 1 : 0;
       pulse("on", "live");
       answered = Date.now();
       $("#offline").hidden = true;
@@ -112,6 +187,7 @@
     cb.beforeAttributeUpdated = (name, node) => {
       if (name === "open" && node.tagName === "DETAILS") return false;
       if (name === "title" && node.tagName === "TIME") return false;
+      if (node.tagName === "svg" && node.classList.contains("graph") && (name === "width" || name === "height")) return false;
       if (name === "tabindex" || (name === "class" && node.id === "timeline")) return false;
       return true;
     };
@@ -119,6 +195,7 @@
       if (old.nodeType !== 1) return true;
       if (old.classList.contains("tl-open") && old.dataset.loaded) return false;
       if (old.tagName === "INPUT" && old.type === "checkbox" && fresh.tagName === "INPUT") return false;
+      if (old.matches(".bulk input, .bulk textarea, .bulk select")) return false;
       if (old.tagName === "TIME" && fresh.tagName === "TIME" && old.dataset.since === fresh.dataset.since
         && old.getAttribute("datetime") === fresh.getAttribute("datetime")) return false;
       return true;
@@ -128,6 +205,7 @@
   document.addEventListener("htmx:afterSettle", (e) => {
     tell();
     zoom(0);
+    plan(0);
     count();
     // What takes long is asked for less often, so that news never fills the day of page or server.
     if (e.detail.target?.id === "live") due = Math.max(due, Date.now() + 5 * (Date.now() - asked));
@@ -138,7 +216,8 @@
     const box = e.target.open && $(".tl-open", e.target);
     if (!box || !e.target.classList.contains("tl-step")) return;
     box.dataset.loaded = "1";
-    htmx.trigger(box, "opened");
+    htmx.process(box); // a child's step may be opened before it has settled
+    box.dispatchEvent(new CustomEvent("opened")); // it does not bubble: what lies around it is not loaded again
   }, true);
 
   // --- zoom --------------------------------------------------------------------------------
@@ -154,6 +233,37 @@
     if (by) tl.scrollLeft = middle * tl.scrollWidth - tl.clientWidth / 2;
   };
 
+  // --- the drawing of a plan ---------------------------------------------------------------
+  let scale = 0; // 0 until somebody has chosen
+  const plan = (by) => {
+    const box = $(".canvas"), svg = box && $(".graph", box);
+    if (!svg) return;
+    const { width, height } = svg.viewBox.baseVal, style = getComputedStyle(box);
+    const fit = () => Math.min(1, (box.clientWidth - parseFloat(style.paddingLeft) * 2) / width, (parseFloat(style.maxHeight) - parseFloat(style.paddingTop) * 2) / height);
+    const old = svg.clientWidth / width || 1;
+    if (by === "fit") scale = fit();
+    else if (by) scale = Math.min(4, Math.max(0.1, old * 1.25 ** by));
+    const now = scale || 1;
+    const at = [(box.scrollLeft + box.clientWidth / 2) / box.scrollWidth, (box.scrollTop + box.clientHeight / 2) / box.scrollHeight];
+    svg.setAttribute("width", width * now);
+    svg.setAttribute("height", height * now);
+    if (by) box.scrollTo(at[0] * box.scrollWidth - box.clientWidth / 2, at[1] * box.scrollHeight - box.clientHeight / 2);
+    const out = $("#plan-now");
+    if (out) write(out, `${Math.round(now * 100)}%`);
+  };
+  // It is moved by dragging, with a mouse; fingers and arrow keys scroll by themselves.
+  document.addEventListener("pointerdown", (e) => {
+    const box = e.button === 0 && e.pointerType === "mouse" && e.target.closest(".canvas");
+    if (!box || e.target.closest("a")) return;
+    e.preventDefault();
+    box.focus({ preventScroll: true });
+    box.classList.add("held");
+    const from = [e.clientX + box.scrollLeft, e.clientY + box.scrollTop];
+    const move = (m) => box.scrollTo(from[0] - m.clientX, from[1] - m.clientY);
+    document.addEventListener("pointermove", move);
+    document.addEventListener("pointerup", () => { document.removeEventListener("pointermove", move); box.classList.remove("held"); }, { once: true });
+  });
+
   // --- clicks ------------------------------------------------------------------------------
   const fold = (except) => { for (const m of all(".more[open]")) if (!m.contains(except)) m.open = false; };
   document.addEventListener("click", async (e) => {
@@ -161,6 +271,7 @@
     const t = e.target.closest("button, a, tr[data-href], summary, input, label, textarea, select, pre");
     if (!t) return;
     if (t.dataset.zoom) zoom(Number(t.dataset.zoom));
+    else if (t.dataset.plan) plan(t.dataset.plan === "fit" ? "fit" : Number(t.dataset.plan));
     else if (t.id === "theme") {
       const dark = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
       const next = dark === "dark" ? "light" : "dark";
@@ -168,18 +279,27 @@
       try { localStorage.setItem("atone-theme", next); } catch { /* then it holds for this page */ }
     } else if (t.id === "help-open") $("#help").showModal();
     else if ("close" in t.dataset && dialog.open) { e.preventDefault(); dialog.close(); }
-    else if (t.dataset.copy) {
-      try { await navigator.clipboard.writeText(t.dataset.copy); t.classList.add("copied"); setTimeout(() => t.classList.remove("copied"), 1200); } catch { /* the text can be selected */ }
+    else if (t.dataset.copy || "copyPre" in t.dataset) {
+      try { await navigator.clipboard.writeText(t.dataset.copy ?? $("pre", t.parentElement).textContent); t.classList.add("copied"); setTimeout(() => t.classList.remove("copied"), 1200); } catch { /* the text can be selected */ }
     } else if (t.id === "pick-all") { for (const c of all("input[name=incident]")) c.checked = t.checked; count(); }
     else if (t.name === "incident") count();
-    else if (t.matches("tr[data-href]") && String(getSelection()) === "") location.href = t.dataset.href;
+    else if (t.matches("tr[data-href]") && String(getSelection()) === "") {
+      if (aside(e)) window.open(t.dataset.href, "_blank", "noopener");
+      else location.href = t.dataset.href;
+    }
+  });
+  // A row opens a tab like a link: with Ctrl or Cmd, or with the middle button.
+  const aside = (e) => e.button === 1 || e.ctrlKey || e.metaKey;
+  document.addEventListener("auxclick", (e) => {
+    const row = e.button === 1 && !e.target.closest("a, button, input, summary") && e.target.closest("tr[data-href]");
+    if (row) window.open(row.dataset.href, "_blank", "noopener");
   });
   for (const d of all("dialog")) d.addEventListener("click", (e) => { if (e.target === d) d.close(); });
   document.addEventListener("change", (e) => { if ("submit" in e.target.dataset) e.target.form.submit(); });
   document.addEventListener("htmx:afterSwap", (e) => {
     if (e.detail.target.id !== "sheet") return;
     if (!dialog.open) dialog.showModal();
-    ($("[autofocus]", dialog) || $("input:not([type=hidden]), textarea", dialog))?.focus();
+    ($("[aria-invalid]", dialog) || $("[autofocus]", dialog) || $("input:not([type=hidden]), textarea", dialog))?.focus();
   });
   const count = () => {
     const out = $("#picked");
@@ -209,6 +329,12 @@
     const typing = at && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.type !== "checkbox";
     if (e.key === "Escape") { fold(null); if (typing) at.blur(); }
     if (typing) return;
+    const column = at?.closest?.(".cols a");
+    if (column && /^Arrow(Left|Right)$/.test(e.key)) {
+      e.preventDefault();
+      (e.key === "ArrowLeft" ? column.previousElementSibling : column.nextElementSibling)?.closest("a")?.focus();
+      return;
+    }
     const row = at?.closest?.(".row");
     if (going && Date.now() - going < 1200 && pages[e.key]) { location.href = base + pages[e.key]; return; }
     going = 0;
@@ -219,8 +345,9 @@
       case "k": step(-1); break;
       case "Enter": if (row?.dataset.href && at === row) location.href = row.dataset.href; break;
       case "x": { const c = row && $("input[name=incident]", row); if (c) { c.checked = !c.checked; count(); } break; }
-      case "+": case "=": zoom(1); break;
-      case "-": zoom(-1); break;
+      case "+": case "=": zoom(1); plan(1); break;
+      case "-": zoom(-1); plan(-1); break;
+      case "0": plan("fit"); break;
       case "[": $(".past a[rel=prev], .rewind")?.click(); break;
       case "]": $(".past a[rel=next]")?.click(); break;
       case "?": $("#help").showModal(); break;
@@ -246,6 +373,20 @@
   // A step that the address names is unfolded.
   const named = location.hash.startsWith("#s-") && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (named) addEventListener("load", () => { named.open = true; named.scrollIntoView({ block: "center" }); });
+
+  // --- shift chooses all rows between two ---------------------------------------------------
+  let chosen = null;
+  document.addEventListener("click", (e) => {
+    const box = e.target;
+    if (!box.matches?.("tbody input[type=checkbox]")) return;
+    const list = all("input[type=checkbox]", box.closest("tbody"));
+    const [a, b] = [list.indexOf(chosen), list.indexOf(box)];
+    if (e.shiftKey && a >= 0) {
+      for (const c of list.slice(Math.min(a, b), Math.max(a, b) + 1)) c.checked = box.checked;
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    chosen = box;
+  }, true);
 
   tell();
   count();

@@ -1,0 +1,53 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+)
+
+// TestActionsAreHeldAndReleased: the runs of a held action say so, by whom and why.
+func TestActionsAreHeldAndReleased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{secured: true})
+	w.do("GET", "/holds", nil).is(http.StatusOK)
+	w.do("POST", "/actions/charge/hold", wire.HoldAction{}).problem(http.StatusUnprocessableEntity, wire.ProblemBadInput)
+	w.do("POST", "/actions/chrage/hold", wire.HoldAction{Reason: "x"}).problem(http.StatusNotFound, wire.ProblemUnknownAction)
+	var held wire.HeldAction
+	w.do("POST", "/actions/charge/hold", wire.HoldAction{Reason: "CRM is down"}).is(http.StatusOK).into(&held)
+	require.Equal(t, "root", held.By)
+	w.do("POST", "/actions/charge/hold", wire.HoldAction{Reason: "me too"}).problem(http.StatusConflict, wire.ProblemHeld)
+	id := w.do("POST", "/sagas/signup/runs", form{Email: "a"}).is(http.StatusAccepted)
+	var res wire.Result
+	id.into(&res)
+	require.Equal(t, domain.RunRunning, res.State)
+	require.Eventually(t, func() bool {
+		var why wire.Why
+		w.do("GET", "/runs/"+res.Run.String()+"/why", nil).is(http.StatusOK).into(&why)
+		return why.WaitsFor == "release" && why.Waits[0].Hold.Reason == "CRM is down" && why.Waits[0].Hold.By == "root"
+	}, 10*time.Second, time.Millisecond)
+	var list []wire.HeldAction
+	w.do("GET", "/holds", nil).is(http.StatusOK).into(&list)
+	require.Len(t, list, 1)
+	require.Equal(t, 1, list[0].Waiting)
+
+	bound := w.as(w.token("signup-only", []auth.Scope{auth.Operate, auth.Read}, "signup"))
+	bound.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "x"}).problem(http.StatusForbidden, wire.ProblemForbidden)
+	bound.do("GET", "/holds", nil).is(http.StatusOK).into(&list)
+	require.Len(t, list, 1, "its saga has the action")
+	other := w.as(w.token("approval-only", []auth.Scope{auth.Read}, "approval"))
+	other.do("GET", "/holds", nil).is(http.StatusOK).into(&list)
+	require.Empty(t, list)
+	other.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "x"}).problem(http.StatusForbidden, wire.ProblemForbidden)
+
+	w.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "CRM is back"}).is(http.StatusOK)
+	w.do("GET", "/runs/"+res.Run.String()+"/result?wait=10s", nil).is(http.StatusOK).into(&res)
+	require.Equal(t, domain.RunIsCompleted, res.State)
+	w.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "x"}).problem(http.StatusConflict, wire.ProblemNotHeld)
+}

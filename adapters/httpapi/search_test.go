@@ -1,0 +1,187 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/saga"
+)
+
+// found searches the runs, as they are now.
+func (w *world) found(q string) (ids []domain.RunID) {
+	w.t.Helper()
+	var page wire.Page[wire.RunItem]
+	w.do("GET", "/runs?at_least="+position(w)+"&q="+url.QueryEscape(q), nil).is(200).into(&page)
+	for _, r := range page.Items {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func TestRunsAreSearchedInOneLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	stuck := w.start("asking", form{Email: "ada@x.example", Fail: "charge"}).Run
+	done := w.start("signup", form{Email: "kim@x.example"}).Run
+	waits := w.waiting("approval")
+	paused := w.waiting("approval")
+	w.do("POST", "/runs/"+paused.String()+"/pause", `{"reason":"audit"}`).is(204)
+
+	require.Equal(t, []domain.RunID{stuck}, w.found(`state:stuck saga:ask* age:<2h attempts:1 text:"card decl" step:charge`))
+	require.Equal(t, []domain.RunID{waits}, w.found("state:waiting"))
+	require.Equal(t, []domain.RunID{paused}, w.found("state:paused"))
+	require.ElementsMatch(t, []domain.RunID{waits, paused}, w.found("state:running saga:approval"))
+	require.ElementsMatch(t, []domain.RunID{waits, paused, stuck}, w.found("state:unfinished"))
+	require.Equal(t, []domain.RunID{done}, w.found("id:"+done.String()[28:]))
+	require.Equal(t, []domain.RunID{done}, w.found(done.String()))
+	require.Empty(t, w.found("saga:signup state:stuck"))
+	var page wire.Page[wire.RunItem]
+	w.do("GET", "/runs?q="+url.QueryEscape("state:paused"), nil).is(200).into(&page)
+	require.Equal(t, runs.StatePaused, page.Items[0].Shown())
+	require.Equal(t, domain.RunRunning, page.Items[0].State)
+
+	for q, want := range map[string]string{
+		"saga:approvel": "did you mean approval?", "sate:stuck": "did you mean state?", "action:chagre": "did you mean charge?",
+		"label:tenant=a": "no run has a label tenant", "signup:1": "write saga:signup key:1", `text:"x`: "a quote is not closed",
+	} {
+		a := w.do("GET", "/runs?q="+url.QueryEscape(q), nil).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), want)
+		a = w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: q}}).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), want, "bulk filters have the same errors")
+	}
+	a := w.do("GET", "/runs?saga=signup&q=saga:asking", nil).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(a.body), "saga is given twice")
+	w.do("GET", "/audit?q="+url.QueryEscape("what:run.pasued"), nil).problem(422, wire.ProblemBadInput)
+	w.do("GET", "/incidents?q="+url.QueryEscape("acton:charge"), nil).problem(422, wire.ProblemBadInput)
+	for q, want := range map[string]string{"q=state:opne": "did you mean open?", "q=state:resolved&state=open": "state is given twice", "q=group:607c4165de7b20db&group=607c4165de7b20db": "group is given twice",
+		"q=assignee:kim&assignee=kim": "assignee is given twice", "q=group:1": "1 is no group"} {
+		a := w.do("GET", "/incidents?"+q, nil).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), want, q)
+	}
+	var open wire.Page[wire.Incident]
+	for q, n := range map[string]int{"q=state:open": 1, "q=": 1, "q=state:resolved": 0, "q=state:open+state:resolved&state=all": 1, "q=assignee:kim": 0} {
+		open = wire.Page[wire.Incident]{}
+		w.do("GET", "/incidents?at_least="+position(w)+"&"+q, nil).is(200).into(&open)
+		require.Len(t, open.Items, n, q)
+	}
+	var acts wire.Page[wire.AuditRow]
+	w.do("GET", "/audit?at_least="+position(w)+"&q="+url.QueryEscape("what:run.paused"), nil).is(200).into(&acts)
+	require.Len(t, acts.Items, 1)
+
+	var next []wire.Suggestion
+	w.do("GET", "/search/suggestions?q="+url.QueryEscape("state:stuck saga:as"), nil).is(200).into(&next)
+	require.Equal(t, []wire.Suggestion{{Text: "state:stuck saga:asking", Part: "saga:asking"}}, next)
+}
+
+func TestABulkActReachesWhatItsSearchFindsAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	one, two := w.start("asking", form{Email: "a", Fail: "charge"}).Run, w.start("asking", form{Email: "b", Fail: "charge"}).Run
+	undo := w.start("signup", form{Email: "c", Fail: "undo"}).Run
+	bulk := func(act saga.BulkAct, q string, dry bool) (ids []domain.RunID) {
+		var report saga.BulkReport
+		w.do("POST", "/bulk", wire.Bulk{Act: act, Filter: wire.BulkFilter{Q: q}, DryRun: dry, Reason: "r"}).is(200).into(&report)
+		for _, r := range report.Results {
+			ids = append(ids, r.Run)
+		}
+		return ids
+	}
+	require.ElementsMatch(t, []domain.RunID{one, two}, bulk(saga.BulkRetry, "saga:ask*", true))
+	require.Equal(t, []domain.RunID{undo}, bulk(saga.BulkRetry, "action:create-user", true))
+	require.Empty(t, bulk(saga.BulkCancel, "state:paused", false), "a search that finds nothing acts on nothing")
+	require.Empty(t, bulk(saga.BulkCancel, "state:completed", false))
+	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: "  "}}).problem(422, wire.ProblemBadInput)
+	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: wire.BulkFilter{Q: "step:charge"}}).problem(422, wire.ProblemBadInput)
+	w.do("POST", "/bulk", `{"act":"cancel","filter":{"states":["paused"]}}`).problem(422, wire.ProblemBadInput)
+	w.do("POST", "/runs/"+one.String()+"/pause", `{"reason":"x"}`).is(204)
+	require.Equal(t, []domain.RunID{one}, bulk(saga.BulkResume, "state:paused", false), "the search knows what was done a moment ago")
+}
+
+func TestABulkDryRunTellsWhatACancelWouldUndo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	w.waiting("approval")
+	w.waiting("approval")
+	past := w.waiting("committed")
+	dry := func(act saga.BulkAct) (report saga.BulkReport) {
+		w.do("POST", "/bulk", wire.Bulk{Act: act, All: true, DryRun: true}).is(200).into(&report)
+		require.Len(t, report.Results, 3)
+		return report
+	}
+	report := dry(saga.BulkCancel)
+	require.Equal(t, &saga.BulkUndo{Runs: 3, Actions: []saga.ActionUndos{{Action: "create-user", Undos: 2}}}, report.Undo)
+	require.Equal(t, 1, report.Failed, "which runs would refuse is told before")
+	for _, r := range report.Results {
+		require.Equal(t, r.Run == past, r.Error != "", r.Error)
+	}
+	report = dry(saga.BulkAbandon)
+	require.Equal(t, []saga.ActionUndos{{Action: "create-user", Undos: 2}}, report.Undo.Actions)
+	require.Zero(t, report.Failed)
+	require.Nil(t, dry(saga.BulkPause).Undo)
+	for _, reason := range []string{"", "  "} {
+		a := w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkPause, All: true, Reason: reason}).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), "bulk pause needs a reason")
+	}
+}
+
+func TestASignalThatNoStepAwaitsIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	run := "/runs/" + w.waiting("approval").String()
+	before := w.end()
+	a := w.do("POST", run+"/signal", `{"name":"aprove","payload":"yes"}`).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(a.body), "it awaits approve")
+	require.Equal(t, before, w.end(), "what is refused is not written")
+	w.do("POST", run+"/signal", `{"name":"aprove","payload":"yes","keep":true}`).is(204)
+}
+
+func TestATokenForSomeSagasSearchesOnlyThese(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{secured: true})
+	w.start("asking", form{Email: "a", Fail: "charge"})
+	by := w.as(w.token("signups", []auth.Scope{auth.Read, auth.Operate}, "signup"))
+	a := by.do("GET", "/runs?q=saga:asking", nil).problem(422, wire.ProblemBadInput)
+	require.NotContains(t, string(a.body), "approval")
+	require.Empty(t, by.found("state:stuck"))
+	var next []wire.Suggestion
+	by.do("GET", "/search/suggestions?q=saga:", nil).is(200).into(&next)
+	require.Len(t, next, 1)
+	by.do("GET", "/search/suggestions?q=actor:", nil).is(200).into(&next)
+	require.Empty(t, next)
+	var report saga.BulkReport
+	by.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: wire.BulkFilter{Q: "state:stuck"}, Reason: "r"}).is(200).into(&report)
+	require.Empty(t, report.Results)
+}
+
+// TestFiltersNameRunsAsPeopleDo: by the last digits of an id as well, as addresses do.
+func TestFiltersNameRunsAsPeopleDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	stuck := w.start("asking", form{Email: "ada@x.example", Fail: "charge"}).Run
+	require.Equal(t, []domain.RunID{stuck}, w.found("state:stuck"), "the view has it")
+	for _, name := range []string{stuck.String(), stuck.String()[28:]} {
+		var found wire.Page[wire.Incident]
+		w.do("GET", fmt.Sprintf("/incidents?run=%s&at_least=%d&within=30s", name, w.position()), nil).is(200).into(&found)
+		require.Len(t, found.Items, 1)
+		var acts wire.Page[wire.AuditRow]
+		w.do("GET", fmt.Sprintf("/audit?run=%s&at_least=%d&within=30s", name, w.position()), nil).is(200).into(&acts)
+		require.NotEmpty(t, acts.Items)
+		w.do("GET", "/runs?parent="+name, nil).is(200)
+		var report saga.BulkReport
+		w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: wire.BulkFilter{Runs: []string{name}}, DryRun: true}).is(200).into(&report)
+		require.Equal(t, stuck, report.Results[0].Run)
+	}
+	for _, list := range []string{"/incidents?run=", "/audit?run=", "/runs?parent="} {
+		a := w.do("GET", list+"abcdef123456", nil).problem(404, wire.ProblemNotFound)
+		require.Contains(t, string(a.body), "no run's id ends with abcdef123456")
+		a = w.do("GET", list+"x", nil).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), "the last 6 or more digits")
+	}
+}

@@ -1,0 +1,169 @@
+package acts
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
+)
+
+const (
+	// maxKept is how many acts of a person are kept; the oldest are dropped.
+	maxKept = 20
+	// following is for how long runs are followed after an act.
+	following = 10 * time.Minute
+)
+
+// Book has the acts of people. It is safe for concurrent use.
+type Book struct {
+	// wait waits until a run has ended or is stuck, and returns why it did not complete.
+	wait func(ctx context.Context, run domain.RunID) error
+	now  func() time.Time
+
+	mu   sync.Mutex
+	kept map[string][]*Act // by person, the newest first
+}
+
+// New returns an empty book. wait waits until a run has ended or is stuck, and returns why it did
+// not complete.
+func New(wait func(ctx context.Context, run domain.RunID) error, now func() time.Time) *Book {
+	return &Book{wait: wait, now: now, kept: make(map[string][]*Act)}
+}
+
+// Act is something that a person did to runs. It is safe for concurrent use.
+type Act struct {
+	id, person string
+	what       domain.BulkAct
+	reason     string
+	begun      time.Time
+	ctx        context.Context //nolint:containedctx // an act outlives the request that began it
+	stop       context.CancelFunc
+	wait       func(ctx context.Context, run domain.RunID) error
+	mu         sync.Mutex
+	chosen     int
+	rows       []row
+	ended      bool
+	stopped    bool
+	err        error
+}
+
+// row is one run of an act.
+type row struct {
+	domain.BulkResult
+	standing standing
+	cause    string
+}
+
+// standing is how a run stands after an act on it.
+type standing int
+
+const (
+	refused standing = iota
+	goesOn
+	done
+	stuck
+)
+
+// Begin notes that the person does something to so many runs. ctx bounds the act and what follows
+// from it; it is not that of a request.
+func (b *Book) Begin(ctx context.Context, person string, what domain.BulkAct, reason string, runs int) *Act {
+	a := &Act{id: uuid.NewString(), person: person, what: what, reason: reason, begun: b.now(), wait: b.wait, chosen: runs}
+	a.ctx, a.stop = context.WithTimeout(ctx, following)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := append([]*Act{a}, b.kept[person]...)
+	for _, old := range list[min(maxKept, len(list)):] {
+		old.stop()
+	}
+	b.kept[person] = list[:min(maxKept, len(list))]
+	return a
+}
+
+// Context is that in which the act is to be done. It ends when the person dismisses the act after
+// it was done, and not before.
+func (a *Act) Context() context.Context { return context.WithoutCancel(a.ctx) }
+
+// Note notes what happened to a run. One that the act was done to is followed.
+func (a *Act) Note(r domain.BulkResult) {
+	next := row{BulkResult: r, standing: refused}
+	follows := r.Done && a.what != domain.BulkPause && a.what != domain.BulkAbandon
+	switch {
+	case follows:
+		next.standing = goesOn
+	case r.Done:
+		next.standing = done
+	}
+	a.mu.Lock()
+	at := len(a.rows)
+	a.rows = append(a.rows, next)
+	a.mu.Unlock()
+	if follows {
+		go a.follow(at, r.Run)
+	}
+}
+
+// follow waits until the run has ended or is stuck.
+func (a *Act) follow(at int, run domain.RunID) {
+	err := a.wait(a.ctx, run)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := &a.rows[at]
+	var isStuck *domain.StuckError
+	var back *domain.CompensatedError
+	var cancelled *domain.CancelledError
+	var abandoned *domain.AbandonedError
+	switch {
+	case err == nil:
+		r.standing, r.State = done, domain.RunIsCompleted
+	case errors.As(err, &isStuck):
+		r.standing, r.State = stuck, domain.RunIsStuck
+		if isStuck.Cause != nil {
+			r.cause = isStuck.Cause.Message
+		}
+	case errors.As(err, &back):
+		r.standing, r.State = done, domain.RunIsCompensated
+	case errors.As(err, &cancelled):
+		r.standing, r.State = done, domain.RunIsCancelled
+	case errors.As(err, &abandoned):
+		r.standing, r.State = done, domain.RunIsAbandoned
+	}
+}
+
+// End notes that nothing more is done: that it stopped after too many failures, or an error.
+func (a *Act) End(stopped bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended, a.stopped, a.err = true, stopped, err
+}
+
+// find returns an act of the person, nil where there is none.
+func (b *Book) find(person, id string) *Act {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.kept[person] {
+		if a.id == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// Dismiss forgets an act of the person. What it does goes on.
+func (b *Book) Dismiss(person, id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept[person] = slices.DeleteFunc(b.kept[person], func(a *Act) bool {
+		if a.id == id {
+			a.stop()
+		}
+		return a.id == id
+	})
+	if len(b.kept[person]) == 0 {
+		delete(b.kept, person)
+	}
+}

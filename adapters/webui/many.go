@@ -1,0 +1,287 @@
+package webui
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/adapters/webui/internal/acts"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga"
+)
+
+const (
+	// maxChosen bounds the runs that one form acts on.
+	maxChosen = 1_000
+	// maxListed is how many of them a confirmation lists.
+	maxListed = 20
+)
+
+// manyPage is the confirmation of an act on many runs: what it would do, and to which.
+type manyPage struct {
+	Act, Title, About string
+	Danger            bool
+	// Chosen are the runs, each as RUN or RUN STEP; the form that is sent has them again.
+	Chosen []string
+	// Report is that of the dry run, Listed its first runs.
+	Report saga.BulkReport
+	Listed []saga.BulkResult
+	// Over counts the runs that were found and are too many for one form, Gone the chosen ones that
+	// it can't be done to any more.
+	Over, Gone                                  int
+	First, Rate, StopAfter, Reason, Output, Bad string
+	// Error says why nothing was done.
+	Error string
+	// Back is the page to return to.
+	Back string
+	// Off says why the person may not do it.
+	Off string
+}
+
+// Count is how many runs it would be done to.
+func (d *manyPage) Count() int { return len(d.Report.Results) - d.Report.Failed }
+
+// Many says how many runs that are.
+func (d *manyPage) Many() string { return format.Plural(d.Count(), "run", "runs") }
+
+// Rest is how many runs are not listed.
+func (d *manyPage) Rest() int { return len(d.Report.Results) - len(d.Listed) }
+
+// manyActs name the acts on many runs.
+var manyActs = map[string]string{"retry": "Retry", "skip": "Skip the stuck steps of", "substitute": "Substitute the output of", "cancel": "Cancel", "pause": "Pause",
+	"resume": "Resume", "abandon": "Abandon"}
+
+// many confirms an act on many runs, and does it once the person is sure. A form chooses the runs
+// by "incident" or "run", each RUN or RUN STEP, or by a search "q" with a "state".
+func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error {
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	f := r.PostForm
+	d := &manyPage{Act: f.Get("act"), Chosen: append(f["incident"], f["run"]...), First: f.Get("first"), Rate: strings.TrimSpace(f.Get("rate")), StopAfter: f.Get("stop_after"),
+		Reason: strings.TrimSpace(f.Get("reason")), Output: f.Get("output"), Back: h.backTo(r)}
+	title, ok := manyActs[d.Act]
+	if !ok {
+		return errNoPage
+	}
+	d.Title, d.About, d.Danger = title, levers[d.Act].about, levers[d.Act].danger
+	if !who.Operate {
+		d.Off = noOperate
+	}
+	req := saga.BulkRequest{Act: saga.BulkAct(d.Act), All: true, Reason: d.Reason, DryRun: true, Limit: maxChosen, Output: json.RawMessage(cmp.Or(d.Output, "null"))}
+	if err := h.choose(r, who, d, &req); err != nil {
+		return h.refuseMany(w, r, who, d, err)
+	}
+	if err := d.pace(&req); err != nil {
+		d.Error = err.Error()
+	}
+	var err error
+	if len(req.Filter.Runs) > 0 {
+		if d.Report, err = h.cfg.Coordinator.Bulk(r.Context(), req); err != nil {
+			return h.refuseMany(w, r, who, d, err)
+		}
+	}
+	d.Gone = len(req.Filter.Runs) - d.Report.Matched
+	d.Listed = d.Report.Results[:min(maxListed, len(d.Report.Results))]
+	sure := f.Has("sure")
+	switch {
+	case sure && d.Off != "":
+		return h.refuseMany(w, r, who, d, errDenied)
+	case sure && d.Error != "":
+	case sure && d.Reason == "":
+		d.Error = "Nothing was done: say why, for the audit."
+	case sure && d.Act == string(saga.BulkSubstitute) && strings.TrimSpace(d.Output) == "":
+		d.Error = "Nothing was done: give the output to substitute, as JSON."
+	case sure && len(req.Filter.Runs) == 0:
+		d.Error = "Nothing was done: no run is chosen."
+	case sure:
+		req.DryRun, req.Reason = false, d.Reason
+		h.doMany(r, who, d, req)
+		show.GoTo(w, r, d.Back, "")
+		return nil
+	}
+	status := http.StatusOK
+	if d.Error != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	h.showMany(w, r, who, d, status)
+	return nil
+}
+
+// refuseMany shows the confirmation with what is wrong, and all that was typed.
+func (h *handler) refuseMany(w http.ResponseWriter, r *http.Request, who Person, d *manyPage, err error) error {
+	status := statusOf(err)
+	if status == http.StatusInternalServerError {
+		return err
+	}
+	d.Error = "Nothing was done: " + err.Error()
+	h.showMany(w, r, who, d, status)
+	return nil
+}
+
+func (h *handler) showMany(w http.ResponseWriter, r *http.Request, who Person, d *manyPage, status int) {
+	v := h.view(r, who, "", d.Title)
+	v.Refresh = 0
+	v.D = d
+	h.templates.Render(w, r, status, "many", v)
+}
+
+// pace reads how many runs at most, and how fast.
+func (d *manyPage) pace(req *saga.BulkRequest) (err error) {
+	number := func(text, what string) (n int) {
+		if text = strings.TrimSpace(text); text == "" {
+			return 0
+		}
+		n, bad := strconv.Atoi(text)
+		if bad != nil || n < 1 {
+			err = fmt.Errorf("%s is a number of runs, 1 or more, and not %.30q", what, text)
+		}
+		return n
+	}
+	if n := number(d.First, "how many to begin with"); n > 0 {
+		req.Limit = min(n, maxChosen)
+	}
+	req.StopAfter = min(number(d.StopAfter, "after how many failures to stop"), maxChosen)
+	rate, bad := domain.ParseRate(d.Rate)
+	req.Rate = rate
+	return cmp.Or(err, bad)
+}
+
+// choose reads which runs are meant. The person's sagas bound them.
+func (h *handler) choose(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
+	req.Filter.Sagas = who.Sagas
+	if len(d.Chosen) == 0 && r.PostForm.Has("q") {
+		if err := h.chooseFound(r, who, d, req); err != nil {
+			return err
+		}
+	}
+	if len(d.Chosen) > maxChosen {
+		return fmt.Errorf("%w: choose at most %d at once", errBadForm, maxChosen)
+	}
+	for _, c := range d.Chosen {
+		run, step, _ := strings.Cut(c, " ")
+		id, err := uuid.Parse(run)
+		if err != nil {
+			return errNoPage
+		}
+		if !slices.Contains(req.Filter.Runs, id) {
+			req.Filter.Runs = append(req.Filter.Runs, id)
+		}
+		if step != "" {
+			if req.Filter.Steps == nil {
+				req.Filter.Steps = make(map[domain.RunID][]string)
+			}
+			req.Filter.Steps[id] = append(req.Filter.Steps[id], step)
+		}
+	}
+	return nil
+}
+
+// chooseFound chooses the unfinished runs that a search finds, the oldest first.
+func (h *handler) chooseFound(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
+	v := h.view(r, who, "", "")
+	f, bad := searched(r, h, who, v, r.PostForm.Get("q"), search.Runs)
+	if len(bad) > 0 {
+		return fmt.Errorf("%w: %s", errBadForm, strings.Join(bad, "; "))
+	}
+	var err error
+	if req.Filter.Action, err = search.StepsOf(&f, req.Act, ""); err != nil {
+		return fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	f.States = both(f.States, statesOf(r.PostForm.Get("state")))
+	switch {
+	case req.Act.StuckOnly():
+		f.States = both(f.States, []domain.RunState{domain.RunIsStuck})
+	case len(f.States) == 0:
+		f.States = runs.Unfinished
+	}
+	if !who.narrow(&f.Sagas) {
+		return nil
+	}
+	f.Ascending, f.Limit = true, maxChosen
+	for {
+		page, err := h.cfg.Views.Runs(r.Context(), f)
+		if err != nil {
+			return err
+		}
+		for i := range page.Rows {
+			if len(d.Chosen) < maxChosen {
+				d.Chosen = append(d.Chosen, page.Rows[i].ID.String())
+			} else {
+				d.Over++
+			}
+		}
+		if f.Cursor = page.Next; f.Cursor == "" || d.Over > 100*maxChosen {
+			return nil
+		}
+	}
+}
+
+// doMany does the act to the runs, and has what becomes of them followed. It returns at once.
+func (h *handler) doMany(r *http.Request, who Person, d *manyPage, req saga.BulkRequest) {
+	shown := make(map[domain.RunID]bool, len(d.Report.Results))
+	for i := range d.Report.Results {
+		shown[d.Report.Results[i].Run] = true
+	}
+	gone := slices.DeleteFunc(slices.Clone(req.Filter.Runs), func(id domain.RunID) bool { return shown[id] })
+	if d.Report.More { // some of them are left for later
+		gone = nil
+	}
+	act := h.acts.Begin(saga.WithActor(context.WithoutCancel(r.Context()), who.Name), who.key(), req.Act, d.Reason, len(shown)+len(gone))
+	for _, id := range gone {
+		act.Note(domain.BulkResult{Run: id, Saga: "run", Error: "it has ended, or is not stuck any more"})
+	}
+	req.Each = act.Note
+	log := h.cfg.Logger.With("act", d.Act, "actor", who.Name)
+	go func() {
+		report, err := h.cfg.Coordinator.Bulk(act.Context(), req)
+		act.End(report.Stopped, err)
+		log.Info("many runs steered", "done", report.Done, "refused", report.Failed, "error", err)
+	}()
+}
+
+// follow has what becomes of an act on one run followed.
+func (h *handler) follow(r *http.Request, who Person, d *leverPage) {
+	act := h.acts.Begin(saga.WithActor(context.WithoutCancel(r.Context()), who.Name), who.key(), saga.BulkAct(d.Act), d.Reason, 1)
+	act.Note(domain.BulkResult{Run: d.Run.ID, Key: d.Run.Key, Saga: d.Run.Saga, Version: d.Run.Version, State: d.Run.State, Done: true})
+	act.End(false, nil)
+}
+
+// act answers with what became of an act so far.
+func (h *handler) act(w http.ResponseWriter, r *http.Request, who Person) error {
+	told, ok := h.acts.Told(who.key(), r.PathValue("act"))
+	if !ok {
+		told = acts.Told{ID: r.PathValue("act"), Say: "The server was started anew since: the audit has what was done."}
+	}
+	v := h.view(r, who, "", "")
+	v.D = told
+	h.templates.Render(w, r, http.StatusOK, "act", v)
+	return nil
+}
+
+// dismiss forgets an act.
+func (h *handler) dismiss(w http.ResponseWriter, r *http.Request, who Person) error {
+	h.acts.Dismiss(who.key(), r.PathValue("act"))
+	if r.Header.Get("HX-Request") != "" {
+		return nil
+	}
+	show.GoTo(w, r, h.backTo(r), "")
+	return nil
+}
+
+// waitFor waits until a run has ended or is stuck, and returns why it did not complete.
+func (h *handler) waitFor(ctx context.Context, run domain.RunID) error {
+	_, err := h.cfg.Coordinator.Wait(ctx, run)
+	return err
+}

@@ -1,0 +1,152 @@
+package webui_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// TestWhatAnActOnManyRunsWouldDoIsShownFirst, and nothing is done without a reason or a scope.
+func TestWhatAnActOnManyRunsWouldDoIsShownFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded)
+	a, b, stuck := w.waiting("w-1"), w.waiting("w-2"), w.stuck("s-1")
+	w.settled()
+	as := func(who string) []string { return []string{"Cookie", "session=" + who} }
+	all := url.Values{"act": {"cancel"}, "q": {""}, "state": {""}}
+	status, body, _ := w.post("/ui/bulk", all, as("ops")...)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "Cancel 3 runs?")
+	require.Contains(t, body, "It would undo: ")
+	require.Contains(t, body, "8 undos of pack-item")
+	require.Contains(t, body, "3 of reserve-stock")
+	require.Contains(t, body, a.String())
+	all.Set("first", "1")
+	_, body, _ = w.post("/ui/bulk", all, as("ops")...)
+	require.Contains(t, body, "Cancel 1 run?")
+	all.Set("sure", "1")
+	all.Set("first", "<many>")
+	status, body, _ = w.post("/ui/bulk", all, as("ops")...)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, body, "1 or more, and not")
+	require.Contains(t, body, `value="&lt;many&gt;"`, "what was typed is kept")
+	all.Set("first", "")
+	status, body, _ = w.post("/ui/bulk", all, as("ops")...)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, body, "Nothing was done: say why")
+	all.Set("reason", "typed")
+	status, body, _ = w.post("/ui/bulk", all, as("viewer")...)
+	require.Equal(t, http.StatusForbidden, status)
+	require.Contains(t, body, ">typed</textarea>")
+	require.Regexp(t, `name="sure"[^>]* disabled`, body)
+	status, body, _ = w.post("/ui/bulk", all, as("recalc")...)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.NotContains(t, body, a.String(), "who is bound to another saga finds no run")
+	for q, want := range map[string]string{"saga:nope": "no saga", "state:ended": ""} {
+		status, body, _ = w.post("/ui/bulk", url.Values{"act": {"cancel"}, "q": {q}}, as("ops")...)
+		if want != "" {
+			require.Equal(t, http.StatusUnprocessableEntity, status, q)
+			require.Contains(t, body, "Nothing was done: ", q)
+		}
+	}
+	status, _, _ = w.post("/ui/bulk", url.Values{"act": {"explode"}, "q": {""}}, as("ops")...)
+	require.Equal(t, http.StatusNotFound, status)
+	for _, id := range []domain.RunID{a, b} {
+		require.Equal(t, domain.RunRunning, w.state(id))
+	}
+	require.Equal(t, domain.RunIsStuck, w.state(stuck))
+
+	// What was refused is told with its reason.
+	status, _, head := w.post("/ui/bulk", url.Values{"act": {"retry"}, "sure": {"1"}, "reason": {"try"}, "incident": {stuck.String() + " charge-card", a.String() + " approved"}}, as("ops")...)
+	require.Equal(t, http.StatusSeeOther, status)
+	_, body, _ = w.get(head.Get("Location"), as("ops")...)
+	require.Contains(t, body, "Refused:")
+	require.Contains(t, body, "it has ended, or is not stuck any more")
+	_, body, _ = w.get("/ui/runs", as("viewer")...)
+	require.NotContains(t, body, "Refused:", "what one did is told to nobody else")
+	require.Regexp(t, `value="cancel"[^>]* disabled`, body)
+	_, body, _ = w.get("/ui/runs/"+stuck.String(), as("viewer")...)
+	require.NotContains(t, body, "data-act=", "no button is enabled that the token may not press")
+}
+
+// TestResultsStayAndAreFollowed until they are dismissed.
+func TestResultsStayAndAreFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck("s-1")
+	w.stuck("s-2")
+	w.settled()
+	b := newBrowser(t, w)
+	b.open("/ui/runs?state=stuck")
+	b.click(".steer summary")
+	b.click(`.steer button[value="retry"]`)
+	b.sees("dialog h2", "Retry 2 runs?")
+	b.sees("dialog .which", "order s-1")
+	b.shoot("bulk-confirm")
+	b.typeInto("#many-reason", "bank says it is back")
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", "2 retried: 2 stuck again: card_gone")
+	b.holds(`!document.querySelector("dialog[open]")`)
+	b.shoot("bulk-result")
+	b.screen(390, 844, "dark")
+	b.shoot("bulk-result-phone")
+	b.screen(1280, 860, "light")
+	b.open("/ui/incidents")
+	b.sees(".act", "2 stuck again")
+	w.cardGone.Store(false)
+	b.open("/ui/runs?state=stuck")
+	b.click(".steer summary")
+	b.click(`.steer button[value="retry"]`)
+	b.click(`.many details:not([open]) summary`)
+	b.typeInto("#many-first", "1")
+	b.click(`.many details button.quiet`)
+	b.sees("dialog h2", "Retry 1 run?")
+	b.typeInto("#many-reason", "one first")
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", "1 retried: 1 done")
+	b.sees(".act", "2 retried: 2 stuck again: card_gone")
+	b.click(`.act:last-child button`)
+	b.holds(`document.querySelectorAll(".act").length === 1`)
+	b.open("/ui/runs")
+	b.holds(`document.querySelectorAll(".act").length === 1`)
+	b.clean()
+}
+
+// TestALeverSaysWhatComesInItsWay where the hand is, and keeps what was typed.
+func TestALeverSaysWhatComesInItsWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded)
+	id := w.waiting("w-1")
+	w.settled()
+	b := newBrowser(t, w)
+	b.open("/ui/login?next=" + url.QueryEscape("/ui/runs/"+id.String()))
+	b.typeInto("#token", "ops")
+	b.click(".login button")
+	b.sees("#why", "waits for signal")
+	b.click(`a[data-act="pause"]`)
+	b.typeInto("#lever-reason", "a long story")
+	w.down.Store(true)
+	b.click("dialog button.primary")
+	b.sees("dialog .problem", "The server does not answer")
+	b.shoot("lever-server-away")
+	b.holds(`document.getElementById("lever-reason").value === "a long story"`)
+	w.down.Store(false)
+	run(b, chromedp.Evaluate[bool](`fetch("/ui/logout", { method: "POST", redirect: "manual" }).then(() => true)`, chromedp.EvalAwaitPromise))
+	b.click("dialog button.primary")
+	b.sees("dialog .problem", "Your session has ended")
+	b.click("dialog .problem button")
+	b.typeInto("#token", "ops")
+	b.click(".login button")
+	b.holds(`document.getElementById("lever-reason")?.value === "a long story"`)
+	require.Equal(t, domain.RunRunning, w.state(id))
+	b.click("dialog button.primary")
+	b.sees("h1", "paused")
+	_, note := w.acted(id, "run.paused")
+	require.Contains(t, note, "a long story")
+	b.clean("ERR_EMPTY_RESPONSE", "htmx:sendError", "htmx:afterRequest")
+}

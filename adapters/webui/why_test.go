@@ -1,0 +1,74 @@
+package webui_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+)
+
+// TestTimesOfASentenceAreForTheReadersZone: an instant is an element that the browser writes, and
+// the zone is named once.
+func TestTimesOfASentenceAreForTheReadersZone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.waiting("w-1")
+	_, body, _ := w.get("/ui/runs/" + id.String())
+	require.Regexp(t, `waits for signal approved, at most until <time datetime="\d{4}-[^"]+Z" data-clock>[^<]+ UTC</time> \(in`, body)
+	require.Contains(t, body, `<span id="zone">times in UTC</span>`)
+	w.settled()
+	_, body, _ = w.get("/ui/runs")
+	require.Regexp(t, `at most until <time datetime="\d{4}-[^"]+Z" data-clock>`, body)
+}
+
+// TestWhyLeadsToTheRunBelow: of a run whose child is stuck the page says so, with a link to it.
+func TestWhyLeadsToTheRunBelow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run, err := saga.Start(w.ctx, w.c, w.above, "x", saga.Key("a-1"))
+	require.NoError(t, err)
+	below := domain.ChildRunID(run.ID, "below")
+	require.Eventually(t, func() bool { // the child run comes to be in the background
+		_, err = w.c.Wait(w.ctx, below)
+		return !errors.Is(err, saga.ErrNotFound)
+	}, time.Minute, time.Millisecond)
+	w.settled()
+	_, body, _ := w.get("/ui/runs/" + run.ID.String())
+	require.Contains(t, body, `<span class="pill big t-stuck-below">`)
+	require.Contains(t, body, `>1&#43;1</span>`, "the badge counts what is stuck below, too")
+	require.Contains(t, body, "stuck below: run "+below.String()+" of hostile is stuck: explode failed")
+	require.Contains(t, body, `<a href="/ui/runs/`+below.String()+`">hostile `)
+	require.NotContains(t, body, "<script>window.hacked", "what the child says is text here, too")
+}
+
+// TestKeptSignalsAreShown: a signal that nothing awaits is no secret to whoever looks for it.
+func TestKeptSignalsAreShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.waiting("w-1")
+	require.NoError(t, w.c.Signal(w.ctx, id, "aproved", map[string]string{"by": "ada"}, saga.Keep()))
+	_, body, _ := w.get("/ui/runs/" + id.String())
+	require.Contains(t, body, "Signals that nothing has awaited")
+	_, after, _ := strings.Cut(body, "Signals that nothing has awaited")
+	require.Contains(t, after, "<b>aproved</b>")
+}
+
+// TestALeverThatIsOffSaysWhy: by the answer that the library and the API give.
+func TestALeverThatIsOffSaysWhy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.stuck("s-1")
+	_, body, _ := w.get("/ui/runs/" + id.String())
+	require.Contains(t, body, "The run is already being undone.")
+	status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/pause", url.Values{"reason": {"look"}})
+	require.Equal(t, 303, status)
+	_, body, _ = w.get("/ui/runs/" + id.String())
+	require.Contains(t, body, "/lever/resume")
+	require.NotContains(t, body, "/lever/pause")
+}

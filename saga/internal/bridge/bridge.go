@@ -1,0 +1,14 @@
+package bridge
+
+import (
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/definition"
+)
+
+// Definition returns the definition behind a saga.AnySaga, or the errors of the saga.
+var Definition func(anySaga any) (*definition.Definition, error)
+
+// Open returns the registry of a *saga.Coordinator that does not run yet, and a function that
+// reports whether all domain events up to a position were delivered. stirred is called when that
+// may have become true; it must not block.
+var Open func(coordinator any, stirred func()) (r *definition.Registry, delivered func(upTo domain.Position) bool)

@@ -1,0 +1,145 @@
+package bulk_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/bulk"
+)
+
+// some are n stuck runs, of which those that broken names are stuck again, and those that refusing
+// names refuse; acted counts the acts.
+func some(n int, broken, refusing func(i int) bool) (runs *bulk.Runs, acted *int) {
+	acted = new(int)
+	list := make(map[domain.RunID]domain.RunState, n)
+	number := make(map[domain.RunID]int, n)
+	for i := range n {
+		id := domain.RunID{byte(i / 256), byte(i)}
+		list[id], number[id] = domain.RunIsStuck, i
+	}
+	return &bulk.Runs{Now: time.Now,
+		Unfinished: func(context.Context) (map[domain.RunID]domain.RunState, error) { return list, nil },
+		Started: func(_ context.Context, run domain.RunID) (*domain.RunStarted, time.Time, error) {
+			return &domain.RunStarted{Saga: "order", Version: 1}, time.Unix(int64(number[run]), 0), nil
+		},
+		Unreadable: func(domain.RunID, error) bool { return false },
+		Act: func(_ context.Context, run domain.RunID, _ string, _ *domain.BulkRequest) error {
+			*acted++
+			if refusing(number[run]) {
+				return errors.New("refused")
+			}
+			return nil
+		},
+		Wait: func(ctx context.Context, run domain.RunID) error {
+			if broken(number[run]) {
+				return &domain.StuckError{Run: run, Step: "charge", Cause: &domain.Failure{Message: "card_gone"}}
+			}
+			<-ctx.Done() // it goes on for longer than anybody waits
+			return ctx.Err()
+		}}, acted
+}
+
+func never(int) bool  { return false }
+func always(int) bool { return true }
+
+// TestBulkStopsAfterSoManyFailures: what comes after them is left alone.
+func TestBulkStopsAfterSoManyFailures(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		broken, refusing      func(int) bool
+		acted, done, again, n int
+	}{
+		"stuck again": {always, never, 3, 3, 3, 3},
+		"refused":     {never, always, 3, 0, 0, 3},
+		"every other": {func(i int) bool { return i%2 == 1 }, never, 6, 6, 3, 6},
+		"none fails":  {never, never, 10, 10, 0, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				runs, acted := some(10, c.broken, c.refusing)
+				report, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, StopAfter: 3})
+				require.NoError(t, err)
+				require.Equal(t, c.acted, *acted)
+				require.Equal(t, c.done, report.Done)
+				require.Equal(t, c.again, report.StuckAgain)
+				require.Len(t, report.Results, c.n)
+				require.Equal(t, c.n < 10, report.Stopped)
+				require.Equal(t, c.n < 10, report.More)
+				require.Equal(t, 10, report.Matched)
+			})
+		})
+	}
+}
+
+// TestBulkKeepsItsRate: ten runs at two in a second take four and a half seconds, and what the time
+// cuts off is left for the next call.
+func TestBulkKeepsItsRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		runs, acted := some(10, never, never)
+		began := time.Now()
+		_, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: 2})
+		require.NoError(t, err)
+		require.Equal(t, 4500*time.Millisecond, time.Since(began))
+		require.Equal(t, 10, *acted)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		report, _ := bulk.Do(ctx, runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: 2})
+		require.True(t, report.More)
+		require.Less(t, report.Done, 4)
+	})
+}
+
+// TestADryRunForeseesTheFirstRuns: of more it says how many it looked at.
+func TestADryRunForeseesTheFirstRuns(t *testing.T) {
+	t.Parallel()
+	runs, acted := some(250, never, never)
+	runs.Preview = func(_ context.Context, run domain.RunID) (explain.Preview, error) {
+		if run == (domain.RunID{0, 3}) {
+			return explain.Preview{Refused: "it is past its pivot"}, nil
+		}
+		return explain.Preview{Steps: []explain.PreviewStep{{Do: explain.MoveUndo, Action: "b", InDoubt: true}, {Do: explain.MoveUndo, Action: "a"}, {Do: explain.MoveUndo, Action: "a"},
+			{Do: explain.MoveAwait, Action: "c"}, {Do: explain.MoveUndoChild}, {Do: explain.MoveStuck}}}, nil
+	}
+	report, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkCancel, All: true, DryRun: true})
+	require.NoError(t, err)
+	require.Zero(t, *acted)
+	require.Len(t, report.Results, 250)
+	require.Equal(t, &domain.BulkUndo{Runs: 200, Actions: []domain.ActionUndos{{Action: "a", Undos: 398}, {Action: "b", Undos: 199, InDoubt: 199}}, Children: 199, Stuck: 199}, report.Undo)
+	require.Equal(t, 1, report.Failed)
+	require.Equal(t, "it is past its pivot", report.Results[3].Error)
+}
+
+// TestEachIsToldOfEveryRun, and of the chosen steps alone something is done.
+func TestEachIsToldOfEveryRun(t *testing.T) {
+	t.Parallel()
+	for _, pace := range []float64{0, 1e6} {
+		runs, _ := some(20, never, func(i int) bool { return i == 7 })
+		var steps []string
+		runs.Act = func(_ context.Context, run domain.RunID, step string, _ *domain.BulkRequest) error {
+			if run == (domain.RunID{0, 7}) {
+				return errors.New("refused")
+			}
+			if run == (domain.RunID{0, 8}) {
+				steps = append(steps, step)
+			}
+			return nil
+		}
+		told := map[domain.RunID]string{}
+		_, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: pace,
+			Filter: domain.BulkFilter{Steps: map[domain.RunID][]string{{0, 8}: {"ship", "pay"}}},
+			Each:   func(r domain.BulkResult) { told[r.Run] = r.Error }})
+		require.NoError(t, err)
+		require.Len(t, told, 20)
+		require.Equal(t, "refused", told[domain.RunID{0, 7}])
+		require.Equal(t, []string{"ship", "pay"}, steps)
+	}
+}

@@ -1,0 +1,77 @@
+package explore
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Edges is where handlers meet the world. Each call that goes through it is a point at which the
+// world may answer otherwise. It is safe to use concurrently.
+type Edges struct {
+	mu sync.Mutex
+	x  *scene
+	// ctx is the context of the handler that is called, fate what became of its attempt.
+	ctx  *clockContext
+	fate Answer
+}
+
+// Cross tells that a handler calls the other side, and returns what becomes of the call: [OK],
+// [NeverLeft], [AnswerLost], [TimedOut], [TimedOutDone], [Died], [DiedDone], or one of the given
+// further answers of the other side. After [AnswerLost], [TimedOutDone] and [DiedDone] the other
+// side does what it was asked, and the caller gets an error all the same.
+//
+// what names the call for people. Outside of handlers every call goes through.
+func (e *Edges) Cross(what string, further ...Answer) Answer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.x
+	fl := x.calls
+	switch {
+	case fl == nil:
+		return OK
+	case e.fate == Died, e.fate == DiedDone:
+		return Died // what comes after a death has no effect
+	case e.fate == TimedOut, e.fate == TimedOutDone:
+		return TimedOut
+	}
+	fl.edges++
+	if fl.plain {
+		return OK
+	}
+	name := fmt.Sprintf("%s > %d", fl.name, fl.edges)
+	key := fmt.Sprintf("%s > %d", fl.at, fl.edges)
+	a, goesOn := x.goesOn(key, fl)
+	if !goesOn {
+		a = x.choose(name, x.edgeAnswers(fl, further), fl.kind+": "+strings.ReplaceAll(what, "\n", " "))
+		x.keep(key, a)
+	}
+	x.say("  " + what + x.becomes(a.base()))
+	switch a = a.base(); a {
+	case Died, DiedDone:
+		e.fate = a
+	case TimedOut, TimedOutDone:
+		e.fate = a
+		if due := fl.task.Due; due.After(x.now) {
+			x.now = due
+		}
+		e.ctx.end()
+	}
+	return a
+}
+
+func (x *scene) becomes(a Answer) string {
+	if a == OK {
+		return ""
+	}
+	return ": " + string(a)
+}
+
+func (x *scene) edgeAnswers(fl *flight, further []Answer) []Answer {
+	once := append([]Answer{NeverLeft, AnswerLost, TimedOut, TimedOutDone, Died, DiedDone}, further...)
+	return extents(fl.left(), once...)
+}
+
+// Now is the scene's time, for worlds that keep times.
+func (e *Edges) Now() time.Time { return e.x.now }

@@ -1,0 +1,66 @@
+package explore
+
+import (
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/machine"
+)
+
+// entry is one call of a handler.
+type entry struct {
+	run      *run
+	step     string
+	dir      domain.Direction
+	attempt  int
+	key      string
+	inDoubt  bool // the undo was told so
+	happened bool // the handler reported success, so its effect took place
+	maybe    bool // it failed after something of it had crossed an edge
+}
+
+// ledger lists the calls of handlers in the order in which they took place. What it knows of
+// effects is what handlers themselves say.
+type ledger []entry
+
+// last returns the place of the last effect of a step in a direction, -1 for none.
+func (l ledger) last(r *run, step string, dir domain.Direction) int {
+	for i := len(l) - 1; i >= 0; i-- {
+		if e := &l[i]; e.run == r && e.dir == dir && e.happened && e.step == step {
+			return i
+		}
+	}
+	return -1
+}
+
+// first returns the place of the first call of a step in a direction, -1 for none.
+func (l ledger) first(r *run, step string, dir domain.Direction) int {
+	for i := range l {
+		if e := &l[i]; e.run == r && e.dir == dir && e.step == step {
+			return i
+		}
+	}
+	return -1
+}
+
+// stands reports whether an effect of the step's do was not taken back after it.
+func (l ledger) stands(r *run, step string) bool {
+	do := l.last(r, step, domain.Do)
+	return do >= 0 && l.last(r, step, domain.Undo) < do
+}
+
+// mayStand is stands, or that a failed do may have had an effect.
+func (l ledger) mayStand(r *run, step string) bool {
+	if l.stands(r, step) {
+		return true
+	}
+	for i := range l {
+		if e := &l[i]; e.run == r && e.step == step && e.dir == domain.Do && e.maybe {
+			return true
+		}
+	}
+	return false
+}
+
+// effectful reports whether the step has an action whose do changes something.
+func effectful(st *machine.Step) bool {
+	return st.Node.Action != nil && !st.Handler && st.Node.Action.Effect != domain.EffectNone
+}

@@ -1,0 +1,135 @@
+package explore
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Cell says how the saga stood an answer.
+type Cell struct {
+	// Held and Broke count schedules in which the answer was given.
+	Held, Broke int
+}
+
+// Matrix has, for each action and direction, how the saga stood each answer.
+type Matrix struct {
+	Rows  []string // in the order in which they came up
+	cells map[string]map[Answer]*Cell
+	// offered are the answers that could have been given.
+	offered map[string]map[Answer]bool
+}
+
+func newMatrix() *Matrix {
+	return &Matrix{cells: map[string]map[Answer]*Cell{}, offered: map[string]map[Answer]bool{}}
+}
+
+// note counts an answer that was given in a schedule. broke says that the schedule broke something,
+// and that this answer is one of its choices, or that it has none.
+func (m *Matrix) note(p passed, broke bool) {
+	row := p.action
+	if m.cells[row] == nil {
+		m.Rows = append(m.Rows, row)
+		m.cells[row], m.offered[row] = map[Answer]*Cell{}, map[Answer]bool{OK: true}
+	}
+	for _, a := range p.others {
+		m.offered[row][column(a)] = true
+	}
+	a := column(p.given)
+	c := m.cells[row][a]
+	if c == nil {
+		c = &Cell{}
+		m.cells[row][a] = c
+	}
+	if broke {
+		c.Broke++
+	} else if p.given != OK || !p.spoilt {
+		c.Held++
+	}
+}
+
+// column returns an answer without its extent, and the same for all orders.
+func column(a Answer) Answer {
+	if a.isFirst() {
+		return "first"
+	}
+	return a.base()
+}
+
+// At returns the cell of a row and an answer; offered is false where the answer never could be
+// given.
+func (m *Matrix) At(row string, a Answer) (c Cell, offered bool) {
+	if known := m.cells[row][a]; known != nil {
+		c = *known
+	}
+	return c, m.offered[row][a]
+}
+
+// Columns returns the answers that came up in any row.
+func (m *Matrix) Columns() []Answer {
+	seen := map[Answer]bool{}
+	for _, row := range m.offered {
+		for a := range row {
+			seen[a] = true
+		}
+	}
+	var out []Answer
+	for a := range seen {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b Answer) int { return strings.Compare(rank(a), rank(b)) })
+	return out
+}
+
+// rank orders answers as they are declared, with further ones behind.
+func rank(a Answer) string {
+	order := []Answer{OK, Refused, Failed, FailedDone, NeverLeft, AnswerLost, TimedOut, TimedOutDone, Died, DiedDone, DiedRecorded, Twice, Late, Stray, Unknown, AnswerLater}
+	if i := slices.Index(order, a); i >= 0 {
+		return fmt.Sprintf("%02d", i)
+	}
+	return "99" + string(a)
+}
+
+// Mark returns a cell in a word: held, BROKEN, never reached, or empty.
+func (m *Matrix) Mark(row string, a Answer) string {
+	c, offered := m.At(row, a)
+	switch {
+	case c.Broke > 0:
+		return "BROKEN"
+	case c.Held > 0:
+		return "held"
+	case offered:
+		return "not tried"
+	}
+	return ""
+}
+
+// Text writes the matrix as lines: what happened where, and which answers held.
+func (m *Matrix) Text() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range m.Rows {
+		var held, broken, untried []string
+		for _, a := range m.Columns() {
+			switch m.Mark(row, a) {
+			case "held":
+				held = append(held, string(a))
+			case "BROKEN":
+				broken = append(broken, string(a))
+			case "not tried":
+				untried = append(untried, string(a))
+			}
+		}
+		line := row + "\theld: " + strings.Join(held, ", ")
+		if len(broken) > 0 {
+			line += "\tBROKEN: " + strings.Join(broken, ", ")
+		}
+		if len(untried) > 0 {
+			line += "\tnot tried: " + strings.Join(untried, ", ")
+		}
+		fmt.Fprintln(w, line)
+	}
+	_ = w.Flush()
+	return b.String()
+}
