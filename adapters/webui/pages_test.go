@@ -278,7 +278,7 @@ func TestListsSayThatTheyAreNotTheLogs(t *testing.T) {
 	w.completed("c-1")
 	w.settled()
 	_, body, _ := w.get("/ui/runs")
-	require.Contains(t, body, "These lists are old")
+	require.Contains(t, body, "These lists are out of date")
 }
 
 // noViews has not made its views yet.

@@ -36,7 +36,7 @@ func TestRunIsShownAsItWas(t *testing.T) {
 
 	_, then, _ := w.get(fmt.Sprintf("%s?at=%d", path, failed))
 	require.Contains(t, then, `class="past"`)
-	require.Contains(t, then, `</svg>running</span>`)
+	require.Contains(t, then, `</svg>retrying</span>`, "the state of then")
 	require.Contains(t, then, "charge-card: attempt 2", "it says what the run waited for then")
 	require.Contains(t, then, `data-step="charge-card"`)
 	require.NotContains(t, then, `data-step="book-courier"`, "what came later is not there")
