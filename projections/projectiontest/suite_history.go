@@ -172,9 +172,12 @@ type follower struct {
 	looked chan struct{} // one word for each look backward, while somebody listens
 }
 
-// LastPosition implements [domain.LastPositioner]: the leader answers.
-func (f *follower) LastPosition(context.Context) (domain.Position, error) {
-	return f.all[len(f.all)-1].Position, nil
+// LastPosition implements [domain.LastPositioner]: the leader answers, who has everything.
+func (f *follower) LastPosition(ctx context.Context) (domain.Position, error) {
+	for r, err := range f.Log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{}) {
+		return r.Position, err
+	}
+	return 0, nil
 }
 
 // ReadAllBackward begins with the newest event that the follower has.
