@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/sagatest/logtest"
+	"github.com/atonehq/atone/saga/sagatest/ordertest"
 )
 
 // realServer names the environment variable that holds the connection string of a real
@@ -96,4 +97,10 @@ func keepsTheContract(t *testing.T, connection string) {
 			return openLog(t, connection)
 		},
 	}.Run(t)
+}
+
+func TestCallsFitOneOrder(t *testing.T) {
+	t.Parallel()
+	connection := server(t).connection
+	ordertest.Check(t, openLog(t, connection), openLog(t, connection), openLog(t, connection))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/sagatest/killtest"
 	"github.com/atonehq/atone/saga/sagatest/logtest"
+	"github.com/atonehq/atone/saga/sagatest/ordertest"
 )
 
 func TestMain(m *testing.M) {
@@ -80,4 +81,9 @@ func TestKeepsTheContractOfALog(t *testing.T) {
 			}.Run(t)
 		})
 	}
+}
+
+func TestCallsFitOneOrder(t *testing.T) {
+	t.Parallel()
+	ordertest.Check(t, open(t, t.TempDir(), quiet()))
 }
