@@ -22,6 +22,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest/killtest"
 )
 
 // TestMain lets this binary play the coordinating process, as the real program does.
@@ -61,6 +62,16 @@ func TestEverySignUpEndsTrulyDespiteAKill(t *testing.T) {
 	}
 	require.NotContains(t, out.String(), "\x1b", "no colours where there is no terminal")
 	require.FileExists(t, usersFile(dir), "a directory that was given is kept")
+	judged(t, dir)
+}
+
+// judged has a second opinion on every run that the demo left in its directory.
+func judged(t *testing.T, dir string) {
+	t.Helper()
+	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{Logger: quiet})
+	require.NoError(t, err)
+	require.NotEmpty(t, killtest.Judge(t, log).States)
+	require.NoError(t, log.Close())
 }
 
 // TestTheDemoLeavesRunsToSteer: four runs stand as the last lines say, and go on when the commands
@@ -75,6 +86,7 @@ func TestTheDemoLeavesRunsToSteer(t *testing.T) {
 		require.Contains(t, out.String(), "atone "+left[i].lever+" --data "+dir)
 	}
 	require.Contains(t, out.String(), "atone serve --data "+dir)
+	judged(t, dir)
 
 	log, err := pebblelog.Open(logDir(dir), pebblelog.Config{Logger: quiet})
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ type Runs struct {
 // rules 1, 6, 8, 11, 12, 13 and 17. It requires that runs have ended in each of the three ways.
 func Check(t testing.TB, log saga.Log, dir string) *Runs {
 	t.Helper()
-	runs := fold(t, log)
+	runs := Judge(t, log)
 	lines, err := all[line](ledgerIn(dir))
 	require.NoError(t, err)
 	world := newEffects()
@@ -57,8 +57,9 @@ func Check(t testing.TB, log saga.Log, dir string) *Runs {
 	return runs
 }
 
-// fold folds every run, verifies its chain of hashes, and has a judge read it too.
-func fold(t testing.TB, log saga.Log) *Runs {
+// Judge folds every run of a log that is at rest, verifies its chain of hashes, and has a judge
+// read it too. It fails the test where the machine and the judge differ.
+func Judge(t testing.TB, log saga.Log) *Runs {
 	t.Helper()
 	r := &Runs{States: map[domain.RunID]*machine.State{}, Events: map[string]int{}, started: map[string]bool{}, keys: map[string]domain.RunID{}}
 	judges := map[domain.RunID]*judge.Run{}

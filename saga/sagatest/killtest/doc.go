@@ -4,7 +4,7 @@
 // A test of sagas needs three things from here. Its TestMain calls [BeChild], so that [Start] can
 // start children. The children's handlers write what they do to a [Ledger] and their callers write
 // what they are told to [Told], two files that outlive the children. [Check] compares the log with
-// both when every run has ended.
+// both when every run has ended. [Judge] alone has a second opinion on all runs of a log.
 //
 // It owns the children, both files, and what must hold between them and a log. It knows nothing of
 // which log it is, or of what goes wrong besides the kills: that is the test's own.
