@@ -12,7 +12,7 @@
 //   - alert.go: alerts and the sinks that deliver them
 //   - bulk.go: an act on many runs, and its results
 //   - definition_error.go: what is wrong with a definition
-//   - run_errors.go: the errors of runs that did not complete
+//   - run_errors.go: the errors of runs that did not complete, and how a run ended, read from them
 //   - failure.go: what failed, how, whether it had an effect, and the longest message
 //   - plan_stream.go: a plan, and which of its fields are secret, as the log holds them
 //   - plan.go: a saga as data: nodes, actions, rules, and the hash that names it

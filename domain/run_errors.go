@@ -56,20 +56,6 @@ func (e *CancelledError) Error() string {
 // Unwrap returns the cause.
 func (e *CancelledError) Unwrap() error { return asError(e.Cause) }
 
-// EndError returns the error of a run that ended in the state: a [*CompensatedError], a
-// [*CancelledError] or an [*AbandonedError]. It is nil for other states.
-func EndError(run RunID, state RunState, cause *Failure, left []string) error {
-	switch state {
-	case RunIsCompensated:
-		return &CompensatedError{Run: run, Cause: cause, Left: left}
-	case RunIsCancelled:
-		return &CancelledError{Run: run, Cause: cause, Left: left}
-	case RunIsAbandoned:
-		return &AbandonedError{Run: run, Left: left}
-	}
-	return nil
-}
-
 // StuckError is the error of a run that needs a person. The run is not over: it goes on when
 // it is retried, resolved or abandoned.
 type StuckError struct {
@@ -96,6 +82,61 @@ type AbandonedError struct {
 // Error implements error.
 func (e *AbandonedError) Error() string {
 	return fmt.Sprintf("run %s was abandoned%s", e.Run, leftText(e.Left))
+}
+
+// Ending is what a wait for a run says: how the run ended, or that it is stuck. [Ending.Err] makes
+// the error of a wait of it, and [EndingOf] reads that error back.
+type Ending struct {
+	// Run is the run that ended or is stuck. A wait that also ends for runs below may name one of
+	// these.
+	Run RunID
+	// State is one of the four ends, or [RunIsStuck].
+	State RunState
+	// Cause is why the run did not complete; an abandoned run has none.
+	Cause *Failure
+	// Left lists steps whose effect was left.
+	Left []string
+	// Step and Incident are those of the first stuck step.
+	Step, Incident string
+}
+
+// Err returns the error of a wait for the run: a [*CompensatedError], a [*CancelledError], an
+// [*AbandonedError] or a [*StuckError]. It is nil for a run that completed, and for one that goes
+// on.
+func (e *Ending) Err() error {
+	switch e.State {
+	case RunIsCompensated:
+		return &CompensatedError{Run: e.Run, Cause: e.Cause, Left: e.Left}
+	case RunIsCancelled:
+		return &CancelledError{Run: e.Run, Cause: e.Cause, Left: e.Left}
+	case RunIsAbandoned:
+		return &AbandonedError{Run: e.Run, Left: e.Left}
+	case RunIsStuck:
+		return &StuckError{Run: e.Run, Step: e.Step, Incident: e.Incident, Cause: e.Cause}
+	}
+	return nil
+}
+
+// EndingOf reads the error of a wait for a run; errors that wrap such an error count. Without an
+// error the run completed. ok is false if the error says something else: the run may go on.
+func EndingOf(err error) (e Ending, ok bool) {
+	var compensated *CompensatedError
+	var cancelled *CancelledError
+	var abandoned *AbandonedError
+	var stuck *StuckError
+	switch {
+	case err == nil:
+		return Ending{State: RunIsCompleted}, true
+	case errors.As(err, &compensated):
+		return Ending{Run: compensated.Run, State: RunIsCompensated, Cause: compensated.Cause, Left: compensated.Left}, true
+	case errors.As(err, &cancelled):
+		return Ending{Run: cancelled.Run, State: RunIsCancelled, Cause: cancelled.Cause, Left: cancelled.Left}, true
+	case errors.As(err, &abandoned):
+		return Ending{Run: abandoned.Run, State: RunIsAbandoned, Left: abandoned.Left}, true
+	case errors.As(err, &stuck):
+		return Ending{Run: stuck.Run, State: RunIsStuck, Cause: stuck.Cause, Step: stuck.Step, Incident: stuck.Incident}, true
+	}
+	return Ending{}, false
 }
 
 func leftText(left []string) string {

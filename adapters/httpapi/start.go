@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -207,27 +206,13 @@ func (s *Server) tellPosition(ctx context.Context, id domain.RunID, out *resultO
 
 // resultOf turns the results of Wait into a body. over is false if the run is under way or unknown.
 func resultOf(id domain.RunID, output json.RawMessage, err error) (r wire.Result, over bool) {
-	r.Run = id
-	var compensated *saga.CompensatedError
-	var cancelled *saga.CancelledError
-	var abandoned *saga.AbandonedError
-	var stuck *saga.StuckError
-	switch {
-	case err == nil:
-		r.State, r.Output = domain.RunIsCompleted, output
-	case errors.As(err, &compensated):
-		r.State, r.Cause, r.Left = domain.RunIsCompensated, compensated.Cause, compensated.Left
-	case errors.As(err, &cancelled):
-		r.State, r.Cause, r.Left = domain.RunIsCancelled, cancelled.Cause, cancelled.Left
-	case errors.As(err, &abandoned):
-		r.State, r.Left = domain.RunIsAbandoned, abandoned.Left
-	case errors.As(err, &stuck):
-		r.State, r.Step, r.Incident, r.Cause = domain.RunIsStuck, stuck.Step, stuck.Incident, stuck.Cause
-		if stuck.Run != id {
-			r.State, r.Below = domain.RunRunning, &stuck.Run
-		}
-	default:
-		return r, false
+	e, over := domain.EndingOf(err)
+	r = wire.Result{Run: id, State: e.State, Cause: e.Cause, Left: e.Left, Step: e.Step, Incident: e.Incident}
+	if err == nil {
+		r.Output = output
 	}
-	return r, true
+	if e.State == domain.RunIsStuck && e.Run != id {
+		r.State, r.Below = domain.RunRunning, &e.Run
+	}
+	return r, over
 }

@@ -43,8 +43,7 @@ func runFailing(ctx context.Context, c *saga.Coordinator) error {
 		return err
 	}
 	_, err = r.Wait(ctx)
-	var undone *saga.CompensatedError
-	if !errors.As(err, &undone) {
+	if e, _ := domain.EndingOf(err); e.State != domain.RunIsCompensated {
 		return fmt.Errorf("want the run compensated, got %v", err) //nolint:errorlint // it may be nil
 	}
 	return nil

@@ -146,8 +146,8 @@ func (w *worker) signUp(ctx context.Context, c *saga.Coordinator) error {
 		}
 	}
 	for _, id := range ids {
-		var undone *saga.CompensatedError
-		if _, err := c.Wait(ctx, id); err != nil && !errors.As(err, &undone) {
+		_, err := c.Wait(ctx, id)
+		if e, _ := domain.EndingOf(err); e.State != domain.RunIsCompleted && e.State != domain.RunIsCompensated {
 			return err
 		}
 	}

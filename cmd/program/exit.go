@@ -80,15 +80,15 @@ func newExitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimRight(b.String(), "\n")}
 }
 
+// exitOfState has the codes for the state of the run that the command waited for.
+var exitOfState = map[domain.RunState]Exit{
+	domain.RunIsCompleted: ExitOK, domain.RunIsCompensated: ExitCompensated, domain.RunIsStuck: ExitStuck,
+	domain.RunIsCancelled: ExitCancelled, domain.RunIsAbandoned: ExitAbandoned,
+}
+
 // exitOf returns the code for an error.
 func exitOf(err error) Exit {
-	var (
-		wrong       console.UsageError
-		compensated *saga.CompensatedError
-		stuck       *saga.StuckError
-		cancelled   *saga.CancelledError
-		abandoned   *saga.AbandonedError
-	)
+	var wrong console.UsageError
 	is := func(targets ...error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -97,17 +97,12 @@ func exitOf(err error) Exit {
 		}
 		return false
 	}
+	ending, over := domain.EndingOf(err)
 	switch {
 	case errors.As(err, &wrong), is(saga.ErrBadInput, machine.ErrBadOutput, machine.ErrNoOutput, projections.ErrBadCursor, domain.ErrBadPosition, auth.ErrBadToken, domain.ErrTooLarge):
 		return ExitUsage
-	case errors.As(err, &compensated):
-		return ExitCompensated
-	case errors.As(err, &stuck):
-		return ExitStuck
-	case errors.As(err, &cancelled):
-		return ExitCancelled
-	case errors.As(err, &abandoned):
-		return ExitAbandoned
+	case over:
+		return exitOfState[ending.State]
 	case is(act.ErrUnfinished):
 		return ExitUnfinished
 	case is(console.ErrUnconfirmed):
@@ -130,8 +125,7 @@ func exitOf(err error) Exit {
 
 // advice says what to do next about an error. It is empty if the error itself says so.
 func advice(env *access.Env, err error) []console.Step {
-	var stuck *saga.StuckError
-	var compensated *saga.CompensatedError
+	ending, _ := domain.EndingOf(err)
 	var interrupted *act.InterruptedError
 	var usage console.UsageError
 	command := func(words ...string) string { return env.Program.Name + " " + console.Words(words...) }
@@ -150,12 +144,12 @@ func advice(env *access.Env, err error) []console.Step {
 		return do("shows what one of them waits for", "why", "RUN")
 	case errors.Is(err, auth.ErrNameTaken):
 		return say("revoke the token of that name, or choose another")
-	case errors.As(err, &stuck):
-		id := env.Typed(stuck.Run)
+	case ending.State == domain.RunIsStuck:
+		id := env.Typed(ending.Run)
 		return append(do("tells more", "show", id),
 			console.Step{Command: command("retry", id), Why: "once the cause is mended, or use resolve or abandon"})
-	case errors.As(err, &compensated):
-		return append(do("shows more", "show", env.Typed(compensated.Run)), say("mend the cause, then start the saga again with another key")...)
+	case ending.State == domain.RunIsCompensated:
+		return append(do("shows more", "show", env.Typed(ending.Run)), say("mend the cause, then start the saga again with another key")...)
 	case errors.Is(err, act.ErrUnfinished):
 		return say("the run goes on while a server runs; wait longer with --timeout")
 	case errors.Is(err, runner.ErrUnknownView):

@@ -219,11 +219,9 @@ func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration
 // endOf turns a result into the error of the library's Wait. over is false while the run is under
 // way.
 func endOf(r *wire.Result) (over bool, err error) {
+	e := domain.Ending{Run: r.Run, State: r.State, Cause: r.Cause, Left: r.Left, Step: r.Step, Incident: r.Incident}
 	if r.Below != nil {
-		return true, &saga.StuckError{Run: *r.Below, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
+		e.Run, e.State = *r.Below, domain.RunIsStuck
 	}
-	if r.State == domain.RunIsStuck {
-		return true, &saga.StuckError{Run: r.Run, Step: r.Step, Incident: r.Incident, Cause: r.Cause}
-	}
-	return r.State.Ended(), domain.EndError(r.Run, r.State, r.Cause, r.Left)
+	return e.State.Ended() || e.State == domain.RunIsStuck, e.Err()
 }

@@ -66,14 +66,16 @@ func await(ctx context.Context, env *access.Env, c *client.Client, id domain.Run
 		how = append(how, saga.OrStuckBelow())
 	}
 	output, err := c.Wait(waitCtx, id, how...)
-	if err != nil && !saysEnded(err) {
+	ending, over := domain.EndingOf(err)
+	ended := over && ending.State.Ended()
+	if !ended {
 		stopFollowing() // the run has not ended, so neither does its story
 	}
 	<-followed
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("run %s: %w after %v", id, ErrUnfinished, w.timeout)
 	}
-	if err != nil && ctx.Err() != nil && !saysEnded(err) {
+	if ctx.Err() != nil && !ended {
 		return &InterruptedError{Run: id}
 	}
 	return errors.Join(printEnd(ctx, env, c, id, output, err), err)
@@ -105,14 +107,6 @@ func tellHeldUp(ctx context.Context, env *access.Env, c *client.Client, id domai
 // ErrUnfinished means that the run had not ended when the time to wait was over.
 var ErrUnfinished = errors.New("the run has not ended")
 
-// saysEnded reports whether the error of a wait means that the run has ended.
-func saysEnded(err error) bool {
-	var compensated *saga.CompensatedError
-	var cancelled *saga.CancelledError
-	var abandoned *saga.AbandonedError
-	return errors.As(err, &compensated) || errors.As(err, &cancelled) || errors.As(err, &abandoned)
-}
-
 // showProgress writes the run's story as it happens.
 func showProgress(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID) {
 	p := tty.PaletteFor(env.Err)
@@ -143,11 +137,10 @@ func printEnd(ctx context.Context, env *access.Env, c *client.Client, id domain.
 		if run.Why != nil {
 			steps = next.For(env, run.Why)
 		}
-		var stuck *saga.StuckError
-		if errors.As(waited, &stuck) {
-			r.Step, r.Incident, r.Cause = stuck.Step, stuck.Incident, stuck.Cause
-			if stuck.Run != id {
-				r.Below = &stuck.Run
+		if e, _ := domain.EndingOf(waited); e.State == domain.RunIsStuck {
+			r.Step, r.Incident, r.Cause = e.Step, e.Incident, e.Cause
+			if e.Run != id {
+				r.Below = &e.Run
 			}
 		}
 	}

@@ -123,11 +123,11 @@ func inTurn(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []ch
 func (c *chosen) stuckAgain(ctx context.Context, runs *Runs) bool {
 	within, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
-	var stuck *domain.StuckError
-	if !errors.As(runs.Wait(within, c.Run), &stuck) {
+	err := runs.Wait(within, c.Run)
+	if e, _ := domain.EndingOf(err); e.State != domain.RunIsStuck {
 		return false
 	}
-	c.Error = domain.CutText("done, and stuck again: "+stuck.Error(), maxError)
+	c.Error = domain.CutText("done, and stuck again: "+err.Error(), maxError)
 	return true
 }
 

@@ -19,15 +19,15 @@ func endingOf(s *machine.State) *ending {
 	case state == domain.RunIsCompleted:
 		return &ending{output: s.Output}
 	case state.Ended():
-		return &ending{err: domain.EndError(s.Run, state, s.Cause, s.Left)}
+		return &ending{err: (&domain.Ending{Run: s.Run, State: state, Cause: s.Cause, Left: s.Left}).Err()}
 	case state == domain.RunIsStuck:
-		var stuck *domain.StuckError
+		stuck := domain.Ending{Run: s.Run, State: state}
 		s.StuckSteps(func(st *machine.Step) {
-			if stuck == nil {
-				stuck = &domain.StuckError{Run: s.Run, Step: st.Path, Incident: st.Incident, Cause: st.Cause}
+			if stuck.Step == "" {
+				stuck.Step, stuck.Incident, stuck.Cause = st.Path, st.Incident, st.Cause
 			}
 		})
-		return &ending{err: stuck}
+		return &ending{err: stuck.Err()}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package killtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -64,14 +63,7 @@ func (f *Told) Disturb(ctx context.Context, c *saga.Coordinator, run *saga.Run[J
 		_ = c.Signal(ctx, run.ID, "go", Job{}, saga.SignalID("go")) // not every run awaits one
 	}
 	_, err := run.Wait(ctx)
-	var undone *saga.CompensatedError
-	var cancelled *saga.CancelledError
-	switch {
-	case err == nil:
-		f.note(told{Run: run.ID, End: domain.RunIsCompleted})
-	case errors.As(err, &undone):
-		f.note(told{Run: run.ID, End: domain.RunIsCompensated})
-	case errors.As(err, &cancelled):
-		f.note(told{Run: run.ID, End: domain.RunIsCancelled})
+	if e, over := domain.EndingOf(err); over && e.State.Ended() {
+		f.note(told{Run: run.ID, End: e.State})
 	}
 }

@@ -2,7 +2,6 @@ package acts
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -112,25 +111,17 @@ func (a *Act) follow(at int, run domain.RunID) {
 	err := a.wait(a.ctx, run)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	e, over := domain.EndingOf(err)
+	if !over {
+		return
+	}
 	r := &a.rows[at]
-	var isStuck *domain.StuckError
-	var back *domain.CompensatedError
-	var cancelled *domain.CancelledError
-	var abandoned *domain.AbandonedError
-	switch {
-	case err == nil:
-		r.standing, r.State = done, domain.RunIsCompleted
-	case errors.As(err, &isStuck):
-		r.standing, r.State = stuck, domain.RunIsStuck
-		if isStuck.Cause != nil {
-			r.cause = isStuck.Cause.Message
+	r.standing, r.State = done, e.State
+	if e.State == domain.RunIsStuck {
+		r.standing = stuck
+		if e.Cause != nil {
+			r.cause = e.Cause.Message
 		}
-	case errors.As(err, &back):
-		r.standing, r.State = done, domain.RunIsCompensated
-	case errors.As(err, &cancelled):
-		r.standing, r.State = done, domain.RunIsCancelled
-	case errors.As(err, &abandoned):
-		r.standing, r.State = done, domain.RunIsAbandoned
 	}
 }
 
