@@ -12,7 +12,6 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/afresh"
-	"github.com/atonehq/atone/saga/internal/definition"
 	"github.com/atonehq/atone/saga/internal/engine"
 	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/look"
@@ -39,7 +38,7 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 	}
 	// If s itself is registered, the input has the right type: there is no need to decode and check
 	// it.
-	id, err := c.start(ctx, d, raw, same && d.ReadsBack, opts)
+	id, err := c.engine.Start(ctx, d, raw, same && d.ReadsBack, optionsOf(c.by(ctx), opts))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out]
 	if err != nil {
 		return zero, fmt.Errorf("%w: invoke %s: %w", ErrBadInput, a.Name, err)
 	}
-	id, err := c.startAction(ctx, a.Name, raw, opts)
+	id, err := c.invoke(ctx, a.Name, raw, opts)
 	if err != nil {
 		return zero, err
 	}
@@ -72,7 +71,7 @@ func (c *Coordinator) StartByName(ctx context.Context, name string, version int,
 	if err != nil {
 		return domain.RunID{}, err
 	}
-	return c.start(ctx, d, bytes.Clone(input), false, opts)
+	return c.engine.Start(ctx, d, bytes.Clone(input), false, optionsOf(c.by(ctx), opts))
 }
 
 // InvokeByName starts a run of the single action with that name. Errors are those of [Start], with
@@ -81,15 +80,15 @@ func (c *Coordinator) InvokeByName(ctx context.Context, action string, input jso
 	if err := accept.Payload("the input of "+action, input); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	return c.startAction(ctx, action, bytes.Clone(input), opts)
+	return c.invoke(ctx, action, bytes.Clone(input), opts)
 }
 
-func (c *Coordinator) startAction(ctx context.Context, action string, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
+func (c *Coordinator) invoke(ctx context.Context, action string, input json.RawMessage, opts []StartOption) (domain.RunID, error) {
 	d, err := c.registry.Single(action)
 	if err != nil {
 		return domain.RunID{}, err
 	}
-	return c.start(ctx, d, input, false, opts)
+	return c.engine.Start(ctx, d, input, false, optionsOf(c.by(ctx), opts))
 }
 
 // Again says how an ended run is started again.
@@ -103,10 +102,10 @@ func (c *Coordinator) StartAgain(ctx context.Context, id domain.RunID, how Again
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	how.Input, how.Labels = bytes.Clone(how.Input), maps.Clone(how.Labels)
-	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: c.startAfresh}, id, how)
+	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: c.again}, id, how)
 }
 
-func (c *Coordinator) startAfresh(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
+func (c *Coordinator) again(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
 	own := StartOption{func(s *engine.Start) { s.Key, s.Labels, s.AgainOf = req.Key, req.Labels, old }}
 	if started.Version == 0 {
 		return c.InvokeByName(ctx, started.Saga, req.Input, own)
@@ -117,11 +116,6 @@ func (c *Coordinator) startAfresh(ctx context.Context, old domain.RunID, started
 // StartedFrom lists the runs that were started from an ended one with [Coordinator.StartAgain].
 func (c *Coordinator) StartedFrom(ctx context.Context, id domain.RunID) ([]domain.RunID, error) {
 	return afresh.Links(ctx, c.journal, id)
-}
-
-// start starts a run. fits means that the input is known to be of the saga's type and readable.
-func (c *Coordinator) start(ctx context.Context, d *definition.Definition, input json.RawMessage, fits bool, opts []StartOption) (domain.RunID, error) {
-	return c.engine.Start(ctx, d, input, fits, startOf(c.by(ctx), opts))
 }
 
 // Run is a handle on a run whose output has the type Out.
@@ -156,8 +150,8 @@ func OrStuckBelow() look.WaitOption { return look.OrStuckBelow() }
 // StartOption adjusts a start. The zero value sets nothing.
 type StartOption struct{ apply func(*engine.Start) }
 
-// startOf returns a start with the options.
-func startOf(by engine.By, opts []StartOption) engine.Start {
+// optionsOf returns a start with the options.
+func optionsOf(by engine.By, opts []StartOption) engine.Start {
 	s := engine.Start{By: by}
 	for _, o := range opts {
 		if o.apply != nil {

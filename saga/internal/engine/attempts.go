@@ -28,13 +28,14 @@ func (a *actor) hold(id work.AttemptID, p *work.Places, now time.Time) {
 // hungTold is how long after its attempt was given up a handler that goes on is reported.
 const hungTold = 5 * time.Second
 
-// freePlace gives back the place of an attempt that has an outcome: at once, or when its handler
-// returns. Concurrency bounds handlers, so a handler that ignores its context keeps its place.
-func (a *actor) freePlace(id work.AttemptID, p *work.Places) {
+// giveBackPlaceOf gives back the place of an attempt that has an outcome: at once, or when its
+// handler returns. Concurrency bounds handlers, so a handler that ignores its context keeps its
+// place.
+func (a *actor) giveBackPlaceOf(id work.AttemptID, p *work.Places) {
 	delete(a.held, id)
 	e := a.engine
-	if !e.worker.WhenReturned(id, func() { p.Free(id) }) {
-		p.Free(id)
+	if !e.worker.WhenReturned(id, func() { p.GiveBackOf(id) }) {
+		p.GiveBackOf(id)
 		return
 	}
 	p.GaveUp(id, e.cfg.Clock.Now())
@@ -58,9 +59,9 @@ func (e *Engine) tellHung(action, saga string, version int, p *explain.Place) {
 		Cause: &domain.Failure{Kind: domain.FailureTimedOut, Step: p.Step, Message: text}})
 }
 
-// leaveAttempts gives back the places of an abandoned run's attempts and cancels its dos. Undos end
-// by themselves (docs/guarantees.md, rule 12), and failure handlers go on.
-func (a *actor) leaveAttempts() {
+// giveBackAttempts gives back the places of an abandoned run's attempts and cancels its dos. Undos
+// end by themselves (docs/guarantees.md, rule 12), and failure handlers go on.
+func (a *actor) giveBackAttempts() {
 	for id, s := range a.held {
 		if id.Direction == domain.Handler {
 			continue
@@ -68,15 +69,15 @@ func (a *actor) leaveAttempts() {
 		if id.Direction == domain.Do {
 			a.engine.worker.Cancel(id, work.ErrRunTurnedBack)
 		}
-		a.freePlace(id, s)
+		a.giveBackPlaceOf(id, s)
 	}
 }
 
-// letGo gives back the place of an attempt that has an outcome.
-func (a *actor) letGo(step string, dir domain.Direction, n int) {
+// giveBackAttempt gives back the place of an attempt that has an outcome.
+func (a *actor) giveBackAttempt(step string, dir domain.Direction, n int) {
 	id := a.attempt(step, dir, n)
 	if s := a.held[id]; s != nil {
-		a.freePlace(id, s)
+		a.giveBackPlaceOf(id, s)
 	}
 }
 

@@ -161,17 +161,17 @@ func (c *children) ended(a *actor) {
 // derives again what f was to do. The family holds its place until f has answered once.
 func (c *children) persist(what string, ch childRef, f func(context.Context) error) {
 	c.places.hold(ch.root)
-	leave := sync.OnceFunc(func() { c.places.release(ch.root) })
+	giveBack := sync.OnceFunc(func() { c.places.giveBack(ch.root) })
 	if !c.cfg.Go(func(ctx context.Context) {
-		defer leave()
+		defer giveBack()
 		_ = again.Until(ctx, 20*time.Millisecond, 5*time.Second, func() error {
-			defer leave()
+			defer giveBack()
 			return f(ctx)
 		}, func(err error, _ int, in time.Duration) {
 			c.cfg.Logger.Warn(what+" failed, trying again", "parent", ch.parent, "step", ch.step, "child", ch.run, "in", in, "error", err)
 		})
 	}) {
-		leave()
+		giveBack()
 	}
 }
 

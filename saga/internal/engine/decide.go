@@ -141,7 +141,7 @@ func (t *turnState) begin(st *machine.Step, intent func() (machine.Intent, error
 			return err
 		}
 	}
-	s.Release()
+	s.GiveBack()
 	return err
 }
 

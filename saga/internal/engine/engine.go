@@ -156,7 +156,7 @@ func (e *Engine) turn(ctx context.Context, p *work.Places, run domain.RunID) {
 	if err := e.Submit(ctx, run, nil, By{}); err != nil && ctx.Err() == nil {
 		e.cfg.Logger.Warn("run could not take its turn", "run", run, "error", err)
 	}
-	p.ReturnUnused(run)
+	p.GiveBackUnused(run)
 }
 
 // Active returns how many families of runs hold a place.

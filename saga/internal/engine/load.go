@@ -23,13 +23,13 @@ func (a *actor) load(ctx context.Context) error {
 	}
 	a.Folded = f
 	a.def = a.engine.cfg.Registry.ForPlan(f.State.Plan)
-	a.releaseEnded()
+	a.giveBackEnded()
 	return nil
 }
 
-// releaseEnded gives back the places of attempts that are no longer in flight, and cancels those
+// giveBackEnded gives back the places of attempts that are no longer in flight, and cancels those
 // that another coordinator gave up. An undo is not cancelled (docs/guarantees.md, rule 12).
-func (a *actor) releaseEnded() {
+func (a *actor) giveBackEnded() {
 	if len(a.held) == 0 {
 		return
 	}
@@ -43,7 +43,7 @@ func (a *actor) releaseEnded() {
 	})
 	for id, s := range a.held {
 		if !flying[id] {
-			a.freePlace(id, s)
+			a.giveBackPlaceOf(id, s)
 			if id.Direction == domain.Do {
 				a.engine.worker.Cancel(id, errGivenUp)
 			}

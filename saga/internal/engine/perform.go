@@ -14,20 +14,20 @@ func (t *turnState) perform(events []decided) {
 		case *domain.AttemptStarted:
 			a.dispatch(e)
 		case *domain.AttemptSucceeded:
-			a.letGo(e.Step, e.Direction, e.Attempt)
+			a.giveBackAttempt(e.Step, e.Direction, e.Attempt)
 		case *domain.AttemptFailed:
-			a.letGo(e.Step, e.Direction, e.Attempt)
+			a.giveBackAttempt(e.Step, e.Direction, e.Attempt)
 			if e.Cause.Kind == domain.FailureTimedOut || e.Cause.Kind == domain.FailureLost {
 				a.engine.worker.Cancel(a.attempt(e.Step, e.Direction, e.Attempt), context.DeadlineExceeded)
 			}
 		case *domain.StepProbed:
-			a.letGo(e.Step, domain.Probe, e.Attempt)
+			a.giveBackAttempt(e.Step, domain.Probe, e.Attempt)
 		case *domain.RunTurnedBack:
 			a.State.InFlight(a.stopCancelled)
 		case *domain.ItemFailed:
 			a.State.InFlightIn(e.Step, e.Item, a.stopCancelled)
 		case *domain.RunAbandoned:
-			a.leaveAttempts()
+			a.giveBackAttempts()
 			a.engine.children.ended(a)
 		case *domain.ChildStarted:
 			a.engine.children.begin(a.childOf(e.Step))

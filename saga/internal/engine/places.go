@@ -46,16 +46,16 @@ func (p *places) acquire(ctx context.Context, life <-chan struct{}, root domain.
 	case <-w.granted:
 		return nil
 	case <-ctx.Done():
-		p.leave(w)
+		p.stopWaiting(w)
 		return fmt.Errorf("%d runs are under way, which is the limit: %w", p.limit, ctx.Err())
 	case <-life:
-		p.leave(w)
+		p.stopWaiting(w)
 		return domain.ErrNotRunning
 	}
 }
 
-// leave gives up waiting, and gives back the place if it was granted meanwhile.
-func (p *places) leave(w *placeWaiter) {
+// stopWaiting ends a wait, and gives back the place if it was granted meanwhile.
+func (p *places) stopWaiting(w *placeWaiter) {
 	p.mu.Lock()
 	i := slices.Index(p.queue, w)
 	if i >= 0 {
@@ -63,7 +63,7 @@ func (p *places) leave(w *placeWaiter) {
 	}
 	p.mu.Unlock()
 	if i < 0 {
-		p.release(w.root)
+		p.giveBack(w.root)
 	}
 }
 
@@ -74,8 +74,8 @@ func (p *places) hold(root domain.RunID) {
 	p.holds[root]++
 }
 
-// release ends one hold; with the last one the place is free.
-func (p *places) release(root domain.RunID) {
+// giveBack ends one hold; with the last one the place is free.
+func (p *places) giveBack(root domain.RunID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.holds[root]--; p.holds[root] > 0 {
@@ -120,16 +120,16 @@ func (a *actor) keepPlace() {
 	case busy && !a.placed:
 		a.engine.places.hold(a.root())
 	case !busy && a.placed:
-		a.engine.places.release(a.root())
+		a.engine.places.giveBack(a.root())
 	}
 	a.placed = busy
 }
 
-// leavePlace gives the run's place back, whatever it has in flight.
-func (a *actor) leavePlace() {
+// giveBackPlace gives the run's place back, whatever it has in flight.
+func (a *actor) giveBackPlace() {
 	if a.placed {
 		a.placed = false
-		a.engine.places.release(a.family)
+		a.engine.places.giveBack(a.family)
 	}
 }
 

@@ -151,7 +151,7 @@ func (e *Engine) begin(ctx context.Context, id domain.RunID, d *definition.Defin
 		}
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			if admitted {
-				e.cfg.Go(func(context.Context) { e.leaveIfFailed(id, req) })
+				e.cfg.Go(func(context.Context) { e.giveBackIfFailed(id, req) })
 			}
 			return fmt.Errorf("start %s: it may yet become durable: start it again with its key to find out: %w", started.Saga, err)
 		}
@@ -163,16 +163,16 @@ func (e *Engine) begin(ctx context.Context, id domain.RunID, d *definition.Defin
 		}
 	}
 	if admitted {
-		e.places.release(id)
+		e.places.giveBack(id)
 	}
 	return err
 }
 
-// leaveIfFailed gives a run's place back if its start fails after its caller stopped waiting.
-func (e *Engine) leaveIfFailed(id domain.RunID, req *request) {
+// giveBackIfFailed gives a run's place back if its start fails after its caller stopped waiting.
+func (e *Engine) giveBackIfFailed(id domain.RunID, req *request) {
 	<-req.done
 	if req.err != nil {
-		e.places.release(id)
+		e.places.giveBack(id)
 	}
 }
 

@@ -60,7 +60,7 @@ func (a *actor) safeTurn(batch []*request) (err error) {
 	t := turnState{a: a}
 	defer func() {
 		if p := recover(); p != nil {
-			t.giveBack()
+			t.giveBackUnstarted()
 			bad := contain.Panic(p)
 			a.engine.cfg.Logger.Error("a turn of a run panicked: this is a defect", "run", a.id, "panic", bad, "stack", bad.Stack)
 			err = fmt.Errorf("run %s: its turn %w: this is a defect", a.id, bad)
@@ -133,11 +133,11 @@ func (a *actor) takeTurn(t *turnState, batch []*request) error {
 	for {
 		more := t.answerOwed()
 		if t.stale {
-			t.giveBack()
+			t.giveBackUnstarted()
 			return errStale
 		}
 		if err := t.append(ctx); err != nil {
-			t.giveBack()
+			t.giveBackUnstarted()
 			return err
 		}
 		if !more {
@@ -177,11 +177,11 @@ var errAlreadyStarted = errors.New("the run exists")
 // errGivenUp is why an attempt is cancelled when another coordinator takes over its run.
 var errGivenUp = errors.New("another coordinator gave this attempt up")
 
-// giveBack gives back the places of attempts whose start was not appended.
-func (t *turnState) giveBack() {
+// giveBackUnstarted gives back the places of attempts whose start was not appended.
+func (t *turnState) giveBackUnstarted() {
 	for _, d := range t.events {
 		if e, ok := d.event.(*domain.AttemptStarted); ok {
-			t.a.letGo(e.Step, e.Direction, e.Attempt)
+			t.a.giveBackAttempt(e.Step, e.Direction, e.Attempt)
 		}
 	}
 }
@@ -193,10 +193,10 @@ func (a *actor) lookAgain(batch []*request, err error) {
 	delay := timers.OverdueDelay
 	if a.engine.IsUnreadable(a.id, err) {
 		delay = unreadableDelay
-		a.leavePlace()
+		a.giveBackPlace()
 		for _, r := range batch {
 			if o, ok := r.intent.(machine.Outcome); ok {
-				a.letGo(o.Step, o.Direction, o.Attempt)
+				a.giveBackAttempt(o.Step, o.Direction, o.Attempt)
 			}
 		}
 	}

@@ -20,12 +20,12 @@ func (p *Places) Hold(id AttemptID, now time.Time) {
 	p.holders[id] = holder{since: now}
 }
 
-// Free gives an attempt's place back.
-func (p *Places) Free(id AttemptID) {
+// GiveBackOf gives an attempt's place back.
+func (p *Places) GiveBackOf(id AttemptID) {
 	p.mu.Lock()
 	delete(p.holders, id)
 	p.mu.Unlock()
-	p.Release()
+	p.GiveBack()
 }
 
 // GaveUp notes that an attempt was given up while its handler goes on, unless its place is free by

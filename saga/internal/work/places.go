@@ -68,7 +68,7 @@ const (
 
 // Acquire takes a place for an undo of the run, or for another attempt, or queues the run: it is
 // nudged when there is a place, or when the action is released. The caller must give the place to
-// an attempt with Hold, or return it with Release.
+// an attempt with Hold, or give it back with GiveBack.
 func (p *Places) Acquire(run domain.RunID, undo bool) Got {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,8 +128,8 @@ func (p *Places) SetHeld(others, undos bool) (again []domain.RunID) {
 	return again
 }
 
-// Release gives a place back that no attempt holds.
-func (p *Places) Release() {
+// GiveBack gives a place back that no attempt holds.
+func (p *Places) GiveBack() {
 	p.mu.Lock()
 	p.used--
 	next := p.grant()
@@ -137,8 +137,8 @@ func (p *Places) Release() {
 	p.tell(next)
 }
 
-// ReturnUnused gives back a run's unused reservations.
-func (p *Places) ReturnUnused(run domain.RunID) {
+// GiveBackUnused gives back a run's unused reservations.
+func (p *Places) GiveBackUnused(run domain.RunID) {
 	p.mu.Lock()
 	n := p.reserved[run]
 	if n == 0 {
