@@ -61,7 +61,7 @@ type BulkRequest struct {
 	Within []string
 	// All must be set if the filter has no conditions: an empty filter is usually a mistake.
 	All bool
-	// Reason is recorded with each run; abandon requires it, save in a dry run.
+	// Reason is recorded with each run, with the actor. It is required, save in a dry run.
 	Reason string
 	// Output is the output that substitute gives to the step.
 	Output json.RawMessage
@@ -146,16 +146,12 @@ func (r *BulkRequest) Validate() error {
 func (r *BulkRequest) check() error {
 	var errs []error
 	switch r.Act {
-	case BulkCancel, BulkPause, BulkResume, BulkRetry, BulkSkip:
+	case BulkCancel, BulkPause, BulkResume, BulkRetry, BulkSkip, BulkAbandon:
 	case BulkSubstitute:
 		if len(r.Output) == 0 {
 			errs = append(errs, errors.New("substitute needs an output: JSON that fits the action's type"))
 		}
 		errs = append(errs, accept.Payload("the output to substitute", r.Output))
-	case BulkAbandon:
-		if r.Reason == "" && !r.DryRun {
-			errs = append(errs, errors.New("abandoning runs needs a reason"))
-		}
 	default:
 		errs = append(errs, fmt.Errorf("no such act: use %s, %s, %s, %s, %s, %s or %s", BulkCancel, BulkPause, BulkResume, BulkRetry, BulkSkip, BulkSubstitute, BulkAbandon))
 	}
@@ -172,6 +168,9 @@ func (r *BulkRequest) check() error {
 	}
 	if r.Limit < 0 || r.Filter.OlderThan < 0 || r.Filter.Version < 0 {
 		errs = append(errs, errors.New("limit, age and version can't be negative"))
+	}
+	if strings.TrimSpace(r.Reason) == "" && !r.DryRun {
+		errs = append(errs, errors.New("it needs a reason: say why, for the audit"))
 	}
 	errs = append(errs, accept.Text("the reason", r.Reason))
 	return errors.Join(errs...)

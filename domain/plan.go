@@ -263,6 +263,14 @@ func (p *Plan) ActionNames() []string {
 	return slices.Compact(names)
 }
 
+// MayTry reports whether a run of the plan may try the action: the plan has it, or has a planner,
+// which may return steps of any action.
+func (p *Plan) MayTry(action string) bool {
+	may := slices.Contains(p.ActionNames(), action)
+	p.Root.Walk(func(n *Node) { may = may || n.Kind == KindPlan })
+	return may
+}
+
 // Hash returns the hexadecimal SHA-256 of the plan's JSON without the members doubt. The plan must
 // be indexed.
 func (p *Plan) Hash() string { return p.hash }

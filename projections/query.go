@@ -60,14 +60,16 @@ const (
 	OpWords
 	OpHas
 	OpWithin
+	OpAny
 )
 
 // Cond is a condition on a row. Make one with the functions below.
 type Cond struct {
 	Op     Op
 	Column string
-	Value  any   // for the comparisons, OpWords (a string), and OpWithin: the lower bound
-	Values []any // for OpIn and OpHas; for OpWithin the upper bound
+	Value  any    // for the comparisons, OpWords (a string), and OpWithin: the lower bound
+	Values []any  // for OpIn and OpHas; for OpWithin the upper bound
+	Any    []Cond // for OpAny
 }
 
 // Eq holds where the column has the value.
@@ -107,6 +109,9 @@ func Null(column string) Cond { return Cond{Op: OpNull, Column: column} }
 
 // NotNull holds where the column is not nil.
 func NotNull(column string) Cond { return Cond{Op: OpNotNull, Column: column} }
+
+// AnyOf holds where one of the conditions does; without conditions it never holds.
+func AnyOf(conds ...Cond) Cond { return Cond{Op: OpAny, Any: conds} }
 
 // Match holds where the table's Words column has, for each word of the text, a word that
 // begins with it. A text without words matches everything.

@@ -199,7 +199,7 @@ func TestWhatWouldComeBackOtherwiseIsRefused(t *testing.T) {
 			return err
 		},
 		"a bulk output": func() error {
-			_, err := c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkSubstitute, All: true, Output: json.RawMessage(`{"a":1,"a":2}`)})
+			_, err := c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkSubstitute, All: true, Reason: "x", Output: json.RawMessage(`{"a":1,"a":2}`)})
 			return err
 		},
 	} {

@@ -83,7 +83,7 @@ func TestBulkOnDemandReachesRunsThatNobodyTookUp(t *testing.T) {
 	report, err := tool.Bulk(ctx, saga.BulkRequest{Act: saga.BulkPause, All: true, DryRun: true})
 	require.NoError(t, err)
 	require.Equal(t, 3, report.Matched)
-	retry := saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.BulkFilter{Action: "book"}, DryRun: true}
+	retry := saga.BulkRequest{Act: saga.BulkRetry, Filter: saga.BulkFilter{Action: "book"}, DryRun: true, Reason: "mended"}
 	report, err = tool.Bulk(ctx, retry)
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Matched)

@@ -103,10 +103,13 @@ func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
 		require.ErrorAs(t, err, &cancelled)
 		require.Equal(t, "strike", cancelled.Cause.Message)
 	}
-	_, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel})
+	_, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkCancel, Reason: "strike"})
 	require.ErrorIs(t, err, saga.ErrBadInput, "everything is not selected by mistake")
-	_, err = c.Bulk(ctx, saga.BulkRequest{Act: saga.BulkAbandon, All: true})
-	require.ErrorIs(t, err, saga.ErrBadInput, "abandoning needs a reason")
+	for _, act := range []saga.BulkAct{saga.BulkCancel, saga.BulkPause, saga.BulkResume, saga.BulkRetry, saga.BulkSkip, saga.BulkAbandon} {
+		_, err = c.Bulk(ctx, saga.BulkRequest{Act: act, All: true})
+		require.ErrorIs(t, err, saga.ErrBadInput)
+		require.ErrorContains(t, err, "needs a reason")
+	}
 	_, err = c.Bulk(ctx, saga.BulkRequest{Act: "explode", All: true})
 	require.ErrorIs(t, err, saga.ErrBadInput)
 }

@@ -92,7 +92,7 @@ func TestRunsThatCannotBeReadHurtNobodyElse(t *testing.T) {
 			require.Len(t, listed, 3)
 			require.Contains(t, listed[planless], strings.Repeat("ab", 32))
 
-			report, err := c.Bulk(t.Context(), saga.BulkRequest{Act: saga.BulkPause, Filter: saga.BulkFilter{Sagas: []string{"waits"}}})
+			report, err := c.Bulk(t.Context(), saga.BulkRequest{Act: saga.BulkPause, Filter: saga.BulkFilter{Sagas: []string{"waits"}}, Reason: "a look"})
 			require.NoError(t, err)
 			require.Equal(t, 1, report.Done)
 			require.Equal(t, 1, report.Failed, "its saga is known")

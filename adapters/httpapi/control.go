@@ -99,9 +99,6 @@ func (s *Server) controlOperations() {
 			ctx, cancel := context.WithTimeout(ctx, s.cfg.MaxWait)
 			defer cancel()
 			req, none, err := s.bulkRequest(ctx, &in.Body)
-			if err == nil && strings.TrimSpace(req.Reason) == "" && !req.DryRun {
-				err = fmt.Errorf("%w: bulk %s needs a reason: say why, for the audit", saga.ErrBadInput, req.Act)
-			}
 			if err != nil {
 				return nil, err
 			}

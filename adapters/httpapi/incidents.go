@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -71,7 +70,7 @@ func (s *Server) incidentOperations() {
 func (s *Server) incidentList() {
 	type incidentsInput struct {
 		Q         string   `query:"q" maxLength:"2000" doc:"A search, such as: action:charge-card state:resolved age:>2h declined. A condition is given in it or as a parameter of its own, not both."`
-		State     string   `query:"state" enum:"open,retrying,resolved,all" doc:"Which incidents; the open ones when absent, if q has no state. Retrying are those that a person retried, and that are open again if that fails."`
+		State     string   `query:"state" enum:"open,retrying,resolved,snoozed,all" doc:"Which incidents; the open ones when absent, if q has no state. Retrying are those that a person retried, and that are open again if that fails; snoozed those that are not resolved and hidden now."`
 		Run       string   `query:"run" maxLength:"700" doc:"Of that run: its id, the last 6 or more digits of it, or SAGA:KEY."`
 		Sagas     []string `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
 		Actions   []string `query:"action,explode" maxItems:"100" doc:"About one of these actions."`
@@ -87,30 +86,27 @@ func (s *Server) incidentList() {
 			return nil, err
 		}
 		var errs []error
-		run, err := s.named(ctx, in.Run)
-		errs = append(errs, err)
-		eitherOne(&errs, "run", &f.Run, run)
-		either(&errs, "saga", &f.Sagas, in.Sagas)
-		either(&errs, "action", &f.Actions, in.Actions)
 		either(&errs, "group", &f.Groups, in.Groups)
 		either(&errs, "assignee", &f.Assignees, in.Assignees)
 		eitherState(&errs, &f, in.State)
-		eitherPage(&errs, &in.Page, &f.Text, &f.From, &f.To)
-		if err := errors.Join(errs...); err != nil {
-			return nil, err
-		}
-		if f.Sagas, err = boundTo(ctx, f.Sagas); err != nil {
+		own := conditions{"run", &f.Run, &f.Sagas, &f.Actions, &f.Text, &f.From, &f.To}
+		if err := s.narrow(ctx, errs, own, in.Run, in.Sagas, in.Actions, &in.Page); err != nil {
 			return nil, err
 		}
 		f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
 		now := s.cfg.Now()
 		var snoozed map[string]desk.GroupSnooze
 		// Who names a group or a run wants to see it.
-		if f.Open && !f.Retrying && !f.Resolved && in.Snoozed == "hide" && len(f.Groups) == 0 && f.Run == (domain.RunID{}) {
-			if snoozed, err = s.cfg.Coordinator.Desk().Groups(ctx); err != nil {
+		hide := f.Open && !f.Retrying && !f.Resolved && !f.Snoozed && in.Snoozed == "hide" && len(f.Groups) == 0 && f.Run == (domain.RunID{})
+		if hide || f.Snoozed {
+			groups, err := s.cfg.Coordinator.Desk().Groups(ctx)
+			if err != nil {
 				return nil, err
 			}
-			f.Awake = now
+			f.Doze(now, groups)
+			if hide {
+				f.Awake, snoozed = now, groups
+			}
 		}
 		page, err := s.cfg.Views.Incidents(ctx, f)
 		if err != nil {
@@ -124,12 +120,12 @@ func (s *Server) incidentList() {
 // eitherState is either for the states of incidents, of which the open ones are meant when none is
 // given.
 func eitherState(errs *[]error, f *incidents.Filter, given string) {
-	asked := f.Open || f.Retrying || f.Resolved
+	asked := f.HasState()
 	switch {
 	case asked && given != "" && given != "all":
 		*errs = append(*errs, fmt.Errorf("%w: state is given twice: give it in q or as a parameter of its own", errBadQuery))
 	case !asked:
-		f.Open, f.Retrying, f.Resolved = given == "open" || given == "", given == "retrying", given == "resolved"
+		f.Open, f.Retrying, f.Resolved, f.Snoozed = given == "open" || given == "", given == "retrying", given == "resolved", given == "snoozed"
 	}
 }
 

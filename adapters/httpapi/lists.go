@@ -57,18 +57,10 @@ func (s *Server) listOperations() {
 		}
 		var errs []error
 		either(&errs, "state", &f.States, in.States)
-		either(&errs, "saga", &f.Sagas, in.Sagas)
 		either(&errs, "version", &f.Versions, in.Versions)
-		either(&errs, "action", &f.Actions, in.Actions)
 		eitherOne(&errs, "key", &f.Key, in.Key)
-		parent, err := s.named(ctx, in.Parent)
-		errs = append(errs, err)
-		eitherOne(&errs, "parent", &f.Parent, parent)
-		eitherPage(&errs, &in.Page, &f.Text, &f.From, &f.To)
-		if err := errors.Join(errs...); err != nil {
-			return nil, err
-		}
-		if f.Sagas, err = boundTo(ctx, f.Sagas); err != nil {
+		own := conditions{"parent", &f.Parent, &f.Sagas, &f.Actions, &f.Text, &f.From, &f.To}
+		if err := s.narrow(ctx, errs, own, in.Parent, in.Sagas, in.Actions, &in.Page); err != nil {
 			return nil, err
 		}
 		f.Sort, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Sort, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
@@ -108,19 +100,11 @@ func (s *Server) auditOperation() {
 			return nil, err
 		}
 		var errs []error
-		run, err := s.named(ctx, in.Run)
-		errs = append(errs, err)
-		eitherOne(&errs, "run", &f.Run, run)
-		either(&errs, "saga", &f.Sagas, in.Sagas)
 		either(&errs, "what", &f.Whats, in.Whats)
-		either(&errs, "action", &f.Actions, in.Actions)
 		either(&errs, "actor", &f.Actors, in.Actors)
 		eitherOne(&errs, "step", &f.Step, in.Step)
-		eitherPage(&errs, &in.Page, &f.Text, &f.From, &f.To)
-		if err := errors.Join(errs...); err != nil {
-			return nil, err
-		}
-		if f.Sagas, err = boundTo(ctx, f.Sagas); err != nil {
+		own := conditions{"run", &f.Run, &f.Sagas, &f.Actions, &f.Text, &f.From, &f.To}
+		if err := s.narrow(ctx, errs, own, in.Run, in.Sagas, in.Actions, &in.Page); err != nil {
 			return nil, err
 		}
 		f.HasError, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Failed, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
@@ -248,9 +232,31 @@ func eitherOne[T comparable](errs *[]error, name string, q *T, given T) {
 	}
 }
 
-// eitherPage is either for the conditions of [params.Page].
-func eitherPage(errs *[]error, p *params.Page, text *string, from, to *time.Time) {
-	eitherOne(errs, "text", text, p.Text)
-	eitherOne(errs, "since", from, p.From.Time)
-	eitherOne(errs, "until", to, p.To.Time)
+// conditions are those that the filters of all searched lists have. The run has the name of its
+// parameter.
+type conditions struct {
+	run            string
+	id             *domain.RunID
+	sagas, actions *[]string
+	text           *string
+	from, to       *time.Time
+}
+
+// narrow takes a list's conditions from q, which own has, or from parameters of their own, and
+// leaves only sagas that the caller may see. The error says everything that is given twice; errs
+// are those of the list's further conditions.
+func (s *Server) narrow(ctx context.Context, errs []error, own conditions, run string, sagas, actions []string, p *params.Page) error {
+	id, err := s.named(ctx, run)
+	errs = append(errs, err)
+	eitherOne(&errs, own.run, own.id, id)
+	either(&errs, "saga", own.sagas, sagas)
+	either(&errs, "action", own.actions, actions)
+	eitherOne(&errs, "text", own.text, p.Text)
+	eitherOne(&errs, "since", own.from, p.From.Time)
+	eitherOne(&errs, "until", own.to, p.To.Time)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	*own.sagas, err = boundTo(ctx, *own.sagas)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/desk"
 )
 
 // found searches the runs, as they are now.
@@ -53,7 +55,7 @@ func TestRunsAreSearchedInOneLanguage(t *testing.T) {
 	} {
 		a := w.do("GET", "/runs?q="+url.QueryEscape(q), nil).problem(422, wire.ProblemBadInput)
 		require.Contains(t, string(a.body), want)
-		a = w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: q}}).problem(422, wire.ProblemBadInput)
+		a = w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: q}, Reason: "r"}).problem(422, wire.ProblemBadInput)
 		require.Contains(t, string(a.body), want, "bulk filters have the same errors")
 	}
 	a := w.do("GET", "/runs?saga=signup&q=saga:asking", nil).problem(422, wire.ProblemBadInput)
@@ -66,7 +68,7 @@ func TestRunsAreSearchedInOneLanguage(t *testing.T) {
 		require.Contains(t, string(a.body), want, q)
 	}
 	var open wire.Page[wire.Incident]
-	for q, n := range map[string]int{"q=state:open": 1, "q=": 1, "q=state:resolved": 0, "q=state:open+state:resolved&state=all": 1, "q=assignee:kim": 0} {
+	for q, n := range map[string]int{"q=state:open": 1, "q=": 1, "q=state:resolved": 0, "q=state:open+state:resolved&state=all": 1, "q=assignee:kim": 0, "q=state:snoozed": 0, "state=snoozed": 0} {
 		open = wire.Page[wire.Incident]{}
 		w.do("GET", "/incidents?at_least="+position(w)+"&"+q, nil).is(200).into(&open)
 		require.Len(t, open.Items, n, q)
@@ -97,8 +99,8 @@ func TestABulkActReachesWhatItsSearchFindsAndNothingElse(t *testing.T) {
 	require.Equal(t, []domain.RunID{undo}, bulk(saga.BulkRetry, "action:create-user", true))
 	require.Empty(t, bulk(saga.BulkCancel, "state:paused", false), "a search that finds nothing acts on nothing")
 	require.Empty(t, bulk(saga.BulkCancel, "state:completed", false))
-	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: "  "}}).problem(422, wire.ProblemBadInput)
-	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: wire.BulkFilter{Q: "step:charge"}}).problem(422, wire.ProblemBadInput)
+	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkCancel, Filter: wire.BulkFilter{Q: "  "}, Reason: "r"}).problem(422, wire.ProblemBadInput)
+	w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: wire.BulkFilter{Q: "step:charge"}, Reason: "r"}).problem(422, wire.ProblemBadInput)
 	w.do("POST", "/bulk", `{"act":"cancel","filter":{"states":["paused"]}}`).problem(422, wire.ProblemBadInput)
 	w.do("POST", "/runs/"+one.String()+"/pause", `{"reason":"x"}`).is(204)
 	require.Equal(t, []domain.RunID{one}, bulk(saga.BulkResume, "state:paused", false), "the search knows what was done a moment ago")
@@ -127,7 +129,7 @@ func TestABulkDryRunTellsWhatACancelWouldUndo(t *testing.T) {
 	require.Nil(t, dry(saga.BulkPause).Undo)
 	for _, reason := range []string{"", "  "} {
 		a := w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkPause, All: true, Reason: reason}).problem(422, wire.ProblemBadInput)
-		require.Contains(t, string(a.body), "bulk pause needs a reason")
+		require.Contains(t, string(a.body), "bulk pause: it needs a reason")
 	}
 }
 
@@ -184,4 +186,45 @@ func TestFiltersNameRunsAsPeopleDo(t *testing.T) {
 		a = w.do("GET", list+"x", nil).problem(422, wire.ProblemBadInput)
 		require.Contains(t, string(a.body), "the last 6 or more digits")
 	}
+}
+
+// TestSnoozedIncidentsAreFoundByTheirState, whether they are snoozed by themselves or with their
+// group; one that is resolved is snoozed no more.
+func TestSnoozedIncidentsAreFoundByTheirState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	w.start("asking", form{Email: "a", Fail: "charge"})
+	undo := w.start("signup", form{Email: "b", Fail: "undo"}).Run
+	w.start("asking", form{Email: "c", Fail: "charge"})
+	list := func(query string) (incidents []string, all wire.Page[wire.Incident]) {
+		w.do("GET", "/incidents?at_least="+position(w)+"&"+query, nil).is(200).into(&all)
+		for i := range all.Items {
+			incidents = append(incidents, all.Items[i].ID)
+		}
+		return incidents, all
+	}
+	ids, all := list("")
+	require.Len(t, ids, 3)
+	until := time.Now().Add(time.Hour)
+	snooze := func(target string) {
+		w.do("POST", "/incidents", wire.IncidentAct{Act: desk.Snooze, Targets: []string{target}, Until: until}).is(200)
+	}
+	snooze(ids[2])
+	snooze(all.Items[1].Group) // the undo of signup
+	for query, want := range map[string][]string{
+		"q=state:snoozed": {ids[1], ids[2]}, "state=snoozed": {ids[1], ids[2]}, "q=state:snoozed+saga:asking": {ids[2]}, "q=state:open": {ids[0]},
+		"q=state:snoozed+state:open": ids, "q=state:snoozed+state:resolved": {ids[1], ids[2]}, "q=state:resolved": nil, "state=all": ids,
+	} {
+		got, _ := list(query)
+		require.Equal(t, want, got, query)
+	}
+	w.do("GET", "/incidents?state=open&q=state:snoozed", nil).problem(422, wire.ProblemBadInput)
+	a := w.do("GET", "/incidents?q=state:snozed", nil).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(a.body), "did you mean snoozed?")
+	var next []wire.Suggestion
+	w.do("GET", "/search/suggestions?in=incidents&q=state:sn", nil).is(200).into(&next)
+	require.Equal(t, []wire.Suggestion{{Text: "state:snoozed", Part: "state:snoozed"}}, next)
+	w.do("POST", "/runs/"+undo.String()+"/abandon", `{"reason":"enough"}`).is(204)
+	got, _ := list("q=state:snoozed")
+	require.Equal(t, []string{ids[2]}, got, "its group is snoozed yet, but it is resolved")
 }

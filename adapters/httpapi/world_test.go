@@ -109,6 +109,8 @@ type worldConfig struct {
 	// idle leaves the coordinator and the views unstarted.
 	idle   bool
 	adjust func(*httpapi.Config)
+	// further are sagas besides those above.
+	further []saga.AnySaga
 }
 
 func newWorld(t testing.TB, wc worldConfig) *world {
@@ -118,7 +120,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 	var err error
 	w.c, err = saga.New(saga.Config{Log: w.log, Logger: quiet})
 	require.NoError(t, err)
-	require.NoError(t, w.c.Register(signup, approval, asking, committed, confirmed))
+	require.NoError(t, w.c.Register(append([]saga.AnySaga{signup, approval, asking, committed, confirmed}, wc.further...)...))
 	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup}))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)

@@ -102,16 +102,11 @@ func (h *handler) backTo(r *http.Request) string {
 	return h.safeNext(from.RequestURI())
 }
 
-// stuckBelow counts, at most once in behindEvery, the runs that have a stuck one below them. Where
-// they can't be counted, it returns the last count.
+// stuckBelow counts the runs that have a stuck one below them. Where they can't be counted, it
+// returns the last count.
 func (h *handler) stuckBelow(ctx context.Context) int {
-	w := &h.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now := h.cfg.Now(); w.counted.IsZero() || now.Sub(w.counted) >= behindEvery {
-		if counts, err := h.cfg.Views.RunCounts(ctx, runs.Filter{}); err == nil {
-			w.counted, w.below = now, counts[runs.StateStuckBelow]
-		}
-	}
-	return w.below
+	return h.below.Get(ctx, h.cfg.Now(), func(ctx context.Context) (int, error) {
+		counts, err := h.cfg.Views.RunCounts(ctx, runs.Filter{})
+		return counts[runs.StateStuckBelow], err
+	})
 }

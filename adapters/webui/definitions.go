@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/domain/shape"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
 )
@@ -168,10 +169,17 @@ func (h *handler) seesAction(who Person, action string) bool {
 	})
 }
 
-// heldAt returns the hold for which a run waits; nil where it waits for none. A run that can't be
-// read waits for something else.
-func (h *handler) heldAt(ctx context.Context, run domain.RunID, now time.Time) *explain.Hold {
-	s, err := h.cfg.Coordinator.FoldAt(ctx, run, saga.Latest)
+// heldAt returns which of the holds an unfinished run waits for; nil for none. It reads the run
+// only if its plan may try a held action. A run that can't be read waits for something else.
+func (h *handler) heldAt(ctx context.Context, run *runs.Row, holds []explain.Hold, now time.Time) *explain.Hold {
+	if len(holds) == 0 {
+		return nil
+	}
+	plan, err := h.cfg.Coordinator.Plan(ctx, run.Plan)
+	if err != nil || !slices.ContainsFunc(holds, func(x explain.Hold) bool { return plan.MayTry(x.Action) }) {
+		return nil
+	}
+	s, err := h.cfg.Coordinator.FoldAt(ctx, run.ID, saga.Latest)
 	if err != nil {
 		return nil
 	}

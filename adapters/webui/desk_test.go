@@ -176,8 +176,10 @@ func TestTheDeskIsSearched(t *testing.T) {
 	require.Contains(t, body, "/ui/incidents/"+other+"?")
 	_, body, _ = w.get("/ui/incidents?each=1")
 	require.Equal(t, 1, strings.Count(body, `<tr id="i-`), "the other one is snoozed by itself")
-	_, body, _ = w.get("/ui/incidents?state=snoozed")
-	require.Equal(t, 1, strings.Count(body, `<tr id="i-`))
+	for _, path := range []string{"/ui/incidents?state=snoozed", "/ui/incidents?q=state:snoozed"} {
+		_, body, _ = w.get(path)
+		require.Equal(t, 1, strings.Count(body, `<tr id="i-`), path)
+	}
 	status, _, _ := w.get("/ui/incidents/nothing")
 	require.Equal(t, http.StatusNotFound, status)
 

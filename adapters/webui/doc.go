@@ -6,8 +6,9 @@
 // its own but the acts that internal/acts follows: lists come from the views, and a run is folded
 // from its stream at every request, so its page is never behind. It knows nothing of how a page
 // looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
-// values, internal/form asks for payloads, and internal/choice reads what was chosen on the
-// incidents desk. Package projections/search reads the searches that people type.
+// values, internal/form asks for payloads, internal/choice reads what was chosen on the incidents
+// desk, and internal/lately keeps what every page shows. Package projections/search reads the
+// searches that people type.
 //
 // Files, in reading order:
 //

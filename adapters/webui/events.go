@@ -52,24 +52,21 @@ type eventRow struct {
 func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
 	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}
-	before := domain.EndPosition
-	if n, err := strconv.ParseUint(q.Get("before"), 10, 64); err == nil {
-		before = domain.Position(n)
-	}
+	from := readPlace(q.Get("before"))
 	runs := h.lookup()
-	for e, err := range h.domainEvents(r.Context(), d.Stream, before) {
+	for e, err := range h.domainEvents(r.Context(), d.Stream, from) {
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 		d.Scanned++
-		if d.matches(&e) {
+		if e.Position < from.before && d.matches(&e) {
 			row, ok := runs.row(r.Context(), who, &e)
 			if ok && (d.Correlation == "" || row.Correlation == d.Correlation) {
 				d.Rows = append(d.Rows, row)
 			}
 		}
 		if d.Partly = d.Scanned >= h.cfg.ScanLimit; d.Partly || len(d.Rows) >= h.cfg.PageSize {
-			d.Next = strconv.FormatUint(uint64(e.Position), 10)
+			d.Next = from.next(&e, d.Stream)
 			break
 		}
 	}
@@ -85,19 +82,51 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	return nil
 }
 
+// place is where a page of events begins: before a position of the log and, where one stream is
+// read, at a revision of it.
+type place struct {
+	before   domain.Position
+	revision uint64
+}
+
+// readPlace reads a place from an address, where it is POSITION or POSITION-REVISION; anything else
+// is the end.
+func readPlace(text string) place {
+	p := place{domain.EndPosition, domain.End}
+	position, revision, _ := strings.Cut(text, "-")
+	if n, err := strconv.ParseUint(position, 10, 64); err == nil {
+		p.before = domain.Position(n)
+	}
+	if n, err := strconv.ParseUint(revision, 10, 64); err == nil {
+		p.revision = n
+	}
+	return p
+}
+
+// next is the place, as in an address, of the page after the one that ends with that event. It is
+// empty after the first event of the stream that is read.
+func (p place) next(e *domain.Recorded, stream string) string {
+	position := strconv.FormatUint(uint64(min(e.Position, p.before)), 10)
+	switch {
+	case e.Stream != stream:
+		return position
+	case e.Revision == 0:
+		return ""
+	}
+	return position + "-" + strconv.FormatUint(e.Revision-1, 10)
+}
+
 // domainEvents reads events backward: those of the stream that is called so, by the log's own
-// index, or of the streams that begin so, or all.
-func (h *handler) domainEvents(ctx context.Context, stream string, before domain.Position) iter.Seq2[domain.Recorded, error] {
+// index, or of the streams that begin so, or all. Those of one stream may include newer ones than
+// the place, if it has no revision.
+func (h *handler) domainEvents(ctx context.Context, stream string, from place) iter.Seq2[domain.Recorded, error] {
 	if stream == "" {
-		return h.cfg.Log.ReadAllBackward(ctx, before, domain.Filter{})
+		return h.cfg.Log.ReadAllBackward(ctx, from.before, domain.Filter{})
 	}
 	return func(yield func(domain.Recorded, error) bool) {
 		whole := false
-		for e, err := range h.cfg.Log.ReadStreamBackward(ctx, stream, domain.End) {
+		for e, err := range h.cfg.Log.ReadStreamBackward(ctx, stream, from.revision) {
 			whole = whole || err == nil
-			if err == nil && e.Position >= before {
-				continue
-			}
 			if !yield(e, err) || err != nil {
 				return
 			}
@@ -105,7 +134,7 @@ func (h *handler) domainEvents(ctx context.Context, stream string, before domain
 		if whole {
 			return
 		}
-		for e, err := range h.cfg.Log.ReadAllBackward(ctx, before, domain.Filter{Prefixes: []string{stream}}) {
+		for e, err := range h.cfg.Log.ReadAllBackward(ctx, from.before, domain.Filter{Prefixes: []string{stream}}) {
 			if !yield(e, err) {
 				return
 			}

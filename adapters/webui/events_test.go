@@ -1,7 +1,11 @@
 package webui_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +78,63 @@ func TestAStreamIsFoundAmongManyRecords(t *testing.T) {
 	t.Logf("the stream: %v", time.Since(begun))
 	require.Contains(t, body, "tea.ordered")
 	require.NotContains(t, body, "Looked at")
+}
+
+// backwardReads counts the events that a page reads of one stream.
+type backwardReads struct {
+	webui.Log
+	n int
+}
+
+func (c *backwardReads) ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
+	return func(yield func(domain.Recorded, error) bool) {
+		for e, err := range c.Log.ReadStreamBackward(ctx, stream, from) {
+			c.n++
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestEveryPageOfAStreamReadsItselfOnly: a later page does not read the pages before it again, and
+// a place without a revision, which somebody may type, is searched for within the limit of a page.
+func TestEveryPageOfAStreamReadsItselfOnly(t *testing.T) {
+	t.Parallel()
+	var reads *backwardReads
+	w := newWorld(t, func(cfg *webui.Config) {
+		reads = &backwardReads{Log: cfg.Log}
+		cfg.Log, cfg.PageSize, cfg.ScanLimit = reads, 10, 15
+	})
+	events := make([]domain.NewEvent, 100)
+	for i := range events {
+		events[i] = domain.NewEvent{ID: uuid.New(), Type: "tea.ordered", Data: fmt.Appendf(nil, `{"cup":%d}`, i)}
+	}
+	_, err := w.log.Append(w.ctx, "tea-1", domain.NoStream, events...)
+	require.NoError(t, err)
+	next := regexp.MustCompile(`rel="next" href="([^"]+)"`)
+	follow := func(path string) (pages, rows int) {
+		for path != "" {
+			reads.n = 0
+			_, body, _ := w.get(path)
+			require.LessOrEqual(t, reads.n, 15, path)
+			pages, rows = pages+1, rows+strings.Count(body, `<tr id="e-`)
+			path = ""
+			if m := next.FindStringSubmatch(body); m != nil {
+				path = strings.ReplaceAll(m[1], "&amp;", "&")
+			}
+		}
+		return pages, rows
+	}
+	pages, rows := follow("/ui/events?stream=tea-1")
+	require.Equal(t, 10, pages)
+	require.Equal(t, 100, rows)
+	var fifth domain.Position
+	for e, err := range w.log.ReadStream(w.ctx, "tea-1", 5) {
+		require.NoError(t, err)
+		fifth = e.Position
+		break
+	}
+	_, rows = follow(fmt.Sprintf("/ui/events?stream=tea-1&before=%d", fifth))
+	require.Equal(t, 5, rows)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/atonehq/atone/adapters/webui/internal/acts"
+	"github.com/atonehq/atone/adapters/webui/internal/lately"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 )
@@ -25,8 +26,10 @@ type handler struct {
 	templates *show.Templates
 	assets    string // where the scripts and styles are
 	origins   *http.CrossOriginProtection
-	watch     watch
-	acts      *acts.Book
+	// lag says how far the views are behind, and below how many runs have a stuck one below them.
+	lag   lately.Answer[string]
+	below lately.Answer[int]
+	acts  *acts.Book
 }
 
 // New returns the page. It starts nothing and is safe for concurrent use.

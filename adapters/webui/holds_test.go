@@ -1,14 +1,20 @@
 package webui_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // TestAnActionIsHeldAndReleasedFromThePage: its runs say so, wherever they are shown.
@@ -133,4 +139,54 @@ func (w *world) first(id domain.RunID) (*domain.RunStarted, domain.Meta, error) 
 		return started, f.Meta, nil
 	}
 	return nil, domain.Meta{}, domain.ErrNotFound
+}
+
+// folds counts the runs that pages fold.
+type folds struct {
+	webui.Coordinator
+	n atomic.Int64
+}
+
+func (c *folds) FoldAt(ctx context.Context, run domain.RunID, revision int64) (*machine.State, error) {
+	c.n.Add(1)
+	return c.Coordinator.FoldAt(ctx, run, revision)
+}
+
+// TestWhileAnActionIsHeldAPageFoldsItsOwnRunsOnly, of 2,000 unfinished ones, and of these only runs
+// that may try the action.
+func TestWhileAnActionIsHeldAPageFoldsItsOwnRunsOnly(t *testing.T) {
+	t.Parallel()
+	var counted *folds
+	w := newWorld(t, func(cfg *webui.Config) {
+		counted = &folds{Coordinator: cfg.Coordinator}
+		cfg.Coordinator, cfg.PageSize = counted, 40
+	})
+	_, err := w.c.Hold(w.ctx, saga.HoldRequest{Action: "reserve-stock", Reason: "CRM is down"})
+	require.NoError(t, err)
+	const others = 10
+	for i := range 2000 - others {
+		_, err := saga.Start(w.ctx, w.c, w.orders, sample(fmt.Sprint("o-", i), 120), saga.Key(fmt.Sprint("o-", i)))
+		require.NoError(t, err)
+	}
+	for i := range others {
+		_, err := saga.Start(w.ctx, w.c, w.above, "x", saga.Key(fmt.Sprint("a-", i)))
+		require.NoError(t, err)
+	}
+	w.settled()
+	page := func(path string) (folded int64, body string) {
+		before := counted.n.Load()
+		status, body, _ := w.get(path)
+		require.Equal(t, http.StatusOK, status)
+		return counted.n.Load() - before, body
+	}
+	folded, body := page("/ui/runs?q=saga:order")
+	require.EqualValues(t, 40, folded)
+	require.Equal(t, 40, strings.Count(body, ">held</span>")-1, "each run, and the hold above the list")
+	folded, body = page("/ui/runs?q=saga:above")
+	require.Equal(t, others, strings.Count(body, `<tr id="r-`))
+	require.Zero(t, folded, "their plan lacks the action")
+	_, err = w.c.Release(w.ctx, "reserve-stock", "CRM is back")
+	require.NoError(t, err)
+	folded, _ = page("/ui/runs")
+	require.Zero(t, folded)
 }

@@ -110,7 +110,7 @@ func (d *incidentsPage) narrow(f *incidents.Filter) {
 	if d.GroupID != "" {
 		f.Groups = []string{d.GroupID}
 	}
-	if d.Asked = f.Open || f.Retrying || f.Resolved; d.Asked {
+	if d.Asked = f.HasState(); d.Asked {
 		return
 	}
 	switch d.State {
@@ -131,6 +131,7 @@ func (h *handler) fillDesk(r *http.Request, v *show.View, d *incidentsPage, f in
 	if err != nil {
 		return err
 	}
+	f.Doze(v.Now, snoozed)
 	d.Groups, d.Rows, d.Next, d.Group = nil, nil, "", nil
 	add := func(g *incidents.GroupRow) {
 		row := groupRow{GroupRow: *g, Spark: g.Spark(v.Now)}

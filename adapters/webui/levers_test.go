@@ -192,7 +192,7 @@ func (d doorman) Logout(w http.ResponseWriter, _ *http.Request) {
 }
 
 var people = doorman{map[string]webui.Person{
-	"ops": {Name: "ada", Operate: true, Signal: true}, "viewer": {Name: "bob"}, "recalc": {Name: "eve", Operate: true, Signal: true, Sagas: []string{"recalculate"}},
+	"ops": {Name: "ada", Operate: true, Signal: true}, "viewer": {Name: "bob"}, "recalc": {Name: "eve", Operate: true, Signal: true, Sagas: []string{"recalculate"}}, "upper": {Name: "una", Operate: true, Sagas: []string{"above"}},
 }}
 
 func guarded(c *webui.Config) { c.Sessions = people }

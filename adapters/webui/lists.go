@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/format"
@@ -78,12 +77,8 @@ type Projections interface {
 	Status(ctx context.Context) ([]runner.Status, error)
 }
 
-// A list is behind if it lacks events older than behindAfter. This is checked at most once each
-// behindEvery, because the check reads a little of the log.
-const (
-	behindAfter = 5 * time.Second
-	behindEvery = 3 * time.Second
-)
+// behindAfter is how old the events are that a list lacks which is behind.
+const behindAfter = 5 * time.Second
 
 // built returns the error of a query. If the view is not built yet, it returns nil: the page then
 // says so, and fills by itself.
@@ -115,16 +110,6 @@ func caughtUp(q url.Values) projections.Fresh {
 	return projections.Fresh{AtLeast: domain.Position(n), Wait: time.Second}
 }
 
-// watch remembers how far the views are behind.
-type watch struct {
-	mu    sync.Mutex
-	asked time.Time
-	text  string
-
-	counted time.Time
-	below   int
-}
-
 // warn makes the page say that its list is behind, if it is.
 func (h *handler) warn(r *http.Request, v *show.View) {
 	if v.Behind == "" {
@@ -138,27 +123,22 @@ func (h *handler) behind(ctx context.Context) string {
 	if h.cfg.Projections == nil {
 		return ""
 	}
-	w := &h.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := h.cfg.Now()
-	if !w.asked.IsZero() && now.Sub(w.asked) < behindEvery {
-		return w.text
-	}
-	all, err := h.cfg.Projections.Status(ctx)
-	if err != nil {
-		if !errors.Is(err, context.Canceled) {
+	return h.lag.Get(ctx, h.cfg.Now(), func(ctx context.Context) (string, error) {
+		all, err := h.cfg.Projections.Status(ctx)
+		if err != nil && !errors.Is(err, context.Canceled) {
 			h.cfg.Logger.Warn("could not find out how far the views are behind", "error", err)
 		}
-		return w.text
-	}
-	w.asked, w.text = now, ""
+		return behindText(all), err
+	})
+}
+
+// behindText is the warning for views in that state, "" for none.
+func behindText(all []runner.Status) string {
 	var lag time.Duration
 	var events string
 	for _, s := range all {
 		if s.Live != nil && s.Live.Old {
-			w.text = "These lists are out of date: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page shows what the log has."
-			return w.text
+			return "These lists are out of date: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page shows what the log has."
 		}
 		if s.Lag > lag {
 			lag, events = s.Lag, format.Plural(int(s.LagEvents), "event", "events")
@@ -167,10 +147,10 @@ func (h *handler) behind(ctx context.Context) string {
 			}
 		}
 	}
-	if lag > behindAfter {
-		w.text = "The lists are " + format.Took(lag) + " behind (" + events + "). A run's own page is always up to date."
+	if lag <= behindAfter {
+		return ""
 	}
-	return w.text
+	return "The lists are " + format.Took(lag) + " behind (" + events + "). A run's own page is always up to date."
 }
 
 // sagaNames lists the sagas that the person may see.

@@ -34,6 +34,8 @@ type manyPage struct {
 	Danger            bool
 	// Chosen are the runs, each as RUN or RUN STEP; the form that is sent has them again.
 	Chosen []string
+	// Action narrows an act on stuck steps to those of the action; empty for all.
+	Action string
 	// Report is that of the dry run, Listed its first runs.
 	Report saga.BulkReport
 	Listed []saga.BulkResult
@@ -70,7 +72,7 @@ func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error
 	}
 	f := r.PostForm
 	d := &manyPage{Act: f.Get("act"), Chosen: append(f["incident"], f["run"]...), First: f.Get("first"), Rate: strings.TrimSpace(f.Get("rate")), StopAfter: f.Get("stop_after"),
-		Reason: strings.TrimSpace(f.Get("reason")), Output: f.Get("output"), Back: h.backTo(r)}
+		Action: f.Get("action"), Reason: strings.TrimSpace(f.Get("reason")), Output: f.Get("output"), Back: h.backTo(r)}
 	title, ok := manyActs[d.Act]
 	if !ok {
 		return errNoPage
@@ -91,6 +93,9 @@ func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error
 		if d.Report, err = h.cfg.Coordinator.Bulk(r.Context(), req); err != nil {
 			return h.refuseMany(w, r, who, d, err)
 		}
+	}
+	if len(f["incident"])+len(f["run"]) == 0 && req.Act.StuckOnly() {
+		d.chooseReported(&req) // the search also found runs above the stuck ones
 	}
 	d.Gone = len(req.Filter.Runs) - d.Report.Matched
 	d.Listed = d.Report.Results[:min(maxListed, len(d.Report.Results))]
@@ -160,7 +165,8 @@ func (d *manyPage) pace(req *saga.BulkRequest) (err error) {
 
 // choose reads which runs are meant. The person's sagas bound them.
 func (h *handler) choose(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
-	req.Filter.Sagas = who.Sagas
+	req.Filter.Sagas, req.Within = who.Sagas, who.Sagas
+	req.Filter.Action = d.Action
 	if len(d.Chosen) == 0 && r.PostForm.Has("q") {
 		if err := h.chooseFound(r, who, d, req); err != nil {
 			return err
@@ -188,6 +194,17 @@ func (h *handler) choose(r *http.Request, who Person, d *manyPage, req *saga.Bul
 	return nil
 }
 
+// chooseReported chooses the runs that the dry run reports.
+func (d *manyPage) chooseReported(req *saga.BulkRequest) {
+	d.Chosen, req.Filter.Runs = nil, nil
+	for i := range d.Report.Results {
+		id := d.Report.Results[i].Run
+		d.Chosen, req.Filter.Runs = append(d.Chosen, id.String()), append(req.Filter.Runs, id)
+	}
+	d.Over += d.Report.Matched - len(d.Chosen)
+	d.Report.Matched = len(d.Chosen)
+}
+
 // chooseFound chooses the unfinished runs that a search finds, the oldest first.
 func (h *handler) chooseFound(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
 	v := h.view(r, who, "", "")
@@ -195,15 +212,13 @@ func (h *handler) chooseFound(r *http.Request, who Person, d *manyPage, req *sag
 	if len(bad) > 0 {
 		return fmt.Errorf("%w: %s", errBadForm, strings.Join(bad, "; "))
 	}
+	f.States = both(f.States, statesOf(r.PostForm.Get("state")))
 	var err error
-	if req.Filter.Action, err = search.StepsOf(&f, req.Act, ""); err != nil {
+	if d.Action, err = search.StepsOf(&f, req.Act, d.Action); err != nil {
 		return fmt.Errorf("%w: %w", errBadForm, err)
 	}
-	f.States = both(f.States, statesOf(r.PostForm.Get("state")))
-	switch {
-	case req.Act.StuckOnly():
-		f.States = both(f.States, []domain.RunState{domain.RunIsStuck})
-	case len(f.States) == 0:
+	req.Filter.Action = d.Action
+	if len(f.States) == 0 {
 		f.States = runs.Unfinished
 	}
 	if !who.narrow(&f.Sagas) {

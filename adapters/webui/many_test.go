@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
 )
 
 // TestWhatAnActOnManyRunsWouldDoIsShownFirst, and nothing is done without a reason or a scope.
@@ -149,4 +150,35 @@ func TestALeverSaysWhatComesInItsWay(t *testing.T) {
 	_, note := w.acted(id, "run.paused")
 	require.Contains(t, note, "a long story")
 	b.clean("ERR_EMPTY_RESPONSE", "htmx:sendError", "htmx:afterRequest")
+}
+
+// TestAnActOnStuckStepsReachesRunsBelow: the search finds the run above, the confirmation has the
+// stuck run below it and keeps the action of the steps. Who is bound to the saga above moves none
+// of another.
+func TestAnActOnStuckStepsReachesRunsBelow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded)
+	run, err := saga.Start(w.ctx, w.c, w.above, "x", saga.Key("a-1"))
+	require.NoError(t, err)
+	_, err = run.Wait(w.ctx, saga.OrStuckBelow())
+	var stuck *saga.StuckError
+	require.ErrorAs(t, err, &stuck)
+	w.settled()
+	ask := func(form url.Values) string {
+		form.Set("act", "retry")
+		_, body, _ := w.post("/ui/bulk", form, "Cookie", "session=ops")
+		return body
+	}
+	for _, q := range []string{"saga:above", "saga:above action:explode", "saga:above state:running"} {
+		body := ask(url.Values{"q": {q}})
+		require.Contains(t, body, "Retry 1 run?", q)
+		require.Contains(t, body, `name="run" value="`+stuck.Run.String()+`"`, q)
+		require.NotContains(t, body, `value="`+run.ID.String()+`"`, q)
+		require.NotContains(t, body, "not stuck any more", q)
+	}
+	require.Contains(t, ask(url.Values{"q": {"saga:above action:explode"}}), `name="action" value="explode"`)
+	require.Contains(t, ask(url.Values{"run": {stuck.Run.String()}, "action": {"explode"}}), "Retry 1 run?")
+	require.Contains(t, ask(url.Values{"run": {stuck.Run.String()}, "action": {"double"}}), "There is no run to do it to")
+	_, body, _ := w.post("/ui/bulk", url.Values{"act": {"retry"}, "run": {run.ID.String()}}, "Cookie", "session=upper")
+	require.Contains(t, body, "There is no run to do it to")
 }

@@ -73,8 +73,8 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 		for i := range found.Rows {
 			run := &found.Rows[i]
 			row := runRow{Row: run, Waiting: inShort(run.Waiting(v.Now, format.Mark))}
-			if len(d.Holds) > 0 && run.Ended.IsZero() {
-				row.Held = h.heldAt(r.Context(), run.ID, v.Now)
+			if run.Ended.IsZero() {
+				row.Held = h.heldAt(r.Context(), run, d.Holds, v.Now)
 			}
 			d.Rows = append(d.Rows, row)
 		}

@@ -2,10 +2,13 @@ package incidents
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/saga/desk"
 )
 
 // Filter selects incidents; all of its conditions must hold. The zero value selects all, newest
@@ -23,6 +26,11 @@ type Filter struct {
 	Awake time.Time
 	// Asleep selects incidents that are snoozed by themselves beyond that time.
 	Asleep time.Time
+	// Snoozed selects, besides those in the states above, all that are not resolved and snoozed
+	// now. Which these are, [Filter.Doze] says.
+	Snoozed bool
+	// SnoozedGroups are the groups that are snoozed now; see [Filter.Doze].
+	SnoozedGroups []string
 	// Sagas and Actions each select incidents that have one of the values.
 	Sagas, Actions []string
 	// From (inclusive) and To (exclusive) bound the time at which the incident was opened.
@@ -42,9 +50,20 @@ type Filter struct {
 // Grouped returns the filter of groups with the same conditions. ok is false if the filter has a
 // condition that only single incidents can meet.
 func (f *Filter) Grouped() (g GroupFilter, ok bool) {
-	ok = f.Open && !f.Retrying && !f.Resolved && f.ID == "" && f.Run == (domain.RunID{}) && len(f.Groups)+len(f.Assignees)+len(f.Actions) == 0 &&
+	ok = f.Open && !f.Retrying && !f.Resolved && !f.Snoozed && f.ID == "" && f.Run == (domain.RunID{}) && len(f.Groups)+len(f.Assignees)+len(f.Actions) == 0 &&
 		f.From.IsZero() && f.To.IsZero()
 	return GroupFilter{Sagas: f.Sagas, Text: f.Text, Limit: f.Limit, Cursor: f.Cursor, Fresh: f.Fresh}, ok
+}
+
+// HasState reports whether the filter asks for a state.
+func (f *Filter) HasState() bool { return f.Open || f.Retrying || f.Resolved || f.Snoozed }
+
+// Doze tells a filter with Snoozed what is snoozed now: incidents by themselves beyond that time,
+// and these groups.
+func (f *Filter) Doze(now time.Time, groups map[string]desk.GroupSnooze) {
+	if f.Snoozed {
+		f.Asleep, f.SnoozedGroups = now, slices.Sorted(maps.Keys(groups))
+	}
 }
 
 // Page is a page of incidents.
@@ -70,7 +89,14 @@ func (f *Filter) query() projections.PageQuery {
 			states = append(states, s.state)
 		}
 	}
-	if len(states) > 0 && len(states) < 3 {
+	if f.Snoozed {
+		// (live or in a state) and (snoozed or in a state): in a state, or live and snoozed
+		where(projections.AnyOf(projections.InTexts("state", states), projections.InTexts("grp", f.SnoozedGroups), projections.Gt("snoozed", f.Asleep)))
+		states = append(states, Open, Retrying)
+	} else if !f.Asleep.IsZero() {
+		where(projections.Gt("snoozed", f.Asleep))
+	}
+	if len(states) > 0 {
 		where(projections.InTexts("state", states))
 	}
 	if f.ID != "" {
@@ -84,9 +110,6 @@ func (f *Filter) query() projections.PageQuery {
 	}
 	if !f.Awake.IsZero() {
 		where(projections.Le("snoozed", f.Awake))
-	}
-	if !f.Asleep.IsZero() {
-		where(projections.Gt("snoozed", f.Asleep))
 	}
 	if f.Run != (domain.RunID{}) {
 		where(projections.Eq("run", f.Run))

@@ -81,7 +81,10 @@ var ofIncidents = language[incidents.Filter]{
 }
 
 // incidentStates are the words that the condition state takes.
-var incidentStates = []string{string(incidents.Open), string(incidents.Retrying), string(incidents.Resolved)}
+// snoozed is the state of incidents, besides open or retrying, that are hidden for a while.
+const snoozed = "snoozed"
+
+var incidentStates = []string{string(incidents.Open), string(incidents.Retrying), string(incidents.Resolved), snoozed}
 
 func incidentState(r *reading[incidents.Filter], p *part) error {
 	switch incidents.State(p.value) {
@@ -91,6 +94,8 @@ func incidentState(r *reading[incidents.Filter], p *part) error {
 		r.filter.Retrying = true
 	case incidents.Resolved:
 		r.filter.Resolved = true
+	case snoozed:
+		r.filter.Snoozed = true
 	default:
 		return fmt.Errorf("no state is called %s%s", p.value, didYouMean(p.value, incidentStates))
 	}

@@ -204,12 +204,14 @@ func (c *Client) SearchIncidents(ctx context.Context, text string, f incidents.F
 	addText(q, "q", text)
 	state := "all"
 	switch {
-	case f.Open && !f.Resolved && !f.Retrying:
+	case f.Open && !f.Resolved && !f.Retrying && !f.Snoozed:
 		state = "open"
-	case f.Retrying && !f.Open && !f.Resolved:
+	case f.Retrying && !f.Open && !f.Resolved && !f.Snoozed:
 		state = "retrying"
-	case f.Resolved && !f.Open && !f.Retrying:
+	case f.Resolved && !f.Open && !f.Retrying && !f.Snoozed:
 		state = "resolved"
+	case f.Snoozed && !f.Open && !f.Retrying && !f.Resolved:
+		state = "snoozed"
 	}
 	q.Set("state", state)
 	if f.Awake.IsZero() {

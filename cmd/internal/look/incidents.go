@@ -37,7 +37,7 @@ settles it with retry, resolve or abandon. If a retry fails, the same incident i
 
 A search consists of words of the cause or the step, and conditions: state:retrying group:607c4165de7b20db assignee:kim
 saga:check* action:charge-card run:order:4711 text:"card gone" age:>2h since:7d until:2026-01-31. Without a state it finds open
-incidents.`,
+incidents; state:snoozed finds those that are hidden now.`,
 		Example: fmt.Sprintf(`  %[1]s incidents
   %[1]s incidents --group 607c4165de7b20db
   %[1]s incidents 'assignee:kim age:>2h "card gone"'
@@ -55,12 +55,12 @@ incidents.`,
 					return listGroups(ctx, env, c, &p, incidents.GroupFilter{Sagas: sagas, Text: text}, snoozed)
 				})
 			}
-			f := incidents.Filter{Open: state == "open", Retrying: state == "retrying", Resolved: state == "resolved", Sagas: sagas, Actions: actions,
+			f := incidents.Filter{Open: state == "open", Retrying: state == "retrying", Resolved: state == "resolved", Snoozed: state == "snoozed", Sagas: sagas, Actions: actions,
 				Groups: groups, Assignees: assignees, From: when.Since.Time, To: when.Until.Time, Text: text, Ascending: p.Ascending}
 			if !snoozed {
 				f.Awake = time.Now()
 			}
-			if given, err := search.Incidents(query, time.Now(), nil); err == nil && (given.Open || given.Retrying || given.Resolved) && !cmd.Flags().Changed("state") {
+			if given, err := search.Incidents(query, time.Now(), nil); err == nil && given.HasState() && !cmd.Flags().Changed("state") {
 				f.Open = false // the search says which
 			}
 			if run != "" {
@@ -80,7 +80,7 @@ incidents.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.Var(&console.OneOf{Value: &state, List: []string{"open", "retrying", "resolved", "all"}}, "state", "open, retrying, resolved or all")
+	flags.Var(&console.OneOf{Value: &state, List: []string{"open", "retrying", "resolved", "snoozed", "all"}}, "state", "open, retrying, resolved, snoozed or all")
 	flags.BoolVar(&each, "each", false, "list each incident instead of groups")
 	flags.BoolVar(&snoozed, "snoozed", false, "include snoozed incidents")
 	flags.StringSliceVar(&groups, "group", nil, "only of this group; repeatable")

@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"cmp"
 	"iter"
 	"math/bits"
 	"slices"
@@ -54,6 +55,13 @@ func (r Rows) And(o Rows) Rows {
 		}
 	}
 	return out
+}
+
+// Or returns the rows that are in one of the sets.
+func (r Rows) Or(o Rows) Rows {
+	both := slices.Concat(r, o)
+	slices.SortFunc(both, func(a, b Part) int { return cmp.Compare(a.Chunk, b.Chunk) })
+	return both.Merged()
 }
 
 // Without returns the rows that are not in the other set.

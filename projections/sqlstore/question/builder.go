@@ -56,6 +56,9 @@ func (b *builder) condition(c projections.Cond) error {
 	if c.Op == projections.OpWords || c.Op == projections.OpHas {
 		return fmt.Errorf("table %s has no lists to find words and texts in", b.table.Name)
 	}
+	if c.Op == projections.OpAny {
+		return b.alternatives(c.Any)
+	}
 	col, err := b.column(c.Column)
 	if err != nil {
 		return err
@@ -86,6 +89,19 @@ func (b *builder) condition(c projections.Cond) error {
 		}
 		b.write(col + op + arg)
 	}
+	return nil
+}
+
+// alternatives writes that one of the conditions holds.
+func (b *builder) alternatives(conds []projections.Cond) error {
+	b.write("(1 = 0")
+	for _, c := range conds {
+		b.write(" OR ")
+		if err := b.condition(c); err != nil {
+			return err
+		}
+	}
+	b.write(")")
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (r *reader) found(ctx context.Context, where []projections.Cond) (rows list
 		switch {
 		case c.Op == projections.OpEq && indexed(r.table, c.Column):
 			return 0
-		case c.Op == projections.OpNull || slices.Contains(r.table.Ranges, c.Column):
+		case c.Op == projections.OpNull || c.Op == projections.OpAny || slices.Contains(r.table.Ranges, c.Column):
 			return 2
 		}
 		return 1
@@ -65,6 +65,9 @@ func (r *reader) hold(ctx context.Context, c projections.Cond, within lists.Rows
 	if c.Op == projections.OpWords {
 		rows, err = r.words(ctx, c, within)
 		return rows, true, err
+	}
+	if c.Op == projections.OpAny {
+		return r.alternatives(ctx, c, within)
 	}
 	i := r.table.Column(c.Column)
 	if i < 0 {
@@ -133,6 +136,19 @@ func (r *reader) hold(ctx context.Context, c projections.Cond, within lists.Rows
 		return r.byIndex(ctx, c)
 	}
 	return nil, false, nil
+}
+
+// alternatives returns the rows for which one of a condition's conditions holds. told is false if
+// one of them can't be told.
+func (r *reader) alternatives(ctx context.Context, c projections.Cond, within lists.Rows) (rows lists.Rows, told bool, err error) {
+	for _, one := range c.Any {
+		these, told, err := r.hold(ctx, one, within)
+		if !told || err != nil {
+			return nil, false, err
+		}
+		rows = rows.Or(these)
+	}
+	return rows, true, nil
 }
 
 // list reads one list.
