@@ -25,6 +25,9 @@ const (
 	AlertTrigger AlertKind = "trigger"
 	// AlertRejected: an event could not start its run and was passed over. It names no run.
 	AlertRejected AlertKind = "rejected"
+	// AlertBlocked: runs of a saga's version have been blocked for two minutes, because no program
+	// has their code or can read them. It names one of them.
+	AlertBlocked AlertKind = "blocked"
 )
 
 // Alert is a message about a run or a node.

@@ -33,6 +33,9 @@ const (
 	AlertTrigger = domain.AlertTrigger
 	// AlertRejected: an event could not start its run and was passed over. It names no run.
 	AlertRejected = domain.AlertRejected
+	// AlertBlocked: runs of a saga's version have been blocked for two minutes, because no program
+	// has their code or can read them. It names one of them.
+	AlertBlocked = domain.AlertBlocked
 )
 
 // LogAlerts is an [AlertSink] that writes alerts to a logger: stuck runs as errors, the others as

@@ -35,8 +35,8 @@ func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []project
 	}
 	for i := range events {
 		e := &events[i]
-		if e.Of == nil || e.Event == nil {
-			continue // not a run's event, or not readable
+		if e.Of == nil || e.Event == nil && !domain.ReservedType(e.Recorded.Type) {
+			continue // not a run's event
 		}
 		if err := a.fold(ctx, tx, e); err != nil {
 			return err

@@ -36,6 +36,10 @@ func (r *state) begin(e *projections.Event) {
 func (r *state) fold(e *projections.Event) {
 	at := e.When()
 	r.Updated, r.Revision = at, e.Recorded.Revision
+	if e.Event == nil {
+		r.foldUnreadable(e)
+		return
+	}
 	r.foldFields(e)
 	if goesOn(e.Event) {
 		r.Blocked = ""
@@ -61,6 +65,14 @@ func (r *state) fold(e *projections.Event) {
 	}
 	if w := e.Meta.Wake; w.State != "" {
 		r.State, r.Wake = w.State, w.Due
+	}
+}
+
+// foldUnreadable notes that a program can't read an event of the run, so that no such program goes
+// on with it. When one does, the run is blocked no more.
+func (r *state) foldUnreadable(e *projections.Event) {
+	if e.Err != nil && !r.State.Ended() {
+		r.Blocked = domain.ShortMessage("it can't be read: " + e.Err.Error())
 	}
 }
 

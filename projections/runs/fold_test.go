@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -33,4 +34,18 @@ func TestARunThatGoesOnIsBlockedNoMore(t *testing.T) {
 		}
 		require.Equal(t, c.want, r.Blocked, "after %s", c.event.WireName())
 	}
+}
+
+// A run of which a program can't read an event is blocked: the lists have it, with the reason.
+func TestARunThatCannotBeReadIsBlocked(t *testing.T) {
+	t.Parallel()
+	r := &state{Row: Row{State: domain.RunRunning}}
+	r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: 1}, Err: errors.New("unknown event step.flew.v9")})
+	require.Equal(t, "it can't be read: unknown event step.flew.v9", r.Blocked)
+	require.Contains(t, r.States(), StateBlocked)
+	r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: 2}, Fact: domain.Fact{Event: &domain.AttemptStarted{Step: "a"}}})
+	require.Empty(t, r.Blocked, "a newer program goes on")
+	r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: 3}, Fact: domain.Fact{Event: &domain.RunCompleted{}}})
+	r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: 4}, Err: errors.New("late noise")})
+	require.Empty(t, r.Blocked, "it has ended")
 }

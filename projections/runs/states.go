@@ -13,7 +13,7 @@ const (
 	// StatePaused: a person keeps the run from starting anything new.
 	StatePaused domain.RunState = "paused"
 	// StateBlocked: no program here can go on with the run: none has its code, or a worker for its
-	// action.
+	// action, or can read it.
 	StateBlocked domain.RunState = "blocked"
 	// StateStuckBelow: a child run is stuck, or one below a child.
 	StateStuckBelow domain.RunState = "stuck-below"

@@ -30,7 +30,11 @@ func For(env *access.Env, why *explain.Reason) []console.Step {
 	case explain.Held:
 		return []console.Step{step("lets the action start again", "release", why.Waits[0].Action)}
 	case explain.Blocked:
-		return []console.Step{{Why: "run a program that has the code of the saga and its actions"}}
+		others := step("lists what else waits so", "runs", "state:blocked")
+		if why.Revision < 0 { // it can't be read
+			return []console.Step{{Why: "start the version of the program that wrote it, or a newer one; a running program looks at it again every five minutes"}, others}
+		}
+		return []console.Step{{Why: "start a program that has the code of the saga and its actions: the run then goes on by itself"}, others}
 	case explain.Ended:
 		if why.State == domain.RunIsCompensated || why.State == domain.RunIsCancelled {
 			return []console.Step{step("tells what happened", "audit", run), step("starts it again, once the cause is mended", "start-again", run)}

@@ -1,4 +1,5 @@
-// Package alerts sends alerts about stuck, failed and slow runs to sinks, each at least once.
+// Package alerts sends alerts about stuck, failed, blocked and slow runs to sinks, each at least
+// once.
 //
 // It owns the reader of the log behind each sink, the marks that say how far each sink has come,
 // and the notices with which a node sends an alert of its own. It knows nothing of how a run goes
@@ -12,6 +13,7 @@
 //   - alerts.go: configuration, and one goroutine for each sink
 //   - runner.go: following the log for one sink
 //   - events.go: which events cause alerts, and the alerts' texts
+//   - blocked.go: the versions whose runs no program goes on with
 //   - slow.go: the runs that may yet be slow
 //   - progress.go: saving how far a sink has come
 //   - marks.go: the marks in the log, and which node's turn it is

@@ -24,6 +24,8 @@ func (r *runner) event(ctx context.Context, e *domain.Recorded) (told bool, err 
 	case "run.completed.v1", "run.compensated.v1", "run.cancelled.v1", "run.abandoned.v1":
 		delete(r.slow, run)
 		return false, nil
+	case "run.blocked.v1":
+		return false, r.blockedEvent(ctx, run, e)
 	case "run.stuck.v1", "run.turned_back.v1":
 		if e.Position <= r.told {
 			return false, nil // read again for the slow runs
@@ -77,10 +79,29 @@ func (r *runner) notice(ctx context.Context, e *domain.Recorded) (told bool, err
 	if err != nil || e.Position <= r.told {
 		return false, nil //nolint:nilerr // an unreadable event is logged and delays no other alert
 	}
+	if alert.Kind == domain.AlertBlocked && alert.Cause != nil { // a node can't read the run
+		return false, r.isBlocked(ctx, alert.Run, alert.Cause.Message, alert.At)
+	}
 	if err := r.a.MayTell(); err != nil {
 		return false, err
 	}
 	return true, r.sink.tell(ctx, alert)
+}
+
+// blockedEvent notes that a node can't go on with a run.
+func (r *runner) blockedEvent(ctx context.Context, run domain.RunID, e *domain.Recorded) error {
+	if e.Position <= r.told {
+		return nil // the mark knows
+	}
+	f, err := domain.DecodeFact(e)
+	if err != nil {
+		r.warn(e, err)
+		return nil
+	}
+	if blocked, ok := f.Event.(*domain.RunBlocked); ok {
+		return r.isBlocked(ctx, run, blocked.Reason, f.Meta.At)
+	}
+	return nil
 }
 
 // alertOf makes the alert for a run that got stuck or turned back. A stuck run gets one even if the

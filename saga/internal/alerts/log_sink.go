@@ -13,7 +13,7 @@ var texts = map[domain.AlertKind]string{
 	domain.AlertStuck: "run is stuck and needs a person", domain.AlertFailed: "run failed and turns back", domain.AlertSlow: "run is slow",
 	domain.AlertHung: "handler ignores its context and keeps its place", domain.AlertSkew: "the clocks of two nodes are apart",
 	domain.AlertTrigger:  "a trigger makes no progress",
-	domain.AlertRejected: "an event could not start its run",
+	domain.AlertRejected: "an event could not start its run", domain.AlertBlocked: "runs are blocked: no program goes on with them",
 }
 
 // LogSink is a [domain.AlertSink] that writes alerts to a logger: stuck runs as errors, the others

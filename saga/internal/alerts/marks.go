@@ -40,6 +40,8 @@ type mark struct {
 	ID    string    `json:"id,omitempty"`
 	Part  int       `json:"part,omitempty"`
 	More  bool      `json:"more,omitempty"`
+	// Blocked are the versions with blocked runs up to Position, in each part.
+	Blocked []blockedRuns `json:"blocked,omitempty"`
 }
 
 // errElsewhere means that another node sends a sink's alerts.
@@ -73,7 +75,7 @@ func (m *marks) claim(ctx context.Context) error {
 	if !m.a.Shared {
 		return nil // its first alert, or its stop, will leave a mark
 	}
-	return m.save(ctx, mark{Position: m.newest.Position, SlowTo: m.newest.SlowTo})
+	return m.save(ctx, mark{Position: m.newest.Position, SlowTo: m.newest.SlowTo, Blocked: m.newest.Blocked})
 }
 
 // taken reports whether another living node sends the alerts.

@@ -42,6 +42,7 @@ type start struct {
 	position, told domain.Position
 	slowTo         time.Time
 	slow           []slowRun
+	blocked        []blockedRuns // up to told
 }
 
 // starts yields the points where sending may begin, the best first: the newest whole list, then
@@ -49,7 +50,7 @@ type start struct {
 // newest mark covers are never sent again.
 func (m *marks) starts(ctx context.Context) iter.Seq2[start, error] {
 	return func(yield func(start, error) bool) {
-		s := start{told: m.newest.Position, slowTo: m.newest.SlowTo}
+		s := start{told: m.newest.Position, slowTo: m.newest.SlowTo, blocked: m.newest.Blocked}
 		try := func(position domain.Position, slow []slowRun) bool {
 			s.position, s.slow = position, slow
 			return yield(s, nil)

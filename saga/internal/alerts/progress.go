@@ -23,7 +23,7 @@ const (
 func (r *runner) save(ctx context.Context) error {
 	r.told = max(r.told, r.position)
 	whole := len(r.slow) <= fewSlow || r.sinceWhole >= max(saveEvery, len(r.slow))
-	m := mark{Position: r.told, SlowTo: r.slowTo, Whole: whole}
+	m := mark{Position: r.told, SlowTo: r.slowTo, Whole: whole, Blocked: r.blockedMarked()}
 	if whole {
 		m.Slow = r.expected()
 	}
@@ -51,7 +51,7 @@ func (r *runner) leave(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, leavePatience)
 	defer stop()
 	r.told = max(r.told, r.position)
-	m := mark{Position: r.told, SlowTo: r.slowTo, Whole: true, Slow: r.expected(), Left: true}
+	m := mark{Position: r.told, SlowTo: r.slowTo, Whole: true, Slow: r.expected(), Blocked: r.blockedMarked(), Left: true}
 	if err := r.marks.save(ctx, m); err != nil && !errors.Is(err, errElsewhere) {
 		r.a.Logger.Warn("how far alerts were told is not saved: some may be told twice", "position", r.told, "error", err)
 	}
@@ -64,6 +64,16 @@ func (r *runner) expected() []slowRun {
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b slowRun) int { return a.At.Compare(b.At) })
+	return list
+}
+
+// blockedMarked are the blocked versions for a mark.
+func (r *runner) blockedMarked() []blockedRuns {
+	list := make([]blockedRuns, 0, len(r.blocked))
+	for _, b := range r.blocked {
+		list = append(list, *b)
+	}
+	slices.SortFunc(list, func(a, b blockedRuns) int { return a.At.Compare(b.At) })
 	return list
 }
 

@@ -22,6 +22,8 @@ type runner struct {
 	slowTo time.Time
 	// slow are the runs that have not ended and may yet be slow.
 	slow map[domain.RunID]slowRun
+	// blocked are the versions with blocked runs, as of told.
+	blocked map[blockedKey]*blockedRuns
 	// events counts the events since a mark was saved; sinceWhole since a mark with the whole of
 	// slow was saved.
 	events, sinceWhole int
@@ -61,10 +63,15 @@ func (r *runner) begin(from start) {
 	for _, s := range from.slow {
 		r.expect(s, from.position)
 	}
+	r.blocked = make(map[blockedKey]*blockedRuns, len(from.blocked))
+	for _, b := range from.blocked {
+		b.due, b.fresh = r.steady(b.At), b.Told > 0
+		r.blocked[blockedKey{b.Saga, b.Version}] = &b
+	}
 	r.events, r.sinceWhole, r.unsaved, r.caughtUp = 0, 0, false, false
 }
 
-// follow reads the log. Every second it looks for slow runs and for unsaved progress.
+// follow reads the log. Every second it looks for slow and blocked runs and for unsaved progress.
 func (r *runner) follow(ctx context.Context) error {
 	events := make(chan domain.Delivery)
 	failed := make(chan error, 1)
@@ -97,6 +104,9 @@ func (r *runner) follow(ctx context.Context) error {
 			}
 		case <-tick.C:
 			if err := r.tellSlow(ctx); err != nil {
+				return err
+			}
+			if err := r.tellBlocked(ctx); err != nil {
 				return err
 			}
 			if r.unsaved || r.events >= saveEvery {

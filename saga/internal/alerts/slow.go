@@ -46,10 +46,15 @@ func (r *runner) started(ctx context.Context, run domain.RunID, e *domain.Record
 // expect notes a run that may become slow, unless that was reported already.
 func (r *runner) expect(s slowRun, position domain.Position) {
 	if position > r.told || s.At.After(r.slowTo) {
-		now := r.a.Clock.Read()
-		s.due = now.Steady.Add(s.At.Sub(now.Wall()))
+		s.due = r.steady(s.At)
 		r.slow[s.Run] = s
 	}
+}
+
+// steady is an instant on the steady clock.
+func (r *runner) steady(at time.Time) time.Time {
+	now := r.a.Clock.Read()
+	return now.Steady.Add(at.Sub(now.Wall()))
 }
 
 // tellSlow reports the unfinished runs whose time has come, in the order of their times.

@@ -60,14 +60,17 @@ func (e *Engine) Unreadable() []domain.UnreadableRun {
 	return list
 }
 
-// IsUnreadable notes and, once, logs a run that can't be read. It returns false for all other
-// errors.
+// IsUnreadable notes and, once, logs a run that can't be read; there is an alert if it stays so. It
+// returns false for all other errors.
 func (e *Engine) IsUnreadable(id domain.RunID, err error) bool {
 	if !errors.Is(err, domain.ErrUnreadable) {
 		return false
 	}
-	if e.unreadable.note(id, err.Error(), e.cfg.Clock.Now()) {
+	now := e.cfg.Clock.Now()
+	if e.unreadable.note(id, err.Error(), now) {
 		e.cfg.Logger.Error("a run waits because it can't be read; all others go on", "run", id, "error", err)
+		e.cfg.Tell(domain.Alert{ID: id.String() + "/unreadable", Kind: domain.AlertBlocked, Run: id, At: now,
+			Cause: &domain.Failure{Kind: domain.FailureRetryable, Message: domain.ShortMessage(err.Error())}})
 	}
 	return true
 }
