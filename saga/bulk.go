@@ -1,9 +1,7 @@
 package saga
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/explain"
@@ -50,29 +48,8 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 		return BulkReport{}, err
 	}
 	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, StuckAt: c.stuckAt,
-		Unreadable: c.engine.IsUnreadable, Act: c.bulkAct, Preview: c.PreviewCancel,
+		Unreadable: c.engine.IsUnreadable, Act: bulk.Pull(c), Preview: c.PreviewCancel,
 		Wait: func(ctx context.Context, run domain.RunID) error { _, err := c.Wait(ctx, run); return err }}, &req)
-}
-
-// bulkAct does the act to one run, or to one step of it.
-func (c *Coordinator) bulkAct(ctx context.Context, run domain.RunID, step string, req *BulkRequest) error {
-	switch req.Act {
-	case BulkCancel:
-		return c.Cancel(ctx, run, req.Reason)
-	case BulkPause:
-		return c.Pause(ctx, run, req.Reason)
-	case BulkResume:
-		return c.Resume(ctx, run, req.Reason)
-	case BulkAbandon:
-		return c.Abandon(ctx, run, req.Reason)
-	case BulkRetry:
-		return c.Retry(ctx, run, step, req.Reason)
-	case BulkSkip:
-		return c.Skip(ctx, run, step, req.Reason)
-	case BulkSubstitute:
-		return c.Substitute(ctx, run, step, req.Output, req.Reason)
-	}
-	return fmt.Errorf("%w: %q is not an act", ErrBadInput, req.Act)
 }
 
 // stuckAt returns the paths of the action's steps at which the run is stuck.
@@ -94,13 +71,7 @@ func (c *Coordinator) unfinishedRuns(ctx context.Context) (map[domain.RunID]doma
 	if !c.cfg.OnDemand {
 		return c.wakeups.States(), nil
 	}
-	list, err := c.recovery.Scan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[domain.RunID]domain.RunState, list.Len())
-	list.Each(func(run domain.RunID, w domain.Wake) { out[run] = cmp.Or(w.State, domain.RunRunning) })
-	return out, nil
+	return c.recovery.States(ctx)
 }
 
 // SagaOf returns the name of the run's saga, or of its single action. Errors: [ErrNotFound].

@@ -22,6 +22,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/internal/timers"
 	"github.com/atonehq/atone/saga/internal/work"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // Coordinator runs sagas durably. Make one with [New], register sagas and actions, and keep
@@ -63,6 +64,7 @@ type Coordinator struct {
 	inbox          atomic.Pointer[inbox.Inbox] // nil before the start
 	stirred        func()                      // of the inbox; nil outside of tests
 	holds          *holds.Holds
+	rejected       *rejected.Book
 }
 
 const (
@@ -100,7 +102,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c.wakeups = timers.NewList(c.clock, others, func(run domain.RunID) { c.engine.Wake(run) })
 	c.engine = c.newEngine()
 	c.recovery = c.newRecovery()
-	c.desk = c.newDesk()
+	c.desk, c.rejected = c.newDesk(), c.newRejected()
 	c.alerts = c.newAlerts()
 	c.holds = holds.New(holds.Config{Log: c.journal, Logger: c.logger, Now: c.clock.Now, Apply: c.engine.Hold})
 	return c, nil
@@ -162,6 +164,7 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 	c.goBackground(c.wakeups.Run)
 	c.goBackground(func(ctx context.Context) { c.journal.Watch(ctx, cluster.StreamPrefix+c.cfg.Node) })
 	if c.cfg.OnDemand {
+		c.makeInbox(nil) // for rejected events that are retried
 		err = startError(ctx, c.holds.Load(ctx))
 	} else {
 		err = startError(ctx, c.takeUpLog(ctx))
@@ -197,5 +200,6 @@ func (c *Coordinator) takeUpLog(ctx context.Context) error {
 	c.goBackground(func(ctx context.Context) { c.recovery.TakeUpAll(ctx, owed) })
 	c.goBackground(func(ctx context.Context) { c.recovery.Keep(ctx, list) })
 	c.goBackground(func(ctx context.Context) { c.alerts.Run(ctx, c.cfg.Alerts) })
+	c.goBackground(c.rejected.Count)
 	return nil
 }

@@ -114,9 +114,9 @@ func TestEventsThatCannotStartARunArePassedOver(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Equal(t, []string{"a"}, r.called())
 		failed := 0
-		for e, err := range r.plain.ReadStream(ctx, "atone-triggers", 0) {
+		for e, err := range r.plain.ReadStream(ctx, "atone-rejected", 0) {
 			require.NoError(t, err)
-			if e.Type == "atone.trigger_failed.v1" {
+			if e.Type == "atone.event_rejected.v1" {
 				failed++
 			}
 		}

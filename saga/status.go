@@ -112,8 +112,8 @@ func (c *Coordinator) TriggersHeldUp() map[string]time.Duration {
 }
 
 // EventsRejected counts, by trigger, the events since this process began that could not start a run
-// because their payloads don't fit. They are passed over. The first, tenth, hundredth … is told as
-// an alert ([AlertRejected]), and the stream atone-triggers has each with its error.
+// because the trigger's code failed or their payloads don't fit. The first, tenth, hundredth … is
+// told as an alert ([AlertRejected]), and [Coordinator.Rejected] lists each.
 func (c *Coordinator) EventsRejected() map[string]int64 {
 	if in := c.inbox.Load(); in != nil {
 		return in.Rejected()

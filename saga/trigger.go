@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // Event is a domain event as a trigger sees it.
@@ -51,8 +51,8 @@ type Trigger[In, Out any] struct {
 	// Saga is the saga that is started. Required.
 	Saga *Saga[In, Out]
 	// Input computes the run's input; nil reads the event's data as the input. It must be a pure
-	// function. If it fails, the event starts nothing; the failure is logged and recorded in the
-	// stream atone-triggers.
+	// function. If it fails, the event starts nothing: it is logged, and waits in the list of
+	// rejected events, see [Coordinator.Rejected].
 	Input func(Event) (In, error)
 	// Key, if set, names the subject of the event, such as an order. Of all events with one key,
 	// the first starts a run; a start by hand with the same [Key] finds that run too. If Key
@@ -126,10 +126,14 @@ func (c *Coordinator) RegisterTriggers(triggers ...AnyTrigger) error {
 	return nil
 }
 
+// Rejected is the list of events that could not start their runs, because the trigger's code failed
+// or their payloads don't fit. With a program whose trigger takes them they are retried; others are
+// dismissed.
+func (c *Coordinator) Rejected() *rejected.Book { return c.rejected }
+
 // SecretFields returns the secret fields of a domain event's payload: those of the sagas that the
 // event type starts or that await it. Use it before you show an event.
 func (c *Coordinator) SecretFields(eventType string) []string {
-	var fields []string
 	started := make(map[string]bool)
 	for _, t := range c.triggers {
 		if t.eventType() == eventType {
@@ -137,15 +141,7 @@ func (c *Coordinator) SecretFields(eventType string) []string {
 			started[name] = true
 		}
 	}
-	for _, s := range c.Sagas() {
-		concerned := started[s.Name]
-		s.Plan.Root.Walk(func(n *domain.Node) { concerned = concerned || n.Await != nil && n.Await.Event == eventType })
-		if concerned {
-			fields = append(fields, s.Plan.Secrets()...)
-		}
-	}
-	slices.Sort(fields)
-	return slices.Compact(fields)
+	return c.registry.SecretsOfEvent(eventType, started)
 }
 
 func eventOf(e *domain.Recorded) Event {

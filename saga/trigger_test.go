@@ -100,9 +100,9 @@ func TestEachEventStartsOneRunHoweverOftenItIsDelivered(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "trigger order-placed", v.Actor)
 	failed := func() (n int) {
-		for e, err := range log.ReadStream(ctx, "atone-triggers", 0) {
+		for e, err := range log.ReadStream(ctx, "atone-rejected", 0) {
 			require.NoError(t, err)
-			if e.Type == "atone.trigger_failed.v1" {
+			if e.Type == "atone.event_rejected.v1" {
 				n++
 			}
 		}
@@ -297,7 +297,7 @@ func TestAnInputThatWouldComeBackChangedStartsNothing(t *testing.T) {
 	_, err := log.Append(ctx, "shop", domain.AnyRevision, e)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		for r, err := range log.ReadStream(ctx, "atone-triggers", 0) {
+		for r, err := range log.ReadStream(ctx, "atone-rejected", 0) {
 			if err == nil && strings.Contains(string(r.Data), "UTF-8") {
 				return true
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga/desk"
 	"github.com/atonehq/atone/saga/internal/alerts"
 	"github.com/atonehq/atone/saga/internal/cluster"
@@ -17,6 +18,7 @@ import (
 	"github.com/atonehq/atone/saga/internal/journal"
 	"github.com/atonehq/atone/saga/internal/recovery"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // ownLog notes what this coordinator appends to runs.
@@ -48,23 +50,32 @@ func (c *Coordinator) newRecovery() *recovery.Recovery {
 	})
 }
 
-// openInbox follows the log for domain events, and for what other coordinators do, if anything
-// needs it. It misses nothing that is appended after it has returned.
-func (c *Coordinator) openInbox(ctx context.Context, list *recovery.List) error {
+// makeInbox makes the inbox. It follows nothing yet. read, if not nil, is told what it reads.
+func (c *Coordinator) makeInbox(read func(domain.Delivery)) *inbox.Inbox {
 	var triggers []inbox.Trigger
 	for _, t := range c.triggers {
 		triggers = append(triggers, inboxTrigger(t))
 	}
+	in := inbox.New(inbox.Config{
+		Log: c.journal, Logger: c.logger, Life: c.life, Go: c.goBackground, CheckpointEvery: c.cfg.CheckpointEvery, Width: c.cfg.RecoverConcurrency,
+		Awaiting: c.registry.Awaited(), Triggers: triggers, Start: c.startTriggered, Deliver: c.deliver, Notify: c.notify,
+		Reject: c.rejected.Add, Mask: func(e *domain.Recorded, err error) error {
+			return secret.MaskError(c.SecretFields(e.Type), e.Data, err)
+		},
+		Shared: c.cfg.Shared, Delay: c.delay, OwnerOf: c.wakeups.OwnerOf, Heard: c.heard, Node: c.heardOfOwn, Read: read, Stirred: c.stirred,
+	})
+	c.inbox.Store(in)
+	return in
+}
+
+// openInbox follows the log for domain events, and for what other coordinators do, if anything
+// needs it. It misses nothing that is appended after it has returned.
+func (c *Coordinator) openInbox(ctx context.Context, list *recovery.List) error {
 	var read func(domain.Delivery)
 	if c.cfg.Shared { // else recovery knows it from this coordinator's own appends
 		read = list.Follow
 	}
-	in := inbox.New(inbox.Config{
-		Log: c.journal, Logger: c.logger, Life: c.life, Go: c.goBackground, CheckpointEvery: c.cfg.CheckpointEvery, Width: c.cfg.RecoverConcurrency,
-		Awaiting: c.registry.Awaited(), Triggers: triggers, Start: c.startTriggered, Deliver: c.deliver, Notify: c.notify,
-		Shared: c.cfg.Shared, Delay: c.delay, OwnerOf: c.wakeups.OwnerOf, Heard: c.heard, Node: c.heardOfOwn, Read: read, Stirred: c.stirred,
-	})
-	c.inbox.Store(in)
+	in := c.makeInbox(read)
 	var unfinished []inbox.Unfinished
 	list.Each(func(run domain.RunID, w domain.Wake) {
 		unfinished = append(unfinished, inbox.Unfinished{Run: run, Waits: w.Events})
@@ -86,10 +97,11 @@ func inboxTrigger(t AnyTrigger) inbox.Trigger {
 		}}
 }
 
-// startTriggered starts the run that an event asks for. If that run exists with another input, the
+// startTriggered starts the run that an event asks for, in the name of the person who retries a
+// rejected event, or of the trigger. If that run exists with another input, the
 // trigger's code has changed since: the run stays as it is.
 func (c *Coordinator) startTriggered(ctx context.Context, s *inbox.Start) (plan string, err error) {
-	_, err = c.StartByName(WithActor(ctx, "trigger "+s.Trigger.Type), s.Saga, s.Version, s.Input, StartOption{func(o *engine.Start) {
+	_, err = c.StartByName(WithActor(ctx, cmp.Or(actorOf(ctx), "trigger "+s.Trigger.Type)), s.Saga, s.Version, s.Input, StartOption{func(o *engine.Start) {
 		o.ID, o.Key, o.Labels, o.Trigger = s.Run, s.Key, s.Labels, &s.Trigger
 		o.Correlation, o.Causation = s.Correlation, s.Trigger.Event
 	}})
@@ -124,9 +136,10 @@ func (c *Coordinator) delay(run domain.RunID, owner string) time.Duration {
 	return c.cluster.Delay(run, owner)
 }
 
-// heardOfOwn notes a node's sign of life, and which actions are held.
+// heardOfOwn notes a node's sign of life, which actions are held, and which events were rejected.
 func (c *Coordinator) heardOfOwn(e *domain.Recorded) {
 	c.holds.Seen(e)
+	c.rejected.Seen(e)
 	if strings.HasPrefix(e.Stream, cluster.StreamPrefix) {
 		c.cluster.Seen(e)
 	}
@@ -218,8 +231,18 @@ func (c *Coordinator) notify(a Alert) {
 
 // newDesk gives the room of the desk what it needs.
 func (c *Coordinator) newDesk() *desk.Desk {
-	return desk.New(desk.Config{Log: c.journal, Now: c.clock.Now, Operate: c.operate, Actor: func(ctx context.Context) (string, error) {
-		return cmp.Or(actorOf(ctx), c.cfg.Node), cmp.Or(checkActor(ctx), c.awaitReady(ctx))
+	return desk.New(desk.Config{Log: c.journal, Now: c.clock.Now, Operate: c.operate, Actor: c.acting})
+}
+
+// acting returns the context's actor, or an error if its name can't be recorded.
+func (c *Coordinator) acting(ctx context.Context) (string, error) {
+	return cmp.Or(actorOf(ctx), c.cfg.Node), cmp.Or(checkActor(ctx), c.awaitReady(ctx))
+}
+
+// newRejected gives the list of rejected events what it needs.
+func (c *Coordinator) newRejected() *rejected.Book {
+	return rejected.New(rejected.Config{Log: c.journal, Logger: c.logger, Now: c.clock.Now, Actor: c.acting, Start: func(ctx context.Context, e *rejected.Event) (domain.RunID, error) {
+		return c.inbox.Load().Retry(ctx, e)
 	}})
 }
 

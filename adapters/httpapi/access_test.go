@@ -21,6 +21,7 @@ var needs = map[string][]auth.Scope{
 	"start-run": {auth.Start}, "start-again": {auth.Start}, "invoke-action": {auth.Start}, "get-result": {auth.Start}, "emit-event": {auth.Start},
 	"list-runs": {auth.Read}, "get-run": {auth.Read}, "why": {auth.Read}, "undo-preview": {auth.Read}, "get-state": {auth.Read}, "get-diagram": {auth.Read},
 	"get-events": {auth.Read}, "get-audit": {auth.Read}, "list-events": {auth.Read}, "list-audit": {auth.Read}, "list-incidents": {auth.Read}, "list-incident-groups": {auth.Read}, "get-incident": {auth.Read}, "act-on-incidents": {auth.Operate},
+	"list-rejected-events": {auth.Read}, "act-on-rejected-events": {auth.Operate},
 	"get-stats": {auth.Read}, "list-sagas": {auth.Read}, "get-saga": {auth.Read}, "list-actions": {auth.Read}, "list-projections": {auth.Read},
 	"cancel-run": {auth.Operate}, "pause-run": {auth.Operate}, "resume-run": {auth.Operate}, "retry-run": {auth.Operate}, "resolve-run": {auth.Operate},
 	"abandon-run": {auth.Operate}, "hold-action": {auth.Operate}, "release-action": {auth.Operate}, "list-holds": {auth.Read}, "bulk": {auth.Operate}, "signal-run": {auth.Start, auth.Operate},

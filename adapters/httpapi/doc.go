@@ -16,7 +16,7 @@
 //   - start.go: starting runs and waiting for their ends
 //   - runs.go: how a run stands or stood, why it waits, what a cancel would do
 //   - history.go: the diagram of a run, and its story
-//   - events.go: the events of a run, live too, and domain events
+//   - events.go: the events of a run, live too; domain events, and those that were rejected
 //   - control.go: the levers, for one run and for many
 //   - incidents.go: the desk: incidents, their groups, notes, assignees, snoozes
 //   - lists.go: runs, audit, incidents and statistics by filter or search

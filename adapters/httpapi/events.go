@@ -20,6 +20,7 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/look"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 type bodyOutput struct{ Body func(huma.Context) }
@@ -107,6 +108,47 @@ func (s *Server) eventOperations() {
 			page, err := s.browse(bounded, in.Before, in.Types, in.Stream, in.Limit)
 			return &bodyOutput{jsonBody(page)}, err
 		})
+}
+
+// rejectedOperations list the events that could not start their runs, and retry or dismiss them.
+func (s *Server) rejectedOperations() {
+	type rejectedInput struct {
+		State     string   `query:"state" enum:"open,started,dismissed,all" default:"open" doc:"Where they stand."`
+		IDs       []string `query:"id,explode" maxItems:"1000" doc:"Only these, by the ids of the rejections or of the events."`
+		Sagas     []string `query:"saga,explode" maxItems:"100" doc:"Only those that should have started one of these sagas."`
+		Type      string   `query:"type" maxLength:"250" doc:"Only events of this type."`
+		Ascending bool     `query:"ascending" doc:"Oldest first."`
+		Limit     int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The size of the page."`
+		Cursor    string   `query:"cursor" maxLength:"100" doc:"Continues after an earlier page: its next."`
+	}
+	type rejectedOutput struct{ Body wire.RejectedEvents }
+	register(s, operation{id: "list-rejected-events", method: http.MethodGet, path: "/rejected-events", tag: "events", scopes: []auth.Scope{auth.Read},
+		summary: "Domain events that could not start their runs, newest first"}, func(ctx context.Context, in *rejectedInput) (*rejectedOutput, error) {
+		f := rejected.Filter{State: rejected.State(in.State), IDs: in.IDs, Type: in.Type, Ascending: in.Ascending, Limit: in.Limit, Cursor: in.Cursor}
+		if in.State == "all" {
+			f.State = ""
+		}
+		var err error
+		if f.Sagas, err = boundTo(ctx, in.Sagas); err != nil {
+			return nil, err
+		}
+		page, err := s.cfg.Coordinator.Rejected().List(ctx, f)
+		return &rejectedOutput{wire.RejectedEventsOf(&page)}, err
+	})
+	type actInput struct{ Body wire.RejectedAct }
+	type actOutput struct{ Body wire.RejectedReport }
+	register(s, operation{id: "act-on-rejected-events", method: http.MethodPost, path: "/rejected-events", tag: "events", scopes: []auth.Scope{auth.Operate},
+		summary: "Retry rejected events, or dismiss them", errors: [][]int{bodyErrors}, long: true}, func(ctx context.Context, in *actInput) (*actOutput, error) {
+		if err := s.ready(); err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, s.cfg.MaxWait)
+		defer cancel()
+		req := in.Body.Request()
+		req.Within = caller(ctx).Sagas
+		report, err := s.cfg.Coordinator.Rejected().Do(ctx, &req)
+		return &actOutput{wire.RejectedReportOf(&report)}, err
+	})
 }
 
 // secretsOfRun returns the secret fields of the run's plan.

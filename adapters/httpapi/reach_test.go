@@ -32,8 +32,8 @@ type sample struct {
 var bodies = map[string]string{
 	"start-run": `{"email":"a"}`, "invoke-action": `{"email":"a"}`, "cancel-run": `{}`, "start-again": `{}`, "pause-run": `{}`, "resume-run": `{}`, "retry-run": `{}`,
 	"resolve-run": `{"how":"skip"}`, "abandon-run": `{"reason":"r"}`, "hold-action": `{"reason":"r"}`, "release-action": `{"reason":"r"}`, "signal-run": `{"name":"n"}`, "bulk": `{"act":"pause","filter":{"key_prefix":"none"}}`,
-	"act-on-incidents": `{"act":"note","targets":["none"],"text":"n"}`,
-	"emit-event":       `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`,
+	"act-on-incidents": `{"act":"note","targets":["none"],"text":"n"}`, "act-on-rejected-events": `{"act":"retry","all":true,"reason":"r"}`,
+	"emit-event": `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`,
 }
 
 // samples returns a request for every operation of the document, about a run that does not exist.
@@ -104,7 +104,7 @@ func reachSuccesses(c *contract, w *world) {
 	fresh := fmt.Sprintf("?at_least=%d", w.position())
 	for _, path := range []string{run, run + "/why", run + "/undo-preview", run + "/state?at=0", run + "/diagram", run + "/result", "/runs/" + waits.String() + "/result?wait=1ms",
 		run + "/audit", run + "/audit?format=csv", run + "/audit?format=ndjson", run + "/audit?format=text", run + "/events",
-		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/incident-groups" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events", "/sagas", "/sagas/signup", "/actions", "/holds",
+		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/incident-groups" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events", "/sagas", "/sagas/signup", "/actions", "/holds", "/rejected-events",
 		"/projections", "/tokens", "/me", "/health/live", "/health/ready"} {
 		require.Less(w.t, c.call(w, "GET", path, nil).status, 300, path)
 	}
@@ -142,6 +142,7 @@ func reachSuccesses(c *contract, w *world) {
 	c.call(w, "POST", "/actions/charge/hold", `{"reason":"r"}`).problem(409, "action-held")
 	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).is(200)
 	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).problem(409, "action-not-held")
+	c.call(w, "POST", "/rejected-events", `{"act":"retry","all":true,"reason":"r"}`).is(200)
 	c.call(w, "POST", "/bulk", `{"act":"pause","all":true,"dry_run":true,"filter":{}}`).is(200)
 	c.call(w, "POST", "/events", `{"stream":"orders","type":"order.placed","payload":{"n":1},"id":"1"}`).is(201)
 	c.call(w, "POST", "/projections/stats/rebuild", nil).is(202)

@@ -33,6 +33,7 @@ func (s *Server) routes() http.Handler {
 	s.runOperations()
 	s.historyOperations()
 	s.eventOperations()
+	s.rejectedOperations()
 	s.controlOperations()
 	s.listOperations()
 	s.incidentOperations()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +99,8 @@ type world struct {
 	tokens *auth.Tokens
 	srv    *httpapi.Server
 	http   *httptest.Server
+	// strict has the trigger on user.fussy refuse every event.
+	strict *atomic.Bool
 	// bearer is sent with every request, if not empty.
 	bearer string
 }
@@ -115,13 +118,19 @@ type worldConfig struct {
 
 func newWorld(t testing.TB, wc worldConfig) *world {
 	t.Helper()
-	w := &world{t: t, log: memlog.New()}
+	w := &world{t: t, log: memlog.New(), strict: &atomic.Bool{}}
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
 	w.c, err = saga.New(saga.Config{Log: w.log, Logger: quiet})
 	require.NoError(t, err)
 	require.NoError(t, w.c.Register(append([]saga.AnySaga{signup, approval, asking, committed, confirmed}, wc.further...)...))
-	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup}))
+	require.NoError(t, w.c.RegisterTriggers(&saga.Trigger[form, receipt]{Type: "user.asked", Saga: signup},
+		&saga.Trigger[form, receipt]{Type: "user.fussy", Saga: signup, Input: func(e saga.Event) (in form, err error) {
+			if err = json.Unmarshal(e.Data, &in); err == nil && w.strict.Load() {
+				err = errors.New("no such domain: " + in.Email)
+			}
+			return in, err
+		}}))
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	w.runner, err = runner.New(runner.Config{Source: w.log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})

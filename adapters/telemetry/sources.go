@@ -63,6 +63,7 @@ var (
 	conflictsDesc = desc("atone_run_append_conflicts_total", "Appends that lost a race at their revision; the run was loaded and decided again.")
 	triggersDesc  = desc("atone_triggers_held_up_seconds", "How long a trigger has made no progress.", "trigger")
 	rejectedDesc  = desc("atone_trigger_events_rejected_total", "Events that could not start a run and were skipped.", "trigger")
+	rejectsDesc   = desc("atone_rejected_events_open", "Events that could not start a run, and that nobody has retried or dismissed.", "trigger")
 	heldUpDesc    = desc("atone_alerts_held_up_seconds", "How long a sink has not accepted the alert that it is sent.", "sink")
 	waitingDesc   = desc("atone_queue_waiting", "Runs that wait for a free place of an action.", "action")
 	placesDesc    = desc("atone_queue_in_flight", "Attempts of an action that were handed to handlers and have no outcome yet.", "action")
@@ -77,7 +78,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (runsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, triggersDesc, rejectedDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
+	for _, d := range []*prometheus.Desc{runsDesc, unreadDesc, activeDesc, appendsDesc, eventsDesc, conflictsDesc, heldUpDesc, triggersDesc, rejectedDesc, rejectsDesc, waitingDesc, placesDesc, limitDesc, hungDesc, skewDesc, steppedDesc, stepsDesc, readyDesc, silentDesc} {
 		ch <- d
 	}
 }
@@ -113,6 +114,9 @@ func (r runsCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for trigger, n := range r.c.EventsRejected() {
 		counter(ch, rejectedDesc, float64(n), trigger)
+	}
+	for of, n := range r.c.Rejected().Open() {
+		gauge(ch, rejectsDesc, float64(n), "trigger "+of.Saga+" "+of.Type)
 	}
 	for action, d := range r.c.QueueDepths() {
 		gauge(ch, waitingDesc, float64(d.Waiting), action)

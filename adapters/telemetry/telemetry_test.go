@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -25,6 +26,7 @@ import (
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -219,11 +221,14 @@ func TestMetricsTellOfRunsAttemptsLogAndViews(t *testing.T) {
 		}
 		break
 	}
+	_, err = c.Rejected().Add(t.Context(), &rejected.Event{Event: uuid.New(), Saga: "job", Type: "asked", Error: "no"})
+	require.NoError(t, err)
 	rec := httptest.NewRecorder()
 	m.Handler(quiet).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	body, err := io.ReadAll(rec.Body)
 	require.NoError(t, err)
 	for _, line := range []string{
+		`atone_rejected_events_open{trigger="trigger job asked"} 1`,
 		`atone_attempts_total{action="flaky",direction="do",outcome="retryable"} 1`,
 		`atone_attempts_total{action="flaky",direction="do",outcome="succeeded"} 1`,
 		`atone_attempt_duration_seconds_count{action="flaky",direction="do"} 2`,

@@ -76,6 +76,13 @@ func (h *handler) view(r *http.Request, who Person, nav, title string) *show.Vie
 	if who.Name != "" {
 		v.Acts = h.acts.Of(who.key())
 	}
+	if who.Name != "" {
+		for of, n := range h.cfg.Coordinator.Rejected().Open() {
+			if who.sees(of.Saga) {
+				v.Rejected += n
+			}
+		}
+	}
 	if len(who.Sagas) == 0 && who.Name != "" {
 		if v.Stuck = h.cfg.Coordinator.RunStates()[domain.RunIsStuck]; v.Stuck > 0 {
 			v.Below = h.stuckBelow(r.Context())

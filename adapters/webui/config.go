@@ -20,6 +20,7 @@ import (
 	"github.com/atonehq/atone/saga/desk"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // What the page asks of a coordinator.
@@ -54,6 +55,7 @@ type Coordinator interface {
 	Hold(ctx context.Context, req HoldRequest) (explain.Hold, error)
 	Release(ctx context.Context, action, reason string) (explain.Hold, error)
 	Holds() []explain.Hold
+	Rejected() *rejected.Book
 	Bulk(ctx context.Context, req saga.BulkRequest) (saga.BulkReport, error)
 	Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOption) (json.RawMessage, error)
 	Signal(ctx context.Context, id domain.RunID, name string, payload any, opts ...saga.SignalOption) error

@@ -7,8 +7,8 @@
 // from its stream at every request, so its page is never behind. It knows nothing of how a page
 // looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
 // values, internal/form asks for payloads, internal/choice reads what was chosen on the incidents
-// desk, and internal/lately keeps what every page shows. Package projections/search reads the
-// searches that people type.
+// desk and among rejected events, and internal/lately keeps what every page shows. Package
+// projections/search reads the searches that people type.
 //
 // Files, in reading order:
 //
@@ -26,7 +26,7 @@
 //   - trail.go: the audit trail across runs
 //   - stats.go: statistics of runs and actions
 //   - definitions.go: the registered sagas and actions, and how actions are held and released
-//   - events.go: the browser of domain events
+//   - events.go: the browser of domain events, and those that were rejected
 //   - lists.go: search fields, and what all lists share: cursors, views that are behind, the sagas
 //     of runs
 //   - told.go: a run read from its stream, as of one moment, and what it waits for

@@ -1,21 +1,27 @@
 package webui
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"iter"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/atonehq/atone/adapters/webui/internal/backward"
+	"github.com/atonehq/atone/adapters/webui/internal/choice"
+	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/look"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // eventsPage is the browser of domain events.
@@ -52,21 +58,21 @@ type eventRow struct {
 func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
 	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}
-	from := readPlace(q.Get("before"))
+	from := backward.Read(q.Get("before"))
 	runs := h.lookup()
-	for e, err := range h.domainEvents(r.Context(), d.Stream, from) {
+	for e, err := range from.Events(r.Context(), h.cfg.Log, d.Stream) {
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
 		d.Scanned++
-		if e.Position < from.before && d.matches(&e) {
+		if e.Position < from.Before && d.matches(&e) {
 			row, ok := runs.row(r.Context(), who, &e)
 			if ok && (d.Correlation == "" || row.Correlation == d.Correlation) {
 				d.Rows = append(d.Rows, row)
 			}
 		}
 		if d.Partly = d.Scanned >= h.cfg.ScanLimit; d.Partly || len(d.Rows) >= h.cfg.PageSize {
-			d.Next = from.next(&e, d.Stream)
+			d.Next = from.Next(&e, d.Stream)
 			break
 		}
 	}
@@ -80,66 +86,6 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "events", v)
 	return nil
-}
-
-// place is where a page of events begins: before a position of the log and, where one stream is
-// read, at a revision of it.
-type place struct {
-	before   domain.Position
-	revision uint64
-}
-
-// readPlace reads a place from an address, where it is POSITION or POSITION-REVISION; anything else
-// is the end.
-func readPlace(text string) place {
-	p := place{domain.EndPosition, domain.End}
-	position, revision, _ := strings.Cut(text, "-")
-	if n, err := strconv.ParseUint(position, 10, 64); err == nil {
-		p.before = domain.Position(n)
-	}
-	if n, err := strconv.ParseUint(revision, 10, 64); err == nil {
-		p.revision = n
-	}
-	return p
-}
-
-// next is the place, as in an address, of the page after the one that ends with that event. It is
-// empty after the first event of the stream that is read.
-func (p place) next(e *domain.Recorded, stream string) string {
-	position := strconv.FormatUint(uint64(min(e.Position, p.before)), 10)
-	switch {
-	case e.Stream != stream:
-		return position
-	case e.Revision == 0:
-		return ""
-	}
-	return position + "-" + strconv.FormatUint(e.Revision-1, 10)
-}
-
-// domainEvents reads events backward: those of the stream that is called so, by the log's own
-// index, or of the streams that begin so, or all. Those of one stream may include newer ones than
-// the place, if it has no revision.
-func (h *handler) domainEvents(ctx context.Context, stream string, from place) iter.Seq2[domain.Recorded, error] {
-	if stream == "" {
-		return h.cfg.Log.ReadAllBackward(ctx, from.before, domain.Filter{})
-	}
-	return func(yield func(domain.Recorded, error) bool) {
-		whole := false
-		for e, err := range h.cfg.Log.ReadStreamBackward(ctx, stream, from.revision) {
-			whole = whole || err == nil
-			if !yield(e, err) || err != nil {
-				return
-			}
-		}
-		if whole {
-			return
-		}
-		for e, err := range h.cfg.Log.ReadAllBackward(ctx, from.before, domain.Filter{Prefixes: []string{stream}}) {
-			if !yield(e, err) {
-				return
-			}
-		}
-	}
 }
 
 // led finds the runs that the events started or woke, as far as the person may see them. It asks
@@ -190,4 +136,111 @@ func (l *runLookup) row(ctx context.Context, who Person, e *domain.Recorded) (ev
 		row.Data = secret.NewCloak(fields).Event(e)
 	}
 	return row, seen
+}
+
+// rejectedPage lists the events that could not start their runs.
+type rejectedPage struct {
+	State, Type, Saga string
+	Sagas             []string
+	Rows              []rejectedRow
+	Next              string
+	First             bool
+	// Matched counts the events on all pages; Many says which of them one form acts on.
+	Matched int
+	Many    string
+	deskForm
+}
+
+type rejectedRow struct {
+	rejected.Event
+	// Payload is nil where the person may not see it, and where the log has lost it.
+	Payload *eventRow
+}
+
+// Acts reports whether the person may act on what the page lists: what has started is done with.
+func (d *rejectedPage) Acts(who show.Reader) bool {
+	return who.Operate && d.State != string(rejected.Started)
+}
+
+// rejected lists rejected events.
+func (h *handler) rejected(w http.ResponseWriter, r *http.Request, who Person) error {
+	return h.showRejected(w, r, who, deskForm{}, "", http.StatusOK)
+}
+
+func (h *handler) showRejected(w http.ResponseWriter, r *http.Request, who Person, form deskForm, note string, status int) error {
+	ctx, q := r.Context(), r.URL.Query()
+	v := h.view(r, who, "events", "Rejected events")
+	v.Note = cmp.Or(note, v.Note)
+	d := &rejectedPage{State: cmp.Or(q.Get("state"), string(rejected.Open)), Type: q.Get("type"), Saga: q.Get("saga"), Sagas: h.sagaNames(who), First: q.Get("cursor") == "", deskForm: form}
+	f := rejected.Filter{State: rejected.State(d.State), Type: d.Type, Limit: h.cfg.PageSize, Cursor: q.Get("cursor")}
+	if d.Saga != "" {
+		f.Sagas = []string{d.Saga}
+	}
+	if who.narrow(&f.Sagas) {
+		page, err := h.cfg.Coordinator.Rejected().List(ctx, f)
+		if err != nil {
+			return err
+		}
+		d.Next, d.Matched, d.Many = page.Next, page.Matched, choice.Many(page.Matched)
+		runs := h.lookup()
+		for i := range page.Rows {
+			d.Rows = append(d.Rows, rejectedRow{page.Rows[i], runs.payload(ctx, who, &page.Rows[i])})
+		}
+	}
+	if v.D = d; form.Problem != "" || len(form.Failed) > 0 {
+		v.Refresh = 0 // it would wipe the refusals
+	}
+	h.templates.Render(w, r, status, "rejected", v)
+	return nil
+}
+
+// payload reads a rejected event from the log. It is nil where that fails, or where the person may
+// not see the event.
+func (l *runLookup) payload(ctx context.Context, who Person, e *rejected.Event) *eventRow {
+	for r, err := range l.h.cfg.Log.ReadStream(ctx, e.Stream, e.Revision) {
+		if err != nil || r.ID != e.Event {
+			break
+		}
+		if row, seen := l.row(ctx, who, &r); seen {
+			return &row
+		}
+		break
+	}
+	return nil
+}
+
+// settleRejected retries the chosen rejected events, or dismisses them.
+func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Person) error {
+	if !who.Operate {
+		return errDenied
+	}
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	req := choice.Rejected(r.PostForm, r.URL.Query(), who.Sagas)
+	form := deskForm{Reason: req.Reason, Chosen: make(map[string]bool)}
+	for _, id := range req.IDs {
+		form.Chosen[id] = true
+	}
+	report, err := h.cfg.Coordinator.Rejected().Do(saga.WithActor(r.Context(), who.Name), &req)
+	if errors.Is(err, domain.ErrBadInput) {
+		form.Problem = err.Error()
+		return h.showRejected(w, r, who, form, "", http.StatusUnprocessableEntity)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range report.Results {
+		if e := &report.Results[i]; e.Refused != "" && len(form.Failed) < maxRefusals {
+			form.Failed = append(form.Failed, refusal{strings.TrimSpace(e.Type + " " + e.Stream), format.Clip(e.Refused, maxRefusal)})
+		}
+	}
+	h.cfg.Logger.Info("rejected events settled", "act", req.Act, "done", report.Done, "refused", report.Failed, "actor", who.Name)
+	note := choice.Outcome(req.Act, &report)
+	if report.Failed > 0 {
+		form.MoreFailed = report.Failed - len(form.Failed)
+		return h.showRejected(w, r, who, form, note+fmt.Sprintf(", %d refused.", report.Failed), http.StatusConflict)
+	}
+	show.GoTo(w, r, h.cfg.Base+"/rejected?"+r.URL.RawQuery, note+".")
+	return nil
 }

@@ -75,6 +75,8 @@ func New(cfg Config) (http.Handler, error) {
 		"GET /sagas/{saga}/start":     h.startForm,
 		"GET /actions/{action}/start": h.startForm,
 		"GET /events":                 h.events,
+		"GET /rejected":               h.rejected,
+		"POST /rejected":              h.settleRejected,
 
 		"POST /runs/{run}/lever/{act}": h.lever,
 		"POST /incidents":              h.settle,

@@ -79,7 +79,7 @@ func newRoot(app *App, env *access.Env) *cobra.Command {
 		app.Flags(root.PersistentFlags())
 	}
 	root.AddCommand(serve.Command(env), serve.WorkerCommand(env), offline.LogCommand(env), newExitCodesTopic())
-	root.AddCommand(look.Commands(env, offline.AuditCommands(env), act.IncidentCommands(env))...)
+	root.AddCommand(look.Commands(env, offline.AuditCommands(env), act.IncidentCommands(env), act.RejectedCommands(env))...)
 	root.AddCommand(act.Commands(env)...)
 	for _, c := range app.Commands {
 		if c.Args != nil {

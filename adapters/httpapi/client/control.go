@@ -72,6 +72,11 @@ func (c *Client) Holds(ctx context.Context) ([]wire.HeldAction, error) {
 	return get[[]wire.HeldAction](ctx, c, "/holds", nil)
 }
 
+// ActOnRejected retries rejected events, or dismisses them. It may be repeated safely.
+func (c *Client) ActOnRejected(ctx context.Context, a wire.RejectedAct) (wire.RejectedReport, error) {
+	return post[wire.RejectedReport](ctx, c, "/rejected-events", a, true)
+}
+
 // Bulk applies one act to many runs, or with DryRun lists the runs.
 func (c *Client) Bulk(ctx context.Context, b wire.Bulk) (saga.BulkReport, error) {
 	return post[saga.BulkReport](ctx, c, "/bulk", b, b.DryRun)

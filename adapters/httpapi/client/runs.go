@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // Run returns a run's current state. Errors: [saga.ErrNotFound].
@@ -190,6 +192,22 @@ func auditQuery(text string, f *audit.Filter) url.Values {
 		q.Set("failed", "true")
 	}
 	return q
+}
+
+// Rejected returns a page of the domain events that could not start their runs.
+func (c *Client) Rejected(ctx context.Context, f rejected.Filter) (wire.RejectedEvents, error) {
+	q := url.Values{"state": {string(cmp.Or(f.State, "all"))}}
+	addAll(q, "id", f.IDs)
+	addAll(q, "saga", f.Sagas)
+	addText(q, "type", f.Type)
+	addText(q, "cursor", f.Cursor)
+	if f.Ascending {
+		q.Set("ascending", "true")
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	return get[wire.RejectedEvents](ctx, c, "/rejected-events", q)
 }
 
 // Incidents returns a page of incidents. The filter may select one state; otherwise it means all

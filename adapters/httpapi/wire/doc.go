@@ -6,5 +6,6 @@
 // Files, in reading order:
 //
 //   - rows.go: rows of lists, made from those of the views
+//   - rejected.go: rejected events, and what is done about them
 //   - wire.go: problems, runs, levers, tokens and the rest
 package wire

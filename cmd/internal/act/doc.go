@@ -13,6 +13,7 @@
 //   - wait.go: wait for a run and show what happens
 //   - bulk.go: steer many runs
 //   - hold.go: hold an action and release it
+//   - rejected.go: retry rejected events, or dismiss them
 //   - reason.go: the reason of an act, asked for where it is not given
 //   - emit.go: domain events
 //   - token.go: tokens of the API

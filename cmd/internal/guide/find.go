@@ -18,6 +18,9 @@ import (
 var also = map[string]string{
 	"why":                 "stuck hang hanging blocked slow reason explain cause nothing happens",
 	"incidents":           "stuck broken problem trouble error on-call need attention",
+	"rejected":            "event not started trigger failed dead letter queue poison skipped passed over missing run",
+	"rejected retry":      "re-drive redrive replay again dead letter event",
+	"rejected dismiss":    "drop ignore discard event",
 	"retry":               "try again repeat rerun stuck attempts",
 	"resolve":             "fix skip manual hand stuck",
 	"cancel":              "stop abort rollback roll back undo revert compensate",

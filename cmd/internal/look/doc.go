@@ -1,5 +1,5 @@
 // Package look has the commands that read and change nothing: runs, show, audit, why, undo-preview,
-// incidents, stats, export, sagas, actions and version.
+// incidents, rejected, stats, export, sagas, actions and version.
 //
 // It owns their flags and their output. It knows nothing of where the runs are, and nothing of the
 // commands that act.
@@ -19,6 +19,7 @@
 //   - one_run.go: a question about one run, asked and answered
 //   - incidents.go: what needs a person
 //   - groups.go: incidents in groups
+//   - rejected.go: events that could not start their runs
 //   - stats.go: counts, rates and latencies
 //   - catalogue.go: sagas and actions
 //   - version.go: the program's version

@@ -221,6 +221,20 @@ func (r *Registry) All() []*Definition {
 	return all
 }
 
+// SecretsOfEvent returns the secret fields of the registered sagas that await events of the type,
+// and of those that such events start.
+func (r *Registry) SecretsOfEvent(eventType string, started map[string]bool) (fields []string) {
+	for _, d := range r.Sagas() {
+		concerned := started[d.Plan.Saga]
+		d.Plan.Root.Walk(func(n *domain.Node) { concerned = concerned || n.Await != nil && n.Await.Event == eventType })
+		if concerned {
+			fields = append(fields, d.Plan.Secrets()...)
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
 // Latest reports whether starts without a version take this one.
 func (r *Registry) Latest(p *domain.Plan) bool {
 	r.mu.RLock()

@@ -11,6 +11,7 @@
 //
 //   - inbox.go: configuration, and the reader of the log
 //   - events.go: what each event means
+//   - retry.go: rejected events that are tried again
 //   - lane.go: the queue of one trigger, and the calls of its code
 //   - pending.go: runs that events are to start
 //   - trouble.go: the alert about a trigger that makes no progress

@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/again"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // Log is the part of the log that the inbox uses.
@@ -78,6 +79,10 @@ type Config struct {
 	// Start starts a run and returns the hash of its plan, or "" if the run has ended.
 	// [domain.ErrBadInput] means that the event can't start one.
 	Start func(ctx context.Context, s *Start) (plan string, err error)
+	// Reject records that an event can't start its run; news is false if that was known. Mask takes
+	// the secrets of an event's payload out of an error about it.
+	Reject func(ctx context.Context, e *rejected.Event) (news bool, err error)
+	Mask   func(e *domain.Recorded, err error) error
 	// Deliver delivers an event to a run. [machine.ErrTaken] and [machine.ErrNotAwaited] are
 	// answers, not failures. over is true if the run takes no more events.
 	Deliver func(ctx context.Context, run domain.RunID, seen machine.EventSeen) (over bool, err error)

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -207,8 +208,7 @@ func (l *lane) considered(position domain.Position) {
 
 // consider asks the trigger's code whether an event starts a run, and starts it.
 func (l *lane) consider(ctx context.Context, e *domain.Recorded) {
-	p := &pendingRun{event: *e, at: pendingEvent{e.Stream, e.Revision}, run: domain.RunIDForEvent(l.t.Saga, e.ID), correlation: correlationOf(e)}
-	p.event.Data, p.event.Metadata = nil, nil
+	p := newPending(l.t.Saga, e)
 	wanted, err := l.ask(ctx, e, p)
 	if ctx.Err() != nil || err == nil && !wanted {
 		return
@@ -248,7 +248,7 @@ func (l *lane) ask(ctx context.Context, e *domain.Recorded, p *pendingRun) (want
 	}
 	l.trouble.over(hanging)
 	var settled atomic.Bool // by the call's return or by its being given up, whichever comes first
-	said, failure := contain.Closure(nil, "", func() (a Asked, err error) {
+	said, err := contain.Call(contain.ClosureLimit, func() (a Asked, err error) {
 		defer func() {
 			if !settled.CompareAndSwap(false, true) {
 				l.hung.Add(-1)
@@ -256,14 +256,18 @@ func (l *lane) ask(ctx context.Context, e *domain.Recorded, p *pendingRun) (want
 		}()
 		return l.t.Ask(e)
 	})
-	if failure == nil {
+	if err == nil {
 		if p.Asked = said; p.Key != "" {
 			p.run = domain.RunIDForKey(l.t.Saga, p.Key)
 		}
 		return said.Wanted, nil
 	}
-	if failure.Type == contain.Hangs && settled.CompareAndSwap(false, true) {
+	if contain.Hung(err) && settled.CompareAndSwap(false, true) {
 		l.hung.Add(1)
 	}
-	return false, fmt.Errorf("%w: %s", domain.ErrBadInput, failure.Message)
+	how := "the trigger's code failed: "
+	if bad := (*contain.MisbehavedError)(nil); errors.As(err, &bad) {
+		how = "the trigger's code "
+	}
+	return false, fmt.Errorf("%w: %s%s", domain.ErrBadInput, how, domain.ShortMessage(l.in.Mask(e, err).Error()))
 }

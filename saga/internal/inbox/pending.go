@@ -2,16 +2,15 @@ package inbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/again"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // pendingRun is a run that an event starts and that has not started yet.
@@ -25,6 +24,13 @@ type pendingRun struct {
 	// ctx ends when another node has started the run, or when the coordinator stops.
 	ctx  context.Context
 	stop context.CancelFunc
+}
+
+// newPending is what an event may start. It keeps none of the event's payload.
+func newPending(saga string, e *domain.Recorded) *pendingRun {
+	p := &pendingRun{event: *e, at: pendingEvent{e.Stream, e.Revision}, run: domain.RunIDForEvent(saga, e.ID), correlation: correlationOf(e)}
+	p.event.Data, p.event.Metadata = nil, nil
+	return p
 }
 
 // enter adds a pending run as soon as there is room.
@@ -135,23 +141,25 @@ func (l *lane) start(p *pendingRun) error {
 // passOver records that an event can't start its run.
 func (l *lane) passOver(p *pendingRun) error {
 	e := &p.event
-	data, err := json.Marshal(triggerFailed{Stream: e.Stream, Event: e.ID, Type: e.Type, Saga: l.t.Saga, Error: p.bad.Error()})
-	if err != nil {
-		return err
-	}
-	_, err = l.in.Log.Append(p.ctx, triggerStream, domain.AnyRevision,
-		domain.NewEvent{ID: uuid.NewSHA1(domain.SystemSpace, append(e.ID[:], l.t.Saga...)), Type: triggerFailedType, Data: data})
-	if err == nil {
-		l.tellRejected(p)
-		l.in.Logger.Error("an event can't start its saga", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", l.t.Saga, "error", p.bad)
+	why := whyRejected(p.bad)
+	news, err := l.in.Reject(p.ctx, &rejected.Event{Event: e.ID, Type: e.Type, Stream: e.Stream, Revision: e.Revision, Position: e.Position,
+		Saga: l.t.Saga, Version: l.t.Version, Error: why})
+	if err == nil && news {
+		l.tellRejected(p, why)
+		l.in.Logger.Error("an event can't start its saga: it is in the list of rejected events", "event", e.ID, "type", e.Type, "stream", e.Stream, "saga", l.t.Saga, "error", why)
 	}
 	return err
+}
+
+// whyRejected says why an event can't start its run.
+func whyRejected(err error) string {
+	return strings.TrimPrefix(err.Error(), domain.ErrBadInput.Error()+": ")
 }
 
 // tellRejected counts an event that can't start its run, and sends an alert for the first, the
 // tenth, the hundredth and so on of this process: a program that emits nothing but such events
 // should not fill a pager.
-func (l *lane) tellRejected(p *pendingRun) {
+func (l *lane) tellRejected(p *pendingRun, why string) {
 	n := l.rejected.Add(1)
 	for n%10 == 0 {
 		n /= 10
@@ -159,11 +167,14 @@ func (l *lane) tellRejected(p *pendingRun) {
 	if n != 1 {
 		return
 	}
-	text := fmt.Sprintf("an event of type %s can't start saga %s: %s; it is passed over, as the %d. since this process began, and %s has each",
-		l.t.Type, l.t.Saga, p.bad, l.rejected.Load(), triggerStream)
+	text := fmt.Sprintf("an event of type %s can't start saga %s: %s; it is number %d since this process began, and waits in the list of rejected events until somebody retries or dismisses it",
+		l.t.Type, l.t.Saga, domain.CutText(why, maxTold), l.rejected.Load())
 	l.in.Notify(domain.Alert{ID: fmt.Sprintf("%s/rejected/%s", l.interest, p.event.ID), Kind: domain.AlertRejected, Saga: l.t.Saga, Version: l.t.Version, At: time.Now(),
 		Cause: &domain.Failure{Kind: domain.FailurePermanent, Message: domain.ShortMessage(text)}})
 }
+
+// maxTold bounds what an alert says of the reason, in bytes.
+const maxTold = 1000
 
 // signal wakes the lane's goroutine.
 func (l *lane) signal() {

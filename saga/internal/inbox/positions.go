@@ -12,13 +12,10 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// triggerStream keeps the triggers' positions and the events whose trigger failed.
+// triggerStream keeps the triggers' positions. In older logs it has rejected events, too.
 const triggerStream = domain.SystemPrefix + "triggers"
 
-const (
-	triggerCheckpointType = "atone.trigger_checkpoint.v1"
-	triggerFailedType     = "atone.trigger_failed.v1"
-)
+const triggerCheckpointType = "atone.trigger_checkpoint.v1"
 
 // triggerCheckpoint says that all events up to the position that belong to the interests were
 // handled, except the pending ones. Coordinators that share a log share the checkpoints; during a
@@ -36,14 +33,6 @@ type triggerCheckpoint struct {
 type pendingEvent struct {
 	Stream   string `json:"stream"`
 	Revision uint64 `json:"revision"`
-}
-
-type triggerFailed struct {
-	Stream string    `json:"stream"`
-	Event  uuid.UUID `json:"event"`
-	Type   string    `json:"type"`
-	Saga   string    `json:"saga"`
-	Error  string    `json:"error"`
 }
 
 // triggerInterest is the name of a trigger in checkpoints.

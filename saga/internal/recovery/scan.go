@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,4 +74,15 @@ func (r *Recovery) readOn(ctx context.Context, list *List) (n int, err error) {
 		}
 	}
 	return n, ctx.Err()
+}
+
+// States reads the state of every unfinished run.
+func (r *Recovery) States(ctx context.Context) (map[domain.RunID]domain.RunState, error) {
+	list, err := r.Scan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[domain.RunID]domain.RunState, list.Len())
+	list.Each(func(run domain.RunID, w domain.Wake) { out[run] = cmp.Or(w.State, domain.RunRunning) })
+	return out, nil
 }

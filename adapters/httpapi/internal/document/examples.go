@@ -45,10 +45,11 @@ var examples = map[string]example{
 	"act-on-incidents": {`{"act": "note", "targets": [` + exampleRun + `], "text": "the card service has an outage; ticket 17"}`, ""},
 	"emit-event": {`{"stream": "orders", "type": "order-placed", "payload": {"order": 42}, "id": "order-42"}`,
 		`{"stream": "orders", "id": "3f8a7c1e-52a3-5e7b-9d54-0d7b3a4f6a10", "revision": 0, "position": 4712}`},
-	"create-token": {`{"name": "shop", "scopes": ["start"], "sagas": ["order"]}`, ""},
-	"login":        {`{"token": "atone_0123456789ab_secret"}`, ""},
-	"live":         {"", `{"status": "ok"}`},
-	"ready":        {"", `{"status": "ok"}`},
+	"act-on-rejected-events": {`{"act": "retry", "type": "order-placed", "reason": "version 2 reads the old addresses, too"}`, ""},
+	"create-token":           {`{"name": "shop", "scopes": ["start"], "sagas": ["order"]}`, ""},
+	"login":                  {`{"token": "atone_0123456789ab_secret"}`, ""},
+	"live":                   {"", `{"status": "ok"}`},
+	"ready":                  {"", `{"status": "ok"}`},
 }
 
 // Illustrated lists the operations that have examples.

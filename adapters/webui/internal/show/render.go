@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/atonehq/atone/domain/visible"
@@ -52,6 +53,7 @@ func (t *Templates) Render(w http.ResponseWriter, r *http.Request, status int, n
 			w.Header().Set(liveKey, key)
 			w.Header().Set("X-Title", url.PathEscape(v.Title))
 			w.Header().Set("X-Stuck", v.Badge())
+			w.Header().Set("X-Rejected", strconv.Itoa(v.Rejected))
 			if r.Header.Get(liveKey) == key {
 				w.WriteHeader(http.StatusNoContent)
 				return

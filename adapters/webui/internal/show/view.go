@@ -23,6 +23,8 @@ type View struct {
 	Stuck int
 	// Below counts the runs that have a stuck one below them; 0 where that is not known.
 	Below int
+	// Rejected counts the events that could not start their runs, as far as the person sees them.
+	Rejected int
 	// Behind says that the lists lack the newest events; empty if they don't.
 	Behind string
 	// Note says what a submitted form did.

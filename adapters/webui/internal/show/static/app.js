@@ -172,10 +172,11 @@
       answered = Date.now();
       $("#offline").hidden = true;
       const title = e.detail.xhr.getResponseHeader("X-Title");
+      const counted = (id, n) => { const badge = $(id); if (badge && n !== null) { badge.textContent = n; badge.classList.toggle("none", n === "0"); } };
       const stuck = e.detail.xhr.getResponseHeader("X-Stuck");
+      counted("#rejected-badge", e.detail.xhr.getResponseHeader("X-Rejected"));
       if (stuck !== null) {
-        const badge = $("#stuck-badge");
-        if (badge) { badge.textContent = stuck; badge.classList.toggle("none", stuck === "0"); }
+        counted("#stuck-badge", stuck);
         if (title) document.title = (stuck === "0" ? "" : `(${stuck}) `) + decodeURIComponent(title) + " · atone";
       }
     } else offline(e.detail.xhr.status);

@@ -1,0 +1,43 @@
+package bulk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/atonehq/atone/domain"
+)
+
+// Levers are what a person can do to one run, or to one step of it; a coordinator has them.
+type Levers interface {
+	Cancel(ctx context.Context, run domain.RunID, reason string) error
+	Pause(ctx context.Context, run domain.RunID, reason string) error
+	Resume(ctx context.Context, run domain.RunID, reason string) error
+	Abandon(ctx context.Context, run domain.RunID, reason string) error
+	Retry(ctx context.Context, run domain.RunID, step, reason string) error
+	Skip(ctx context.Context, run domain.RunID, step, reason string) error
+	Substitute(ctx context.Context, run domain.RunID, step string, output json.RawMessage, reason string) error
+}
+
+// Pull is [Runs.Act] with the levers.
+func Pull(l Levers) func(ctx context.Context, run domain.RunID, step string, req *domain.BulkRequest) error {
+	return func(ctx context.Context, run domain.RunID, step string, req *domain.BulkRequest) error {
+		switch req.Act {
+		case domain.BulkCancel:
+			return l.Cancel(ctx, run, req.Reason)
+		case domain.BulkPause:
+			return l.Pause(ctx, run, req.Reason)
+		case domain.BulkResume:
+			return l.Resume(ctx, run, req.Reason)
+		case domain.BulkAbandon:
+			return l.Abandon(ctx, run, req.Reason)
+		case domain.BulkRetry:
+			return l.Retry(ctx, run, step, req.Reason)
+		case domain.BulkSkip:
+			return l.Skip(ctx, run, step, req.Reason)
+		case domain.BulkSubstitute:
+			return l.Substitute(ctx, run, step, req.Output, req.Reason)
+		}
+		return fmt.Errorf("%w: %q is not an act", domain.ErrBadInput, req.Act)
+	}
+}
