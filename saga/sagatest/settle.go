@@ -160,11 +160,14 @@ func (k *Kit) moves(run domain.RunID, now time.Time) bool {
 	}
 	// A child run moves by itself; once it has ended its parent has to hear of it.
 	heard := true
-	s.Children(func(st *machine.Step, _ bool) {
+	s.Children(func(st *machine.Step, back bool) {
 		k.mu.Lock()
-		defer k.mu.Unlock()
 		w, known := k.wakes[st.Child]
+		k.mu.Unlock()
 		heard = heard && known && !w.State.Ended()
+		if child := k.state(st.Child); back && child != nil { // and of what is wanted of it
+			heard = heard && (child.Turning || child.Cancel != nil || child.PastPivot)
+		}
 	})
 	return !heard
 }

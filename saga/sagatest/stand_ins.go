@@ -145,6 +145,7 @@ type double struct {
 	// through has the author's own functions called.
 	through bool
 	gate    chan struct{} // closed to let blocked calls go on; nil while none are blocked
+	waiting []attemptID   // at the gate
 	calls   []call
 	effects map[string]*effect // by the key of the do
 }
@@ -186,14 +187,17 @@ func (d *double) called(ctx context.Context, c call) (*reply, error) {
 	if q := d.next[dir]; len(q) > 0 {
 		r, d.next[dir] = &q[0], q[1:]
 	}
+	id := attemptOf(ctx)
+	if gate != nil {
+		d.waiting = append(d.waiting, id)
+		d.kit.hold(id, true)
+	}
 	d.mu.Unlock()
 	// after the call is noted, for a test that waits for it and then looks at the calls
 	d.kit.entered(ctx)
 	if gate == nil {
 		return r, nil
 	}
-	id := attemptOf(ctx)
-	d.kit.hold(id, true)
 	defer d.kit.hold(id, false)
 	select {
 	case <-gate:
@@ -343,7 +347,10 @@ func (d *double) release() {
 	defer d.mu.Unlock()
 	if d.gate != nil {
 		close(d.gate)
-		d.gate = nil
+		for _, id := range d.waiting {
+			d.kit.hold(id, false) // at once, so that whoever waits for what follows waits for them
+		}
+		d.gate, d.waiting = nil, nil
 	}
 }
 
