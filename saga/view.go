@@ -9,10 +9,12 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/evaluate"
 	"github.com/atonehq/atone/saga/internal/history"
 	"github.com/atonehq/atone/saga/internal/plans"
 	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/outlook"
 )
 
 // StreamReader is what reading a run's history needs of a log.
@@ -37,10 +39,7 @@ func ReadPlan(ctx context.Context, log StreamReader, hash string) (*domain.Plan,
 }
 
 // PlanDefined and SagaRegistered are the wire names of the events in plan and saga streams.
-const (
-	PlanDefined    = plans.Defined
-	SagaRegistered = plans.Registered
-)
+const PlanDefined, SagaRegistered = plans.Defined, plans.Registered
 
 // FoldAt is [FoldAt] on the coordinator's log; with [Latest] it reads only from the last snapshot
 // on.
@@ -82,8 +81,7 @@ func (c *Coordinator) Why(ctx context.Context, id domain.RunID) (explain.Reason,
 	return l.Why(ctx, c.clock.Now()), nil
 }
 
-// StateOf returns the state of an unfinished run, where this coordinator has taken it up, without
-// reading it.
+// StateOf returns the state of an unfinished run that this coordinator has taken up, unread.
 func (c *Coordinator) StateOf(id domain.RunID) (domain.RunState, bool) { return c.wakeups.StateOf(id) }
 
 // PreviewCancel tells, step by step, what cancelling the run would do now. It does nothing. Errors:
@@ -94,6 +92,11 @@ func (c *Coordinator) PreviewCancel(ctx context.Context, id domain.RunID) (expla
 		return explain.Preview{}, err
 	}
 	return l.Undo(c.clock.Now()), nil
+}
+
+// CodeOf implements [look.Around].
+func (c *Coordinator) CodeOf(s *machine.State) outlook.Code {
+	return evaluate.Recorded{Def: c.registry.ForPlan(s.Plan), Registry: c.registry, Hands: c.idleHands()}
 }
 
 // Now returns the time by the coordinator's clock.

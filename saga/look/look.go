@@ -8,6 +8,7 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/outlook"
 )
 
 // Around is what is known around a run. It is safe for concurrent use.
@@ -17,6 +18,8 @@ type Around interface {
 	FoldAt(ctx context.Context, run domain.RunID, revision int64) (*machine.State, error)
 	// StateOf returns the state of an unfinished run without reading it, where that is known.
 	StateOf(run domain.RunID) (domain.RunState, bool)
+	// CodeOf returns the code of the run's saga, to be called on what is recorded.
+	CodeOf(s *machine.State) outlook.Code
 }
 
 // Look is one look at a run: what may be shown of it, at one revision. It is not safe for
@@ -65,6 +68,18 @@ func (l *Look) own(now time.Time) explain.Reason {
 // that the run was looked at: this is the last question.
 func (l *Look) Undo(now time.Time) explain.Preview {
 	return explain.PreviewCancel(l.state, now).Hide(l.Cloak)
+}
+
+// Outlook tells which ends people's acts can lead to at the time, given what the world may answer
+// next. It takes [outlook.Longest] at the most. It consumes the state, as Undo does.
+func (l *Look) Outlook(ctx context.Context, now time.Time) outlook.Outlook {
+	ctx, stop := context.WithTimeout(ctx, outlook.Longest)
+	defer stop()
+	q := outlook.Question{State: l.state, Now: now}
+	if l.around != nil {
+		q.Code = l.around.CodeOf(l.state)
+	}
+	return outlook.Of(ctx, q).Hide(l.Cloak)
 }
 
 // Unreadable is the answer to "why?" for a run that can't be read, which is why it waits.

@@ -23,6 +23,7 @@
 //   - forward.go: what a completed step leads to
 //   - backward.go: what is undone, in which order
 //   - snapshot.go: a state written and read
+//   - clone.go: a state copied, and told from others
 //   - wake.go: when the run next needs attention
 //   - todo.go: what is to be decided now; steps left out of it until a place is free
 //   - world.go: what is under way outside of the machine

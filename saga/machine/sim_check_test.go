@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/atonehq/atone/domain"
@@ -270,5 +271,27 @@ func (x *sim) checkSnapshot() {
 	}
 	if a, b := dump(x.s), dump(restored); a != b {
 		x.t.Fatalf("the snapshot gives another state\n%s", difference(a, b))
+	}
+}
+
+// goOnWithACopy checks that the state of which the last copy was made is still as it was, and goes
+// on with a copy of the state now.
+func (x *sim) goOnWithACopy() {
+	if x.draw(4, "copy") != 0 {
+		return
+	}
+	if x.original != nil && dump(x.original) != x.dumped {
+		x.t.Fatalf("what was folded into a copy shows in the original\n%s", difference(x.dumped, dump(x.original)))
+	}
+	x.original, x.dumped = x.s, dump(x.s)
+	x.s = x.s.Clone()
+	if got := dump(x.s); got != x.dumped {
+		x.t.Fatalf("the copy differs\n%s", difference(x.dumped, got))
+	}
+	if a, b := x.s.Fingerprint(nil), x.original.Fingerprint(nil); !bytes.Equal(a, b) {
+		x.t.Fatalf("the copy has another fingerprint")
+	}
+	if err := checkWaits(x.s); err != nil {
+		x.t.Fatalf("after a copy: %v", err)
 	}
 }

@@ -30,6 +30,9 @@ type sim struct {
 	// stepped is by how much the clock was set, clock what the next event says of it.
 	stepped domain.Duration
 	clock   domain.Clock
+	// original is a state that a copy was made of, and dumped what it was then.
+	original *State
+	dumped   string
 }
 
 type childRun struct {
@@ -109,6 +112,7 @@ func (x *sim) tell(in Intent) []domain.Event {
 		x.t.Logf("%T: %v", in, err)
 	}
 	x.settle()
+	x.goOnWithACopy()
 	return events
 }
 

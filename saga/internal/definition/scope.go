@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"encoding/json"
 	"reflect"
 
 	"github.com/atonehq/atone/saga/internal/contain"
@@ -15,12 +16,30 @@ type Scope struct {
 	step  *machine.Step // nil for the run's output
 	memo  *payload.Memo // may be nil
 	trial *trial        // set while a definition is checked
+	// foreseen, where it is set, is told each value that is read, and reports whether the run does
+	// not have it yet.
+	foreseen func(json.RawMessage) bool
 }
 
 // NewScope returns the scope for the expression of a step. step is nil for the run's output; memo
 // may be nil.
 func NewScope(state *machine.State, step *machine.Step, memo *payload.Memo) Scope {
 	return Scope{state: state, step: step, memo: memo}
+}
+
+// Foreseeing returns the scope for an expression that is called before its run comes to it. read is
+// told each value that is read, and reports whether the run does not have it yet: the expression is
+// then left with a panic.
+func (v Scope) Foreseeing(read func(json.RawMessage) bool) Scope {
+	v.foreseen = read
+	return v
+}
+
+// reads leaves the expression where it reads what the run does not have yet.
+func (v Scope) reads(value json.RawMessage) {
+	if v.foreseen != nil && v.foreseen(value) {
+		panic(&BadReadError{"what is read is not recorded yet"})
+	}
 }
 
 // Memo returns the run's memo, or nil.

@@ -69,6 +69,12 @@ func (s *Source) instance(v Scope) string {
 // Raw returns the recorded value and whether there is one. It panics with a [*BadReadError] if the
 // run can't have one yet.
 func (s *Source) Raw(v Scope) (json.RawMessage, bool) {
+	raw, ok := s.find(v)
+	v.reads(raw)
+	return raw, ok
+}
+
+func (s *Source) find(v Scope) (json.RawMessage, bool) {
 	if s == nil {
 		badRead("a Ref is read that no step made")
 	}
@@ -119,6 +125,9 @@ func (s *Source) Failed(v Scope) iter.Seq2[int, *domain.Failure] {
 			var cause *domain.Failure
 			if k != nil {
 				cause = k.Cause
+			}
+			if cause != nil {
+				v.reads(json.RawMessage(cause.Message))
 			}
 			if !yield(i, cause) {
 				return

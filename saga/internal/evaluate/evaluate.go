@@ -29,6 +29,9 @@ type Code struct {
 	Call func(path string, f func() (any, error)) (any, *domain.Failure)
 	// Mask takes the run's secrets out of a failure.
 	Mask func(*domain.Failure) *domain.Failure
+	// Reads is told each value that the code reads, and reports whether the run does not have it
+	// yet; nil while the run is at the step.
+	Reads func(json.RawMessage) bool
 }
 
 // Answer returns the intent that answers a duty to evaluate or to expand.
@@ -37,7 +40,7 @@ func (c *Code) Answer(d machine.Duty, st *machine.Step) (machine.Intent, error) 
 	if d == machine.Expand {
 		return c.expand(st), nil
 	}
-	code, v := c.Def.Code[st.Node.Key], definition.NewScope(c.State, st, c.Memo)
+	code, v := c.Def.Code[st.Node.Key], definition.NewScope(c.State, st, c.Memo).Foreseeing(c.Reads)
 	switch st.Node.Kind {
 	case domain.KindDo:
 		value, failure := c.value(code, v, path)
@@ -86,21 +89,23 @@ func (c *Code) Answer(d machine.Duty, st *machine.Step) (machine.Intent, error) 
 func (c *Code) End() machine.Finish {
 	var in machine.Finish
 	if c.State.Plan.Returns && !c.State.Turning {
-		in.Output, in.Failure = c.value(c.Def.Code[definition.ReturnKey], definition.NewScope(c.State, nil, c.Memo), "")
+		in.Output, in.Failure = c.value(c.Def.Code[definition.ReturnKey], definition.NewScope(c.State, nil, c.Memo).Foreseeing(c.Reads), "")
 	}
 	return in
 }
 
 // expand turns a planner's answer into steps.
 func (c *Code) expand(st *machine.Step) machine.Planned {
-	kids := st.Kids()
-	planner := kids[len(kids)-1]
+	kids, planner := st.Kids(), plannerOf(st)
 	in, failure := evaluated(c, st.Path, func() (machine.Planned, error) {
 		return definition.Expand(c.Action, st.Node, planner.Output)
 	})
 	in.Step, in.Round, in.Failure = st.Path, len(kids)/2+1, failure
 	return in
 }
+
+// plannerOf returns the planner whose answer a plan node is to expand.
+func plannerOf(st *machine.Step) *machine.Step { return st.Kids()[len(st.Kids())-1] }
 
 func listed(code definition.Expression, v definition.Scope) ([]json.RawMessage, error) {
 	items, err := code.Items(v)
