@@ -19,7 +19,7 @@ import (
 // everybody may.
 var needs = map[string][]auth.Scope{
 	"start-run": {auth.Start}, "start-again": {auth.Start}, "invoke-action": {auth.Start}, "get-result": {auth.Start}, "emit-event": {auth.Start},
-	"list-runs": {auth.Read}, "get-run": {auth.Read}, "why": {auth.Read}, "undo-preview": {auth.Read}, "get-state": {auth.Read}, "get-diagram": {auth.Read},
+	"list-runs": {auth.Read}, "get-run": {auth.Read}, "why": {auth.Read}, "undo-preview": {auth.Read}, "outlook": {auth.Read}, "get-state": {auth.Read}, "get-diagram": {auth.Read},
 	"get-events": {auth.Read}, "get-audit": {auth.Read}, "list-events": {auth.Read}, "list-audit": {auth.Read}, "list-incidents": {auth.Read}, "list-incident-groups": {auth.Read}, "get-incident": {auth.Read}, "act-on-incidents": {auth.Operate},
 	"list-rejected-events": {auth.Read}, "act-on-rejected-events": {auth.Operate},
 	"get-stats": {auth.Read}, "list-sagas": {auth.Read}, "get-saga": {auth.Read}, "list-actions": {auth.Read}, "list-projections": {auth.Read},
@@ -68,7 +68,7 @@ func TestABoundTokenSeesNothingOfOtherSagas(t *testing.T) {
 		"/audit?run=" + other.String() + "&" + at, "/audit?action=charge&" + at, "/audit?text=declined&" + at, "/incidents?state=all&" + at, "/incidents?run=" + other.String() + "&" + at,
 		"/incidents?text=declined&" + at, "/stats?points=true&" + at, "/stats?action=charge&" + at, "/stats?saga=asking", "/events", "/events?stream=run-" + other.String(), "/sagas", "/sagas/asking",
 		"/actions", "/metrics", "/tokens", "/runs?parent=" + other.String()}
-	for _, path := range []string{"", "/events", "/why", "/undo-preview", "/state", "/audit", "/diagram", "/result"} {
+	for _, path := range []string{"", "/events", "/why", "/undo-preview", "/outlook", "/state", "/audit", "/diagram", "/result"} {
 		paths = append(paths, "/runs/"+other.String()+path)
 	}
 	for _, path := range paths {

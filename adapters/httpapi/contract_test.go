@@ -138,7 +138,7 @@ func TestTheDocumentIsOpenAPI31(t *testing.T) {
 	w.do("GET", "/openapi.json", nil).is(200).into(&doc)
 	require.Equal(t, "3.1.0", doc.OpenAPI)
 	for _, path := range []string{"/sagas/{name}/runs", "/actions/{name}/invoke", "/runs", "/runs/{id}", "/runs/{id}/events", "/runs/{id}/audit", "/runs/{id}/why",
-		"/runs/{id}/undo-preview", "/runs/{id}/state", "/runs/{id}/cancel", "/runs/{id}/pause", "/runs/{id}/resume", "/runs/{id}/retry", "/runs/{id}/resolve",
+		"/runs/{id}/undo-preview", "/runs/{id}/outlook", "/runs/{id}/state", "/runs/{id}/cancel", "/runs/{id}/pause", "/runs/{id}/resume", "/runs/{id}/retry", "/runs/{id}/resolve",
 		"/runs/{id}/abandon", "/runs/{id}/signal", "/bulk", "/events", "/incidents", "/stats", "/sagas", "/actions", "/projections", "/health/live", "/health/ready"} {
 		require.Contains(t, doc.Paths, path)
 	}

@@ -20,7 +20,7 @@ func TestARunIsNamedByItsKeyOrTheEndOfItsId(t *testing.T) {
 	w.do("GET", fmt.Sprintf("/runs?at_least=%d", w.position()), nil).is(200)
 	id := res.Run.String()
 	for _, name := range []string{id, "signup:a%2Fb%20c", id[len(id)-6:], id[len(id)-12:], strings.ToUpper(id[len(id)-8:])} {
-		for _, rest := range []string{"", "/why", "/result", "/events", "/audit", "/undo-preview"} {
+		for _, rest := range []string{"", "/why", "/result", "/events", "/audit", "/undo-preview", "/outlook"} {
 			a := w.do("GET", "/runs/"+name+rest, nil).is(200)
 			if rest == "" {
 				var run wire.Run

@@ -11,11 +11,12 @@ import (
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
+	"github.com/atonehq/atone/saga/outlook"
 )
 
 type runOutput struct{ Body wire.Run }
 
-// runOperations read one run: its state now or earlier, why it waits, what a cancel would do.
+// runOperations read one run: its state now or earlier, why it waits, what may become of it.
 func (s *Server) runOperations() {
 	type runInput struct {
 		params.Run
@@ -62,6 +63,16 @@ func (s *Server) runOperations() {
 				return nil, err
 			}
 			return &previewOutput{run.Undo(s.cfg.Coordinator.Now())}, nil
+		})
+
+	type outlookOutput struct{ Body outlook.Outlook }
+	register(s, readRun("outlook", "/runs/{id}/outlook", "What can still become of a run: which acts lead to which ends"),
+		func(ctx context.Context, in *params.Run) (*outlookOutput, error) {
+			run, err := s.look(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &outlookOutput{run.Outlook(ctx, s.cfg.Coordinator.Now())}, nil
 		})
 
 	type stateInput struct {

@@ -97,7 +97,7 @@ func TestATokenBoundToSagasReachesNoOther(t *testing.T) {
 	bound := w.as(w.token("bound", []auth.Scope{auth.Read, auth.Start, auth.Operate}, "approval"))
 	own := bound.waiting("approval")
 	bound.do("GET", "/runs/"+own.String(), nil).is(200)
-	for _, path := range []string{"", "/events", "/why", "/undo-preview", "/state", "/audit", "/diagram", "/result"} {
+	for _, path := range []string{"", "/events", "/why", "/undo-preview", "/outlook", "/state", "/audit", "/diagram", "/result"} {
 		bound.do("GET", "/runs/"+other.String()+path, nil).problem(403, wire.ProblemForbidden)
 	}
 	bound.do("POST", "/runs/"+other.String()+"/pause", `{}`).problem(403, wire.ProblemForbidden)
@@ -172,7 +172,7 @@ func TestSecretsAreNeitherShownNorLoggedNorKept(t *testing.T) {
 	}})
 	const password = "correct-horse"
 	id := w.start("signup", form{Email: "a", Password: password}).Run
-	for _, path := range []string{"", "/events", "/state", "/audit", "/audit?format=csv", "/undo-preview"} {
+	for _, path := range []string{"", "/events", "/state", "/audit", "/audit?format=csv", "/undo-preview", "/outlook"} {
 		a := w.do("GET", "/runs/"+id.String()+path, nil).is(200)
 		require.NotContains(t, string(a.body), password, path)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
+	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections/story"
@@ -112,7 +113,15 @@ func TestRunsTellTheirStory(t *testing.T) {
 		for _, part := range []string{`"do": "stuck"`, "until somebody retries or skips it", `"do": "undo"`, `"ends": "compensated"`} {
 			require.Contains(t, stuck, part, "what follows once somebody has settled it")
 		}
-		for _, command := range []string{"audit", "why", "undo-preview", "show"} {
+		require.Contains(t, r.ok(t, "explore", "calc:good"), "the run is completed: nothing can become of it any more")
+		tree := r.ok(t, "explore", "calc:evil")
+		require.Contains(t, tree, "the run is stuck, at revision")
+		require.Regexp(t, `(?m)^retry the undo of \S+\n├─ all goes well → compensated, nothing left\n`, tree)
+		for line := range strings.Lines(tree) {
+			require.LessOrEqual(t, tty.Width(strings.TrimSuffix(line, "\n")), 80, line)
+		}
+		require.Contains(t, r.ok(t, "explore", "calc:evil", "-o", "json"), `"why": "can lead to: compensated, nothing left"`)
+		for _, command := range []string{"audit", "why", "undo-preview", "explore", "show"} {
 			_, errs, code := r(command, "calc:none")
 			require.Equal(t, ExitNotFound, code, "%s: %s", command, errs)
 			require.Contains(t, errs, "check the run's id")

@@ -254,7 +254,7 @@ func hearCommands(t *testing.T, where string, ids []string, run commandLine) {
 	all := [][]string{{"export"}, {"audit", "--error", canary}, {"runs", "--error", canary}, {"audit", "--all", "-o", "json"}, {"audit", "--all", "-o", "csv"},
 		{"runs", "--all", "-o", "json"}, {"runs", "--all", "-o", "csv"}, {"runs", "--all"}, {"incidents"}, {"incidents", "-o", "json"}, {"incidents", "--each", "-o", "json"}, {"stats", "-o", "json"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}}
 	for _, id := range ids {
-		for _, what := range []string{"show", "why", "undo-preview", "audit"} {
+		for _, what := range []string{"show", "why", "undo-preview", "explore", "audit"} {
 			all = append(all, []string{what, id}, []string{what, id, "-o", "json"})
 		}
 		all = append(all, []string{"audit", id, "-o", "ndjson"}, []string{"audit", id, "-o", "csv"})

@@ -27,7 +27,7 @@ func TestWhatIsRefusedLeavesNoTrace(t *testing.T) {
 		{"start", "nope"}, {"start", "calc", "-d", `"text"`}, {"start", "calc", "-d", `{"n": 1}`, "--key", strings.Repeat("k", 501)}, {"invoke", "nope"}, {"invoke", "double", "-d", "[]"},
 		{"emit", "run.started.v1"}, {"emit", ""}, {"emit", "a.b", "--stream", "atone-x"},
 		{"cancel", "calc:x"}, {"retry", "calc:x"}, {"resolve", "calc:x", "--skip", "-r", "r"}, {"abandon", "calc:x", "-r", "r"}, {"signal", "calc:x", "go"},
-		{"bulk", "cancel", "--all", "-r", "x", "--yes"}, {"runs"}, {"audit"}, {"audit", "calc:x", "--follow"}, {"export"}, {"stats"}, {"incidents"}, {"why", "calc:x"}, {"undo-preview", "calc:x"},
+		{"bulk", "cancel", "--all", "-r", "x", "--yes"}, {"runs"}, {"audit"}, {"audit", "calc:x", "--follow"}, {"export"}, {"stats"}, {"incidents"}, {"why", "calc:x"}, {"undo-preview", "calc:x"}, {"explore", "calc:x"},
 		{"projections", "status"}, {"projections", "rebuild", "runs"}, {"audit", "verify", "--all"},
 		{"token", "list"}, {"token", "revoke", "kim"}, {"token", "create", "bad name", "--scope", "read"}, {"token", "create", "kim", "--scope", "write"},
 		{"serve", "--http", "localhost"}, {"serve", "--http", "127.0.0.1:0", "--tls-cert", "c.pem"}, {"serve", "--views", "mysql://x"}, {"serve", "--alert-webhook", "::"},

@@ -56,7 +56,7 @@ func TestNoOutletShowsSecrets(t *testing.T) {
 
 	look := func(where string, r commandLine) {
 		for _, args := range [][]string{
-			{"show", "leaky:k"}, {"show", "leaky:k", "-o", "json"}, {"why", "leaky:k", "-o", "json"}, {"undo-preview", "leaky:k"}, {"undo-preview", "leaky:k", "-o", "json"},
+			{"show", "leaky:k"}, {"show", "leaky:k", "-o", "json"}, {"why", "leaky:k", "-o", "json"}, {"undo-preview", "leaky:k"}, {"explore", "leaky:k"}, {"undo-preview", "leaky:k", "-o", "json"},
 			{"audit", "leaky:k"}, {"audit", "leaky:k", "-o", "json"}, {"audit", "leaky:k", "-o", "ndjson"}, {"audit", "leaky:k", "-o", "csv"}, {"audit", "leaky:k", "-o", "table"},
 			{"audit", "--all", "-o", "json"}, {"audit", "--all", "-o", "csv"}, {"audit", "--error", secret}, {"runs", "--all", "-o", "json"}, {"runs", "-o", "csv"}, {"runs", "--error", secret},
 			{"incidents", "-o", "json"}, {"incidents", "-o", "csv"}, {"incidents", "--each", "-o", "csv"}, {"stats", "-o", "json"}, {"export"}, {"sagas", "-o", "json"}, {"actions", "-o", "json"}, {"bulk", "retry", "--all", "--dry-run", "-o", "json"},

@@ -22,6 +22,7 @@ import (
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/outlook"
 	"github.com/atonehq/atone/saga/rejected"
 )
 
@@ -50,6 +51,11 @@ func (c *Client) Why(ctx context.Context, id domain.RunID) (explain.Reason, erro
 // PreviewCancel returns what cancelling a run would do now.
 func (c *Client) PreviewCancel(ctx context.Context, id domain.RunID) (explain.Preview, error) {
 	return get[explain.Preview](ctx, c, "/runs/"+id.String()+"/undo-preview", nil)
+}
+
+// Outlook returns what can still become of a run.
+func (c *Client) Outlook(ctx context.Context, id domain.RunID) (outlook.Outlook, error) {
+	return get[outlook.Outlook](ctx, c, "/runs/"+id.String()+"/outlook", nil)
 }
 
 // Diagram returns a run's plan as a Mermaid flowchart, coloured by state.

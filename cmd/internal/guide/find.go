@@ -36,6 +36,7 @@ var also = map[string]string{
 	"signal":              "approve approval message wake human",
 	"emit":                "publish message send event trigger",
 	"undo-preview":        "dry run rollback compensation what would happen",
+	"explore":             "outlook future possible outcomes which act what can still end well what if",
 	"bulk":                "many mass batch several every",
 	"stats":               "metric latency throughput slow performance",
 	"export":              "dump download backup analyse",

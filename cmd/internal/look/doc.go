@@ -1,5 +1,5 @@
 // Package look has the commands that read and change nothing: runs, show, audit, why, undo-preview,
-// incidents, rejected, stats, export, sagas, actions and version.
+// explore, incidents, rejected, stats, export, sagas, actions and version.
 //
 // It owns their flags and their output. It knows nothing of where the runs are, and nothing of the
 // commands that act.
@@ -16,6 +16,7 @@
 //   - show.go: one run
 //   - why.go: what a run waits for
 //   - undo_preview.go: what a cancel would do
+//   - explore.go: what can still become of a run
 //   - one_run.go: a question about one run, asked and answered
 //   - incidents.go: what needs a person
 //   - groups.go: incidents in groups

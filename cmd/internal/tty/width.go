@@ -52,3 +52,14 @@ func Align(w io.Writer, rows [][]string) error {
 	}
 	return nil
 }
+
+// Head returns the beginning of a text that takes at most that many columns, at least a character.
+func Head(s string, room int) string {
+	used := 0
+	for i, r := range s {
+		if used += cells.RuneWidth(r); i > 0 && used > room {
+			return s[:i]
+		}
+	}
+	return s
+}
