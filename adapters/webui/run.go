@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/outlook"
 )
 
 // runPage is what the page of a run shows.
@@ -47,6 +48,7 @@ type runPage struct {
 	Graph    *draw.Graph
 	Story    *story.Story
 	Undo     explain.Preview
+	Outlook  outlook.Outlook
 	Steps    []stepRow
 	// Part says which rows of the tab are shown, where they are many; Starts starts such a run.
 	Part   *part
@@ -61,7 +63,7 @@ type runPage struct {
 
 type tab struct{ Name, Label string }
 
-var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo"}}
+var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"data", "Payloads"}, {"undo", "Undo"}, {"outlook", "Outlook"}}
 
 // run shows one run.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
@@ -131,7 +133,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if err := d.fill(r, t, v.Now); err != nil {
 		return err
 	}
-	if d.Ended {
+	if d.Ended || d.Outlook.Cut != "" { // what takes long is looked at when somebody asks
 		v.Refresh = 0
 	}
 	v.D = d
@@ -172,6 +174,10 @@ func (d *runPage) fill(r *http.Request, t *told, now time.Time) error {
 	case "undo":
 		d.Undo = t.undo(now)
 		d.Undo.Steps, d.Part = partOf(d.Undo.Steps, d.Rows.From)
+	case "outlook":
+		if d.Past == nil {
+			d.Outlook = t.outlook(r.Context(), now)
+		}
 	case "data":
 		d.Steps, d.Part = partOf(t.steps(now), d.Rows.From)
 		d.Starts = format.StartCommand(d.Run.Saga, d.Run.Version, d.Run.Key, d.Run.Input)

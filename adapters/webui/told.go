@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/outlook"
 )
 
 // runParam reads which run the path names: by its id, SAGA:KEY, or the end of its id.
@@ -32,8 +33,9 @@ type told struct {
 	plan  *domain.Plan
 	facts []domain.Fact
 	state *machine.State
-	// look is the state as it may be shown.
-	look *look.Look
+	// look is the state as it may be shown, around what is known around the run.
+	look   *look.Look
+	around look.Around
 }
 
 // tell reads a run. A run of a saga that the person may not see is not found.
@@ -70,11 +72,10 @@ func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, un
 		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
 	}
 	t.state = t.fold()
-	var around look.Around // a look back leaves out what is around the run today
-	if until == domain.End {
-		around = h.cfg.Coordinator
+	if until == domain.End { // a look back leaves out what is around the run today
+		t.around = h.cfg.Coordinator
 	}
-	t.look = look.At(t.state, around)
+	t.look = look.At(t.state, t.around)
 	t.look.Sees = who.sees
 	return t, nil
 }
@@ -90,6 +91,11 @@ func (t *told) fold() *machine.State {
 
 // undo tells what a cancel would do.
 func (t *told) undo(now time.Time) explain.Preview { return look.At(t.fold(), nil).Undo(now) }
+
+// outlook tells what can still become of the run.
+func (t *told) outlook(ctx context.Context, now time.Time) outlook.Outlook {
+	return look.At(t.fold(), t.around).Outlook(ctx, now)
+}
 
 // ending says how the run ended.
 func (t *told) ending(lasted time.Duration) string {
