@@ -24,6 +24,14 @@ func (p *past) Earlier() string { return strconv.FormatUint(p.Revision-1, 10) }
 // Later is the event after this one.
 func (p *past) Later() string { return strconv.FormatUint(p.Revision+1, 10) }
 
+// runAt reads from the address which run is meant, and which event is the last that the page shows.
+func (h *handler) runAt(r *http.Request, who Person) (id domain.RunID, until uint64, err error) {
+	if id, err = h.runParam(r, who); err == nil {
+		until, err = momentParam(r)
+	}
+	return id, until, err
+}
+
 // momentParam reads from the address which event is the last that the page shows. Without the
 // parameter the page shows all events.
 func momentParam(r *http.Request) (uint64, error) {

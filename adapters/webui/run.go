@@ -67,11 +67,7 @@ var runTabs = []tab{{"", "Timeline"}, {"plan", "Plan"}, {"audit", "Audit"}, {"da
 
 // run shows one run.
 func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error {
-	id, err := h.runParam(r, who)
-	if err != nil {
-		return err
-	}
-	until, err := momentParam(r)
+	id, until, err := h.runAt(r, who)
 	if err != nil {
 		return err
 	}

@@ -111,11 +111,7 @@ func (t *told) starts(s *explain.Step) (c format.Command) {
 
 // step shows what happened to one step, and its payloads.
 func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error {
-	id, err := h.runParam(r, who)
-	if err != nil {
-		return err
-	}
-	until, err := momentParam(r)
+	id, until, err := h.runAt(r, who)
 	if err != nil {
 		return err
 	}

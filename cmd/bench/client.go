@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
-	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/domain"
 )
 
@@ -111,16 +109,11 @@ var clientScenarios = map[string]clientScenario{
 func runClient(ctx context.Context, o Options, sc clientScenario) (res Result, err error) {
 	sc.callers, sc.runs = orElse(o.Callers, sc.callers), orElse(o.Runs, sc.runs)
 	res = Result{Scenario: o.Scenario, Callers: sc.callers, Runs: sc.runs, Log: served.name()}
-	dir, remove, err := dataDir(o.Data)
+	_, log, closeLog, err := dataLog(o.Data)
 	if err != nil {
 		return res, err
 	}
-	defer remove()
-	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+	defer func() { err = errors.Join(err, closeLog()) }()
 	turns, each := rounds, max(sc.runs/rounds, 1)
 	if !sc.split {
 		turns, each = 3, sc.runs

@@ -16,16 +16,11 @@ import (
 // once, as a rebuild after an upgrade does it, and each alone.
 func runRebuild(ctx context.Context, o Options) (res Result, err error) {
 	res = Result{Scenario: o.Scenario, Callers: orElse(o.Callers, 64), Runs: orElse(o.Runs, 30_000)}
-	dir, remove, err := dataDir(o.Data)
+	dir, log, closeLog, err := dataLog(o.Data)
 	if err != nil {
 		return res, err
 	}
-	defer remove()
-	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet})
-	if err != nil {
-		return res, err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+	defer func() { err = errors.Join(err, closeLog()) }()
 	if err := writeRuns(ctx, log, res.Callers, res.Runs); err != nil {
 		return res, err
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/atonehq/atone/adapters/pebblelog"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -26,6 +28,19 @@ func dataDir(dir string) (string, func(), error) {
 	}
 	dir, err := os.MkdirTemp("", "atone-bench-")
 	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// dataLog opens the log in the data directory, or in a temporary one.
+func dataLog(data string) (dir string, log *pebblelog.Log, closeLog func() error, err error) {
+	dir, remove, err := dataDir(data)
+	if err != nil {
+		return dir, nil, nil, err
+	}
+	if log, err = pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: quiet}); err != nil {
+		remove()
+		return dir, nil, nil, err
+	}
+	return dir, log, func() error { defer remove(); return log.Close() }, nil
 }
 
 // dirSize returns the bytes in a directory's files.
