@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -314,4 +316,37 @@ func TestManyRejectedEventsAreListedInPages(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return calls.Load() == many }, time.Minute, time.Millisecond)
 	require.Zero(t, c.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}])
+}
+
+// TestARetryWaitsForAPlaceNoLongerThanItsCaller: while every place is taken, it is refused when its
+// time is over, and a later one starts the one run.
+func TestARetryWaitsForAPlaceNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var bad atomic.Bool
+		var calls atomic.Int64
+		bad.Store(true)
+		log, goOn := memlog.New(), make(chan struct{})
+		busy := chain("busy", &saga.Action[string, string]{Name: "busy", Effect: saga.NoEffect, Timeout: time.Hour, Do: func(_ context.Context, in string) (string, error) { <-goOn; return in, nil }})
+		c := beginWith(t, log, saga.Config{MaxRuns: 1, Logger: slog.New(slog.DiscardHandler)}, []saga.AnyTrigger{fussy("fussy", &bad, &calls)}, busy)
+		e := domainEvent("order-placed", "", order{"x"})
+		appendEvent(t, log, "shop", e)
+		openNow(t, c, 1)
+		bad.Store(false)
+		first := start(t, c, busy, "x")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		report, err := c.Rejected().Do(ctx, &rejected.Request{Act: rejected.Retry, All: true, Reason: "x"})
+		require.NoError(t, err)
+		require.Equal(t, 1, report.Failed)
+		require.Contains(t, report.Results[0].Refused, "deadline")
+		close(goOn)
+		_, err = finished(t, first)
+		require.NoError(t, err)
+		require.Equal(t, 1, actOn(t, c, rejected.Request{Act: rejected.Retry, All: true}).Done)
+		_, err = finished(t, saga.RunOf[order](c, domain.RunIDForEvent("fussy", e.ID)))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, calls.Load())
+	})
 }

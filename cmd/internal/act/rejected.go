@@ -179,6 +179,9 @@ func printRejected(env *access.Env, report *wire.RejectedReport, done string) er
 	if report.More {
 		text += fmt.Sprintf("; %d match in all: give the command again, or a larger --limit", report.Matched)
 	}
+	if started := slices.ContainsFunc(report.Results, func(r wire.RejectedResult) bool { return r.Done && r.Run != (domain.RunID{}) }); started && !env.Remote() {
+		text += fmt.Sprintf("; the runs go on while `%s serve` runs on %s", env.Program.Name, env.Data)
+	}
 	_, err := io.WriteString(env.Err, text+"\n")
 	return err
 }

@@ -114,7 +114,7 @@ func (r *runner) blockedYet(ctx context.Context, b *blockedRuns) bool {
 	others := slices.DeleteFunc(slices.Clone(b.Runs[b.Told:]), gone)
 	switch {
 	case len(known) > 0:
-		b.Runs = append(known, others...)
+		b.Runs = slices.Concat(known, others)
 		b.Told = len(b.Runs)
 	case b.Told > 0:
 		b.Runs, b.Told, b.At = others, 0, r.a.Clock.Now().Add(blockedTold)

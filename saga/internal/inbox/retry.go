@@ -29,20 +29,25 @@ func (in *Inbox) Retry(ctx context.Context, r *rejected.Event) (domain.RunID, er
 		if none = errors.New("the trigger does not want it any more: dismiss it"); !l.wants(e) {
 			continue
 		}
-		p := newPending(l.t.Saga, e)
-		wanted, err := l.ask(ctx, e, p)
-		if err == nil && wanted {
-			p.ctx = ctx
-			err = l.start(p)
-		}
+		run, wanted, err := l.again(ctx, e)
 		if err != nil {
 			return domain.RunID{}, errors.New(whyRejected(err))
 		}
 		if wanted {
-			return p.run, nil
+			return run, nil
 		}
 	}
 	return domain.RunID{}, none
+}
+
+// again asks the trigger once more about an event, and starts the run that it wants.
+func (l *lane) again(ctx context.Context, e *domain.Recorded) (run domain.RunID, wanted bool, err error) {
+	p := newPending(l.t.Saga, e)
+	if wanted, err = l.ask(ctx, e, p); err == nil && wanted {
+		p.ctx = ctx
+		err = l.start(p)
+	}
+	return p.run, wanted, err
 }
 
 // find reads a rejected event from the log.
