@@ -90,7 +90,9 @@ func PreviewCancel(s *machine.State, now time.Time) Preview {
 	}
 	p.play()
 	p.s.Steps(func(st *machine.Step) {
-		if st.Phase == machine.Left && st.Node.Accepted != "" {
+		if st.Phase == machine.Left && st.ByHand {
+			p.tell(st, MoveLeave, "a person did its work by hand: no undo takes that back")
+		} else if st.Phase == machine.Left && st.Node.Accepted != "" {
 			p.tell(st, MoveLeave, "its author accepts that it stays: "+st.Node.Accepted)
 		}
 	})

@@ -44,12 +44,9 @@ func (s *State) turnBack(st *Step) {
 			s.afterTurn(st)
 		}
 	case domain.KindChild:
-		if st.Phase == Done && st.ChildState != domain.RunIsCompleted && (st.Child == domain.RunID{} || st.ChildState.Ended()) {
-			s.settle(st, Left) // a person did the child's work: no run can undo it
-			return
-		}
-		if st.ChildState == domain.RunIsAbandoned {
-			s.settle(st, Left) // a person closed the child with its effects
+		byHand := st.Phase == Done && st.ChildState != domain.RunIsCompleted && (st.Child == domain.RunID{} || st.ChildState.Ended())
+		if byHand || st.ChildState == domain.RunIsAbandoned {
+			s.settle(st, Left) // a person did the child's work, or closed it: no run undoes that
 			return
 		}
 		if st.Phase == Waiting || st.Phase == Done || st.Phase == Stuck && st.ChildState != "" && !st.ChildState.Ended() {
@@ -131,6 +128,9 @@ func (s *State) pullUndo(p *Step) {
 
 // settle finishes with a turned-back step and goes on with its parent.
 func (s *State) settle(st *Step, end Phase) {
+	if st.ByHand {
+		end = Left // nothing takes back what a person did
+	}
 	s.set(st, end)
 	st.Retried = ""
 	if end == Left {

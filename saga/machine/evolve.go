@@ -237,20 +237,18 @@ func (st *Step) stuckIn(dir domain.Direction) bool {
 }
 
 func (s *State) resolved(st *Step, e *domain.StepResolved) {
-	if !st.stuckIn(e.Direction) {
-		return
-	}
-	if e.Direction == domain.Undo {
+	switch {
+	case !st.stuckIn(e.Direction):
+	case e.Direction == domain.Undo:
 		s.settle(st, Left)
-		return
-	}
-	st.InDoubt, st.Cause = false, nil
-	if e.How == domain.ResolveSubstitute {
-		st.Output = e.Output
+	case e.How == domain.ResolveSubstitute:
+		st.InDoubt, st.Cause, st.Output = false, nil, e.Output
+		st.ByHand = len(st.Node.Children) > 0 || st.Node.Kind == domain.KindPlan
 		s.succeed(st)
-		return
+	default:
+		st.InDoubt, st.Cause = false, nil
+		s.goOn(st, Skipped)
 	}
-	s.goOn(st, Skipped)
 }
 
 func (s *State) chosen(st *Step, branch int) {

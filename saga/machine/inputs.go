@@ -81,18 +81,17 @@ func (st *Step) given() json.RawMessage {
 func (s *State) effects() []string {
 	left := append([]string(nil), s.Left...)
 	s.Steps(func(st *Step) {
-		if st.Handler || st.Phase.settled() {
-			return
-		}
+		stands := st.Phase == Done || st.UndoOpen()
 		switch st.Node.Kind {
 		case domain.KindDo:
-			if st.Node.Action.Effect != domain.EffectNone && (st.Phase == Done || st.InDoubt || st.Do.Running || st.UndoOpen()) {
-				left = append(left, st.Path)
-			}
+			stands = st.Node.Action.Effect != domain.EffectNone && (stands || st.InDoubt || st.Do.Running)
 		case domain.KindChild:
-			if st.Phase == Waiting || st.Phase == Done || st.UndoOpen() || st.ChildState == domain.RunIsAbandoned {
-				left = append(left, st.Path)
-			}
+			stands = stands || st.Phase == Waiting || st.ChildState == domain.RunIsAbandoned
+		default:
+			stands = st.ByHand
+		}
+		if stands && !st.Handler && !st.Phase.settled() {
+			left = append(left, st.Path)
 		}
 	})
 	return left

@@ -128,6 +128,8 @@ type StepData struct {
 	Cause *domain.Failure `json:"cause,omitempty"`
 	// InForce is the policy of the latest attempt, if it is not the plan's.
 	InForce *domain.Policy `json:"in_force,omitempty"`
+	// ByHand means that a person did what steps in this one were to do: no undo takes that back.
+	ByHand bool `json:"by_hand,omitempty"`
 	// Incident is the open incident's id while the step is stuck.
 	Incident string `json:"incident,omitempty"`
 	// Retried is the incident that a person retried in RetriedIn: it reopens if that fails again.

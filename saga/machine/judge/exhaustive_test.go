@@ -88,11 +88,14 @@ func plans() []smallPlan {
 	child.Saga, child.Version = "other", 1
 	plan := do("plan", 1)
 	plan.Kind, plan.MaxRounds = domain.KindPlan, 2
+	asking := do("plan", 1, rule(domain.RuleAsk))
+	asking.Kind, asking.MaxRounds = domain.KindPlan, 1
 	handled := do("b", 1)
 	handled.Action.OnFailure = &domain.ActionSpec{Name: "tell", Effect: domain.EffectNone, Retry: machinetest.Retries(1)}
 	return []smallPlan{
 		{name: "one step of two attempts", root: seq(do("a", 2)), people: 1, lost: 1, late: 1, large: true},
 		{name: "one probed step of two attempts", root: seq(do("a", 2, probed)), lost: 1, late: 1, large: true},
+		{name: "a planner that asks, and a step", root: seq(asking, do("b", 1)), people: 2, large: true},
 		{name: "two steps", root: seq(do("a", 1), do("b", 1)), people: 1, late: 1},
 		{name: "two steps and a pause", root: seq(do("a", 1), do("b", 1)), pauses: 1},
 		{name: "three steps", root: seq(do("a", 1), do("b", 1), do("c", 1)), people: 1},

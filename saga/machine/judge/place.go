@@ -173,3 +173,8 @@ func after(a, b *Step) bool {
 }
 
 func roundPrefix(plan string, round int) string { return plan + "/" + strconv.Itoa(round) + "/" }
+
+// hasSteps reports whether the step's work is that of steps in it.
+func (p *place) hasSteps() bool {
+	return !p.handler && (p.node.Kind == domain.KindPlan || len(p.node.Children) > 0)
+}

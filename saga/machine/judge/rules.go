@@ -128,7 +128,7 @@ func (r *Run) mayEndUndone(left []string, cancelled bool) {
 // mayAbandon requires that an abandoned run tells the effects that are in place.
 func (r *Run) mayAbandon(left []string) {
 	for _, st := range r.order {
-		if !st.place.handler && st.Effect == InPlace && !st.undone {
+		if !st.place.handler && (st.Effect == InPlace && !st.undone || st.byHand) {
 			r.rule(slices.Contains(left, st.Path), "the run is abandoned, and does not say that the effect of %s is left", st.Path)
 		}
 	}

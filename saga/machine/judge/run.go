@@ -161,7 +161,7 @@ func (r *Run) turned(steps []*Step) {
 		if st.Waits != "undo of child" {
 			st.Waits = ""
 		}
-		r.abandonedChildIsLeft(st)
+		r.leavesWhatNobodyUndoes(st)
 	}
 }
 
@@ -257,7 +257,9 @@ func (r *Run) resolved(e *domain.StepResolved) {
 		st.Left, st.undone = true, true
 	case e.How == domain.ResolveSubstitute:
 		r.done(st, e.Output)
-		r.takesEffect(st)
+		if st.byHand = st.place.hasSteps(); !st.byHand {
+			r.takesEffect(st)
+		}
 		r.cannotReturn(st)
 	default:
 		st.Forward, st.Effect = "skipped", NoEffect
@@ -311,8 +313,12 @@ func (r *Run) ofChild(e domain.Event) {
 	}
 }
 
-// abandonedChildIsLeft notes that the effects of a child that a person closed stay.
-func (r *Run) abandonedChildIsLeft(st *Step) {
+// leavesWhatNobodyUndoes notes that the effects of a child that a person closed stay, and so does
+// what a person did in the place of steps or of a child.
+func (r *Run) leavesWhatNobodyUndoes(st *Step) {
+	if st.byHand {
+		st.Left, st.undone = true, true
+	}
 	byPerson := st.Forward == "done" && st.childIs != domain.RunIsCompleted && (st.child == domain.RunID{} || st.childIs.Ended())
 	if st.place.node.Kind == domain.KindChild && (byPerson || st.childIs == domain.RunIsAbandoned) {
 		st.Left, st.undone = true, true

@@ -53,6 +53,7 @@ type Step struct {
 	missed  int  // the undo attempt up to which an effect came that they may have missed
 	failed  bool // for good
 	given   bool // a person gave it new attempts
+	byHand  bool // a person did what the steps below it were to do
 	told    map[string]bool
 }
 
