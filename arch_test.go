@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -125,7 +126,7 @@ func TestTheInsideKnowsNoTechnology(t *testing.T) {
 		if s.test() || !under(s.pkg, "domain", "saga", "projections") || under(s.pkg, "projections/sqlstore") {
 			continue
 		}
-		if s.pkg == "saga/sagatest" {
+		if s.pkg == "saga/explore" {
 			continue // it stands in for what handlers reach
 		}
 		_, others := s.imports()
@@ -190,6 +191,16 @@ func TestTheCoreIsPure(t *testing.T) {
 		}
 	}
 	require.Greater(t, checked, 15)
+}
+
+// TestNoProgramHasATest holds what the main of a program imports to be free of packages for tests.
+func TestNoProgramHasATest(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "./cmd/signup", "./cmd/atone").Output()
+	require.NoError(t, err)
+	for dep := range strings.FieldsSeq(string(out)) {
+		require.NotRegexp(t, `^testing(/|$)|/testify|/httptest$|/sagatest(/|$)`, dep)
+	}
 }
 
 // TestLongFilesSayWhy wants a reason, before the first declaration, in a program's files past 400

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explore"
 )
 
 // The example sagas of the atone command. They change nothing but the log; their outputs say what a
@@ -59,6 +60,11 @@ var order = saga.Define("order", 1, func(f *saga.Flow, in saga.Ref[orderForm]) s
 	saga.Do(f, orderAction("charge-card"), in.In)
 	return saga.Do(f, orderAction("send-parcel"), in.In)
 }, saga.Description("An example: fail_at and fragile in the input make it fail and get stuck."))
+
+// exploration plays orders, whose world is as empty as their actions are.
+var exploration = explore.Of(func(*explore.Edges) (struct{}, *saga.Saga[orderForm, orderStep]) {
+	return struct{}{}, order
+}, orderForm{Item: "book", Card: "4111"}, explore.Without(explore.Late, explore.Stray))
 
 // approval waits for a person: signal it with "approved" and true or false.
 var approval = saga.Define("approval", 1, func(f *saga.Flow, in saga.Ref[orderForm]) saga.Ref[bool] {

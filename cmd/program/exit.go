@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/act"
 	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/explore"
 	"github.com/atonehq/atone/cmd/internal/offline"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
@@ -45,6 +46,9 @@ const (
 	ExitUnreachable Exit = 13 // the server does not answer, or is not ready
 	ExitUnconfirmed Exit = 14 // the plan was shown and not confirmed; nothing was done
 	ExitPartly      Exit = 15 // some runs of a bulk act refused
+	ExitBroken      Exit = 16 // explore: a schedule breaks something
+	ExitCut         Exit = 17 // explore: not everything was tried
+	ExitNothing     Exit = 18 // explore: the program offers no exploration
 	ExitInterrupted Exit = 130
 )
 
@@ -68,6 +72,9 @@ var exitTexts = []struct {
 	{ExitUnreachable, "the server does not answer, or is not ready"},
 	{ExitUnconfirmed, "the plan was shown but not confirmed, and nothing was done: --yes confirms it"},
 	{ExitPartly, "some runs of a bulk act refused"},
+	{ExitBroken, "explore: something is broken; the report has the shortest story"},
+	{ExitCut, "explore: nothing is broken, but not everything was tried"},
+	{ExitNothing, "explore: the program offers no exploration"},
 	{ExitInterrupted, "interrupted"},
 }
 
@@ -113,6 +120,12 @@ func exitOf(err error) Exit {
 		return ExitNotFound
 	case is(saga.ErrEnded, saga.ErrPastPivot, saga.ErrTurnedBack, saga.ErrNotStuck, saga.ErrNotEnded, saga.ErrHeld, saga.ErrNotHeld, saga.ErrKeyConflict, auth.ErrNameTaken):
 		return ExitRefused
+	case is(explore.ErrBroken):
+		return ExitBroken
+	case is(explore.ErrCut):
+		return ExitCut
+	case is(explore.ErrNothing):
+		return ExitNothing
 	case is(pebblelog.ErrLocked):
 		return ExitInUse
 	case is(offline.ErrTampered):
@@ -176,6 +189,10 @@ func advice(env *access.Env, err error) []console.Step {
 		return say("let the run go on, or abandon it")
 	case errors.Is(err, saga.ErrTurnedBack):
 		return do("shows what is undone so far", "show", orRun(env))
+	case errors.Is(err, explore.ErrCut):
+		return say("give it more with --budget or --for; of a schedule that was replayed, the saga may have changed")
+	case errors.Is(err, explore.ErrNothing):
+		return say("describe a world with explore.Of, and offer it in program.App.Explorations: docs/testing.md shows how")
 	case errors.Is(err, pebblelog.ErrLocked):
 		return say("if a server runs on the directory, talk to it with --server URL (or ATONE_SERVER), such as http://127.0.0.1:7070, or stop it; if another command does, wait a moment")
 	case errors.Is(err, pebblelog.ErrFailed):

@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/act"
 	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/explore"
 	"github.com/atonehq/atone/cmd/internal/guide"
 	"github.com/atonehq/atone/cmd/internal/look"
 	"github.com/atonehq/atone/cmd/internal/offline"
@@ -78,7 +79,7 @@ func newRoot(app *App, env *access.Env) *cobra.Command {
 	if app.Flags != nil {
 		app.Flags(root.PersistentFlags())
 	}
-	root.AddCommand(serve.Command(env), serve.WorkerCommand(env), offline.LogCommand(env), newExitCodesTopic())
+	root.AddCommand(serve.Command(env), serve.WorkerCommand(env), offline.LogCommand(env), explore.Command(env, look.OutlookCommand(env)), newExitCodesTopic())
 	root.AddCommand(look.Commands(env, offline.AuditCommands(env), act.IncidentCommands(env), act.RejectedCommands(env))...)
 	root.AddCommand(act.Commands(env)...)
 	for _, c := range app.Commands {

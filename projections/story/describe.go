@@ -237,3 +237,22 @@ func join(a, b string) string {
 	}
 	return a + ", " + b
 }
+
+// Sentence describes an event of a run in one line of words.
+func Sentence(f domain.Fact) string {
+	a := Describe(&f)
+	text := a.What
+	if a.Step != "" {
+		text += " " + a.Step
+	}
+	if a.Attempt > 0 {
+		text += fmt.Sprintf(" %s #%d", cmp.Or(a.Direction, domain.Do), a.Attempt)
+	}
+	if a.Note != "" {
+		text += ", " + a.Note
+	}
+	if a.Cause != nil {
+		text += ": " + a.Cause.String()
+	}
+	return text
+}

@@ -20,8 +20,4 @@
 //   - stand_ins.go: which actions have a stand-in, and what these do
 //   - story.go: what happened in a run
 //   - explore.go: a saga played through every way in which the world can answer
-//   - edge_http.go: HTTP servers without sockets
-//   - edge_sql.go: databases whose commits may get lost
-//   - edge_net.go: connections without sockets
-//   - edge.go: calls, publishers and mail; what a call meets at an edge
 package sagatest

@@ -1,22 +1,15 @@
 package sagatest
 
 import (
-	"cmp"
-	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/internal/bridge"
-	"github.com/atonehq/atone/saga/internal/definition"
-	"github.com/atonehq/atone/saga/internal/explore"
-	"github.com/atonehq/atone/saga/internal/payload"
+	"github.com/atonehq/atone/saga/explore"
 )
 
 // Flags of the test binary.
@@ -27,258 +20,92 @@ var (
 	flagReport = flag.String("explore.report", "", "write the report of each Explore as a page of HTML to this file, with the test's name before the extension")
 )
 
-// Option configures [Explore].
-type Option struct {
-	apply func(*exploration)
-}
-
-// exploration is what options configure.
-type exploration struct {
-	cfg    explore.Config
-	checks []func(world any) (explore.Check, error)
-	next   func(world any, now saga.AnySaga) (*definition.Registry, error)
-	inputs []any
-	replay string
-}
-
-func check[W any](name string, when explore.When, f func(W) error) Option {
-	return Option{func(x *exploration) {
-		x.checks = append(x.checks, func(world any) (explore.Check, error) {
-			w, ok := world.(W)
-			if !ok {
-				return explore.Check{}, fmt.Errorf("the check %q takes a %T, and the world is a %T", name, *new(W), world)
-			}
-			return explore.Check{Name: name, When: when, Func: func() error { return f(w) }}, nil
-		})
-	}}
-}
-
-// Invariant is checked on the world when the run has ended, whichever way: done or undone. It is
-// not checked where a person settled a step by hand or closed the run with effects left.
-func Invariant[W any](name string, f func(W) error) Option {
-	return check(name, explore.AtEachEnd, f)
-}
-
-// Completed is checked on the world when the run has ended completed.
-func Completed[W any](name string, f func(W) error) Option {
-	return check(name, explore.WhenCompleted, f)
-}
-
-// Undone is checked on the world when the run has ended undone: compensated or cancelled.
-func Undone[W any](name string, f func(W) error) Option {
-	return check(name, explore.WhenUndone, f)
-}
-
-// Always is checked on the world after each call of a handler.
-func Always[W any](name string, f func(W) error) Option {
-	return check(name, explore.Always, f)
-}
-
-// Signal gives the value that is sent when the run awaits the signal. Without it the signal's type
-// decides: a zero value.
-func Signal(name string, value any) Option {
-	return Option{func(x *exploration) { set(&x.cfg.Signals, "signal "+name, name, value) }}
-}
-
-// Event gives the payload of the domain event that is emitted when the run awaits its type. Without
-// it the payload is null.
-func Event(eventType string, value any) Option {
-	return Option{func(x *exploration) { set(&x.cfg.Events, "event "+eventType, eventType, value) }}
-}
-
-func set(m *map[string]json.RawMessage, what, name string, value any) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("%s: %v", what, err))
-	}
-	if *m == nil {
-		*m = map[string]json.RawMessage{}
-	}
-	(*m)[name] = raw
-}
-
-// Runs has further runs over the same world, one for each input, at the same time as the first. The
-// schedules then also choose which run moves.
-func Runs(inputs ...any) Option {
-	return Option{func(x *exploration) { x.inputs = append(x.inputs, inputs...) }}
-}
-
-// NextProgram has a deploy come while a run is under way: from then on the program has the sagas
-// that f returns, over the same world. now is the saga that is explored.
-func NextProgram[W any](f func(world W, now saga.AnySaga) []saga.AnySaga) Option {
-	return Option{func(x *exploration) {
-		x.next = func(world any, now saga.AnySaga) (*definition.Registry, error) {
-			w, ok := world.(W)
-			if !ok {
-				return nil, fmt.Errorf("NextProgram takes a %T, and the world is a %T", *new(W), world)
-			}
-			return registryOf(f(w, now)...)
-		}
-	}}
-}
-
-// Budget bounds the schedules that are played; the default is 50,000. A result is the same on every
-// machine.
-func Budget(schedules int) Option {
-	return Option{func(x *exploration) { x.cfg.Budget = schedules }}
-}
-
-// Faults is how many things go wrong in one run at the most; the default is 2. One and two are
-// tried exhaustively, more by Seed until the budget is used up.
-func Faults(n int) Option { return Option{func(x *exploration) { x.cfg.Faults = n }} }
-
-// Seed chooses the schedules with three and more faults.
-func Seed(seed uint64) Option { return Option{func(x *exploration) { x.cfg.Seed = seed }} }
-
-// Answer is how the world answers an attempt.
-type Answer = explore.Answer
+// What tests say of explorations is said in package explore, so that programs can say it too.
+type (
+	// Option configures [Explore].
+	Option = explore.Option
+	// Edges is where handlers reach the world.
+	Edges = explore.Edges
+	// Answer is how the world answers an attempt.
+	Answer = explore.Answer
+)
 
 // The answers that [Without] may leave out.
 const (
-	// Late means that the attempt was given up, and its effect and success come when the run rests.
-	Late = explore.Late
-	// Stray means that the attempt was given up, and its effect comes when the run rests, when
-	// nobody is left to tell of it: a request that was still on its way.
+	Late  = explore.Late
 	Stray = explore.Stray
-	// Twice means that an attempt is delivered twice.
 	Twice = explore.Twice
 )
 
-// Without leaves answers out that the world can't give. An action whose only effect is one
-// transaction of a local database, for example, is never late.
-func Without(answers ...Answer) Option {
-	return Option{func(x *exploration) { x.cfg.Without = append(x.cfg.Without, answers...) }}
+// Invariant is [explore.Invariant].
+func Invariant[W any](name string, f func(W) error) Option { return explore.Invariant(name, f) }
+
+// Completed is [explore.Completed].
+func Completed[W any](name string, f func(W) error) Option { return explore.Completed(name, f) }
+
+// Undone is [explore.Undone].
+func Undone[W any](name string, f func(W) error) Option { return explore.Undone(name, f) }
+
+// Always is [explore.Always].
+func Always[W any](name string, f func(W) error) Option { return explore.Always(name, f) }
+
+// NextProgram is [explore.NextProgram].
+func NextProgram[W any](f func(world W, now saga.AnySaga) []saga.AnySaga) Option {
+	return explore.NextProgram(f)
 }
 
-// WithoutIn leaves answers out for one action: nobody can take a mail back that arrives late.
+// Signal is [explore.Signal].
+func Signal(name string, value any) Option { return explore.Signal(name, value) }
+
+// Event is [explore.Event].
+func Event(eventType string, value any) Option { return explore.Event(eventType, value) }
+
+// Runs is [explore.Runs].
+func Runs(inputs ...any) Option { return explore.Runs(inputs...) }
+
+// Budget is [explore.Budget].
+func Budget(schedules int) Option { return explore.Budget(schedules) }
+
+// Faults is [explore.Faults].
+func Faults(n int) Option { return explore.Faults(n) }
+
+// Seed is [explore.Seed].
+func Seed(seed uint64) Option { return explore.Seed(seed) }
+
+// Without is [explore.Without].
+func Without(answers ...Answer) Option { return explore.Without(answers...) }
+
+// WithoutIn is [explore.WithoutIn].
 func WithoutIn(action saga.AnyAction, answers ...Answer) Option {
-	return Option{func(x *exploration) {
-		if x.cfg.WithoutIn == nil {
-			x.cfg.WithoutIn = map[string][]Answer{}
-		}
-		x.cfg.WithoutIn[action.ActionName()] = append(x.cfg.WithoutIn[action.ActionName()], answers...)
-	}}
+	return explore.WithoutIn(action, answers...)
 }
 
-// Replay plays one schedule, as a report printed it, and nothing else: it keeps what was once found
-// as a test. A choice that the run no longer comes to fails the test.
-func Replay(schedule string) Option {
-	return Option{func(x *exploration) { x.replay = schedule }}
-}
+// Replay is [explore.Replay].
+func Replay(schedule string) Option { return explore.Replay(schedule) }
 
-// NoEndlessWait forbids that a run waits for a signal or event that never comes. Without it that is
-// a note in the report.
-func NoEndlessWait() Option { return Option{func(x *exploration) { x.cfg.NoWaiting = true }} }
+// NoEndlessWait is [explore.NoEndlessWait].
+func NoEndlessWait() Option { return explore.NoEndlessWait() }
 
 // Explore runs the saga through every way in which the world can answer: each thing that can go
 // wrong once in a run, and each two of them. The handlers and closures are the author's own, called
 // one at a time on a clock that jumps; there is no log and no network. The test fails with the
-// shortest story that breaks an invariant.
-//
-// build makes a fresh world, and the saga over it, for each schedule: it should be quick, and
-// nothing may be left of earlier worlds. If the world has a method Fingerprint() string, it is
-// called to see whether a second delivery under one key changes the world.
-//
-// Without any option these hold: a run ends with everything done or everything undone, or is stuck
-// with a cause; what was done is undone in reverse order; nothing is left behind, and nothing is
-// undone that never happened; every attempt of a step has the same key.
+// shortest story that breaks an invariant. [explore.Of] says what build makes, and what must hold.
 //
 // Handlers must not call t.FailNow, sleep, or wait for each other.
 func Explore[W, In, Out any](t testing.TB, build func(*Edges) (W, *saga.Saga[In, Out]), input In, opts ...Option) {
 	t.Helper()
-	x := &exploration{cfg: explore.Config{Budget: 50_000, Faults: 2, For: *flagFor}, inputs: []any{input}}
-	for _, o := range opts {
-		o.apply(x)
-	}
-	if *flagBudget > 0 {
-		x.cfg.Budget = *flagBudget
-	}
-	var err error
-	if x.cfg.Replay, err = explore.ParseSchedule(cmp.Or(*flagReplay, x.replay)); err != nil {
-		t.Fatalf("explore: replay: %v", err)
-	}
-	for _, in := range x.inputs {
-		raw, err := payload.Encode(in)
-		if err != nil {
-			t.Fatalf("explore: the input: %v", err)
-		}
-		x.cfg.Inputs = append(x.cfg.Inputs, raw)
-	}
-	known := map[*definition.Definition]*definition.Registry{}
-	x.cfg.Build = func(edges *explore.Edges) (*explore.Subject, error) {
-		world, s := build(&Edges{edges})
-		return x.subject(world, s, known)
-	}
-	x.cfg.Describe = describe
-	result, err := explore.Explore(x.cfg)
+	Play(t, explore.Of(build, input, opts...))
+}
+
+// Play does what [Explore] does, for an exploration that is described elsewhere: a program may
+// offer the same one to its command `explore`.
+func Play(t testing.TB, x *explore.Exploration) {
+	t.Helper()
+	r, err := x.Search(explore.Search{For: *flagFor, Budget: max(*flagBudget, 0), Replay: *flagReplay, Describe: story.Sentence})
 	if err != nil {
 		t.Fatalf("explore: %v", err)
 	}
-	report(t, result)
-}
-
-// describe tells an event of a run as its story does.
-func describe(f domain.Fact) string {
-	a := story.Describe(&f)
-	text := a.What
-	if a.Step != "" {
-		text += " " + a.Step
-	}
-	if a.Attempt > 0 {
-		text += fmt.Sprintf(" %s #%d", cmp.Or(a.Direction, domain.Do), a.Attempt)
-	}
-	if a.Note != "" {
-		text += ", " + a.Note
-	}
-	if a.Cause != nil {
-		text += ": " + a.Cause.String()
-	}
-	return text
-}
-
-// subject joins a world and a saga.
-func (x *exploration) subject(world any, s saga.AnySaga, known map[*definition.Definition]*definition.Registry) (*explore.Subject, error) {
-	d, err := bridge.Definition(s)
-	if err != nil {
-		return nil, err
-	}
-	sub := &explore.Subject{Saga: d, Registry: known[d]}
-	if sub.Registry == nil {
-		if sub.Registry, err = registryOf(s); err != nil {
-			return nil, err
-		}
-		clear(known) // most worlds bring a saga of their own
-		known[d] = sub.Registry
-	}
-	if f, ok := world.(interface{ Fingerprint() string }); ok {
-		sub.Fingerprint = f.Fingerprint
-	}
-	for _, c := range x.checks {
-		check, err := c(world)
-		if err != nil {
-			return nil, err
-		}
-		sub.Checks = append(sub.Checks, check)
-	}
-	if x.next != nil {
-		sub.Next = func() (*definition.Registry, error) { return x.next(world, s) }
-	}
-	return sub, nil
-}
-
-// registryOf makes a program that has the sagas.
-func registryOf(sagas ...saga.AnySaga) (*definition.Registry, error) {
-	r := definition.NewRegistry()
-	for _, s := range sagas {
-		d, err := bridge.Definition(s)
-		if err != nil {
-			return nil, err
-		}
-		if err := r.AddSaga(d); err != nil {
-			return nil, err
-		}
-	}
-	return r, nil
+	report(t, r)
 }
 
 // report prints what was found, and fails the test if something is broken.
@@ -295,11 +122,13 @@ func report(t testing.TB, r *explore.Result) {
 			t.Errorf("explore: the schedule never came to %q", at)
 		}
 		t.Logf("explore: %s\n%s", b.Schedule, b.Story)
-		if b.Violation.Invariant != "" {
-			t.Errorf("explore: broken: %s: %s", b.Violation.Invariant, b.Violation.Text)
+		if r.Breaks() {
+			t.Errorf("explore: broken: %s: %s", b.Invariant, b.Text)
 		}
 	case b != nil:
-		t.Errorf("explore: %s", r.Failure(t.Name()))
+		root, _, _ := strings.Cut(t.Name(), "/")
+		t.Errorf("explore: %splay it again: go test -run '^%s$' -explore.replay %q\nkeep it, with the world, input and checks of this test:\n\nfunc %sAgain(t *testing.T) {\n\tsagatest.Explore(t, world, input, sagatest.Replay(%q))\n}\n",
+			r.Failure(), root, b.Schedule, root, b.Schedule)
 	default:
 		t.Logf("explore: %s", r.Summary())
 	}

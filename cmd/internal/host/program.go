@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explore"
 )
 
 // Program is a program of sagas: its name, its sagas and its Setup.
@@ -21,6 +22,8 @@ type Program struct {
 	Views []projections.View
 	// Setup opens what the actions use and adjusts the coordinator; may be nil.
 	Setup func(ctx context.Context, s *Setup) error
+	// Explorations are what the command explore plays.
+	Explorations []*explore.Exploration
 	// Version is the program's version; empty means the version in the build information.
 	Version string
 }

@@ -14,15 +14,14 @@ import (
 	"github.com/atonehq/atone/saga/outlook"
 )
 
-func newExploreCommand(env *access.Env) *cobra.Command {
+// OutlookCommand returns the part of the command explore that is about a run.
+func OutlookCommand(env *access.Env) *cobra.Command {
 	return ofRun(env, cobra.Command{
-		Use:   "explore RUN",
-		Short: "Show what can still become of a run: which acts lead to which ends",
-		Long: `Show what can still become of a run: for each thing that you can do now, the ends that it can lead to, each with the
-fewest answers of the world that lead there. Nothing is done: no handler is called and nothing is written.
-
-Code of the saga is called on recorded values only. Where it needs a value that is not recorded yet, every branch is
-followed, and the end says what it depends on. A large run is explored in part; the command then says so.`,
+		Short: "what can still become of a run: which acts lead to which ends",
+		Long: `With RUN: for each thing that you can do now, the ends that it can lead to, each with the fewest answers of the world
+that lead there. Nothing is done: no handler is called and nothing is written. Code of the saga is called on recorded
+values only. Where it needs a value that is not recorded yet, every branch is followed, and the end says what it depends
+on. A large run is explored in part; the command then says so.`,
 		Example: fmt.Sprintf("  %[1]s explore order:4711\n  %[1]s explore order:4711 -o json", env.Program.Name),
 	}, (*client.Client).Outlook, func(o outlook.Outlook) error { return printOutlook(env, &o) },
 		func(o outlook.Outlook) []console.Step { return afterOutlook(env, &o) })

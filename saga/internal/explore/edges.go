@@ -27,10 +27,11 @@ func (e *Edges) Cross(what string, further ...Answer) Answer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.x
+	if x == nil || x.calls == nil {
+		return OK
+	}
 	fl := x.calls
 	switch {
-	case fl == nil:
-		return OK
 	case e.fate == Died, e.fate == DiedDone:
 		return Died // what comes after a death has no effect
 	case e.fate == TimedOut, e.fate == TimedOutDone:
@@ -74,4 +75,9 @@ func (x *scene) edgeAnswers(fl *flight, further []Answer) []Answer {
 }
 
 // Now is the scene's time, for worlds that keep times.
-func (e *Edges) Now() time.Time { return e.x.now }
+func (e *Edges) Now() (now time.Time) {
+	if e.x != nil {
+		now = e.x.now
+	}
+	return now
+}

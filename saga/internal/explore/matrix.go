@@ -105,28 +105,46 @@ func (m *Matrix) Mark(row string, a Answer) string {
 	return ""
 }
 
-// Text writes the matrix as lines: what happened where, and which answers held.
-func (m *Matrix) Text() string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+// Line is a row of the matrix as lists.
+type Line struct {
+	At                    string
+	Held, Broken, Untried []Answer
+}
+
+// Lines lists what happened where, and which answers held.
+func (m *Matrix) Lines() []Line {
+	var lines []Line
 	for _, row := range m.Rows {
-		var held, broken, untried []string
+		line := Line{At: row}
 		for _, a := range m.Columns() {
 			switch m.Mark(row, a) {
 			case "held":
-				held = append(held, string(a))
+				line.Held = append(line.Held, a)
 			case "BROKEN":
-				broken = append(broken, string(a))
+				line.Broken = append(line.Broken, a)
 			case "not tried":
-				untried = append(untried, string(a))
+				line.Untried = append(line.Untried, a)
 			}
 		}
-		line := row + "\theld: " + strings.Join(held, ", ")
-		if len(broken) > 0 {
-			line += "\tBROKEN: " + strings.Join(broken, ", ")
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Text writes the matrix as lines.
+func (m *Matrix) Text() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	list := func(answers []Answer) string {
+		return strings.ReplaceAll(strings.Trim(fmt.Sprint(answers), "[]"), " ", ", ")
+	}
+	for _, l := range m.Lines() {
+		line := l.At + "\theld: " + list(l.Held)
+		if len(l.Broken) > 0 {
+			line += "\tBROKEN: " + list(l.Broken)
 		}
-		if len(untried) > 0 {
-			line += "\tnot tried: " + strings.Join(untried, ", ")
+		if len(l.Untried) > 0 {
+			line += "\tnot tried: " + list(l.Untried)
 		}
 		fmt.Fprintln(w, line)
 	}

@@ -43,9 +43,8 @@ func (r *Result) counts() string {
 	return strings.Join(parts, "; ")
 }
 
-// Failure tells the shortest schedule that breaks an invariant, how to play it again, and a test
-// that does.
-func (r *Result) Failure(test string) string {
+// Failure tells the shortest schedule that breaks an invariant.
+func (r *Result) Failure() string {
 	b := r.Broken
 	var out strings.Builder
 	fmt.Fprintf(&out, "broken: %s: %s\n", b.Violation.Invariant, b.Violation.Text)
@@ -58,8 +57,5 @@ func (r *Result) Failure(test string) string {
 	if r.Others > 0 {
 		fmt.Fprintf(&out, "%d further schedules break something\n", r.Others)
 	}
-	root, _, _ := strings.Cut(test, "/")
-	fmt.Fprintf(&out, "play it again: go test -run '^%s$' -explore.replay %q\n", root, b.Schedule)
-	fmt.Fprintf(&out, "keep it, with the world, input and checks of this test:\n\nfunc %sAgain(t *testing.T) {\n\tsagatest.Explore(t, world, input, sagatest.Replay(%q))\n}\n", root, b.Schedule)
 	return out.String()
 }

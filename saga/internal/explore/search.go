@@ -100,8 +100,11 @@ func (s *search) over() bool {
 	if s.res.Total() >= s.cfg.Budget {
 		return true
 	}
-	if !s.until.IsZero() && !time.Now().Before(s.until) {
+	select {
+	case <-s.cfg.Stop:
 		s.res.Cut = true
+	default:
+		s.res.Cut = !s.until.IsZero() && !time.Now().Before(s.until)
 	}
 	return s.res.Cut
 }

@@ -56,6 +56,8 @@ type Config struct {
 	Seed           uint64
 	// For stops the search after a while; 0 means never. What was not tried is told.
 	For time.Duration
+	// Stop stops it too, when it is closed; may be nil.
+	Stop <-chan struct{}
 	// Without are answers that the world never gives, WithoutIn those by action.
 	Without   []Answer
 	WithoutIn map[string][]Answer

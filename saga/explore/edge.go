@@ -1,4 +1,4 @@
-package sagatest
+package explore
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/atonehq/atone/saga/internal/explore"
+	inner "github.com/atonehq/atone/saga/internal/explore"
 )
 
 // Edges is where handlers reach the world: have them use what its methods hand out. At each call to
 // the other side the world may then answer otherwise: the request never leaves, the answer is lost,
 // the process dies before or after. A handler that uses none of it is explored as a whole: it is
 // called or not, and its answer arrives or does not. Calls outside of handlers go through.
-type Edges struct{ in *explore.Edges }
+type Edges struct{ in *inner.Edges }
 
 // Now returns the time in the schedule that is played.
 func (e *Edges) Now() time.Time { return e.in.Now() }
@@ -38,21 +38,21 @@ var (
 // ones; answer gives the error of one that was chosen, and may call far.
 func (e *Edges) cross(what string, far func() error, answer func(Answer) error, further ...Answer) error {
 	switch a := e.in.Cross(what, further...); a {
-	case explore.OK:
+	case inner.OK:
 		return far()
-	case explore.NeverLeft:
+	case inner.NeverLeft:
 		return errRefused
-	case explore.AnswerLost:
+	case inner.AnswerLost:
 		_ = far()
 		return errReset
-	case explore.TimedOut:
+	case inner.TimedOut:
 		return context.DeadlineExceeded
-	case explore.TimedOutDone:
+	case inner.TimedOutDone:
 		_ = far()
 		return context.DeadlineExceeded
-	case explore.Died:
+	case inner.Died:
 		return errDied
-	case explore.DiedDone:
+	case inner.DiedDone:
 		_ = far()
 		return errDied
 	default:

@@ -1,4 +1,4 @@
-package sagatest
+package explore
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 )
@@ -47,10 +46,9 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	says := func(status int) {
 		wrote(req)
-		rec := httptest.NewRecorder()
-		http.Error(rec, http.StatusText(status), status)
-		res = rec.Result()
-		res.Request = req
+		var a answer
+		http.Error(&a, http.StatusText(status), status)
+		res = a.response(req)
 	}
 	further := []Answer{answers503}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
@@ -113,14 +111,55 @@ func serve(h http.Handler, req *http.Request, body []byte) (res *http.Response, 
 	if in.Host == "" {
 		in.Host = req.URL.Host
 	}
-	rec := httptest.NewRecorder()
+	var a answer
 	defer func() {
 		if p := recover(); p != nil {
 			res, err = nil, fmt.Errorf("%w: the server panicked: %s", io.ErrUnexpectedEOF, strings.TrimSpace(fmt.Sprint(p)))
 		}
 	}()
-	h.ServeHTTP(rec, in)
-	res = rec.Result()
-	res.Request = req
-	return res, nil
+	h.ServeHTTP(&a, in)
+	return a.response(req), nil
+}
+
+// answer is what a handler answers. Package httptest has the like, and would bring its flag into
+// programs that offer explorations.
+type answer struct {
+	status int
+	header http.Header // as the handler sees it
+	sent   http.Header // as it was when the status was written
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return a.header
+}
+
+// WriteHeader implements http.ResponseWriter. As a server does, it leaves informational answers
+// out, and takes the first status.
+func (a *answer) WriteHeader(status int) {
+	if a.sent == nil && status >= http.StatusOK {
+		a.status, a.sent = status, a.Header().Clone()
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.sent == nil && len(a.Header()["Content-Type"]) == 0 {
+		a.header.Set("Content-Type", http.DetectContentType(b))
+	}
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(b)
+}
+
+// Flush implements http.Flusher.
+func (a *answer) Flush() { a.WriteHeader(http.StatusOK) }
+
+func (a *answer) response(req *http.Request) *http.Response {
+	a.WriteHeader(http.StatusOK)
+	return &http.Response{Status: fmt.Sprintf("%03d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.sent, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Request: req}
 }

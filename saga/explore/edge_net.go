@@ -1,4 +1,4 @@
-package sagatest
+package explore
 
 import (
 	"context"
