@@ -98,7 +98,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	}
 	for _, page := range []struct{ name, path string }{
 		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
-		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"},
+		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"}, {"outlook", of(waiting) + "?tab=outlook"},
 		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"incidents-each", "/ui/incidents?each=1"}, {"incidents-group", "/ui/incidents?group=" + group}, {"incidents-resolved", "/ui/incidents?state=resolved"}, {"incidents-snoozed", "/ui/incidents?state=snoozed"}, {"incident", "/ui/incidents/" + incident}, {"definitions", "/ui/sagas"}, {"start", "/ui/start"}, {"start-form", "/ui/sagas/order/start"}, {"definition", "/ui/sagas/order"},
 		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"missing", "/ui/nothing"},
 	} {

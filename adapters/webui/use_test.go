@@ -219,7 +219,7 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	b := newBrowser(t, w)
 	b.screen(390, 860, "dark")
 	run := "/ui/runs/" + r.ID.String()
-	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo",
+	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo", run + "?tab=outlook",
 		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
 		"/ui/events", "/ui/events?type=%22%3E%3Cscript%3E", run + "?note=%3Cscript%3Ehacked%3D1%3C/script%3E"} {
 		status, body, _ := w.get(path)

@@ -15,18 +15,28 @@ func (x *search) note(c *course) {
 	if c.s.End == "" {
 		e.Waits = c.waits()
 	}
-	key := fmt.Sprintf("%q", []any{e.State, e.Stuck, e.Waits, e.Left, e.Without})
+	key := e.key(e.Stuck...)
 	if x.ends[key] {
 		return
 	}
 	x.ends[key] = true
-	if len(x.act.Ends) == maxEnds {
+	if len(x.act.Ends) == maxEnds || x.combines(&e) {
 		x.act.More++
 		return
 	}
 	e.Answers, e.Depends = c.answers, c.depends
 	e.Text, e.If = e.words(), ifWords(c)
 	x.act.Ends = append(x.act.Ends, e)
+}
+
+// key tells the end from others, as if those steps were stuck.
+func (e *End) key(stuck ...StuckAt) string {
+	return fmt.Sprintf("%q", []any{e.State, stuck, e.Waits, e.Left, e.Without})
+}
+
+// combines reports whether several steps are stuck of which each is known to get stuck alone.
+func (x *search) combines(e *End) bool {
+	return len(e.Stuck) > 1 && !slices.ContainsFunc(e.Stuck, func(at StuckAt) bool { return !x.ends[e.key(at)] })
 }
 
 // EndOf says what a run has come to, save for what it waits for and the sentences.

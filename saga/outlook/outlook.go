@@ -35,7 +35,8 @@ type Act struct {
 	Text string `json:"text"`
 	// Ends are all ends that can be reached, those with the fewest surprises first.
 	Ends []End `json:"ends"`
-	// More counts further ends that are not listed.
+	// More counts further ends that are not listed: several steps are stuck at once of which each
+	// is listed as stuck alone, or there are more than anybody would read.
 	More int `json:"more,omitempty"`
 	// Cut means that not everything that may follow was looked at.
 	Cut bool `json:"cut,omitempty"`

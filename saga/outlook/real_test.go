@@ -424,6 +424,20 @@ func (f *fork) end() string {
 	return cameTo(&e)
 }
 
+// cameToOneOf reports whether the run came to one of the ends, or to several of them at once: those
+// in which single steps are stuck are not listed once more for each combination.
+func (f *fork) cameToOneOf(known map[string]bool) bool {
+	e := outlook.EndOf(f.state())
+	if known[cameTo(&e)] || len(e.Stuck) < 2 {
+		return known[cameTo(&e)]
+	}
+	return !slices.ContainsFunc(e.Stuck, func(at outlook.StuckAt) bool {
+		alone := e
+		alone.Stuck = []outlook.StuckAt{at}
+		return !known[cameTo(&alone)]
+	})
+}
+
 // TestWhatIsForeseenHappens cuts random histories short, asks for the outlook, and then really does
 // each act on a coordinator. It lets the world answer as each end says: the run comes to that end.
 // It lets the world answer at random: the run comes to one of the ends.
@@ -460,7 +474,7 @@ func TestWhatIsForeseenHappens(t *testing.T) {
 						f.do(a)
 						f.release()
 						f.goOn(toTheEnd)
-						require.Contains(t, known, f.end(), "seed %d: %s, and then at random %d\n%s", seed, a.Text, again, f.stories())
+						require.True(t, f.cameToOneOf(known), "seed %d: %s, and then at random %d: %s is not among %v\n%s", seed, a.Text, again, f.end(), known, f.stories())
 						forks++
 					}
 				}

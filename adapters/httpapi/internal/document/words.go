@@ -21,7 +21,7 @@ var words = map[string]string{
 	"if":      "Under which answers the run comes to this end, as a sentence; empty where none is needed.",
 	"without": "The steps that a completed run did without: they were skipped or ignored.",
 	"Act.act": "What is done: wait, retry, skip, substitute, resume, cancel or abandon.", "Act.step": "The stuck step that it is done to; absent where it is about the run, or about all stuck steps.",
-	"Act.ends": "The ends that can be reached, good ones first.", "Act.more": "How many further ends there are that are not listed.", "Act.cut": "Whether only a part was looked at of what may follow.",
+	"Act.ends": "The ends that can be reached, good ones first.", "Act.more": "How many further ends there are that are not listed, such as those in which several of the listed steps are stuck at once.", "Act.cut": "Whether only a part was looked at of what may follow.",
 	"End.state": "The run's state then; of a run that stands still it is running, compensating or stuck.", "End.stuck": "The steps that need a person then.", "End.waits": "What the run waits for then, in words.",
 	"End.left": "The steps whose effect is left, or may be.", "End.text": "What the run comes to, as a sentence.", "Answer.name": "The name of the signal, event or branch.",
 	"Answer.attempt": "The attempt that is answered so, the first of several where more follow.", "Outlook.states": "How many states were looked at.",
