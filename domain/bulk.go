@@ -43,8 +43,9 @@ type BulkFilter struct {
 	OlderThan time.Duration
 	// Action selects runs that are stuck at a step of the action.
 	Action string
-	// Steps names, for some of the runs, the stuck steps that an act on stuck steps is done to.
-	// Without it, it is done to all of a run, or to all of the action. It is no condition.
+	// Steps names, for some of the runs, the stuck steps that an act on stuck steps is done to, and
+	// to nothing below these runs. Without it, it is done to all of a run, or to all of the action.
+	// It is no condition.
 	Steps map[RunID][]string
 }
 

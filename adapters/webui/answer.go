@@ -100,9 +100,9 @@ func (h *handler) safeNext(next string) string {
 	return next
 }
 
-// backTo is the page from which a form came, as far as the browser says so.
+// backTo is the page from which a form was opened: as the form says, else as the browser does.
 func (h *handler) backTo(r *http.Request) string {
-	from, err := url.Parse(cmp.Or(r.Header.Get("HX-Current-URL"), r.Referer()))
+	from, err := url.Parse(cmp.Or(r.PostForm.Get("from"), r.Header.Get("HX-Current-URL"), r.Referer()))
 	if err != nil {
 		return h.cfg.Base + "/runs"
 	}

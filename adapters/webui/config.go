@@ -101,6 +101,9 @@ type Config struct {
 	// ScanLimit is how many events of the log one page of the events browser may read; 0 means
 	// 20,000.
 	ScanLimit int
+	// Program is how the program's command line is called, in the commands that the page gives to
+	// copy; empty means "atone".
+	Program string
 	// Version is shown at the foot of each page; may be empty.
 	Version string
 	// Logger receives failures; nil means slog.Default.
@@ -121,6 +124,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.PageSize == 0 {
 		c.PageSize = 50
+	}
+	if c.Program == "" {
+		c.Program = "atone"
 	}
 	if c.ScanLimit == 0 {
 		c.ScanLimit = 20_000

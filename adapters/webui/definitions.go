@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
@@ -26,6 +27,8 @@ type sagasPage struct {
 	Holds   []explain.Hold
 	Sagas   []sagaRow
 	Actions []actionRow
+	// Empty stands in the place of the sagas where there are none.
+	Empty *empty.Page
 }
 
 type sagaRow struct {
@@ -68,20 +71,14 @@ func (h *handler) sagas(w http.ResponseWriter, r *http.Request, who Person) erro
 			d.Actions = append(d.Actions, actionRow{a, held, fieldsOf(a.InputSchema), fieldsOf(a.OutputSchema)})
 		}
 	}
+	if len(d.Sagas) == 0 {
+		d.Empty = h.program(r, who).Definitions("See the domain events", "/events")
+	}
 	v := h.view(r, who, "sagas", "Definitions")
 	v.Refresh = 0
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "sagas", v)
 	return nil
-}
-
-// fieldsOf reads a schema. If the schema can't be read, it returns nil.
-func fieldsOf(schema json.RawMessage) *shape.Field {
-	f, err := shape.Read(schema)
-	if err != nil {
-		return &shape.Field{Kind: shape.Any}
-	}
-	return f
 }
 
 // signalRow is a signal that a saga awaits.

@@ -109,14 +109,21 @@ func TestTheDeskThroughANight(t *testing.T) {
 	b.click("#p-" + group)
 	b.typeInto("#desk-reason", "the bank is back")
 	b.click(`.bulk button[value="retry"]`)
-	b.sees("#note", "retry: 4 incidents done")
+	b.sees("dialog h2", "Retry 4 runs?")
+	b.sees("dialog .which", "order web-4 at charge-card")
+	b.holds(`document.getElementById("many-reason").value === "the bank is back"`)
+	b.shoot("desk-confirm")
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", "4 retried: 4 stuck again: card_gone")
+	b.arrives("/ui/incidents")
 	b.sees("#g-"+group+" .c-count", "4")
+	b.shoot("desk-result")
 	b.open("/ui/incidents/" + incident)
 	b.sees(".why .pill", "open again")
 	b.sees(".thread", "failed again")
 	b.sees(".thread", "asked the bank")
 	b.open("/ui/incidents?state=resolved")
-	b.sees(".empty", "No incident matches")
+	b.sees(".empty", "Nothing has been resolved yet")
 
 	// Only what is resolved is listed as that.
 	w.cardGone.Store(false)
@@ -124,6 +131,9 @@ func TestTheDeskThroughANight(t *testing.T) {
 	b.click("#p-" + group)
 	b.typeInto("#desk-reason", "now it is")
 	b.click(`.bulk button[value="retry"]`)
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", "4 retried: 4 done")
+	b.sees(".act", "4 retried: 4 stuck again") // until it is dismissed
 	b.holds(`document.querySelector("#g-` + group + `") === null && document.querySelector("#g-` + hostileGroup + `") !== null`)
 	b.open("/ui/incidents?state=resolved")
 	b.holds(`document.querySelectorAll(".each tbody tr").length === 4`)
@@ -161,17 +171,23 @@ func TestTheDeskIsSearched(t *testing.T) {
 	// What was typed and chosen comes back with what is wrong.
 	body = post(url.Values{"act": {"note"}, "incident": {choice}}, http.StatusUnprocessableEntity)
 	require.Contains(t, body, "Write the note into the field")
-	body = post(url.Values{"act": {"skip"}, "incident": {group}, "to": {"kim"}}, http.StatusUnprocessableEntity)
-	require.Contains(t, body, "Say why")
+	body = post(url.Values{"act": {"snooze"}, "for": {"soon"}, "incident": {group}, "to": {"kim"}}, http.StatusUnprocessableEntity)
+	require.Contains(t, body, "how long the snooze lasts")
 	require.Contains(t, body, `value="`+group+`" checked`)
 	require.Contains(t, body, `value="kim"`)
-	post(url.Values{"act": {"snooze"}, "for": {"soon"}, "incident": {group}}, http.StatusUnprocessableEntity)
-	post(url.Values{"act": {"fly"}, "reason": {"x"}, "incident": {group}}, http.StatusNotFound)
+	// Levers are asked for first, by another form.
+	for _, act := range []string{"fly", "retry", "abandon"} {
+		post(url.Values{"act": {act}, "reason": {"x"}, "incident": {group}}, http.StatusNotFound)
+	}
 	post(url.Values{"act": {"note"}, "reason": {"x"}, "incident": {"everything"}}, http.StatusNotFound)
 	body = post(url.Values{"act": {"note"}, "reason": {"x"}, "incident": {"0123456789abcdef"}}, http.StatusConflict)
 	require.Contains(t, body, "no open incident")
-	body = post(url.Values{"act": {"retry"}, "reason": {"x"}, "incident": {"0123456789abcdef"}}, http.StatusConflict)
-	require.Contains(t, body, "none of its incidents is open")
+	status, body, _ := w.post("/ui/bulk", url.Values{"act": {"retry"}, "incident": {"0123456789abcdef", group}})
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "No incident of group 0123456789abcdef is open any more.")
+	require.Contains(t, body, "Retry 2 runs?")
+	status, _, _ = w.post("/ui/bulk", url.Values{"act": {"retry"}, "incident": {"everything"}})
+	require.Equal(t, http.StatusNotFound, status)
 	body = post(url.Values{"act": {"snooze"}, "for": {"2h"}, "incident": {second.String() + " " + other + " charge-card"}, "back": {other}}, http.StatusSeeOther)
 	require.Contains(t, body, "/ui/incidents/"+other+"?")
 	_, body, _ = w.get("/ui/incidents?each=1")
@@ -180,13 +196,21 @@ func TestTheDeskIsSearched(t *testing.T) {
 		_, body, _ = w.get(path)
 		require.Equal(t, 1, strings.Count(body, `<tr id="i-`), path)
 	}
-	status, _, _ := w.get("/ui/incidents/nothing")
+	status, _, _ = w.get("/ui/incidents/nothing")
 	require.Equal(t, http.StatusNotFound, status)
 
-	// Cancelling the runs of a group acts on each once.
-	body = post(url.Values{"act": {"abandon"}, "reason": {"give up"}, "incident": {group}}, http.StatusSeeOther)
-	require.Contains(t, body, "abandon%3A+2+incidents+done")
-	require.Equal(t, domain.RunIsAbandoned, w.state(first))
+	// Abandoning the runs of a group acts on each once, though it is chosen twice.
+	form := url.Values{"act": {"abandon"}, "reason": {"give up"}, "incident": {group, choice}}
+	_, body, _ = w.post("/ui/bulk", form)
+	require.Contains(t, body, "Abandon 2 runs?")
+	require.Contains(t, body, "It would leave without their undo: ")
+	require.Equal(t, domain.RunIsStuck, w.state(first))
+	form.Set("sure", "1")
+	status, _, _ = w.post("/ui/bulk", form)
+	require.Equal(t, http.StatusSeeOther, status)
+	for _, id := range []domain.RunID{first, second} {
+		w.until(id, "run.abandoned.v1")
+	}
 }
 
 // TestTheDeskOfWhoMayOnlyRead has no box and no lever, and shows nothing of other sagas.
@@ -212,7 +236,12 @@ func TestTheDeskOfWhoMayOnlyRead(t *testing.T) {
 		require.NotContains(t, body, "card_gone", path)
 		require.NotContains(t, body, "s-1", path)
 	}
-	for _, act := range []string{"note", "snooze", "retry"} {
+	for _, form := range []url.Values{{"act": {"retry"}, "incident": {group}}, {"act": {"cancel"}, "sure": {"1"}, "reason": {"x"}, "incident": {group, id.String() + " " + incident + " charge-card"}}} {
+		_, body, _ := w.post("/ui/bulk", form, "Cookie", "session=recalc")
+		require.NotContains(t, body, "s-1")
+		require.Contains(t, body, "There is no run to do it to")
+	}
+	for _, act := range []string{"note", "snooze"} {
 		status, body, _ := w.post("/ui/incidents", url.Values{"act": {act}, "reason": {"x"}, "for": {"2h"}, "incident": {group, id.String() + " " + incident + " charge-card"}}, "Cookie", "session=recalc")
 		require.Equal(t, http.StatusConflict, status, act)
 		require.NotContains(t, body, "card_gone", act)
@@ -328,9 +357,13 @@ func TestFiveThousandIncidents(t *testing.T) {
 	t.Logf("open, in Chromium: %v", time.Since(begun))
 	b.shoot("desk-5000")
 	begun = time.Now()
-	status, _, head := w.post("/ui/incidents", url.Values{"act": {"retry"}, "reason": {"again"}, "incident": {group}})
-	require.Equal(t, http.StatusSeeOther, status)
-	require.Contains(t, head.Get("Location"), fmt.Sprintf("retry%%3A+%d+incidents+done", runs/reasons))
+	b.click("#p-" + group)
+	b.click(`.bulk button[value="retry"]`)
+	b.sees("dialog h2", fmt.Sprintf("Retry %d runs?", runs/reasons))
+	t.Logf("asked first, in Chromium: %v", time.Since(begun))
+	b.typeInto("#many-reason", "again")
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", fmt.Sprintf("%[1]d retried: %[1]d stuck again", runs/reasons))
 	t.Logf("a retry of %d runs: %v", runs/reasons, time.Since(begun))
 	b.clean()
 }

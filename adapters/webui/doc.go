@@ -6,16 +6,17 @@
 // its own but the acts that internal/acts follows: lists come from the views, and a run is folded
 // from its stream at every request, so its page is never behind. It knows nothing of how a page
 // looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
-// values, internal/form asks for payloads, internal/choice reads what was chosen on the incidents
-// desk and among rejected events, and internal/lately keeps what every page shows. Package
-// projections/search reads the searches that people type.
+// values, internal/form asks for payloads, internal/empty says what stands on empty pages,
+// internal/choice reads what was chosen on the incidents desk and among rejected events, and
+// internal/lately keeps what every page shows. Package projections/search reads the searches that
+// people type.
 //
 // Files, in reading order:
 //
 //   - handler.go: New, the routes, and what all requests go through
 //   - login.go: logging in and out
 //   - runs.go: the list of runs
-//   - settle.go: acts on many incidents at once
+//   - settle.go: notes, assignees and snoozes of incidents
 //   - incidents.go: the incidents desk, by groups and one by one, and one incident
 //   - run.go: the page of a run
 //   - step.go: the details of a step, below its row of the timeline

@@ -14,6 +14,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui/internal/backward"
 	"github.com/atonehq/atone/adapters/webui/internal/choice"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
@@ -33,6 +34,8 @@ type eventsPage struct {
 	// Partly means that the search stopped, after many events, before it had found a whole page.
 	Partly  bool
 	Scanned int
+	// Empty stands in the place of the rows where there are none.
+	Empty *empty.Page
 }
 
 type eventRow struct {
@@ -82,6 +85,9 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 	}
 	if !d.First {
 		v.Refresh = 0
+	}
+	if len(d.Rows) == 0 && !d.Partly {
+		d.Empty = h.program(r, who).Events(empty.Asked{Query: d.Type + d.Stream + d.Correlation, Older: !d.First})
 	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "events", v)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -62,9 +63,9 @@ type world struct {
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
 	cardGone atomic.Bool
-	// down lets no request through.
-	down atomic.Bool
-	pace time.Duration
+	// down lets no request through; hangs answers none.
+	down, hangs atomic.Bool
+	pace        time.Duration
 
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
@@ -96,6 +97,12 @@ func newWorldAt(t *testing.T, pace time.Duration, adjust ...func(*webui.Config))
 
 func newWorldOf(t *testing.T, pace time.Duration, of saga.Config, adjust ...func(*webui.Config)) *world {
 	t.Helper()
+	return newProgram(t, pace, of, (*world).define, adjust...)
+}
+
+// newProgram is a world whose program has what define registers.
+func newProgram(t *testing.T, pace time.Duration, of saga.Config, define func(*world), adjust ...func(*webui.Config)) *world {
+	t.Helper()
 	w := &world{t: t, log: memlog.New(), pace: pace}
 	w.cardGone.Store(true)
 	quiet := slog.New(slog.DiscardHandler)
@@ -103,7 +110,7 @@ func newWorldOf(t *testing.T, pace time.Duration, of saga.Config, adjust ...func
 	of.Log, of.Logger = w.log, quiet
 	w.c, err = saga.New(of)
 	require.NoError(t, err)
-	w.define()
+	define(w)
 	store, err := sqlite.Open(sqlite.Config{Dir: t.TempDir()})
 	require.NoError(t, err)
 	w.run, err = runner.New(runner.Config{Source: w.log, Store: store, Logger: quiet, Views: views.All()})
@@ -117,6 +124,12 @@ func newWorldOf(t *testing.T, pace time.Duration, of saga.Config, adjust ...func
 	require.NoError(t, err)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		if w.hangs.Load() {
+			// The server notices that the client has left only when the body is read.
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
 		}
 		page.ServeHTTP(rw, r)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/atonehq/atone/adapters/webui/internal/choice"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/incidents"
@@ -30,17 +31,18 @@ type incidentsPage struct {
 	Next    string
 	First   bool
 	Bad     []string
+	// Empty stands in the place of the rows where there are none.
+	Empty *empty.Page
 	deskForm
 }
 
 // deskForm is the bar of levers as a person left it, and what was refused.
 type deskForm struct {
-	Chosen         map[string]bool
-	Reason, Output string
-	To             string
-	// Problem says what is missing.
-	Problem string
-	Failed  []refusal
+	Chosen     map[string]bool
+	Reason, To string
+	// Problem says what is missing, Done what was done where the rest, Failed, was refused.
+	Problem, Done string
+	Failed        []refusal
 	// MoreFailed counts those that are not listed.
 	MoreFailed int
 }
@@ -64,7 +66,7 @@ func (r *incidentRow) Choice() string {
 	return choice.Choice{Run: r.Run, Incident: r.ID, Step: r.Step}.Value()
 }
 
-// refusal is an incident that a bulk operation could not settle, and why.
+// refusal is what refused an act of the desk, and why.
 type refusal struct{ Name, Why string }
 
 // snoozedState is the choice of what is snoozed.
@@ -72,13 +74,13 @@ const snoozedState = "snoozed"
 
 // incidents lists incidents, the open ones first of all.
 func (h *handler) incidents(w http.ResponseWriter, r *http.Request, who Person) error {
-	return h.showIncidents(w, r, who, deskForm{}, "", http.StatusOK)
+	return h.showIncidents(w, r, who, deskForm{}, http.StatusOK)
 }
 
-func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, form deskForm, note string, status int) error {
+func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Person, form deskForm, status int) error {
 	q := r.URL.Query()
 	v := h.view(r, who, "incidents", "Incidents")
-	v.Note = cmp.Or(note, v.Note)
+	v.Note = cmp.Or(form.Done, v.Note)
 	d := &incidentsPage{Query: q.Get("q"), State: q.Get("state"), Saga: q.Get("saga"), Sort: q.Get("sort"), GroupID: q.Get("group"), Each: q.Get("each") != "",
 		First: q.Get("cursor") == "", Sagas: h.sagaNames(who), deskForm: form}
 	f, bad := searched(r, h, who, v, d.Query, search.Incidents)
@@ -97,6 +99,9 @@ func (h *handler) showIncidents(w http.ResponseWriter, r *http.Request, who Pers
 		}
 	}
 	h.warn(r, v)
+	if len(d.Rows)+len(d.Groups) == 0 {
+		d.Empty = h.program(r, who).Incidents(empty.Asked{Query: d.Query + d.Saga, State: d.State, Bad: d.Bad, Behind: v.Behind, Group: d.GroupID != "", Older: d.Next != ""})
+	}
 	v.D = d
 	h.templates.Render(w, r, status, "incidents", v)
 	return nil
@@ -207,13 +212,13 @@ type incidentPage struct {
 
 // incident shows one incident.
 func (h *handler) incident(w http.ResponseWriter, r *http.Request, who Person) error {
-	return h.showIncident(w, r, who, r.PathValue("incident"), deskForm{}, "", http.StatusOK)
+	return h.showIncident(w, r, who, r.PathValue("incident"), deskForm{}, http.StatusOK)
 }
 
-func (h *handler) showIncident(w http.ResponseWriter, r *http.Request, who Person, id string, form deskForm, note string, status int) error {
+func (h *handler) showIncident(w http.ResponseWriter, r *http.Request, who Person, id string, form deskForm, status int) error {
 	v := h.view(r, who, "incidents", "Incident")
 	v.Self = h.cfg.Base + "/incidents/" + url.PathEscape(id)
-	v.Note = cmp.Or(note, v.Note)
+	v.Note = cmp.Or(form.Done, v.Note)
 	f := incidents.Filter{ID: id, Limit: 1, Fresh: caughtUp(r.URL.Query())}
 	page, err := h.cfg.Views.Incidents(r.Context(), f)
 	if errors.Is(err, projections.ErrBehind) {

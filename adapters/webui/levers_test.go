@@ -99,28 +99,40 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	a, b := w.stuck("s-1"), w.stuck("s-2")
 	w.settled()
 	w.cardGone.Store(false)
-	_, desk, _ := w.get("/ui/incidents?each=1")
-	require.Contains(t, desk, "order · s-1", "people know a run by its key")
+	_, list, _ := w.get("/ui/incidents?each=1")
+	require.Contains(t, list, "order · s-1", "people know a run by its key")
 	step := "charge-card"
-	status, body, _ := w.post("/ui/incidents", url.Values{"act": {"retry"}, "incident": {a.String() + " " + step, b.String() + " " + step}})
+	desk := []string{"Referer", w.url + "/ui/incidents?each=1"}
+	form := url.Values{"act": {"retry"}, "incident": {a.String() + " " + step, b.String() + " " + step}}
+	status, body, _ := w.post("/ui/bulk", form, desk...)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, "Retry 2 runs?")
+	require.Contains(t, body, "at charge-card")
+	require.Equal(t, domain.RunIsStuck, w.state(a), "what would be done is shown first")
+	form = url.Values{"act": {"retry"}, "sure": {"1"}, "from": {"/ui/incidents?each=1"}, "run": {a.String() + " " + step, b.String() + " " + step}}
+	status, body, _ = w.post("/ui/bulk", form, "Referer", w.url+"/ui/bulk")
 	require.Equal(t, http.StatusUnprocessableEntity, status)
-	require.Contains(t, body, "Say why")
-	status, _, head := w.post("/ui/incidents", url.Values{"act": {"retry"}, "reason": {"bank is back"}, "incident": {a.String() + " " + step, b.String() + " " + step}})
+	require.Contains(t, body, "say why")
+	require.Contains(t, body, `name="from" value="/ui/incidents?each=1"`)
+	form.Set("reason", "bank is back")
+	status, _, head := w.post("/ui/bulk", form, "Referer", w.url+"/ui/bulk")
 	require.Equal(t, http.StatusSeeOther, status)
-	require.Contains(t, head.Get("Location"), "note=retry")
+	require.Equal(t, "/ui/incidents?each=1", head.Get("Location"))
 	for _, id := range []domain.RunID{a, b} {
 		_, err := w.c.Wait(w.ctx, id)
 		var back *saga.CompensatedError
 		require.ErrorAs(t, err, &back)
 	}
+	w.settled()
 	_, body, _ = w.get(head.Get("Location"))
-	require.Contains(t, body, "Nothing is stuck", "the next page has caught up with what was done")
+	require.Contains(t, body, "Nothing is stuck")
+	require.Contains(t, body, "2 retried: ")
 	_, body, _ = w.get("/ui/incidents?state=resolved")
 	require.Contains(t, body, "bank is back")
 
-	status, body, _ = w.post("/ui/incidents", url.Values{"act": {"skip"}, "reason": {"late"}, "incident": {a.String() + " " + step}})
-	require.Equal(t, http.StatusConflict, status)
-	require.Contains(t, body, "Refused:")
+	status, body, _ = w.post("/ui/bulk", url.Values{"act": {"skip"}, "sure": {"1"}, "reason": {"late"}, "incident": {a.String() + " " + step}})
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.Contains(t, body, "Nothing was done: there is no run to do it to.")
 }
 
 // The desk is needed most when things are slow: it is shown old, and says so, rather than not at
@@ -240,8 +252,10 @@ func TestWhoMayOnlyReadCannotSteer(t *testing.T) {
 		status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/"+act, url.Values{"reason": {"x"}, "signal": {"approved"}}, viewer...)
 		require.Equal(t, http.StatusForbidden, status, act)
 	}
-	status, _, _ := w.post("/ui/incidents", url.Values{"act": {"skip"}, "reason": {"x"}, "incident": {stuck.String() + " charge-card"}}, viewer...)
-	require.Equal(t, http.StatusForbidden, status)
+	for _, path := range []string{"/ui/incidents", "/ui/bulk"} {
+		status, _, _ := w.post(path, url.Values{"act": {"skip"}, "sure": {"1"}, "reason": {"x"}, "incident": {stuck.String() + " charge-card"}}, viewer...)
+		require.Equal(t, http.StatusForbidden, status, path)
+	}
 	require.Equal(t, domain.RunRunning, w.state(id))
 	require.Equal(t, domain.RunIsStuck, w.state(stuck))
 }
@@ -271,8 +285,9 @@ func TestWhoIsBoundToASagaSeesNoOther(t *testing.T) {
 	}
 	status, _, _ := w.post("/ui/runs/"+id.String()+"/lever/cancel", url.Values{"reason": {"x"}}, bound...)
 	require.Equal(t, http.StatusNotFound, status)
-	status, _, _ = w.post("/ui/incidents", url.Values{"act": {"skip"}, "reason": {"x"}, "incident": {stuck.String() + " charge-card"}}, bound...)
-	require.Equal(t, http.StatusConflict, status)
+	status, body, _ = w.post("/ui/bulk", url.Values{"act": {"skip"}, "sure": {"1"}, "reason": {"x"}, "incident": {stuck.String() + " charge-card"}}, bound...)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.NotContains(t, body, "s-1")
 	require.Equal(t, domain.RunIsStuck, w.state(stuck))
 }
 

@@ -3,18 +3,20 @@ package webui
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/domain/shape"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
@@ -153,6 +155,35 @@ func behindText(all []runner.Status) string {
 	return "The lists are " + format.Took(lag) + " behind (" + events + "). A run's own page is always up to date."
 }
 
+// program is the program behind the page, as the person may use it: what stands on empty pages is
+// said of it.
+func (h *handler) program(r *http.Request, who Person) *empty.Program {
+	p := &empty.Program{Name: h.cfg.Program, Server: "http://" + r.Host, MayStart: who.Start}
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		p.Server = "https://" + r.Host
+	}
+	for _, a := range h.cfg.Coordinator.Actions() {
+		if p.First == "" && who.sees(a.Name) {
+			p.First, p.Input, p.Action = a.Name, fieldsOf(a.InputSchema).Sample(), true
+		}
+	}
+	for _, s := range h.cfg.Coordinator.Sagas() {
+		if (p.First == "" || p.Action) && s.Latest && who.sees(s.Name) {
+			p.First, p.Input, p.Action = s.Name, fieldsOf(s.InputSchema).Sample(), false
+		}
+	}
+	return p
+}
+
+// fieldsOf reads a schema. If the schema can't be read, it returns nil.
+func fieldsOf(schema json.RawMessage) *shape.Field {
+	f, err := shape.Read(schema)
+	if err != nil {
+		return &shape.Field{Kind: shape.Any}
+	}
+	return f
+}
+
 // sagaNames lists the sagas that the person may see.
 func (h *handler) sagaNames(who Person) []string {
 	var names []string
@@ -196,29 +227,3 @@ func (l *runLookup) of(ctx context.Context, id domain.RunID) look.Origin {
 	}
 	return o
 }
-
-// both returns the states that are in both lists. An empty list means all states. If no state is in
-// both, it returns a state that no run has.
-func both(a, b []domain.RunState) []domain.RunState {
-	if len(a) == 0 || len(b) == 0 {
-		return append(slices.Clone(a), b...)
-	}
-	out := slices.DeleteFunc(slices.Clone(a), func(s domain.RunState) bool { return !slices.Contains(b, s) })
-	if len(out) == 0 {
-		return []domain.RunState{"none"}
-	}
-	return out
-}
-
-// statesOf returns the states of a group, which is one choice above the list.
-func statesOf(group string) []domain.RunState {
-	switch {
-	case group == unfinished:
-		return runs.Unfinished
-	case group == "" || !slices.Contains(runs.AllStates, domain.RunState(group)):
-		return nil
-	}
-	return []domain.RunState{domain.RunState(group)}
-}
-
-const unfinished = "unfinished"

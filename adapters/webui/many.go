@@ -13,9 +13,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/webui/internal/acts"
+	"github.com/atonehq/atone/adapters/webui/internal/choice"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/saga"
@@ -32,8 +34,11 @@ const (
 type manyPage struct {
 	Act, Title, About string
 	Danger            bool
-	// Chosen are the runs, each as RUN or RUN STEP; the form that is sent has them again.
-	Chosen []string
+	// Chosen are the runs, each as RUN or RUN STEP; the form that is sent has them again. Steps are
+	// the chosen steps, Emptied the chosen groups that have no open incident any more.
+	Chosen  []string
+	Steps   map[domain.RunID][]string
+	Emptied []string
 	// Action narrows an act on stuck steps to those of the action; empty for all.
 	Action string
 	// Report is that of the dry run, Listed its first runs.
@@ -65,13 +70,14 @@ var manyActs = map[string]string{"retry": "Retry", "skip": "Skip the stuck steps
 	"resume": "Resume", "abandon": "Abandon"}
 
 // many confirms an act on many runs, and does it once the person is sure. A form chooses the runs
-// by "incident" or "run", each RUN or RUN STEP, or by a search "q" with a "state".
+// by boxes of the incidents desk, "incident", by "run", each RUN or RUN STEP, or by a search "q"
+// with a "state".
 func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errBadForm, err)
 	}
 	f := r.PostForm
-	d := &manyPage{Act: f.Get("act"), Chosen: append(f["incident"], f["run"]...), First: f.Get("first"), Rate: strings.TrimSpace(f.Get("rate")), StopAfter: f.Get("stop_after"),
+	d := &manyPage{Act: f.Get("act"), Chosen: f["run"], First: f.Get("first"), Rate: strings.TrimSpace(f.Get("rate")), StopAfter: f.Get("stop_after"),
 		Action: f.Get("action"), Reason: strings.TrimSpace(f.Get("reason")), Output: f.Get("output"), Back: h.backTo(r)}
 	title, ok := manyActs[d.Act]
 	if !ok {
@@ -97,7 +103,7 @@ func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error
 	if len(f["incident"])+len(f["run"]) == 0 && req.Act.StuckOnly() {
 		d.chooseReported(&req) // the search also found runs above the stuck ones
 	}
-	d.Gone = len(req.Filter.Runs) - d.Report.Matched
+	d.Gone = max(0, len(req.Filter.Runs)-d.Report.Matched) // an act may reach runs below, too
 	d.Listed = d.Report.Results[:min(maxListed, len(d.Report.Results))]
 	sure := f.Has("sure")
 	switch {
@@ -108,8 +114,8 @@ func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error
 		d.Error = "Nothing was done: say why, for the audit."
 	case sure && d.Act == string(saga.BulkSubstitute) && strings.TrimSpace(d.Output) == "":
 		d.Error = "Nothing was done: give the output to substitute, as JSON."
-	case sure && len(req.Filter.Runs) == 0:
-		d.Error = "Nothing was done: no run is chosen."
+	case sure && d.Report.Matched == 0:
+		d.Error = "Nothing was done: there is no run to do it to."
 	case sure:
 		req.DryRun, req.Reason = false, d.Reason
 		h.doMany(r, who, d, req)
@@ -167,7 +173,11 @@ func (d *manyPage) pace(req *saga.BulkRequest) (err error) {
 func (h *handler) choose(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
 	req.Filter.Sagas, req.Within = who.Sagas, who.Sagas
 	req.Filter.Action = d.Action
-	if len(d.Chosen) == 0 && r.PostForm.Has("q") {
+	if boxes := r.PostForm["incident"]; len(boxes) > 0 {
+		if err := h.chooseIncidents(r, who, d, boxes); err != nil {
+			return err
+		}
+	} else if len(d.Chosen) == 0 && r.PostForm.Has("q") {
 		if err := h.chooseFound(r, who, d, req); err != nil {
 			return err
 		}
@@ -184,14 +194,54 @@ func (h *handler) choose(r *http.Request, who Person, d *manyPage, req *saga.Bul
 		if !slices.Contains(req.Filter.Runs, id) {
 			req.Filter.Runs = append(req.Filter.Runs, id)
 		}
-		if step != "" {
-			if req.Filter.Steps == nil {
-				req.Filter.Steps = make(map[domain.RunID][]string)
+		if step != "" && !slices.Contains(d.Steps[id], step) {
+			if d.Steps == nil {
+				d.Steps = make(map[domain.RunID][]string)
 			}
-			req.Filter.Steps[id] = append(req.Filter.Steps[id], step)
+			d.Steps[id] = append(d.Steps[id], step)
+		}
+	}
+	if req.Act.StuckOnly() {
+		req.Filter.Steps = d.Steps
+	} else {
+		d.Steps = nil // it is done to whole runs
+	}
+	return nil
+}
+
+// chooseIncidents chooses the runs of incidents, each with its step; a group stands for those of
+// its incidents that are open now.
+func (h *handler) chooseIncidents(r *http.Request, who Person, d *manyPage, boxes []string) error {
+	for _, value := range boxes {
+		c, err := choice.Read(value)
+		if err != nil {
+			return errNoPage
+		}
+		if c.Group == "" {
+			d.Chosen = append(d.Chosen, c.Run.String()+" "+c.Step)
+			continue
+		}
+		rows, err := h.acting(who).Open(r.Context(), c.Group)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			d.Emptied = append(d.Emptied, c.Group)
+		}
+		for i := range rows {
+			if len(d.Chosen) < maxChosen {
+				d.Chosen = append(d.Chosen, rows[i].Run.String()+" "+rows[i].Step)
+			} else {
+				d.Over++
+			}
 		}
 	}
 	return nil
+}
+
+// acting is what acts on the view's incidents need.
+func (h *handler) acting(who Person) *incidents.Acting {
+	return &incidents.Acting{Desk: h.cfg.Coordinator.Desk(), Find: h.cfg.Views.Incidents, Groups: h.cfg.Views.IncidentGroups, Covers: who.sees}
 }
 
 // chooseReported chooses the runs that the dry run reports.
@@ -212,7 +262,7 @@ func (h *handler) chooseFound(r *http.Request, who Person, d *manyPage, req *sag
 	if len(bad) > 0 {
 		return fmt.Errorf("%w: %s", errBadForm, strings.Join(bad, "; "))
 	}
-	f.States = both(f.States, statesOf(r.PostForm.Get("state")))
+	f.States = choice.Both(f.States, choice.States(r.PostForm.Get("state")))
 	var err error
 	if d.Action, err = search.StepsOf(&f, req.Act, d.Action); err != nil {
 		return fmt.Errorf("%w: %w", errBadForm, err)
@@ -259,11 +309,11 @@ func (h *handler) doMany(r *http.Request, who Person, d *manyPage, req saga.Bulk
 	}
 	req.Each = act.Note
 	log := h.cfg.Logger.With("act", d.Act, "actor", who.Name)
-	go func() {
-		report, err := h.cfg.Coordinator.Bulk(act.Context(), req)
-		act.End(report.Stopped, err)
+	act.Do(func(ctx context.Context) (bool, error) {
+		report, err := h.cfg.Coordinator.Bulk(ctx, req)
 		log.Info("many runs steered", "done", report.Done, "refused", report.Failed, "error", err)
-	}()
+		return report.Stopped, err
+	})
 }
 
 // follow has what becomes of an act on one run followed.

@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
@@ -181,4 +183,100 @@ func TestAnActOnStuckStepsReachesRunsBelow(t *testing.T) {
 	require.Contains(t, ask(url.Values{"run": {stuck.Run.String()}, "action": {"double"}}), "There is no run to do it to")
 	_, body, _ := w.post("/ui/bulk", url.Values{"act": {"retry"}, "run": {run.ID.String()}}, "Cookie", "session=upper")
 	require.Contains(t, body, "There is no run to do it to")
+}
+
+// TestAServerThatHangsIsToldWhereTheHandIs, after a bounded time; what was typed is kept, and can
+// be sent again.
+func TestAServerThatHangsIsToldWhereTheHandIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, stuck := w.waiting("w-1"), w.stuck("s-1")
+	w.settled()
+	group, _ := w.deskOf(stuck)
+	b := newBrowser(t, w)
+	impatient := func() { b.do(chromedp.Evaluate[chromedp.Void](`htmx.config.timeout = 300; undefined`)) }
+	b.open("/ui/runs/" + id.String())
+	b.holds(`htmx.config.timeout >= 5000 && htmx.config.timeout <= 20000`)
+	impatient()
+	b.click(`a[data-act="pause"]`)
+	b.typeInto("#lever-reason", "a long story")
+	w.hangs.Store(true)
+	b.click("dialog button.primary")
+	b.sees("dialog .problem", "The server has not answered for")
+	b.sees("dialog .problem", "It is not known whether this was done. What you typed is kept")
+	b.holds(`document.getElementById("lever-reason").value === "a long story"`)
+	b.shoot("lever-server-hangs")
+	w.hangs.Store(false)
+	b.click("dialog button.primary")
+	b.sees("h1", "paused")
+	_, note := w.acted(id, "run.paused")
+	require.Contains(t, note, "a long story")
+
+	// The desk says so, too, and keeps the choice.
+	b.open("/ui/incidents")
+	impatient()
+	b.click("#p-" + group)
+	b.typeInto("#desk-reason", "asked the bank")
+	w.hangs.Store(true)
+	b.click(`.bulk button[value="retry"]`)
+	b.sees("dialog .problem", "Nothing was done. Try again when it is back.")
+	b.click("dialog [data-close]")
+	b.sees("#offline", "The server does not answer") // which moves what is below it
+	b.click(`.bulk button[value="note"]`)
+	b.sees("dialog .problem", "It is not known whether this was done")
+	b.click("dialog [data-close]")
+	b.holds(`!document.querySelector("dialog[open]") && document.querySelector("#desk-reason").value === "asked the bank" && document.querySelector("#p-` + group + `").checked`)
+	w.hangs.Store(false)
+	b.click(`.bulk button[value="note"]`)
+	b.sees("#note", "note: 1 incident done")
+	b.clean("htmx:", "net::ERR")
+}
+
+// TestTheDeskOutlivesASession: what was chosen and typed is there after the login.
+func TestTheDeskOutlivesASession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded, func(c *webui.Config) { c.Refresh = time.Hour })
+	stuck := w.stuck("s-1")
+	w.settled()
+	group, _ := w.deskOf(stuck)
+	b := newBrowser(t, w)
+	enter := func() {
+		b.typeInto("#token", "ops")
+		b.click(".login button")
+	}
+	b.open("/ui/login?next=/ui/incidents")
+	enter()
+	b.click("#p-" + group)
+	b.typeInto("#desk-reason", "asked the bank")
+	run(b, chromedp.Evaluate[bool](`fetch("/ui/logout", { method: "POST", redirect: "manual" }).then(() => true)`, chromedp.EvalAwaitPromise))
+	b.click(`.bulk button[value="note"]`)
+	b.sees("dialog .problem", "Your session has ended. Nothing was sent")
+	b.click("dialog .problem button")
+	enter()
+	b.sees("#picked", "1 chosen")
+	b.holds(`document.querySelector("#desk-reason").value === "asked the bank" && document.querySelector("#p-` + group + `").checked`)
+	b.click(`.bulk button[value="note"]`)
+	b.sees("#note", "note: 1 incident done")
+	b.clean()
+}
+
+// TestWhatTheDeskIsRefusedStaysUntilDismissed, in a sheet over the choice.
+func TestWhatTheDeskIsRefusedStaysUntilDismissed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stuck := w.stuck("s-1")
+	w.settled()
+	group, _ := w.deskOf(stuck)
+	b := newBrowser(t, w)
+	b.open("/ui/incidents")
+	b.click("#p-" + group)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#p-` + group + `").value = "0123456789abcdef"; undefined`))
+	b.typeInto("#desk-reason", "asked the bank")
+	b.click(`.bulk button[value="note"]`)
+	b.sees("dialog h2", "Refused")
+	b.sees("dialog .problem", "no open incident")
+	b.shoot("desk-refused")
+	b.click("dialog button.primary")
+	b.holds(`!document.querySelector("dialog[open]") && document.querySelector("#desk-reason").value === "asked the bank"`)
+	b.clean("409")
 }

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
@@ -53,6 +55,8 @@ type runPage struct {
 	// Part says which rows of the tab are shown, where they are many; Starts starts such a run.
 	Part   *part
 	Starts format.Command
+	// Empty stands in the place of steps or payloads where there are none.
+	Empty  *empty.Page
 	Lasted time.Duration
 	// Begun counts the steps that were begun, and tells what became of them.
 	Begun string
@@ -126,14 +130,28 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)
 	}
-	if err := d.fill(r, t, v.Now); err != nil {
+	if err := d.fill(r, t, h.cfg.Program, v.Now); err != nil {
 		return err
 	}
 	if d.Ended || d.Outlook.Cut != "" { // what takes long is looked at when somebody asks
 		v.Refresh = 0
 	}
+	d.Empty = d.nothing(h.program(r, who))
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "run", v)
+	return nil
+}
+
+// nothing says why the tab is empty; nil where it is not.
+func (d *runPage) nothing(program *empty.Program) *empty.Page {
+	null := func(payload json.RawMessage) bool { return len(payload) == 0 || string(payload) == "null" }
+	none := null(d.Run.Input) && null(d.Run.Output) && !slices.ContainsFunc(d.Steps, func(s stepRow) bool { return !null(s.Input) || !null(s.Output) })
+	switch {
+	case d.Tab == "" && len(d.Timeline.Lanes) == 0:
+		return program.Steps(d.Run.ID.String(), d.At, d.Show+d.Rows.Find+d.Rows.Open)
+	case d.Tab == "data" && d.Part == nil && none:
+		return program.Payloads(d.Run.ID.String())
+	}
 	return nil
 }
 
@@ -150,8 +168,8 @@ func (d *runPage) openActions() (names []string) {
 	return names
 }
 
-// fill reads what the tab shows.
-func (d *runPage) fill(r *http.Request, t *told, now time.Time) error {
+// fill reads what the tab shows. program is how commands to copy call the program.
+func (d *runPage) fill(r *http.Request, t *told, program string, now time.Time) error {
 	switch d.Tab {
 	case "":
 		d.Timeline = draw.ReadHistory(t.facts, now).Draw(t.state, d.Rows, d.Linear).Hide(t.look.Cloak)
@@ -176,7 +194,7 @@ func (d *runPage) fill(r *http.Request, t *told, now time.Time) error {
 		}
 	case "data":
 		d.Steps, d.Part = partOf(t.steps(now), d.Rows.From)
-		d.Starts = format.StartCommand(d.Run.Saga, d.Run.Version, d.Run.Key, d.Run.Input)
+		d.Starts = format.StartCommand(program, d.Run.Saga, d.Run.Version, d.Run.Key, d.Run.Input)
 	default:
 		return errNoPage
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/webui/internal/choice"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
@@ -25,6 +27,8 @@ type runsPage struct {
 	Bad                []string
 	// Holds are the actions that are held.
 	Holds []explain.Hold
+	// Empty stands in the place of the rows where there are none.
+	Empty *empty.Page
 	// Filtered means that conditions narrow the list.
 	Filtered bool
 }
@@ -65,7 +69,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	}
 	var counts map[domain.RunState]int
 	if len(bad) == 0 && who.narrow(&f.Sagas) {
-		found, err := h.findRuns(r, f, statesOf(d.State))
+		found, err := h.findRuns(r, f, choice.States(d.State))
 		if err = built(v, err); err != nil {
 			return err
 		}
@@ -81,6 +85,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	}
 	d.Groups = groups(d.State, counts)
 	h.warn(r, v)
+	if len(d.Rows) == 0 {
+		d.Empty = h.program(r, who).Runs(empty.Asked{Query: d.Query, State: d.State, Bad: d.Bad, Behind: v.Behind})
+	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "runs", v)
 	return nil
@@ -98,7 +105,7 @@ func (h *handler) findRuns(r *http.Request, f runs.Filter, states []domain.RunSt
 	own := f.States
 	for _, g := range append([]runs.Filter{f}, guesses(f)...) {
 		f = g
-		f.States = both(own, states)
+		f.States = choice.Both(own, states)
 		if found.Page, err = ask(r, h.cfg.Views.Runs, &f, &f.Cursor); err != nil {
 			return found, err
 		}
@@ -138,7 +145,7 @@ func groups(chosen string, counts map[domain.RunState]int) (out []stateGroup) {
 		}
 		return n
 	}
-	out = append(out, stateGroup{"", "all", known(sum(runs.Unfinished) + sum(runs.Ended))}, stateGroup{unfinished, unfinished, known(sum(runs.Unfinished))})
+	out = append(out, stateGroup{"", "all", known(sum(runs.Unfinished) + sum(runs.Ended))}, stateGroup{choice.Unfinished, choice.Unfinished, known(sum(runs.Unfinished))})
 	for _, s := range runs.AllStates {
 		own := slices.Contains(runs.Unfinished, s) || slices.Contains(runs.Ended, s)
 		if own || s != runs.StateWorking && counts[s] > 0 || string(s) == chosen {

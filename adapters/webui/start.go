@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/form"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
@@ -33,6 +34,8 @@ type startPage struct {
 type choicePage struct {
 	Sagas   []saga.SagaInfo
 	Actions []saga.ActionInfo
+	// Empty stands there where nothing can be started.
+	Empty *empty.Page
 }
 
 // startChoice lists what can be started.
@@ -47,6 +50,9 @@ func (h *handler) startChoice(w http.ResponseWriter, r *http.Request, who Person
 		if who.sees(a.Name) {
 			d.Actions = append(d.Actions, a)
 		}
+	}
+	if len(d.Sagas)+len(d.Actions) == 0 {
+		d.Empty = h.program(r, who).Definitions("See the runs", "/runs")
 	}
 	v := h.view(r, who, "runs", "Start a run")
 	v.Refresh = 0

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
@@ -27,6 +28,8 @@ type statsPage struct {
 	Where string
 	// Rate is how many runs ended, in words.
 	Rate string
+	// Empty stands in the place of the tables where there is nothing to count.
+	Empty *empty.Page
 }
 
 var statRanges = []tab{{"1h", "last hour"}, {"24h", "last day"}, {"7d", "7 days"}, {"", "all time"}}
@@ -87,6 +90,9 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 	}
 	v.Refresh *= 5 // statistics move slowly
 	h.warn(r, v)
+	if len(d.Sagas) == 0 {
+		d.Empty = h.program(r, who).Stats(d.Saga, d.Range, d.Now.Started > 0, v.Behind)
+	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "stats", v)
 	return nil

@@ -95,14 +95,14 @@ func (t *told) children() map[string]string {
 }
 
 // starts is what began a step.
-func (t *told) starts(s *explain.Step) (c format.Command) {
+func (t *told) starts(program string, s *explain.Step) (c format.Command) {
 	switch {
 	case s.Action != "" && len(s.Input) > 0:
-		return format.StartCommand(s.Action, 0, "", s.Input)
+		return format.StartCommand(program, s.Action, 0, "", s.Input)
 	case s.Kind == domain.KindAwait:
 		t.state.Steps(func(st *machine.Step) {
 			if st.Path == s.Path && st.Node.Await.Signal != "" {
-				c = format.SignalCommand(t.id.String(), st.Node.Await.Signal, s.Output)
+				c = format.SignalCommand(program, t.id.String(), st.Node.Await.Signal, s.Output)
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func (h *handler) step(w http.ResponseWriter, r *http.Request, who Person) error
 			d.Rows = append(d.Rows, row)
 		}
 	}
-	d.Starts = t.starts(&d.Step.Step)
+	d.Starts = t.starts(h.cfg.Program, &d.Step.Step)
 	if id := d.Step.Child; id != nil && until == domain.End {
 		if d.Child, err = h.child(r, who, *id, v.Now); err != nil {
 			return err

@@ -3,6 +3,7 @@ package webui
 import (
 	"net/http"
 
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/search"
 )
@@ -14,6 +15,8 @@ type trailPage struct {
 	Next                string
 	First               bool
 	Bad                 []string
+	// Empty stands in the place of the rows where there are none.
+	Empty *empty.Page
 }
 
 // trail lists acts and outcomes in all runs, newest first.
@@ -32,6 +35,9 @@ func (h *handler) trail(w http.ResponseWriter, r *http.Request, who Person) erro
 		d.Rows, d.Next = page.Rows, page.Next
 	}
 	h.warn(r, v)
+	if len(d.Rows) == 0 {
+		d.Empty = h.program(r, who).Audit(empty.Asked{Query: d.Query, State: d.Failed, Bad: d.Bad, Behind: v.Behind})
+	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "trail", v)
 	return nil

@@ -58,7 +58,7 @@ func TestAuditIsSearchedAcrossRuns(t *testing.T) {
 	_, body, _ = w.get("/ui/audit?q=since:yesterday")
 	require.Contains(t, body, "&#34;since:yesterday&#34; is not understood")
 	_, body, _ = w.get("/ui/audit?q=" + uuid.NewString())
-	require.Contains(t, body, "Nothing in the audit is like that")
+	require.Contains(t, body, "Nothing in the audit matches this search")
 }
 
 func TestPagesOfTheAuditMissNothing(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAuditInTheBrowser(t *testing.T) {
 	b.holds(`location.search === "?failed=1" && document.querySelectorAll(".trail tbody tr").length === 2`)
 	b.sees(".trail", "gateway answered 503")
 	b.typeInto("#search", "actor:kim"+kb.Enter)
-	b.sees(".empty", "Nothing in the audit is like that")
+	b.sees(".empty", "Nothing in the audit matches this search")
 	b.click(`.chips a:not([href*="failed"])`)
 	b.sees(".trail", "the bank is down")
 	b.holds(`new URLSearchParams(location.search).get("q") === "actor:kim" && document.querySelectorAll(".trail tbody tr").length === 1`)

@@ -114,7 +114,9 @@ func TestDeskInTheBrowser(t *testing.T) {
 
 	b.typeInto(`.bulk input[name="reason"]`, "the bank is back")
 	b.click(`.bulk button[value="retry"]`)
-	b.sees("#note", "retry: 2 incidents done")
+	b.sees("dialog h2", "Retry 2 runs?")
+	b.click(`dialog button[name="sure"]`)
+	b.sees(".act", "2 retried: 2 done")
 	b.holds(`document.querySelectorAll(".inc tbody tr").length === 1`)
 	b.sees("#stuck-badge", "1")
 

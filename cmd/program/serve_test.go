@@ -3,8 +3,10 @@ package program
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -129,4 +131,28 @@ func TestAServerSaysWhichRunsNeedCodeThatItLacks(t *testing.T) {
 		return strings.Contains(log.String(), "1 unfinished run needs patient v1, which this program lacks")
 	},
 		30*time.Second, 10*time.Millisecond, "%s", log)
+}
+
+// TestCommandsOfEmptyPagesWork as they are copied: to a shell, with the program's own name.
+func TestCommandsOfEmptyPagesWork(t *testing.T) {
+	t.Parallel()
+	url, _, _ := serving(t, testApp(), t.TempDir())
+	command := regexp.MustCompile(`<p class="command"><code>([^<]*)</code>`)
+	for _, page := range []string{"incidents", "incidents?state=resolved", "incidents?state=snoozed", "events", "runs"} {
+		var found [][]byte
+		require.Eventually(t, func() bool { // until the views are built
+			resp, err := http.Get(url + "/ui/" + page) //nolint:noctx // the server ends with the test
+			if err != nil {
+				return false
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			found = command.FindSubmatch(body)
+			return err == nil && found != nil
+		}, 30*time.Second, 10*time.Millisecond, page)
+		words, err := exec.CommandContext(t.Context(), "sh", "-c", `prog() { printf '%s\0' "$@"; }; `+html.UnescapeString(string(found[1]))).Output()
+		require.NoError(t, err, page)
+		_, errs, code := remotely(t, strings.Split(strings.TrimSuffix(string(words), "\x00"), "\x00")...)
+		require.Equal(t, ExitOK, code, "%s: %s: %s", page, found[1], errs)
+	}
 }

@@ -199,7 +199,7 @@ func (s *site) server(n *host.Node, runner *runner.Runner) (*httpapi.Server, err
 		return nil, err
 	}
 	page.Handler, err = webui.New(webui.Config{Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log,
-		Sessions: sessions{server.Guard()}, Version: s.env.Program.VersionText(), Logger: n.Logger})
+		Sessions: sessions{server.Guard()}, Program: s.env.Program.Name, Version: s.env.Program.VersionText(), Logger: n.Logger})
 	return server, err
 }
 

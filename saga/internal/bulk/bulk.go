@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/contain"
 )
 
 // Runs has the functions with which the package reads runs and acts on them.
@@ -41,6 +43,8 @@ const (
 	defaultLimit = 1_000
 	// soon is within what time a run that is stuck again counts as a failure of the act.
 	soon = 10 * time.Second
+	// actLimit is how long an act on one run may take, so that a run that hangs holds up no other.
+	actLimit = time.Minute
 	// maxError bounds a result's error, in bytes, so that a caller's input does not come back once
 	// for every run.
 	maxError = 200
@@ -146,16 +150,30 @@ func tell(req *domain.BulkRequest, c *chosen) {
 	}
 }
 
-// act does the act to one run: to the chosen steps, for an act on steps.
+// act does the act to one run: to the chosen steps, for an act on steps. A panic is an error, and
+// so is no answer in good time; it is not known then whether the act was done.
 func act(ctx context.Context, runs *Runs, req *domain.BulkRequest, c *chosen) error {
-	if len(c.steps) == 0 || !req.Act.StuckOnly() {
-		return runs.Act(ctx, c.Run, "", req)
+	within, cancel := context.WithTimeout(ctx, actLimit)
+	defer cancel()
+	id, steps := c.Run, c.steps
+	_, err := contain.Call(actLimit+time.Second, func() (struct{}, error) {
+		if len(steps) == 0 || !req.Act.StuckOnly() {
+			return struct{}{}, runs.Act(within, id, "", req)
+		}
+		var errs []error
+		for _, step := range steps {
+			errs = append(errs, runs.Act(within, id, step, req))
+		}
+		return struct{}{}, errors.Join(errs...)
+	})
+	if contain.Hung(err) || err != nil && within.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %v: it is not known whether it was done", actLimit)
 	}
-	var errs []error
-	for _, step := range c.steps {
-		errs = append(errs, runs.Act(ctx, c.Run, step, req))
+	var bad *contain.MisbehavedError
+	if errors.As(err, &bad) {
+		return fmt.Errorf("the act %w", err)
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // eachAtOnce calls f for every element, some at a time, and starts no more calls once ctx has

@@ -118,7 +118,8 @@ func matches(ctx context.Context, runs *Runs, named map[domain.RunID]bool, req *
 		if started, at, err = runs.Started(ctx, above); err != nil {
 			return false, err
 		}
-		selected = (len(named) == 0 || named[above]) && selects(runs, f, started, at)
+		// A run whose steps are named stands for these alone, not for what is below it.
+		selected = (len(named) == 0 || named[above]) && len(f.Steps[above]) == 0 && selects(runs, f, started, at)
 	}
 	if !selected {
 		return false, nil

@@ -143,3 +143,59 @@ func TestEachIsToldOfEveryRun(t *testing.T) {
 		require.Equal(t, []string{"ship", "pay"}, steps)
 	}
 }
+
+// TestAnActThatPanicsOrHangsHoldsUpNoOtherRun, at once or one after the other.
+func TestAnActThatPanicsOrHangsHoldsUpNoOtherRun(t *testing.T) {
+	t.Parallel()
+	for name, pace := range map[string]float64{"at once": 0, "in turn": 1e6} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				runs, _ := some(20, never, never)
+				release := make(chan struct{})
+				defer close(release)
+				runs.Act = func(ctx context.Context, run domain.RunID, _ string, _ *domain.BulkRequest) error {
+					switch run {
+					case domain.RunID{0, 3}:
+						panic("nil map")
+					case domain.RunID{0, 4}:
+						<-release // whatever the context says
+					case domain.RunID{0, 5}:
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					return nil
+				}
+				report, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: pace})
+				require.NoError(t, err)
+				require.Equal(t, 17, report.Done)
+				require.Equal(t, 3, report.Failed)
+				require.Equal(t, "the act panicked: nil map", report.Results[3].Error)
+				for _, hung := range report.Results[4:6] {
+					require.Contains(t, hung.Error, "no answer within 1m0s: it is not known whether it was done")
+				}
+			})
+		})
+	}
+}
+
+// TestNamedStepsStandForThemselves: a run below the one whose steps are named is left alone.
+func TestNamedStepsStandForThemselves(t *testing.T) {
+	t.Parallel()
+	above, below := domain.RunID{0, 0}, domain.RunID{0, 1}
+	for name, steps := range map[string]map[domain.RunID][]string{"all of the run": nil, "one step": {above: {"pay"}}} {
+		runs, _ := some(2, never, never)
+		runs.Act = func(context.Context, domain.RunID, string, *domain.BulkRequest) error { return nil }
+		started := runs.Started
+		runs.Started = func(ctx context.Context, run domain.RunID) (*domain.RunStarted, time.Time, error) {
+			s, at, err := started(ctx, run)
+			if run == below {
+				s.Parent = &domain.ParentRef{Run: above, Step: "child"}
+			}
+			return s, at, err
+		}
+		report, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, Filter: domain.BulkFilter{Runs: []domain.RunID{above}, Steps: steps}})
+		require.NoError(t, err)
+		require.Equal(t, 2-len(steps), report.Done, name)
+	}
+}

@@ -2,6 +2,7 @@ package acts
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -66,6 +67,7 @@ const (
 	goesOn
 	done
 	stuck
+	unknown // it can't be followed
 )
 
 // Begin notes that the person does something to so many runs. ctx bounds the act and what follows
@@ -83,9 +85,29 @@ func (b *Book) Begin(ctx context.Context, person string, what domain.BulkAct, re
 	return a
 }
 
-// Context is that in which the act is to be done. It ends when the person dismisses the act after
-// it was done, and not before.
-func (a *Act) Context() context.Context { return context.WithoutCancel(a.ctx) }
+// Do does the act, on a goroutine of its own, and notes its end. do calls [Act.Note] for each run.
+// Its context does not end when the person dismisses the act. A panic ends the act, not the
+// program.
+func (a *Act) Do(do func(ctx context.Context) (stopped bool, err error)) {
+	go func() {
+		var stopped bool
+		err := contained(func() (err error) {
+			stopped, err = do(context.WithoutCancel(a.ctx))
+			return err
+		})
+		a.End(stopped, err)
+	}()
+}
+
+// contained calls f and returns its error; a panic is one.
+func contained(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it panicked: %v", p)
+		}
+	}()
+	return f()
+}
 
 // Note notes what happened to a run. One that the act was done to is followed.
 func (a *Act) Note(r domain.BulkResult) {
@@ -106,16 +128,20 @@ func (a *Act) Note(r domain.BulkResult) {
 	}
 }
 
-// follow waits until the run has ended or is stuck.
+// follow waits until the run has ended or is stuck. A run that panics, hangs or is gone concerns
+// its own row alone.
 func (a *Act) follow(at int, run domain.RunID) {
-	err := a.wait(a.ctx, run)
+	err := contained(func() error { return a.wait(a.ctx, run) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	r := &a.rows[at]
 	e, over := domain.EndingOf(err)
 	if !over {
+		if a.ctx.Err() == nil { // else nobody follows it any longer, and it goes on
+			r.standing, r.cause = unknown, err.Error()
+		}
 		return
 	}
-	r := &a.rows[at]
 	r.standing, r.State = done, e.State
 	if e.State == domain.RunIsStuck {
 		r.standing = stuck

@@ -31,9 +31,9 @@ type Told struct {
 // Run is a run of an act.
 type Run struct {
 	domain.BulkResult
-	// GoesOn means that it has neither ended nor is stuck.
-	GoesOn bool
-	// Why says why it is stuck again, or refused.
+	// GoesOn means that it has neither ended nor is stuck, Unknown that it can't be told.
+	GoesOn, Unknown bool
+	// Why says why it is stuck again, or refused, or can't be followed.
 	Why string
 }
 
@@ -75,7 +75,7 @@ func (a *Act) told() Told {
 	for i := range a.rows {
 		r := &a.rows[i]
 		counts[r.standing]++
-		out := Run{BulkResult: r.BulkResult, GoesOn: r.standing == goesOn, Why: format.Clip(cmp.Or(r.cause, r.Error), maxWhy)}
+		out := Run{BulkResult: r.BulkResult, GoesOn: r.standing == goesOn, Unknown: r.standing == unknown, Why: format.Clip(cmp.Or(r.cause, r.Error), maxWhy)}
 		switch r.standing {
 		case refused:
 			t.Refused = append(t.Refused, out)
@@ -87,7 +87,7 @@ func (a *Act) told() Told {
 		}
 		t.Runs = append(t.Runs, out)
 	}
-	t.Bad = counts[refused]+counts[stuck] > 0 || a.err != nil
+	t.Bad = counts[refused]+counts[stuck]+counts[unknown] > 0 || a.err != nil
 	if a.err != nil {
 		t.Problem = a.err.Error()
 	}
@@ -117,6 +117,7 @@ func (a *Act) sentence(counts map[standing]int, causes map[string]int) string {
 	} else {
 		part(counts[stuck], "stuck"+most(causes))
 	}
+	part(counts[unknown], "could not be followed")
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}

@@ -1,12 +1,13 @@
-// Package choice is what a person chose on the incidents desk or among rejected events, and what
-// they want done with it, as the fields of a form.
+// Package choice is what a person chose on the incidents desk, among rejected events or above the
+// list of runs, and what they want done with it, as the fields of a form.
 //
-// It owns the values of the boxes and the fields of the acts that are no levers. It is pure. It
-// knows nothing of requests, of the levers of runs, and of the view of incidents.
+// It owns the values of the boxes and chips, and the fields of the acts that are no levers. It is
+// pure. It knows nothing of requests, of the levers of runs, and of the view of incidents.
 //
 // Files, in reading order:
 //
 //   - choice.go: the values of the boxes
 //   - act.go: notes, assignees and snoozes as they are filled in
+//   - states.go: states of runs
 //   - rejected.go: what a form asks of rejected events, and what came of it
 package choice

@@ -11,14 +11,14 @@ import (
 	"github.com/atonehq/atone/domain/visible"
 )
 
-// Command is a request that a person can give in a shell: as a command line of atone, and to the
-// API with curl.
+// Command is a request that a person can give in a shell: as a command line of the program,
+// and to the API with curl.
 type Command struct{ CLI, Curl string }
 
 // StartCommand starts a run as another one was started: of a saga, or with version 0 of a single
-// action. The key may be empty.
-func StartCommand(name string, version int, key string, input json.RawMessage) Command {
-	cli, path := []string{"atone", "start", visible.Word(name)}, "/sagas/"+url.PathEscape(name)+"/runs"
+// action. The key may be empty. program is how the command line is called.
+func StartCommand(program, name string, version int, key string, input json.RawMessage) Command {
+	cli, path := []string{program, "start", visible.Word(name)}, "/sagas/"+url.PathEscape(name)+"/runs"
 	q := url.Values{}
 	if version == 0 {
 		cli[1], path = "invoke", "/actions/"+url.PathEscape(name)+"/invoke"
@@ -36,12 +36,12 @@ func StartCommand(name string, version int, key string, input json.RawMessage) C
 }
 
 // SignalCommand sends a signal to a run.
-func SignalCommand(run, name string, payload json.RawMessage) Command {
+func SignalCommand(program, run, name string, payload json.RawMessage) Command {
 	body := json.RawMessage(`{"name":` + string(quoted(name)))
 	if len(payload) > 0 {
 		body = append(append(body, `,"payload":`...), payload...)
 	}
-	return request([]string{"atone", "signal", run, visible.Word(name)}, payload, "/runs/"+run+"/signal", "", append(body, '}'))
+	return request([]string{program, "signal", run, visible.Word(name)}, payload, "/runs/"+run+"/signal", "", append(body, '}'))
 }
 
 func quoted(s string) json.RawMessage {

@@ -44,7 +44,7 @@ func TestCommandsSayToAShellWhatWasSaid(t *testing.T) {
 	for _, text := range hostile {
 		payload, err := json.Marshal(map[string]string{"note": text})
 		require.NoError(t, err)
-		c := StartCommand("order", 3, text, payload)
+		c := StartCommand("atone", "order", 3, text, payload)
 		said := spoken(t, bin, c.CLI)
 		require.Equal(t, []string{"start", "order", "--version", "3"}, said[:4])
 		if text != "" {
@@ -56,7 +56,7 @@ func TestCommandsSayToAShellWhatWasSaid(t *testing.T) {
 		require.JSONEq(t, string(payload), said[len(said)-1])
 
 		name := "to " + text
-		c = SignalCommand("0198c0de-0000-7000-8000-000000000001", name, payload)
+		c = SignalCommand("atone", "0198c0de-0000-7000-8000-000000000001", name, payload)
 		said = spoken(t, bin, c.CLI)
 		require.Equal(t, []string{"signal", "0198c0de-0000-7000-8000-000000000001", name, "-d"}, said[:4])
 		require.JSONEq(t, string(payload), said[4])
@@ -65,9 +65,9 @@ func TestCommandsSayToAShellWhatWasSaid(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, string(body), said[len(said)-1])
 	}
-	require.Equal(t, "atone invoke charge -d '-1'", strings.ReplaceAll(StartCommand("charge", 0, "", json.RawMessage("-1")).CLI, "-d -1", "-d '-1'"))
-	require.Empty(t, StartCommand("order", 1, "a\u202eb", nil), "it can't be copied from a page")
-	require.Empty(t, StartCommand("order", 1, "", json.RawMessage(`"`+strings.Repeat("x", 1<<20)+`"`)))
+	require.Equal(t, "shop invoke charge -d '-1'", strings.ReplaceAll(StartCommand("shop", "charge", 0, "", json.RawMessage("-1")).CLI, "-d -1", "-d '-1'"))
+	require.Empty(t, StartCommand("shop", "order", 1, "a\u202eb", nil), "it can't be copied from a page")
+	require.Empty(t, StartCommand("shop", "order", 1, "", json.RawMessage(`"`+strings.Repeat("x", 1<<20)+`"`)))
 }
 
 func TestAnyWordIsQuotedForAShell(t *testing.T) {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -31,4 +32,19 @@ func Spans(sentence string) []Span {
 		}
 	}
 	return out
+}
+
+// until finds the instants that notes have in UTC.
+var until = regexp.MustCompile(`\buntil \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
+// Zoned marks the instants in the note of an act, such as "until 2026-01-02T03:04:05Z", for
+// [Spans].
+func Zoned(note string) string {
+	return until.ReplaceAllStringFunc(note, func(text string) string {
+		at, err := time.Parse(time.RFC3339, strings.TrimPrefix(text, "until "))
+		if err != nil { // such as a 99th month
+			return text
+		}
+		return "until " + Mark(at)
+	})
 }

@@ -25,6 +25,7 @@ var functions = template.FuncMap{
 	"took":   format.Took,
 	"clock":  format.Clock,
 	"spans":  format.Spans,
+	"zoned":  format.Zoned,
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 	"short":  func(id domain.RunID) string { return id.String()[len("00000000-0000-0000-0000-"):] },
 	"json":   format.Payload,

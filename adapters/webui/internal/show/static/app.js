@@ -124,40 +124,52 @@
     if (!dialog.open) dialog.showModal();
   };
   const login = () => {
-    const f = form();
-    if (f?.action && f.method === "post") {
+    const f = [form(), $("#desk")].find((x) => x?.method === "post");
+    if (f) {
       const values = [...new FormData(f)].filter(([, v]) => typeof v === "string");
-      try { sessionStorage.setItem(unsent, JSON.stringify({ page: location.pathname, verb: f.dataset.resend || "get", path: f.getAttribute("action"), values })); } catch { /* then the text stays in this tab's history */ }
+      try { sessionStorage.setItem(unsent, JSON.stringify({ page: location.pathname, desk: f.id === "desk", verb: f.dataset.resend || "get", path: f.getAttribute("action"), values })); } catch { /* then the text stays in this tab's history */ }
     }
     location.href = `${base}/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   };
+  const ofDesk = (el) => el?.closest?.("#desk");
   document.addEventListener("htmx:beforeOnLoad", (e) => {
     if (!e.detail.xhr.getResponseHeader("HX-Redirect")?.startsWith(`${base}/login`)) return;
     e.preventDefault();
-    if (form()) say("Your session has ended. Nothing was sent; what you typed is kept.", "Log in and come back", login);
+    if (form() || ofDesk(e.detail.elt)) say("Your session has ended. Nothing was sent; what you typed is kept.", "Log in and come back", login);
     else login();
   });
   const away = (e) => {
     if (e.detail.target?.id !== "sheet") return;
     const status = e.detail.xhr?.status;
     if (status && status < 500) return;
-    const what = status ? `The server answers with an error (${status}).` : "The server does not answer.";
-    if (form()) say(`${what} It is not known whether this was done. What you typed is kept: send it again when the server is back.`);
-    else say(`${what} Try again when it is back.`);
+    const what = status ? `The server answers with an error (${status}).`
+      : e.type === "htmx:timeout" ? `The server has not answered for ${took(htmx.config.timeout)}.` : "The server does not answer.";
+    if (form() || e.detail.elt?.id === "desk") say(`${what} It is not known whether this was done. What you typed is kept: send it again when the server is back.`);
+    else say(`${what} Nothing was done. Try again when it is back.`);
   };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(name, away);
+  const refill = (root, values) => {
+    for (const [name, value] of values) {
+      const box = all("input[type=checkbox]", root).find((x) => x.name === name && x.value === value);
+      const field = box || all("input:not([type=hidden], [type=checkbox]), textarea, select", root).find((x) => x.name === name);
+      if (box) box.checked = true;
+      else if (field) field.value = value;
+    }
+  };
   addEventListener("load", () => {
     let kept;
     try { kept = JSON.parse(sessionStorage.getItem(unsent)); } catch { return; }
     if (!kept || location.pathname !== kept.page) return;
     sessionStorage.removeItem(unsent);
+    if (kept.desk) {
+      if ($("#desk")) refill($("#desk"), kept.values);
+      count();
+      return;
+    }
     const fill = (e) => {
       if (e.detail.target.id !== "sheet") return;
       document.removeEventListener("htmx:afterSwap", fill);
-      for (const [name, value] of kept.values) {
-        const field = all("input:not([type=hidden]), textarea, select", dialog).find((x) => x.name === name);
-        if (field) field.value = value;
-      }
+      refill(dialog, kept.values);
     };
     document.addEventListener("htmx:afterSwap", fill);
     const values = {};
