@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -150,23 +149,11 @@ func (h *handler) showMany(w http.ResponseWriter, r *http.Request, who Person, d
 
 // pace reads how many runs at most, and how fast.
 func (d *manyPage) pace(req *saga.BulkRequest) (err error) {
-	number := func(text, what string) (n int) {
-		if text = strings.TrimSpace(text); text == "" {
-			return 0
-		}
-		n, bad := strconv.Atoi(text)
-		if bad != nil || n < 1 {
-			err = fmt.Errorf("%s is a number of runs, 1 or more, and not %.30q", what, text)
-		}
-		return n
+	var first int
+	if first, req.Rate, req.StopAfter, err = choice.Pace(d.First, d.Rate, d.StopAfter, maxChosen); first > 0 {
+		req.Limit = first
 	}
-	if n := number(d.First, "how many to begin with"); n > 0 {
-		req.Limit = min(n, maxChosen)
-	}
-	req.StopAfter = min(number(d.StopAfter, "after how many failures to stop"), maxChosen)
-	rate, bad := domain.ParseRate(d.Rate)
-	req.Rate = rate
-	return cmp.Or(err, bad)
+	return err
 }
 
 // choose reads which runs are meant. The person's sagas bound them.

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga/explain"
@@ -53,7 +54,7 @@ type runPage struct {
 	Outlook  outlook.Outlook
 	Steps    []stepRow
 	// Part says which rows of the tab are shown, where they are many; Starts starts such a run.
-	Part   *part
+	Part   *show.Part
 	Starts format.Command
 	// Empty stands in the place of steps or payloads where there are none.
 	Empty  *empty.Page
@@ -182,42 +183,23 @@ func (d *runPage) fill(r *http.Request, t *told, program string, now time.Time) 
 		from := d.Rows.From
 		if rev, err := strconv.ParseUint(r.URL.Query().Get("event"), 10, 64); err == nil {
 			from = slices.IndexFunc(d.Story.Lines, func(l story.Line) bool { return l.Revision >= rev })
-			from = max(0, from-from%partSize)
+			from = max(0, from-from%show.PartSize)
 		}
-		d.Story.Lines, d.Part = partOf(d.Story.Lines, from)
+		d.Story.Lines, d.Part = show.PartOf(d.Story.Lines, from)
 	case "undo":
 		d.Undo = t.undo(now)
-		d.Undo.Steps, d.Part = partOf(d.Undo.Steps, d.Rows.From)
+		d.Undo.Steps, d.Part = show.PartOf(d.Undo.Steps, d.Rows.From)
 	case "outlook":
 		if d.Past == nil {
 			d.Outlook = t.outlook(r.Context(), now)
 		}
 	case "data":
-		d.Steps, d.Part = partOf(t.steps(now), d.Rows.From)
+		d.Steps, d.Part = show.PartOf(t.steps(now), d.Rows.From)
 		d.Starts = format.StartCommand(program, d.Run.Saga, d.Run.Version, d.Run.Key, d.Run.Input)
 	default:
 		return errNoPage
 	}
 	return nil
-}
-
-// partSize bounds the rows of a tab besides the timeline.
-const partSize = 250
-
-// part says which of many rows are shown: from First, counted from 0, up to Last.
-type part struct {
-	First, Last, Total int
-	More               bool
-}
-
-// partOf cuts out the rows that are shown; the part is nil where these are all.
-func partOf[T any](rows []T, from int) ([]T, *part) {
-	if len(rows) <= partSize {
-		return rows, nil
-	}
-	from = min(from, len(rows)-1)
-	to := min(from+partSize, len(rows))
-	return rows[from:to], &part{First: from, Last: to, Total: len(rows), More: to < len(rows)}
 }
 
 // lanesPage is what draws a timeline. Inside another run's it has no ids, of which a page has each

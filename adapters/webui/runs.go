@@ -103,7 +103,7 @@ type foundRuns struct {
 // findRuns queries the view. The states narrow the page, but not the numbers.
 func (h *handler) findRuns(r *http.Request, f runs.Filter, states []domain.RunState) (found foundRuns, err error) {
 	own := f.States
-	for _, g := range append([]runs.Filter{f}, guesses(f)...) {
+	for _, g := range append([]runs.Filter{f}, choice.Guesses(f)...) {
 		f = g
 		f.States = choice.Both(own, states)
 		if found.Page, err = ask(r, h.cfg.Views.Runs, &f, &f.Cursor); err != nil {

@@ -9,5 +9,7 @@
 //   - choice.go: the values of the boxes
 //   - act.go: notes, assignees and snoozes as they are filled in
 //   - states.go: states of runs
+//   - guess.go: other meanings of a word that was searched for
+//   - pace.go: how many runs, how fast, and when to stop
 //   - rejected.go: what a form asks of rejected events, and what came of it
 package choice

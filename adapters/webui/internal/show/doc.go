@@ -9,6 +9,7 @@
 //
 //   - render.go: answers, whole or only the part that changed
 //   - view.go: the data of every template
+//   - part.go: some of many rows
 //   - functions.go: the functions that templates may call
 //   - assets.go: the embedded scripts and styles
 package show
