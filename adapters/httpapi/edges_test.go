@@ -91,6 +91,7 @@ func TestWhatWouldComeBackOtherwiseIsRefusedByTheAPI(t *testing.T) {
 		"a name that is no UTF-8":         {"GET", "/sagas/%ff", ""},
 		"a version below 1":               {"GET", "/runs?version=1&version=-1", ""},
 		"version 0":                       {"GET", "/runs?version=0", ""},
+		"a limit of no runs":              {"POST", "/bulk", `{"act":"pause","all":true,"dry_run":true,"limit":0}`},
 		"a limit that no float64 holds":   {"POST", "/bulk", `{"act":"pause","all":true,"limit":1e400}`},
 	} {
 		var body any

@@ -356,6 +356,8 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"resolve calc:evil --skip --yes", "--reason"},
 			{"bulk substitute --saga calc", "--output-json"},
 			{"bulk retry --saga calc --limit 0", "--limit is 1"},
+			{"bulk retry --saga calc --first 0 -r x --yes", "1 or more"},
+			{"bulk retry --saga calc --stop-after 0 -r x --yes", "1 or more"},
 			{"bulk retry --state asleep", "use running"},
 			{"emit x -d {", "not valid JSON"},
 			{"emit x --stream atone-1", "a name that atone reserves"},

@@ -204,7 +204,7 @@ type Bulk struct {
 	Reason    string          `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit. Only a dry run needs none."`
 	Output    json.RawMessage `json:"output,omitempty" doc:"The output to substitute."`
 	DryRun    bool            `json:"dry_run,omitempty" doc:"Only tell which runs it would be done to, and what a cancel of them would undo."`
-	Limit     int             `json:"limit,omitempty" minimum:"0" maximum:"10000" doc:"At most that many runs in this call, oldest first; 1,000 when 0."`
+	Limit     int             `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"At most that many runs in this call, oldest first; without it 1,000."`
 	Rate      float64         `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"At most that many runs in a second; no bound when 0."`
 	StopAfter int             `json:"stop_after,omitempty" minimum:"0" maximum:"10000" doc:"End after so many failures: runs that refuse, or that are retried and soon stuck again; never when 0."`
 }

@@ -81,6 +81,9 @@ A reason is required, and asked for at a terminal. --dry-run only lists.`,
 			if err := console.NotEmpty(cmd.Flags(), "run", "saga", "version", "state", "key-prefix", "older-than", "action"); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("first") && flags.first == 0 || cmd.Flags().Changed("stop-after") && flags.stopAfter == 0 {
+				return console.UsageError{Err: errors.New("--first and --stop-after are numbers of runs, 1 or more")}
+			}
 			flags.search = strings.TrimSpace(search.InZone(strings.Join(args, " "), time.Local))
 			r, err := flags.request(env, what)
 			if err != nil {
