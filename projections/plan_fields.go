@@ -13,6 +13,9 @@ import (
 type PlanFields struct {
 	// Secret fields are shown nowhere. Searchable fields are indexed for text search.
 	Secret, Searchable secret.Fields
+	// NoPlan says why the log has no such plan: no program goes on with runs of it. It is empty if
+	// the log has the plan.
+	NoPlan string
 }
 
 // ErrNoPlan means that a plan's stream is empty or holds no plan.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,7 +75,7 @@ func TestRejectedEventsAreListedRetriedAndDismissed(t *testing.T) {
 	}
 	open := list()
 	require.Len(t, open.Items, 4)
-	first := open.Items[3]
+	first := open.Items[slices.IndexFunc(open.Items, func(e wire.RejectedEvent) bool { return strings.Contains(e.Error, "no such number") })]
 	require.Contains(t, open.Steps[0].Command, "prog rejected retry "+open.Items[0].ID.String())
 	require.Len(t, list("--limit", "3").Items, 3)
 	require.Len(t, list("--all", "--limit", "3", "--type", "number-found", "--saga", "calc").Items, 4)

@@ -16,6 +16,9 @@ import (
 // trackedRuns is how many runs a tracker remembers. It reads a forgotten run again from its stream.
 const trackedRuns = 20_000
 
+// planHash is the length of a plan's hash, in bytes of text. What is no hash is a plan of nothing.
+const planHash = 64
+
 // tracker completes events with what earlier events of the same run said. Its memory is a cache of
 // the runs' streams.
 type tracker struct {
@@ -169,6 +172,9 @@ func (t *tracker) plan(ctx context.Context, hash string) (*projections.PlanField
 	fields, err := projections.ReadPlanFields(ctx, t.source, hash)
 	if err != nil && !errors.Is(err, projections.ErrNoPlan) {
 		return nil, err
+	}
+	if err != nil && len(hash) == planHash {
+		fields.NoPlan = err.Error()
 	}
 	p := &fields
 	t.plans[hash] = p

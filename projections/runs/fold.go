@@ -44,6 +44,9 @@ func (r *state) fold(e *projections.Event) {
 	if goesOn(e.Event) {
 		r.Blocked = ""
 	}
+	if e.Of != nil && e.Of.NoPlan != "" {
+		r.Blocked = unreadable + e.Of.NoPlan
+	}
 	switch d := e.Event.(type) {
 	case *domain.AttemptStarted, *domain.AttemptSucceeded, *domain.AttemptFailed, *domain.AttemptHeartbeat, *domain.OutcomeLate, *domain.StepProbed:
 		r.foldAttempt(e, at)
@@ -68,11 +71,14 @@ func (r *state) fold(e *projections.Event) {
 	}
 }
 
+// unreadable begins the reason of a run that is blocked because it can't be read.
+const unreadable = "it can't be read: "
+
 // foldUnreadable notes that a program can't read an event of the run, so that no such program goes
 // on with it. When one does, the run is blocked no more.
 func (r *state) foldUnreadable(e *projections.Event) {
 	if e.Err != nil && !r.State.Ended() {
-		r.Blocked = domain.ShortMessage("it can't be read: " + e.Err.Error())
+		r.Blocked = domain.ShortMessage(unreadable + e.Err.Error())
 	}
 }
 
