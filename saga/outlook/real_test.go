@@ -214,12 +214,12 @@ type fork struct {
 }
 
 // newFork plays a history, the same for the same seed, up to where it is cut.
-func newFork(t *testing.T, make recipe, seed int) *fork {
+func newFork(t *testing.T, cook recipe, seed int) *fork {
 	t.Helper()
 	f := &fork{t: t, s: &script{actions: map[string]*saga.Action[string, string]{}}}
 	f.s.set(random(seed), func(string) bool { return seed%3 == 0 }, func() string { return "then" })
 	define := saga.Define("small", 1, func(f2 *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
-		make(f.s)(f2, in)
+		cook(f.s)(f2, in)
 		return saga.Return(f2, func(saga.Scope) string { return "end" })
 	})
 	f.k = sagatest.New(t, define)
@@ -273,7 +273,7 @@ func (f *fork) state() *machine.State {
 func (f *fork) goOn(most int) {
 	f.t.Helper()
 	sent := map[string]bool{}
-	for n := 0; n < most; n++ {
+	for range most {
 		f.k.Settle()
 		s := f.state()
 		flying := false
@@ -300,17 +300,17 @@ func (f *fork) goOn(most int) {
 	f.k.Settle()
 }
 
-func (f *fork) signal(s *machine.State, sent map[string]bool) (any bool) {
+func (f *fork) signal(s *machine.State, sent map[string]bool) (came bool) {
 	s.Open(func(st *machine.Step) {
 		if st.Phase == machine.Waiting && st.Signal != "" && !sent[st.Signal] {
 			sent[st.Signal] = true
 			if f.s.comes(st.Signal) {
-				any = true
+				came = true
 				require.NoError(f.t, f.k.Coordinator().Signal(f.t.Context(), f.run, st.Signal, "came"))
 			}
 		}
 	})
-	return any
+	return came
 }
 
 func (f *fork) outlook() outlook.Outlook {
@@ -385,12 +385,16 @@ func told(e *outlook.End) (attempt func(string, domain.Direction, int) outlook.G
 			gives = "bad"
 		}
 	}
-	fails := slices.ContainsFunc(e.Answers, func(a outlook.Answer) bool {
-		return a.Step == "child" && a.Gives == outlook.Undone && a.Direction != domain.Undo
-	})
+	ofChild := func(g outlook.Gives, back bool) bool {
+		return slices.ContainsFunc(e.Answers, func(a outlook.Answer) bool {
+			return a.Step == "child" && a.Gives == g && (a.Direction == domain.Undo) == back
+		})
+	}
 	attempt = func(step string, dir domain.Direction, n int) (g outlook.Gives) {
-		switch {
-		case step == "kid" && dir == domain.Do && fails, step == "asked" && has("child", outlook.Stays):
+		switch inChild := step == "kid" || step == "asked"; {
+		case step == "kid" && dir == domain.Do && ofChild(outlook.Undone, false),
+			step == "asked" && dir == domain.Do && ofChild(outlook.Stays, false),
+			inChild && dir == domain.Undo && ofChild(outlook.Stays, true):
 			return outlook.Refused
 		}
 		for i := range e.Answers {
@@ -443,12 +447,12 @@ func (f *fork) cameToOneOf(known map[string]bool) bool {
 // It lets the world answer at random: the run comes to one of the ends.
 func TestWhatIsForeseenHappens(t *testing.T) {
 	t.Parallel()
-	for name, make := range recipes() {
+	for name, cook := range recipes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ends, forks := 0, 0
 			for seed := range *histories {
-				o := newFork(t, make, seed).outlook()
+				o := newFork(t, cook, seed).outlook()
 				for i := range o.Acts {
 					a := &o.Acts[i]
 					require.NotEmpty(t, a.Ends, "seed %d: %s", seed, a.Text)
@@ -456,7 +460,7 @@ func TestWhatIsForeseenHappens(t *testing.T) {
 					for j := range a.Ends {
 						e := &a.Ends[j]
 						known[cameTo(e)] = true
-						f := newFork(t, make, seed)
+						f := newFork(t, cook, seed)
 						if f.childStands() && ofChild(e) {
 							continue // it can't answer otherwise any more
 						}
@@ -469,7 +473,7 @@ func TestWhatIsForeseenHappens(t *testing.T) {
 					}
 					require.Empty(t, o.Cut)
 					for again := range 2 {
-						f := newFork(t, make, seed)
+						f := newFork(t, cook, seed)
 						f.s.set(random(1000*(again+1)+seed), func(string) bool { return again%2 == 0 }, func() string { return [...]string{"else", "bad"}[again] })
 						f.do(a)
 						f.release()
