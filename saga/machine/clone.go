@@ -8,8 +8,7 @@ import (
 	"github.com/atonehq/atone/saga/machine/internal/due"
 )
 
-// Clone returns a copy that goes its own way: what is folded into one does not show in the other.
-// They share what never changes: the plan, payloads, causes. The run has begun.
+// Clone returns a copy that goes its own way. Both share what never changes. The run has begun.
 func (s *State) Clone() *State {
 	s.unparkAll() // so that the lists are whole
 	c := &State{Plan: s.Plan, Run: s.Run, RunData: s.RunData, steps: make(map[string]*Step, len(s.steps)),
@@ -21,11 +20,14 @@ func (s *State) Clone() *State {
 			k.About = c.steps[h.About.Path]
 		}
 	}
-	for from, to := range map[*list]*list{&s.todo: &c.todo, &s.watch: &c.watch} {
-		for st := from.head; st != nil; st = st.nxt {
-			to.add(c.steps[st.Path])
+	for _, l := range [...][2]*list{{&s.todo, &c.todo}, {&s.watch, &c.watch}} {
+		for st := l[0].head; st != nil; st = st.nxt {
+			l[1].add(c.steps[st.Path])
 			c.index(c.steps[st.Path])
 		}
+	}
+	for _, st := range due.AsJoined(&s.waits.timers, &s.waits.retries, &s.waits.instants) {
+		c.reschedule(c.steps[st.Path]) // those that are due at one time keep their order
 	}
 	return c
 }
@@ -45,8 +47,7 @@ func (s *State) copyStep(st, parent *Step) *Step {
 	return &c
 }
 
-// Fingerprint appends what tells how the run stands from other ways in which it could: where each
-// step stands and what it may still try, but no times, and of payloads only short outputs.
+// Fingerprint appends how each step stands and what it may still try: no times, no long outputs.
 func (s *State) Fingerprint(b []byte) []byte {
 	b = append(append(b, s.End...), s.Was...)
 	b, _ = binary.Append(b, binary.LittleEndian, []bool{s.Turning, s.PastPivot, s.Paused, s.finish, s.Cancel != nil})

@@ -79,6 +79,20 @@ func By[T any](now time.Time, heaps ...*Heap[T]) []T {
 	return values
 }
 
+// AsJoined returns the values of all the heaps in the order in which they joined.
+func AsJoined[T any](heaps ...*Heap[T]) []T {
+	var all []*Item[T]
+	for _, h := range heaps {
+		all = append(all, h.items...)
+	}
+	slices.SortFunc(all, func(a, b *Item[T]) int { return cmp.Compare(a.seq, b.seq) })
+	values := make([]T, len(all))
+	for i, it := range all {
+		values[i] = it.of
+	}
+	return values
+}
+
 type items[T any] []*Item[T]
 
 // by adds the items that are due.

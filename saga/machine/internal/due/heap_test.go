@@ -55,6 +55,10 @@ func TestItemsComeInTheOrderOfTheirTimes(t *testing.T) {
 			}
 		}
 		require.Equal(t, by, due.By(now, &a, &b), "seed %d, step %d", seed, seq)
+		joined := slices.SortedFunc(slices.Values(want), func(x, y entry) int { return int(x.seq) - int(y.seq) })
+		for i, of := range due.AsJoined(&a, &b) {
+			require.Equal(t, joined[i].of, of, "seed %d, step %d", seed, seq)
+		}
 	}
 	var next time.Time
 	a.Each(func(_ int, at time.Time) {
