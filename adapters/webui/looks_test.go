@@ -99,7 +99,7 @@ func TestPagesInEveryLight(t *testing.T) {
 	for _, page := range []struct{ name, path string }{
 		{"runs", "/ui/runs"}, {"run-waiting", of(waiting)}, {"run-stuck", of(stuck)}, {"run-completed", of(done)}, {"run-compensated", of(compensated)},
 		{"plan", of(stuck) + "?tab=plan"}, {"tour", of(tour)}, {"tour-plan", of(tour) + "?tab=plan"}, {"tour-undo", of(tour) + "?tab=undo"}, {"audit", of(compensated) + "?tab=audit"}, {"data", of(done) + "?tab=data"}, {"undo", of(waiting) + "?tab=undo"}, {"outlook", of(waiting) + "?tab=outlook"},
-		{"past", of(stuck) + "?at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"incidents-each", "/ui/incidents?each=1"}, {"incidents-group", "/ui/incidents?group=" + group}, {"incidents-resolved", "/ui/incidents?state=resolved"}, {"incidents-snoozed", "/ui/incidents?state=snoozed"}, {"incident", "/ui/incidents/" + incident}, {"definitions", "/ui/sagas"}, {"start", "/ui/start"}, {"start-form", "/ui/sagas/order/start"}, {"definition", "/ui/sagas/order"},
+		{"past", of(stuck) + "?at=12"}, {"past-plan", of(stuck) + "?tab=plan&at=12"}, {"trail", "/ui/audit"}, {"trail-empty", "/ui/audit?q=nothing"}, {"lever", of(waiting) + "/lever/cancel"}, {"incidents", "/ui/incidents"}, {"incidents-each", "/ui/incidents?each=1"}, {"incidents-group", "/ui/incidents?group=" + group}, {"incidents-resolved", "/ui/incidents?state=resolved"}, {"incidents-snoozed", "/ui/incidents?state=snoozed"}, {"incident", "/ui/incidents/" + incident}, {"definitions", "/ui/sagas"}, {"start", "/ui/start"}, {"start-form", "/ui/sagas/order/start"}, {"definition", "/ui/sagas/order"},
 		{"stats", "/ui/stats?range=1h"}, {"events", "/ui/events"}, {"missing", "/ui/nothing"},
 	} {
 		look(page.name, page.path)
@@ -108,4 +108,24 @@ func TestPagesInEveryLight(t *testing.T) {
 	look("login", "/ui/login")
 	require.Empty(t, short)
 	b.clean("the server responded with a status of 404") // the missing page
+}
+
+// TestAPlanIsShownFromItsMiddle where it is wider than its frame: now, and as it was.
+func TestAPlanIsShownFromItsMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	run := "/ui/runs/" + w.stuck("s-1").String()
+	b := newBrowser(t, w)
+	for _, width := range []int64{390, 1280} {
+		b.screen(width, 860, "light")
+		for _, path := range []string{run + "?tab=plan&at=12", run + "?tab=plan", "/ui/sagas/order"} {
+			b.open(path)
+			b.holds(`(() => {
+				const box = document.querySelector(".canvas").getBoundingClientRect(), plan = document.querySelector(".graph").getBoundingClientRect();
+				return Math.abs(box.left + box.right - plan.left - plan.right) <= 4;
+			})()`)
+			b.shoot(fmt.Sprintf("plan-middle-%d", width))
+		}
+	}
+	b.clean()
 }

@@ -401,6 +401,9 @@
     chosen = box;
   }, true);
 
+  // A plan that is wider than its frame is shown from its middle.
+  for (const box of all(".canvas")) box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+
   tell();
   count();
   setInterval(() => { if (!document.hidden) tell(); }, 1000);
