@@ -25,7 +25,7 @@ var needs = map[string][]auth.Scope{
 	"get-stats": {auth.Read}, "list-sagas": {auth.Read}, "get-saga": {auth.Read}, "list-actions": {auth.Read}, "list-projections": {auth.Read},
 	"cancel-run": {auth.Operate}, "pause-run": {auth.Operate}, "resume-run": {auth.Operate}, "retry-run": {auth.Operate}, "resolve-run": {auth.Operate},
 	"abandon-run": {auth.Operate}, "hold-action": {auth.Operate}, "release-action": {auth.Operate}, "list-holds": {auth.Read}, "bulk": {auth.Operate}, "signal-run": {auth.Start, auth.Operate},
-	"rebuild-projection": {}, "list-tokens": {}, "create-token": {}, "revoke-token": {},
+	"rebuild-projection": {}, "record-exploration": {}, "list-tokens": {}, "create-token": {}, "revoke-token": {},
 	"suggest": {auth.Read},
 	"get-me":  {auth.Read, auth.Start, auth.Operate},
 	"login":   nil, "logout": nil, "live": nil, "ready": nil,

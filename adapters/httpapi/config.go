@@ -19,6 +19,7 @@ import (
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 // Views answers queries across runs.
@@ -55,6 +56,8 @@ type Config struct {
 	Projections Projections
 	// Log is read for events and their live stream.
 	Log Log
+	// Evidence keeps what explorations of the sagas found; nil means that nothing is known of them.
+	Evidence *evidence.Evidence
 
 	// Addr is where [Server.Run] listens; empty means 127.0.0.1:7070.
 	Addr string

@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 // definitionOperations tell which sagas and actions are registered here.
@@ -20,7 +21,11 @@ func (s *Server) definitionOperations() {
 			out := &sagasOutput{Body: []wire.Saga{}}
 			for _, info := range s.cfg.Coordinator.Sagas() {
 				if caller(ctx).Covers(info.Name) {
-					out.Body = append(out.Body, sagaOf(info))
+					told, err := s.sagaOf(ctx, info)
+					if err != nil {
+						return nil, err
+					}
+					out.Body = append(out.Body, told)
 				}
 			}
 			return out, nil
@@ -41,8 +46,12 @@ func (s *Server) definitionOperations() {
 			if err != nil {
 				return nil, err
 			}
-			return &sagaOutput{sagaOf(info)}, nil
+			told, err := s.sagaOf(ctx, info)
+			return &sagaOutput{told}, err
 		})
+	if s.cfg.Evidence != nil {
+		s.explorationOperation()
+	}
 
 	type actionsOutput struct{ Body []saga.ActionInfo }
 	register(s, operation{id: "list-actions", method: http.MethodGet, path: "/actions", tag: "definitions", summary: "The registered actions", scopes: read},
@@ -64,6 +73,36 @@ func (s *Server) actionsOf(id auth.Identity) []saga.ActionInfo {
 	return out
 }
 
-func sagaOf(info saga.SagaInfo) wire.Saga {
-	return wire.Saga{SagaInfo: info, Mermaid: diagram.Mermaid(info.Plan)}
+func (s *Server) sagaOf(ctx context.Context, info saga.SagaInfo) (wire.Saga, error) {
+	told := wire.Saga{SagaInfo: info, Mermaid: diagram.Mermaid(info.Plan)}
+	if s.cfg.Evidence != nil {
+		standing, err := s.cfg.Evidence.Standing(ctx, info.Name, info.Version, info.Hash)
+		if err != nil {
+			return wire.Saga{}, err
+		}
+		told.Explored = &standing
+	}
+	return told, nil
+}
+
+// explorationOperation records what an exploration found. The plan is compared with the one that is
+// registered here; what else a result says, its caller states.
+func (s *Server) explorationOperation() {
+	type input struct {
+		Name string `path:"name" maxLength:"100" doc:"The saga's name."`
+		Body evidence.Exploration
+	}
+	type output struct{ Body evidence.Explored }
+	register(s, operation{id: "record-exploration", method: http.MethodPost, path: "/sagas/{name}/explorations", tag: "definitions", summary: "Record what the exploration of a saga found",
+		scopes: []auth.Scope{auth.Admin}, errors: [][]int{bodyErrors, notFound}}, func(ctx context.Context, in *input) (*output, error) {
+		if err := allow(ctx, in.Name); err != nil {
+			return nil, err
+		}
+		info, err := s.cfg.Coordinator.Saga(in.Name, in.Body.Version)
+		if err != nil {
+			return nil, err
+		}
+		done, err := s.cfg.Evidence.Record(ctx, in.Name, info.Hash, in.Body, caller(ctx).Name)
+		return &output{done}, err
+	})
 }

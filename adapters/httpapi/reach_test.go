@@ -33,7 +33,7 @@ var bodies = map[string]string{
 	"start-run": `{"email":"a"}`, "invoke-action": `{"email":"a"}`, "cancel-run": `{}`, "start-again": `{}`, "pause-run": `{}`, "resume-run": `{}`, "retry-run": `{}`,
 	"resolve-run": `{"how":"skip"}`, "abandon-run": `{"reason":"r"}`, "hold-action": `{"reason":"r"}`, "release-action": `{"reason":"r"}`, "signal-run": `{"name":"n"}`, "bulk": `{"act":"pause","filter":{"key_prefix":"none"}}`,
 	"act-on-incidents": `{"act":"note","targets":["none"],"text":"n"}`, "act-on-rejected-events": `{"act":"retry","all":true,"reason":"r"}`,
-	"emit-event": `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`,
+	"emit-event": `{"stream":"orders","type":"order.placed"}`, "create-token": `{"name":"sample","scopes":["read"]}`, "login": `{"token":"x"}`, "record-exploration": exploration("none"),
 }
 
 // samples returns a request for every operation of the document, about a run that does not exist.
@@ -142,6 +142,9 @@ func reachSuccesses(c *contract, w *world) {
 	c.call(w, "POST", "/actions/charge/hold", `{"reason":"r"}`).problem(409, "action-held")
 	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).is(200)
 	c.call(w, "POST", "/actions/charge/release", `{"reason":"r"}`).problem(409, "action-not-held")
+	info, err := w.c.Saga("signup", 0)
+	require.NoError(w.t, err)
+	c.call(w, "POST", "/sagas/signup/explorations", exploration(info.Hash)).is(200)
 	c.call(w, "POST", "/rejected-events", `{"act":"retry","all":true,"reason":"r"}`).is(200)
 	c.call(w, "POST", "/bulk", `{"act":"pause","all":true,"dry_run":true,"filter":{}}`).is(200)
 	c.call(w, "POST", "/events", `{"stream":"orders","type":"order.placed","payload":{"n":1},"id":"1"}`).is(201)

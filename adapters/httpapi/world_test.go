@@ -26,6 +26,7 @@ import (
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -144,7 +145,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 		run(w.runner.Run)
 		<-w.c.Ready()
 	}
-	cfg := httpapi.Config{Coordinator: w.c, Views: views.Of(w.runner.Reader()), Projections: w.runner, Log: w.log, Logger: quiet, Version: "test",
+	cfg := httpapi.Config{Evidence: evidence.New(evidence.Config{Log: w.log, Build: evidence.Build{Revision: "0123"}}), Coordinator: w.c, Views: views.Of(w.runner.Reader()), Projections: w.runner, Log: w.log, Logger: quiet, Version: "test",
 		BodyTimeout: time.Second}
 	if wc.secured {
 		w.tokens = auth.NewTokens(w.log, nil)

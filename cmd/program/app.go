@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explore"
 )
 
@@ -34,6 +35,9 @@ type App struct {
 	// Explorations are what the command `explore` plays; tests play the same with sagatest.Play. A
 	// saga has at most one.
 	Explorations []*explore.Exploration
+	// Build is what the program is built of, for `explore --record`; zero means what the binary
+	// says.
+	Build evidence.Build
 	// Flags adds flags of the program's own to every command; may be nil.
 	Flags func(flags *pflag.FlagSet)
 	// Setup opens what the actions use, and adjusts the coordinator's configuration. It is called
@@ -86,7 +90,7 @@ func (app *App) env(s Streams) *access.Env {
 
 // program is the part of the app that makes a coordinator.
 func (app *App) program() *host.Program {
-	p := &host.Program{Name: app.Name, Version: app.Version, Sagas: app.Sagas, Actions: app.Actions, Triggers: app.Triggers, Views: app.Views, Explorations: app.Explorations}
+	p := &host.Program{Name: app.Name, Version: app.Version, Sagas: app.Sagas, Actions: app.Actions, Triggers: app.Triggers, Views: app.Views, Explorations: app.Explorations, Built: app.Build}
 	if app.Setup != nil {
 		p.Setup = func(ctx context.Context, h *host.Setup) error {
 			s := &Setup{Data: h.Data, Config: h.Config, Log: h.Log, Worker: h.Worker, host: h}

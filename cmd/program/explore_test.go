@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explore"
 )
 
@@ -153,6 +154,90 @@ func TestThereIsNothingToExplore(t *testing.T) {
 	for _, args := range [][]string{{"--replay", "put do #1 = failed"}, {"store", "--replay", "nonsense"}, {"--budget", "-1"}} {
 		_, errs, code = explored(t, shelfApp("store", false), args...)
 		require.Equal(t, ExitUsage, code, "%v: %s", args, errs)
+	}
+}
+
+// builtOf is an app of a revision.
+func builtOf(app App, b evidence.Build) App {
+	app.Build = b
+	return app
+}
+
+func TestWhatWasFoundIsRecorded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app := builtOf(shelfApp("store", false), evidence.Build{Revision: "0123456789abcdef"})
+	out, errs, code := prog(t, app, dir, "explore", "store", "--record")
+	require.Equal(t, ExitOK, code, errs)
+	require.Contains(t, out, "store v1: recorded")
+	schedules, _, _ := strings.Cut(strings.TrimPrefix(out, "✓ store v1: "), " ")
+	standing := func(app App) evidence.Standing {
+		out, errs, code := prog(t, app, dir, "sagas", "store", "-o", "json")
+		require.Equal(t, ExitOK, code, errs)
+		var list []struct{ Explored evidence.Standing }
+		require.NoError(t, json.Unmarshal([]byte(out), &list))
+		return list[0].Explored
+	}
+	s := standing(app)
+	require.Equal(t, "explored: "+schedules+" schedules, 0 broken, with build 0123456789ab", s.Text)
+	require.Equal(t, "tester", s.Latest.By)
+	require.NotEmpty(t, s.Latest.Answers)
+	require.False(t, s.Stale())
+
+	later := builtOf(shelfApp("store", false), evidence.Build{Revision: "fedcba9876543210"})
+	require.Contains(t, standing(later).Text, "with build 0123456789ab; running fedcba987654")
+	out, _, _ = prog(t, later, dir, "sagas", "-o", "wide")
+	require.Contains(t, out, "never explored", "the other sagas of the program")
+
+	changed := shelfApp("store", false)
+	changed.Sagas[len(changed.Sagas)-1] = saga.Define("store", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[saga.None] {
+		return saga.Do(f, &saga.Action[string, saga.None]{Name: "put", Effect: saga.NoEffect, Do: func(context.Context, string) (none saga.None, err error) { return none, nil }}, in.In)
+	})
+	changed = builtOf(changed, evidence.Build{Revision: "0123456789abcdef"})
+	require.Contains(t, standing(changed).Text, "explored with another plan: ")
+	_, errs, code = prog(t, changed, dir, "explore", "--record")
+	require.Equal(t, ExitUsage, code, "the world's saga is not the one that the program runs")
+	require.Contains(t, errs, "explore with the program that runs here")
+}
+
+func TestABrokenSagaIsRecordedAsBroken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	app := builtOf(shelfApp("store", true), evidence.Build{Version: "v1.2.0", Revision: "0123"})
+	app.Explorations[0] = explore.Of(newShelf("store", true), "book", explore.Undone("the shelf is\u202e empty", func(shelf) error {
+		return errors.New("<script>\x1b[2J")
+	}))
+	_, errs, code := prog(t, app, dir, "explore", "store", "--record")
+	require.Equal(t, ExitBroken, code, errs)
+	out, errs, code := prog(t, app, dir, "sagas", "store", "-o", "json")
+	require.Equal(t, ExitOK, code, errs)
+	require.Regexp(t, `explored: \d+ schedules, \d+ broken, with build v1.2.0`, out)
+	require.NotContains(t, out, " 0 broken")
+	require.NotContains(t, out, "\u202e", "what no screen shows is written out")
+	require.Contains(t, out, `\\u001b`)
+	require.Contains(t, out, "<script>")
+}
+
+func TestWhatProvesNothingIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	clean := evidence.Build{Revision: "0123"}
+	for name, c := range map[string]struct {
+		build evidence.Build
+		args  []string
+		code  Exit
+	}{
+		"no revision": {evidence.Build{Version: "v1"}, nil, ExitUsage},
+		"dirty":       {evidence.Build{Revision: "0123", Dirty: true}, nil, ExitUsage},
+		"cut":         {clean, []string{"--budget", "5"}, ExitCut},
+		"one fault":   {clean, []string{"--faults", "1"}, ExitUsage},
+		"a replay":    {clean, []string{"--replay", "put do #1 = failed"}, ExitUsage},
+	} {
+		app, dir := builtOf(shelfApp("store", false), c.build), t.TempDir()
+		_, errs, code := prog(t, app, dir, append([]string{"explore", "store", "--record"}, c.args...)...)
+		require.Equal(t, c.code, code, "%s: %s", name, errs)
+		out, errs, code := prog(t, app, dir, "sagas", "store", "-o", "json")
+		require.Equal(t, ExitOK, code, errs)
+		require.NotContains(t, out, `"latest": {`, name)
 	}
 }
 

@@ -3,6 +3,7 @@ package explore
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -20,6 +21,7 @@ type Exploration struct {
 	build  func(*inner.Edges) (world any, s saga.AnySaga)
 	cfg    inner.Config
 	checks []func(world any) (inner.Check, error)
+	names  []string // of the checks
 	next   func(world any, now saga.AnySaga) (*definition.Registry, error)
 	inputs []any
 	replay string
@@ -95,6 +97,9 @@ func (x *Exploration) Search(how Search) (*Result, error) {
 	}
 	return resultOf(r), nil
 }
+
+// Invariants lists the names of what is checked besides what always holds.
+func (x *Exploration) Invariants() []string { return slices.Clone(x.names) }
 
 // Plan returns the plan of the saga. It builds a world for that.
 func (x *Exploration) Plan() (*domain.Plan, error) {

@@ -16,6 +16,7 @@ type Option struct {
 
 func check[W any](name string, when inner.When, f func(W) error) Option {
 	return Option{func(x *Exploration) {
+		x.names = append(x.names, name)
 		x.checks = append(x.checks, func(world any) (inner.Check, error) {
 			w, ok := world.(W)
 			if !ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 // Cancel turns a run back. Errors are those of [saga.Coordinator.Cancel].
@@ -65,6 +66,12 @@ func (c *Client) Hold(ctx context.Context, action string, how wire.HoldAction) (
 // Release lets a held action start again, and returns the hold that ended.
 func (c *Client) Release(ctx context.Context, action, reason string) (wire.HeldAction, error) {
 	return post[wire.HeldAction](ctx, c, "/actions/"+segment(action)+"/release", wire.RequiredReason{Reason: reason}, false)
+}
+
+// RecordExploration records what the exploration of a saga found. Errors: those of
+// [evidence.Evidence.Record], and [saga.ErrUnknownSaga].
+func (c *Client) RecordExploration(ctx context.Context, name string, e evidence.Exploration) (evidence.Explored, error) {
+	return post[evidence.Explored](ctx, c, "/sagas/"+segment(name)+"/explorations", e, false)
 }
 
 // Holds lists the actions that are held.

@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explain"
 )
 
@@ -222,6 +223,8 @@ type Emit struct {
 type Saga struct {
 	saga.SagaInfo
 	Mermaid string `json:"mermaid" doc:"The plan as a Mermaid flowchart."`
+	// Explored is what is known of its exploration; nil where the server does not know.
+	Explored *evidence.Standing `json:"explored,omitempty" doc:"What is known of its exploration; absent if the server keeps no evidence."`
 }
 
 // View is the state of a projected view.

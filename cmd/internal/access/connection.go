@@ -24,6 +24,9 @@ type Use struct {
 	Check func(ctx context.Context) error
 	// Definitions means that only the program's sagas and actions are read, without a directory.
 	Definitions bool
+	// Evidence means that besides, what explorations found is read from the directory, if there is
+	// one that can be opened.
+	Evidence bool
 	// Cluster is an esdb:// connection string: its log is used, not the directory's.
 	Cluster string
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 // onDirectory calls f with a client of the directory's API.
@@ -57,9 +58,11 @@ func (env *Env) onDirectory(ctx context.Context, u Use, f func(ctx context.Conte
 
 // directory is a data directory that this process has open, and its HTTP API over a pipe in memory.
 type directory struct {
-	log   host.Log
-	node  *host.Node // nil if the command only reads
-	views *directoryViews
+	log  host.Log
+	node *host.Node // nil if the command only reads
+	// evidence is nil where the log is not the directory's.
+	evidence *evidence.Evidence
+	views    *directoryViews
 
 	connections *http.Transport
 	stop        context.CancelFunc
@@ -70,6 +73,11 @@ type directory struct {
 func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 	switch {
 	case u.Definitions:
+		if u.Evidence && env.Data != "" { // what can't be opened is not asked
+			if log, err := host.OpenLog(env.Data, env.Quiet(), true); err == nil {
+				return &directory{log: log, evidence: env.Program.Evidence(log)}, nil
+			}
+		}
 		return &directory{log: memlog.New()}, nil
 	case u.Cluster != "":
 		log, err := eventstoredb.Open(eventstoredb.Config{Connection: u.Cluster, Logger: env.Logger(slog.LevelWarn)})
@@ -80,7 +88,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 		if _, err := host.LoadTokens(ctx, log, env.Logger(slog.LevelWarn)); err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
-		return &directory{log: log}, nil
+		return &directory{log: log, evidence: env.Program.Evidence(log)}, nil
 	}
 	data, err := env.DataDir()
 	if err != nil {
@@ -95,7 +103,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 		return nil, err
 	}
 	if !u.Acts {
-		return &directory{log: log}, nil
+		return &directory{log: log, evidence: env.Program.Evidence(log)}, nil
 	}
 	node, err := env.Program.Start(ctx, log, host.NewViews("", data), data, env.Logger(level), func(s *host.Setup) error {
 		s.Config.OnDemand = true // one command must not resume everybody else's runs
@@ -104,7 +112,7 @@ func (env *Env) openDirectory(ctx context.Context, u Use) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &directory{log: log, node: node}, nil
+	return &directory{log: log, node: node, evidence: env.Program.Evidence(log)}, nil
 }
 
 // forever is longer than any command runs: requests to a directory have no limit of their own.
@@ -120,7 +128,7 @@ func (d *directory) serve(ctx context.Context, env *Env) (*client.Client, error)
 	} else if c, err = env.Program.Coordinator(saga.Config{Log: d.log, Logger: env.Quiet()}); err != nil {
 		return nil, err
 	}
-	server, err := httpapi.New(httpapi.Config{Coordinator: c, Views: d.views, Projections: d.views, Log: d.log,
+	server, err := httpapi.New(httpapi.Config{Coordinator: c, Views: d.views, Projections: d.views, Log: d.log, Evidence: d.evidence,
 		Tokens: auth.NewTokens(d.log, nil), InProcess: true, Actor: env.Who(),
 		MaxWait: forever, RequestTimeout: forever, Version: env.Program.VersionText(), Logger: env.Quiet()})
 	if err != nil {

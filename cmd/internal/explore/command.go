@@ -31,6 +31,7 @@ type command struct {
 	env    *access.Env
 	how    explore.Search
 	report string
+	keep   bool
 }
 
 // Command returns the command. What ofRun does, it does for a run.
@@ -43,8 +44,11 @@ func Command(env *access.Env, ofRun *cobra.Command) *cobra.Command {
 wrong in a run, and each two of them. This program offers the world (program.App.Explorations); without SAGA, all that
 it offers are played. Nothing outside is touched, and no server or data directory is needed.
 
+With --record, what was found is recorded in the log with the plan and the build, by whom and when. Nothing is recorded
+of a build without a revision or with changes that are not committed, nor of a search that did not try everything.
+
 ` + ofRun.Long,
-		Example: fmt.Sprintf("  %[1]s explore signup\n  %[1]s explore signup --report signup.html\n  %[1]s explore signup --replay 'create-user do #1 = failed-done'\n", env.Program.Name) + ofRun.Example,
+		Example: fmt.Sprintf("  %[1]s explore signup\n  %[1]s explore signup --report signup.html\n  %[1]s explore signup --replay 'create-user do #1 = failed-done'\n  %[1]s explore --record\n", env.Program.Name) + ofRun.Example,
 		Args:    console.Usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && !c.has(args[0]) {
@@ -64,13 +68,14 @@ it offers are played. Nothing outside is touched, and no server or data director
 	f.Uint64Var(&c.how.Seed, "seed", 0, "chooses the schedules with more than two faults")
 	f.StringVar(&c.how.Replay, "replay", "", "play this one schedule, as a report printed it, and print its story")
 	f.StringVar(&c.report, "report", "", "write a page of HTML to this file; with several sagas, the name of each is put before the extension")
+	f.BoolVar(&c.keep, "record", false, "record what was found on the server or in the data directory: sagas, the API and the page show it")
 	env.Formats(cmd, console.FormatTable, console.FormatJSON)
 	return cmd
 }
 
 // onlyOfSagas refuses flags that are about sagas.
 func onlyOfSagas(cmd *cobra.Command) error {
-	for _, flag := range []string{"for", "budget", "faults", "seed", "replay", "report"} {
+	for _, flag := range []string{"for", "budget", "faults", "seed", "replay", "report", "record"} {
 		if cmd.Flags().Changed(flag) {
 			return console.UsageError{Err: fmt.Errorf("--%s is about a saga, and this program has none of that name", flag)}
 		}
@@ -86,6 +91,12 @@ func (c *command) check(args []string) error {
 	}
 	if c.how.Replay != "" && len(args) == 0 {
 		errs = append(errs, errors.New("--replay needs the saga that it is of"))
+	}
+	if c.keep {
+		if c.how.Replay != "" {
+			errs = append(errs, errors.New("--record records whole searches: leave out --replay"))
+		}
+		errs = append(errs, c.env.Program.Build().Validate())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return console.UsageError{Err: err}
@@ -126,6 +137,11 @@ func (c *command) run(ctx context.Context, args []string) error {
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
+	}
+	if c.keep {
+		if err := c.record(ctx, found); err != nil {
+			return err
+		}
 	}
 	return worst(errs)
 }

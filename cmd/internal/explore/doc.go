@@ -7,6 +7,7 @@
 // Files, in reading order:
 //
 //   - command.go: the command
+//   - record.go: what was found, recorded
 //   - report.go: what was found, for people and as JSON
 //   - offers.go: what the program offers
 package explore

@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explore"
 )
 
@@ -24,6 +25,8 @@ type Program struct {
 	Setup func(ctx context.Context, s *Setup) error
 	// Explorations are what the command explore plays.
 	Explorations []*explore.Exploration
+	// Built is what the program is built of; zero means what the binary says.
+	Built evidence.Build
 	// Version is the program's version; empty means the version in the build information.
 	Version string
 }
@@ -66,6 +69,20 @@ func (p *Program) VersionText() string {
 		v = "(devel)"
 	}
 	return v
+}
+
+// Build is what the program is built of.
+func (p *Program) Build() evidence.Build {
+	if p.Built != (evidence.Build{}) {
+		return p.Built
+	}
+	info, _ := debug.ReadBuildInfo() // without any it is nil
+	return evidence.BuildOf(info)
+}
+
+// Evidence keeps what explorations found in a log.
+func (p *Program) Evidence(log Log) *evidence.Evidence {
+	return evidence.New(evidence.Config{Log: log, Build: p.Build()})
 }
 
 // Coordinator makes a coordinator with the program's sagas, actions and triggers.

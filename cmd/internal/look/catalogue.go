@@ -18,10 +18,12 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
+	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/domain/shape"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 )
 
 func newSagasCommand(env *access.Env) *cobra.Command {
@@ -32,14 +34,14 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 		Example: fmt.Sprintf("  %[1]s sagas\n  %[1]s sagas order\n  %[1]s sagas order --mermaid", env.Program.Name),
 		Args:    console.Usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return env.With(cmd.Context(), access.Use{Definitions: true}, func(ctx context.Context, c *client.Client) error {
+			return env.With(cmd.Context(), access.Use{Definitions: true, Evidence: true}, func(ctx context.Context, c *client.Client) error {
 				all, err := c.Sagas(ctx)
 				if err != nil {
 					return err
 				}
-				list := []saga.SagaInfo{}
+				list := []catalogued{}
 				for i := range all {
-					if s := all[i].SagaInfo; len(args) == 0 || s.Name == args[0] && s.Latest {
+					if s := (catalogued{all[i].SagaInfo, all[i].Explored}); len(args) == 0 || s.Name == args[0] && s.Latest {
 						list = append(list, s)
 					}
 				}
@@ -49,7 +51,7 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 				if err := printSagas(env, list, mermaid); err != nil || len(args) == 0 || mermaid || env.JSON() {
 					return err
 				}
-				return printPayloads(env, &list[0])
+				return printPayloads(env, &list[0].SagaInfo)
 			})
 		},
 	}
@@ -57,7 +59,32 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 	return cmd
 }
 
-func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
+// catalogued is a saga, and what is known of its exploration.
+type catalogued struct {
+	saga.SagaInfo
+	Explored *evidence.Standing `json:"explored,omitempty"`
+}
+
+// exploredText tells what is known of a saga's exploration.
+func exploredText(s catalogued) string {
+	if s.Explored == nil {
+		return "?"
+	}
+	return s.Explored.Text
+}
+
+// exploredLook shows what is broken in red, and in grey what is not about what runs now.
+func exploredLook(p tty.Palette, s catalogued, text string) string {
+	switch {
+	case s.Explored != nil && s.Explored.Broken():
+		return p.Bad(text)
+	case s.Explored == nil || s.Explored.Stale():
+		return p.Dim(text)
+	}
+	return text
+}
+
+func printSagas(env *access.Env, list []catalogued, mermaid bool) error {
 	if mermaid {
 		for _, s := range list {
 			if _, err := fmt.Fprintln(env.Out, diagram.Mermaid(s.Plan)); err != nil {
@@ -72,7 +99,7 @@ func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
 	if len(list) == 0 {
 		return none(env, "sagas")
 	}
-	type row = saga.SagaInfo
+	type row = catalogued
 	table := &console.Listing[row]{Console: env.Console, Columns: []console.Column[row]{
 		{Name: "SAGA", Text: func(s row) string { return s.Name }},
 		{Name: "VERSION", Text: func(s row) string { return strconv.Itoa(s.Version) }},
@@ -80,6 +107,7 @@ func printSagas(env *access.Env, list []saga.SagaInfo, mermaid bool) error {
 		{Name: "OUTPUT", Rank: 2, Text: func(s row) string { return s.Output }},
 		{Name: "ACTIONS", Long: true, Text: func(s row) string { return strings.Join(s.Actions, " ") }},
 		{Name: "DESCRIPTION", Rank: 3, Long: true, Text: func(s row) string { return s.Description }},
+		{Name: "EXPLORED", Rank: 4, Long: true, Text: exploredText, Look: exploredLook},
 	}}
 	if err := table.Page(wire.Page[row]{Items: list}); err != nil {
 		return err

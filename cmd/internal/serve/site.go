@@ -191,7 +191,7 @@ func (s *site) server(n *host.Node, runner *runner.Runner) (*httpapi.Server, err
 	}
 	page := &later{}
 	server, err := httpapi.New(httpapi.Config{
-		Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log, Addr: s.addr, Tokens: s.tokens,
+		Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log, Evidence: s.env.Program.Evidence(n.Log), Addr: s.addr, Tokens: s.tokens,
 		TLSCert: s.cert, TLSKey: s.key, Page: page, Metrics: s.metrics.Handler(n.Logger), Middleware: s.around,
 		Version: s.env.Program.VersionText(), Logger: n.Logger,
 	})

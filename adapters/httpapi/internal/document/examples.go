@@ -32,6 +32,8 @@ var examples = map[string]example{
 		"text": "skip the undo of charge-card", "ends": [{"state": "compensated", "left": ["charge-card"],
 		"text": "compensated, with the effect of charge-card left", "if": "all goes well"}]}]}`},
 	"start-again": {`{"input": {"item": "lamp", "card": "4343"}, "key": "order-42-b"}`, exampleResult},
+	"record-exploration": {`{"version": 1, "plan": "5f0c", "build": {"revision": "0123abcd"}, "schedules": [1, 74, 3311], "of": [74, 3311]}`,
+		`{"saga": "order", "version": 1, "plan": "5f0c", "build": {"revision": "0123abcd"}, "schedules": [1, 74, 3311], "of": [74, 3311], "by": "kim", "at": "2026-01-31T08:00:00Z"}`},
 	"hold-action": {`{"reason": "CRM is down"}`,
 		`{"action": "update-crm", "reason": "CRM is down", "by": "kim", "since": "2026-01-31T08:00:00Z", "waiting": 0}`},
 	"release-action": {`{"reason": "CRM is back"}`,
