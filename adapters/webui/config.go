@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/projections/stats"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/desk"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/rejected"
@@ -88,6 +89,8 @@ type Config struct {
 	Log         Log
 	// Projections, if set, lets lists say when they are behind the log.
 	Projections Projections
+	// Evidence, if set, is what explorations of the sagas found.
+	Evidence *evidence.Evidence
 	// Sessions identifies who makes a request. Nil means that everybody is "local" and may do
 	// everything: serve such a page on loopback only.
 	Sessions Sessions

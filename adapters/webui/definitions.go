@@ -19,6 +19,7 @@ import (
 	"github.com/atonehq/atone/domain/shape"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explain"
 )
 
@@ -35,6 +36,7 @@ type sagaRow struct {
 	saga.SagaInfo
 	Versions []int
 	Steps    int
+	Explored evidence.Standing
 	// Takes and Returns are the fields of the saga's input and output.
 	Takes, Returns *shape.Field
 }
@@ -58,6 +60,10 @@ func (h *handler) sagas(w http.ResponseWriter, r *http.Request, who Person) erro
 			continue
 		}
 		row := sagaRow{SagaInfo: s, Versions: []int{s.Version}, Takes: fieldsOf(s.InputSchema), Returns: fieldsOf(s.OutputSchema)}
+		var err error
+		if row.Explored, err = h.cfg.Evidence.Standing(r.Context(), s.Name, s.Version, s.Hash); err != nil {
+			return err
+		}
 		s.Plan.Root.Walk(func(n *domain.Node) {
 			if n.Kind != domain.KindSequence {
 				row.Steps++
@@ -97,6 +103,7 @@ type sagaPage struct {
 	Mermaid  string
 	JSON     json.RawMessage
 	Specs    []*domain.ActionSpec
+	Explored evidence.Standing
 }
 
 // saga shows the plan of a saga.
@@ -121,11 +128,13 @@ func (h *handler) saga(w http.ResponseWriter, r *http.Request, who Person) error
 		d.Signals = append(d.Signals, signalRow{name, fieldsOf(d.SagaInfo.Signals[name])})
 	}
 	d.Graph, d.Mermaid = draw.Plan(d.Plan, nil), diagram.Mermaid(d.Plan)
-	b, err := json.Marshal(d.Plan)
-	if err != nil {
+	var err error
+	if d.Explored, err = h.cfg.Evidence.Standing(r.Context(), name, d.Version, d.Hash); err != nil {
 		return err
 	}
-	d.JSON = b
+	if d.JSON, err = json.Marshal(d.Plan); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	d.Plan.Root.Walk(func(n *domain.Node) {
 		for a := n.Action; a != nil; a = a.OnFailure {

@@ -211,7 +211,7 @@ func TestABrokenSagaIsRecordedAsBroken(t *testing.T) {
 	require.Equal(t, ExitBroken, code, errs)
 	out, errs, code := prog(t, app, dir, "sagas", "store", "-o", "json")
 	require.Equal(t, ExitOK, code, errs)
-	require.Regexp(t, `explored: \d+ schedules, \d+ broken, with build v1.2.0`, out)
+	require.Regexp(t, `explored: \d+ schedules, \d+ broken, with build v1.2.0 \(0123\)`, out)
 	require.NotContains(t, out, " 0 broken")
 	require.NotContains(t, out, "\u202e", "what no screen shows is written out")
 	require.Contains(t, out, `\\u001b`)

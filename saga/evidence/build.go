@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/atonehq/atone/domain"
 )
@@ -56,11 +57,20 @@ func (b Build) check() error {
 	return nil
 }
 
-// String names the build: the version, or the beginning of the revision.
+// String names the build: its version, and the beginning of its revision.
 func (b Build) String() string {
-	name := cmp.Or(b.Version, b.Revision[:min(len(b.Revision), 12)], "unknown")
-	if b.Dirty && b.Version == "" {
+	rev := b.Revision[:min(len(b.Revision), 12)]
+	name := cmp.Or(b.Version, rev, "unknown")
+	if rev != "" && !strings.Contains(name, rev) {
+		name += " (" + rev + ")"
+	}
+	if b.Dirty {
 		name += " with changes"
 	}
 	return name
+}
+
+// same reports whether both are of the same source.
+func (b Build) same(other Build) bool {
+	return b.Revision != "" && b.Revision == other.Revision && b.Dirty == other.Dirty
 }

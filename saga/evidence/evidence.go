@@ -85,8 +85,12 @@ func (v *Evidence) Record(ctx context.Context, saga, plan string, e Exploration,
 }
 
 // Standing says what is known of a version of a saga whose plan has the hash. It reads what was
-// added to the log since the last call, by any process.
+// added to the log since the last call, by any process. Without evidence, if v is nil, nothing is
+// known, and the text is empty.
 func (v *Evidence) Standing(ctx context.Context, saga string, version int, plan string) (Standing, error) {
+	if v == nil {
+		return Standing{}, nil
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for e, err := range v.cfg.Log.ReadStream(ctx, stream, v.next) {

@@ -40,7 +40,7 @@ func TestTheLatestResultCounts(t *testing.T) {
 	require.Equal(t, evidence.Standing{Latest: &x, Text: "explored: 4,560 schedules, 0 broken, with build 0123456789ab"}, says(here, 1, "aa"))
 	require.False(t, says(here, 1, "aa").Stale())
 	other := says(elsewhere, 1, "aa")
-	require.Equal(t, "explored: 4,560 schedules, 0 broken, with build 0123456789ab; running v1.2.0", other.Text)
+	require.Equal(t, "explored: 4,560 schedules, 0 broken, with build 0123456789ab; running v1.2.0 (fedcba)", other.Text)
 	require.True(t, other.Stale())
 	require.Equal(t, "never explored", says(here, 2, "aa").Text, "another version is another saga")
 

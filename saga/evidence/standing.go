@@ -33,7 +33,7 @@ func StandingOf(latest *Explored, plan string, running Build) Standing {
 		broken = 1 + latest.Others
 	}
 	s.Text = fmt.Sprintf("%s: %s schedules, %s broken, with build %s", what, thousands(latest.Total()), thousands(broken), latest.Build)
-	if latest.Build != running {
+	if !latest.Build.same(running) {
 		s.Running = &running
 		s.Text += "; running " + running.String()
 	}

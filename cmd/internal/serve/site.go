@@ -189,16 +189,16 @@ func (s *site) server(n *host.Node, runner *runner.Runner) (*httpapi.Server, err
 	if err := s.metrics.Watch(telemetry.Sources{Coordinator: n.Coordinator, Log: logStats(n.Log), Projections: runner, Views: views.Of(runner.Reader())}); err != nil {
 		return nil, err
 	}
-	page := &later{}
+	page, known := &later{}, s.env.Program.Evidence(n.Log)
 	server, err := httpapi.New(httpapi.Config{
-		Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log, Evidence: s.env.Program.Evidence(n.Log), Addr: s.addr, Tokens: s.tokens,
+		Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log, Evidence: known, Addr: s.addr, Tokens: s.tokens,
 		TLSCert: s.cert, TLSKey: s.key, Page: page, Metrics: s.metrics.Handler(n.Logger), Middleware: s.around,
 		Version: s.env.Program.VersionText(), Logger: n.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	page.Handler, err = webui.New(webui.Config{Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log,
+	page.Handler, err = webui.New(webui.Config{Coordinator: n.Coordinator, Views: views.Of(runner.Reader()), Projections: runner, Log: n.Log, Evidence: known,
 		Sessions: sessions{server.Guard()}, Program: s.env.Program.Name, Version: s.env.Program.VersionText(), Logger: n.Logger})
 	return server, err
 }
