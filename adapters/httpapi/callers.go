@@ -48,6 +48,9 @@ func (s *Server) named(ctx context.Context, name string) (domain.RunID, error) {
 	if name == "" {
 		return domain.RunID{}, nil
 	}
+	if err := s.names(ctx).CheckRun(name); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %w", errBadQuery, err)
+	}
 	id, err := runs.Named(ctx, name, caller(ctx).Sagas, s.cfg.Views.Runs)
 	if errors.Is(err, runs.ErrNoName) || errors.Is(err, runs.ErrAmbiguous) {
 		err = fmt.Errorf("%w: %w", errBadQuery, err)

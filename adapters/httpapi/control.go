@@ -188,15 +188,22 @@ func (s *Server) bulkRequest(ctx context.Context, b *wire.Bulk) (req saga.BulkRe
 	if err := checked.Validate(); err != nil {
 		return req, false, err
 	}
+	sagas, err := boundTo(ctx, f.Sagas)
+	if err != nil {
+		return req, false, err
+	}
+	if err := s.exist(ctx, f.Sagas, given(f.Action)); err != nil {
+		return req, false, err
+	}
 	if searches {
 		if none, err = s.bulkSearch(ctx, f.Q, &req); none || err != nil {
 			return req, none, err
 		}
 	}
-	if req.Filter.Sagas, err = boundTo(ctx, f.Sagas); caller(ctx).Bound() {
+	if req.Filter.Sagas = sagas; caller(ctx).Bound() {
 		req.Within = caller(ctx).Sagas
 	}
-	return req, false, err
+	return req, false, nil
 }
 
 // mostFound bounds the runs that a search selects for a bulk operation.

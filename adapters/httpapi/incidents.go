@@ -150,6 +150,9 @@ func (s *Server) incidentGroups() {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.exist(ctx, in.Sagas, nil); err != nil {
+			return nil, err
+		}
 		now := s.cfg.Now()
 		snoozed, err := s.cfg.Coordinator.Desk().Groups(ctx)
 		if err != nil {

@@ -100,6 +100,9 @@ func (s *Server) auditOperation() {
 			return nil, err
 		}
 		var errs []error
+		if err := search.CheckWhats(in.Whats...); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", errBadQuery, err))
+		}
 		either(&errs, "what", &f.Whats, in.Whats)
 		either(&errs, "actor", &f.Actors, in.Actors)
 		eitherOne(&errs, "step", &f.Step, in.Step)
@@ -140,6 +143,9 @@ func (s *Server) statsOperation() {
 			if err := allow(ctx, in.Saga); err != nil {
 				return nil, err
 			}
+		}
+		if err := s.exist(ctx, given(in.Saga), given(in.Action)); err != nil {
+			return nil, err
 		}
 		stats, err := s.cfg.Views.Stats(ctx, f)
 		if err != nil {
@@ -205,6 +211,24 @@ func searched[F any](ctx context.Context, s *Server, read func(text string, now 
 	return f, nil
 }
 
+// exist refuses sagas and actions that do not exist, wherever they are given, in the words of a
+// search.
+func (s *Server) exist(ctx context.Context, sagas, actions []string) error {
+	names := s.names(ctx)
+	if err := errors.Join(names.CheckSagas(sagas...), names.CheckActions(actions...)); err != nil {
+		return fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	return nil
+}
+
+// given is the list of a name, empty for none.
+func given(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}
+
 // either takes a condition from q or from its own parameter. It refuses both at once, because how
 // they combine would not be obvious.
 func either[T any](errs *[]error, name string, q *[]T, given []T) {
@@ -257,6 +281,8 @@ func (s *Server) narrow(ctx context.Context, errs []error, own conditions, run s
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	*own.sagas, err = boundTo(ctx, *own.sagas)
-	return err
+	if *own.sagas, err = boundTo(ctx, *own.sagas); err != nil {
+		return err
+	}
+	return s.exist(ctx, sagas, actions)
 }

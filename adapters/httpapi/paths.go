@@ -101,6 +101,12 @@ func (s *Server) namedRuns(next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
+		if who.Has(auth.Read) {
+			if err := s.names(r.Context()).CheckRun(name); err != nil {
+				writeProblem(w, problem(http.StatusNotFound, wire.ProblemUnknownSaga, err.Error()))
+				return
+			}
+		}
 		path := "/runs/" + id.String()
 		if more {
 			path += "/" + rest

@@ -228,3 +228,27 @@ func TestSnoozedIncidentsAreFoundByTheirState(t *testing.T) {
 	got, _ := list("q=state:snoozed")
 	require.Equal(t, []string{ids[2]}, got, "its group is snoozed yet, but it is resolved")
 }
+
+// TestNamesThatDoNotExistAreRefusedAtEveryDoor in the words of the search language.
+func TestNamesThatDoNotExistAreRefusedAtEveryDoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{})
+	w.start("signup", form{Email: "ada@x.example"})
+	const noSaga, noAction = "no saga is called sigup: did you mean signup?", "no action is called chagre: did you mean charge?"
+	for path, want := range map[string]string{
+		"/runs?saga=sigup": noSaga, "/audit?saga=sigup": noSaga, "/incidents?saga=sigup": noSaga, "/stats?saga=sigup": noSaga,
+		"/incident-groups?saga=sigup": noSaga, "/rejected-events?saga=sigup": noSaga,
+		"/runs?action=chagre": noAction, "/audit?action=chagre": noAction, "/incidents?action=chagre": noAction, "/stats?action=chagre": noAction,
+		"/runs?parent=sigup:1": noSaga, "/audit?run=sigup:1": noSaga, "/incidents?run=sigup:1": noSaga, "/runs?q=parent:sigup:1": noSaga,
+		"/audit?what=run.pausd": "there is no act or outcome run.pausd: did you mean run.paused?",
+	} {
+		require.Contains(t, string(w.do("GET", path, nil).problem(422, wire.ProblemBadInput).body), want, path)
+	}
+	for _, f := range []wire.BulkFilter{{Sagas: []string{"sigup"}}, {Action: "chagre"}, {Runs: []string{"sigup:1"}}} {
+		a := w.do("POST", "/bulk", wire.Bulk{Act: saga.BulkRetry, Filter: f, Reason: "r"}).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(a.body), "did you mean", f)
+	}
+	require.Contains(t, string(w.do("GET", "/runs/sigup:1", nil).problem(404, wire.ProblemUnknownSaga).body), noSaga)
+	w.do("GET", "/runs?saga=signup&action=charge", nil).is(200)
+	w.do("GET", "/runs?saga=charge", nil).is(200) // an action by itself is a run of that name
+}

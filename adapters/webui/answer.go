@@ -22,6 +22,7 @@ var (
 	errNoPage  = errors.New("there is no such page")
 	errForeign = errors.New("the request came from a page of another site: open this page and try again")
 	errDenied  = errors.New("your token does not allow this: ask for a token with the scope operate")
+	errUnknown = errors.New("this address can't be shown")
 	errBadForm = errors.New("the form is incomplete")
 )
 
@@ -34,12 +35,12 @@ func statusOf(err error) int {
 		status int
 	}{
 		{errNoPage, http.StatusNotFound}, {saga.ErrNotFound, http.StatusNotFound}, {projections.ErrNotFound, http.StatusNotFound},
-		{runs.ErrAmbiguous, http.StatusUnprocessableEntity}, {errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errBadForm, http.StatusUnprocessableEntity},
+		{runs.ErrAmbiguous, http.StatusUnprocessableEntity}, {errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errUnknown, http.StatusUnprocessableEntity}, {errBadForm, http.StatusUnprocessableEntity},
 		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {saga.ErrKeyConflict, http.StatusConflict}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
 		{projections.ErrNoView, http.StatusServiceUnavailable}, {projections.ErrBehind, http.StatusServiceUnavailable},
 		{saga.ErrNotRunning, http.StatusServiceUnavailable},
 		{saga.ErrEnded, http.StatusConflict}, {saga.ErrPastPivot, http.StatusConflict}, {saga.ErrTurnedBack, http.StatusConflict},
-		{saga.ErrHeld, http.StatusConflict}, {saga.ErrNotHeld, http.StatusConflict}, {saga.ErrNotEnded, http.StatusConflict}, {saga.ErrUnknownAction, http.StatusNotFound},
+		{saga.ErrHeld, http.StatusConflict}, {saga.ErrNotHeld, http.StatusConflict}, {saga.ErrNotEnded, http.StatusConflict}, {saga.ErrUnknownSaga, http.StatusNotFound}, {saga.ErrUnknownAction, http.StatusNotFound},
 		{saga.ErrNoStep, http.StatusConflict}, {saga.ErrNotStuck, http.StatusConflict},
 	} {
 		if errors.Is(err, m.err) {

@@ -1,7 +1,9 @@
 package webui
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -134,12 +136,29 @@ func (h *handler) guarded(f page) http.Handler {
 			h.askLogin(w, r)
 			return
 		}
-		if err := f(w, r, who); err != nil {
+		err := h.exists(r, who)
+		if err == nil {
+			err = f(w, r, who)
+		}
+		if err != nil {
 			h.fail(w, r, who, err)
 		}
 	})
 }
 
+// exists refuses an address whose saga does not exist, as a search does.
+func (h *handler) exists(r *http.Request, who Person) error {
+	saga := r.URL.Query().Get("saga")
+	if saga == "" {
+		return nil
+	}
+	if err := h.names(r.Context(), who).CheckSagas(saga); err != nil {
+		return fmt.Errorf("%w: %w", errUnknown, err)
+	}
+	return nil
+}
+
 func (h *handler) toRuns(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, h.cfg.Base+"/runs", http.StatusFound)
+	to := url.URL{Path: h.cfg.Base + "/runs", RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusFound)
 }

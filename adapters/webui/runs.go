@@ -50,6 +50,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	q := r.URL.Query()
 	v := h.view(r, who, "runs", "Runs")
 	d := &runsPage{Query: q.Get("q"), State: q.Get("state"), Sort: q.Get("sort"), First: q.Get("cursor") == ""}
+	if saga := q.Get("saga"); saga != "" {
+		d.Query = strings.TrimSpace(search.Condition("saga", saga) + " " + d.Query)
+	}
 	if id, ok := search.WholeID(d.Query); ok {
 		show.GoTo(w, r, h.cfg.Base+"/runs/"+id.String(), "")
 		return nil

@@ -58,3 +58,23 @@ func TestStatisticsTellWhenAndLeadToTheRuns(t *testing.T) {
 	b.holds(`location.pathname === "/ui/audit" && document.querySelectorAll(".trail tbody tr").length === 1`)
 	b.clean()
 }
+
+// TestAnAddressWithASagaThatDoesNotExistSaysSo on every page that takes one.
+func TestAnAddressWithASagaThatDoesNotExistSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, page := range []string{"/ui/stats", "/ui/runs", "/ui/incidents", "/ui/rejected"} {
+		status, body, _ := w.get(page + "?saga=ordr")
+		require.Equal(t, 422, status, page)
+		require.Contains(t, body, "no saga is called ordr: did you mean order?", page)
+		status, _, _ = w.get(page + "?saga=order")
+		require.Equal(t, 200, status, page)
+	}
+	_, body, _ := w.get("/ui/runs?saga=order")
+	require.Contains(t, body, `value="saga:order"`)
+	status, body, _ := w.get("/ui/runs/ordr:k2")
+	require.Equal(t, 404, status)
+	require.Contains(t, body, "did you mean order?")
+	_, _, head := w.get("/ui/?q=state:stuck")
+	require.Equal(t, "/ui/runs?q=state:stuck", head.Get("Location"))
+}

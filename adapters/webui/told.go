@@ -20,6 +20,9 @@ import (
 
 // runParam reads which run the path names: by its id, SAGA:KEY, or the end of its id.
 func (h *handler) runParam(r *http.Request, who Person) (domain.RunID, error) {
+	if err := h.names(r.Context(), who).CheckRun(r.PathValue("run")); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: %w", saga.ErrUnknownSaga, err)
+	}
 	id, err := runs.Named(r.Context(), r.PathValue("run"), who.Sagas, h.cfg.Views.Runs)
 	if errors.Is(err, runs.ErrNoName) {
 		return id, errNoPage

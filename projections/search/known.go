@@ -1,10 +1,12 @@
 package search
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/story"
 )
 
 // Names lists names that exist and begin with the prefix, for [runs.LabelValues] as NAME=PREFIX. It
@@ -16,6 +18,45 @@ func (n Names) all(of runs.Of) []string {
 		return nil
 	}
 	return n(of, "")
+}
+
+// CheckSagas refuses sagas that do not exist, as the condition saga does.
+func (n Names) CheckSagas(list ...string) error { return n.check(runs.Sagas, "saga", list) }
+
+// CheckActions refuses actions that do not exist, as the condition action does.
+func (n Names) CheckActions(list ...string) error { return n.check(runs.Actions, "action", list) }
+
+// CheckRun refuses a SAGA:KEY whose saga does not exist. It passes other texts.
+func (n Names) CheckRun(name string) error {
+	saga, key, ok := strings.Cut(name, ":")
+	if !ok || saga == "" || key == "" {
+		return nil
+	}
+	return n.CheckSagas(saga)
+}
+
+func (n Names) check(of runs.Of, what string, list []string) error {
+	if len(list) == 0 {
+		return nil
+	}
+	all := n.all(of)
+	for _, name := range list {
+		if all != nil && !slices.Contains(all, name) {
+			return fmt.Errorf("no %s is called %s%s", what, name, didYouMean(name, all))
+		}
+	}
+	return nil
+}
+
+// CheckWhats refuses acts and outcomes that do not exist, as the condition what does.
+func CheckWhats(list ...string) error {
+	whats := story.Whats()
+	for _, name := range list {
+		if !slices.Contains(whats, name) {
+			return fmt.Errorf("there is no act or outcome %s%s", name, didYouMean(name, whats))
+		}
+	}
+	return nil
 }
 
 // Known returns the names that a program registers together with those that ask returns: a saga

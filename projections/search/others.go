@@ -2,7 +2,6 @@ package search
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,11 +51,8 @@ func auditText(f *audit.Filter) *string                 { return &f.Text }
 func auditPeriod(f *audit.Filter) (from, to *time.Time) { return &f.From, &f.To }
 
 func auditWhat(r *reading[audit.Filter], p *part) error {
-	if whats := story.Whats(); !slices.Contains(whats, p.value) {
-		return fmt.Errorf("there is no act or outcome %s%s", p.value, didYouMean(p.value, whats))
-	}
 	r.filter.Whats = append(r.filter.Whats, p.value)
-	return nil
+	return CheckWhats(p.value)
 }
 
 var ofIncidents = language[incidents.Filter]{

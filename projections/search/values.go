@@ -3,7 +3,6 @@ package search
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,22 +18,18 @@ import (
 // known returns the names that the value stands for: itself, or all that begin so. Where the names
 // are known, the value must be one of them.
 func known(names Names, of runs.Of, what string, p *part) ([]string, error) {
-	list := names.all(of)
-	switch {
-	case list == nil && p.open:
-		return nil, fmt.Errorf("the names of %ss are not known here: give the whole name", what)
-	case list == nil:
-		return []string{p.value}, nil
-	case p.open:
-		found := slices.DeleteFunc(slices.Clone(list), func(n string) bool { return !strings.HasPrefix(n, p.value) })
-		if len(found) == 0 {
-			return nil, fmt.Errorf("no %s begins with %s%s", what, p.value, didYouMean(p.value, list))
-		}
-		return found, nil
-	case !slices.Contains(list, p.value):
-		return nil, fmt.Errorf("no %s is called %s%s", what, p.value, didYouMean(p.value, list))
+	if !p.open {
+		return []string{p.value}, names.check(of, what, []string{p.value})
 	}
-	return []string{p.value}, nil
+	list := names.all(of)
+	if list == nil {
+		return nil, fmt.Errorf("the names of %ss are not known here: give the whole name", what)
+	}
+	found := begun(list, p.value)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no %s begins with %s%s", what, p.value, didYouMean(p.value, list))
+	}
+	return found, nil
 }
 
 // number reads a whole number.

@@ -102,8 +102,8 @@ A reason is required, and asked for at a terminal. --dry-run only lists.`,
 			}
 			return env.With(cmd.Context(), access.Use{Acts: true}, func(ctx context.Context, c *client.Client) error {
 				for _, name := range flags.runs {
-					id, err := env.Run(ctx, c, name)
-					if err != nil {
+					var id domain.RunID
+					if err := env.Named(ctx, c, name, &id); err != nil {
 						return err
 					}
 					r.Filter.Runs = append(r.Filter.Runs, id)

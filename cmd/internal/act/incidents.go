@@ -86,8 +86,8 @@ func newIncidentAct(env *access.Env, line, short, done string, args int, prepare
 			}
 			return env.With(cmd.Context(), access.Use{Acts: true}, func(ctx context.Context, c *client.Client) error {
 				if !cause.IsID(target) {
-					id, err := env.Run(ctx, c, target)
-					if err != nil {
+					var id domain.RunID
+					if err := env.Named(ctx, c, target, &id); err != nil {
 						return err
 					}
 					target = id.String()

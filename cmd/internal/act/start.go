@@ -160,7 +160,7 @@ the other's id.`,
 				}
 				res, err := c.StartAgain(ctx, old, again)
 				if err != nil {
-					return err
+					return env.MeantRun(ctx, c, args[0], err)
 				}
 				return started(ctx, env, c, res.Run, s.waiting)
 			})

@@ -91,7 +91,7 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 					return err
 				}
 				if err := a.confirm(ctx, c, id, args[1:]); err != nil {
-					return err
+					return env.MeantRun(ctx, c, args[0], err)
 				}
 				if a.why != nil {
 					if err := a.why(); err != nil {
@@ -99,7 +99,7 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 					}
 				}
 				if err := do(ctx, c, id); err != nil {
-					return err
+					return env.MeantRun(ctx, c, args[0], err)
 				}
 				if a.wait {
 					return await(ctx, env, c, id, a.waiting)

@@ -74,7 +74,7 @@ the name of a condition, name its runs by their ids.`,
 				}
 				s, err := storyOf(ctx, c, id)
 				if err != nil {
-					return orSearch(err, args[0])
+					return orSearch(env.MeantRun(ctx, c, args[0], err), args[0])
 				}
 				format := told.Format(env.Output)
 				if format == "" || format == console.FormatTable || format == console.FormatWide {
@@ -111,7 +111,7 @@ func isAuditSearch(env *access.Env, arg string) bool {
 // orSearch adds to the error of a run that does not exist which condition may have been meant.
 func orSearch(err error, arg string) error {
 	name, value, _ := strings.Cut(arg, ":")
-	if meant := accept.Meant(name, search.Conditions(search.InAudit)); meant != "" && value != "" && errors.Is(err, domain.ErrNotFound) {
+	if meant := accept.Meant(name, search.Conditions(search.InAudit)); meant != "" && value != "" && (errors.Is(err, domain.ErrNotFound) || errors.Is(err, domain.ErrUnknownSaga)) {
 		return fmt.Errorf("%w; as a search, did you mean %s:%s?", err, meant, value)
 	}
 	return err

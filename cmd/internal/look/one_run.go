@@ -26,7 +26,7 @@ func ofRun[T any](env *access.Env, command cobra.Command, ask func(c *client.Cli
 			}
 			answer, err := ask(c, ctx, id)
 			if err != nil {
-				return err
+				return env.MeantRun(ctx, c, args[0], err)
 			}
 			if env.JSON() {
 				return env.PrintJSON(answer, after(answer)...)
