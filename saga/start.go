@@ -38,7 +38,7 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 	}
 	// If s itself is registered, the input has the right type: there is no need to decode and check
 	// it.
-	id, err := c.engine.Start(ctx, d, raw, same && d.ReadsBack, optionsOf(c.by(ctx), opts))
+	id, err := c.engine.Start(ctx, d, raw, same && d.ReadsBack, optionsOf(c.by(ctx), append(opts[:len(opts):len(opts)], typed)))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out]
 	if err != nil {
 		return zero, fmt.Errorf("%w: invoke %s: %w", ErrBadInput, a.Name, err)
 	}
-	id, err := c.invoke(ctx, a.Name, raw, opts)
+	id, err := c.invoke(ctx, a.Name, raw, append(opts[:len(opts):len(opts)], typed))
 	if err != nil {
 		return zero, err
 	}
@@ -62,7 +62,8 @@ func Invoke[In, Out any](ctx context.Context, c *Coordinator, a *Action[In, Out]
 }
 
 // StartByName starts a run of the saga with that name and version (0 for the latest). The
-// input is JSON that fits the saga's input type; it is copied. Errors are those of [Start].
+// input is JSON that fits the saga's input type, with all that the type's schema requires; it is
+// copied. Errors are those of [Start].
 func (c *Coordinator) StartByName(ctx context.Context, name string, version int, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
 	if err := accept.Payload("the input of "+name, input); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
@@ -74,8 +75,8 @@ func (c *Coordinator) StartByName(ctx context.Context, name string, version int,
 	return c.engine.Start(ctx, d, bytes.Clone(input), false, optionsOf(c.by(ctx), opts))
 }
 
-// InvokeByName starts a run of the single action with that name. Errors are those of [Start], with
-// [ErrUnknownAction] for [ErrUnknownSaga].
+// InvokeByName starts a run of the single action with that name, as [Coordinator.StartByName] does
+// one of a saga. Errors are those of [Start], with [ErrUnknownAction] for [ErrUnknownSaga].
 func (c *Coordinator) InvokeByName(ctx context.Context, action string, input json.RawMessage, opts ...StartOption) (domain.RunID, error) {
 	if err := accept.Payload("the input of "+action, input); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
@@ -102,11 +103,17 @@ func (c *Coordinator) StartAgain(ctx context.Context, id domain.RunID, how Again
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	how.Input, how.Labels = bytes.Clone(how.Input), maps.Clone(how.Labels)
-	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: c.again}, id, how)
+	given := len(how.Input) > 0
+	start := func(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
+		return c.again(ctx, old, started, req, given)
+	}
+	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: start}, id, how)
 }
 
-func (c *Coordinator) again(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
-	own := StartOption{func(s *engine.Start) { s.Key, s.Labels, s.AgainOf = req.Key, req.Labels, old }}
+// again starts a run from an old one. given means that the input is not the old run's, which was
+// taken when that started.
+func (c *Coordinator) again(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again, given bool) (domain.RunID, error) {
+	own := StartOption{func(s *engine.Start) { s.Key, s.Labels, s.AgainOf, s.Typed = req.Key, req.Labels, old, !given }}
 	if started.Version == 0 {
 		return c.InvokeByName(ctx, started.Saga, req.Input, own)
 	}
@@ -151,6 +158,9 @@ func OrStuckBelow() look.WaitOption { return look.OrStuckBelow() }
 type StartOption struct{ apply func(*engine.Start) }
 
 // optionsOf returns a start with the options.
+// typed says that the input was a Go value.
+var typed = StartOption{func(s *engine.Start) { s.Typed = true }}
+
 func optionsOf(by engine.By, opts []StartOption) engine.Start {
 	s := engine.Start{By: by}
 	for _, o := range opts {

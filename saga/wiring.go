@@ -102,7 +102,7 @@ func inboxTrigger(t AnyTrigger) inbox.Trigger {
 // trigger's code has changed since: the run stays as it is.
 func (c *Coordinator) startTriggered(ctx context.Context, s *inbox.Start) (plan string, err error) {
 	_, err = c.StartByName(WithActor(ctx, cmp.Or(actorOf(ctx), "trigger "+s.Trigger.Type)), s.Saga, s.Version, s.Input, StartOption{func(o *engine.Start) {
-		o.ID, o.Key, o.Labels, o.Trigger = s.Run, s.Key, s.Labels, &s.Trigger
+		o.ID, o.Key, o.Labels, o.Trigger, o.Typed = s.Run, s.Key, s.Labels, &s.Trigger, true
 		o.Correlation, o.Causation = s.Correlation, s.Trigger.Event
 	}})
 	if err != nil && !errors.Is(err, ErrKeyConflict) {

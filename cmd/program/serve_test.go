@@ -121,7 +121,7 @@ func TestAServerSaysWhichRunsNeedCodeThatItLacks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	url, _, stop := serving(t, testApp(), dir)
-	_, errs, code := remotely(t, "start", "patient", "-d", `{}`, "--key", "old", "--server", url)
+	_, errs, code := remotely(t, "start", "patient", "-d", `{"n": 1}`, "--key", "old", "--server", url)
 	require.Equal(t, ExitOK, code, errs)
 	stop()
 	newer := testApp()

@@ -8,6 +8,7 @@
 // Files, in reading order:
 //
 //   - read.go: a schema as a tree of fields
+//   - missing.go: what a payload lacks
 //   - sample.go: a value that a field may have
 //   - field.go: a field, and what is said of it in words
 package shape

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -60,20 +61,24 @@ func PayloadOf[T any]() Payload {
 	return Payload{t.String(), payload.Fits[T], schema.Of(t)}
 }
 
-// Wanted reports whether a payload of the type must be given: it is an object with members that are
-// required, or a plain value.
-func (p Payload) Wanted() bool {
+// Complete refuses JSON that lacks what the type's schema requires, or is nothing where the type has
+// no value for that. It does not check what [Payload.Check] does. what is "input" or "payload".
+func (p Payload) Complete(what string, raw json.RawMessage) error {
 	f, err := shape.Read(p.Schema)
-	if err != nil || f.Null {
-		return false
+	if err != nil {
+		return nil // a type without a schema requires nothing
 	}
-	switch f.Kind {
-	case shape.Object:
-		return slices.ContainsFunc(f.Fields, func(m *shape.Field) bool { return m.Required })
-	case shape.Text, shape.Integer, shape.Number, shape.Boolean:
-		return true
+	nothing := len(raw) == 0 || string(bytes.TrimSpace(raw)) == "null"
+	missing := f.Missing(bytes.TrimSpace(raw))
+	switch {
+	case nothing && f.Wanted() && len(missing) > 0:
+		return fmt.Errorf("the %s must be of the type %s, with %s, and none was given", what, p.Name, strings.Join(missing, ", "))
+	case nothing && f.Wanted():
+		return fmt.Errorf("the %s must be of the type %s (%s), and none was given", what, p.Name, f.Says())
+	case !nothing && len(missing) > 0:
+		return fmt.Errorf("the %s lacks %s (%s)", what, strings.Join(missing, ", "), p.Name)
 	}
-	return false
+	return nil
 }
 
 // PayloadTypes describes an input and an output.
@@ -146,6 +151,26 @@ func (d *Definition) CheckSignal(name string, value json.RawMessage) error {
 		return nil
 	}
 	return fmt.Errorf("%w: signal %s: %w", domain.ErrBadInput, name, errors.Join(errs...))
+}
+
+// TakesSignal is CheckSignal for a payload that people or programs give as JSON: it refuses, too,
+// one that lacks what the awaited type requires.
+func (d *Definition) TakesSignal(name string, value json.RawMessage) error {
+	if err := d.CheckSignal(name, value); err != nil {
+		return err
+	}
+	var errs []error
+	for _, t := range d.Signals[name] {
+		err := t.Complete("payload", value)
+		if err == nil && t.Check(value) == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: signal %s: %w", domain.ErrBadInput, name, err)
+	}
+	return nil
 }
 
 // single makes the one-step saga by which a single action is invoked. Its version is 0.

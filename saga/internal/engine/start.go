@@ -29,6 +29,9 @@ type Start struct {
 	AgainOf domain.RunID
 	// ID is the run's id; zero means the id that follows from Key, or a new one.
 	ID domain.RunID
+	// Typed means that the input was a Go value of some type of the caller's. Other inputs must have
+	// all that the schema of the saga's input requires.
+	Typed bool
 	// Then is decided in the same append as the start.
 	Then machine.Intent
 }
@@ -75,10 +78,12 @@ func (s *Start) withID(want *domain.RunStarted, use func(domain.RunID) error) (d
 // [domain.ErrPlanChanged], ctx's, and the log's.
 func (e *Engine) Start(ctx context.Context, d *definition.Definition, input json.RawMessage, fits bool, s Start) (domain.RunID, error) {
 	name := d.Plan.Saga
-	if len(input) == 0 {
-		if d.Input.Wanted() {
-			return domain.RunID{}, fmt.Errorf("%w: start %s: it wants an input of the type %s, and none was given", domain.ErrBadInput, name, d.Input.Name)
+	if !s.Typed || len(input) == 0 {
+		if err := d.Input.Complete("input", input); err != nil {
+			return domain.RunID{}, fmt.Errorf("%w: start %s: %w", domain.ErrBadInput, name, err)
 		}
+	}
+	if len(input) == 0 {
 		input = json.RawMessage("null")
 	}
 	if !fits {

@@ -161,7 +161,7 @@ func (a *actor) fits(in machine.Intent) error {
 	if def == nil {
 		return nil
 	}
-	_, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, def.CheckSignal(s.Name, s.Value) })
+	_, err := contain.Call(contain.ClosureLimit, func() (any, error) { return nil, def.TakesSignal(s.Name, s.Value) })
 	if bad := (*contain.MisbehavedError)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%w: signal %s: the code that reads its type %w", domain.ErrBadInput, s.Name, bad)
 	}

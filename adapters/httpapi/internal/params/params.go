@@ -43,7 +43,7 @@ type Start struct {
 	Deadline    Time            `query:"deadline" format:"date-time" doc:"The run turns back if it has not ended by then."`
 	Wait        Duration        `query:"wait" doc:"How long to wait for the run's end, such as 30s; the server's limit applies."`
 	Below       bool            `query:"below" doc:"End the wait, too, when a child run, or one further below, is stuck; below in the result then names it."`
-	Body        json.RawMessage `required:"false" doc:"The input: JSON that fits the saga's input type; null when absent, which is refused where the saga wants an input."`
+	Body        json.RawMessage `required:"false" doc:"The input: JSON that fits the saga's input type; null when absent. What the type requires must be there: null, and an object without a required member, are refused."`
 }
 
 // Follow asks for a live stream of a list.
