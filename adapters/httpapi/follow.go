@@ -165,7 +165,7 @@ func (s *Server) followRuns(ctx context.Context, in *params.Follow, f runs.Filte
 	}
 	bound := caller(ctx).Sagas
 	return s.stream(in, func(who auth.Identity) bool { return slices.Equal(who.Sagas, bound) }, func(ctx context.Context, stream *live.Stream) error {
-		told, err := s.tellList(stream, first, at)
+		told, err := s.tellList(ctx, stream, first, at)
 		c, stop := s.watch(ctx, at)
 		defer stop()
 		for err == nil {
@@ -176,7 +176,7 @@ func (s *Server) followRuns(ctx context.Context, in *params.Follow, f runs.Filte
 			f.Fresh.AtLeast = at
 			if len(ids) > mostChanged || len(told) > mostChanged {
 				if first, err = s.cfg.Views.Runs(ctx, f); err == nil {
-					told, err = s.tellList(stream, first, at)
+					told, err = s.tellList(ctx, stream, first, at)
 				}
 				continue
 			}
@@ -186,9 +186,9 @@ func (s *Server) followRuns(ctx context.Context, in *params.Follow, f runs.Filte
 	})
 }
 
-func (s *Server) tellList(stream *live.Stream, page runs.Page, at domain.Position) (told map[domain.RunID]bool, err error) {
-	now := s.cfg.Now()
-	body := wire.RowsOf(page, func(r *runs.Row) wire.RunItem { return wire.RunItemOf(r, now) })
+func (s *Server) tellList(ctx context.Context, stream *live.Stream, page runs.Page, at domain.Position) (told map[domain.RunID]bool, err error) {
+	// up: a followed list has the bodies of a list
+	body := wire.RowsOf(page, s.runItems(ctx))
 	told = make(map[domain.RunID]bool, len(page.Rows))
 	for i := range page.Rows {
 		told[page.Rows[i].ID] = true
@@ -207,11 +207,11 @@ func (s *Server) tellRuns(ctx context.Context, stream *live.Stream, f runs.Filte
 	if err != nil {
 		return err
 	}
-	now, in := s.cfg.Now(), map[domain.RunID]bool{}
+	item, in := s.runItems(ctx), map[domain.RunID]bool{} // up: as above
 	for i := range page.Rows {
 		r := &page.Rows[i]
 		in[r.ID], told[r.ID] = true, true
-		if err := stream.Event(at, runEvent, wire.RunItemOf(r, now)); err != nil {
+		if err := stream.Event(at, runEvent, item(r)); err != nil {
 			return err
 		}
 	}

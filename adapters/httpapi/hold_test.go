@@ -32,6 +32,14 @@ func TestActionsAreHeldAndReleased(t *testing.T) {
 		w.do("GET", "/runs/"+res.Run.String()+"/why", nil).is(http.StatusOK).into(&why)
 		return why.WaitsFor == "release" && why.Waits[0].Hold.Reason == "CRM is down" && why.Waits[0].Hold.By == "root"
 	}, 10*time.Second, time.Millisecond)
+	var page wire.Page[wire.RunItem]
+	w.do("GET", "/runs?at_least="+position(w), nil).is(http.StatusOK).into(&page)
+	require.Equal(t, "CRM is down", page.Items[0].Held.Reason)
+	require.Equal(t, "root", page.Items[0].Held.By)
+	require.Equal(t, wire.IsHeld, page.Items[0].Shown())
+	require.Contains(t, page.Items[0].Waiting, "held: CRM is down (action charge, by root since ")
+	a := w.do("GET", "/runs?q=state:held", nil).problem(http.StatusUnprocessableEntity, wire.ProblemBadInput)
+	require.Contains(t, string(a.body), "the command holds lists the held actions")
 	var list []wire.HeldAction
 	w.do("GET", "/holds", nil).is(http.StatusOK).into(&list)
 	require.Len(t, list, 1)
@@ -49,5 +57,8 @@ func TestActionsAreHeldAndReleased(t *testing.T) {
 	w.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "CRM is back"}).is(http.StatusOK)
 	w.do("GET", "/runs/"+res.Run.String()+"/result?wait=10s", nil).is(http.StatusOK).into(&res)
 	require.Equal(t, domain.RunIsCompleted, res.State)
+	page = wire.Page[wire.RunItem]{}
+	w.do("GET", "/runs?at_least="+position(w), nil).is(http.StatusOK).into(&page)
+	require.Nil(t, page.Items[0].Held)
 	w.do("POST", "/actions/charge/release", wire.RequiredReason{Reason: "x"}).problem(http.StatusConflict, wire.ProblemNotHeld)
 }

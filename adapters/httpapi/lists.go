@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
+	"github.com/atonehq/atone/saga/look"
 )
 
 func (s *Server) fresh(in params.Fresh) projections.Fresh {
@@ -71,12 +72,26 @@ func (s *Server) listOperations() {
 		if err != nil {
 			return nil, err
 		}
-		now := s.cfg.Now()
-		return &bodyOutput{jsonBody(wire.RowsOf(page, func(r *runs.Row) wire.RunItem { return wire.RunItemOf(r, now) }))}, nil
+		return &bodyOutput{jsonBody(wire.RowsOf(page, s.runItems(ctx)))}, nil
 	})
 	s.suggestOperation()
 	s.auditOperation()
 	s.statsOperation()
+}
+
+// runItems makes the bodies of rows. An unfinished run that waits for a held action says so.
+func (s *Server) runItems(ctx context.Context) func(*runs.Row) wire.RunItem {
+	now, holds := s.cfg.Now(), s.cfg.Coordinator.Holds()
+	return func(r *runs.Row) wire.RunItem {
+		item := wire.RunItemOf(r, now)
+		if r.Ended.IsZero() {
+			why, held := look.HeldAt(ctx, s.cfg.Coordinator, r.ID, r.Plan, holds, now)
+			if item.Held = held; held != nil {
+				item.Waiting = why.Text
+			}
+		}
+		return item
+	}
 }
 
 func (s *Server) auditOperation() {

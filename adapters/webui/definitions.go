@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
@@ -17,7 +15,6 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/domain/shape"
-	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explain"
@@ -173,33 +170,6 @@ func (h *handler) seesAction(who Person, action string) bool {
 	return len(who.Sagas) == 0 || who.sees(action) || slices.ContainsFunc(h.cfg.Coordinator.Actions(), func(a saga.ActionInfo) bool {
 		return a.Name == action && who.seesAny(a.Sagas)
 	})
-}
-
-// heldAt returns which of the holds an unfinished run waits for; nil for none. It reads the run
-// only if its plan may try a held action. A run that can't be read waits for something else.
-func (h *handler) heldAt(ctx context.Context, run *runs.Row, holds []explain.Hold, now time.Time) *explain.Hold {
-	if len(holds) == 0 {
-		return nil
-	}
-	plan, err := h.cfg.Coordinator.Plan(ctx, run.Plan)
-	if err != nil || !slices.ContainsFunc(holds, func(x explain.Hold) bool { return plan.MayTry(x.Action) }) {
-		return nil
-	}
-	s, err := h.cfg.Coordinator.FoldAt(ctx, run.ID, saga.Latest)
-	if err != nil {
-		return nil
-	}
-	why := explain.WhyWith(s, now, h.cfg.Coordinator)
-	return holdIn(&why)
-}
-
-func holdIn(why *explain.Reason) *explain.Hold {
-	for i := range why.Waits {
-		if w := &why.Waits[i]; w.WaitsFor == explain.ForRelease && w.Hold != nil {
-			return w.Hold
-		}
-	}
-	return nil
 }
 
 // readHold reads what the form is about. What the person may not see is not found.

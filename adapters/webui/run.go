@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/outlook"
 )
 
@@ -99,7 +100,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 		}
 		d.At = strconv.FormatUint(until, 10)
 	} else {
-		d.Held = holdIn(&d.Why)
+		d.Held = look.HoldIn(&d.Why)
 		if d.Ended {
 			if d.Again, err = h.cfg.Coordinator.StartedFrom(r.Context(), id); err != nil {
 				return err

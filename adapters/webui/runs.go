@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/look"
 )
 
 // runsPage is what the runs list shows.
@@ -81,7 +82,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 			run := &found.Rows[i]
 			row := runRow{Row: run, Waiting: inShort(run.Waiting(v.Now, format.Mark))}
 			if run.Ended.IsZero() {
-				row.Held = h.heldAt(r.Context(), run, d.Holds, v.Now)
+				_, row.Held = look.HeldAt(r.Context(), h.cfg.Coordinator, run.ID, run.Plan, d.Holds, v.Now)
 			}
 			d.Rows = append(d.Rows, row)
 		}

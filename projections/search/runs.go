@@ -74,6 +74,9 @@ func runState(r *runsReading, p *part) error {
 		r.filter.States = append(r.filter.States, group...)
 		return nil
 	}
+	if p.value == "held" {
+		return errors.New("what is held is not recorded in the runs, so no search finds it: the list shows held with each run that waits so, and the command holds lists the held actions")
+	}
 	if !slices.Contains(stateNames, p.value) {
 		return fmt.Errorf("no state is called %s%s", p.value, didYouMean(p.value, stateNames))
 	}

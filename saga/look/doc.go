@@ -8,6 +8,7 @@
 // Files, in reading order:
 //
 //   - look.go: a run as it may be shown
+//   - held.go: the held action that a run waits for
 //   - chain.go: the child runs down to the one that the run waits for in the end
 //   - wait.go: waiting for a run's end, or until a run below it is stuck
 //   - origin.go: what a run's first event says, and which events are domain events

@@ -61,6 +61,8 @@ type RunItem struct {
 	Left    []string `json:"left,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Waiting string   `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+	// Held is the hold that the run waits for.
+	Held *explain.Hold `json:"held,omitempty" doc:"The held action that the run waits for: action, reason, by whom and since when."`
 }
 
 // RunStep is a step of a [RunItem] that is under way.
@@ -97,8 +99,14 @@ func RunItemOf(r *runs.Row, now time.Time) RunItem {
 	return item
 }
 
+// IsHeld is what [RunItem.Shown] says of a run that waits for a held action.
+const IsHeld domain.RunState = "held"
+
 // Shown is the state that people should see.
 func (r *RunItem) Shown() domain.RunState {
+	if r.Held != nil {
+		return IsHeld
+	}
 	if len(r.States) > 0 {
 		return r.States[0]
 	}
