@@ -103,21 +103,18 @@ func (c *Coordinator) StartAgain(ctx context.Context, id domain.RunID, how Again
 		return domain.RunID{}, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	how.Input, how.Labels = bytes.Clone(how.Input), maps.Clone(how.Labels)
-	given := len(how.Input) > 0
-	start := func(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
-		return c.again(ctx, old, started, req, given)
-	}
-	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: start}, id, how)
+	return afresh.Start(ctx, &afresh.Runs{Log: c.journal, Now: c.clock.Now, Actor: cmp.Or(actorOf(ctx), c.cfg.Node), First: c.runs.First, At: c.runs.At, Start: c.again(len(how.Input) == 0)}, id, how)
 }
 
-// again starts a run from an old one. given means that the input is not the old run's, which was
-// taken when that started.
-func (c *Coordinator) again(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again, given bool) (domain.RunID, error) {
-	own := StartOption{func(s *engine.Start) { s.Key, s.Labels, s.AgainOf, s.Typed = req.Key, req.Labels, old, !given }}
-	if started.Version == 0 {
-		return c.InvokeByName(ctx, started.Saga, req.Input, own)
+// again starts a run from an old one. same means with the old run's input, which it took.
+func (c *Coordinator) again(same bool) func(context.Context, domain.RunID, *domain.RunStarted, *Again) (domain.RunID, error) {
+	return func(ctx context.Context, old domain.RunID, started *domain.RunStarted, req *Again) (domain.RunID, error) {
+		own := StartOption{func(s *engine.Start) { s.Key, s.Labels, s.AgainOf, s.Typed = req.Key, req.Labels, old, same }}
+		if started.Version == 0 {
+			return c.InvokeByName(ctx, started.Saga, req.Input, own)
+		}
+		return c.StartByName(ctx, started.Saga, req.Version, req.Input, own)
 	}
-	return c.StartByName(ctx, started.Saga, req.Version, req.Input, own)
 }
 
 // StartedFrom lists the runs that were started from an ended one with [Coordinator.StartAgain].

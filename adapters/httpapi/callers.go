@@ -48,6 +48,7 @@ func (s *Server) named(ctx context.Context, name string) (domain.RunID, error) {
 	if name == "" {
 		return domain.RunID{}, nil
 	}
+	// up: the names that a search knows
 	if err := s.names(ctx).CheckRun(name); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", errBadQuery, err)
 	}

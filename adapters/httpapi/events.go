@@ -132,7 +132,7 @@ func (s *Server) rejectedOperations() {
 		if f.Sagas, err = boundTo(ctx, in.Sagas); err != nil {
 			return nil, err
 		}
-		if err := s.exist(ctx, in.Sagas, nil); err != nil { // up: the one check of names
+		if err := s.exist(ctx, in.Sagas, nil); err != nil {
 			return nil, err
 		}
 		page, err := s.cfg.Coordinator.Rejected().List(ctx, f)

@@ -20,6 +20,7 @@ import (
 
 // runParam reads which run the path names: by its id, SAGA:KEY, or the end of its id.
 func (h *handler) runParam(r *http.Request, who Person) (domain.RunID, error) {
+	// up: the names that a search knows
 	if err := h.names(r.Context(), who).CheckRun(r.PathValue("run")); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: %w", saga.ErrUnknownSaga, err)
 	}

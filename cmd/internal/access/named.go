@@ -32,8 +32,8 @@ func (env *Env) Named(ctx context.Context, c *client.Client, name string, id *do
 	return err
 }
 
-// MeantRun adds to the error of a run that does not exist which saga may have been meant. It returns
-// other errors unchanged.
+// MeantRun adds to the error of a run that does not exist which saga may have been meant. It
+// returns other errors unchanged.
 func (env *Env) MeantRun(ctx context.Context, c *client.Client, name string, err error) error {
 	if !errors.Is(err, domain.ErrNotFound) || console.IsRunEnd(name) {
 		return err

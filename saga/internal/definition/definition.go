@@ -61,8 +61,8 @@ func PayloadOf[T any]() Payload {
 	return Payload{t.String(), payload.Fits[T], schema.Of(t)}
 }
 
-// Complete refuses JSON that lacks what the type's schema requires, or is nothing where the type has
-// no value for that. It does not check what [Payload.Check] does. what is "input" or "payload".
+// Complete refuses JSON that lacks what the type's schema requires, or is nothing where the type
+// has no value for that. It does not check what [Payload.Check] does. what is "input" or "payload".
 func (p Payload) Complete(what string, raw json.RawMessage) error {
 	f, err := shape.Read(p.Schema)
 	if err != nil {

@@ -29,8 +29,8 @@ type Start struct {
 	AgainOf domain.RunID
 	// ID is the run's id; zero means the id that follows from Key, or a new one.
 	ID domain.RunID
-	// Typed means that the input was a Go value of some type of the caller's. Other inputs must have
-	// all that the schema of the saga's input requires.
+	// Typed means that the input was a Go value of some type of the caller's. Other inputs must
+	// have all that the schema of the saga's input requires.
 	Typed bool
 	// Then is decided in the same append as the start.
 	Then machine.Intent
