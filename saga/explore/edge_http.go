@@ -48,7 +48,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		wrote(req)
 		var a answer
 		http.Error(&a, http.StatusText(status), status)
-		res = a.response(req)
+		res = a.response(req) //nolint:bodyclose // as above
 	}
 	further := []Answer{answers503}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
