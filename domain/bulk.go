@@ -68,6 +68,9 @@ type BulkRequest struct {
 	Output json.RawMessage
 	// DryRun only lists the runs that would be changed.
 	DryRun bool
+	// After, if set, leaves out the runs up to this one, in the order oldest first: those that an
+	// earlier call has dealt with. The run need not match the filter.
+	After RunID
 	// Limit bounds the runs that one call handles, oldest first; 0 means 1,000.
 	Limit int
 	// Rate bounds how many runs are dealt with in a second; 0 means no bound.
@@ -96,7 +99,7 @@ type BulkResult struct {
 // BulkReport is what a bulk operation did.
 type BulkReport struct {
 	DryRun bool `json:"dry_run,omitempty"`
-	// Matched counts the runs that the filter selects; Done and Failed count the handled ones.
+	// Matched counts the runs that the filter selects, save those that After leaves out; Done and Failed count the handled ones.
 	Matched int `json:"matched"`
 	Done    int `json:"done"`
 	Failed  int `json:"failed"`

@@ -96,15 +96,17 @@ func (s *Server) controlOperations() {
 			if err := s.ready(); err != nil {
 				return nil, err
 			}
-			ctx, cancel := context.WithTimeout(ctx, s.cfg.MaxWait)
+			bounded, cancel := context.WithTimeout(ctx, s.cfg.MaxWait)
 			defer cancel()
-			req, none, err := s.bulkRequest(ctx, &in.Body)
+			req, none, err := s.bulkRequest(bounded, &in.Body)
 			if err != nil {
 				return nil, err
 			}
 			report := saga.BulkReport{DryRun: req.DryRun, Results: []saga.BulkResult{}}
 			if !none {
-				if report, err = c.Bulk(ctx, req); err != nil {
+				// What was done until the time was over is told: the caller goes on after it.
+				report, err = c.Bulk(bounded, req)
+				if err != nil && (ctx.Err() != nil || bounded.Err() == nil || len(report.Results) == 0) {
 					return nil, err
 				}
 			}
@@ -183,6 +185,11 @@ func (s *Server) bulkRequest(ctx context.Context, b *wire.Bulk) (req saga.BulkRe
 		req.Filter.Runs = append(req.Filter.Runs, id)
 	}
 	searches := strings.TrimSpace(f.Q) != ""
+	if b.After != "" {
+		if req.After, err = s.named(ctx, b.After); err != nil {
+			return req, false, err
+		}
+	}
 	checked := req
 	checked.All = checked.All || searches
 	if err := checked.Validate(); err != nil {

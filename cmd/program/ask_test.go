@@ -228,7 +228,7 @@ func TestManyRunsAreSteeredAtOnce(t *testing.T) {
 		require.Equal(t, ExitOK, code, errs)
 		require.Contains(t, out, "patient v1")
 		require.Contains(t, errs, "would undo: ")
-		require.Contains(t, errs, "1 runs would be cancelled")
+		require.Contains(t, errs, "1 run would be cancelled")
 		_, errs, code = r("bulk", "cancel", "--label", "team=blue", "-y")
 		require.Equal(t, ExitUsage, code, "there is no terminal to ask at")
 		require.Contains(t, errs, "bulk cancel needs a --reason")

@@ -49,6 +49,7 @@ const (
 	ExitBroken      Exit = 16 // explore: a schedule breaks something
 	ExitCut         Exit = 17 // explore: not everything was tried
 	ExitNothing     Exit = 18 // explore: the program offers no exploration
+	ExitStopped     Exit = 19 // a bulk act stopped after as many failures as --stop-after allows
 	ExitInterrupted Exit = 130
 )
 
@@ -71,10 +72,11 @@ var exitTexts = []struct {
 	{ExitTampered, "audit verify: the log is not as it was written"},
 	{ExitUnreachable, "the server does not answer, or is not ready"},
 	{ExitUnconfirmed, "the plan was shown but not confirmed, and nothing was done: --yes confirms it"},
-	{ExitPartly, "some runs of a bulk act refused"},
+	{ExitPartly, "some runs of a bulk act refused; those that are stuck again are no error"},
 	{ExitBroken, "explore: something is broken; the report has the shortest story"},
 	{ExitCut, "explore: nothing is broken, but not everything was tried"},
 	{ExitNothing, "explore: the program offers no exploration"},
+	{ExitStopped, "a bulk act stopped after as many failures as --stop-after allows; some runs are left"},
 	{ExitInterrupted, "interrupted"},
 }
 
@@ -114,6 +116,8 @@ func exitOf(err error) Exit {
 		return ExitUnfinished
 	case is(console.ErrUnconfirmed):
 		return ExitUnconfirmed
+	case is(act.ErrStopped):
+		return ExitStopped
 	case is(act.ErrSomeRefused):
 		return ExitPartly
 	case is(saga.ErrNotFound, saga.ErrUnknownSaga, saga.ErrUnknownAction, saga.ErrNoStep, projections.ErrNotFound, runner.ErrUnknownView, auth.ErrNoToken):
@@ -141,6 +145,7 @@ func advice(env *access.Env, err error) []console.Step {
 	ending, _ := domain.EndingOf(err)
 	var interrupted *act.InterruptedError
 	var usage console.UsageError
+	var bulk *act.BulkError
 	command := func(words ...string) string { return env.Program.Name + " " + console.Words(words...) }
 	say := func(why string) []console.Step { return []console.Step{{Why: why}} }
 	do := func(why string, words ...string) []console.Step {
@@ -153,8 +158,8 @@ func advice(env *access.Env, err error) []console.Step {
 		return do("explains the command line", append([]string{"help"}, env.Command...)...)
 	case errors.Is(err, console.ErrUnconfirmed):
 		return []console.Step{env.AgainStep("does it", "--yes")}
-	case errors.Is(err, act.ErrSomeRefused):
-		return do("shows what one of them waits for", "why", "RUN")
+	case errors.As(err, &bulk):
+		return nil // the command has said it
 	case errors.Is(err, auth.ErrNameTaken):
 		return say("revoke the token of that name, or choose another")
 	case ending.State == domain.RunIsStuck:

@@ -193,7 +193,7 @@ func TestFlagsNameRunsAsPeopleDo(t *testing.T) {
 	id := domain.RunIDForKey("calc", "evil").String()
 	for _, name := range []string{id, id[28:], "calc:evil"} {
 		require.Contains(t, do(ExitOK, "incidents", "--run", name), "double")
-		require.Contains(t, do(ExitOK, "bulk", "retry", "--run", name, "--dry-run"), "1 runs would be retried")
+		require.Contains(t, do(ExitOK, "bulk", "retry", "--run", name, "--dry-run"), "1 run would be retried")
 		require.Contains(t, do(ExitOK, "audit", "verify", name), "are as they were written")
 		require.Contains(t, do(ExitOK, "runs", "--parent", name), "no such runs")
 	}

@@ -73,7 +73,7 @@ func testToken(t *testing.T, tokens *auth.Tokens, name string, scopes ...auth.Sc
 }
 
 // testServer serves the test's app over HTTP, asking for tokens.
-func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
+func testServer(t *testing.T, adjust ...func(*httpapi.Config)) (url string, tokens *auth.Tokens) {
 	t.Helper()
 	log, quiet := memlog.New(), slog.New(slog.DiscardHandler)
 	app := testApp()
@@ -84,7 +84,11 @@ func testServer(t *testing.T) (url string, tokens *auth.Tokens) {
 	runner, err := runner.New(runner.Config{Source: log, Store: store, Logger: quiet, Linger: -1, Views: views.All()})
 	require.NoError(t, err)
 	tokens = auth.NewTokens(log, nil)
-	srv, err := httpapi.New(httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet, Tokens: tokens})
+	cfg := httpapi.Config{Coordinator: c, Views: views.Of(runner.Reader()), Projections: runner, Log: log, Logger: quiet, Tokens: tokens}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	srv, err := httpapi.New(cfg)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 3)

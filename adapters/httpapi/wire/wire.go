@@ -205,6 +205,7 @@ type Bulk struct {
 	Reason    string          `json:"reason,omitempty" maxLength:"2000" doc:"Why, for the audit. Only a dry run needs none."`
 	Output    json.RawMessage `json:"output,omitempty" doc:"The output to substitute."`
 	DryRun    bool            `json:"dry_run,omitempty" doc:"Only tell which runs it would be done to, and what a cancel of them would undo."`
+	After     string          `json:"after,omitempty" maxLength:"600" doc:"Leave out the runs up to this one, oldest first: an earlier call has dealt with them. Its id, the last 6 or more digits of it, or SAGA:KEY."`
 	Limit     int             `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"At most that many runs in this call, oldest first; without it 1,000."`
 	Rate      float64         `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"At most that many runs in a second; no bound when 0."`
 	StopAfter int             `json:"stop_after,omitempty" minimum:"0" maximum:"10000" doc:"End after so many failures: runs that refuse, or that are retried and soon stuck again; never when 0."`

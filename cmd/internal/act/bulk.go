@@ -15,7 +15,6 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
-	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
@@ -28,7 +27,8 @@ type bulkFlags struct {
 	sagas, states, labels, runs []string
 	version, limit, first       int
 	stopAfter                   int
-	rate                        string
+	rate, after                 string
+	watch                       time.Duration
 	keyPrefix, action           string
 	olderThan                   console.Duration
 	reason, output              string
@@ -74,7 +74,10 @@ func newBulkActCommand(env *access.Env, what saga.BulkAct, short, done string) *
 		Short: short,
 		Long: short + `. The command acts on all unfinished runs that match every given condition. SEARCH is written as for the
 command runs. The runs are listed first. At a terminal the command then asks; elsewhere it does nothing without --yes.
-A reason is required, and asked for at a terminal. --dry-run only lists.`,
+A reason is required, and asked for at a terminal. --dry-run only lists.
+
+The command goes on to the last run, however long that takes. An interrupt ends it once the runs under way are dealt with. It then watches, for
+a while, what becomes of the runs, and tells it. Of what is left it says the command that goes on from there.`,
 		Example: fmt.Sprintf("  %s bulk %s 'saga:check* age:>1h label:tenant=acme' --reason 'strike' --dry-run", env.Program.Name, what),
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -101,6 +104,9 @@ A reason is required, and asked for at a terminal. --dry-run only lists.`,
 				return console.UsageError{Err: err}
 			}
 			return env.With(cmd.Context(), access.Use{Acts: true}, func(ctx context.Context, c *client.Client) error {
+				if err := env.Named(ctx, c, flags.after, &r.After); err != nil {
+					return err
+				}
 				for _, name := range flags.runs {
 					var id domain.RunID
 					if err := env.Named(ctx, c, name, &id); err != nil {
@@ -132,6 +138,8 @@ func (b *bulkFlags) addFlags(cmd *cobra.Command, what saga.BulkAct) {
 	f.StringVar(&b.rate, "rate", "", "at most this many runs in a second, minute or hour, such as 10/s or 30/m")
 	f.IntVar(&b.stopAfter, "stop-after", 0, "stop after this many failures: runs that refuse, or soon get stuck again")
 	f.IntVar(&b.limit, "limit", 1000, "at most this many runs in one go, oldest first; up to 10000")
+	f.StringVar(&b.after, "after", "", "leave out the runs up to this one, oldest first: where an earlier command ended")
+	f.DurationVar(&b.watch, "watch-for", watchFor, "how long to watch, after the act, what becomes of the runs: done, undone, stuck again")
 	f.StringVarP(&b.reason, "reason", "r", "", "why, for the audit trail")
 	f.BoolVar(&b.dryRun, "dry-run", false, "only list the runs")
 	console.YesFlag(f, &b.yes)
@@ -151,6 +159,9 @@ func (b *bulkFlags) request(env *access.Env, what saga.BulkAct) (saga.BulkReques
 	if b.first > 0 {
 		r.Limit = min(b.first, b.limit)
 	}
+	if b.watch < 0 {
+		return r, console.UsageError{Err: errors.New("--watch-for can't be negative")}
+	}
 	r.StopAfter = b.stopAfter
 	var err error
 	if r.Rate, err = domain.ParseRate(b.rate); err != nil {
@@ -159,7 +170,11 @@ func (b *bulkFlags) request(env *access.Env, what saga.BulkAct) (saga.BulkReques
 	if b.limit < 1 || b.limit > 10_000 || b.version < 0 {
 		return r, console.UsageError{Err: errors.New("--limit is 1 to 10000, --version 1 or more")}
 	}
-	for _, s := range b.runs {
+	names := b.runs
+	if b.after != "" {
+		names = append(slices.Clone(names), b.after)
+	}
+	for _, s := range names {
 		if err := env.CheckRun(s); err != nil {
 			return r, err
 		}
@@ -190,12 +205,16 @@ func bulkBody(r *saga.BulkRequest, search string) wire.Bulk {
 	for _, id := range f.Runs {
 		runs = append(runs, id.String())
 	}
-	return wire.Bulk{Act: r.Act, All: r.All, Reason: r.Reason, Output: r.Output, DryRun: r.DryRun, Limit: r.Limit, Rate: r.Rate, StopAfter: r.StopAfter,
+	after := ""
+	if r.After != (domain.RunID{}) {
+		after = r.After.String()
+	}
+	return wire.Bulk{Act: r.Act, All: r.All, Reason: r.Reason, Output: r.Output, DryRun: r.DryRun, Limit: r.Limit, Rate: r.Rate, StopAfter: r.StopAfter, After: after,
 		Filter: wire.BulkFilter{Q: search, Runs: runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels,
 			KeyPrefix: f.KeyPrefix, OlderThan: domain.Duration(f.OlderThan), Action: f.Action}}
 }
 
-// bulk lists the runs, asks for confirmation, and applies the act.
+// bulk lists the runs, asks for confirmation, applies the act, and tells what became of the runs.
 func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkRequest, done string, flags *bulkFlags) error {
 	if flags.dryRun || !flags.yes {
 		dry := r
@@ -205,10 +224,10 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 			return err
 		}
 		if flags.dryRun {
-			return printBulk(env, &report, r.Act, "would be "+done)
+			return printBulk(env, outcomeOf(&report, nil), &r, "would be "+done)
 		}
 		if report.Matched == 0 {
-			return printBulk(env, &report, r.Act, done)
+			return printBulk(env, outcomeOf(&report, nil), &r, done)
 		}
 		if err := env.Confirm(bulkPlan(env, &r, &report), flags.yes); err != nil {
 			return err
@@ -218,32 +237,38 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 	if r.Reason, err = needReason(env, "bulk "+string(r.Act), r.Reason); err != nil {
 		return err
 	}
-	report, err := c.Bulk(ctx, bulkBody(&r, flags.search))
+	report, err := perform(ctx, env, c, r, flags.search)
 	if err != nil && len(report.Results) == 0 {
 		return err
 	}
-	if err = errors.Join(err, printBulk(env, &report, r.Act, done)); err != nil {
-		return err
+	var now map[domain.RunID]became
+	if err == nil {
+		now = settle(ctx, env, c, &report, r.Act, flags.watch)
 	}
-	if report.Failed > 0 {
-		return fmt.Errorf("%w: %d of %d: the table says why", ErrSomeRefused, report.Failed, len(report.Results))
+	out := outcomeOf(&report, now)
+	if printed := printBulk(env, out, &r, done); printed != nil {
+		return printed
 	}
-	return nil
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%d of %d runs were dealt with: %w", len(report.Results), report.Matched, err)
+	case report.Stopped:
+		err = fmt.Errorf("%w: %d, with %s left", ErrStopped, report.Failed+report.StuckAgain, counted(report.Matched-len(report.Results), "run"))
+	case report.Failed > 0:
+		err = fmt.Errorf("%w: %d of %d: the table says why", ErrSomeRefused, report.Failed, len(report.Results))
+	default:
+		return nil
+	}
+	return &BulkError{err}
 }
-
-// ErrSomeRefused means that some runs refused a bulk act.
-var ErrSomeRefused = errors.New("some runs refused")
 
 // bulkPlan returns the plan of a bulk act, made from its dry run. The act selects the runs again,
 // so it includes runs that match only by then.
 func bulkPlan(env *access.Env, r *saga.BulkRequest, dry *saga.BulkReport) console.Plan {
-	runs := "1 run"
-	if n := len(dry.Results); n != 1 {
-		runs = fmt.Sprintf("%d runs", n)
-	}
-	return console.Plan{Does: fmt.Sprintf("%s %s", r.Act, runs), Value: dry, Show: func(c *console.Console) error {
+	return console.Plan{Does: fmt.Sprintf("%s %s", r.Act, counted(len(dry.Results), "run")), Value: dry, Show: func(c *console.Console) error {
 		l := bulkListing(&access.Env{Console: c, Program: env.Program})
-		if err := l.Page(wire.Page[saga.BulkResult]{Items: dry.Results[:min(maxPlanned, len(dry.Results))]}); err != nil {
+		rows := outcomeOf(dry, nil).Results
+		if err := l.Page(wire.Page[bulkRow]{Items: rows[:min(maxPlanned, len(rows))]}); err != nil {
 			return err
 		}
 		text := foreseen(dry, r.Act)
@@ -255,81 +280,5 @@ func bulkPlan(env *access.Env, r *saga.BulkRequest, dry *saga.BulkReport) consol
 	}}
 }
 
-// foreseen says in a line what a bulk act would undo, or leave; empty for one that does neither.
-func foreseen(dry *saga.BulkReport, what saga.BulkAct) string {
-	if dry.Undo == nil {
-		return ""
-	}
-	text := "would undo: "
-	if what == saga.BulkAbandon {
-		text = "would leave without its undo: "
-	}
-	text += dry.Foreseen()
-	if dry.Failed > 0 {
-		text += fmt.Sprintf("; %d would refuse", dry.Failed)
-	}
-	return text + "\n"
-}
-
 // maxPlanned is how many runs of a plan are printed for people.
 const maxPlanned = 20
-
-func bulkListing(env *access.Env) *console.Listing[saga.BulkResult] {
-	type row = saga.BulkResult
-	return &console.Listing[row]{Console: env.Console, None: "no such runs", Columns: []console.Column[row]{
-		{Name: "RUN", Text: func(r row) string { return r.Run.String() }, Short: func(r row) string { return console.ShortID(r.Run) }},
-		{Name: "SAGA", Rank: 1, Text: func(r row) string { return fmt.Sprintf("%s v%d", r.Saga, r.Version) }},
-		{Name: "STATE", Text: func(r row) string { return string(r.State) }, Look: func(p tty.Palette, r row, s string) string { return console.LookState(p, r.State, s) }},
-		{Name: "ERROR", Long: true, Text: func(r row) string { return r.Error }, Look: func(p tty.Palette, _ row, s string) string { return p.Bad(s) }},
-	}}
-}
-
-// afterBulk are the steps after a bulk act, or after its dry run.
-func afterBulk(env *access.Env, report *saga.BulkReport) (steps []console.Step) {
-	if report.DryRun {
-		if len(report.Results) == 0 {
-			return nil
-		}
-		again := *env.Console
-		again.Line = slices.DeleteFunc(slices.Clone(env.Line), func(w string) bool { return strings.HasPrefix(w, "--dry-run") })
-		return []console.Step{again.AgainStep("does it", "--yes")}
-	}
-	if i := slices.IndexFunc(report.Results, func(r saga.BulkResult) bool { return r.Error != "" }); i >= 0 {
-		steps = append(steps, console.Step{Command: env.CommandLine("why", report.Results[i].Run.String()), Why: "tells what a run that refused waits for"})
-	}
-	if report.StuckAgain > 0 {
-		steps = append(steps, console.Step{Command: env.CommandLine("incidents"), Why: "tells why runs are stuck again"})
-	}
-	if report.More {
-		steps = append(steps, env.AgainStep("goes on with the rest"))
-	}
-	return steps
-}
-
-func printBulk(env *access.Env, report *saga.BulkReport, what saga.BulkAct, done string) error {
-	if env.JSON() {
-		return env.PrintJSON(report, afterBulk(env, report)...)
-	}
-	if err := bulkListing(env).Page(wire.Page[saga.BulkResult]{Items: report.Results}); err != nil || report.Matched == 0 {
-		return err
-	}
-	n := report.Done
-	if report.DryRun {
-		n = len(report.Results) - report.Failed
-		if _, err := io.WriteString(env.Err, console.Plain(foreseen(report, what))); err != nil {
-			return err
-		}
-	}
-	text := fmt.Sprintf("%d runs %s", n, done)
-	if report.StuckAgain > 0 {
-		text += fmt.Sprintf(", of which %d are stuck again", report.StuckAgain)
-	}
-	if report.Stopped {
-		text += "; stopped after too many failures"
-	}
-	if report.More {
-		text += fmt.Sprintf("; %d match in all: give the command again, or a larger --limit", report.Matched)
-	}
-	_, err := fmt.Fprintln(env.Err, text)
-	return err
-}

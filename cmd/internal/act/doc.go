@@ -12,6 +12,8 @@
 //   - incidents.go: notes on incidents, who looks after them, snoozes
 //   - wait.go: wait for a run and show what happens
 //   - bulk.go: steer many runs
+//   - bulk_parts.go: a bulk act asked for part by part
+//   - bulk_outcome.go: what became of the runs, and how it is told
 //   - hold.go: hold an action and release it
 //   - rejected.go: retry rejected events, or dismiss them
 //   - reason.go: the reason of an act, asked for where it is not given

@@ -83,18 +83,23 @@ func (c *Console) Again(more ...string) string {
 
 // Without is like Again, but leaves out a flag and its value.
 func (c *Console) Without(flag string, more ...string) string {
-	short := &Console{Line: slices.Clone(c.Line)}
-	for i := 0; i < len(short.Line); i++ {
-		switch w := short.Line[i]; {
+	return (&Console{Line: WithoutFlag(c.Line, flag)}).Again(more...)
+}
+
+// WithoutFlag returns a command line without a flag and its value.
+func WithoutFlag(line []string, flag string) []string {
+	line = slices.Clone(line)
+	for i := 0; i < len(line); i++ {
+		switch w := line[i]; {
 		case w == "--"+flag:
-			short.Line = slices.Delete(short.Line, i, min(i+2, len(short.Line)))
+			line = slices.Delete(line, i, min(i+2, len(line)))
 			i--
 		case strings.HasPrefix(w, "--"+flag+"="):
-			short.Line = slices.Delete(short.Line, i, i+1)
+			line = slices.Delete(line, i, i+1)
 			i--
 		}
 	}
-	return short.Again(more...)
+	return line
 }
 
 // Words joins words into a part of a command line, quoted where needed.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +80,9 @@ func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkRe
 			defer one.Unlock()
 			tell(req, c)
 		})
+		if i := slices.IndexFunc(found, func(c chosen) bool { return !c.Done && c.Error == "" }); i >= 0 { // the time was over
+			found, report.More = found[:i], true
+		}
 	}
 	report.Results = make([]domain.BulkResult, len(found))
 	for i := range found {

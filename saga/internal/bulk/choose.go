@@ -51,10 +51,20 @@ func choose(ctx context.Context, runs *Runs, req *domain.BulkRequest) (found []c
 		return nil, 0, fmt.Errorf("select runs: %w", err)
 	}
 	found = slices.DeleteFunc(found, func(c chosen) bool { return c.drop })
-	slices.SortFunc(found, func(a, b chosen) int {
-		return cmp.Or(a.started.Compare(b.started), strings.Compare(a.Run.String(), b.Run.String()))
-	})
-	return found, unreadable, nil
+	slices.SortFunc(found, byAge)
+	if req.After == (domain.RunID{}) {
+		return found, unreadable, nil
+	}
+	last := chosen{BulkResult: domain.BulkResult{Run: req.After}}
+	if _, last.started, err = runs.Started(ctx, req.After); err != nil {
+		return nil, 0, fmt.Errorf("select runs after %s: %w", req.After, err)
+	}
+	return slices.DeleteFunc(found, func(c chosen) bool { return byAge(c, last) <= 0 }), unreadable, nil
+}
+
+// byAge is the order oldest first.
+func byAge(a, b chosen) int {
+	return cmp.Or(a.started.Compare(b.started), strings.Compare(a.Run.String(), b.Run.String()))
 }
 
 // candidates returns the unfinished runs that may match, without reading them.

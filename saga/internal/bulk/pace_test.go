@@ -199,3 +199,17 @@ func TestNamedStepsStandForThemselves(t *testing.T) {
 		require.Equal(t, 2-len(steps), report.Done, name)
 	}
 }
+
+// TestBulkGoesOnAfterARun, of which it does not matter whether it still matches.
+func TestBulkGoesOnAfterARun(t *testing.T) {
+	t.Parallel()
+	runs, acted := some(10, never, never)
+	first, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Limit: 4})
+	require.NoError(t, err)
+	require.True(t, first.More)
+	rest, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, After: first.Results[3].Run})
+	require.NoError(t, err)
+	require.Equal(t, 6, rest.Matched)
+	require.Equal(t, domain.RunID{0, 4}, rest.Results[0].Run)
+	require.Equal(t, 10, *acted)
+}
