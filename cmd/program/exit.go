@@ -209,7 +209,7 @@ func advice(env *access.Env, err error) []console.Step {
 	case errors.As(err, &interrupted):
 		return do("shows its state", "show", env.Typed(interrupted.Run))
 	case errors.Is(err, context.Canceled):
-		return say("the command was interrupted: give it again")
+		return say("give the command again")
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {

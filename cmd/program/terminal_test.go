@@ -161,3 +161,37 @@ func TestATerminalShowsAListAsItChanges(t *testing.T) {
 	screens := strings.Split(plain(m.seen.String()), "\x1b[H\x1b[J")
 	require.LessOrEqual(t, strings.Count(screens[len(screens)-1], "\n"), 10, "it fits the terminal")
 }
+
+// TestAnInterruptEndsAQuestion at once, whatever it asks, and nothing is done.
+func TestAnInterruptEndsAQuestion(t *testing.T) {
+	t.Parallel()
+	url, tokens := testServer(t)
+	at := []string{"--server", url, "--token", testToken(t, tokens, "tester", auth.Admin)}
+	r := commandLine(func(args ...string) (string, string, Exit) { return remotely(t, append(args, at...)...) })
+	withRuns(t, r)
+	for question, line := range map[string]string{
+		"cancel run patient:calm? [y/N]": "cancel patient:calm",
+		"pause 1 run? [y/N]":             "bulk pause --saga patient -r x",
+		"why bulk pause?":                "bulk pause --saga patient --yes",
+		"skip 1 stuck step":              "resolve calc:evil --skip",
+		"why hold double?":               "hold double",
+	} {
+		m := newTerminal(t, 100, 30)
+		ctx, interrupt := context.WithCancel(t.Context())
+		ended := make(chan Exit, 1)
+		go func() {
+			ended <- Run(ctx, App{Name: "prog"}, append(strings.Fields(line), at...), Streams{In: m.program, Out: m.program, Err: m.program})
+		}()
+		seen := func(part string) {
+			t.Helper()
+			require.Eventually(t, func() bool { return strings.Contains(plain(m.seen.String()), part) }, 30*time.Second, time.Millisecond, part)
+		}
+		seen(question)
+		interrupt()
+		require.Equal(t, ExitInterrupted, <-ended, line)
+		seen("nothing was done")
+	}
+	require.Contains(t, r.ok(t, "show", "patient:calm"), "waiting")
+	_, errs, _ := r("holds")
+	require.Contains(t, errs, "no action is held")
+}

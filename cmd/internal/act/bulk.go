@@ -229,12 +229,12 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 		if report.Matched == 0 {
 			return printBulk(env, outcomeOf(&report, nil), &r, done)
 		}
-		if err := env.Confirm(bulkPlan(env, &r, &report), flags.yes); err != nil {
+		if err := env.Confirm(ctx, bulkPlan(env, &r, &report), flags.yes); err != nil {
 			return err
 		}
 	}
 	var err error
-	if r.Reason, err = needReason(env, "bulk "+string(r.Act), r.Reason); err != nil {
+	if r.Reason, err = needReason(ctx, env, "bulk "+string(r.Act), r.Reason); err != nil {
 		return err
 	}
 	report, err := perform(ctx, env, c, r, flags.search)

@@ -25,7 +25,7 @@ runs show the reason and use up no attempt. Undos go on as before unless --undos
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if req.Reason, err = needReason(env, "hold "+args[0], req.Reason); err != nil {
+			if req.Reason, err = needReason(cmd.Context(), env, "hold "+args[0], req.Reason); err != nil {
 				return err
 			}
 			return env.With(cmd.Context(), access.Use{Acts: true}, func(ctx context.Context, c *client.Client) error {
@@ -54,7 +54,7 @@ func newReleaseCommand(env *access.Env) *cobra.Command {
 		Example: fmt.Sprintf("  %s release update-crm --reason 'CRM is back'", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reason, err := needReason(env, "release "+args[0], reason)
+			reason, err := needReason(cmd.Context(), env, "release "+args[0], reason)
 			if err != nil {
 				return err
 			}

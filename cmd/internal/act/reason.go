@@ -1,6 +1,7 @@
 package act
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -11,11 +12,11 @@ import (
 
 // needReason returns the given reason. If there is none, it asks for it at a terminal; elsewhere
 // it returns a usage error.
-func needReason(env *access.Env, what, given string) (string, error) {
+func needReason(ctx context.Context, env *access.Env, what, given string) (string, error) {
 	reason := strings.TrimSpace(given)
 	if reason == "" && tty.Is(env.In) {
 		var err error
-		if reason, err = env.Ask("why " + what + "? (for the audit trail) "); err != nil {
+		if reason, err = env.Ask(ctx, "why "+what+"? (for the audit trail) "); err != nil {
 			return "", err
 		}
 	}
@@ -31,6 +32,6 @@ func canGiveReason(env *access.Env, what, given string) error {
 	if tty.Is(env.In) {
 		return nil
 	}
-	_, err := needReason(env, what, given)
+	_, err := needReason(context.Background(), env, what, given) // it asks nothing here
 	return err
 }

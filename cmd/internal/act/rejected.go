@@ -94,12 +94,12 @@ func actOnRejected(ctx context.Context, env *access.Env, c *client.Client, a wir
 		if a.DryRun || report.Matched == 0 {
 			return printRejected(env, &report, "would be "+done)
 		}
-		if err := env.Confirm(rejectedPlan(env, a.Act, &report), false); err != nil {
+		if err := env.Confirm(ctx, rejectedPlan(env, a.Act, &report), false); err != nil {
 			return err
 		}
 	}
 	var err error
-	if a.Reason, err = needReason(env, string(a.Act)+" rejected events", a.Reason); err != nil {
+	if a.Reason, err = needReason(ctx, env, string(a.Act)+" rejected events", a.Reason); err != nil {
 		return err
 	}
 	report, err := c.ActOnRejected(ctx, a)

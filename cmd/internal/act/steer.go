@@ -45,7 +45,7 @@ type acting struct {
 	plan func(ctx context.Context, c *client.Client, id domain.RunID, args []string) (*console.Plan, error)
 	yes  bool
 	// why, if set, asks for what is missing once the act is confirmed.
-	why func() error
+	why func(ctx context.Context) error
 }
 
 // planned makes the command show a plan first.
@@ -66,7 +66,7 @@ func (a *acting) confirm(ctx context.Context, c *client.Client, id domain.RunID,
 	if err != nil || p == nil {
 		return err
 	}
-	return a.env.Confirm(*p, false)
+	return a.env.Confirm(ctx, *p, false)
 }
 
 // newActing returns a command that the caller completes. prepare turns the other arguments and the
@@ -94,7 +94,7 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 					return env.MeantRun(ctx, c, args[0], err)
 				}
 				if a.why != nil {
-					if err := a.why(); err != nil {
+					if err := a.why(ctx); err != nil {
 						return err
 					}
 				}
@@ -215,9 +215,9 @@ func newResolveCommand(env *access.Env) *cobra.Command {
 
 The command first shows what would be settled. At a terminal it then asks; elsewhere it does nothing without --yes.
 --skip needs a reason, and asks for it at a terminal.`
-	a.why = func() (err error) {
+	a.why = func(ctx context.Context) (err error) {
 		if skip {
-			reason, err = needReason(env, "resolve --skip", reason)
+			reason, err = needReason(ctx, env, "resolve --skip", reason)
 		}
 		return err
 	}

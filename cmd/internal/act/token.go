@@ -194,7 +194,7 @@ func confirmRevoke(ctx context.Context, env *access.Env, c *client.Client, name 
 	if i < 0 {
 		return nil
 	}
-	return env.Confirm(console.Plan{Does: "end the token " + name, Value: list[i], Show: func(con *console.Console) error {
+	return env.Confirm(ctx, console.Plan{Does: "end the token " + name, Value: list[i], Show: func(con *console.Console) error {
 		return tokenListing(&access.Env{Console: con, Program: env.Program}).Page(wire.Page[wire.Token]{Items: list[i : i+1]})
 	}}, false)
 }

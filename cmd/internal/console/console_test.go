@@ -88,13 +88,13 @@ func TestPlansAreConfirmed(t *testing.T) {
 		_, err := c.Out.Write([]byte("the plan\n"))
 		return err
 	}}
-	require.NoError(t, c.Confirm(p, true))
+	require.NoError(t, c.Confirm(t.Context(), p, true))
 	require.Empty(t, errs.String())
-	require.ErrorIs(t, c.Confirm(p, false), ErrUnconfirmed, "a pipe is no terminal: whatever comes from it is no answer")
+	require.ErrorIs(t, c.Confirm(t.Context(), p, false), ErrUnconfirmed, "a pipe is no terminal: whatever comes from it is no answer")
 	require.Equal(t, "the plan\n", errs.String())
 	require.Empty(t, out.String())
 	c.Output = FormatJSON
-	require.ErrorIs(t, c.Confirm(p, false), ErrUnconfirmed)
+	require.ErrorIs(t, c.Confirm(t.Context(), p, false), ErrUnconfirmed)
 	require.JSONEq(t, `{"plan": {"n": 1}, "done": false, "next_steps": [{"command": "prog cancel 'a:b c' --yes", "why": "does it"}]}`, out.String())
 }
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,9 +31,9 @@ func YesFlag(f *pflag.FlagSet, yes *bool) {
 }
 
 // Confirm returns nil if the command may go ahead. With yes it returns at once. Otherwise it shows
-// the plan and, at a terminal, asks. Without a terminal, or with -o json, it returns
-// [ErrUnconfirmed]. The plan goes to Err, or to Out with -o json.
-func (c *Console) Confirm(p Plan, yes bool) error {
+// the plan and, at a terminal, asks, as [Console.Ask] does. Without a terminal, or with -o json, it
+// returns [ErrUnconfirmed]. The plan goes to Err, or to Out with -o json.
+func (c *Console) Confirm(ctx context.Context, p Plan, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -54,7 +55,7 @@ func (c *Console) Confirm(p Plan, yes bool) error {
 	if !tty.Is(c.In) {
 		return fmt.Errorf("%w: this is the plan to %s, and there is no terminal to ask at", ErrUnconfirmed, p.Does)
 	}
-	answer, err := c.Ask(p.Does + "? [y/N] ")
+	answer, err := c.Ask(ctx, p.Does+"? [y/N] ")
 	if err != nil {
 		return err
 	}
@@ -66,11 +67,31 @@ func (c *Console) Confirm(p Plan, yes bool) error {
 }
 
 // Ask asks a person at the terminal and returns the answer without the white space around it; empty
-// if there is none.
-func (c *Console) Ask(question string) (string, error) {
+// if there is none. It returns as soon as ctx ends, with an error that is [context.Canceled]: what
+// reads the terminal then ends with the process.
+func (c *Console) Ask(ctx context.Context, question string) (string, error) {
 	if _, err := fmt.Fprint(c.Err, Plain(question)); err != nil {
 		return "", err
 	}
-	answer, _ := bufio.NewReader(c.In).ReadString('\n')
-	return strings.TrimSpace(answer), nil
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(c.In).ReadString('\n')
+		answers <- strings.TrimSpace(answer)
+	}()
+	select {
+	case answer := <-answers:
+		return answer, nil
+	case <-ctx.Done():
+		_, _ = fmt.Fprintln(c.Err) // what follows begins a line
+		return "", unanswered{}
+	}
 }
+
+// unanswered is the error of a question at which the command was interrupted.
+type unanswered struct{}
+
+// Error implements error.
+func (unanswered) Error() string { return "interrupted: nothing was done" }
+
+// Is reports that it was interrupted.
+func (unanswered) Is(target error) bool { return target == context.Canceled }

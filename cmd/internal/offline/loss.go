@@ -85,7 +85,7 @@ func acceptLoss(ctx context.Context, env *access.Env, reason string, yes bool) e
 		return fmt.Errorf("%s has no log: check --data", data)
 	}
 	plan := console.Plan{Does: "accept the loss of events in the log in " + data, Value: map[string]string{"log": host.LogDir(data), "reason": reason}}
-	if err := env.Confirm(plan, yes); err != nil {
+	if err := env.Confirm(ctx, plan, yes); err != nil {
 		return err
 	}
 	logger := env.Logger(slog.LevelWarn)
