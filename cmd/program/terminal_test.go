@@ -190,6 +190,8 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 		interrupt()
 		require.Equal(t, ExitInterrupted, <-ended, line)
 		seen("nothing was done")
+		_, err := m.keyboard.WriteString("\n") // ends what reads the terminal, which a process would end
+		require.NoError(t, err)
 	}
 	require.Contains(t, r.ok(t, "show", "patient:calm"), "waiting")
 	_, errs, _ := r("holds")
