@@ -400,7 +400,7 @@ func TestAWaitThatIsInterruptedSaysThatTheRunGoesOn(t *testing.T) {
 	first, rest, _ := strings.Cut(errs.String(), "\n")
 	id, ok := strings.CutPrefix(first, "run ")
 	require.True(t, ok, first)
-	require.Contains(t, rest, "run "+id+" goes on")
+	require.Contains(t, rest, "run "+id+" stands still now: it goes on while `prog serve --data ", "no server runs")
 	require.Contains(t, rest, "prog show "+id)
 	require.NotContains(t, rest, "again")
 }

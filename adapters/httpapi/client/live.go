@@ -67,11 +67,14 @@ func (c *Client) connection(ctx context.Context, path string, q url.Values, last
 		r.header.Set("Last-Event-ID", *last)
 	}
 	res, err := c.send(ctx, &r, nil)
-	if err != nil {
-		return false, err
+	if err == nil {
+		defer res.Body.Close() //nolint:errcheck // the body was only read
+		err = c.failure(&r, res)
 	}
-	defer res.Body.Close() //nolint:errcheck // the body was only read
-	if err := c.failure(&r, res); err != nil {
+	if err == nil || ctx.Err() == nil && passing(err) {
+		c.answers(err)
+	}
+	if err != nil {
 		return false, err
 	}
 	if res.StatusCode == http.StatusNoContent {

@@ -185,6 +185,7 @@ func (c *Client) Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOpt
 		res, err := c.Result(ctx, id, c.cfg.Poll, opts...)
 		if err != nil {
 			if ctx.Err() == nil && passing(err) {
+				c.answers(err)
 				select {
 				case <-time.After(time.Second):
 					continue
@@ -193,6 +194,7 @@ func (c *Client) Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOpt
 			}
 			return nil, errors.Join(ctx.Err(), err)
 		}
+		c.answers(nil)
 		if over, err := endOf(&res); over {
 			return res.Output, err
 		}

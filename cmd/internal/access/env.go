@@ -20,11 +20,12 @@ type Env struct {
 
 	actor, server, token string
 	flags                *pflag.FlagSet
+	lost                 *lost
 }
 
 // AddFlags adds the flags of all commands.
 func (env *Env) AddFlags(f *pflag.FlagSet) {
-	env.flags = f
+	env.flags, env.lost = f, new(lost)
 	f.StringVar(&env.Data, "data", env.Getenv("ATONE_DATA"), "the data directory (ATONE_DATA)")
 	// The environment's values are not the flags' defaults, because help shows defaults, and the
 	// token is a secret.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -271,12 +270,12 @@ func bulkPlan(env *access.Env, r *saga.BulkRequest, dry *saga.BulkReport) consol
 		if err := l.Page(wire.Page[bulkRow]{Items: rows[:min(maxPlanned, len(rows))]}); err != nil {
 			return err
 		}
-		text := foreseen(dry, r.Act)
 		if n := len(dry.Results); n > maxPlanned {
-			text = fmt.Sprintf("… and %d more\n", n-maxPlanned) + text
+			if _, err := fmt.Fprintf(c.Out, "… and %d more\n", n-maxPlanned); err != nil {
+				return err
+			}
 		}
-		_, err := io.WriteString(c.Out, console.Plain(text))
-		return err
+		return printForeseen(c.Out, dry, r.Act)
 	}}
 }
 

@@ -254,7 +254,16 @@ func foreseen(dry *saga.BulkReport, what saga.BulkAct) string {
 	if dry.Failed > 0 {
 		text += fmt.Sprintf("; %d would refuse", dry.Failed)
 	}
-	return text + "\n"
+	return text
+}
+
+func printForeseen(w io.Writer, dry *saga.BulkReport, what saga.BulkAct) error {
+	text := foreseen(dry, what)
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, console.Plain(text))
+	return err
 }
 
 func printBulk(env *access.Env, o *bulkOutcome, r *saga.BulkRequest, done string) error {
@@ -268,7 +277,7 @@ func printBulk(env *access.Env, o *bulkOutcome, r *saga.BulkRequest, done string
 	n := o.Done
 	if o.DryRun {
 		n = len(o.Results) - o.Failed
-		if _, err := io.WriteString(env.Err, console.Plain(foreseen(&o.BulkReport, r.Act))); err != nil {
+		if err := printForeseen(env.Err, &o.BulkReport, r.Act); err != nil {
 			return err
 		}
 	}

@@ -96,6 +96,9 @@ func newStartCommand(env *access.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := s.check(cmd.Flags()); err != nil {
+				return err
+			}
 			if r.Saga, r.Version = args[0], version; version < 0 {
 				return console.UsageError{Err: errors.New("--version: versions begin with 1")}
 			}
@@ -139,6 +142,9 @@ the other's id.`,
 		Example: fmt.Sprintf("  %[1]s start-again order:4711 --wait\n  %[1]s start-again order:4711 --input '{\"item\": \"coffee\"}' --key 4711-b", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.check(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := env.CheckRun(args[0]); err != nil {
 				return err
 			}

@@ -78,6 +78,9 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 		Short: short,
 		Args:  console.Usage(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.check(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := env.CheckRun(args[0]); err != nil {
 				return err
 			}
@@ -98,6 +101,7 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 						return err
 					}
 				}
+				a.awaited(ctx, c, id)
 				if err := do(ctx, c, id); err != nil {
 					return env.MeantRun(ctx, c, args[0], err)
 				}

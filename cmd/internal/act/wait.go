@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -28,6 +30,7 @@ type waiting struct {
 	timeout time.Duration
 	quiet   bool
 	below   bool
+	from    uint64 // the revision from which on what happens is shown
 }
 
 func (w *waiting) addFlags(f *pflag.FlagSet, always bool) {
@@ -52,13 +55,14 @@ func await(ctx context.Context, env *access.Env, c *client.Client, id domain.Run
 	if !env.JSON() {
 		tellHeldUp(ctx, env, c, id)
 	}
-	follow, stopFollowing := context.WithCancel(waitCtx)
+	follow, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
+	shown := &progress{stop: stopFollowing, last: math.MaxUint64}
 	followed := make(chan struct{})
 	go func() {
 		defer close(followed)
 		if !w.quiet && !env.JSON() {
-			showProgress(follow, env, c, id)
+			shown.show(follow, env, c, id, w.from)
 		}
 	}()
 	var how []look.WaitOption
@@ -68,24 +72,61 @@ func await(ctx context.Context, env *access.Env, c *client.Client, id domain.Run
 	output, err := c.Wait(waitCtx, id, how...)
 	ending, over := domain.EndingOf(err)
 	ended := over && ending.State.Ended()
-	if !ended {
-		stopFollowing() // the run has not ended, so neither does its story
+	if !ended { // neither does its story, which is shown up to here
+		shown.end(ctx, c, id, err)
 	}
 	<-followed
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("run %s: %w after %v", id, ErrUnfinished, w.timeout)
 	}
 	if ctx.Err() != nil && !ended {
-		return &InterruptedError{Run: id}
+		interrupted := &InterruptedError{Run: id}
+		if !env.Remote() {
+			interrupted.Where = fmt.Sprintf("%s serve --data %s", env.Program.Name, console.Words(env.Data))
+		}
+		return interrupted
 	}
 	return errors.Join(printEnd(ctx, env, c, id, output, err), err)
 }
 
-// InterruptedError means that a person ended the wait for a run. The run goes on.
-type InterruptedError struct{ Run domain.RunID }
+// check refuses flags that mean nothing without --wait.
+func (w *waiting) check(f *pflag.FlagSet) error {
+	if w.wait {
+		return nil
+	}
+	for _, name := range []string{"timeout", "below", "quiet"} {
+		if f.Changed(name) {
+			return console.UsageError{Err: fmt.Errorf("--%s is about the wait: give --wait, too", name)}
+		}
+	}
+	return nil
+}
+
+// awaited notes from where on what happens to the run is to be shown, before the run is acted on.
+func (w *waiting) awaited(ctx context.Context, c *client.Client, id domain.RunID) {
+	if !w.wait {
+		return
+	}
+	if run, err := c.Run(ctx, id); err == nil { // else the act says what is wrong
+		w.from = uint64(run.Revision + 1) //nolint:gosec // it is at least -1
+	}
+}
+
+// InterruptedError means that a person ended the wait for a run. The run goes on where a server
+// does.
+type InterruptedError struct {
+	Run domain.RunID
+	// Where is the server that is to be started for that; empty if one runs.
+	Where string
+}
 
 // Error implements error.
-func (e *InterruptedError) Error() string { return fmt.Sprintf("run %s goes on", e.Run) }
+func (e *InterruptedError) Error() string {
+	if e.Where != "" {
+		return fmt.Sprintf("run %s stands still now: it goes on while `%s` runs", e.Run, e.Where)
+	}
+	return fmt.Sprintf("run %s goes on", e.Run)
+}
 
 // Is reports that it was interrupted.
 func (e *InterruptedError) Is(target error) bool { return target == context.Canceled }
@@ -107,13 +148,48 @@ func tellHeldUp(ctx context.Context, env *access.Env, c *client.Client, id domai
 // ErrUnfinished means that the run had not ended when the time to wait was over.
 var ErrUnfinished = errors.New("the run has not ended")
 
-// showProgress writes the run's story as it happens.
-func showProgress(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID) {
-	p := tty.PaletteFor(env.Err)
-	for row, err := range story.Follow(ctx, c, id) {
-		if err != nil || story.Print(env.Err, p, &row) != nil {
+// progress is the story of a run as it is shown during a wait.
+type progress struct {
+	stop func()
+
+	mu       sync.Mutex
+	at, last uint64 // the revision that is to come, and the one at which the story ends
+}
+
+// show writes the run's story as it happens.
+func (p *progress) show(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID, from uint64) {
+	colours := tty.PaletteFor(env.Err)
+	for row, err := range story.Follow(ctx, c, id, from) {
+		if err != nil || story.Print(env.Err, colours, &row) != nil {
 			return // only the progress stops: the wait reports the error
 		}
+		p.mu.Lock()
+		p.at = row.Revision + 1
+		over := p.at > p.last
+		p.mu.Unlock()
+		if over {
+			return
+		}
+	}
+}
+
+// patience is how long the end of a story may take to be shown.
+const patience = 5 * time.Second
+
+// end ends the story of a run that has not ended: of one that is stuck, once it is shown to its
+// latest event.
+func (p *progress) end(ctx context.Context, c *client.Client, id domain.RunID, waited error) {
+	if e, _ := domain.EndingOf(waited); e.State != domain.RunIsStuck || ctx.Err() != nil {
+		p.stop()
+		return
+	}
+	time.AfterFunc(patience, p.stop)
+	run, err := c.Run(ctx, id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = uint64(max(run.Revision, 0)) //nolint:gosec // it is not negative
+	if err != nil || p.at > p.last {
+		p.stop()
 	}
 }
 

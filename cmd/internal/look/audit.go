@@ -187,7 +187,7 @@ func followStory(ctx context.Context, env *access.Env, c *client.Client, id doma
 		return errNoFollowedCSV
 	}
 	p := env.Colours()
-	for row, err := range story.Follow(ctx, c, id) {
+	for row, err := range story.Follow(ctx, c, id, 0) {
 		if err == nil {
 			if env.Output == console.FormatJSON || env.Output == console.FormatNDJSON {
 				err = console.PrintLines(env.Console, []told.Line{row})

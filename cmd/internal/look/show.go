@@ -35,15 +35,7 @@ func printRun(env *access.Env, r *wire.Run) error {
 			fmt.Fprintf(env.Out, "%-9s %s\n", name, console.Plain(value))
 		}
 	}
-	state := string(r.State)
-	switch r.State {
-	case domain.RunIsCompleted:
-		state = p.Good(state)
-	case domain.RunIsStuck, domain.RunIsAbandoned:
-		state = p.Bad(state)
-	case domain.RunCompensating, domain.RunIsCompensated, domain.RunIsCancelled:
-		state = p.Undo(state)
-	}
+	state := console.LookState(p, stands(r), string(stands(r)))
 	fmt.Fprintf(env.Out, "%s  %s\n", p.Bold(fmt.Sprintf("run %s  %s v%d", r.ID, console.Plain(r.Saga), r.Version)), state)
 	if r.Why != nil && !r.State.Ended() {
 		now := time.Now()
@@ -89,6 +81,19 @@ func printRun(env *access.Env, r *wire.Run) error {
 		{Name: "DETAIL", Long: true, Text: func(s explain.Step) string { return stepDetail(env.Console, &s) }},
 	}}
 	return table.Page(wire.Page[explain.Step]{Items: r.Steps})
+}
+
+// stands is how the run stands, in the word that lists of runs and the page have for it.
+func stands(r *wire.Run) domain.RunState {
+	if r.Why == nil {
+		return r.State
+	}
+	switch s := r.Why.Standing; s {
+	case explain.Working, explain.Ended, explain.Stuck, "":
+		return r.State
+	default:
+		return domain.RunState(s)
+	}
 }
 
 func stepDetail(c *console.Console, st *explain.Step) string {

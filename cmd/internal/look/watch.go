@@ -50,6 +50,16 @@ func watchRuns(ctx context.Context, env *access.Env, c *client.Client, text stri
 		}
 	}()
 	w := watched{env: env, limit: f.Limit}
+	lost := make(chan struct{}, 1)
+	if !lines {
+		env.OnLost(func() {
+			select {
+			case lost <- struct{}{}:
+			default: // it is to be drawn already
+			}
+		})
+		defer env.OnLost(nil)
+	}
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
 	for {
@@ -68,6 +78,7 @@ func watchRuns(ctx context.Context, env *access.Env, c *client.Client, text stri
 				continue
 			}
 			w.apply(&change)
+		case <-lost:
 		case <-tick.C:
 			if lines {
 				continue
@@ -129,7 +140,12 @@ func (w *watched) draw() error {
 	var sheet bytes.Buffer
 	shown := *w.env.Console
 	shown.Out, shown.Err = onScreen{&sheet, w.env.Out}, onScreen{&sheet, w.env.Out}
-	fmt.Fprintf(&sheet, "\x1b[H\x1b[J%s  %d runs, ctrl-C ends\n", time.Now().In(w.env.Location()).Format("15:04:05 MST"), len(w.items))
+	head := fmt.Sprintf("%s  %d runs, ctrl-C ends", time.Now().In(w.env.Location()).Format("15:04:05 MST"), len(w.items))
+	if lost := w.env.Lost(); lost != "" {
+		width, _, _ := tty.Size(w.env.Out)
+		head = shown.Colours().Bad(tty.Cut(lost+"; the runs as they were then, ctrl-C ends", width))
+	}
+	fmt.Fprintf(&sheet, "\x1b[H\x1b[J%s\n", head)
 	env := &access.Env{Console: &shown, Program: w.env.Program}
 	// up: a watched table is that of runs
 	if err := runListing(env).Page(wire.Page[wire.RunItem]{Items: w.items[:min(fit, len(w.items))]}); err != nil {

@@ -11,15 +11,18 @@ import (
 	told "github.com/atonehq/atone/projections/story"
 )
 
-// Follow yields a run's story from its beginning and continues with new events until the run or ctx
+// Follow yields a run's story from a revision on and continues with new events until the run or ctx
 // ends.
-func Follow(ctx context.Context, c *client.Client, id domain.RunID) iter.Seq2[told.Line, error] {
+func Follow(ctx context.Context, c *client.Client, id domain.RunID, from uint64) iter.Seq2[told.Line, error] {
 	return func(yield func(told.Line, error) bool) {
 		t := told.NewTeller(id, nil) // the API has redacted what is secret
 		for e, err := range c.Follow(ctx, id, 0) {
 			var row told.Line
 			if err == nil {
 				row, err = tell(t, &e)
+			}
+			if err == nil && e.Revision < from {
+				continue // it is only what later lines are told from
 			}
 			if !yield(row, err) || err != nil {
 				return
