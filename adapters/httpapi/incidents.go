@@ -108,7 +108,7 @@ func (s *Server) incidentList() {
 				f.Awake, snoozed = now, groups
 			}
 		}
-		page, err := s.cfg.Views.Incidents(ctx, f)
+		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (incidents.Page, error) { return s.cfg.Views.Incidents(ctx, f) })
 		if err != nil {
 			return nil, err
 		}
@@ -158,8 +158,9 @@ func (s *Server) incidentGroups() {
 		if err != nil {
 			return nil, err
 		}
-		page, err := s.cfg.Views.IncidentGroups(ctx, incidents.GroupFilter{ID: in.Group, All: in.State == "all", Sagas: sagas, Text: in.Text, Sort: in.Sort,
-			Limit: in.Limit, Cursor: in.Cursor, Now: now, Fresh: s.fresh(in.Fresh)})
+		f := incidents.GroupFilter{ID: in.Group, All: in.State == "all", Sagas: sagas, Text: in.Text, Sort: in.Sort,
+			Limit: in.Limit, Cursor: in.Cursor, Now: now, Fresh: s.fresh(in.Fresh)}
+		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (incidents.GroupPage, error) { return s.cfg.Views.IncidentGroups(ctx, f) })
 		if err != nil {
 			return nil, err
 		}

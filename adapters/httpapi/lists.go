@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/audit"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
@@ -21,6 +22,26 @@ import (
 
 func (s *Server) fresh(in params.Fresh) projections.Fresh {
 	return projections.Fresh{AtLeast: domain.Position(in.AtLeast), Wait: s.wait(in.Within)}
+}
+
+// latest asks a view. Where the rows should be the latest, it waits for them, but not for long: then
+// it takes those that there are. fresh is what the question asks with.
+func latest[P any](ctx context.Context, s *Server, in *params.Fresh, fresh *projections.Fresh, ask func() (P, error)) (P, error) {
+	if !in.Latest || in.AtLeast > 0 {
+		return ask()
+	}
+	end, err := s.lastPosition(ctx, ofRuns)
+	if err != nil {
+		var none P
+		return none, err
+	}
+	fresh.AtLeast, fresh.Wait = end, orElse(fresh.Wait, time.Second)
+	page, err := ask()
+	if errors.Is(err, projections.ErrBehind) {
+		*fresh = projections.Fresh{}
+		return ask()
+	}
+	return page, err
 }
 
 // list returns the common parts of an operation that lists rows.
@@ -68,7 +89,7 @@ func (s *Server) listOperations() {
 		if wants(&in.Follow) {
 			return s.followRuns(ctx, &in.Follow, f)
 		}
-		page, err := s.cfg.Views.Runs(ctx, f)
+		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (runs.Page, error) { return s.cfg.Views.Runs(ctx, f) })
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +150,7 @@ func (s *Server) auditOperation() {
 		if wants(&in.Follow) {
 			return s.followAudit(ctx, &in.Follow, f)
 		}
-		page, err := s.cfg.Views.Audit(ctx, f)
+		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (audit.Page, error) { return s.cfg.Views.Audit(ctx, f) })
 		if err != nil {
 			return nil, err
 		}

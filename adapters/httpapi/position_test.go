@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"context"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/httpapi"
 	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
@@ -64,4 +67,36 @@ func TestAClientSeesItsOwnActs(t *testing.T) {
 		require.Equal(t, run.ID, page.Items[0].ID)
 		require.Equal(t, strconv.Itoa(n), page.Items[0].Paused)
 	}
+}
+
+// lagging are views whose runs stand still as long as they are asked for the latest.
+type lagging struct {
+	httpapi.Views
+	asked []projections.Fresh
+}
+
+func (l *lagging) Runs(ctx context.Context, f runs.Filter) (runs.Page, error) {
+	l.asked = append(l.asked, f.Fresh)
+	if f.AtLeast > 0 {
+		return runs.Page{}, projections.ErrBehind
+	}
+	return l.Views.Runs(ctx, f)
+}
+
+// TestTheLatestIsWaitedForButNotInsistedOn: a list that is asked for the latest rows asks for those
+// at the log's end and, where the view does not come so far, answers with what there is.
+func TestTheLatestIsWaitedForButNotInsistedOn(t *testing.T) {
+	t.Parallel()
+	views := &lagging{}
+	w := newWorld(t, worldConfig{adjust: func(c *httpapi.Config) { views.Views, c.Views = c.Views, views }})
+	var started wire.Result
+	w.do("POST", "/sagas/approval/runs", `{"email":"a@b"}`, "Idempotency-Key", "k").is(202).into(&started)
+	c, err := client.New(client.Config{Server: w.http.URL, Latest: true})
+	require.NoError(t, err)
+	_, err = c.Runs(t.Context(), runs.Filter{})
+	require.NoError(t, err)
+	require.Len(t, views.asked, 2)
+	require.GreaterOrEqual(t, views.asked[0].AtLeast, started.Position)
+	require.Equal(t, time.Second, views.asked[0].Wait)
+	require.Zero(t, views.asked[1])
 }

@@ -170,3 +170,20 @@ func items[T any](t *testing.T, text string) wire.Page[T] {
 	require.NoError(t, json.Unmarshal([]byte(text), &page), text)
 	return page
 }
+
+// TestListsAskForTheLatest, so that a person sees what they just did.
+func TestListsAskForTheLatest(t *testing.T) {
+	t.Parallel()
+	var asked lockedBuffer
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(&asked, "%s %s\n", r.URL.Path, r.URL.Query().Get("latest"))
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"items":[]}`)
+	}))
+	defer server.Close()
+	for _, command := range []string{"runs", "audit", "incidents"} {
+		_, errs, code := remotely(t, command, "--server", server.URL)
+		require.Equal(t, ExitOK, code, errs)
+	}
+	require.Equal(t, "/runs true\n/audit true\n/incident-groups true\n", asked.String())
+}

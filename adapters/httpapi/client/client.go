@@ -30,6 +30,9 @@ type Config struct {
 	Retries int
 	// Backoff is the delay before the first retry; 0 means 100 ms.
 	Backoff time.Duration
+	// Latest has lists wait, for up to a second, until they include everything that is recorded when
+	// they are asked; later they show what they have.
+	Latest bool
 	// Answers, if set, is told of the server while streams and waits go on: with an error each time
 	// that it could not be reached or was not ready, and with nil each time that it answered. It is
 	// called from several goroutines.

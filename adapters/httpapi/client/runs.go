@@ -104,7 +104,7 @@ func (c *Client) SearchRuns(ctx context.Context, text string, f runs.Filter) (wi
 	if err != nil {
 		return wire.Page[wire.RunItem]{}, err
 	}
-	return get[wire.Page[wire.RunItem]](ctx, c, "/runs", q)
+	return get[wire.Page[wire.RunItem]](ctx, c, "/runs", c.lately(q))
 }
 
 // runsQuery writes a filter of runs as parameters.
@@ -146,6 +146,14 @@ func searchOf(text string, f *runs.Filter) string {
 	return strings.TrimSpace(strings.Join(parts, " "))
 }
 
+// lately asks for the latest rows, where the client is to.
+func (c *Client) lately(q url.Values) url.Values {
+	if c.cfg.Latest && !q.Has("at_least") {
+		q.Set("latest", "true")
+	}
+	return q
+}
+
 // Suggestions returns what can be typed next in a search.
 func (c *Client) Suggestions(ctx context.Context, in search.List, text string) ([]wire.Suggestion, error) {
 	return get[[]wire.Suggestion](ctx, c, "/search/suggestions", url.Values{"in": {string(in)}, "q": {text}})
@@ -179,7 +187,7 @@ func (c *Client) Audit(ctx context.Context, f audit.Filter) (wire.Page[wire.Audi
 
 // SearchAudit returns a page of the rows of the audit that match both a search and the filter.
 func (c *Client) SearchAudit(ctx context.Context, text string, f audit.Filter) (wire.Page[wire.AuditRow], error) {
-	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", auditQuery(text, &f))
+	return get[wire.Page[wire.AuditRow]](ctx, c, "/audit", c.lately(auditQuery(text, &f)))
 }
 
 // auditQuery writes a filter of the audit as parameters.
@@ -248,7 +256,7 @@ func (c *Client) SearchIncidents(ctx context.Context, text string, f incidents.F
 	}
 	addAll(q, "saga", f.Sagas)
 	addAll(q, "action", f.Actions)
-	return get[wire.Page[wire.Incident]](ctx, c, "/incidents", q)
+	return get[wire.Page[wire.Incident]](ctx, c, "/incidents", c.lately(q))
 }
 
 // Incident returns one incident with its history. Errors: [projections.ErrNotFound].
@@ -272,7 +280,7 @@ func (c *Client) IncidentGroups(ctx context.Context, f incidents.GroupFilter, sn
 	addInt(q, "limit", int64(f.Limit))
 	addText(q, "cursor", f.Cursor)
 	addFresh(q, f.Fresh)
-	return get[wire.Page[wire.IncidentGroup]](ctx, c, "/incident-groups", q)
+	return get[wire.Page[wire.IncidentGroup]](ctx, c, "/incident-groups", c.lately(q))
 }
 
 // StatsQuery selects statistics.

@@ -45,7 +45,7 @@ func (env *Env) With(ctx context.Context, u Use, f func(ctx context.Context, c *
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: url, Token: token, Answers: env.noteAnswer})
+	c, err := client.New(client.Config{Server: url, Token: token, Latest: true, Answers: env.noteAnswer})
 	if err != nil {
 		return console.UsageError{Err: err}
 	}

@@ -78,6 +78,7 @@ type Hidden struct {
 // Fresh asks for rows that include a recent write.
 type Fresh struct {
 	AtLeast uint64   `query:"at_least" maximum:"9223372036854775807" doc:"The log position that the rows must include."`
+	Latest  bool     `query:"latest" doc:"The rows should include everything that is recorded now. After within, 1s when absent, the answer has those that there are."`
 	Within  Duration `query:"within" doc:"How long to wait for rows at that position; 2s when absent."`
 }
 
