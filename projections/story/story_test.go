@@ -100,3 +100,13 @@ func TestAStoryComesStraightFromTheStream(t *testing.T) {
 	_, err = story.Tell(t.Context(), log, domain.NewRunID())
 	require.ErrorIs(t, err, projections.ErrNotFound)
 }
+
+// TestInstantsOfALineAreInOneZone: that of its time.
+func TestInstantsOfALineAreInOneZone(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("EAST", 2*3600)
+	line := story.Line{At: time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC), What: "sleep.started", Note: "until 2026-01-02T11:30:00Z"}
+	require.Equal(t, "until 2026-01-02 13:30:00 EAST", line.In(east).Note)
+	require.Contains(t, line.Text(east), "until 2026-01-02 13:30:00 EAST")
+	require.Contains(t, line.Text(nil), "until 2026-01-02 11:30:00 UTC")
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -70,6 +71,22 @@ func (s *Story) writeText(w io.Writer, loc *time.Location) error {
 	return tw.Flush()
 }
 
+// In returns the line with the instants of its note in the location.
+func (r *Line) In(loc *time.Location) Line {
+	line := *r
+	line.Note = instant.ReplaceAllStringFunc(r.Note, func(s string) string {
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return s
+		}
+		return at.In(loc).Format("2006-01-02 15:04:05 MST")
+	})
+	return line
+}
+
+// instant matches the instants that notes have.
+var instant = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
 // Text returns the row as one line of a timeline: time, offset, step, what happened, how long it
 // took, and details, separated by tabs. Times are in the location; nil is UTC. Control characters
 // are replaced, so that a payload can't control the terminal.
@@ -102,7 +119,7 @@ func (r *Line) Text(loc *time.Location) string {
 		add("", r.Action)
 	}
 	add("error: ", r.Error)
-	add("", r.Note)
+	add("", r.In(loc).Note)
 	add("by ", r.Actor)
 	add("in ", cut(r.Input))
 	add("out ", cut(r.Output))

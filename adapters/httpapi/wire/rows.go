@@ -113,6 +113,17 @@ func (r *RunItem) Shown() domain.RunState {
 	return r.State // from a server of an older version
 }
 
+// Waits is Waiting with its instants written by the clock, such as one in the reader's zone.
+func (r *RunItem) Waits(now time.Time, clock explain.Clock) string {
+	row := runs.Row{State: r.State, Paused: r.Paused, Blocked: r.Blocked, More: r.More, Steps: make([]runs.Step, len(r.Steps))}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		row.Steps[i] = runs.Step{Step: s.Step, Direction: s.Direction, WaitsFor: s.WaitsFor, Action: s.Action, Attempt: s.Attempt,
+			What: s.What, Since: s.Since, Due: s.Due, Error: s.Error}
+	}
+	return row.Waiting(now, clock)
+}
+
 // Duration is how long the run took or, if it goes on, has taken so far.
 func (r *RunItem) Duration(now time.Time) time.Duration {
 	if r.Ended.IsZero() {

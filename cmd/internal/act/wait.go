@@ -160,6 +160,7 @@ type progress struct {
 func (p *progress) show(ctx context.Context, env *access.Env, c *client.Client, id domain.RunID, from uint64) {
 	colours := tty.PaletteFor(env.Err)
 	for row, err := range story.Follow(ctx, c, id, from) {
+		row = row.In(env.Location())
 		if err != nil || story.Print(env.Err, colours, &row) != nil {
 			return // only the progress stops: the wait reports the error
 		}

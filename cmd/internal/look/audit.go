@@ -80,7 +80,7 @@ the name of a condition, name its runs by their ids.`,
 				if format == "" || format == console.FormatTable || format == console.FormatWide {
 					format = told.FormatText
 				}
-				return s.Write(env.Out, format, time.Local)
+				return s.Write(env.Out, format, env.Location())
 			})
 		},
 	}
@@ -192,6 +192,7 @@ func followStory(ctx context.Context, env *access.Env, c *client.Client, id doma
 			if env.Output == console.FormatJSON || env.Output == console.FormatNDJSON {
 				err = console.PrintLines(env.Console, []told.Line{row})
 			} else {
+				row = row.In(env.Location())
 				err = story.Print(env.Out, p, &row)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func newRunsCommand(env *access.Env) *cobra.Command {
@@ -77,6 +78,7 @@ With -o ndjson and -o csv, --all writes page after page and needs little memory.
 // runListing says how runs are listed.
 func runListing(env *access.Env) *console.Listing[wire.RunItem] {
 	now := time.Now()
+	clock := explain.ClockIn(now, env.Location())
 	return &console.Listing[wire.RunItem]{Console: env.Console, None: "no such runs", Columns: []console.Column[wire.RunItem]{
 		{Name: "RUN", Text: func(r wire.RunItem) string { return r.ID.String() }, Short: func(r wire.RunItem) string { return console.ShortID(r.ID) }},
 		{Name: "SAGA", Rank: 1, Text: func(r wire.RunItem) string { return fmt.Sprintf("%s v%d", r.Saga, r.Version) }, Value: func(r wire.RunItem) string { return r.Saga }},
@@ -93,15 +95,16 @@ func runListing(env *access.Env) *console.Listing[wire.RunItem] {
 		{Name: "ACTOR", Wide: true, Text: func(r wire.RunItem) string { return r.Actor }},
 		{Name: "ATTEMPTS", Wide: true, Text: func(r wire.RunItem) string { return strconv.Itoa(r.Attempts) }},
 		{Name: "ERROR", CSVOnly: true, Text: func(r wire.RunItem) string { return r.Error }},
-		{Name: "WHY", Long: true, Text: runWhy},
+		{Name: "WHY", Long: true, Text: func(r wire.RunItem) string { return runWhy(&r, now, clock) },
+			Value: func(r wire.RunItem) string { return runWhy(&r, now, explain.ClockIn(now, time.UTC)) }},
 	}}
 }
 
 // runWhy says what a run waits for, or why it turned back.
-func runWhy(r wire.RunItem) string {
+func runWhy(r *wire.RunItem, now time.Time, clock explain.Clock) string {
 	switch {
-	case r.Waiting != "":
-		return r.Waiting
+	case !r.State.Ended():
+		return r.Waits(now, clock)
 	case r.Reason != "":
 		return r.Reason
 	case r.Cause != nil:
