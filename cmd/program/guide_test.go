@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,6 +37,9 @@ func TestPeopleFindCommands(t *testing.T) {
 		"skip the broken step by hand":  "prog resolve",
 		"what would a rollback do":      "prog undo-preview",
 		"download everything for later": "prog export",
+		"logs":                          "prog audit",
+		"delete a run":                  "prog abandon",
+		"crm is down":                   "prog hold",
 	} {
 		out, errs, code := prog(t, app, t.TempDir(), append([]string{"search", "--json"}, strings.Fields(question)...)...)
 		require.Equal(t, ExitOK, code, errs)
@@ -63,6 +67,8 @@ func TestMisspeltNamesAreRecognised(t *testing.T) {
 		"runs --sage calc":         "did you mean --saga?",
 		"runs --dta x":             "did you mean --data?",
 		"bulk zzz":                 "unknown command",
+		"help nosuch":              "unknown command",
+		"help bulk retrry":         "did you mean retry?",
 		"start clac -d {}":         "did you mean calc?",
 		"invoke duoble -d {}":      "did you mean double?",
 		"sagas clac":               "did you mean calc?",
@@ -120,6 +126,8 @@ func TestShellsCompleteWhatCommandsTake(t *testing.T) {
 			{"invoke ch", []string{"check"}},
 			{"projections rebuild inc", []string{"incidents"}},
 			{"retry calc:good ", nil},
+			{"signal patient:calm ", []string{"more"}},
+			{"release ", nil},
 			{"incidents --state ", []string{"open", "retrying", "resolved", "all"}},
 		} {
 			line := append(append([]string{"__complete"}, at...), strings.Split(c.line, " ")...)
@@ -213,4 +221,18 @@ func TestShowHasTimes(t *testing.T) {
 	out := do(ExitOK, "show", "calc:k", "--utc")
 	require.Regexp(t, `started +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC by tester, ended`, out)
 	require.Contains(t, out, "TRIED UTC")
+}
+
+// TestShellsCompleteRunsOfLongAgo, which are not among the latest.
+func TestShellsCompleteRunsOfLongAgo(t *testing.T) {
+	t.Parallel()
+	url, tokens := testServer(t)
+	at := []string{"--server", url, "--token", testToken(t, tokens, "tester", auth.Admin)}
+	r := commandLine(func(args ...string) (string, string, Exit) { return remotely(t, append(args, at...)...) })
+	r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "first")
+	for n := range 101 {
+		r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", fmt.Sprintf("k-%d", n))
+	}
+	out, _, _ := remotely(t, append(append([]string{"__complete"}, at...), "show", "patient:f")...)
+	require.Contains(t, out, "patient:first\t")
 }

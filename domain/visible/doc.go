@@ -8,5 +8,6 @@
 // Files, in reading order:
 //
 //   - visible.go: the texts with those characters written out
+//   - json.go: JSON as people write it
 //   - shell.go: a word of a command line
 package visible

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/visible"
 )
 
 // Format is how a story is written.
@@ -134,7 +135,7 @@ func (r *Line) Text(loc *time.Location) string {
 const longPayload = 200
 
 func cut(payload json.RawMessage) string {
-	s := string(payload)
+	s := visible.AsWritten(payload)
 	if len(s) > longPayload {
 		return strings.ToValidUTF8(s[:longPayload], "") + "…"
 	}

@@ -151,7 +151,9 @@ func (d *directory) close() error {
 		d.views.interrupt()
 		d.connections.CloseIdleConnections()
 		d.stop()
-		errs = append(errs, <-d.served)
+		if err := <-d.served; !errors.Is(err, context.Canceled) { // it may have been ended while it began
+			errs = append(errs, err)
+		}
 	}
 	if d.views != nil {
 		errs = append(errs, d.views.close())

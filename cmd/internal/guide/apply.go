@@ -11,5 +11,6 @@ func Apply(root *cobra.Command, env *access.Env) {
 	root.AddCommand(newSearchCommand(root, env))
 	group(root)
 	forgive(root)
+	forgiveHelp(root)
 	complete(root, env)
 }

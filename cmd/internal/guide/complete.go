@@ -23,6 +23,12 @@ func complete(c *cobra.Command, env *access.Env) {
 		} else if propose := v.of(word); propose != nil {
 			c.ValidArgsFunction = first(propose)
 		}
+		switch c.Name() {
+		case "release":
+			c.ValidArgsFunction = first(v.ask(v.held))
+		case "signal":
+			c.ValidArgsFunction = v.signal
+		}
 	}
 	for _, set := range []*pflag.FlagSet{c.LocalNonPersistentFlags(), c.PersistentFlags()} {
 		set.VisitAll(func(f *pflag.Flag) {
@@ -47,6 +53,17 @@ func first(propose cobra.CompletionFunc) cobra.CompletionFunc {
 		}
 		return propose(cmd, args, begun)
 	}
+}
+
+// signal completes a run, then the signals that it awaits, now or later.
+func (v *values) signal(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return v.ask(v.runs)(cmd, args, begun)
+	case 1:
+		return v.ask(v.signals(args[0]))(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // of returns the completion for a word of a command's usage, or nil if there is none.
@@ -91,7 +108,7 @@ func (v *values) ofFlag(f *pflag.Flag) cobra.CompletionFunc {
 		return v.ask(v.actions)
 	case "label":
 		return v.ask(v.labels)
-	case "run", "parent":
+	case "run", "parent", "after":
 		return v.ask(v.runs)
 	case "scope":
 		return cobra.FixedCompletions([]string{"read", "start", "operate", "admin"}, cobra.ShellCompDirectiveNoFileComp)

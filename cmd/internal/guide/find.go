@@ -24,12 +24,13 @@ var also = map[string]string{
 	"retry":               "try again repeat rerun stuck attempts",
 	"resolve":             "fix skip manual hand stuck",
 	"cancel":              "stop abort rollback roll back undo revert compensate",
-	"abandon":             "give up force kill close",
+	"abandon":             "delete remove give up force kill close",
 	"pause":               "freeze halt suspend",
 	"resume":              "continue unpause",
 	"runs":                "find filter workflow instance execution",
 	"show":                "detail status inspect describe",
-	"audit":               "history trail timeline who log follow tail",
+	"hold":                "down outage unavailable provider service maintenance broken",
+	"audit":               "logs history trail timeline who log follow tail",
 	"audit verify":        "tamper integrity hash corrupt changed",
 	"start":               "launch trigger execute begin new create workflow",
 	"invoke":              "call execute function",
@@ -116,6 +117,9 @@ func weigh(c *cobra.Command, path string) map[string]float64 {
 	}
 	add(path, 6)
 	add(also[path], 4)
+	if path == "audit" {
+		add("logs", 7) // what happened to runs, rather than the commands about the log's files
+	}
 	add(c.Short, 3)
 	add(c.Long, 1)
 	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {

@@ -62,6 +62,30 @@ func unknown(cmd *cobra.Command, args []string) error {
 	return err
 }
 
+// forgiveHelp has help refuse a command that does not exist.
+func forgiveHelp(root *cobra.Command) {
+	for _, help := range root.Commands() {
+		if help.Name() != "help" {
+			continue
+		}
+		help.Run = nil
+		help.RunE = func(_ *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil {
+				return console.UsageError{Err: err}
+			}
+			if about.HasSubCommands() {
+				if err := unknown(about, rest); err != nil {
+					return err
+				}
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		}
+	}
+}
+
 // flagError explains a wrong flag.
 func flagError(cmd *cobra.Command, err error) error {
 	var missing *pflag.NotExistError

@@ -3,6 +3,7 @@ package guide
 import (
 	"context"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,9 +80,49 @@ func (*values) views(ctx context.Context, c *client.Client, _ string) ([]string,
 	return out, err
 }
 
-// runs proposes the latest runs, as SAGA:KEY where they have a key.
-func (*values) runs(ctx context.Context, c *client.Client, _ string) ([]string, error) {
-	page, err := c.Runs(ctx, runs.Filter{Limit: recent})
+// held proposes the actions that are held.
+func (*values) held(ctx context.Context, c *client.Client, _ string) ([]string, error) {
+	list, err := c.Holds(ctx)
+	var out []string
+	for i := range list {
+		out = append(out, with(list[i].Action, list[i].Reason))
+	}
+	return out, err
+}
+
+// signals proposes the signals that the run's plan awaits, those that are awaited now first.
+func (v *values) signals(run string) func(ctx context.Context, c *client.Client, _ string) ([]string, error) {
+	return func(ctx context.Context, c *client.Client, _ string) ([]string, error) {
+		id, err := v.env.Run(ctx, c, run)
+		if err != nil {
+			return nil, err
+		}
+		why, err := c.Why(ctx, id)
+		var out []string
+		for _, l := range why.Levers {
+			for _, name := range l.Names {
+				out = append(out, with(name, "awaited now"))
+			}
+			for _, name := range l.Later {
+				out = append(out, with(name, "awaited later"))
+			}
+		}
+		return out, err
+	}
+}
+
+// plainKey matches keys that need no quotes in a search.
+var plainKey = regexp.MustCompile(`^[\w.-]+$`)
+
+// runs proposes the latest runs that begin like this, as SAGA:KEY where they have a key.
+func (*values) runs(ctx context.Context, c *client.Client, begun string) ([]string, error) {
+	f, text := runs.Filter{Limit: recent}, ""
+	if saga, key, ok := strings.Cut(begun, ":"); ok {
+		if f.Sagas = []string{saga}; plainKey.MatchString(key) {
+			text = "key:" + key + "*"
+		}
+	}
+	page, err := c.SearchRuns(ctx, text, f)
 	var out []string
 	for i := range page.Items {
 		r := &page.Items[i]

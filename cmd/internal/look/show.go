@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/next"
 	"github.com/atonehq/atone/cmd/internal/story"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/visible"
 	"github.com/atonehq/atone/saga/explain"
 )
 
@@ -65,8 +66,8 @@ func printRun(env *access.Env, r *wire.Run) error {
 	for _, id := range r.Again {
 		line("started again as", id.String())
 	}
-	line("input", string(r.Input))
-	line("output", string(r.Output))
+	line("input", visible.AsWritten(r.Input))
+	line("output", visible.AsWritten(r.Output))
 	if len(r.Steps) == 0 {
 		return nil
 	}

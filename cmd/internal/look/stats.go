@@ -67,8 +67,8 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 			Value: func(s wire.Stat) string { return strconv.FormatFloat(f(s), 'f', -1, 64) }}
 	}
 	return &console.Listing[wire.Stat]{Console: env.Console, None: "nothing has run yet", Columns: []console.Column[wire.Stat]{
-		{Name: "SAGA", Text: func(s wire.Stat) string { return s.Saga }},
-		{Name: "ACTION", Text: func(s wire.Stat) string { return s.Action }},
+		{Name: "SAGA", Long: true, Text: func(s wire.Stat) string { return s.Saga }},
+		{Name: "ACTION", Long: true, Text: func(s wire.Stat) string { return s.Action }},
 		{Name: "DIRECTION", Text: func(s wire.Stat) string { return string(s.Direction) }},
 		{Name: "STARTED", Text: number(func(s wire.Stat) int64 { return s.Started })},
 		{Name: "DONE", Text: number(func(s wire.Stat) int64 { return s.Succeeded })},

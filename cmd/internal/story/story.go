@@ -141,7 +141,7 @@ const maxBrief = 90
 
 // brief writes a JSON value shortened and without quotes, or nothing if it is empty.
 func brief(raw json.RawMessage) string {
-	s := strings.NewReplacer(`"`, "", ",", ", ", ":", ": ").Replace(string(raw))
+	s := strings.NewReplacer(`"`, "", ",", ", ", ":", ": ").Replace(visible.AsWritten(raw))
 	if s == "{}" || s == "null" {
 		return ""
 	}

@@ -34,6 +34,7 @@ func TestRowsReadWell(t *testing.T) {
 
 func TestPayloadsAreCutAndTamed(t *testing.T) {
 	t.Parallel()
+	require.Contains(t, line(t, told.Line{What: "run.started", Input: json.RawMessage(`{"n":"\u003ca\u003e"}`)}), "{n: <a>}", "as a person wrote it")
 	long := line(t, told.Line{What: "run.completed", Output: json.RawMessage(`"` + strings.Repeat("ü", 500) + `"`)})
 	require.Less(t, len([]rune(long)), 130)
 	require.Contains(t, long, "…")

@@ -89,12 +89,12 @@ func TestPayloadsAreShownAsPeopleWriteThem(t *testing.T) {
 	for in, want := range map[string]string{
 		`"a \u0026 b \u003c\u003E"`: `"a & b <>"`, `"\\u0026"`: `"\\u0026"`, `"\\\u0026"`: `"\\&"`, `"\u00fc\n\""`: `"\u00fc\n\""`, `"\u0026\u0026"`: `"&&"`, `"\u00`: `"\u00`,
 	} {
-		require.Equal(t, want, AsWritten(json.RawMessage(in)))
+		require.Equal(t, want, visible.AsWritten(json.RawMessage(in)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		payload, err := json.Marshal(rapid.String().Draw(t, "text"))
 		require.NoError(t, err)
-		require.JSONEq(t, string(payload), AsWritten(payload))
+		require.JSONEq(t, string(payload), visible.AsWritten(payload))
 	})
 	require.Contains(t, string(Payload(json.RawMessage(`{"a":"x \u0026 \u003cb\u003e"}`))), "x &amp; &lt;b&gt;")
 }

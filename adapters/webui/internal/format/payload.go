@@ -29,7 +29,7 @@ func Payload(payload json.RawMessage) template.HTML {
 		plain := template.HTMLEscapeString(cut(visible.Text(string(payload))))
 		return template.HTML(plain) //nolint:gosec // escaped in the line above
 	}
-	text := cut(visible.Text(AsWritten(json.RawMessage(indented))))
+	text := cut(visible.Text(visible.AsWritten(json.RawMessage(indented))))
 	if len(text) > maxColoured {
 		plain := template.HTMLEscapeString(text)
 		return template.HTML(plain) //nolint:gosec // escaped in the line above
@@ -81,7 +81,7 @@ const maxBrief = 60
 
 // Brief writes the beginning of a payload on one line.
 func Brief(payload json.RawMessage) string {
-	begin := AsWritten(payload[:min(len(payload), 8*maxBrief)])
+	begin := visible.AsWritten(payload[:min(len(payload), 8*maxBrief)])
 	text := []rune(visible.Line(strings.Join(strings.Fields(begin), " ")))
 	if len(text) <= maxBrief {
 		return string(text)
