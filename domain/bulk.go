@@ -99,7 +99,8 @@ type BulkResult struct {
 // BulkReport is what a bulk operation did.
 type BulkReport struct {
 	DryRun bool `json:"dry_run,omitempty"`
-	// Matched counts the runs that the filter selects, save those that After leaves out; Done and Failed count the handled ones.
+	// Matched counts the runs that the filter selects, save those that After leaves out; Done and
+	// Failed count the handled ones.
 	Matched int `json:"matched"`
 	Done    int `json:"done"`
 	Failed  int `json:"failed"`

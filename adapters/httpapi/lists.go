@@ -24,8 +24,8 @@ func (s *Server) fresh(in params.Fresh) projections.Fresh {
 	return projections.Fresh{AtLeast: domain.Position(in.AtLeast), Wait: s.wait(in.Within)}
 }
 
-// latest asks a view. Where the rows should be the latest, it waits for them, but not for long: then
-// it takes those that there are. fresh is what the question asks with.
+// latest asks a view. Where the rows should be the latest, it waits for them, but not for long:
+// then it takes those that there are. fresh is what the question asks with.
 func latest[P any](ctx context.Context, s *Server, in *params.Fresh, fresh *projections.Fresh, ask func() (P, error)) (P, error) {
 	if !in.Latest || in.AtLeast > 0 {
 		return ask()

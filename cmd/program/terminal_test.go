@@ -190,7 +190,7 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 		interrupt()
 		require.Equal(t, ExitInterrupted, <-ended, line)
 		seen("nothing was done")
-		_, err := m.keyboard.WriteString("\n") // ends what reads the terminal, which a process would end
+		_, err := m.keyboard.WriteString("\n") // what reads the terminal would end with a process
 		require.NoError(t, err)
 	}
 	require.Contains(t, r.ok(t, "show", "patient:calm"), "waiting")

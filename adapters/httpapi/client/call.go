@@ -207,3 +207,10 @@ func (c *Client) notePosition(h http.Header) {
 	for old := c.position.Load(); at > old && !c.position.CompareAndSwap(old, at); old = c.position.Load() {
 	}
 }
+
+// answers tells Config.Answers.
+func (c *Client) answers(err error) {
+	if c.cfg.Answers != nil {
+		c.cfg.Answers(err)
+	}
+}

@@ -30,8 +30,8 @@ type Config struct {
 	Retries int
 	// Backoff is the delay before the first retry; 0 means 100 ms.
 	Backoff time.Duration
-	// Latest has lists wait, for up to a second, until they include everything that is recorded when
-	// they are asked; later they show what they have.
+	// Latest has lists wait, for up to a second, until they include everything that is recorded
+	// when they are asked; later they show what they have.
 	Latest bool
 	// Answers, if set, is told of the server while streams and waits go on: with an error each time
 	// that it could not be reached or was not ready, and with nil each time that it answered. It is
@@ -50,13 +50,6 @@ type Client struct {
 // Position returns the log position of this client's latest act: a start, a signal or a lever. Pass
 // it as [projections.Fresh.AtLeast] to get a list that shows the act. 0 means no act yet.
 func (c *Client) Position() domain.Position { return domain.Position(c.position.Load()) }
-
-// answers tells Config.Answers.
-func (c *Client) answers(err error) {
-	if c.cfg.Answers != nil {
-		c.cfg.Answers(err)
-	}
-}
 
 // New returns a client. It makes no connection yet.
 func New(cfg Config) (*Client, error) {

@@ -151,7 +151,8 @@ func (d *directory) close() error {
 		d.views.interrupt()
 		d.connections.CloseIdleConnections()
 		d.stop()
-		if err := <-d.served; !errors.Is(err, context.Canceled) { // it may have been ended while it began
+		// It may have been ended while it began.
+		if err := <-d.served; !errors.Is(err, context.Canceled) {
 			errs = append(errs, err)
 		}
 	}

@@ -8,8 +8,8 @@
 // Files, in reading order:
 //
 //   - meant.go: the saga or action that a misspelt name may have meant
-//   - lost.go: since when a server gives no answer
 //   - connection.go: the way to a server, or to the directory
+//   - lost.go: since when a server gives no answer
 //   - directory.go: a directory that this process has open, and its API
 //   - views.go: the directory's views, opened when they are asked
 //   - listener.go: connections in memory

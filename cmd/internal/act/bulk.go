@@ -197,22 +197,6 @@ func (b *bulkFlags) request(env *access.Env, what saga.BulkAct) (saga.BulkReques
 	return r, err
 }
 
-// bulkBody returns the body of the API's request.
-func bulkBody(r *saga.BulkRequest, search string) wire.Bulk {
-	f := &r.Filter
-	var runs []string
-	for _, id := range f.Runs {
-		runs = append(runs, id.String())
-	}
-	after := ""
-	if r.After != (domain.RunID{}) {
-		after = r.After.String()
-	}
-	return wire.Bulk{Act: r.Act, All: r.All, Reason: r.Reason, Output: r.Output, DryRun: r.DryRun, Limit: r.Limit, Rate: r.Rate, StopAfter: r.StopAfter, After: after,
-		Filter: wire.BulkFilter{Q: search, Runs: runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels,
-			KeyPrefix: f.KeyPrefix, OlderThan: domain.Duration(f.OlderThan), Action: f.Action}}
-}
-
 // bulk lists the runs, asks for confirmation, applies the act, and tells what became of the runs.
 func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkRequest, done string, flags *bulkFlags) error {
 	if flags.dryRun || !flags.yes {

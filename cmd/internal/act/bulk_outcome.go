@@ -310,3 +310,18 @@ func counted(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// newProgress returns a function that shows a line in the place of the last one, at a terminal;
+// an empty one ends it.
+func newProgress(env *access.Env) func(line string) {
+	if env.JSON() || !tty.Is(env.Err) {
+		return func(string) {}
+	}
+	shown := false
+	return func(line string) {
+		if shown || line != "" {
+			_, _ = fmt.Fprint(env.Err, "\r\x1b[K", line) // the act itself matters more
+			shown = line != ""
+		}
+	}
+}

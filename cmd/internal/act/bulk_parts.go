@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
+	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/cmd/internal/access"
-	"github.com/atonehq/atone/cmd/internal/tty"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -97,17 +98,18 @@ func (s sizes) next(size int, took time.Duration) int {
 	return max(1, min(size, most))
 }
 
-// newProgress returns a function that shows a line in the place of the last one, at a terminal;
-// an empty one ends it.
-func newProgress(env *access.Env) func(line string) {
-	if env.JSON() || !tty.Is(env.Err) {
-		return func(string) {}
+// bulkBody returns the body of the API's request.
+func bulkBody(r *saga.BulkRequest, search string) wire.Bulk {
+	f := &r.Filter
+	var runs []string
+	for _, id := range f.Runs {
+		runs = append(runs, id.String())
 	}
-	shown := false
-	return func(line string) {
-		if shown || line != "" {
-			_, _ = fmt.Fprint(env.Err, "\r\x1b[K", line) // the act itself matters more
-			shown = line != ""
-		}
+	after := ""
+	if r.After != (domain.RunID{}) {
+		after = r.After.String()
 	}
+	return wire.Bulk{Act: r.Act, All: r.All, Reason: r.Reason, Output: r.Output, DryRun: r.DryRun, Limit: r.Limit, Rate: r.Rate, StopAfter: r.StopAfter, After: after,
+		Filter: wire.BulkFilter{Q: search, Runs: runs, Sagas: f.Sagas, Version: f.Version, States: f.States, Labels: f.Labels,
+			KeyPrefix: f.KeyPrefix, OlderThan: domain.Duration(f.OlderThan), Action: f.Action}}
 }

@@ -80,7 +80,8 @@ func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkRe
 			defer one.Unlock()
 			tell(req, c)
 		})
-		if i := slices.IndexFunc(found, func(c chosen) bool { return !c.Done && c.Error == "" }); i >= 0 { // the time was over
+		// Those for which there was no time are left.
+		if i := slices.IndexFunc(found, func(c chosen) bool { return !c.Done && c.Error == "" }); i >= 0 {
 			found, report.More = found[:i], true
 		}
 	}

@@ -80,7 +80,9 @@ func request(cli []string, input json.RawMessage, path, key string, body json.Ra
 	return Command{CLI: strings.Join(cli, " "), Curl: strings.Join(curl, " ")}
 }
 
-func wordOf(payload json.RawMessage) string { return visible.Word(visible.Text(visible.AsWritten(payload))) }
+func wordOf(payload json.RawMessage) string {
+	return visible.Word(visible.Text(visible.AsWritten(payload)))
+}
 
 // Headline is the first line of a failure's text, shortened. more means that there is more to read.
 func Headline(text string) (line string, more bool) {
