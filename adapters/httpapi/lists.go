@@ -24,24 +24,9 @@ func (s *Server) fresh(in params.Fresh) projections.Fresh {
 	return projections.Fresh{AtLeast: domain.Position(in.AtLeast), Wait: s.wait(in.Within)}
 }
 
-// latest asks a view. Where the rows should be the latest, it waits for them, but not for long:
-// then it takes those that there are. fresh is what the question asks with.
+// latest asks a view as [params.Latest] does.
 func latest[P any](ctx context.Context, s *Server, in *params.Fresh, fresh *projections.Fresh, ask func() (P, error)) (P, error) {
-	if !in.Latest || in.AtLeast > 0 {
-		return ask()
-	}
-	end, err := s.lastPosition(ctx, ofRuns)
-	if err != nil {
-		var none P
-		return none, err
-	}
-	fresh.AtLeast, fresh.Wait = end, orElse(fresh.Wait, time.Second)
-	page, err := ask()
-	if errors.Is(err, projections.ErrBehind) {
-		*fresh = projections.Fresh{}
-		return ask()
-	}
-	return page, err
+	return params.Latest(in, fresh, func() (domain.Position, error) { return s.lastPosition(ctx, ofRuns) }, ask)
 }
 
 // list returns the common parts of an operation that lists rows.

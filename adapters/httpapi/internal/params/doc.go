@@ -6,5 +6,6 @@
 //
 // Files, in reading order:
 //
+//   - latest.go: a view asked for its latest rows
 //   - params.go: durations, times, runs, starts, pages
 package params
