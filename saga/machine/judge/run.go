@@ -316,6 +316,9 @@ func (r *Run) ofChild(e domain.Event) {
 // leavesWhatNobodyUndoes notes that the effects of a child that a person closed stay, and so does
 // what a person did in the place of steps or of a child.
 func (r *Run) leavesWhatNobodyUndoes(st *Step) {
+	if st.undone { // with the item of an each that failed, before the run turned back
+		return
+	}
 	if st.byHand {
 		st.Left, st.undone = true, true
 	}
