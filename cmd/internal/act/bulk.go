@@ -236,7 +236,7 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 	case err != nil:
 		err = fmt.Errorf("%d of %d runs were dealt with: %w", len(report.Results), report.Matched, err)
 	case report.Stopped:
-		err = fmt.Errorf("%w: %d, with %s left", ErrStopped, report.Failed+report.StuckAgain, counted(report.Matched-len(report.Results), "run"))
+		err = fmt.Errorf("%w: %d, with %s left", ErrStopped, report.Failed+report.StuckAgain, counted(report.Matched-len(report.Results)))
 	case report.Failed > 0:
 		err = fmt.Errorf("%w: %d of %d: the table says why", ErrSomeRefused, report.Failed, len(report.Results))
 	default:
@@ -248,7 +248,7 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 // bulkPlan returns the plan of a bulk act, made from its dry run. The act selects the runs again,
 // so it includes runs that match only by then.
 func bulkPlan(env *access.Env, r *saga.BulkRequest, dry *saga.BulkReport) console.Plan {
-	return console.Plan{Does: fmt.Sprintf("%s %s", r.Act, counted(len(dry.Results), "run")), Value: dry, Show: func(c *console.Console) error {
+	return console.Plan{Does: fmt.Sprintf("%s %s", r.Act, counted(len(dry.Results))), Value: dry, Show: func(c *console.Console) error {
 		l := bulkListing(&access.Env{Console: c, Program: env.Program})
 		rows := outcomeOf(dry, nil).Results
 		if err := l.Page(wire.Page[bulkRow]{Items: rows[:min(maxPlanned, len(rows))]}); err != nil {

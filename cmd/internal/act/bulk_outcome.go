@@ -69,7 +69,7 @@ func settle(ctx context.Context, env *access.Env, c *client.Client, report *saga
 	show := newProgress(env)
 	defer show("")
 	for pace := 50 * time.Millisecond; len(open) > 0 && ctx.Err() == nil; pace = min(2*pace, time.Second) {
-		show(fmt.Sprintf("%s to go, ctrl-C ends", counted(len(open), "run")))
+		show(fmt.Sprintf("%s to go, ctrl-C ends", counted(len(open))))
 		lookAt(ctx, c, open, now)
 		open = slices.DeleteFunc(open, func(id domain.RunID) bool { return now[id].over })
 		select {
@@ -281,7 +281,7 @@ func printBulk(env *access.Env, o *bulkOutcome, r *saga.BulkRequest, done string
 			return err
 		}
 	}
-	text := counted(n, "run") + " " + done
+	text := counted(n) + " " + done
 	if became := o.text(r.Act); became != "" {
 		text += ": " + became
 	}
@@ -303,12 +303,12 @@ func printBulk(env *access.Env, o *bulkOutcome, r *saga.BulkRequest, done string
 	return env.Hint(steps...)
 }
 
-// counted writes a number of things.
-func counted(n int, what string) string {
+// counted writes a number of runs.
+func counted(n int) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 run"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d runs", n)
 }
 
 // newProgress returns a function that shows a line in the place of the last one, at a terminal;
