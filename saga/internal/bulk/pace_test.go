@@ -204,10 +204,10 @@ func TestNamedStepsStandForThemselves(t *testing.T) {
 func TestBulkGoesOnAfterARun(t *testing.T) {
 	t.Parallel()
 	runs, acted := some(10, never, never)
-	first, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Limit: 4})
+	first, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: 1e6, Limit: 4})
 	require.NoError(t, err)
 	require.True(t, first.More)
-	rest, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, After: first.Results[3].Run})
+	rest, err := bulk.Do(t.Context(), runs, &domain.BulkRequest{Act: domain.BulkRetry, All: true, Rate: 1e6, After: first.Results[3].Run})
 	require.NoError(t, err)
 	require.Equal(t, 6, rest.Matched)
 	require.Equal(t, domain.RunID{0, 4}, rest.Results[0].Run)
