@@ -11,6 +11,7 @@
 //   - standing.go: how a run stands, in a word
 //   - wait.go: what one step waits for, as a value
 //   - levers.go: what a person can do to a run now, and why not
+//   - reach.go: the signals that a run may still await
 //   - reason_text.go: the sentence about a run
 //   - text.go: the sentence about one step, made of such a value alone
 //   - reason_hide.go: what a run waits for, without secrets

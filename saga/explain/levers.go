@@ -34,7 +34,7 @@ type Lever struct {
 	Off string `json:"off,omitempty"`
 	// Steps are the stuck steps that it can be done to. Only retry, skip and substitute have any.
 	Steps []string `json:"steps,omitempty"`
-	// Names are the signals that are awaited now, and Later the others that the run's plan awaits:
+	// Names are the signals that are awaited now, and Later the others that the run may still await:
 	// those are kept until then. Only signal has any.
 	Names []string `json:"names,omitempty"`
 	Later []string `json:"later,omitempty"`
@@ -60,7 +60,7 @@ func Levers(s *machine.State, now time.Time) []Lever {
 		{Act: ActAbandon, Off: refused(machine.Abandon{})},
 	}
 	signal := &out[5]
-	for _, name := range s.Plan.Signals() {
+	for _, name := range toCome(s) {
 		if !slices.Contains(signal.Names, name) {
 			signal.Later = append(signal.Later, name)
 		}
@@ -90,9 +90,10 @@ func idle(s *machine.State, l *Lever) string {
 	case l.Act == ActPause && s.Paused:
 		return "the run is paused already"
 	case l.Act == ActSignal && len(l.Names)+len(l.Later) == 0:
-		return "no step of the run's plan awaits a signal"
-	case l.Act == ActSignal && s.Turning:
-		return "the run is turning back: no step will take a signal"
+		if s.Turning {
+			return "the run is turning back: no step will take a signal"
+		}
+		return "no step that the run may still come to awaits a signal"
 	case l.Act == ActCancel && s.Cancel != nil:
 		return "a cancel waits already until it is known whether an irreversible step took effect"
 	}

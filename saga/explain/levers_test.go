@@ -23,7 +23,7 @@ func TestLeversSayWhatCanBeDoneAndWhyNot(t *testing.T) {
 		why  map[explain.Act]string
 	}{
 		"at work": {seq(do("a")), "", []explain.Act{explain.ActAbandon, explain.ActCancel, explain.ActPause},
-			map[explain.Act]string{explain.ActSignal: "no step of the run's plan awaits a signal", explain.ActRetry: "no step of the run is stuck", explain.ActResume: "the run is not paused"}},
+			map[explain.Act]string{explain.ActSignal: "no step that the run may still come to awaits a signal", explain.ActRetry: "no step of the run is stuck", explain.ActResume: "the run is not paused"}},
 		"paused": {seq(do("a")), "pause", []explain.Act{explain.ActAbandon, explain.ActCancel, explain.ActResume},
 			map[explain.Act]string{explain.ActPause: "the run is paused already"}},
 		"stuck forward": {seq(ruled("a", domain.RuleAsk)), "permanent a", []explain.Act{explain.ActAbandon, explain.ActCancel, explain.ActPause, explain.ActRetry, explain.ActSkip, explain.ActSubstitute}, nil},

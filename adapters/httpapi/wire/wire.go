@@ -159,7 +159,7 @@ type Signal struct {
 	// ID makes the signal idempotent.
 	ID string `json:"id,omitempty" maxLength:"250" doc:"Makes the signal idempotent: a second one with the id is nothing."`
 	// Keep sends it though no await of the run's plan takes it.
-	Keep bool `json:"keep,omitempty" doc:"Send it though no step of the run's plan awaits it: it is kept for one that a later plan adds."`
+	Keep bool `json:"keep,omitempty" doc:"Send it though no step that the run may still come to awaits it: it is kept for one that a later plan adds."`
 }
 
 // StartAgain says how an ended run is started again.

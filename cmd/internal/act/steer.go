@@ -348,6 +348,6 @@ func newSignalCommand(env *access.Env) *cobra.Command {
 	a.cmd.Example = fmt.Sprintf("  %s signal order:4711 approved -d '{\"by\": \"kim\"}' --id approval-4711", env.Program.Name)
 	a.cmd.Flags().StringVarP(&payload, "data-json", "d", "", "the payload: JSON, @FILE, or - for standard input")
 	a.cmd.Flags().StringVar(&id, "id", "", "makes the command idempotent: a second signal with this id has no effect")
-	a.cmd.Flags().BoolVar(&keep, "keep", false, "send it though no step of the run's plan awaits it, for one that a later plan adds")
+	a.cmd.Flags().BoolVar(&keep, "keep", false, "send it though no step that the run may still come to awaits it, for one that a later plan adds")
 	return a.cmd
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/internal/contain"
 	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/internal/timers"
@@ -154,7 +155,7 @@ func (a *actor) fits(in machine.Intent) error {
 	if !ok || a.State.Plan == nil || a.State.Status().Ended() {
 		return nil
 	}
-	if err := a.State.Plan.CheckSignal(s.Name); err != nil && !s.Keep {
+	if err := explain.CheckSignal(a.State, s); err != nil && !s.Keep {
 		return err
 	}
 	def := a.def
