@@ -90,10 +90,7 @@ func (s *Server) namedRuns(next http.Handler) http.Handler {
 		}
 		id, err := runs.Named(r.Context(), name, who.Sagas, find)
 		switch {
-		case errors.Is(err, runs.ErrNoName):
-			next.ServeHTTP(w, r)
-			return
-		case errors.Is(err, runs.ErrAmbiguous):
+		case errors.Is(err, runs.ErrNoName), errors.Is(err, runs.ErrAmbiguous):
 			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, err.Error()))
 			return
 		case err != nil:
@@ -116,7 +113,7 @@ func (s *Server) namedRuns(next http.Handler) http.Handler {
 		if plain, err := url.PathUnescape(path); err == nil {
 			u.Path, u.RawPath = plain, path
 		}
-		named := *r
+		named := *r.WithContext(context.WithValue(r.Context(), typedKey{}, typedRun{id.String(), name}))
 		named.URL = &u
 		next.ServeHTTP(w, &named)
 	})

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ func advice(env *access.Env, err error) []console.Step {
 	case errors.Is(err, saga.ErrHeld), errors.Is(err, saga.ErrNotHeld):
 		return do("lists the held actions", "holds")
 	case errors.Is(err, saga.ErrKeyConflict):
-		return do("shows the run that has the key; for another input use another key", "show", "SAGA:KEY")
+		return do("shows the run that has the key; for another input use another key", "show", cmp.Or(env.TypedOnly(), "SAGA:KEY"))
 	case errors.Is(err, saga.ErrEnded):
 		return do("shows how it ended; there is nothing to do", "show", orRun(env))
 	case errors.Is(err, saga.ErrPastPivot):

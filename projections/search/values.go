@@ -105,11 +105,12 @@ func when(text string, now time.Time) (time.Time, error) {
 func bounds(p *part, now time.Time, from, to *time.Time) error {
 	op, text := "", p.value
 	if p.name == "age" {
-		if op, text = comparison(p.value); op == "" {
-			return fmt.Errorf("say longer or shorter: write age:>%s or age:<%s", p.value, p.value)
-		}
+		op, text = comparison(p.value)
 		if _, err := accept.ParseAge(text); err != nil {
-			return err
+			return fmt.Errorf("%s is no age: write age:>2h, or age:<7d", text)
+		}
+		if op == "" {
+			return fmt.Errorf("say longer or shorter: write age:>%s or age:<%s", p.value, p.value)
 		}
 	}
 	t, err := when(text, now)

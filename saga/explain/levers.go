@@ -34,8 +34,8 @@ type Lever struct {
 	Off string `json:"off,omitempty"`
 	// Steps are the stuck steps that it can be done to. Only retry, skip and substitute have any.
 	Steps []string `json:"steps,omitempty"`
-	// Names are the signals that are awaited now, and Later the others that the run may still await:
-	// those are kept until then. Only signal has any.
+	// Names are the signals that are awaited now, and Later the others that the run may still
+	// await: those are kept until then. Only signal has any.
 	Names []string `json:"names,omitempty"`
 	Later []string `json:"later,omitempty"`
 }

@@ -14,6 +14,7 @@ import (
 // has, which changes nothing.
 func CheckSignal(s *machine.State, in machine.Signal) error {
 	name := in.Name
+	// up: the levers list the same
 	if err := s.Plan.CheckSignal(name); err != nil || slices.Contains(awaited(s), name) {
 		return err
 	}

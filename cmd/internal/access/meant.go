@@ -31,7 +31,7 @@ func (env *Env) Meant(ctx context.Context, name string, err error) error {
 		}
 		return err
 	})
-	if meant := accept.Meant(name, names); asked == nil && meant != "" {
+	if meant := accept.Meant(name, names); asked == nil && meant != "" && meant != name {
 		return fmt.Errorf("%w: did you mean %s?", err, meant)
 	}
 	return err

@@ -31,7 +31,7 @@ func (c *Console) ReadPayload(given string) (json.RawMessage, error) {
 	switch err := accept.Payload("the payload", raw); {
 	case len(raw) == 0:
 		return nil, UsageError{Err: errors.New("the payload is empty: give JSON, or leave out the flag")}
-	case err != nil && !json.Valid(raw):
+	case err != nil && !json.Valid(raw) && given == string(raw) && len(raw) <= domain.MaxAppendSize:
 		return nil, UsageError{Err: fmt.Errorf("%w: %.60q: quote it for the shell: -d '{\"name\": \"value\"}'", err, raw)}
 	case err != nil:
 		return nil, UsageError{Err: err}

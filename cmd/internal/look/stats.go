@@ -23,7 +23,8 @@ func newStatsCommand(env *access.Env) *cobra.Command {
 		Use:   "stats",
 		Short: "Show counts, failure and retry rates and latencies for each saga and action",
 		Long: `Show counts, failure and retry rates and latencies. A line without an action counts a saga's runs: DONE completed,
-FAILED were undone. A line with an action counts its attempts.`,
+FAILED were undone, STUCK are stuck now or, with --last, became so and still are. A line with an action counts its
+attempts, and under STUCK how often its steps got stuck.`,
 		Example: fmt.Sprintf("  %[1]s stats --last 1h\n  %[1]s stats --saga order -o json", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,6 +46,14 @@ FAILED were undone. A line with an action counts its attempts.`,
 	cmd.Flags().Var(&last, "last", "only this much time up to now, such as 1h or 7d: exact to the minute within 2 hours, else to the hour; up to 35 days")
 	env.Formats(cmd, console.Lists...)
 	return cmd
+}
+
+// stuckOf is how many of a saga's runs are stuck, or how often steps of an action got stuck.
+func stuckOf(s wire.Stat) int64 {
+	if s.Action == "" && s.Direction == "" {
+		return max(0, s.StuckMore)
+	}
+	return s.Stuck
 }
 
 // statListing says how statistics are listed.
@@ -77,7 +86,7 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 		{Name: "ABANDONED", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Abandoned })},
 		{Name: "TIMED OUT", Wide: true, Text: number(func(s wire.Stat) int64 { return s.TimedOut })},
 		{Name: "LOST", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Lost })},
-		{Name: "STUCK", Text: number(func(s wire.Stat) int64 { return s.Stuck })},
+		{Name: "STUCK", Text: number(stuckOf)},
 		rate("FAILURES", 0, func(s wire.Stat) float64 { return s.FailureRate }, true),
 		rate("RETRIES", 2, func(s wire.Stat) float64 { return s.RetryRate }, false),
 		latency("MEAN", 6, func(s wire.Stat) float64 { return s.Mean }),

@@ -142,13 +142,21 @@ func (r *Registry) Saga(name string, version int) (*Definition, error) {
 		return d, nil
 	}
 	known := make([]string, 0, len(r.sagas))
+	var versions []int
 	for k := range r.sagas {
 		known = append(known, fmt.Sprintf("%s v%d", k.name, k.version))
+		if k.name == name {
+			versions = append(versions, k.version)
+		}
 	}
 	slices.Sort(known)
 	asked := fmt.Sprintf("%q", name)
 	if version != 0 {
 		asked += fmt.Sprintf(" v%d", version)
+	}
+	if len(versions) > 0 {
+		slices.Sort(versions)
+		return nil, fmt.Errorf("%w %s: the versions of %s are %s", domain.ErrUnknownSaga, asked, name, strings.Trim(fmt.Sprint(versions), "[]"))
 	}
 	return nil, fmt.Errorf("%w %s: registered are %s", domain.ErrUnknownSaga, asked, cmp.Or(strings.Join(known, ", "), "none"))
 }
