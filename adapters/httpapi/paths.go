@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/projections/runs"
 )
@@ -113,7 +114,7 @@ func (s *Server) namedRuns(next http.Handler) http.Handler {
 		if plain, err := url.PathUnescape(path); err == nil {
 			u.Path, u.RawPath = plain, path
 		}
-		named := *r.WithContext(context.WithValue(r.Context(), typedKey{}, typedRun{id.String(), name}))
+		named := *r.WithContext(params.WithTyped(r.Context(), id.String(), name))
 		named.URL = &u
 		next.ServeHTTP(w, &named)
 	})

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/internal/live"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
@@ -95,12 +95,6 @@ func problemOf(err error) (*huma.ErrorModel, bool) {
 	return problem(http.StatusInternalServerError, wire.ProblemInternal, "something went wrong: the server's log says what"), false
 }
 
-// typedRun is the run of an address by the name that was typed for it. It is in the request's
-// context, under typedKey.
-type typedRun struct{ id, name string }
-
-type typedKey struct{}
-
 // answer turns a handler's error into a problem. It logs unexpected errors and does not send their
 // texts.
 func (s *Server) answer(ctx context.Context, op string, err error) error {
@@ -111,12 +105,9 @@ func (s *Server) answer(ctx context.Context, op string, err error) error {
 		}
 		s.cfg.Logger.ErrorContext(ctx, "request failed", "operation", op, "error", err)
 	}
-	if run, ok := ctx.Value(typedKey{}).(typedRun); ok {
-		named := *model
-		named.Detail = strings.ReplaceAll(model.Detail, run.id, run.name)
-		model = &named
-	}
-	return withHeaders(model)
+	named := *model
+	named.Detail = params.AsTyped(ctx, model.Detail)
+	return withHeaders(&named)
 }
 
 // withHeaders adds the headers that belong to a status.

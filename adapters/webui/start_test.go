@@ -36,7 +36,7 @@ func TestARunIsStartedFromItsForm(t *testing.T) {
 	require.NotContains(t, body, "<script>window.hacked")
 	status, body, _ = w.post("/ui/sagas/order/start", url.Values{"output": {`{"nope":1}`}})
 	require.Equal(t, 422, status)
-	require.Contains(t, body, "unknown field", "the server's refusal is told in the form")
+	require.Contains(t, body, "lacks id, email, items, total", "the server's refusal is told in the form")
 	require.Contains(t, body, `{&#34;nope&#34;:1}`)
 	status, _, head := w.post("/ui/sagas/order/start", url.Values{"in.id": {"o-1"}, "in.email": {"a@b"}, "in.items": {"pen\r\nink"}, "in.total": {"40"}, "key": {"form-1"}, "labels": {"tenant=acme"}})
 	require.Equal(t, 303, status)

@@ -6,6 +6,7 @@
 //
 // Files, in reading order:
 //
+//   - named.go: a run by what its caller typed for it
 //   - latest.go: a view asked for its latest rows
 //   - params.go: durations, times, runs, starts, pages
 package params
