@@ -89,7 +89,7 @@ func newStartCommand(env *access.Env) *cobra.Command {
 		Use:     "start SAGA",
 		Short:   "Start a run of a saga",
 		Long:    "Start a run of a saga. The command prints its id when the start is durable and, with --wait, its output when it has ended.",
-		Example: fmt.Sprintf("  %s start order -d '{\"item\": \"tea\"}' --key 4711 --wait --data DIR", env.Program.Name),
+		Example: fmt.Sprintf("  %s start order -d '{\"item\": \"tea\", \"card\": \"4242\"}' --key 4711 --wait --data DIR", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := s.request(env, cmd.Flags())
@@ -139,7 +139,7 @@ func newStartAgainCommand(env *access.Env) *cobra.Command {
 		Long: `Start an ended run again, as a new run with its own key, and with the old run's input unless --input gives another. Without
 --key the new key is made from the old one, so that giving the command twice starts one run. Each of the two runs shows
 the other's id.`,
-		Example: fmt.Sprintf("  %[1]s start-again order:4711 --wait\n  %[1]s start-again order:4711 --input '{\"item\": \"coffee\"}' --key 4711-b", env.Program.Name),
+		Example: fmt.Sprintf("  %[1]s start-again order:4711 --wait\n  %[1]s start-again order:4711 --input '{\"item\": \"coffee\", \"card\": \"4242\"}' --key 4711-b", env.Program.Name),
 		Args:    console.Usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.check(cmd.Flags()); err != nil {
