@@ -81,7 +81,7 @@ func (s *Server) namedRuns(next http.Handler) http.Handler {
 		written, rest, more := strings.Cut(rest, "/")
 		name, err := url.PathUnescape(written)
 		who, known := auth.IdentityOf(r.Context())
-		if _, bad := uuid.Parse(name); err != nil || bad == nil || !known {
+		if _, bad := uuid.Parse(name); err != nil || bad == nil || name == "" || !known {
 			next.ServeHTTP(w, r)
 			return
 		}

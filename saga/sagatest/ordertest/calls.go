@@ -36,7 +36,7 @@ type call struct {
 
 // answer is what a call returned.
 type answer struct {
-	// refused is one of "", "another input", "no such run", "ended".
+	// refused is one of "", "another input", "no such run", "past its awaits", "ended".
 	refused string
 	run     domain.RunID
 	output  []string
@@ -96,6 +96,7 @@ func ask(ctx context.Context, c *saga.Coordinator, in call) (out answer, err err
 	for is, refused := range map[error]string{
 		saga.ErrKeyConflict: "another input",
 		saga.ErrNotFound:    "no such run",
+		saga.ErrBadInput:    "past its awaits",
 		saga.ErrEnded:       "ended",
 	} {
 		if errors.Is(err, is) {

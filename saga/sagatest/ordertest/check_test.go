@@ -47,6 +47,8 @@ func TestAWrongAnswerIsFound(t *testing.T) {
 		"a repeat counts":                     {false, []step{begun, said("1"), said("1"), said("2"), said("3"), returns("1", "1", "2")}},
 		"signals in another order":            {false, append(full, returns("2", "1", "3"))},
 		"it ends before it has all it awaits": {false, []step{begun, said("1"), refusing(said("2"), "ended")}},
+		"a signal too many before the end":    {true, append(full, refusing(said("4"), "past its awaits"), returns("1", "2", "3"))},
+		"a signal refused that is awaited":    {false, []step{begun, said("1"), refusing(said("2"), "past its awaits")}},
 		"a signal is taken after the end":     {false, append(full, returns("1", "2", "3"), said("4"))},
 	} {
 		var all []porcupine.Operation

@@ -58,6 +58,8 @@ func (s standing) take(in call, out answer) (bool, standing) {
 			return out.refused == "no such run", s
 		case in.id != "" && slices.Contains(s.ids, in.id): // a repeat
 			return out.refused == "", s
+		case out.refused == "past its awaits":
+			return len(s.said) >= wanted && !s.ended, s
 		case out.refused == "ended":
 			s.ended = true
 			return len(s.said) >= wanted, s
