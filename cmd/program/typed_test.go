@@ -22,6 +22,6 @@ func TestErrorsAndFiguresSpeakOfWhatWasAsked(t *testing.T) {
 		require.Contains(t, errs, "the versions of calc are 1")
 		require.NotContains(t, errs, "did you mean calc")
 		_, errs, _ = r("runs", "age:abc")
-		require.Contains(t, errs, "abc is no age: write age:>2h")
+		require.Contains(t, errs, "abc is not a duration: write age:>2h")
 	})
 }

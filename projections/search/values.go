@@ -107,7 +107,7 @@ func bounds(p *part, now time.Time, from, to *time.Time) error {
 	if p.name == "age" {
 		op, text = comparison(p.value)
 		if _, err := accept.ParseAge(text); err != nil {
-			return fmt.Errorf("%s is no age: write age:>2h, or age:<7d", text)
+			return fmt.Errorf("%s is not a duration: write age:>2h, or age:<7d", text)
 		}
 		if op == "" {
 			return fmt.Errorf("say longer or shorter: write age:>%s or age:<%s", p.value, p.value)
