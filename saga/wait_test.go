@@ -3,6 +3,7 @@ package saga_test
 import (
 	"context"
 	"iter"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,8 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// heldReads is a log whose next read of a stream waits until it is let go, and then fails if it is
-// told to.
+// heldReads is a log whose next read of a run waits until it is let go, and then fails if it is told
+// to.
 type heldReads struct {
 	domain.Log
 	next chan error
@@ -24,7 +25,7 @@ type heldReads struct {
 
 func (h *heldReads) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
 	return func(yield func(domain.Recorded, error) bool) {
-		if h.next != nil {
+		if strings.HasPrefix(stream, domain.RunPrefix) && h.next != nil {
 			if err := <-h.next; err != nil {
 				yield(domain.Recorded{}, err)
 				return
