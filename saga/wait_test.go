@@ -16,8 +16,7 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
-// heldReads is a log whose next read of a run waits until it is let go, and then fails if it is told
-// to.
+// heldReads is a log whose next read of a run waits until it is let go, and then fails if told to.
 type heldReads struct {
 	domain.Log
 	next chan error
