@@ -84,7 +84,7 @@ func (w *badnetWorld) heard(number int, effect string, err error) {
 	said, _ := saga.EffectOf(err)
 	w.said[said]++
 	if said == domain.EffectNotDone {
-		w.denials[number] = effect
+		w.denials[number] = fmt.Sprintf("%s: %v", effect, err)
 	}
 }
 

@@ -194,8 +194,8 @@ func (s *supplier) checkRest(t *testing.T, w *badnetWorld) {
 	require.Empty(t, s.mails)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for number, effect := range w.denials {
-		require.Empty(t, s.claimed[number], "request %d was said to have done nothing: %s", number, effect)
+	for number, said := range w.denials {
+		require.Empty(t, s.claimed[number], "request %d was said to have done nothing: %s", number, said)
 	}
 	require.NotZero(t, w.said[domain.EffectUnsaid])
 	require.NotZero(t, w.said[domain.EffectInDoubt])
