@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/webui"
@@ -35,6 +37,16 @@ func (w *world) state(id domain.RunID) domain.RunState {
 	v, err := w.c.Describe(w.ctx, id)
 	require.NoError(w.t, err)
 	return v.State
+}
+
+// carriedOut waits until a page has no act that goes on: what a form asks for is done after its
+// answer.
+func (w *world) carriedOut(path string) {
+	w.t.Helper()
+	require.EventuallyWithT(w.t, func(t *assert.CollectT) {
+		_, body, _ := w.get(path)
+		assert.NotContains(t, body, `hx-get="/ui/acts/`)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 func TestLeverWithoutReasonIsNotPulled(t *testing.T) {
@@ -118,6 +130,7 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	status, _, head := w.post("/ui/bulk", form, "Referer", w.url+"/ui/bulk")
 	require.Equal(t, http.StatusSeeOther, status)
 	require.Equal(t, "/ui/incidents?each=1", head.Get("Location"))
+	w.carriedOut(head.Get("Location")) // what is waited for before that may still be stuck as it was
 	for _, id := range []domain.RunID{a, b} {
 		_, err := w.c.Wait(w.ctx, id)
 		var back *saga.CompensatedError
