@@ -130,7 +130,7 @@ func TestIncidentsAreSettledTogether(t *testing.T) {
 	status, _, head := w.post("/ui/bulk", form, "Referer", w.url+"/ui/bulk")
 	require.Equal(t, http.StatusSeeOther, status)
 	require.Equal(t, "/ui/incidents?each=1", head.Get("Location"))
-	w.carriedOut(head.Get("Location")) // what is waited for before that may still be stuck as it was
+	w.carriedOut(head.Get("Location")) // until then it may be stuck as before
 	for _, id := range []domain.RunID{a, b} {
 		_, err := w.c.Wait(w.ctx, id)
 		var back *saga.CompensatedError
