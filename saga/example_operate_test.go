@@ -146,16 +146,12 @@ func ExampleCoordinator_PreviewCancel() {
 		saga.Do(f, printing("book-hotel", nil), in.In)
 		return saga.Await[string](f, "confirmed")
 	})
-	c, stop := running(saga.Config{}, s)
+	log := memlog.New()
+	c, stop := running(saga.Config{Log: log}, s)
 	defer stop()
 	ctx := context.Background()
 	run, _ := saga.Start(ctx, c, s, account{"ada"})
-	for { // until both are booked
-		if v, err := c.Describe(ctx, run.ID); err == nil && len(v.Steps) == 3 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	until(log, run.ID, "await.opened.v1") // both are booked
 	p, err := c.PreviewCancel(ctx, run.ID)
 	for _, step := range p.Steps {
 		fmt.Println(step.Do, step.Step)

@@ -36,6 +36,18 @@ func running(cfg saga.Config, sagas ...saga.AnySaga) (*saga.Coordinator, func())
 	return c, func() { cancel(); <-ended }
 }
 
+// until follows the log until the run has an event of the type.
+func until(log saga.Log, run domain.RunID, event string) {
+	for d, err := range log.Subscribe(context.Background(), 0, domain.Filter{Prefixes: []string{domain.RunStream(run)}}) {
+		if err != nil {
+			panic(err)
+		}
+		if d.Event != nil && d.Event.Type == event {
+			return
+		}
+	}
+}
+
 type account struct{ Email string }
 
 func printing(name string, fail error) *saga.Action[account, account] {
@@ -143,16 +155,12 @@ func ExampleCoordinator_Cancel() {
 		saga.Do(f, printing("book-flight", nil), in.In)
 		return saga.Await[string](f, "confirmed")
 	})
-	c, stop := running(saga.Config{}, s)
+	log := memlog.New()
+	c, stop := running(saga.Config{Log: log}, s)
 	defer stop()
 	ctx := context.Background()
 	run, _ := saga.Start(ctx, c, s, account{"ada"})
-	for { // until the flight is booked
-		if v, err := c.Describe(ctx, run.ID); err == nil && len(v.Steps) == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	until(log, run.ID, "await.opened.v1") // the flight is booked
 	if err := c.Cancel(ctx, run.ID, "changed her mind"); err != nil {
 		fmt.Println(err)
 	}
@@ -257,12 +265,7 @@ func ExampleTrigger() {
 		panic(err)
 	}
 	id := domain.RunIDForEvent("welcome", event.ID) // however often the event is delivered
-	for {
-		if _, err := c.Describe(ctx, id); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	until(log, id, "run.started.v1")
 	out, err := saga.RunOf[account](c, id).Wait(ctx)
 	fmt.Println(out.Email, err)
 	cancel()
@@ -300,12 +303,7 @@ func ExampleTrigger_key() {
 		}
 	}
 	id := domain.RunIDForKey("welcome", "users-ada")
-	for {
-		if _, err := c.Describe(ctx, id); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	until(log, id, "run.started.v1")
 	if _, err := c.Wait(ctx, id); err != nil {
 		panic(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/atonehq/atone/adapters/memlog"
@@ -88,21 +87,11 @@ func NewWith(t testing.TB, setup Setup) *Kit {
 		running: make(map[attemptID]int)}
 	k.changed = sync.NewCond(&k.mu)
 	k.stand.init(k)
-	k.clock, k.patience = clock.NewManual(setup.At), patience
-	if inBubble() {
-		k.patience = bubblePatience
-	}
+	k.clock, k.patience = clock.NewManual(setup.At), patienceHere()
 	k.inner = memlog.NewWithConfig(memlog.Config{Now: k.clock.Now})
 	t.Cleanup(k.close)
 	k.begin()
 	return k
-}
-
-// inBubble reports whether it is called inside a testing/synctest bubble.
-func inBubble() (yes bool) {
-	defer func() { yes = recover() == nil }()
-	synctest.Wait() // panics outside of one
-	return true
 }
 
 // begin starts a coordinator on the log.
@@ -156,9 +145,13 @@ func (k *Kit) close() {
 	}
 }
 
-// Coordinator returns the coordinator, for what the kit has no word for. After [Kit.Crash] it is
-// another one.
+// Coordinator returns the coordinator, for what the kit has no word for. After [Kit.Crash] and
+// [Kit.Deploy] it is another one.
 func (k *Kit) Coordinator() *saga.Coordinator { return k.life.c }
+
+// Log returns the log, for what the kit has no word for: to read what was recorded, or to append as
+// another program would.
+func (k *Kit) Log() domain.Log { return &tap{Log: k.inner, kit: k} }
 
 // Crash has the coordinator die: nothing that is under way is recorded any more, and attempts in
 // flight are lost. Then a new one starts on the same log, as after kill -9 and a restart. The
@@ -167,6 +160,17 @@ func (k *Kit) Crash() {
 	k.t.Helper()
 	k.life.log.die()
 	k.end()
+	k.begin()
+}
+
+// Deploy has the coordinator end in order, and starts one of another program on the same log: a new
+// version of a saga, mended code, other policies. Stand-ins keep the places of the actions with
+// their names. The clock goes on; At is ignored.
+func (k *Kit) Deploy(setup Setup) {
+	k.t.Helper()
+	k.end()
+	k.setup = setup
+	k.stand.forget()
 	k.begin()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -62,9 +63,24 @@ func (k *Kit) stir() {
 // patience is how long a test waits for what takes no time; in a testing/synctest bubble, where a
 // handler may sleep in the bubble's time, it is the longer one.
 const (
-	patience       = 30 * time.Second
+	patience       = time.Minute
 	bubblePatience = 24 * time.Hour
 )
+
+// patienceHere returns the patience of the test that calls it.
+func patienceHere() time.Duration {
+	if inBubble() {
+		return bubblePatience
+	}
+	return patience
+}
+
+// inBubble reports whether it is called inside a testing/synctest bubble.
+func inBubble() (yes bool) {
+	defer func() { yes = recover() == nil }()
+	synctest.Wait() // panics outside of one
+	return true
+}
 
 // await waits until done, which is called again at every change, returns true. It returns false
 // when its patience is over. done is called without the kit's lock.
@@ -97,7 +113,7 @@ func (k *Kit) await(done func() bool) bool {
 }
 
 // Settle waits until nothing moves: each run has ended, or waits for a time, a signal, an event, a
-// person, or for a stand-in that the test holds. It fails the test if that takes longer than half a
+// person, or for a stand-in that the test holds. It fails the test if that takes longer than a
 // minute: a handler runs, and time stands still while one does. See [Kit.Jump].
 func (k *Kit) Settle() {
 	k.t.Helper()

@@ -77,6 +77,13 @@ func (s *standIns) wrap(a *definition.Action) *definition.Action {
 	return &own
 }
 
+// forget forgets which actions there are; their stand-ins stay.
+func (s *standIns) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.real)
+}
+
 func (s *standIns) of(name string) *double {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,10 @@ import (
 
 // Story returns what happened in a run, one line an event, as the audit tells it. Secrets are
 // hidden.
-func (k *Kit) Story(run domain.RunID) string {
-	s, err := story.Tell(context.Background(), k.inner, run)
+func (k *Kit) Story(run domain.RunID) string { return storyOf(k.inner, run) }
+
+func storyOf(log domain.Log, run domain.RunID) string {
+	s, err := story.Tell(context.Background(), log, run)
 	if err != nil {
 		return err.Error()
 	}
