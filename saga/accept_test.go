@@ -16,6 +16,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // logEnd is the position of the log's last event.
@@ -131,10 +133,7 @@ func TestWhatWouldComeBackOtherwiseIsRefused(t *testing.T) {
 	ctx := t.Context()
 	run, err := c.StartByName(ctx, "strict", 0, json.RawMessage(`1`))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		v, err := c.Describe(ctx, run)
-		return err == nil && len(v.Steps) >= 3
-	}, 10*time.Second, time.Millisecond)
+	sagatest.UntilOn(t, log, run, func(v explain.Run) bool { return len(v.Steps) >= 3 })
 	before := logEnd(t, log)
 	start := func(input string, opts ...saga.StartOption) func() error {
 		return func() error { _, err := c.StartByName(ctx, "strict", 0, json.RawMessage(input), opts...); return err }

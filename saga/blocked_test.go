@@ -13,6 +13,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // blockCounter is a log that counts run.blocked events and ends a flood of them, so that a test
@@ -101,7 +103,8 @@ func TestBlockedRunIsSaidToBeSoOnce(t *testing.T) {
 				able := begin(t, counter, node("able"), s)
 				for _, child := range []string{"one", "two"} {
 					if name == "children" {
-						require.Eventually(t, func() bool { return able.Signal(t.Context(), domain.ChildRunID(id, child), "go", "x") == nil }, time.Minute, time.Second)
+						sagatest.UntilOn(t, log, domain.ChildRunID(id, child), func(v explain.Run) bool { return len(v.Steps) > 0 })
+						require.NoError(t, able.Signal(t.Context(), domain.ChildRunID(id, child), "go", "x"))
 					}
 				}
 				_, err := able.Wait(t.Context(), id)

@@ -14,6 +14,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // deadLog is a log whose coordinator died: nothing that it appends arrives any more.
@@ -37,58 +39,60 @@ func node(name string) saga.Config {
 
 func TestNodesTakeOverFromOneThatDied(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	var hold atomic.Bool
-	hold.Store(true)
-	entered := make(chan struct{}, 100)
-	block := make(chan struct{})
-	work := &saga.Action[int, int]{Name: "work", Undo: func(context.Context, saga.Did[int, int]) error { return nil }, Retry: fastRetry,
-		Do: func(_ context.Context, n int) (int, error) {
-			if hold.Load() {
-				entered <- struct{}{}
-				<-block
-			}
-			return n + 1, nil
-		}}
-	s := saga.Define("shared", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
-		a := saga.Do(f, work, in.In)
-		saga.Sleep(f, 20*time.Millisecond)
-		return saga.Do(f, work, a.In, saga.Name("again"))
-	})
-	log := memlog.New()
-	victimLog := &deadLog{Log: log}
-	victim := begin(t, victimLog, node("victim"), s)
-	t.Cleanup(func() { close(block) })
-	second := begin(t, log, node("second"), s)
-	third := begin(t, log, node("third"), s)
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		var hold atomic.Bool
+		hold.Store(true)
+		entered := make(chan struct{}, 100)
+		block := make(chan struct{})
+		work := &saga.Action[int, int]{Name: "work", Undo: func(context.Context, saga.Did[int, int]) error { return nil }, Retry: fastRetry,
+			Do: func(_ context.Context, n int) (int, error) {
+				if hold.Load() {
+					entered <- struct{}{}
+					<-block
+				}
+				return n + 1, nil
+			}}
+		s := saga.Define("shared", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] {
+			a := saga.Do(f, work, in.In)
+			saga.Sleep(f, 20*time.Millisecond)
+			return saga.Do(f, work, a.In, saga.Name("again"))
+		})
+		log := memlog.New()
+		victimLog := &deadLog{Log: log}
+		victim := begin(t, victimLog, node("victim"), s)
+		t.Cleanup(func() { close(block) })
+		second := begin(t, log, node("second"), s)
+		third := begin(t, log, node("third"), s)
 
-	var runs []*saga.Run[int]
-	for i := range 20 {
-		r, err := saga.Start(ctx, victim, s, i)
-		require.NoError(t, err)
-		runs = append(runs, r)
-	}
-	for range runs {
-		<-entered
-	}
-	hold.Store(false)
-	victimLog.dead.Store(true) // its handlers hang, and nothing it writes arrives
-	for i, r := range runs {
-		c := second
-		if i%2 == 0 {
-			c = third
+		var runs []*saga.Run[int]
+		for i := range 20 {
+			r, err := saga.Start(ctx, victim, s, i)
+			require.NoError(t, err)
+			runs = append(runs, r)
 		}
-		wait, cancel := context.WithTimeout(ctx, 30*time.Second)
-		n, err := saga.RunOf[int](c, r.ID).Wait(wait)
-		cancel()
-		if err != nil {
-			for e := range log.ReadStream(ctx, domain.RunStream(r.ID), 0) {
-				t.Logf("%d %s %s %s %s", e.Revision, e.Created.Format("05.000"), e.Type, e.Data, e.Metadata)
+		for range runs {
+			<-entered
+		}
+		hold.Store(false)
+		victimLog.dead.Store(true) // its handlers hang, and nothing it writes arrives
+		for i, r := range runs {
+			c := second
+			if i%2 == 0 {
+				c = third
 			}
+			wait, cancel := context.WithTimeout(ctx, time.Minute)
+			n, err := saga.RunOf[int](c, r.ID).Wait(wait)
+			cancel()
+			if err != nil {
+				for e := range log.ReadStream(ctx, domain.RunStream(r.ID), 0) {
+					t.Logf("%d %s %s %s %s", e.Revision, e.Created.Format("05.000"), e.Type, e.Data, e.Metadata)
+				}
+			}
+			require.NoError(t, err)
+			require.Equal(t, i+2, n)
 		}
-		require.NoError(t, err)
-		require.Equal(t, i+2, n)
-	}
+	})
 }
 
 func TestWaiterOnOneNodeHearsOfTheEndOnAnother(t *testing.T) {
@@ -106,11 +110,12 @@ func TestWaiterOnOneNodeHearsOfTheEndOnAnother(t *testing.T) {
 			got <- n
 		}
 	}()
-	require.Eventually(t, func() bool { return b.Signal(ctx, run.ID, "go", 7) == nil }, 10*time.Second, time.Millisecond)
+	settled(t, log, run.ID, "await.opened.v1")
+	require.NoError(t, b.Signal(ctx, run.ID, "go", 7))
 	select {
 	case n := <-got:
 		require.Equal(t, 7, n)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the waiter was not told")
 	}
 }
@@ -136,50 +141,44 @@ func (l *laggingLog) Subscribe(ctx context.Context, after domain.Position, filte
 	}
 }
 
-// signsOf counts a node's signs of life on the log.
-func signsOf(t *testing.T, log domain.Log, name string) (n int) {
-	for _, err := range log.ReadStream(t.Context(), "atone-node-"+name, 0) {
-		require.NoError(t, err)
-		n++
-	}
-	return n
-}
-
 // TestNodeThatLagsTakesNobodyForDead holds up what a node hears for longer than the node timeout:
 // it must not take over a run whose handler is at work on the other.
 func TestNodeThatLagsTakesNobodyForDead(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	var attempts atomic.Int64
-	entered, goOn := make(chan struct{}, 10), make(chan struct{})
-	work := &saga.Action[int, int]{Name: "work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) {
-		attempts.Add(1)
-		entered <- struct{}{}
-		<-goOn
-		return n + 1, nil
-	}}
-	s := saga.Define("long", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, work, in.In) })
-	log := memlog.New()
-	lagging := &laggingLog{Log: log, held: make(chan struct{}, 1)}
-	busy := begin(t, log, node("busy"), s)
-	begin(t, lagging, node("lagging"), s)
-	run, err := saga.Start(ctx, busy, s, 1)
-	require.NoError(t, err)
-	<-entered
-	more := func(n int) {
-		was := signsOf(t, log, "busy")
-		require.Eventually(t, func() bool { return signsOf(t, log, "busy") >= was+n }, 30*time.Second, time.Millisecond)
-	}
-	more(5)
-	lagging.held <- struct{}{}
-	more(10) // two and a half node timeouts
-	<-lagging.held
-	more(10)
-	close(goOn)
-	n, err := run.Wait(ctx)
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
-	require.EqualValues(t, 1, attempts.Load())
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		var attempts atomic.Int64
+		entered, goOn := make(chan struct{}, 10), make(chan struct{})
+		work := &saga.Action[int, int]{Name: "work", Effect: saga.NoEffect, Do: func(_ context.Context, n int) (int, error) {
+			attempts.Add(1)
+			entered <- struct{}{}
+			<-goOn
+			return n + 1, nil
+		}}
+		s := saga.Define("long", 1, func(f *saga.Flow, in saga.Ref[int]) saga.Ref[int] { return saga.Do(f, work, in.In) })
+		log := memlog.New()
+		lagging := &laggingLog{Log: log, held: make(chan struct{}, 1)}
+		busy := begin(t, log, node("busy"), s)
+		begin(t, lagging, node("lagging"), s)
+		run, err := saga.Start(ctx, busy, s, 1)
+		require.NoError(t, err)
+		<-entered
+		seen := uint64(0) // signs of life of the busy node
+		more := func(n uint64) {
+			sagatest.UntilRecorded(t, log, "atone-node-busy", func(e domain.Recorded) bool { return e.Revision >= seen+n })
+			seen += n
+		}
+		more(5)
+		lagging.held <- struct{}{}
+		more(10) // two and a half node timeouts
+		<-lagging.held
+		more(10)
+		close(goOn)
+		n, err := run.Wait(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		require.EqualValues(t, 1, attempts.Load())
+	})
 }
 
 // TestParentHearsOfTheChildThatADeadNodeEnded has a node die between a child's end and the report
@@ -195,19 +194,11 @@ func TestParentHearsOfTheChildThatADeadNodeEnded(t *testing.T) {
 	victim := begin(t, victimLog, node("victim"), parent, child)
 	run, err := saga.Start(ctx, holder, parent, 1)
 	require.NoError(t, err)
-	var id domain.RunID
-	require.Eventually(t, func() bool {
-		v, err := holder.Describe(ctx, run.ID)
-		if err != nil || len(v.Steps) != 1 {
-			return false
-		}
-		if v.Steps[0].Child == nil {
-			return false
-		}
-		id = *v.Steps[0].Child
-		return victim.Signal(ctx, id, "go", 7) == nil
-	}, 10*time.Second, time.Millisecond)
-	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	v := sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return len(v.Steps) == 1 && v.Steps[0].Child != nil })
+	id := *v.Steps[0].Child
+	settled(t, log, id, "await.opened.v1")
+	require.NoError(t, victim.Signal(ctx, id, "go", 7))
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	n, err := run.Wait(wait)
 	require.NoError(t, err)
@@ -261,12 +252,11 @@ func TestRunThatOneNodeCannotDoIsDoneByAnother(t *testing.T) {
 			}
 			require.NoError(t, old.Signal(ctx, run.ID, "go", 1))
 			if late {
-				v, err := old.Describe(ctx, run.ID)
-				require.NoError(t, err)
+				v := sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return v.Blocked != "" })
 				require.Contains(t, v.Blocked, "new-saga")
 				able = begin(t, log, node("able"), s)
 			}
-			wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+			wait, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
 			n, err := saga.RunOf[int](able, run.ID).Wait(wait)
 			require.NoError(t, err)

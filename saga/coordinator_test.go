@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // fastRetry keeps tests from waiting.
@@ -29,6 +30,20 @@ func begin(t testing.TB, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga)
 	require.NoError(t, c.Register(sagas...))
 	runUntilCleanup(t, c)
 	return c
+}
+
+// finishedLater waits for a run that need not have begun yet, such as that of a trigger, and returns
+// its output, or how it ended otherwise.
+func finishedLater[Out any](t testing.TB, c *saga.Coordinator, log domain.Log, id domain.RunID) (Out, error) {
+	t.Helper()
+	sagatest.UntilOn(t, log, id, nil)
+	return finished(t, saga.RunOf[Out](c, id))
+}
+
+// eventually waits for what nothing tells of: a number that a coordinator counts by itself.
+func eventually(t testing.TB, cond func() bool, why ...any) {
+	t.Helper()
+	require.Eventually(t, cond, 2*time.Minute, time.Millisecond, why...)
 }
 
 // runUntilCleanup runs a coordinator until the test ends.

@@ -20,6 +20,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // inTurn is a saga that waits for "go", then awaits a number of payments one after the other and
@@ -303,10 +304,8 @@ func TestTriggerThatMisbehavesHoldsUpNobody(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 3, out)
 				for _, e := range orders {
-					require.Eventually(t, func() bool {
-						_, err := finished(t, saga.RunOf[string](c, domain.RunIDForEvent("good", e.ID)))
-						return err == nil
-					}, time.Minute, time.Millisecond)
+					_, err := finishedLater[string](t, c, log, domain.RunIDForEvent("good", e.ID))
+					require.NoError(t, err)
 				}
 				require.Less(t, time.Since(began), time.Second)
 			})
@@ -398,10 +397,7 @@ func TestTriggerWithoutAPlaceWaitsDurablyAndTheInboxGoesOn(t *testing.T) {
 				}
 				close(open)
 				for _, e := range orders {
-					require.Eventually(t, func() bool {
-						_, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", e.ID))
-						return err == nil
-					}, time.Hour, time.Second)
+					sagatest.UntilOn(t, log, domain.RunIDForEvent("placed", e.ID), nil)
 				}
 				time.Sleep(time.Minute)
 				require.Zero(t, c.ActiveRuns())
@@ -462,10 +458,7 @@ func TestRunThatTakesNoEventHoldsUpNobody(t *testing.T) {
 		out, err := finished(t, good)
 		require.NoError(t, err)
 		require.Equal(t, 1, out)
-		require.Eventually(t, func() bool {
-			_, err := c.Describe(t.Context(), domain.RunIDForEvent("placed", goodOrder.ID))
-			return err == nil
-		}, time.Minute, time.Millisecond)
+		sagatest.UntilOn(t, log, domain.RunIDForEvent("placed", goodOrder.ID), nil)
 		require.Less(t, time.Since(began), time.Second)
 		time.Sleep(time.Hour)
 		log.mu.Lock()
@@ -537,7 +530,8 @@ func TestNodesDeliverOnceAndTakeOver(t *testing.T) {
 		out, err := finished(t, saga.RunOf[[]int](two, run.ID))
 		require.NoError(t, err)
 		require.Equal(t, []int{1, 2, 3}, out)
-		require.Eventually(t, func() bool { return startsIn(t, log, "placed") == 51 }, time.Minute, time.Second)
+		sagatest.UntilOn(t, log, domain.RunIDForEvent("placed", order.ID), nil)
+		require.Equal(t, int64(51), startsIn(t, log, "placed"))
 	})
 }
 

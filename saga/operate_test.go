@@ -16,6 +16,7 @@ import (
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // waitsForGo does a thing and waits for a signal; its thing can fail for good, and a person is
@@ -38,12 +39,7 @@ func waitsForGo() *saga.Saga[order, string] {
 // settled waits until the run's stream has an event of the type.
 func settled(t *testing.T, log domain.Log, id domain.RunID, eventType string) {
 	t.Helper()
-	for d, err := range log.Subscribe(t.Context(), 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
-		require.NoError(t, err)
-		if d.Event != nil && d.Event.Type == eventType {
-			return
-		}
-	}
+	sagatest.UntilRecorded(t, log, domain.RunStream(id), func(e domain.Recorded) bool { return e.Type == eventType })
 }
 
 func TestBulkReachesTheRunsThatItsFilterSelects(t *testing.T) {
@@ -134,8 +130,9 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 	}
 	first := step()
 	require.Equal(t, 1, bulk(saga.BulkRetry).Done)
-	require.Eventually(t, func() bool { st := step(); return st.Incident == first.Incident && st.Attempts > first.Attempts }, time.Minute, time.Millisecond,
-		"it fails again, and its incident is open again")
+	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { // it fails again, and its incident is open again
+		return v.Steps[0].Incident == first.Incident && v.Steps[0].Attempts > first.Attempts
+	})
 	require.Equal(t, 1, bulk(saga.BulkPause).Done)
 	v, err := c.Describe(ctx, run.ID)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // impatient is one saga, under the policy of one deploy.
@@ -48,29 +51,19 @@ func attemptsOf(t *testing.T, log domain.Log, run domain.RunID) (plan string, st
 // lists.
 func TestPoliciesChangeWithoutANewVersion(t *testing.T) {
 	t.Parallel()
-	log := memlog.New()
 	slow := saga.Retry{MaxAttempts: 2, Initial: time.Hour, Max: time.Hour, Multiplier: 1, Jitter: saga.JitterNone}
 	old := impatient(slow, 10*time.Second)
-	ctx, stop := context.WithCancel(t.Context())
-	first, ended := launch(t, ctx, log, saga.Config{}, old)
-	run := start(t, first, old, 4)
-	require.Eventually(t, func() bool {
-		v, err := first.Describe(t.Context(), run.ID)
-		return err == nil && !v.Steps[0].RetryAt.IsZero()
-	}, 10*time.Second, time.Millisecond)
-	stop()
-	require.NoError(t, <-ended)
+	k := sagatest.New(t, old)
+	log := k.Log()
+	run := sagatest.Start(k, old, 4)
+	run.Until(func(v explain.Run) bool { return !v.Steps[0].RetryAt.IsZero() })
 
 	quick := saga.Retry{MaxAttempts: 5, Initial: time.Millisecond, Max: time.Millisecond, Multiplier: 1, Jitter: saga.JitterNone}
 	deployed := impatient(quick, 20*time.Second)
-	// Its clock is past the second attempt's time, which was decided under the old policy.
-	ahead := new(wallClock)
-	ahead.step(2 * time.Hour)
-	second := begin(t, log, saga.Config{Clock: ahead}, deployed)
-	require.Eventually(t, func() bool {
-		v, err := second.Describe(t.Context(), run.ID)
-		return err == nil && v.State == domain.RunIsCompleted
-	}, 10*time.Second, time.Millisecond)
+	k.Deploy(sagatest.Setup{Sagas: []saga.AnySaga{deployed}})
+	began := k.Now()
+	run.Completed()
+	require.Greater(t, k.Now(), began.Add(time.Hour), "the second attempt's time was decided under the old policy")
 	plan, started := attemptsOf(t, log, run.ID)
 	require.Len(t, started, 4)
 	require.Nil(t, started[0].InForce, "it was the plan's")
@@ -83,9 +76,8 @@ func TestPoliciesChangeWithoutANewVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.RunIsCompleted, again.Status(), "a reader that has no program folds the same")
 
-	next := start(t, second, deployed, 1)
-	_, err = finished(t, next)
-	require.NoError(t, err)
+	next := sagatest.Start(k, deployed, 1)
+	next.Completed()
 	same, _ := attemptsOf(t, log, next.ID)
 	require.Equal(t, plan, same, "both programs start runs of one plan")
 }
@@ -94,26 +86,28 @@ func TestPoliciesChangeWithoutANewVersion(t *testing.T) {
 // once, no run is blocked, and each node goes on with the runs of the other.
 func TestNodesOfTwoPoliciesDoNotFight(t *testing.T) {
 	t.Parallel()
-	log := memlog.New()
-	retry := saga.Retry{MaxAttempts: 3, Initial: time.Millisecond, Max: time.Millisecond, Multiplier: 1, Jitter: saga.JitterNone}
-	old := impatient(retry, 10*time.Second)
-	retry.MaxAttempts = 5
-	deployed := impatient(retry, 20*time.Second)
-	one, two := begin(t, log, node("one"), old), begin(t, log, node("two"), deployed)
-	plans := map[string]bool{}
-	for i := range 10 {
-		for _, run := range []*saga.Run[int]{start(t, one, old, 1+i%3), start(t, two, deployed, 1+i%5)} {
-			_, err := finished(t, run)
-			require.NoError(t, err)
-			plan, _ := attemptsOf(t, log, run.ID)
-			plans[plan] = true
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New()
+		retry := saga.Retry{MaxAttempts: 3, Initial: time.Millisecond, Max: time.Millisecond, Multiplier: 1, Jitter: saga.JitterNone}
+		old := impatient(retry, 10*time.Second)
+		retry.MaxAttempts = 5
+		deployed := impatient(retry, 20*time.Second)
+		one, two := begin(t, log, node("one"), old), begin(t, log, node("two"), deployed)
+		plans := map[string]bool{}
+		for i := range 10 {
+			for _, run := range []*saga.Run[int]{start(t, one, old, 1+i%3), start(t, two, deployed, 1+i%5)} {
+				_, err := finished(t, run)
+				require.NoError(t, err)
+				plan, _ := attemptsOf(t, log, run.ID)
+				plans[plan] = true
+			}
 		}
-	}
-	require.Len(t, plans, 1)
-	listed := 0
-	for _, err := range log.ReadStream(t.Context(), "atone-saga-impatient", 0) {
-		require.NoError(t, err)
-		listed++
-	}
-	require.Equal(t, 1, listed)
+		require.Len(t, plans, 1)
+		listed := 0
+		for _, err := range log.ReadStream(t.Context(), "atone-saga-impatient", 0) {
+			require.NoError(t, err)
+			listed++
+		}
+		require.Equal(t, 1, listed)
+	})
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // limited reserves an amount and rejects what is above 100.
@@ -122,24 +123,14 @@ func TestABadReadBlocksTheRunUntilTheCodeIsMended(t *testing.T) {
 	}
 	s := build(false)
 	require.NoError(t, s.Err(), "no trial sees the read")
-	log := memlog.New()
-	c, stop := beginStoppable(t, log, saga.Config{}, nil, s)
-	run, err := saga.Start(t.Context(), c, s, 5)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		v, err := c.Describe(t.Context(), run.ID)
-		return err == nil && v.Blocked != ""
-	}, 10*time.Second, time.Millisecond)
-	v, err := c.Describe(t.Context(), run.ID)
-	require.NoError(t, err)
+	k := sagatest.New(t, s)
+	run := sagatest.Start(k, s, 5)
+	v := run.Until(func(v explain.Run) bool { return v.Blocked != "" })
 	require.Equal(t, domain.RunRunning, v.State)
 	require.Equal(t, "outer: the output of inner is read, but the run has not reached it: mend the saga's code and deploy it", v.Blocked)
-	stop()
 
-	c, _ = beginStoppable(t, log, saga.Config{}, nil, build(true))
-	out, err := saga.RunOf[int](c, run.ID).Wait(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 5, out)
+	k.Deploy(sagatest.Setup{Sagas: []saga.AnySaga{build(true)}})
+	require.Equal(t, 5, run.Completed())
 }
 
 // TestATrialThatPanickedIsListed with the sagas: nothing is known of what its function reads.
@@ -170,25 +161,17 @@ func TestATriggersKeyAndLabels(t *testing.T) {
 			return o.ID
 		},
 		Labels: func(e saga.Event) map[string]string { return map[string]string{"stream": e.Stream} }}
-	log := memlog.New()
-	c := beginWith(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
+	k := sagatest.NewWith(t, sagatest.Setup{Triggers: []saga.AnyTrigger{trigger}})
+	c, log := k.Coordinator(), k.Log()
+	one := sagatest.RunOf[order](k, domain.RunIDForKey("ship-order", "o-1"))
 	for _, stream := range []string{"shop-1", "shop-2"} {
-		_, err := log.Append(t.Context(), stream, domain.AnyRevision, domainEvent("order-placed", "", order{"o-1"}))
-		require.NoError(t, err)
-		require.Eventually(t, func() bool {
-			_, err := finished(t, saga.RunOf[order](c, domain.RunIDForKey("ship-order", "o-1")))
-			return err == nil
-		}, 10*time.Second, time.Millisecond)
+		k.Emit(stream, "order-placed", "", order{"o-1"})
+		one.Completed()
 	}
 	none := domainEvent("order-placed", "", order{})
-	_, err := log.Append(t.Context(), "shop-3", domain.AnyRevision, none)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		_, err := c.Describe(t.Context(), domain.RunIDForEvent("ship-order", none.ID))
-		return err == nil
-	}, 10*time.Second, time.Millisecond, "an empty key is none")
-	v, err := c.Describe(t.Context(), domain.RunIDForKey("ship-order", "o-1"))
-	require.NoError(t, err)
+	appendEvent(t, log, "shop-3", none)
+	require.Equal(t, []domain.RunID{one.ID, domain.RunIDForEvent("ship-order", none.ID)}, k.Runs(), "an empty key is none")
+	v := one.View()
 	require.Equal(t, "o-1", v.Key)
 	require.Equal(t, map[string]string{"stream": "shop-1"}, v.Labels)
 	same, err := saga.Start(t.Context(), c, s, order{"o-1"}, saga.Key("o-1"))

@@ -51,12 +51,11 @@ func fussy(name string, bad *atomic.Bool, calls *atomic.Int64) *saga.Trigger[ord
 func openNow(t *testing.T, c *saga.Coordinator, want int) []rejected.Event {
 	t.Helper()
 	var page rejected.Page
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		var err error
 		page, err = c.Rejected().List(t.Context(), rejected.Filter{State: rejected.Open, Limit: 1000})
-		require.NoError(t, err)
-		return page.Matched == want
-	}, time.Minute, time.Millisecond)
+		return err == nil && page.Matched == want
+	})
 	return page.Rows
 }
 
@@ -76,77 +75,77 @@ func actOn(t *testing.T, c *saga.Coordinator, req rejected.Request) rejected.Rep
 // another saga on the same events is not harmed.
 func TestARejectedEventIsRetriedOnce(t *testing.T) {
 	t.Parallel()
-	log, ctx := memlog.New(), t.Context()
-	var bad, good atomic.Bool
-	var calls, others atomic.Int64
-	bad.Store(true)
-	c := beginWith(t, log, node("one"), []saga.AnyTrigger{fussy("fussy", &bad, &calls), fussy("easy", &good, &others)})
-	second := beginWith(t, log, node("two"), []saga.AnyTrigger{fussy("fussy", &bad, &calls), fussy("easy", &good, &others)})
-	hostile := "x\"><script>\u202e\x00"
-	var ids []uuid.UUID
-	for _, o := range []any{order{"plain"}, order{"panic"}, order{hostile}, 17} {
-		e := domainEvent("order-placed", "", o)
-		ids = append(ids, e.ID)
-		appendEvent(t, log, "shop", e)
-	}
-	list := openNow(t, c, 5) // the payload 17 fits neither
-	for i, want := range []string{"the trigger's code failed: no such address: plain", "the trigger's code panicked: a defect: panic", "no such address: " + hostile, "cannot unmarshal number"} {
-		k := slices.IndexFunc(list, func(e rejected.Event) bool { return e.Event == ids[i] && e.Saga == "fussy" })
-		require.NotEqual(t, -1, k, want)
-		e := &list[k]
-		require.Contains(t, e.Error, want)
-		require.Equal(t, []any{"order-placed", "shop", uint64(i), 1, rejected.Open}, []any{e.Type, e.Stream, e.Revision, e.Version, e.State})
-		require.False(t, e.At.IsZero())
-		require.NotZero(t, e.Position)
-	}
-	for _, id := range ids[:3] {
-		require.Eventually(t, func() bool {
-			_, err := finished(t, saga.RunOf[order](c, domain.RunIDForEvent("easy", id)))
-			return err == nil
-		}, time.Minute, time.Millisecond)
-	}
-	counted := map[rejected.Of]int{{Saga: "fussy", Type: "order-placed"}: 4, {Saga: "easy", Type: "order-placed"}: 1}
-	require.Equal(t, counted, c.Rejected().Open())
-	require.Eventually(t, func() bool { return second.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}] == 4 }, time.Minute, time.Millisecond, "the other node hears of it")
+	synctest.Test(t, func(t *testing.T) {
+		log, ctx := memlog.New(), t.Context()
+		var bad, good atomic.Bool
+		var calls, others atomic.Int64
+		bad.Store(true)
+		c := beginWith(t, log, node("one"), []saga.AnyTrigger{fussy("fussy", &bad, &calls), fussy("easy", &good, &others)})
+		second := beginWith(t, log, node("two"), []saga.AnyTrigger{fussy("fussy", &bad, &calls), fussy("easy", &good, &others)})
+		hostile := "x\"><script>\u202e\x00"
+		var ids []uuid.UUID
+		for _, o := range []any{order{"plain"}, order{"panic"}, order{hostile}, 17} {
+			e := domainEvent("order-placed", "", o)
+			ids = append(ids, e.ID)
+			appendEvent(t, log, "shop", e)
+		}
+		list := openNow(t, c, 5) // the payload 17 fits neither
+		for i, want := range []string{"the trigger's code failed: no such address: plain", "the trigger's code panicked: a defect: panic", "no such address: " + hostile, "cannot unmarshal number"} {
+			k := slices.IndexFunc(list, func(e rejected.Event) bool { return e.Event == ids[i] && e.Saga == "fussy" })
+			require.NotEqual(t, -1, k, want)
+			e := &list[k]
+			require.Contains(t, e.Error, want)
+			require.Equal(t, []any{"order-placed", "shop", uint64(i), 1, rejected.Open}, []any{e.Type, e.Stream, e.Revision, e.Version, e.State})
+			require.False(t, e.At.IsZero())
+			require.NotZero(t, e.Position)
+		}
+		for _, id := range ids[:3] {
+			_, err := finishedLater[order](t, c, log, domain.RunIDForEvent("easy", id))
+			require.NoError(t, err)
+		}
+		counted := map[rejected.Of]int{{Saga: "fussy", Type: "order-placed"}: 4, {Saga: "easy", Type: "order-placed"}: 1}
+		require.Equal(t, counted, c.Rejected().Open())
+		eventually(t, func() bool { return second.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}] == 4 }, "the other node hears of it")
 
-	// The reason stands.
-	report := actOn(t, c, rejected.Request{Act: rejected.Retry, Sagas: []string{"fussy"}})
-	require.Equal(t, []int{4, 0, 4}, []int{report.Matched, report.Done, report.Failed})
-	require.Contains(t, fmt.Sprint(report.Results), "no such address: plain")
-	require.Len(t, openNow(t, c, 5), 5)
-	require.Zero(t, calls.Load())
+		// The reason stands.
+		report := actOn(t, c, rejected.Request{Act: rejected.Retry, Sagas: []string{"fussy"}})
+		require.Equal(t, []int{4, 0, 4}, []int{report.Matched, report.Done, report.Failed})
+		require.Contains(t, fmt.Sprint(report.Results), "no such address: plain")
+		require.Len(t, openNow(t, c, 5), 5)
+		require.Zero(t, calls.Load())
 
-	bad.Store(false)
-	var all sync.WaitGroup
-	for i := range 8 {
-		at := []*saga.Coordinator{c, second}[i%2]
-		all.Go(func() {
-			report := actOn(t, at, rejected.Request{Act: rejected.Retry, IDs: []string{ids[0].String()}})
-			assert.Equal(t, 1, report.Done)
-			assert.Equal(t, domain.RunIDForEvent("fussy", ids[0]), report.Results[0].Run)
-		})
-	}
-	all.Wait()
-	run := domain.RunIDForEvent("fussy", ids[0])
-	_, err := finished(t, saga.RunOf[order](c, run))
-	require.NoError(t, err)
-	v, err := c.Describe(ctx, run)
-	require.NoError(t, err)
-	require.Equal(t, "kim", v.Actor)
-	report = actOn(t, second, rejected.Request{Act: rejected.Retry, All: true})
-	require.Equal(t, []int{4, 2, 2}, []int{report.Matched, report.Done, report.Failed}, "17 still fits neither")
-	for _, id := range ids[:3] {
-		_, err := finished(t, saga.RunOf[order](c, domain.RunIDForEvent("fussy", id)))
+		bad.Store(false)
+		var all sync.WaitGroup
+		for i := range 8 {
+			at := []*saga.Coordinator{c, second}[i%2]
+			all.Go(func() {
+				report := actOn(t, at, rejected.Request{Act: rejected.Retry, IDs: []string{ids[0].String()}})
+				assert.Equal(t, 1, report.Done)
+				assert.Equal(t, domain.RunIDForEvent("fussy", ids[0]), report.Results[0].Run)
+			})
+		}
+		all.Wait()
+		run := domain.RunIDForEvent("fussy", ids[0])
+		_, err := finished(t, saga.RunOf[order](c, run))
 		require.NoError(t, err)
-	}
-	require.EqualValues(t, 3, calls.Load())
-	page, err := c.Rejected().List(ctx, rejected.Filter{State: rejected.Started})
-	require.NoError(t, err)
-	require.Len(t, page.Rows, 3)
-	for _, e := range page.Rows {
-		require.Equal(t, []any{"kim", "version 2 is out", domain.RunIDForEvent("fussy", e.Event)}, []any{e.By, e.Reason, e.Run})
-		require.False(t, e.Settled.IsZero())
-	}
+		v, err := c.Describe(ctx, run)
+		require.NoError(t, err)
+		require.Equal(t, "kim", v.Actor)
+		report = actOn(t, second, rejected.Request{Act: rejected.Retry, All: true})
+		require.Equal(t, []int{4, 2, 2}, []int{report.Matched, report.Done, report.Failed}, "17 still fits neither")
+		for _, id := range ids[:3] {
+			_, err := finished(t, saga.RunOf[order](c, domain.RunIDForEvent("fussy", id)))
+			require.NoError(t, err)
+		}
+		require.EqualValues(t, 3, calls.Load())
+		page, err := c.Rejected().List(ctx, rejected.Filter{State: rejected.Started})
+		require.NoError(t, err)
+		require.Len(t, page.Rows, 3)
+		for _, e := range page.Rows {
+			require.Equal(t, []any{"kim", "version 2 is out", domain.RunIDForEvent("fussy", e.Event)}, []any{e.By, e.Reason, e.Run})
+			require.False(t, e.Settled.IsZero())
+		}
+	})
 }
 
 // TestWhatWasDismissedStaysSo, although the trigger is given the event again, and until somebody
@@ -286,7 +285,7 @@ func TestManyRejectedEventsAreListedInPages(t *testing.T) {
 	stop()
 	bad.Store(false)
 	c, _ = beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{fussy("fussy", &bad, &calls)})
-	require.Eventually(t, func() bool { return c.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}] == many }, time.Minute, time.Millisecond, "counted without anybody asking")
+	eventually(t, func() bool { return c.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}] == many }, "counted without anybody asking")
 	seen := make(map[uuid.UUID]bool)
 	f := rejected.Filter{State: rejected.Open, Limit: 100}
 	for pages := 1; ; pages++ {
@@ -314,7 +313,7 @@ func TestManyRejectedEventsAreListedInPages(t *testing.T) {
 		report := actOn(t, c, rejected.Request{Act: rejected.Retry, All: true, Limit: 2_000})
 		require.Equal(t, []any{left, min(left, 2_000), 0, left > 2_000}, []any{report.Matched, report.Done, report.Failed, report.More})
 	}
-	require.Eventually(t, func() bool { return calls.Load() == many }, time.Minute, time.Millisecond)
+	eventually(t, func() bool { return calls.Load() == many })
 	require.Zero(t, c.Rejected().Open()[rejected.Of{Saga: "fussy", Type: "order-placed"}])
 }
 

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // TestLongRunGoesOnFromItsSnapshot stops a coordinator in the middle of a run that has snapshots,
@@ -62,10 +63,7 @@ func TestLongRunGoesOnFromItsSnapshot(t *testing.T) {
 	go func() { ended <- first.Run(ctx) }()
 	run, err := saga.Start(t.Context(), first, s, 200)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		v, err := first.Describe(t.Context(), run.ID)
-		return err == nil && v.Revision > 300
-	}, 10*time.Second, time.Millisecond)
+	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return v.Revision > 300 })
 	kill()
 	require.NoError(t, <-ended)
 

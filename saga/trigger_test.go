@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -15,6 +14,8 @@ import (
 	"github.com/atonehq/atone/adapters/memlog"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // beginWith is begin with triggers.
@@ -92,33 +93,17 @@ func TestEachEventStartsOneRunHoweverOftenItIsDelivered(t *testing.T) {
 		require.NoError(t, err)
 	}
 	id := domain.RunIDForEvent("ship-order", placed.ID)
-	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
-	out, err := saga.RunOf[order](c, id).Wait(ctx)
+	out, err := finishedLater[order](t, c, log, id)
 	require.NoError(t, err)
 	require.Equal(t, order{"7!"}, out)
 	v, err := c.Describe(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, "trigger order-placed", v.Actor)
-	failed := func() (n int) {
-		for e, err := range log.ReadStream(ctx, "atone-rejected", 0) {
-			require.NoError(t, err)
-			if e.Type == "atone.event_rejected.v1" {
-				n++
-			}
-		}
-		return n
-	}
-	require.Eventually(t, func() bool { return failed() == 1 }, 10*time.Second, time.Millisecond, "the bad event is recorded")
-	require.Eventually(t, func() bool { return c.EventsRejected()["trigger ship-order order-placed"] == 1 }, 10*time.Second, time.Millisecond, "and counted")
-	require.Eventually(t, func() bool {
-		for e, err := range log.ReadStream(ctx, "atone-notices", 0) {
-			require.NoError(t, err)
-			if strings.Contains(string(e.Data), "can't start saga ship-order") {
-				return true
-			}
-		}
-		return false
-	}, 10*time.Second, time.Millisecond, "and told as an alert")
+	sagatest.UntilRecorded(t, log, "atone-rejected", func(e domain.Recorded) bool { return e.Type == "atone.event_rejected.v1" })
+	eventually(t, func() bool { return c.EventsRejected()["trigger ship-order order-placed"] == 1 }, "and counted")
+	sagatest.UntilRecorded(t, log, "atone-notices", func(e domain.Recorded) bool { // an alert
+		return strings.Contains(string(e.Data), "can't start saga ship-order")
+	})
 
 	stop()
 	// A second life delivers the events since the last saved position again.
@@ -126,11 +111,7 @@ func TestEachEventStartsOneRunHoweverOftenItIsDelivered(t *testing.T) {
 	next := domainEvent("order-placed", "", order{"8"})
 	_, err = log.Append(ctx, "shop-1", domain.AnyRevision, next)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		_, err := c2.Describe(ctx, domain.RunIDForEvent("ship-order", next.ID))
-		return err == nil
-	}, 10*time.Second, time.Millisecond)
-	_, err = c2.Wait(ctx, domain.RunIDForEvent("ship-order", next.ID))
+	_, err = finishedLater[order](t, c2, log, domain.RunIDForEvent("ship-order", next.ID))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, calls.Load())
 	for e, err := range log.ReadStream(ctx, domain.RunStream(id), 0) {
@@ -160,14 +141,9 @@ func TestAwaitWakesOnItsDomainEventByCorrelation(t *testing.T) {
 	require.NoError(t, err)
 	later, err := saga.Start(ctx, c, s, "later")
 	require.NoError(t, err)
-	waits := func(c *saga.Coordinator, id domain.RunID) func() bool {
-		return func() bool {
-			v, err := c.Describe(ctx, id)
-			return err == nil && len(v.Steps) == 2 && v.Steps[1].Phase.String() == "waiting"
-		}
-	}
-	require.Eventually(t, waits(c, early.ID), 10*time.Second, time.Millisecond)
-	require.Eventually(t, waits(c, later.ID), 10*time.Second, time.Millisecond)
+	waits := func(v explain.Run) bool { return len(v.Steps) == 2 && v.Steps[1].Phase.String() == "waiting" }
+	sagatest.UntilOn(t, log, early.ID, waits)
+	sagatest.UntilOn(t, log, later.ID, waits)
 	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "somebody else", 1), domainEvent("payment-made", "early", 2))
 	require.NoError(t, err)
 	n, err := early.Wait(ctx)
@@ -208,10 +184,7 @@ func TestEventBetweenTheRunsStartAndItsAwaitIsNotMissed(t *testing.T) {
 	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 4))
 	require.NoError(t, err)
 	close(goOn)
-	require.Eventually(t, func() bool {
-		v, err := c.Describe(ctx, run.ID)
-		return err == nil && len(v.Steps) == 3
-	}, 10*time.Second, time.Millisecond, "the first await took the event")
+	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return len(v.Steps) == 3 }) // the first await took the event
 	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 5))
 	require.NoError(t, err)
 	n, err := run.Wait(ctx)
@@ -232,8 +205,7 @@ func TestEventBetweenATriggersEventAndTheRunsStartIsNotMissed(t *testing.T) {
 	require.NoError(t, err)
 	c, _ := beginStoppable(t, log, saga.Config{}, []saga.AnyTrigger{trigger})
 	id := domain.RunIDForEvent("await-payment", placed.ID)
-	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
-	n, err := saga.RunOf[int](c, id).Wait(ctx)
+	n, err := finishedLater[int](t, c, log, id)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 }
@@ -261,8 +233,7 @@ func TestNodeWithoutATriggerDoesNotMoveItPastItsEvents(t *testing.T) {
 	stopOld()
 	c, _ := beginStoppable(t, log, node("new"), []saga.AnyTrigger{older, newer})
 	id := domain.RunIDForEvent("newer", missed.ID)
-	require.Eventually(t, func() bool { _, err := c.Describe(ctx, id); return err == nil }, 10*time.Second, time.Millisecond)
-	_, err = c.Wait(ctx, id)
+	_, err = finishedLater[string](t, c, log, id)
 	require.NoError(t, err)
 }
 
@@ -296,14 +267,7 @@ func TestAnInputThatWouldComeBackChangedStartsNothing(t *testing.T) {
 	e := domainEvent("placed", "", 1)
 	_, err := log.Append(ctx, "shop", domain.AnyRevision, e)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		for r, err := range log.ReadStream(ctx, "atone-rejected", 0) {
-			if err == nil && strings.Contains(string(r.Data), "UTF-8") {
-				return true
-			}
-		}
-		return false
-	}, 10*time.Second, time.Millisecond)
+	sagatest.UntilRecorded(t, log, "atone-rejected", func(r domain.Recorded) bool { return strings.Contains(string(r.Data), "UTF-8") })
 	_, err = c.Describe(ctx, domain.RunIDForEvent("changed", e.ID))
 	require.ErrorIs(t, err, saga.ErrNotFound)
 }

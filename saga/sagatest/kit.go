@@ -121,7 +121,13 @@ func (k *Kit) begin() {
 	}
 	k.mu.Lock()
 	k.life = l
+	order := append([]domain.RunID(nil), k.order...)
 	k.mu.Unlock()
+	for _, run := range order {
+		if s := k.state(run); s != nil && s.Blocked != "" {
+			_, _ = c.Describe(k.t.Context(), run) // in whose turn the run goes on if it can
+		}
+	}
 }
 
 // end stops the coordinator and waits for it.
