@@ -27,11 +27,11 @@ var (
 func (w *world) emptiness(path string, header ...string) (says, command, button string) {
 	w.t.Helper()
 	var body string
-	require.Eventually(w.t, func() bool { // until the views are built
+	w.eventually(func() bool { // until the views are built
 		var status int
 		status, body, _ = w.get(path, header...)
 		return status == http.StatusOK && !strings.Contains(body, "is behind: it fills by itself")
-	}, time.Minute, 5*time.Millisecond, path)
+	}, path)
 	get := func(re *regexp.Regexp) string {
 		m := re.FindStringSubmatch(body)
 		if m == nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/views"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // hostile is text that breaks out of HTML, attributes, scripts and JSON where it is not escaped.
@@ -250,7 +251,9 @@ func (w *world) define() {
 	w.above = saga.Define("above", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
 		return saga.Child(f, w.hostile, in.In, saga.Name("below"))
 	})
-	slow := &saga.Action[string, string]{Name: "ask-carrier", Effect: saga.NoEffect, Retry: quick, Timeout: 12*w.pace + 20*time.Millisecond,
+	slow := &saga.Action[string, string]{Name: "ask-carrier", Effect: saga.NoEffect, Timeout: 12*w.pace + 20*time.Millisecond,
+		// On a busy machine further attempts may be too late, too.
+		Retry: saga.Retry{MaxAttempts: 100, Initial: quick.Initial, Max: quick.Max, Jitter: domain.JitterNone},
 		Do: func(ctx context.Context, in string) (string, error) {
 			if saga.AttemptOf(ctx).Number == 1 {
 				<-ctx.Done() // answers too late
@@ -339,14 +342,13 @@ func (w *world) toured(key string) domain.RunID {
 // until waits for an event of the run.
 func (w *world) until(id domain.RunID, wireName string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
-	defer cancel()
-	for d, err := range w.log.Subscribe(ctx, 0, domain.Filter{Prefixes: []string{domain.RunStream(id)}}) {
-		require.NoError(w.t, err, "waiting for %s", wireName)
-		if d.Event != nil && d.Event.Type == wireName {
-			return
-		}
-	}
+	sagatest.UntilRecorded(w.t, w.log, domain.RunStream(id), func(e domain.Recorded) bool { return e.Type == wireName })
+}
+
+// eventually waits for what nothing tells of, such as what a page shows.
+func (w *world) eventually(cond func() bool, why ...any) {
+	w.t.Helper()
+	require.Eventually(w.t, cond, 2*time.Minute, 5*time.Millisecond, why...)
 }
 
 // settled waits until the views have everything that the log has.

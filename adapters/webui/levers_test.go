@@ -7,9 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/webui"
@@ -41,12 +39,12 @@ func (w *world) state(id domain.RunID) domain.RunState {
 
 // carriedOut waits until a page has no act that goes on: what a form asks for is done after its
 // answer.
-func (w *world) carriedOut(path string) {
+func (w *world) carriedOut(path string, header ...string) {
 	w.t.Helper()
-	require.EventuallyWithT(w.t, func(t *assert.CollectT) {
-		_, body, _ := w.get(path)
-		assert.NotContains(t, body, `hx-get="/ui/acts/`)
-	}, time.Minute, 10*time.Millisecond)
+	w.eventually(func() bool {
+		_, body, _ := w.get(path, header...)
+		return !strings.Contains(body, `hx-get="/ui/acts/`)
+	}, path)
 }
 
 func TestLeverWithoutReasonIsNotPulled(t *testing.T) {

@@ -67,6 +67,7 @@ func TestWhatAnActOnManyRunsWouldDoIsShownFirst(t *testing.T) {
 	// What was refused is told with its reason.
 	status, _, head := w.post("/ui/bulk", url.Values{"act": {"retry"}, "sure": {"1"}, "reason": {"try"}, "incident": {stuck.String() + " charge-card", a.String() + " approved"}}, as("ops")...)
 	require.Equal(t, http.StatusSeeOther, status)
+	w.carriedOut(head.Get("Location"), as("ops")...)
 	_, body, _ = w.get(head.Get("Location"), as("ops")...)
 	require.Contains(t, body, "Refused:")
 	require.Contains(t, body, "it has ended, or is not stuck any more")
@@ -195,6 +196,10 @@ func TestAServerThatHangsIsToldWhereTheHandIs(t *testing.T) {
 	group, _ := w.deskOf(stuck)
 	b := newBrowser(t, w)
 	impatient := func() { b.do(chromedp.Evaluate[chromedp.Void](`htmx.config.timeout = 300; undefined`)) }
+	patient := func() {
+		w.hangs.Store(false)
+		b.do(chromedp.Evaluate[chromedp.Void](`htmx.config.timeout = 60000; undefined`))
+	}
 	b.open("/ui/runs/" + id.String())
 	b.holds(`htmx.config.timeout >= 5000 && htmx.config.timeout <= 20000`)
 	impatient()
@@ -206,7 +211,7 @@ func TestAServerThatHangsIsToldWhereTheHandIs(t *testing.T) {
 	b.sees("dialog .problem", "It is not known whether this was done. What you typed is kept")
 	b.holds(`document.getElementById("lever-reason").value === "a long story"`)
 	b.shoot("lever-server-hangs")
-	w.hangs.Store(false)
+	patient()
 	b.click("dialog button.primary")
 	b.sees("h1", "paused")
 	_, note := w.acted(id, "run.paused")
@@ -226,7 +231,7 @@ func TestAServerThatHangsIsToldWhereTheHandIs(t *testing.T) {
 	b.sees("dialog .problem", "It is not known whether this was done")
 	b.click("dialog [data-close]")
 	b.holds(`!document.querySelector("dialog[open]") && document.querySelector("#desk-reason").value === "asked the bank" && document.querySelector("#p-` + group + `").checked`)
-	w.hangs.Store(false)
+	patient()
 	b.click(`.bulk button[value="note"]`)
 	b.sees("#note", "note: 1 incident done")
 	b.clean("htmx:", "net::ERR")

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,7 +42,7 @@ func (w *world) emitTea(notes ...string) {
 		_, err = w.c.EmitEvent(w.ctx, "tea-1", "tea.ordered", data, saga.EmitOptions{})
 		require.NoError(w.t, err)
 	}
-	require.Eventually(w.t, func() bool { return w.c.Rejected().Open()[of] == before+len(notes) }, time.Minute, time.Millisecond)
+	w.eventually(func() bool { return w.c.Rejected().Open()[of] == before+len(notes) })
 }
 
 // TestRejectedEventsAreRetriedAndDismissedFromThePage, where the events are, with a badge that one

@@ -1,11 +1,9 @@
 package webui_test
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,10 +32,7 @@ func TestWhyLeadsToTheRunBelow(t *testing.T) {
 	run, err := saga.Start(w.ctx, w.c, w.above, "x", saga.Key("a-1"))
 	require.NoError(t, err)
 	below := domain.ChildRunID(run.ID, "below")
-	require.Eventually(t, func() bool { // the child run comes to be in the background
-		_, err = w.c.Wait(w.ctx, below)
-		return !errors.Is(err, saga.ErrNotFound)
-	}, time.Minute, time.Millisecond)
+	w.until(below, "run.stuck.v1")
 	w.settled()
 	_, body, _ := w.get("/ui/runs/" + run.ID.String())
 	require.Contains(t, body, `<span class="pill big t-stuck-below">`)
