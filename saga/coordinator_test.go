@@ -32,8 +32,8 @@ func begin(t testing.TB, log domain.Log, cfg saga.Config, sagas ...saga.AnySaga)
 	return c
 }
 
-// finishedLater waits for a run that need not have begun yet, such as that of a trigger, and returns
-// its output, or how it ended otherwise.
+// finishedLater waits for a run that need not have begun yet, such as that of a trigger, and
+// returns its output, or how it ended otherwise.
 func finishedLater[Out any](t testing.TB, c *saga.Coordinator, log domain.Log, id domain.RunID) (Out, error) {
 	t.Helper()
 	sagatest.UntilOn(t, log, id, nil)

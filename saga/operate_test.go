@@ -130,7 +130,8 @@ func TestBulkDoesWhateverIsAsked(t *testing.T) {
 	}
 	first := step()
 	require.Equal(t, 1, bulk(saga.BulkRetry).Done)
-	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { // it fails again, and its incident is open again
+	// It fails again, and its incident is open again.
+	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool {
 		return v.Steps[0].Incident == first.Incident && v.Steps[0].Attempts > first.Attempts
 	})
 	require.Equal(t, 1, bulk(saga.BulkPause).Done)

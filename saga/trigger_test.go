@@ -184,7 +184,8 @@ func TestEventBetweenTheRunsStartAndItsAwaitIsNotMissed(t *testing.T) {
 	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 4))
 	require.NoError(t, err)
 	close(goOn)
-	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return len(v.Steps) == 3 }) // the first await took the event
+	// The first await takes the event.
+	sagatest.UntilOn(t, log, run.ID, func(v explain.Run) bool { return len(v.Steps) == 3 })
 	_, err = log.Append(ctx, "payments", domain.AnyRevision, domainEvent("payment-made", "x", 5))
 	require.NoError(t, err)
 	n, err := run.Wait(ctx)

@@ -131,7 +131,7 @@ func TestTheFirstPositionHeedsMaxAge(t *testing.T) {
 			}
 		}
 	}
-	require.Eventually(t, func() bool { at := first(); return at != nil && *at == 5 }, 30*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { at := first(); return at != nil && *at == 5 }, 2*time.Minute, 100*time.Millisecond)
 	n.appended(n.client(), "s", batch(1, "T")...)
 	at := first()
 	require.NotNil(t, at, "the first page lies before the first event that is young enough")

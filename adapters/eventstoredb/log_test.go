@@ -45,7 +45,7 @@ func event(data string) domain.NewEvent {
 // contextFor bounds a test, so that what hangs fails.
 func contextFor(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -209,7 +209,7 @@ func TestHealthTellsWhetherTheClusterAnswers(t *testing.T) {
 	f.stop()
 	require.ErrorContains(t, log.Health(ctx), "not ready")
 	f.start()
-	require.Eventually(t, func() bool { return log.Health(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return log.Health(ctx) == nil }, time.Minute, 10*time.Millisecond)
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	require.ErrorIs(t, log.Health(ended), context.Canceled)

@@ -23,7 +23,7 @@ func TestConnectionOverTLSWithUsersAndDiscovery(t *testing.T) {
 	own := certtest.New(t)
 	node := esdbtest.Start(t, esdbserver.Config{Log: memlog.New(), TLS: &tls.Config{Certificates: []tls.Certificate{own.Pair}, MinVersion: tls.VersionTLS12},
 		Users: []esdbserver.User{{Name: "atone", Password: "p@ss:word", Role: esdbserver.RoleCoordinator}, {Name: "app", Password: "secret", Role: esdbserver.RoleApp}}})
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	address := node.Addr
 	connect := func(scheme, hosts, user, password string) *eventstoredb.Log {

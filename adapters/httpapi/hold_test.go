@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,11 +26,11 @@ func TestActionsAreHeldAndReleased(t *testing.T) {
 	var res wire.Result
 	id.into(&res)
 	require.Equal(t, domain.RunRunning, res.State)
-	require.Eventually(t, func() bool {
+	w.eventually(func() bool {
 		var why wire.Why
 		w.do("GET", "/runs/"+res.Run.String()+"/why", nil).is(http.StatusOK).into(&why)
 		return why.WaitsFor == "release" && why.Waits[0].Hold.Reason == "CRM is down" && why.Waits[0].Hold.By == "root"
-	}, 10*time.Second, time.Millisecond)
+	})
 	var page wire.Page[wire.RunItem]
 	w.do("GET", "/runs?at_least="+position(w), nil).is(http.StatusOK).into(&page)
 	require.Equal(t, "CRM is down", page.Items[0].Held.Reason)

@@ -106,17 +106,17 @@ func TestAWaitOutlivesTheTimeForTheBody(t *testing.T) {
 	t.Parallel()
 	seen := make(chan error, 1)
 	w := newWorld(t, worldConfig{adjust: func(c *httpapi.Config) {
-		c.BodyTimeout = 50 * time.Millisecond
+		c.BodyTimeout = 500 * time.Millisecond
 		c.Page = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
 			select {
 			case <-r.Context().Done():
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(time.Second):
 			}
 			seen <- context.Cause(r.Context())
 		})
 	}})
 	w.do("POST", "/ui/act", "a=b", "Content-Type", "application/x-www-form-urlencoded").is(200)
 	require.NoError(t, <-seen, "the page's request is not given up")
-	w.do("POST", "/sagas/approval/runs?wait=300ms", form{Email: "a"}).is(202)
+	w.do("POST", "/sagas/approval/runs?wait=1s", form{Email: "a"}).is(202)
 }

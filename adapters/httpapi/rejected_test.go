@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,7 +31,7 @@ func TestRejectedEventsAreListedRetriedAndDismissed(t *testing.T) {
 		w.do("POST", "/events", wire.Emit{Stream: "shop", Type: "user.fussy", Payload: fmt.Appendf(nil, `{"email":"user-%d","password":"hunter2-%d"}`, i, i)}).is(http.StatusCreated)
 	}
 	w.do("POST", "/events", wire.Emit{Stream: "shop", Type: "user.asked", Payload: []byte(`17`)}).is(http.StatusCreated)
-	require.Eventually(t, func() bool { return list(w, "").Matched == 6 }, 10*time.Second, time.Millisecond)
+	w.eventually(func() bool { return list(w, "").Matched == 6 })
 	require.Len(t, list(w, "?type=user.fussy&saga=signup").Items, 5)
 	require.Contains(t, page.Items[0].Error, "no such domain: user-")
 	require.NotContains(t, fmt.Sprint(page), "hunter2")
@@ -100,11 +99,11 @@ func TestARunThatCannotBeReadIsListedAsBlocked(t *testing.T) {
 		Data: []byte(`{"saga":"gone","version":1,"plan":"` + plan + `"}`), Metadata: []byte(`{"at":"2026-01-01T00:00:00Z"}`)})
 	require.NoError(t, err)
 	var page wire.Page[wire.RunItem]
-	require.Eventually(t, func() bool {
+	w.eventually(func() bool {
 		page = wire.Page[wire.RunItem]{}
 		w.do("GET", "/runs?q=state:blocked", nil).is(http.StatusOK).into(&page)
 		return len(page.Items) == 2
-	}, 10*time.Second, time.Millisecond)
+	})
 	require.Equal(t, []domain.RunID{id, planless}, []domain.RunID{page.Items[0].ID, page.Items[1].ID})
 	require.Contains(t, page.Items[1].Waiting, "it can't be read: "+plan)
 	require.Contains(t, page.Items[0].Waiting, "it can't be read")

@@ -209,7 +209,7 @@ func TestTokensAreKnownToEveryProcessOfALog(t *testing.T) {
 	require.NoError(t, err)
 	w.as(secret).do("GET", "/me", nil).is(200)
 	require.NoError(t, elsewhere.Revoke(t.Context(), "remote", "other"))
-	require.Eventually(t, func() bool { return w.as(secret).do("GET", "/me", nil).status == 401 }, 10*time.Second, time.Millisecond)
+	w.eventually(func() bool { return w.as(secret).do("GET", "/me", nil).status == 401 })
 	_, _, err = elsewhere.Create(t.Context(), auth.Spec{Name: "root", Scopes: []auth.Scope{auth.Read}})
 	require.ErrorIs(t, err, auth.ErrNameTaken)
 	now := time.Now()
@@ -271,7 +271,7 @@ func TestTheServerSpeaksTLSAndStopsCleanly(t *testing.T) {
 	select {
 	case status := <-waiting:
 		require.Equal(t, 202, status)
-	case <-time.After(10 * time.Second):
+	case <-time.After(50 * time.Second): // it asked for a minute
 		t.Fatal("the wait did not end")
 	}
 }

@@ -162,7 +162,7 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 	}
 	w.http = httptest.NewServer(w.srv)
 	if !wc.idle {
-		require.Eventually(t, func() bool { return w.do("GET", "/health/ready", nil).status == http.StatusOK }, 10*time.Second, time.Millisecond, "views are built")
+		w.eventually(func() bool { return w.do("GET", "/health/ready", nil).status == http.StatusOK }, "views are built")
 	}
 	t.Cleanup(func() {
 		w.http.Close()
@@ -174,6 +174,12 @@ func newWorld(t testing.TB, wc worldConfig) *world {
 		require.NoError(t, w.log.Close())
 	})
 	return w
+}
+
+// eventually waits for what nothing tells of, such as what the server answers.
+func (w *world) eventually(cond func() bool, why ...any) {
+	w.t.Helper()
+	require.Eventually(w.t, cond, 2*time.Minute, 5*time.Millisecond, why...)
 }
 
 // token makes a token and returns its secret.

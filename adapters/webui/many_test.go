@@ -223,10 +223,10 @@ func TestAServerThatHangsIsToldWhereTheHandIs(t *testing.T) {
 	b.click("#p-" + group)
 	b.typeInto("#desk-reason", "asked the bank")
 	w.hangs.Store(true)
+	b.sees("#offline", "The server does not answer") // which moves what is below it
 	b.click(`.bulk button[value="retry"]`)
 	b.sees("dialog .problem", "Nothing was done. Try again when it is back.")
 	b.click("dialog [data-close]")
-	b.sees("#offline", "The server does not answer") // which moves what is below it
 	b.click(`.bulk button[value="note"]`)
 	b.sees("dialog .problem", "It is not known whether this was done")
 	b.click("dialog [data-close]")

@@ -218,10 +218,10 @@ func TestACanaryIsHeardAtNoOutlet(t *testing.T) {
 	start(ExitOK, "start", "turning", "-d", nested(t, 4), "--key", "b")
 	start(ExitCompensated, "invoke", "fail", "-d", nested(t, 5), "--key", "f")
 	out := ""
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		out, _, _ = remote("runs", "--all", "-o", "json")
 		return strings.Count(out, `"stuck"`) >= 2 && strings.Contains(out, `"compensated"`)
-	}, 30*time.Second, 20*time.Millisecond)
+	})
 	for _, m := range regexp.MustCompile(`"run": ?"([0-9a-f-]{36})"`).FindAllStringSubmatch(out, -1) {
 		ids = append(ids, m[1])
 	}
@@ -232,7 +232,7 @@ func TestACanaryIsHeardAtNoOutlet(t *testing.T) {
 	hearCommands(t, "server", ids, remote)
 	hearPages(t, url, ids)
 	hearOperations(t, url, ids)
-	require.Eventually(t, func() bool { return alerts.Load() > 0 && spans.Load() > 0 }, 30*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return alerts.Load() > 0 && spans.Load() > 0 })
 	stop()
 	mute(t, told.String(), "alerts")
 	mute(t, traced.String(), "traces")

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
@@ -53,10 +52,10 @@ func TestAProgramHasItsOwnViewAndReachesTheLog(t *testing.T) {
 	_, errs, code := remotely(t, "start", "calc", "-d", `{"n": 1}`, "--key", "first", "--wait", "-q", "--server", url)
 	require.Equal(t, ExitOK, code, errs)
 	r := <-readers
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		page, err := r.Rows(t.Context(), &startsView, projections.Query{Table: "starts"}, projections.Fresh{})
 		return err == nil && len(page.Rows) == 1 && page.Rows[0][0] == "first"
-	}, 30*time.Second, 10*time.Millisecond)
+	})
 	out, errs, code := remotely(t, "projections", "status", "--server", url)
 	require.Equal(t, ExitOK, code, errs)
 	require.Contains(t, out, "starts ")

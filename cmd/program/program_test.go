@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -298,7 +297,7 @@ func TestServeGoesOnWithRunsUntilInterrupted(t *testing.T) {
 	}()
 	s := <-set
 	require.Equal(t, dir, s.Data)
-	require.Eventually(t, func() bool { return strings.Contains(errs.String(), "serving") }, 10*time.Second, time.Millisecond)
+	eventually(t, func() bool { return strings.Contains(errs.String(), "serving") })
 	require.Contains(t, errs.String(), "unfinished_runs=1")
 	interrupt()
 	require.Equal(t, ExitOK, <-ended, errs.String())

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -47,9 +46,9 @@ func withRejected(t *testing.T, events ...string) (app App, dir string, fixed *a
 		_, err := log.Append(ctx, "numbers", domain.AnyRevision, domain.NewEvent{ID: uuid.New(), Type: "number-found", Data: []byte(e)})
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return c.Rejected().Open()[rejected.Of{Saga: "calc", Type: "number-found"}] == len(events)
-	}, time.Minute, time.Millisecond)
+	})
 	cancel()
 	require.NoError(t, <-ended)
 	require.NoError(t, log.Close())

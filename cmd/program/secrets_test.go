@@ -83,13 +83,13 @@ func TestNoOutletShowsSecrets(t *testing.T) {
 	_, errs, code = remote("signal", "leaky:k", "told", "-d", with("3"), "--wait")
 	require.Equal(t, ExitStuck, code, errs)
 	require.NotContains(t, errs, secret, "what is shown while waiting")
-	require.Eventually(t, func() bool { _, _, code := remote("runs"); return code == ExitOK }, 30*time.Second, 10*time.Millisecond, "the views are there")
+	eventually(t, func() bool { _, _, code := remote("runs"); return code == ExitOK }, "the views are there")
 	look("server", remote)
 	for _, path := range []string{"/events", "/events?type=passed", "/audit", "/runs"} {
 		require.NotContains(t, get(t, url+path), secret, path)
 	}
 	require.Contains(t, get(t, url+"/events?type=passed"), `"n":1`, "the emitted event is there")
-	require.Eventually(t, func() bool { return alerts.Load() > 0 }, 30*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return alerts.Load() > 0 })
 	require.NotContains(t, posted.String(), secret, "alerts")
 	require.NotContains(t, log.String(), secret, "the server's log")
 

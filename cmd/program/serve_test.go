@@ -22,6 +22,12 @@ import (
 	"github.com/atonehq/atone/saga"
 )
 
+// eventually waits for what nothing tells of: what another goroutine prints, or a server answers.
+func eventually(t testing.TB, cond func() bool, why ...any) {
+	t.Helper()
+	require.Eventually(t, cond, 2*time.Minute, 5*time.Millisecond, why...)
+}
+
 // serving runs `serve` on a free port until the test ends, and returns its address.
 func serving(t *testing.T, app App, dir string, args ...string) (url string, log *lockedBuffer, stop func()) {
 	t.Helper()
@@ -37,7 +43,7 @@ func serving(t *testing.T, app App, dir string, args ...string) (url string, log
 	})
 	t.Cleanup(stop)
 	address := regexp.MustCompile(`HTTP API listens" address=(\S+) tls=\S+ authentication=\S+ page=https?://\S+/\n`)
-	require.Eventually(t, func() bool { return address.MatchString(log.String()) }, 30*time.Second, time.Millisecond)
+	eventually(t, func() bool { return address.MatchString(log.String()) })
 	return "http://" + address.FindStringSubmatch(log.String())[1], log, stop
 }
 
@@ -50,7 +56,7 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 	url, _, _ := serving(t, app, t.TempDir())
 	_, errs, code := remotely(t, "emit", "number-found", "-d", `{"n": 21}`, "--server", url)
 	require.Equal(t, ExitOK, code, errs)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		out, errs, code := remotely(t, "runs", "--state", "completed", "-o", "json", "--server", url)
 		if code == ExitUnreachable { // the views are not there yet
 			return false
@@ -59,7 +65,7 @@ func TestAProgramsTriggersStartItsSagas(t *testing.T) {
 		var page wire.Page[wire.RunItem]
 		require.NoError(t, json.Unmarshal([]byte(out), &page))
 		return len(page.Items) == 1 && page.Items[0].Saga == "calc"
-	}, 30*time.Second, 10*time.Millisecond)
+	})
 }
 
 // TestAServerWritesNothingOfSagasThatNobodyRuns: a log that apps share should hold what happened,
@@ -111,7 +117,7 @@ func TestServeSaysThatItWaitsForAClusterThatDoesNotAnswer(t *testing.T) {
 		go func() {
 			ended <- Run(ctx, testApp(), append(args, "--log", "esdb://127.0.0.1:1?tls=false"), Streams{Out: &said, Err: &said})
 		}()
-		require.Eventually(t, func() bool { return strings.Contains(said.String(), "waiting for it") }, 30*time.Second, 10*time.Millisecond)
+		eventually(t, func() bool { return strings.Contains(said.String(), "waiting for it") })
 		interrupt()
 		require.Equal(t, ExitInterrupted, <-ended, said.String())
 	}
@@ -127,10 +133,9 @@ func TestAServerSaysWhichRunsNeedCodeThatItLacks(t *testing.T) {
 	newer := testApp()
 	newer.Sagas = newer.Sagas[:1]
 	_, log, _ := serving(t, newer, dir)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		return strings.Contains(log.String(), "1 unfinished run needs patient v1, which this program lacks")
-	},
-		30*time.Second, 10*time.Millisecond, "%s", log)
+	}, "%s", log)
 }
 
 // TestCommandsOfEmptyPagesWork as they are copied: to a shell, with the program's own name.
@@ -140,7 +145,7 @@ func TestCommandsOfEmptyPagesWork(t *testing.T) {
 	command := regexp.MustCompile(`<p class="command"><code>([^<]*)</code>`)
 	for _, page := range []string{"incidents", "incidents?state=resolved", "incidents?state=snoozed", "events", "runs"} {
 		var found [][]byte
-		require.Eventually(t, func() bool { // until the views are built
+		eventually(t, func() bool { // until the views are built
 			resp, err := http.Get(url + "/ui/" + page) //nolint:noctx // the server ends with the test
 			if err != nil {
 				return false
@@ -149,7 +154,7 @@ func TestCommandsOfEmptyPagesWork(t *testing.T) {
 			body, err := io.ReadAll(resp.Body)
 			found = command.FindSubmatch(body)
 			return err == nil && found != nil
-		}, 30*time.Second, 10*time.Millisecond, page)
+		}, page)
 		words, err := exec.CommandContext(t.Context(), "sh", "-c", `prog() { printf '%s\0' "$@"; }; `+html.UnescapeString(string(found[1]))).Output()
 		require.NoError(t, err, page)
 		_, errs, code := remotely(t, strings.Split(strings.TrimSuffix(string(words), "\x00"), "\x00")...)

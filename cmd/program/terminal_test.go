@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -76,7 +75,7 @@ func (m *terminal) run(app App, typed string, args ...string) (seen string, code
 	end := fmt.Sprintf("end of %q", args) // what is written is seen later
 	_, err := m.program.WriteString(end)
 	require.NoError(m.t, err)
-	require.Eventually(m.t, func() bool { return strings.Contains(m.seen.String()[before:], end) }, 30*time.Second, time.Millisecond)
+	eventually(m.t, func() bool { return strings.Contains(m.seen.String()[before:], end) })
 	seen, _, _ = strings.Cut(m.seen.String()[before:], end)
 	return strings.ReplaceAll(seen, "\r\n", "\n"), code
 }
@@ -148,7 +147,7 @@ func TestATerminalShowsAListAsItChanges(t *testing.T) {
 	}()
 	seen := func(part string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(plain(m.seen.String()), part) }, 30*time.Second, time.Millisecond, part)
+		eventually(t, func() bool { return strings.Contains(plain(m.seen.String()), part) }, part)
 	}
 	seen("1 runs, ctrl-C ends")
 	for n := range 12 {
@@ -184,7 +183,7 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 		}()
 		seen := func(part string) {
 			t.Helper()
-			require.Eventually(t, func() bool { return strings.Contains(plain(m.seen.String()), part) }, 30*time.Second, time.Millisecond, part)
+			eventually(t, func() bool { return strings.Contains(plain(m.seen.String()), part) }, part)
 		}
 		seen(question)
 		interrupt()

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,7 +44,7 @@ func TestListsAreFollowed(t *testing.T) {
 		}()
 		seen := func(part string) {
 			t.Helper()
-			require.Eventually(t, func() bool { return strings.Contains(out.String(), part) }, 30*time.Second, time.Millisecond, "%v: %s", c.args, part)
+			eventually(t, func() bool { return strings.Contains(out.String(), part) }, "%v: %s", c.args, part)
 		}
 		seen(c.ready)
 		if c.ready != "" {
@@ -54,11 +53,11 @@ func TestListsAreFollowed(t *testing.T) {
 			r.ok(t, "cancel", "patient:new", "--yes")
 		} else {
 			// Nothing says that the stream has begun: what happens is repeated until it is told.
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				r.ok(t, "pause", "patient:old", "-r", "lunch")
 				r.ok(t, "resume", "patient:old")
 				return strings.Contains(out.String(), c.want[0])
-			}, 30*time.Second, 10*time.Millisecond, "%v", c.args)
+			}, "%v", c.args)
 		}
 		for _, part := range c.want {
 			seen(part)
@@ -99,17 +98,17 @@ func TestASilentServerIsSaid(t *testing.T) {
 	texts := []func() string{func() string { return plain(m.seen.String()) }, outs[1].String, outs[2].String}
 	seen := func(i int, part string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(texts[i](), part) }, 30*time.Second, time.Millisecond, "%d: %s", i, part)
+		eventually(t, func() bool { return strings.Contains(texts[i](), part) }, "%d: %s", i, part)
 	}
 	r := commandLine(func(args ...string) (string, string, Exit) { return remotely(t, append(args, at...)...) })
 	r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "old")
 	seen(0, "2 runs, ctrl-C ends")
 	seen(2, "for more")
-	require.Eventually(t, func() bool { // the stream has begun
+	eventually(t, func() bool { // the stream has begun
 		r.ok(t, "pause", "patient:old")
 		r.ok(t, "resume", "patient:old")
 		return strings.Contains(texts[1](), "run.paused")
-	}, 30*time.Second, 10*time.Millisecond)
+	})
 	down.Store(true)
 	between.CloseClientConnections()
 	for i := range texts {

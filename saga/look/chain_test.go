@@ -12,6 +12,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/sagatest"
 )
 
 // family are an order, whose billing has a payment that is stuck.
@@ -46,7 +47,8 @@ func newFamily(t *testing.T) *family {
 		return in
 	})
 	told := make(alerts, 8)
-	c, err := saga.New(saga.Config{Log: memlog.New(), Node: "n", Alerts: []saga.AlertSink{told}})
+	log := memlog.New()
+	c, err := saga.New(saga.Config{Log: log, Node: "n", Alerts: []saga.AlertSink{told}})
 	require.NoError(t, err)
 	require.NoError(t, c.Register(order, billing, payment))
 	ctx, stop := context.WithCancel(t.Context())
@@ -63,10 +65,8 @@ func newFamily(t *testing.T) *family {
 	f.billing = domain.ChildRunID(f.order, "bill")
 	f.payment = domain.ChildRunID(f.billing, "pay")
 	var stuck *saga.StuckError
-	require.Eventually(t, func() bool { // the child runs come to be in the background
-		_, err = c.Wait(t.Context(), f.payment)
-		return !errors.Is(err, saga.ErrNotFound)
-	}, time.Minute, time.Millisecond)
+	sagatest.UntilOn(t, log, f.payment, nil) // the child runs come to be in the background
+	_, err = c.Wait(t.Context(), f.payment)
 	require.ErrorAs(t, err, &stuck)
 	return f
 }

@@ -245,10 +245,7 @@ func TestARunWithoutItsCodeWaitsForAProgram(t *testing.T) {
 	c, stop := running(t, log, s)
 	run, err := saga.Start(t.Context(), c, s, "x")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		why, err := c.Why(t.Context(), run.ID)
-		return err == nil && why.WaitsFor == explain.ForSignal
-	}, 10*time.Second, time.Millisecond)
+	sagatest.UntilRecorded(t, log, domain.RunStream(run.ID), func(e domain.Recorded) bool { return e.Type == "await.opened.v1" })
 	stop()
 	other, _ := running(t, log)
 	o := of(t, other, run.ID)

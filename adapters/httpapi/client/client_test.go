@@ -99,7 +99,7 @@ func serve(t *testing.T, around func(http.Handler) http.Handler) (*client.Client
 	})
 	cl, err := client.New(client.Config{Server: hs.URL, Token: secret, HTTP: hs.Client(), Backoff: time.Millisecond, Retries: 100})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return cl.Ready(t.Context()) == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return cl.Ready(t.Context()) == nil }, 2*time.Minute, time.Millisecond)
 	return cl, log
 }
 

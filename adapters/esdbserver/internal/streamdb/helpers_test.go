@@ -30,7 +30,7 @@ func open(t *testing.T) *db { return openOn(t, memlog.New(), time.Now) }
 
 func openOn(t *testing.T, log domain.Log, now func() time.Time) *db {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	d := &db{streamdb.New(streamdb.Config{
 		Log: log, Now: now, StreamsCached: 100, IDsRemembered: 100, TailEvents: 16, TailBytes: 1 << 20,
