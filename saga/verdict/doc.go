@@ -20,6 +20,7 @@
 // Files, in reading order:
 //
 //   - http.go: requests and answers
+//   - sending.go: how often a request was sent
 //   - sql.go: statements, transactions and commits
 //   - smtp.go: mail
 //   - verdict.go: keeping an existing verdict

@@ -7,7 +7,6 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/atonehq/atone/saga"
@@ -23,6 +22,8 @@ import (
 // A request that follows a redirect is in doubt from its start, because the first server may have
 // acted before it redirected. An error of [http.Client].Timeout loses its verdict in net/http and
 // so is in doubt; bound calls with the attempt's ctx instead.
+//
+// It also keeps with each answer whether the request was sent more than once, for [Response].
 //
 // A Transport is safe for concurrent use if its Base is.
 type Transport struct {
@@ -51,25 +52,24 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	var traced, written atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { traced.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { written.Store(true) },
-		// For a base of another kind that reports no connection.
-		WroteHeaders: func() { written.Store(true) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
-	}
-	if _, ok := base.(*http.Transport); ok {
-		traced.Store(true)
-	}
-	res, err := base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	var sent sending
+	res, err := base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), sent.trace())))
 	switch {
 	case err == nil:
+		sent.note(req, res)
 		return res, nil
-	case written.Load() || !traced.Load() || req.Response != nil:
+	case sent.reached() || req.Response != nil || !sent.asked.Load() && !gaveUp(base, req, err):
 		return res, saga.InDoubt(err)
 	}
 	return res, saga.NothingDone(err)
+}
+
+// gaveUp reports whether an [http.Transport] failed before it asked for a connection. It passes
+// other schemes than HTTP's on to whoever is registered for them, and nobody may be.
+func gaveUp(base http.RoundTripper, req *http.Request, err error) bool {
+	_, ok := base.(*http.Transport)
+	return ok && (req.URL == nil || req.URL.Scheme == "http" || req.URL.Scheme == "https" ||
+		strings.Contains(err.Error(), "unsupported protocol scheme"))
 }
 
 // CloseIdleConnections closes the base's idle connections, for [http.Client].CloseIdleConnections.
@@ -112,6 +112,13 @@ const maxBody = 1 << 10
 //   - every other 4xx: refused ([saga.Permanent]).
 //   - 1xx and 3xx: in doubt.
 //
+// An answer speaks for the copy of the request that it answers. Where net/http has sent the request
+// again because a connection broke, or an unsafe request was redirected, an earlier copy may have
+// had its effect: every answer but success is in doubt. A [Transport] knows; without one this holds
+// for every request with an Idempotency-Key whose method is not safe. What a proxy on the way
+// repeats nobody sees: have it repeat nothing, or the server recognise a key that it knows before
+// it refuses.
+//
 // If an API gives a status another meaning (404 for a DELETE is usually success), check the status
 // before you call Response.
 func Response(res *http.Response) error {
@@ -128,11 +135,13 @@ func Response(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxBody)) // it is only for people
 	e.Body = strings.TrimSpace(strings.ToValidUTF8(string(body), "�"))
 	var err error
-	switch s := res.StatusCode; {
-	case s == http.StatusTooEarly || s == http.StatusTooManyRequests:
-		err = saga.NothingDone(e)
+	switch s, why := res.StatusCode, doubt(res); {
 	case s == http.StatusRequestTimeout || s == http.StatusConflict || s < 400 || s >= 500:
 		err = saga.InDoubt(e)
+	case why != "":
+		err = saga.InDoubt(fmt.Errorf("%w (%s)", e, why))
+	case s == http.StatusTooEarly || s == http.StatusTooManyRequests:
+		err = saga.NothingDone(e)
 	default:
 		return saga.Permanent(e)
 	}

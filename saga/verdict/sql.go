@@ -18,6 +18,12 @@ import (
 //
 // An error without a SQLSTATE is in doubt: the connection may have broken after the statement was
 // sent. Inside a transaction [Tx] knows more.
+//
+// An error speaks for the last copy of a statement. A [sql.DB] sends one again, on another
+// connection, when its driver says [database/sql/driver.ErrBadConn]. pgx says that only if nothing
+// was sent. lib/pq says it also if the answer was lost: the first copy may have committed what the
+// second finds in its way. With such a driver run statements with [Tx] or on a [sql.Conn], which
+// repeat none.
 func SQL(err error) error {
 	if err == nil || says(err) {
 		return err
@@ -53,7 +59,7 @@ func Commit(err error) error {
 // COMMIT is never sent, so nothing was done, whatever the error, even a broken connection or an
 // ended ctx. A violated constraint (SQLSTATE class 23) is a refusal. The error of the commit itself
 // is classified by [Commit]. f must have no effect but through tx, and a verdict that its error has
-// is kept. A panic in f rolls back and goes on.
+// is kept. No statement of tx is ever sent twice. A panic in f rolls back and goes on.
 func Tx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {

@@ -56,6 +56,8 @@ func TestCommitsAreInDoubtUnlessTheServerRolledBack(t *testing.T) {
 // db is a database whose BEGIN, statements and COMMIT end as the test says.
 type db struct {
 	begin, exec, commit error
+	again               error // of statements after the first
+	execs               int
 	committed           bool
 }
 
@@ -67,6 +69,9 @@ func (d *db) Begin() (driver.Tx, error)                    { return d, d.begin }
 func (d *db) Commit() error                                { d.committed = true; return d.commit }
 func (d *db) Rollback() error                              { return nil }
 func (d *db) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	if d.execs++; d.execs > 1 {
+		return driver.ResultNoRows, d.again
+	}
 	return driver.ResultNoRows, d.exec
 }
 
@@ -119,4 +124,27 @@ func TestTxRollsBackAndPanicsOn(t *testing.T) {
 	})
 	require.NoError(t, pool.Close(), "the connection was given back")
 	require.False(t, fake.committed)
+}
+
+// TestAStatementOfATransactionIsSentOnce has a driver lose the answer to a statement and say that
+// the connection was bad from the start. On its own the statement is sent again, and finds itself.
+func TestAStatementOfATransactionIsSentOnce(t *testing.T) {
+	t.Parallel()
+	lost := db{exec: driver.ErrBadConn, again: state("23505")}
+	alone, inTx := lost, lost
+	pool := sql.OpenDB(&alone)
+	_, err := pool.ExecContext(t.Context(), "insert")
+	require.NoError(t, pool.Close())
+	require.ErrorIs(t, err, state("23505"))
+	require.Equal(t, 2, alone.execs, "database/sql sends it again")
+
+	pool = sql.OpenDB(&inTx)
+	err = verdict.Tx(t.Context(), pool, nil, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "insert")
+		return err
+	})
+	require.NoError(t, pool.Close())
+	require.ErrorIs(t, err, driver.ErrBadConn)
+	require.Equal(t, nothingDone, verdictOf(err))
+	require.Equal(t, 1, inTx.execs)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/verdict"
 )
 
@@ -55,11 +56,15 @@ func (h *HTTPCRM) call(ctx context.Context, method, key, id string, body []byte)
 	if method == http.MethodDelete && res.StatusCode == http.StatusNotFound {
 		return nil
 	}
-	var answer *verdict.StatusError
-	if err := verdict.Response(res); errors.As(err, &answer) && answer.Status == http.StatusUnprocessableEntity {
-		return fmt.Errorf("crm: %s: %w", answer.Body, ErrRejected)
-	} else if err != nil {
-		return fmt.Errorf("crm: %w", err)
+	err = verdict.Response(res)
+	if err == nil {
+		return nil
 	}
-	return nil
+	// A 422 that is in doubt answers a copy of the request: the first one may have been stored.
+	var answer *verdict.StatusError
+	_, refused := saga.EffectOf(err)
+	if refused && errors.As(err, &answer) && answer.Status == http.StatusUnprocessableEntity {
+		return fmt.Errorf("crm: %s: %w", answer.Body, ErrRejected)
+	}
+	return fmt.Errorf("crm: %w", err)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/mail"
 	"path/filepath"
 	"sync"
@@ -90,6 +91,25 @@ func TestCRMAnswersAreToldApart(t *testing.T) {
 	require.ErrorContains(t, err, "crm: no answer")
 	effect, _ = saga.EffectOf(err)
 	require.Equal(t, domain.EffectNotDone, effect, "nobody listens")
+}
+
+// sentTwice is a transport that says that it sent each request twice.
+type sentTwice struct{}
+
+func (sentTwice) RoundTrip(req *http.Request) (*http.Response, error) {
+	for range 2 {
+		httptrace.ContextClientTrace(req.Context()).GotConn(httptrace.GotConnInfo{})
+	}
+	return &http.Response{StatusCode: http.StatusUnprocessableEntity, Body: http.NoBody, Request: req}, nil
+}
+
+func TestACRMThatRefusesACopyMayHaveTheContact(t *testing.T) {
+	t.Parallel()
+	crm := &signup.HTTPCRM{URL: "http://crm.invalid", Client: &http.Client{Transport: sentTwice{}}}
+	err := crm.Put(t.Context(), "key", signup.Contact{ID: "7"})
+	require.NotErrorIs(t, err, signup.ErrRejected)
+	effect, _ := saga.EffectOf(err)
+	require.Equal(t, domain.EffectInDoubt, effect)
 }
 
 func TestMailArrivesWithItsID(t *testing.T) {
