@@ -113,7 +113,7 @@ func TestARefusalIsBelievedWhereNothingWasRepeated(t *testing.T) {
 		{plain, s.URL, http.MethodDelete, "", refused},
 		{plain, s.URL, http.MethodGet, "Idempotency-Key", refused},
 		{verdict.Client(two.Client()), two.URL, http.MethodPut, "Idempotency-Key", refused},
-		{verdict.Client(two.Client()), two.URL, http.MethodPut, "Idempotency-Key", refused}, // over the same connection
+		{verdict.Client(two.Client()), two.URL, http.MethodPut, "Idempotency-Key", refused},
 		{two.Client(), two.URL, http.MethodPut, "Idempotency-Key", inDoubt},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), c.method, c.url, strings.NewReader("x"))
