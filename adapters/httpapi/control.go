@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/held"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
@@ -156,12 +157,13 @@ func (s *Server) holdOperations() {
 			}
 			out := &holdsOutput{Body: []wire.HeldAction{}}
 			id := caller(ctx)
+			waiting, err := held.Waiting(ctx, c, s.cfg.InProcess, s.cfg.Now(), s.cfg.Views.Runs)
 			for _, h := range c.Holds() {
 				if !id.Bound() || id.Covers(h.Action) || slices.ContainsFunc(s.actionsOf(id), func(a saga.ActionInfo) bool { return a.Name == h.Action }) {
-					out.Body = append(out.Body, s.holdOf(h))
+					out.Body = append(out.Body, wire.HeldAction{Hold: h, Waiting: waiting[h.Action]})
 				}
 			}
-			return out, nil
+			return out, err
 		})
 }
 

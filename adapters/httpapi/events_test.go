@@ -116,6 +116,10 @@ func TestHistoryTellsHowARunWasAndWhatACancelWouldDo(t *testing.T) {
 	require.Equal(t, machine.Running, then.Steps[0].Phase)
 	require.Equal(t, machine.Done, now.Steps[0].Phase)
 	w.do("GET", run+"/state?at=1000", nil).problem(404, wire.ProblemNotFound)
+	refused := w.do("GET", run+"/state?at=-1", nil)
+	refused.problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(refused.body), "expected number \u003e= 0")
+	require.Contains(t, string(refused.body), "query.at")
 
 	var why explain.Reason
 	w.do("GET", run+"/why", nil).is(200).into(&why)

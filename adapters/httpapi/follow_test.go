@@ -60,6 +60,11 @@ func TestAListOfRunsIsFollowed(t *testing.T) {
 		}
 	}
 	w.do("GET", "/runs?follow=true&state=asleep", nil).problem(422, wire.ProblemBadInput)
+	for state, why := range map[string]string{"runing": "no state is called runing: did you mean running?", "held": "what is held is not recorded in the runs"} {
+		refused := w.do("GET", "/runs?state="+state, nil)
+		refused.problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(refused.body), why)
+	}
 	require.Contains(t, string(w.do("GET", "/runs?follow=false", nil).is(200).body), `"items"`)
 }
 

@@ -37,17 +37,16 @@ func list(id, path, tag, summary string) operation {
 
 func (s *Server) listOperations() {
 	type runsInput struct {
-		Q        string            `query:"q" maxLength:"2000" doc:"A search, such as: state:stuck saga:check* label:tenant=acme age:>2h text:\"card gone\". A condition is given in it or as a parameter of its own, not both."`
-		States   []domain.RunState `query:"state,explode" maxItems:"13" enum:"running,compensating,stuck,stuck-below,blocked,paused,retrying,waiting,working,completed,compensated,cancelled,abandoned" doc:"In one of these states. An unfinished run is running, compensating or stuck, and may be in further states at once."`
-		Sagas    []string          `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
-		Versions []int             `query:"version,explode" maxItems:"100" doc:"Of one of these versions."`
-		Labels   []string          `query:"label,explode" maxItems:"50" doc:"With all of these labels, each as name=value."`
-		Actions  []string          `query:"action,explode" maxItems:"100" doc:"That tried one of these actions."`
-		Key      string            `query:"key" maxLength:"500" doc:"With that caller's key."`
-		Parent   string            `query:"parent" maxLength:"700" doc:"The children of that run: its id, the last 6 or more digits of it, or SAGA:KEY."`
-		Sort     runs.Sort         `query:"sort" enum:"started,ended,wake" default:"started" doc:"The time to sort by; ended and wake leave out runs without such a time."`
+		Q        string    `query:"q" maxLength:"2000" doc:"A search, such as: state:stuck saga:check* label:tenant=acme age:>2h text:\"card gone\". A condition is given in it or as a parameter of its own, not both."`
+		Sagas    []string  `query:"saga,explode" maxItems:"100" doc:"Of one of these sagas."`
+		Versions []int     `query:"version,explode" maxItems:"100" doc:"Of one of these versions."`
+		Labels   []string  `query:"label,explode" maxItems:"50" doc:"With all of these labels, each as name=value."`
+		Actions  []string  `query:"action,explode" maxItems:"100" doc:"That tried one of these actions."`
+		Key      string    `query:"key" maxLength:"500" doc:"With that caller's key."`
+		Parent   string    `query:"parent" maxLength:"700" doc:"The children of that run: its id, the last 6 or more digits of it, or SAGA:KEY."`
+		Sort     runs.Sort `query:"sort" enum:"started,ended,wake" default:"started" doc:"The time to sort by; ended and wake leave out runs without such a time."`
+		params.Runs
 		params.Page
-		params.Follow
 	}
 	o := list("list-runs", "/runs", "runs", "Runs by filter, newest first; with ?follow as a live stream")
 	o.adjust = followed[wire.RunItem](s)

@@ -77,14 +77,14 @@ func (s *Server) runOperations() {
 
 	type stateInput struct {
 		params.Run
-		At int64 `query:"at" minimum:"-1" default:"-1" doc:"The state after this revision; -1 means the latest."`
+		At params.Revision `query:"at" minimum:"0" doc:"The state after this revision; the latest when absent."`
 	}
 	register(s, readRun("get-state", "/runs/{id}/state", "A run as it was after a revision"),
 		func(ctx context.Context, in *stateInput) (*runOutput, error) {
 			if err := s.allowRun(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			state, err := s.cfg.Coordinator.FoldAt(ctx, in.ID, in.At)
+			state, err := s.cfg.Coordinator.FoldAt(ctx, in.ID, in.At.Or(saga.Latest))
 			if err != nil {
 				return nil, err
 			}

@@ -38,7 +38,7 @@ func statusOf(err error) int {
 		{runs.ErrAmbiguous, http.StatusUnprocessableEntity}, {errForeign, http.StatusForbidden}, {errDenied, http.StatusForbidden}, {errUnknown, http.StatusUnprocessableEntity}, {errBadForm, http.StatusUnprocessableEntity},
 		{saga.ErrBadInput, http.StatusUnprocessableEntity}, {saga.ErrKeyConflict, http.StatusConflict}, {domain.ErrBadPosition, http.StatusBadRequest}, {projections.ErrBadCursor, http.StatusBadRequest},
 		{projections.ErrNoView, http.StatusServiceUnavailable}, {projections.ErrBehind, http.StatusServiceUnavailable},
-		{saga.ErrNotRunning, http.StatusServiceUnavailable},
+		{saga.ErrNotRunning, http.StatusServiceUnavailable}, {saga.ErrUnreadable, http.StatusConflict},
 		{saga.ErrEnded, http.StatusConflict}, {saga.ErrPastPivot, http.StatusConflict}, {saga.ErrTurnedBack, http.StatusConflict},
 		{saga.ErrHeld, http.StatusConflict}, {saga.ErrNotHeld, http.StatusConflict}, {saga.ErrNotEnded, http.StatusConflict}, {saga.ErrUnknownSaga, http.StatusNotFound}, {saga.ErrUnknownAction, http.StatusNotFound},
 		{saga.ErrNoStep, http.StatusConflict}, {saga.ErrNotStuck, http.StatusConflict},

@@ -64,9 +64,9 @@ type world struct {
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
 	cardGone atomic.Bool
-	// down lets no request through; hangs answers none.
-	down, hangs atomic.Bool
-	pace        time.Duration
+	// down lets no request through; hangs answers none; broken answers all with an error.
+	down, hangs, broken atomic.Bool
+	pace                time.Duration
 
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
@@ -132,6 +132,10 @@ func newProgram(t *testing.T, pace time.Duration, of saga.Config, define func(*w
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
+		}
+		if w.broken.Load() {
+			http.Error(rw, "broken", http.StatusInternalServerError)
+			return
 		}
 		page.ServeHTTP(rw, r)
 	}))

@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/atonehq/atone/adapters/webui/internal/acts"
+	"github.com/atonehq/atone/adapters/webui/internal/choice"
 	"github.com/atonehq/atone/adapters/webui/internal/lately"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
@@ -146,13 +147,14 @@ func (h *handler) guarded(f page) http.Handler {
 	})
 }
 
-// exists refuses an address whose saga does not exist, as a search does.
+// exists refuses an address whose saga, or whose state, does not exist, as a search does.
 func (h *handler) exists(r *http.Request, who Person) error {
-	saga := r.URL.Query().Get("saga")
-	if saga == "" {
-		return nil
+	q := r.URL.Query()
+	err := choice.Check(strings.TrimPrefix(r.URL.Path, h.cfg.Base), q.Get("state"))
+	if saga := q.Get("saga"); saga != "" && err == nil {
+		err = h.names(r.Context(), who).CheckSagas(saga)
 	}
-	if err := h.names(r.Context(), who).CheckSagas(saga); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
 	return nil

@@ -246,6 +246,9 @@ func (d *manyPage) chooseReported(req *saga.BulkRequest) {
 func (h *handler) chooseFound(r *http.Request, who Person, d *manyPage, req *saga.BulkRequest) error {
 	v := h.view(r, who, "", "")
 	f, bad := searched(r, h, who, v, r.PostForm.Get("q"), search.Runs)
+	if err := choice.Check("/runs", r.PostForm.Get("state")); err != nil {
+		bad = append(bad, err.Error())
+	}
 	if len(bad) > 0 {
 		return fmt.Errorf("%w: %s", errBadForm, strings.Join(bad, "; "))
 	}

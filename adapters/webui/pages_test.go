@@ -124,7 +124,17 @@ func TestSearchAndFiltersAreInTheAddress(t *testing.T) {
 	}
 	_, _, head := w.get("/ui/runs?q=" + done)
 	require.Equal(t, "/ui/runs/"+done, head.Get("Location"), "the id of a run leads to it")
-	_, body, _ := w.get("/ui/runs?q=version:x+since:yesterday")
+	for path, why := range map[string]string{
+		"/ui/runs?state=runing": "no state is called runing: did you mean running?", "/ui/runs?state=held": "what is held is not recorded in the runs",
+		"/ui/incidents?state=snozed": "did you mean snoozed?", "/ui/rejected?state=dismised": "did you mean dismissed?",
+	} {
+		status, body, _ := w.get(path)
+		require.Equal(t, http.StatusUnprocessableEntity, status, path)
+		require.Contains(t, body, why, path)
+	}
+	_, body, _ := w.post("/ui/bulk", url.Values{"act": {"retry"}, "state": {"stuk"}, "q": {""}})
+	require.Contains(t, body, "did you mean stuck?", "nothing is done to runs in every state")
+	_, body, _ = w.get("/ui/runs?q=version:x+since:yesterday")
 	require.Contains(t, body, "&#34;version:x&#34; is not understood")
 	require.Contains(t, body, "&#34;since:yesterday&#34; is not understood")
 	require.Empty(t, rowsOf(body), "nothing is searched, and nobody takes that for no such runs")

@@ -49,32 +49,11 @@ func (h *handler) tell(ctx context.Context, who Person, id domain.RunID) (*told,
 
 // tellUntil reads a run as it was after an event.
 func (h *handler) tellUntil(ctx context.Context, who Person, id domain.RunID, until uint64) (*told, error) {
-	t := &told{id: id}
-	for r, err := range h.cfg.Log.ReadStream(ctx, domain.RunStream(id), 0) {
-		if err != nil {
-			return nil, fmt.Errorf("read run %s: %w", id, err)
-		}
-		if r.Revision > until {
-			break
-		}
-		f, err := domain.DecodeFact(&r)
-		if err != nil {
-			return nil, err
-		}
-		if len(t.facts) == 0 {
-			started, ok := f.Event.(*domain.RunStarted)
-			if !ok || !who.sees(started.Saga) {
-				break
-			}
-			if t.plan, err = h.cfg.Coordinator.Plan(ctx, started.Plan); err != nil {
-				return nil, err
-			}
-		}
-		t.facts = append(t.facts, f)
+	facts, plan, err := look.Facts(ctx, h.cfg.Log, h.cfg.Coordinator, id, until, who.sees)
+	if err != nil {
+		return nil, err
 	}
-	if len(t.facts) == 0 {
-		return nil, fmt.Errorf("run %s: %w", id, saga.ErrNotFound)
-	}
+	t := &told{id: id, plan: plan, facts: facts}
 	t.state = t.fold()
 	if until == domain.End { // a look back leaves out what is around the run today
 		t.around = h.cfg.Coordinator

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/adapters/webui"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -70,6 +72,66 @@ func TestServerThatIsGone(t *testing.T) {
 	w.down.Store(false)
 	b.holds(`document.querySelector("#pulse").dataset.state === "on" && document.querySelector("#offline").hidden`)
 	b.clean("net::ERR", "htmx:") // htmx tells the console too
+}
+
+// TestAStepThatDoesNotComeSaysSo in its place, whatever came in its way, and can be asked for again.
+func TestAStepThatDoesNotComeSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.Refresh = time.Hour })
+	id := w.waiting("web-1")
+	b := newBrowser(t, w)
+	const step = `[data-step="charge-card"]`
+	b.open("/ui/runs/" + id.String())
+	w.down.Store(true)
+	b.click(step + " summary")
+	b.sees(step+" .tl-open", "The server does not answer.")
+	w.down.Store(false)
+	w.broken.Store(true)
+	b.click(step + " .tl-open button")
+	b.sees(step+" .tl-open", "The server answers with an error (500).")
+	b.shoot("step-missing")
+	w.broken.Store(false)
+	w.hangs.Store(true)
+	b.do(chromedp.Evaluate[chromedp.Void](`htmx.config.timeout = 300; undefined`))
+	b.click(step + " .tl-open button")
+	b.sees(step+" .tl-open", "The server has not answered for")
+	w.hangs.Store(false)
+	b.click(step + " summary")
+	b.do(chromedp.Evaluate[chromedp.Void](`htmx.config.timeout = 60000; undefined`))
+	b.click(step + " summary") // to unfold it again asks again
+	b.sees(step+" .tl-open", "gateway answered 503")
+
+	// What is refused says why.
+	b.do(chromedp.Evaluate[chromedp.Void](`{ const s = document.querySelector('[data-step="reserve-stock"] .tl-open'); s.setAttribute("hx-get", s.getAttribute("hx-get").replace("reserve-stock", "no-step")) }`))
+	b.click(`[data-step="reserve-stock"] summary`)
+	b.sees(`[data-step="reserve-stock"] .tl-open`, "The server refuses this: step no-step of run "+id.String())
+	b.clean("net::ERR", "htmx:", "status of 404", "status of 500", "Status Error Code")
+}
+
+// TestAnActThatIsFollowedSaysThatNoNewsComes, and that it could not be dismissed.
+func TestAnActThatIsFollowedSaysThatNoNewsComes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.Refresh = time.Hour })
+	id := w.waiting("web-1")
+	b := newBrowser(t, w)
+	b.open("/ui/runs/" + id.String())
+	b.click(`a[data-act="resume"], a[data-act="pause"]`)
+	b.typeInto("#lever-reason", "a while")
+	b.click("dialog button.primary")
+	b.sees("h1", "paused")
+	b.click(`a[data-act="resume"]`)
+	b.typeInto("#lever-reason", "go on")
+	b.click("dialog button.primary")
+	b.sees(".act", "1 resumed")
+	w.down.Store(true)
+	b.sees(".act", "The server does not answer. What becomes of this is not known; the page goes on asking.")
+	b.click(".act form button")
+	b.sees(".act", "It was not dismissed: try again.")
+	w.down.Store(false)
+	b.holds(`!document.querySelector(".act [data-missing]")`)
+	b.click(".act form button")
+	b.holds(`!document.querySelector(".act")`)
+	b.clean("net::ERR", "htmx:")
 }
 
 // TestDeskInTheBrowser settles incidents together.
@@ -222,7 +284,7 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	b.screen(390, 860, "dark")
 	run := "/ui/runs/" + r.ID.String()
 	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo", run + "?tab=outlook",
-		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
+		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
 		"/ui/events", "/ui/events?type=%22%3E%3Cscript%3E", run + "?note=%3Cscript%3Ehacked%3D1%3C/script%3E"} {
 		status, body, _ := w.get(path)
 		require.Equal(t, http.StatusOK, status, path)
@@ -233,6 +295,9 @@ func TestHostilePayloadsStayText(t *testing.T) {
 		b.holds(`window.hacked === undefined && document.querySelector("img, main script, main [onload], main [onerror], main [onmouseover]") === null`)
 		b.holds(`document.documentElement.scrollWidth <= innerWidth`)
 	}
+	status, body, _ := w.get("/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E")
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.NotContains(t, body, "<svg/onload")
 	b.shoot("hostile-390-dark")
 	b.open(run)
 	b.click(`[data-step="explode"] summary`)

@@ -1,13 +1,16 @@
 package webui_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -66,4 +69,44 @@ func TestALeverThatIsOffSaysWhy(t *testing.T) {
 	_, body, _ = w.get("/ui/runs/" + id.String())
 	require.Contains(t, body, "/lever/resume")
 	require.NotContains(t, body, "/lever/pause")
+}
+
+// TestARunWhoseBeginningCannotBeReadIsListed as blocked, with its id and why, and counted; its page
+// says the same. People who are bound to some sagas see nothing of it.
+func TestARunWhoseBeginningCannotBeReadIsListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded)
+	readable := w.waiting("w-1")
+	headless, foreign := uuid.New(), uuid.New()
+	for id, e := range map[domain.RunID]domain.NewEvent{
+		headless: {ID: uuid.New(), Type: "run.started.v9", Data: []byte(`{}`), Metadata: []byte(`{"at":"2026-01-01T00:00:00Z"}`)},
+		foreign:  {ID: uuid.New(), Type: "run.completed.v1", Data: []byte(`{}`), Metadata: []byte(`{"at":"2026-01-01T00:00:00Z"}`)},
+	} {
+		_, err := w.log.Append(w.ctx, domain.RunStream(id), domain.NoStream, e)
+		require.NoError(t, err)
+	}
+	w.settled()
+	_, body, _ := w.get("/ui/runs?state=blocked", "Cookie", "session=ops")
+	require.Contains(t, body, `id="r-`+headless.String()+`"`)
+	require.Contains(t, body, "unknown saga")
+	require.Contains(t, body, "it can&#39;t be read: run-"+headless.String()+" revision 0")
+	require.NotContains(t, body, `id="r-`+readable.String()+`"`)
+	counts, err := w.read.RunCounts(w.ctx, runs.Filter{})
+	require.NoError(t, err)
+	require.Equal(t, 1, counts[runs.StateBlocked], "the other one has ended")
+	names, err := w.read.RunNames(w.ctx, runs.Sagas, "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"big-order"}, names)
+	of, err := w.read.UnfinishedByVersion(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, []runs.OfVersion{{Saga: "big-order", Version: 1, Runs: 1}}, of)
+	for _, id := range []domain.RunID{headless, foreign} {
+		status, body, _ := w.get("/ui/runs/"+id.String(), "Cookie", "session=ops")
+		require.Equal(t, http.StatusConflict, status)
+		require.Contains(t, body, "run "+id.String()+" can&#39;t be read and waits until a program that can read it starts")
+		status, _, _ = w.get("/ui/runs/"+id.String(), "Cookie", "session=upper")
+		require.Equal(t, http.StatusNotFound, status)
+		_, body, _ = w.get("/ui/runs", "Cookie", "session=upper")
+		require.NotContains(t, body, id.String())
+	}
 }

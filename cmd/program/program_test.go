@@ -366,6 +366,7 @@ func TestActionsAreHeldFromTheCommandLine(t *testing.T) {
 	require.Contains(t, listed, "dos, undos")
 	require.Contains(t, listed, "tester")
 	require.Contains(t, do(ExitUnfinished, "start", "calc", "-d", `{"n": 21}`, "--key", "h", "--wait", "-q", "--timeout", "20ms"), "not ended")
+	require.Regexp(t, `double +dos, undos +tester +\S.* 1 +CRM is`, do(ExitOK, "holds"), "the run that waits is counted")
 	require.Contains(t, do(ExitOK, "release", "double", "-r", "CRM is back"), "double: released")
 	require.JSONEq(t, `{"n":42}`, do(ExitOK, "start", "calc", "-d", `{"n": 21}`, "--key", "h", "--wait", "-q"))
 	require.Contains(t, do(ExitRefused, "release", "double", "-r", "x"), "is not held")

@@ -35,7 +35,7 @@ func (a *applier) Apply(ctx context.Context, tx projections.Tx, events []project
 	}
 	for i := range events {
 		e := &events[i]
-		if e.Of == nil || e.Event == nil && !domain.ReservedType(e.Recorded.Type) {
+		if e.Run == (domain.RunID{}) || e.Event == nil && !domain.ReservedType(e.Recorded.Type) {
 			continue // not a run's event
 		}
 		if err := a.fold(ctx, tx, e); err != nil {

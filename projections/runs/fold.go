@@ -3,6 +3,7 @@ package runs
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,11 +26,19 @@ type state struct {
 	changed bool  // since the last transaction
 }
 
-// begin sets the row from a run's first event and its metadata.
+// begin sets the row from a run's first event and its metadata. A run whose beginning can't be read
+// has no saga, and is blocked.
 func (r *state) begin(e *projections.Event) {
-	i := e.Of
-	r.Row = Row{No: i.No, ID: i.Run, Saga: i.Saga, Version: i.Version, Plan: i.Plan, State: domain.RunRunning, Started: i.At, Actor: e.Meta.Actor,
-		Key: i.Key, Labels: i.Labels, Parent: i.Parent, Trigger: i.Trigger, Deadline: i.Deadline}
+	r.Row = Row{No: e.Position, ID: e.Run, State: domain.RunRunning, Started: e.When(), Actor: e.Meta.Actor}
+	switch i := e.Of; {
+	case i != nil:
+		r.No, r.Saga, r.Version, r.Plan, r.Started = i.No, i.Saga, i.Version, i.Plan, i.At
+		r.Key, r.Labels, r.Parent, r.Trigger, r.Deadline = i.Key, i.Labels, i.Parent, i.Trigger, i.Deadline
+	case e.Recorded.Revision > 0:
+		r.Blocked = fmt.Sprintf("%sits beginning is missing: the first event is revision %d", unreadable, e.Recorded.Revision)
+	case e.Err == nil:
+		r.Blocked = unreadable + "it begins with " + e.Recorded.Type
+	}
 }
 
 // fold applies one event to the state.
@@ -41,7 +50,7 @@ func (r *state) fold(e *projections.Event) {
 		return
 	}
 	r.foldFields(e)
-	if goesOn(e.Event) {
+	if goesOn(e.Event) && (r.Saga != "" || e.Of != nil) {
 		r.Blocked = ""
 	}
 	if e.Of != nil && e.Of.NoPlan != "" {

@@ -28,7 +28,7 @@ func TestARunThatGoesOnIsBlockedNoMore(t *testing.T) {
 		{&domain.SignalReceived{Signal: "s"}, reason}, {&domain.AttemptFailed{Step: "a"}, reason}, {&domain.TimerFired{Step: "a"}, reason},
 		{&domain.AwaitMet{Step: "a"}, reason}, {&domain.RunPaused{}, reason}, {&domain.ChildEnded{Step: "a"}, reason},
 	} {
-		r := &state{Row: Row{State: domain.RunRunning}}
+		r := &state{Row: Row{Saga: "s", State: domain.RunRunning}}
 		for i, e := range []domain.Event{&domain.RunBlocked{Reason: reason}, c.event} {
 			r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: uint64(i)}, Fact: domain.Fact{Event: e, Meta: domain.Meta{At: at}}})
 		}
@@ -39,7 +39,7 @@ func TestARunThatGoesOnIsBlockedNoMore(t *testing.T) {
 // A run of which a program can't read an event is blocked: the lists have it, with the reason.
 func TestARunThatCannotBeReadIsBlocked(t *testing.T) {
 	t.Parallel()
-	r := &state{Row: Row{State: domain.RunRunning}}
+	r := &state{Row: Row{Saga: "s", State: domain.RunRunning}}
 	r.fold(&projections.Event{Recorded: &domain.Recorded{Revision: 1}, Err: errors.New("unknown event step.flew.v9")})
 	require.Equal(t, "it can't be read: unknown event step.flew.v9", r.Blocked)
 	require.Contains(t, r.States(), StateBlocked)

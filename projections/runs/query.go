@@ -144,9 +144,11 @@ func Names(ctx context.Context, r *projections.Reader, of Of, prefix string) ([]
 	skip := len(q.Begins)
 	q.Begins += prefix
 	values, err := r.Values(ctx, &view, q)
-	names := make([]string, len(values))
-	for i, v := range values {
-		names[i] = v.Text[skip:]
+	names := make([]string, 0, len(values))
+	for _, v := range values {
+		if v.Text != "" { // the saga of runs whose beginning can't be read
+			names = append(names, v.Text[skip:])
+		}
 	}
 	return names, err
 }

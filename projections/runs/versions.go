@@ -30,7 +30,7 @@ func UnfinishedByVersion(ctx context.Context, r *projections.Reader) (out []OfVe
 		return nil, err
 	}
 	for _, s := range sagas {
-		if s.Rows == 0 {
+		if s.Rows == 0 || s.Text == "" { // whose beginning can't be read
 			continue
 		}
 		versions, err := count("version", append(q.Where[:len(q.Where):len(q.Where)], projections.Eq("saga", s.Text)))

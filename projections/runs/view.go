@@ -36,7 +36,7 @@ func View() projections.View {
 		Bytes = projections.Bytes
 	)
 	return projections.View{
-		Name: "runs", Version: 7,
+		Name: "runs", Version: 8,
 		Tables: []projections.Table{{
 			Name: "runs",
 			Columns: []column{

@@ -41,11 +41,22 @@ func (n Names) check(of runs.Of, what string, list []string) error {
 	}
 	all := n.all(of)
 	for _, name := range list {
-		if all != nil && !slices.Contains(all, name) {
-			return fmt.Errorf("no %s is called %s%s", what, name, didYouMean(name, all))
+		if all == nil {
+			break
+		}
+		if err := Check(what, name, all); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// Check refuses a word that is none of those that there are. what says what the words are for.
+func Check(what, word string, words []string) error {
+	if slices.Contains(words, word) {
+		return nil
+	}
+	return fmt.Errorf("no %s is called %.100s%s", what, word, didYouMean(word, words))
 }
 
 // CheckWhats refuses acts and outcomes that do not exist, as the condition what does.

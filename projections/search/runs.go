@@ -75,12 +75,37 @@ func runState(r *runsReading, p *part) error {
 		return nil
 	}
 	if p.value == "held" {
-		return errors.New("what is held is not recorded in the runs, so no search finds it: the list shows held with each run that waits so, and the command holds lists the held actions")
+		return errHeld
 	}
-	if !slices.Contains(stateNames, p.value) {
-		return fmt.Errorf("no state is called %s%s", p.value, didYouMean(p.value, stateNames))
+	if err := Check("state", p.value, stateNames); err != nil {
+		return err
 	}
 	r.filter.States = append(r.filter.States, domain.RunState(p.value))
+	return nil
+}
+
+// errHeld says why no search finds what is held.
+var errHeld = errors.New("what is held is not recorded in the runs, so no search finds it: the list shows held with each run that waits so, and the command holds lists the held actions")
+
+// CheckStates refuses states of runs that do not exist, as the condition state does, and those that
+// are not among the ones to choose from.
+func CheckStates[S ~string](list []S, among []domain.RunState) error {
+	names := make([]string, len(among))
+	for i, s := range among {
+		names[i] = string(s)
+	}
+	for _, s := range list {
+		name := string(s)
+		switch {
+		case name == "held":
+			return errHeld
+		case slices.Contains(names, name):
+		case slices.Contains(stateNames, name):
+			return fmt.Errorf("%s is not among the states to choose from: there are %s", name, strings.Join(names, ", "))
+		default:
+			return Check("state", name, names)
+		}
+	}
 	return nil
 }
 

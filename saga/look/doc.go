@@ -11,5 +11,5 @@
 //   - held.go: the held action that a run waits for
 //   - chain.go: the child runs down to the one that the run waits for in the end
 //   - wait.go: waiting for a run's end, or until a run below it is stuck
-//   - origin.go: what a run's first event says, and which events are domain events
+//   - origin.go: what a run's first event says, all its events, and which are domain events
 package look

@@ -41,6 +41,14 @@ func OriginOf(ctx context.Context, log StreamReader, plans Plans, id domain.RunI
 	return Origin{Saga: started.Saga, Key: started.Key, Secrets: plan.Secrets()}, nil
 }
 
+// Facts reads a run's events up to the revision (inclusive), [domain.End] for all, and its plan. A
+// run of a saga that sees refuses is not found; sees is asked with an empty name about a run whose
+// beginning can't be read. Errors: [domain.ErrNotFound], [domain.ErrUnreadable], and those of the
+// log.
+func Facts(ctx context.Context, log StreamReader, plans Plans, id domain.RunID, until uint64, sees func(saga string) bool) ([]domain.Fact, *domain.Plan, error) {
+	return history.Facts(ctx, log, plans.Plan, id, until, sees)
+}
+
 // IsOfAnApp reports whether an event is a domain event: one that an app or an action emitted, not
 // one of atone's own nor of the log's.
 func IsOfAnApp(e *domain.Recorded) bool {

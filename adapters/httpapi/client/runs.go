@@ -40,7 +40,11 @@ func (c *Client) Named(ctx context.Context, name string) (wire.Run, error) {
 
 // StateAt returns a run as it was after the revision; [saga.Latest] means now.
 func (c *Client) StateAt(ctx context.Context, id domain.RunID, revision int64) (wire.Run, error) {
-	return get[wire.Run](ctx, c, "/runs/"+id.String()+"/state", url.Values{"at": {strconv.FormatInt(revision, 10)}})
+	var at url.Values
+	if revision >= 0 {
+		at = url.Values{"at": {strconv.FormatInt(revision, 10)}}
+	}
+	return get[wire.Run](ctx, c, "/runs/"+id.String()+"/state", at)
 }
 
 // Why says what a run waits for.

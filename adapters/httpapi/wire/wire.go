@@ -180,8 +180,9 @@ type HoldAction struct {
 // HeldAction is an action that is held.
 type HeldAction struct {
 	explain.Hold
-	// Waiting counts the runs that wait for its release in this process.
-	Waiting int `json:"waiting" doc:"The runs that wait for its release in this process."`
+	// Waiting counts the runs that wait for its release with this server, the first 10,000 unfinished
+	// ones at the most.
+	Waiting int `json:"waiting" doc:"The runs that wait for its release with this server."`
 }
 
 // BulkFilter selects unfinished runs; all conditions that are set must hold.

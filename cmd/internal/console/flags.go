@@ -2,13 +2,13 @@ package console
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/projections/search"
 )
 
 // Time is a point in time on the command line.
@@ -74,11 +74,11 @@ func (p *Period) AddFlags(f *pflag.FlagSet, of string) {
 
 // ParseStates reads states of runs, which must be among those that are allowed.
 func ParseStates(names []string, allowed []domain.RunState) ([]domain.RunState, error) {
+	if err := search.CheckStates(names, allowed); err != nil {
+		return nil, UsageError{Err: fmt.Errorf("--state: %w", err)}
+	}
 	var out []domain.RunState
 	for _, n := range names {
-		if !slices.Contains(allowed, domain.RunState(n)) {
-			return nil, UsageError{Err: fmt.Errorf("--state %q: use %s", n, Joined(allowed))}
-		}
 		out = append(out, domain.RunState(n))
 	}
 	return out, nil

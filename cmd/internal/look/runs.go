@@ -81,7 +81,7 @@ func runListing(env *access.Env) *console.Listing[wire.RunItem] {
 	clock := explain.ClockIn(now, env.Location())
 	return &console.Listing[wire.RunItem]{Console: env.Console, None: "no such runs", Columns: []console.Column[wire.RunItem]{
 		{Name: "RUN", Text: func(r wire.RunItem) string { return r.ID.String() }, Short: func(r wire.RunItem) string { return console.ShortID(r.ID) }},
-		{Name: "SAGA", Rank: 1, Text: func(r wire.RunItem) string { return fmt.Sprintf("%s v%d", r.Saga, r.Version) }, Value: func(r wire.RunItem) string { return r.Saga }},
+		{Name: "SAGA", Rank: 1, Text: sagaOf, Value: func(r wire.RunItem) string { return r.Saga }},
 		{Name: "VERSION", CSVOnly: true, Text: func(r wire.RunItem) string { return strconv.Itoa(r.Version) }},
 		{Name: "STATE", Text: func(r wire.RunItem) string { return string(r.Shown()) }, Value: func(r wire.RunItem) string { return string(r.State) },
 			Look: func(p tty.Palette, r wire.RunItem, s string) string { return console.LookState(p, r.Shown(), s) }},
@@ -98,6 +98,14 @@ func runListing(env *access.Env) *console.Listing[wire.RunItem] {
 		{Name: "WHY", Long: true, Text: func(r wire.RunItem) string { return runWhy(&r, now, clock) },
 			Value: func(r wire.RunItem) string { return runWhy(&r, now, explain.ClockIn(now, time.UTC)) }},
 	}}
+}
+
+// sagaOf names a run's saga. That of a run whose beginning can't be read is not known.
+func sagaOf(r wire.RunItem) string {
+	if r.Saga == "" {
+		return "unknown"
+	}
+	return fmt.Sprintf("%s v%d", r.Saga, r.Version)
 }
 
 // runWhy says what a run waits for, or why it turned back.

@@ -8,5 +8,6 @@
 //
 //   - runs.go: the runs of a coordinator's log
 //   - snapshot.go: snapshots, written and read
+//   - facts.go: a run's events one by one
 //   - fold.go: folding a run's events
 package history

@@ -2,12 +2,15 @@ package params
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
+	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
 )
 
 // Duration is a time.Duration written as text, such as 1m30s. It is a struct because huma parses
@@ -35,6 +38,31 @@ type Run struct {
 	ID domain.RunID `path:"id" format:"uuid" doc:"The run's id, the last 6 or more digits of it or, for a run that was started with a key, SAGA:KEY."`
 }
 
+// Revision is a revision of a run that a parameter may leave out. It is read as a whole number.
+type Revision struct {
+	Value int64
+	Given bool
+}
+
+// Receiver implements [huma.ParamWrapper].
+func (r *Revision) Receiver() reflect.Value { return reflect.ValueOf(&r.Value).Elem() }
+
+// OnParamSet implements [huma.ParamReactor].
+func (r *Revision) OnParamSet(given bool, _ any) { r.Given = given }
+
+// Or returns the revision or, where none was given, the other.
+func (r Revision) Or(other int64) int64 {
+	if r.Given {
+		return r.Value
+	}
+	return other
+}
+
+// Schema implements [huma.SchemaProvider].
+func (Revision) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[int64]())
+}
+
 // Start has the parameters that all starts share. The body is the run's input, unwrapped.
 type Start struct {
 	Key         string          `header:"Idempotency-Key" maxLength:"500" doc:"The same key with the same input gives the same run; with another input it is a conflict."`
@@ -52,6 +80,21 @@ type Follow struct {
 	Follow bool   `query:"follow" doc:"A live stream of server-sent events instead of a page, as with Accept: text/event-stream."`
 	Last   string `header:"Last-Event-ID" maxLength:"20" doc:"For a stream: the id of the last event seen; the stream goes on after it."`
 	Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
+}
+
+// Runs asks for runs in some states, or for a live stream of them.
+type Runs struct {
+	States []domain.RunState `query:"state,explode" maxItems:"13" enum:"running,compensating,stuck,stuck-below,blocked,paused,retrying,waiting,working,completed,compensated,cancelled,abandoned" doc:"In one of these states. An unfinished run is running, compensating or stuck, and may be in further states at once."`
+	Follow
+}
+
+// Resolve implements [huma.Resolver]: it says of a state that does not exist which may be meant.
+func (r *Runs) Resolve(hc huma.Context) []error {
+	r.Context = hc
+	if err := search.CheckStates(r.States, runs.AllStates); err != nil {
+		return []error{&huma.ErrorDetail{Location: "query.state", Message: err.Error(), Value: r.States}}
+	}
+	return nil
 }
 
 // Acted has the headers that all answers to acts share.

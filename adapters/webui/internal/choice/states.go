@@ -4,7 +4,10 @@ import (
 	"slices"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
+	"github.com/atonehq/atone/projections/search"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 // Unfinished is the choice of all runs that have not ended.
@@ -21,6 +24,26 @@ func Both(a, b []domain.RunState) []domain.RunState {
 		return []domain.RunState{"none"}
 	}
 	return out
+}
+
+// words are those that the addresses of pages take for the state of what they list.
+var words = map[string][]string{
+	"/runs":      nil, // see [search.CheckStates]
+	"/incidents": {"open", string(incidents.Retrying), string(incidents.Resolved), "snoozed", "all"},
+	"/rejected":  {string(rejected.Open), string(rejected.Started), string(rejected.Dismissed)},
+}
+
+// Check refuses a state that a page does not know.
+func Check(page, state string) error {
+	switch list, ok := words[page]; {
+	case !ok || state == "":
+		return nil
+	case page != "/runs":
+		return search.Check("state", state, list)
+	case state != Unfinished:
+		return search.CheckStates([]string{state}, runs.AllStates)
+	}
+	return nil
 }
 
 // States returns the states of a choice above the list of runs: one of them, or [Unfinished].

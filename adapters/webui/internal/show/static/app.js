@@ -147,7 +147,36 @@
     if (form() || e.detail.elt?.id === "desk") say(`${what} It is not known whether this was done. What you typed is kept: send it again when the server is back.`);
     else say(`${what} Nothing was done. Try again when it is back.`);
   };
-  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(name, away);
+  // A part of the page that did not come says so in its place, with a way to try again.
+  const missing = (e) => {
+    const { target, xhr, requestConfig } = e.detail;
+    const part = target?.matches?.(".tl-open, .act") && target;
+    if (!part) return;
+    const refused = xhr?.status < 500 && $(".empty p", new DOMParser().parseFromString(xhr.responseText, "text/html"))?.textContent;
+    const what = refused ? `The server refuses this: ${refused}.` : xhr?.status ? `The server answers with an error (${xhr.status}).`
+      : e.type === "htmx:timeout" ? `The server has not answered for ${took(htmx.config.timeout)}.` : "The server does not answer.";
+    const out = document.createElement("p");
+    out.className = "bad";
+    out.dataset.missing = "";
+    out.setAttribute("role", "alert");
+    out.textContent = what;
+    if (part.matches(".tl-open")) {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = "Try again";
+      b.addEventListener("click", () => unfold(part));
+      out.append(" ", b);
+      part.replaceChildren(out);
+      return;
+    }
+    out.append(requestConfig.verb === "get" ? " What becomes of this is not known; the page goes on asking." : " It was not dismissed: try again.");
+    $("[data-missing]", part)?.remove();
+    part.append(out);
+  };
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(name, away);
+    document.addEventListener(name, missing);
+  }
   const refill = (root, values) => {
     for (const [name, value] of values) {
       const box = all("input[type=checkbox]", root).find((x) => x.name === name && x.value === value);
@@ -230,8 +259,12 @@
     if (!box || !e.target.classList.contains("tl-step")) return;
     box.dataset.loaded = "1";
     htmx.process(box); // a child's step may be opened before it has settled
-    box.dispatchEvent(new CustomEvent("opened")); // it does not bubble: what lies around it is not loaded again
+    unfold(box);
   }, true);
+  const unfold = (box) => {
+    if ($(":scope > [data-missing]", box)) box.textContent = "Loading…";
+    box.dispatchEvent(new CustomEvent("opened")); // it does not bubble: what lies around it is not loaded again
+  };
 
   // --- zoom --------------------------------------------------------------------------------
   let level = 0;
