@@ -178,6 +178,12 @@ type UnreadableError struct {
 	Err error
 }
 
+// AlreadyError says that an act changes nothing: what it asks for is so already.
+type AlreadyError string
+
+// Error implements error.
+func (e AlreadyError) Error() string { return string(e) }
+
 // UnreadableRun is an unfinished run that a coordinator can't read.
 type UnreadableRun struct {
 	Run RunID `json:"run"`

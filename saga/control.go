@@ -15,6 +15,7 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/saga/desk"
 	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/internal/bulk"
 	"github.com/atonehq/atone/saga/internal/holds"
 	"github.com/atonehq/atone/saga/internal/payload"
 	"github.com/atonehq/atone/saga/machine"
@@ -31,7 +32,7 @@ func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID,
 	}
 	by := c.by(ctx)
 	by.Actor = cmp.Or(by.Actor, c.cfg.Node)
-	if err := c.engine.Submit(ctx, id, in, by); err != nil {
+	if err := c.engine.Submit(ctx, id, in, by); err != nil && !bulk.Repeats(ctx, err) {
 		return fmt.Errorf("%s run %s: %w", what, id, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -243,4 +244,45 @@ func TestTheCatalogueListsWhatIsRegistered(t *testing.T) {
 	p, err := c.Plan(t.Context(), one.Hash)
 	require.NoError(t, err)
 	require.Equal(t, one.Plan, p)
+}
+
+// TestOfTwoBulkActsAtOnceOneDoesIt: the other says of each run why it changed nothing. An act on
+// one run may be asked for twice, as a request that is sent again is.
+func TestOfTwoBulkActsAtOnceOneDoesIt(t *testing.T) {
+	t.Parallel()
+	ctx, s := t.Context(), waitsForGo()
+	c := begin(t, memlog.New(), saga.Config{}, s)
+	const n = 20
+	for i := range n {
+		start(t, c, s, order{fmt.Sprint("one", i)})
+	}
+	both := func(act saga.BulkAct, why string) {
+		t.Helper()
+		var reports [2]saga.BulkReport
+		var errs [2]error
+		var all sync.WaitGroup
+		for i := range reports {
+			all.Go(func() {
+				reports[i], errs[i] = c.Bulk(ctx, saga.BulkRequest{Act: act, All: true, Reason: "both of us"})
+			})
+		}
+		all.Wait()
+		require.NoError(t, errors.Join(errs[:]...))
+		require.Equal(t, n, reports[0].Done+reports[1].Done)
+		require.Equal(t, n, reports[0].Failed+reports[1].Failed)
+		for _, r := range reports {
+			for _, of := range r.Results {
+				require.True(t, of.Done || of.Error == why, of.Error)
+			}
+		}
+	}
+	both(saga.BulkPause, "the run is paused already")
+	both(saga.BulkResume, "the run is not paused")
+	one := start(t, c, s, order{"last"})
+	for range 2 {
+		require.NoError(t, c.Pause(ctx, one.ID, "x"))
+	}
+	for range 2 {
+		require.NoError(t, c.Resume(ctx, one.ID, "x"))
+	}
 }

@@ -85,17 +85,11 @@ func idle(s *machine.State, l *Lever) string {
 	switch {
 	case l.Act == ActSubstitute && len(l.Steps) == 0:
 		return machine.ErrNoOutput.Error()
-	case l.Act == ActResume && !s.Paused:
-		return "the run is not paused"
-	case l.Act == ActPause && s.Paused:
-		return "the run is paused already"
 	case l.Act == ActSignal && len(l.Names)+len(l.Later) == 0:
 		if s.Turning {
 			return "the run is turning back: no step will take a signal"
 		}
 		return "no step that the run may still come to awaits a signal"
-	case l.Act == ActCancel && s.Cancel != nil:
-		return "a cancel waits already until it is known whether an irreversible step took effect"
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -79,7 +80,7 @@ func PreviewCancel(s *machine.State, now time.Time) Preview {
 		p.unstick()
 	} else {
 		events, err := machine.Decide(s, machine.Cancel{Reason: "preview"}, now)
-		if err != nil {
+		if err != nil && !errors.As(err, new(domain.AlreadyError)) {
 			return Preview{Revision: out.Revision, Refused: err.Error()}
 		}
 		s.Paused = false

@@ -27,7 +27,7 @@ func (in TurnBack) decide(s *State, _ moment) ([]domain.Event, error) {
 		}
 		return one(&domain.RunTurnedBack{Cause: in.Cause})
 	}
-	if s.Turning && s.End == "" {
+	if s.End == "" && (s.Turning || s.Cancel != nil && s.Irreversible() != nil) {
 		return nil, nil
 	}
 	return s.turnBackEvents(in.Cause)
@@ -45,7 +45,7 @@ func (s *State) turnBackEvents(cause domain.Failure) ([]domain.Event, error) {
 		return nil, ErrPastPivot
 	case s.Irreversible() != nil:
 		if s.Cancel != nil {
-			return nil, nil
+			return nil, domain.AlreadyError("a cancel waits already until it is known whether an irreversible step took effect")
 		}
 		return one(&domain.CancelRequested{Cause: cause})
 	}
@@ -70,7 +70,7 @@ func (in Pause) decide(s *State, _ moment) ([]domain.Event, error) {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
 	if s.Paused {
-		return nil, nil
+		return nil, domain.AlreadyError("the run is paused already")
 	}
 	return one(&domain.RunPaused{Reason: in.Reason})
 }
@@ -93,7 +93,7 @@ func (in Resume) decide(s *State, _ moment) ([]domain.Event, error) {
 		return nil, fmt.Errorf("%w: it is %s", ErrEnded, s.End)
 	}
 	if !s.Paused {
-		return nil, nil
+		return nil, domain.AlreadyError("the run is not paused")
 	}
 	return one(&domain.RunResumed{Reason: in.Reason})
 }

@@ -108,7 +108,7 @@ func (x *sim) decide(in Intent) ([]domain.Event, error) {
 // tell has an intent from outside decided, and everything settled that is owed then.
 func (x *sim) tell(in Intent) []domain.Event {
 	events, err := x.decide(in)
-	if err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrPastPivot) && !errors.Is(err, ErrTurnedBack) && !errors.Is(err, ErrNotStuck) {
+	if err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrPastPivot) && !errors.Is(err, ErrTurnedBack) && !errors.Is(err, ErrNotStuck) && !errors.As(err, new(domain.AlreadyError)) {
 		x.t.Logf("%T: %v", in, err)
 	}
 	x.settle()

@@ -158,7 +158,7 @@ func tell(req *domain.BulkRequest, c *chosen) {
 // act does the act to one run: to the chosen steps, for an act on steps. A panic is an error, and
 // so is no answer in good time; it is not known then whether the act was done.
 func act(ctx context.Context, runs *Runs, req *domain.BulkRequest, c *chosen) error {
-	within, cancel := context.WithTimeout(ctx, actLimit)
+	within, cancel := context.WithTimeout(context.WithValue(ctx, manyKey{}, true), actLimit)
 	defer cancel()
 	id, steps := c.Run, c.steps
 	_, err := contain.Call(actLimit+time.Second, func() (struct{}, error) {
@@ -177,6 +177,10 @@ func act(ctx context.Context, runs *Runs, req *domain.BulkRequest, c *chosen) er
 	var bad *contain.MisbehavedError
 	if errors.As(err, &bad) {
 		return fmt.Errorf("the act %w", err)
+	}
+	var already domain.AlreadyError
+	if errors.As(err, &already) {
+		return already // somebody else may have done it meanwhile
 	}
 	return err
 }

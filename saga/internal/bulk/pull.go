@@ -3,10 +3,22 @@ package bulk
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/atonehq/atone/domain"
 )
+
+// manyKey marks the context of an act on one of many runs.
+type manyKey struct{}
+
+// Repeats reports whether the error says only that an act on one run changes nothing, since what it
+// asks for is so already. To the one who asks, that is done: a request may come twice. An act on
+// many runs reports what it did itself.
+func Repeats(ctx context.Context, err error) bool {
+	var already domain.AlreadyError
+	return errors.As(err, &already) && ctx.Value(manyKey{}) == nil
+}
 
 // Levers are what a person can do to one run, or to one step of it; a coordinator has them.
 type Levers interface {
