@@ -119,6 +119,9 @@ func TestSameKeyIsTheSameRun(t *testing.T) {
 	_, errs, code := prog(t, app, dir, "start", "patient", "-d", `{"n":5}`, "--key", "k")
 	require.Equal(t, ExitRefused, code)
 	require.Contains(t, errs, "use another key")
+	require.Contains(t, errs, "run patient:k (patient v1) has it")
+	require.Contains(t, errs, "show patient:k")
+	require.NotContains(t, errs, "SAGA:KEY")
 }
 
 // doing returns a function that gives a command line, requires its exit code, and returns all that

@@ -24,6 +24,10 @@ type Config struct {
 	HTTP *http.Client
 	// Poll is how long each request of a wait lasts; 0 means 30 s.
 	Poll time.Duration
+	// Silence is after how long without a word a stream, or the answer to a poll, counts as lost: then
+	// Answers is told, and the client connects anew. 0 means 20 s. It must be longer than the
+	// server's KeepAlive.
+	Silence time.Duration
 	// Retries is how often a request that is safe to repeat is tried again while the server can't
 	// be reached, is starting or is busy. 0 means 4; negative means never. The delay begins at
 	// Backoff and doubles.
@@ -57,8 +61,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("client: server %q is not a URL: give one such as http://127.0.0.1:7070", cfg.Server)
 	}
-	if cfg.Poll < 0 || cfg.Backoff < 0 {
-		return nil, fmt.Errorf("client: Poll (%v) and Backoff (%v) can't be negative", cfg.Poll, cfg.Backoff)
+	if cfg.Poll < 0 || cfg.Backoff < 0 || cfg.Silence < 0 {
+		return nil, fmt.Errorf("client: Poll (%v), Backoff (%v) and Silence (%v) can't be negative", cfg.Poll, cfg.Backoff, cfg.Silence)
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	if cfg.HTTP == nil {
@@ -66,6 +70,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Poll == 0 {
 		cfg.Poll = 30 * time.Second
+	}
+	if cfg.Silence == 0 {
+		cfg.Silence = 20 * time.Second
 	}
 	if cfg.Retries == 0 {
 		cfg.Retries = 4

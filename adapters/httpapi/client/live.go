@@ -59,9 +59,33 @@ func (c *Client) connections(ctx context.Context, path string, q url.Values, tak
 	}
 }
 
+// errSilent means that a connection is open, but nothing comes. It is an error that passes.
+var errSilent = errors.New("nothing was heard")
+
+// listen returns a context that ends where the watch is not set anew for so long, and a function
+// that ends listening: it returns the error or, where that came of the silence, an [errSilent].
+func listen(ctx context.Context, silence time.Duration) (within context.Context, watch *time.Timer, end func(error) error) {
+	within, stop := context.WithCancelCause(ctx)
+	watch = time.AfterFunc(silence, func() { stop(errSilent) })
+	return within, watch, func(err error) error {
+		watch.Stop()
+		if err != nil && errors.Is(context.Cause(within), errSilent) {
+			err = fmt.Errorf("%w for %v", errSilent, silence)
+		}
+		stop(nil)
+		return err
+	}
+}
+
 // connection reads the events of one connection. last is the id of the last event that was taken.
 // over means that there is nothing more to read: take returned false, or the stream has ended.
 func (c *Client) connection(ctx context.Context, path string, q url.Values, last *string, take func(kind string, data []byte) (more bool, err error)) (over bool, err error) {
+	ctx, watch, end := listen(ctx, c.cfg.Silence)
+	defer func() {
+		if err = end(err); errors.Is(err, errSilent) {
+			c.answers(err)
+		}
+	}()
 	r := request{method: http.MethodGet, path: path, query: q, header: http.Header{"Accept": {"text/event-stream"}}}
 	if *last != "" {
 		r.header.Set("Last-Event-ID", *last)
@@ -84,7 +108,8 @@ func (c *Client) connection(ctx context.Context, path string, q url.Values, last
 	lines.Buffer(make([]byte, 64<<10), 16<<20)
 	var id, kind string
 	var data []byte
-	for lines.Scan() {
+	for watch.Reset(c.cfg.Silence); lines.Scan(); watch.Reset(c.cfg.Silence) {
+		watch.Stop()                 // who takes an event may take long
 		if len(lines.Bytes()) == 0 { // the end of an event; one that is cut off has none
 			if len(data) > 0 {
 				if more, err := take(kind, data); !more || err != nil {

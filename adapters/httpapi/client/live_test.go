@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,4 +70,56 @@ func TestAnEventThatCannotBeReadEndsFollowing(t *testing.T) {
 		failed = err
 	}
 	require.ErrorContains(t, failed, "unreadable answer")
+}
+
+// TestAnOpenConnectionOnWhichNothingComesIsLost: the client says so and connects anew, before the
+// first answer and after it, for a stream and for a wait.
+func TestAnOpenConnectionOnWhichNothingComesIsLost(t *testing.T) {
+	t.Parallel()
+	var hangs atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/result") {
+			if hangs.Add(1) > 1 {
+				_, _ = fmt.Fprint(w, `{"run":"`+uuid.NewString()+`","state":"completed","output":7}`)
+				return
+			}
+			<-r.Context().Done()
+			return
+		}
+		if hangs.Add(1) == 1 { // it does not even answer
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		if r.Header.Get("Last-Event-ID") == "5" {
+			_, _ = fmt.Fprint(w, "id: 6\nevent: run.started.v1\ndata: {\"revision\": 6}\n\n")
+			return
+		}
+		_, _ = fmt.Fprint(w, "id: 5\nevent: run.started.v1\ndata: {\"revision\": 5}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	lost := make(chan string, 100)
+	c, err := client.New(client.Config{Server: server.URL, Backoff: time.Millisecond, Silence: 300 * time.Millisecond, Poll: time.Millisecond, Answers: func(err error) {
+		if err != nil {
+			lost <- err.Error()
+		}
+	}})
+	require.NoError(t, err)
+	var revisions []uint64
+	for e, err := range c.Follow(t.Context(), uuid.New(), 5) {
+		require.NoError(t, err)
+		if revisions = append(revisions, e.Revision); len(revisions) == 2 {
+			break
+		}
+	}
+	require.Equal(t, []uint64{5, 6}, revisions)
+	require.GreaterOrEqual(t, len(lost), 2)
+	require.Equal(t, "nothing was heard for 300ms", <-lost)
+
+	hangs.Store(0)
+	out, err := c.Wait(t.Context(), uuid.New())
+	require.NoError(t, err)
+	require.JSONEq(t, "7", string(out))
 }

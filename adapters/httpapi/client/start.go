@@ -182,8 +182,9 @@ func (r *Run[Out]) Wait(ctx context.Context, opts ...look.WaitOption) (Out, erro
 // survives restarts of the server until ctx ends.
 func (c *Client) Wait(ctx context.Context, id domain.RunID, opts ...look.WaitOption) (json.RawMessage, error) {
 	for {
-		res, err := c.Result(ctx, id, c.cfg.Poll, opts...)
-		if err != nil {
+		within, _, end := listen(ctx, c.cfg.Poll+c.cfg.Silence)
+		res, err := c.Result(within, id, c.cfg.Poll, opts...)
+		if err = end(err); err != nil {
 			if ctx.Err() == nil && passing(err) {
 				c.answers(err)
 				select {
