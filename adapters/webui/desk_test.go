@@ -324,6 +324,8 @@ func TestPictureOfTheDesk(t *testing.T) {
 	b.sees("#picked", "1 chosen")
 	b.holds(`document.querySelectorAll(".groups tbody tr").length === 6`)
 	b.shoot("incidents-desk")
+	b.open("/ui/incidents?each=1")
+	b.holds(`(p => p.length > 0 && p.every(p => p.querySelector("svg.mark path")))([...document.querySelectorAll(".inc .pill")])`)
 	b.clean()
 }
 

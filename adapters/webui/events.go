@@ -154,6 +154,8 @@ type rejectedPage struct {
 	// Matched counts the events on all pages; Many says which of them one form acts on.
 	Matched int
 	Many    string
+	// Empty stands in the place of the rows where there are none.
+	Empty *empty.Page
 	deskForm
 }
 
@@ -170,13 +172,13 @@ func (d *rejectedPage) Acts(who show.Reader) bool {
 
 // rejected lists rejected events.
 func (h *handler) rejected(w http.ResponseWriter, r *http.Request, who Person) error {
-	return h.showRejected(w, r, who, deskForm{}, "", http.StatusOK)
+	return h.showRejected(w, r, who, deskForm{}, http.StatusOK)
 }
 
-func (h *handler) showRejected(w http.ResponseWriter, r *http.Request, who Person, form deskForm, note string, status int) error {
+func (h *handler) showRejected(w http.ResponseWriter, r *http.Request, who Person, form deskForm, status int) error {
 	ctx, q := r.Context(), r.URL.Query()
 	v := h.view(r, who, "events", "Rejected events")
-	v.Note = cmp.Or(note, v.Note)
+	v.Note = cmp.Or(form.Done, v.Note)
 	d := &rejectedPage{State: cmp.Or(q.Get("state"), string(rejected.Open)), Type: q.Get("type"), Saga: q.Get("saga"), Sagas: h.sagaNames(who), First: q.Get("cursor") == "", deskForm: form}
 	f := rejected.Filter{State: rejected.State(d.State), Type: d.Type, Limit: h.cfg.PageSize, Cursor: q.Get("cursor")}
 	if d.Saga != "" {
@@ -195,6 +197,9 @@ func (h *handler) showRejected(w http.ResponseWriter, r *http.Request, who Perso
 	}
 	if v.D = d; form.Problem != "" || len(form.Failed) > 0 {
 		v.Refresh = 0 // it would wipe the refusals
+	}
+	if len(d.Rows) == 0 {
+		d.Empty = h.program(r, who).Rejected(d.State != string(rejected.Open) || d.Type+d.Saga != "")
 	}
 	h.templates.Render(w, r, status, "rejected", v)
 	return nil
@@ -228,13 +233,20 @@ func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Per
 	for _, id := range req.IDs {
 		form.Chosen[id] = true
 	}
+	req.DryRun = !r.PostForm.Has("sure")
 	report, err := h.cfg.Coordinator.Rejected().Do(saga.WithActor(r.Context(), who.Name), &req)
 	if errors.Is(err, domain.ErrBadInput) {
 		form.Problem = err.Error()
-		return h.showRejected(w, r, who, form, "", http.StatusUnprocessableEntity)
+		return h.unsettled(w, r, who, form, http.StatusUnprocessableEntity)
 	}
 	if err != nil {
 		return err
+	}
+	if req.DryRun {
+		v := h.view(r, who, "events", "Rejected events")
+		v.Refresh, v.D = 0, choice.Confirmation(&req, &report)
+		h.templates.Render(w, r, http.StatusOK, "rejected-sure", v)
+		return nil
 	}
 	for i := range report.Results {
 		if e := &report.Results[i]; e.Refused != "" && len(form.Failed) < maxRefusals {
@@ -245,7 +257,8 @@ func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Per
 	note := choice.Outcome(req.Act, &report)
 	if report.Failed > 0 {
 		form.MoreFailed = report.Failed - len(form.Failed)
-		return h.showRejected(w, r, who, form, note+fmt.Sprintf(", %d refused.", report.Failed), http.StatusConflict)
+		form.Done = note + fmt.Sprintf(", %d refused.", report.Failed)
+		return h.unsettled(w, r, who, form, http.StatusConflict)
 	}
 	show.GoTo(w, r, h.cfg.Base+"/rejected?"+r.URL.RawQuery, note+".")
 	return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 )
 
-// loginData is the form for a token.
+// loginData is the form for a token. Command makes one.
 type loginData struct {
-	Next, Error string
+	Next, Error, Command string
 }
 
 // askLogin sends a person without a session to the login, which leads back afterwards.
@@ -34,6 +34,7 @@ func (h *handler) loginPage(w http.ResponseWriter, r *http.Request) {
 func (h *handler) showLogin(w http.ResponseWriter, r *http.Request, status int, d loginData) {
 	v := h.view(r, Person{}, "", "Log in")
 	v.Refresh = 0
+	d.Command = h.program(r, Person{}).Token()
 	v.D = d
 	h.templates.Render(w, r, status, "login", v)
 }

@@ -101,13 +101,16 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 }
 
 // unsettled says what is missing, or what was refused: in a sheet over the desk, where the reader's
-// choice and text stay, or for a browser without scripts on the desk.
+// choice and text stay, or for a browser without scripts on the page that it came from.
 func (h *handler) unsettled(w http.ResponseWriter, r *http.Request, who Person, form deskForm, status int) error {
 	if r.Header.Get("HX-Target") == "sheet" {
 		v := h.view(r, who, "incidents", "Incidents")
 		v.D = &form
 		h.templates.Render(w, r, status, "unsettled", v)
 		return nil
+	}
+	if strings.HasSuffix(r.URL.Path, "/rejected") {
+		return h.showRejected(w, r, who, form, status)
 	}
 	if back := r.PostForm.Get("back"); uuid.Validate(back) == nil {
 		return h.showIncident(w, r, who, back, form, status)

@@ -55,6 +55,16 @@ func (p *Program) Events(a Asked) *Page {
 		Command: p.command("emit", "order-placed", "-d", `{"order":42}`), Button: "See the sagas", Path: "/sagas"}
 }
 
+// Rejected stands in the place of rejected events. asked means that the reader asked for some of
+// them, or for such as were settled.
+func (p *Program) Rejected(asked bool) *Page {
+	if asked {
+		return unmatched("No rejected event is like that.", "Show the open ones", "/rejected")
+	}
+	return &Page{Say: "Every event has started its runs. None was rejected, or all were retried or dismissed.", About: "Events that could not start their runs are listed here, with why.",
+		Command: p.command("rejected"), Button: "See the domain events", Path: "/events"}
+}
+
 // Stats stands in the place of figures of a saga, or of all, in a range of time. ever means that
 // there are figures of another time.
 func (p *Program) Stats(saga, within string, ever bool, lag string) *Page {

@@ -39,6 +39,11 @@ func (p *Program) command(words ...string) string {
 	return strings.Join(words, " ")
 }
 
+// Token is the command that makes a token for somebody.
+func (p *Program) Token() string {
+	return p.command("token", "create", "NAME", "--scope", "read,operate")
+}
+
 // start fills in how a first run is started: by a command, and by the page's form.
 func (p *Program) start(page Page) *Page {
 	page.Button, page.Path = "Start a run", "/start"
