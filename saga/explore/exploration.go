@@ -62,6 +62,9 @@ type Search struct {
 	// Budget, Faults and Seed replace what the options say, unless they are 0.
 	Budget, Faults int
 	Seed           uint64
+	// Doubt plays one in so many of the schedules on that come to the state of another, and compares
+	// what follows; 0 means 64, 1 all.
+	Doubt int
 	// Replay plays one schedule, as a report printed it, and nothing else.
 	Replay string
 	// Describe tells events in words, for stories; nil tells their names.
@@ -73,7 +76,7 @@ type Search struct {
 // that nothing could be explored.
 func (x *Exploration) Search(how Search) (*Result, error) {
 	cfg := x.cfg
-	cfg.For, cfg.Stop, cfg.Describe = how.For, how.Stop, how.Describe
+	cfg.For, cfg.Stop, cfg.DoubtEach, cfg.Describe = how.For, how.Stop, how.Doubt, how.Describe
 	cfg.Budget, cfg.Faults, cfg.Seed = cmp.Or(how.Budget, cfg.Budget), cmp.Or(how.Faults, cfg.Faults), cmp.Or(how.Seed, cfg.Seed)
 	var err error
 	if cfg.Replay, err = inner.ParseSchedule(cmp.Or(how.Replay, x.replay)); err != nil {

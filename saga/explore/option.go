@@ -134,6 +134,10 @@ func WithoutIn(action saga.AnyAction, answers ...Answer) Option {
 	}}
 }
 
+// Apart keeps schedules apart that come to the same state, for a world whose Fingerprint leaves out
+// something that handlers or checks depend on. It takes more schedules.
+func Apart() Option { return Option{func(x *Exploration) { x.cfg.Apart = true }} }
+
 // Replay plays one schedule, as a report printed it, and nothing else: it keeps what was once found
 // as a test. A choice that the run no longer comes to fails the test.
 func Replay(schedule string) Option {

@@ -14,6 +14,11 @@ type Result struct {
 	Of []int
 	// Points is how many different points came up at which something can go wrong.
 	Points int
+	// States is how many states were visited, and Merged how many schedules came to one that another
+	// was in before, so that what follows was known. Both are 0 if the world has no Fingerprint.
+	States, Merged int
+	// LeftOut are the answers that options say the world never gives.
+	LeftOut []string
 	// Answers is what was answered where.
 	Answers []Line
 	// Broken is the shortest schedule that breaks something; nil for none. Of a replay it has the
@@ -47,10 +52,12 @@ type Broken struct {
 type Line struct {
 	At                    string
 	Held, Broken, Untried []Answer
+	// Why has the reason for each of Untried.
+	Why []string
 }
 
 func resultOf(r *inner.Result) *Result {
-	out := &Result{Schedules: r.Schedules, Of: r.Of, Points: r.Points, Others: r.Others, Waiting: r.Waiting, Replayed: r.Replayed,
+	out := &Result{Schedules: r.Schedules, Of: r.Of, Points: r.Points, States: r.States, Merged: r.Merged, LeftOut: r.LeftOut, Others: r.Others, Waiting: r.Waiting, Replayed: r.Replayed,
 		Unreached: r.Unreached, Took: r.Took, in: r}
 	for _, l := range r.Matrix.Lines() {
 		out.Answers = append(out.Answers, Line(l))

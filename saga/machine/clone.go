@@ -61,14 +61,14 @@ func (s *State) Fingerprint(b []byte) []byte {
 }
 
 func (st *Step) fingerprint(b []byte) []byte {
-	b, _ = binary.Append(b, binary.LittleEndian, []bool{st.InDoubt, st.Unasked, st.Turning, st.settledOnce, st.undoAgain, st.Do.Running, st.Undo.Running})
-	for _, n := range [...]int{int(st.Phase), st.index, st.Do.N - st.Do.Base, st.Undo.N - st.Undo.Base, st.Probe.N - st.Probe.Base,
-		st.next, st.open, st.failures, st.undoAt, st.undoing, len(st.items), len(st.kids), len(st.Output)} {
+	b, _ = binary.Append(b, binary.LittleEndian, []bool{st.InDoubt, st.Unasked, st.Turning, st.settledOnce, st.undoAgain, st.counted, st.Do.Running, st.Undo.Running})
+	for _, n := range [...]int{int(st.Phase), st.index, st.next, st.open, st.failures, st.undoAt, st.undoing, len(st.items), len(st.kids), len(st.Output)} {
 		b = binary.AppendVarint(b, int64(n))
 	}
-	if len(st.Output) < 64 {
-		b = append(b, st.Output...)
+	if st.on != nil { // else nothing of it is tried any more
+		b, _ = binary.Append(b, binary.LittleEndian, []int64{int64(st.Do.N - st.Do.Base), int64(st.Undo.N - st.Undo.Base), int64(st.Probe.N - st.Probe.Base)})
 	}
+	b = append(b, st.Output[:min(len(st.Output), 64)]...)
 	for _, k := range st.kids {
 		if k != nil {
 			b = k.fingerprint(b)

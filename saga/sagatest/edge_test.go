@@ -114,7 +114,7 @@ func charged(n int) func(*bank) error {
 func TestHandlersOverHTTPAreExploredAtTheirCalls(t *testing.T) {
 	t.Parallel()
 	explored := func(swallow, ignores bool) string {
-		return found(t, func(t testing.TB) {
+		return failed(t, func(t testing.TB) {
 			sagatest.Explore(t, func(e *sagatest.Edges) (*bank, *saga.Saga[order, saga.None]) {
 				b := newBank(e)
 				b.ignores = ignores
@@ -156,7 +156,7 @@ func (l *ledgerOf) entries() (n int, err error) {
 func TestHandlersOverSQLAreExploredAtTheirCommits(t *testing.T) {
 	t.Parallel()
 	explored := func(insert string) string {
-		return found(t, func(t testing.TB) {
+		return failed(t, func(t testing.TB) {
 			sagatest.Explore(t, func(e *sagatest.Edges) (*ledgerOf, *saga.Saga[order, saga.None]) {
 				l := newLedger(t, e)
 				a := &saga.Action[order, row]{Name: "enter", Retry: few, UndoRetry: few,
@@ -230,7 +230,7 @@ func (p *postOffice) serve(c net.Conn) {
 
 func TestHandlersOverSMTPAreExploredAtEachRequest(t *testing.T) {
 	t.Parallel()
-	got := found(t, func(t testing.TB) {
+	got := failed(t, func(t testing.TB) {
 		sagatest.Explore(t, func(e *sagatest.Edges) (*postOffice, *saga.Saga[order, saga.None]) {
 			p := &postOffice{mails: map[string]int{}}
 			dial := e.Dial(p.serve)
@@ -274,7 +274,7 @@ func (b *board) Close() error { return nil }
 
 func TestHandlersThatPublishOrCallAFakeAreExploredThere(t *testing.T) {
 	t.Parallel()
-	got := found(t, func(t testing.TB) {
+	got := failed(t, func(t testing.TB) {
 		sagatest.Explore(t, func(e *sagatest.Edges) (*board, *saga.Saga[order, saga.None]) {
 			b := &board{}
 			p := e.Publisher(b)
@@ -299,7 +299,9 @@ func TestExploreSaysWhatIsWrongWithATest(t *testing.T) {
 		test func(testing.TB)
 		says string
 	}{
-		"a check of another world": {func(t testing.TB) { explored(booked(nil), sagatest.Invariant("x", func(int) error { return nil }))(t) }, `the check "x" takes a int, and the world is a *sagatest_test.shop`},
+		"a check of another world": {func(t testing.TB) {
+			explored(booked(nil), sagatest.Invariant("x", func(int) error { return nil })).in(t)
+		}, `the check "x" takes a int, and the world is a *sagatest_test.shop`},
 		"a saga with errors": {func(t testing.TB) {
 			sagatest.Explore(t, func(*sagatest.Edges) (None, *saga.Saga[order, saga.None]) {
 				return None{}, saga.Define[order, saga.None]("", 0, nil)
@@ -311,12 +313,12 @@ func TestExploreSaysWhatIsWrongWithATest(t *testing.T) {
 		"a handler that exits": {func(t testing.TB) {
 			explored(booked(func(_ *shop, a *saga.Action[order, row]) {
 				a.Do = func(context.Context, order) (row, error) { runtime.Goexit(); return row{}, nil }
-			}))(t)
+			})).in(t)
 		}, "ended its goroutine"},
 		"a handler that panics": {func(t testing.TB) {
 			explored(booked(func(_ *shop, a *saga.Action[order, row]) {
 				a.Do = func(context.Context, order) (row, error) { panic("no") }
-			}), one("booking"))(t)
+			}), one("booking")).in(t)
 		}, ""},
 		"chance": {func(t testing.TB) {
 			n := 0
@@ -327,12 +329,12 @@ func TestExploreSaysWhatIsWrongWithATest(t *testing.T) {
 					}
 					return row{}, saga.Permanent(errors.New("no"))
 				}
-			}), sagatest.Completed("never", func(*shop) error { return errors.New("it completed") }))(t)
+			}), sagatest.Completed("never", func(*shop) error { return errors.New("it completed") })).in(t)
 		}, "must not depend on time, chance"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := found(t, c.test)
+			got := failed(t, c.test)
 			if c.says == "" {
 				require.Empty(t, got)
 				return

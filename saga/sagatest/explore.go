@@ -80,6 +80,9 @@ func WithoutIn(action saga.AnyAction, answers ...Answer) Option {
 	return explore.WithoutIn(action, answers...)
 }
 
+// Apart is [explore.Apart].
+func Apart() Option { return explore.Apart() }
+
 // Replay is [explore.Replay].
 func Replay(schedule string) Option { return explore.Replay(schedule) }
 

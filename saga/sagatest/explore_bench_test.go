@@ -56,3 +56,24 @@ func BenchmarkExplore(b *testing.B) {
 
 // None is a world without anything.
 type None struct{}
+
+// Same is one too, and says so.
+type Same struct{}
+
+func (Same) Fingerprint() string { return "" }
+
+// BenchmarkExploreMerged is BenchmarkExplore with a world that has a fingerprint.
+func BenchmarkExploreMerged(b *testing.B) {
+	for _, n := range []int{3, 8} {
+		b.Run(fmt.Sprintf("steps=%d", n), func(b *testing.B) {
+			s := chain(n)
+			c := &tally{TB: b}
+			for b.Loop() {
+				sagatest.Explore(c, func(*sagatest.Edges) (Same, *saga.Saga[order, saga.None]) { return Same{}, s }, order{ID: "7"},
+					sagatest.Budget(1<<30), sagatest.Without(sagatest.Stray, sagatest.Late))
+			}
+			b.ReportMetric(float64(c.n)/b.Elapsed().Seconds(), "schedules/s")
+			b.ReportMetric(float64(c.n)/float64(b.N), "schedules/op")
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explore"
 	"github.com/atonehq/atone/saga/sagatest"
 )
 
@@ -33,8 +34,14 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	panic(stop{})
 }
 
-// found runs an exploration and returns how it failed; empty for not at all.
-func found(t *testing.T, f func(testing.TB)) string {
+// found plays an exploration and returns how it failed; empty for not at all.
+func found(t *testing.T, x exploration) string {
+	t.Helper()
+	return failed(t, x.in)
+}
+
+// failed returns how a test failed; empty for not at all.
+func failed(t *testing.T, f func(testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}
 	func() {
@@ -137,15 +144,22 @@ func book(s *shop, name string) *saga.Action[order, row] {
 
 // exhibit is a mistake that people make, and its mended twin.
 type exhibit struct {
-	broken, mended func(testing.TB)
+	broken, mended exploration
 	// finds is what the failure must say.
 	finds []string
 }
 
 type build = func(*sagatest.Edges) (*shop, *saga.Saga[order, saga.None])
 
-func explored(b build, opts ...sagatest.Option) func(testing.TB) {
-	return func(t testing.TB) { sagatest.Explore(t, b, order{ID: "7", Items: []string{"a", "b"}}, opts...) }
+// exploration describes one, with more options.
+type exploration func(more ...sagatest.Option) *explore.Exploration
+
+func (x exploration) in(t testing.TB) { sagatest.Play(t, x()) }
+
+func explored(b build, opts ...sagatest.Option) exploration {
+	return func(more ...sagatest.Option) *explore.Exploration {
+		return explore.Of(b, order{ID: "7", Items: []string{"a", "b"}}, append(opts[:len(opts):len(opts)], more...)...)
+	}
 }
 
 // over makes a build of a saga over a shop.
@@ -379,6 +393,85 @@ var gallery = map[string]exhibit{
 			sagatest.Runs(order{ID: "8"}), sagatest.Always("nothing is sold twice", soldOnce)),
 		finds: []string{"nothing is sold twice", "run 2: "},
 	},
+	"two siblings read a balance, and both write it": {
+		broken: explored(func(e *sagatest.Edges) (*shop, *saga.Saga[order, saga.None]) {
+			s := newShop(e)
+			return s, deposits(s, e, false)
+		}, balanceIs(2)),
+		mended: explored(func(e *sagatest.Edges) (*shop, *saga.Saga[order, saga.None]) {
+			s := newShop(e)
+			return s, deposits(s, e, true)
+		}, balanceIs(2)),
+		finds: []string{"the balance is right", "when order at items/0/deposit do #1 > 2 = first:items/1/deposit do #1\n"},
+	},
+	"two runs read a balance, and both write it": {
+		broken: explored(func(e *sagatest.Edges) (*shop, *saga.Saga[order, saga.None]) {
+			s := newShop(e)
+			return s, deposits(s, e, false)
+		}, sagatest.Runs(order{ID: "8", Items: []string{"c"}}), balanceIs(3), sagatest.Faults(1)),
+		mended: explored(func(e *sagatest.Edges) (*shop, *saga.Saga[order, saga.None]) {
+			s := newShop(e)
+			return s, deposits(s, e, true)
+		}, sagatest.Runs(order{ID: "8", Items: []string{"c"}}), balanceIs(3), sagatest.Faults(1)),
+		finds: []string{"the balance is right", "order at items/0/deposit do #1 > 2"},
+	},
+}
+
+// deposits pays each item into one balance: reads it and writes it, or has the bank add to it.
+func deposits(s *shop, e *sagatest.Edges, adds bool) *saga.Saga[order, saga.None] {
+	pay := func(ctx context.Context, by int) error {
+		a := saga.AttemptOf(ctx)
+		done := string(a.Direction) + a.Key
+		if adds {
+			return e.Call("add", func() error {
+				if !s.marks[done] {
+					s.marks[done] = true
+					s.count["balance"] += by
+				}
+				return nil
+			})
+		}
+		var balance int
+		if err := e.Call("read", func() error { balance = s.count["balance"]; return nil }); err != nil {
+			return err
+		}
+		return e.Call("write", func() error {
+			if !s.marks[done] {
+				s.marks[done] = true
+				s.count["balance"] = balance + by
+			}
+			return nil
+		})
+	}
+	deposit := &saga.Action[string, saga.None]{Name: "deposit", Retry: few, UndoRetry: few,
+		Do: func(ctx context.Context, _ string) (saga.None, error) {
+			if s.marks[saga.AttemptOf(ctx).Key] {
+				return saga.None{}, saga.Permanent(errors.New("it was undone before it came"))
+			}
+			return saga.None{}, pay(ctx, 1)
+		},
+		Undo: func(ctx context.Context, did saga.Did[string, saga.None]) error {
+			s.marks[did.Key] = true
+			if !s.marks["do"+did.Key] {
+				return nil
+			}
+			return pay(ctx, -1)
+		}}
+	return saga.Define("order", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[saga.None] {
+		saga.Each(f, "items", func(v saga.Scope) []string { return in.In(v).Items }, func(f *saga.Flow, it saga.Ref[string]) saga.Ref[saga.None] {
+			return saga.Do(f, deposit, it.In)
+		})
+		return saga.Ref[saga.None]{}
+	})
+}
+
+func balanceIs(n int) sagatest.Option {
+	return sagatest.Completed("the balance is right", func(s *shop) error {
+		if got := s.count["balance"]; got != n {
+			return fmt.Errorf("it is %d, and %d were paid in", got, n)
+		}
+		return nil
+	})
 }
 
 // itemsStand checks that the items which count as done have their rows.
@@ -558,4 +651,40 @@ func TestGallery(t *testing.T) {
 			require.Empty(t, found(t, e.mended), "its mended twin is said to be broken")
 		})
 	}
+}
+
+// TestMergingFindsTheSame plays the gallery with states merged and with states kept apart. What follows
+// a merged schedule is played all the same, and compared with what followed the other.
+func TestMergingFindsTheSame(t *testing.T) {
+	t.Parallel()
+	for name, e := range gallery {
+		for kind, x := range map[string]exploration{"broken": e.broken, "mended": e.mended} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				merged, err := x().Search(explore.Search{Doubt: 1})
+				require.NoError(t, err)
+				apart, err := x(explore.Apart()).Search(explore.Search{})
+				require.NoError(t, err)
+				require.Equal(t, apart.Broken, merged.Broken)
+				require.Equal(t, tried(apart), tried(merged), "which answers held, broke and were not tried")
+				require.Zero(t, apart.Merged)
+				if apart.Total() > 1 {
+					require.Positive(t, merged.Merged)
+				}
+				if len(apart.Schedules) > 2 {
+					require.Less(t, merged.Total(), apart.Total())
+				}
+				t.Logf("%d schedules, %d apart; %d states, %d merged", merged.Total(), apart.Total(), merged.States, merged.Merged)
+			})
+		}
+	}
+}
+
+// tried is what was answered where, in an order that does not depend on which schedules were played.
+func tried(r *explore.Result) map[string]explore.Line {
+	lines := map[string]explore.Line{}
+	for _, l := range r.Answers {
+		lines[l.At] = l
+	}
+	return lines
 }

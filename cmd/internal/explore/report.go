@@ -39,9 +39,14 @@ type report struct {
 	// Schedules counts the schedules that were played, by how many things go wrong in them.
 	Schedules []int `json:"schedules"`
 	// Of is how many there are in which one thing goes wrong, and in which two do.
-	Of       []int `json:"of"`
-	Points   int   `json:"points"`
-	Complete bool  `json:"complete"`
+	Of     []int `json:"of"`
+	Points int   `json:"points"`
+	// States counts the states that were visited, Merged the schedules that came to one that another was in before.
+	States int `json:"states,omitempty"`
+	Merged int `json:"merged,omitempty"`
+	// LeftOut lists the answers that the program says the world never gives.
+	LeftOut  []string `json:"left_out,omitempty"`
+	Complete bool     `json:"complete"`
 	// Replayed means that one schedule was played.
 	Replayed bool     `json:"replayed,omitempty"`
 	Broken   *broken  `json:"broken,omitempty"`
@@ -65,11 +70,13 @@ type line struct {
 	Held    []explore.Answer `json:"held,omitempty"`
 	Broken  []explore.Answer `json:"broken,omitempty"`
 	Untried []explore.Answer `json:"untried,omitempty"`
+	// Why has the reason for each of Untried.
+	Why []string `json:"why,omitempty"`
 }
 
 func (f *Found) report() report {
 	r := f.Result
-	out := report{Saga: f.plan.Saga, Version: f.plan.Version, Plan: f.plan.Hash(), Schedules: r.Schedules, Of: r.Of, Points: r.Points,
+	out := report{Saga: f.plan.Saga, Version: f.plan.Version, Plan: f.plan.Hash(), Schedules: r.Schedules, Of: r.Of, Points: r.Points, States: r.States, Merged: r.Merged, LeftOut: r.LeftOut,
 		Complete: r.Broken == nil && r.Complete(), Replayed: r.Replayed, Waiting: r.Waiting, Took: took(r.Took).String()}
 	if b := r.Broken; b != nil {
 		out.Broken = &broken{b.Invariant, b.Text, b.Schedule, b.Story, r.Others}

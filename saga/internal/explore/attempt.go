@@ -52,10 +52,13 @@ func (x *scene) attempt(fl *flight) {
 	case Died:
 		x.die(x.registry)
 	case DiedDone:
-		x.call(fl)
-		x.die(x.registry)
+		if x.call(fl); !fl.dead {
+			x.die(x.registry)
+		}
 	case DiedRecorded:
-		x.finish(fl, x.call(fl))
+		if x.finish(fl, x.call(fl)); fl.dead {
+			return
+		}
 		fl.run.settle() // what follows is recorded with the outcome
 		x.die(x.registry)
 	case Twice:
@@ -85,18 +88,16 @@ func (fl *flight) failure(f *domain.Failure, effect domain.FailureEffect) *work.
 	return r
 }
 
-// finish delivers an outcome, unless the attempt met another fate at an edge on the way.
+// finish delivers an outcome, unless the process died at an edge on the way, or while the handler was
+// put aside. A handler that saw its context end reports that itself.
 func (x *scene) finish(fl *flight, r *work.Report) {
-	switch fate := x.edges.fate; fate {
-	case Died, DiedDone:
-		x.edges.fate = ""
+	switch {
+	case fl.dead:
+	case fl.fate == Died, fl.fate == DiedDone:
 		x.die(x.registry)
-		return
-	case TimedOut, TimedOutDone:
-		// The handler saw its context end and reports that itself.
-		x.edges.fate = ""
+	default:
+		x.deliver(fl, r)
 	}
-	x.deliver(fl, r)
 }
 
 func (x *scene) deliver(fl *flight, r *work.Report) {
@@ -109,12 +110,41 @@ func (x *scene) twice(fl *flight) {
 	fl.plain = true
 	x.call(fl)
 	before := x.fingerprint()
+	x.again = &witness{print: before}
 	r := x.call(fl)
 	if after := x.fingerprint(); after != before && r.Failure == nil {
-		x.violate(&Violation{Invariant: "one effect for one key", Text: fmt.Sprintf("%s was delivered twice with the key %s, and the second delivery changed the world: have the handler, or the fake that it calls, find what the key has done",
-			fl.kind, fl.task.Key)})
+		x.again.sees(x, "")
+		x.violate(&Violation{Invariant: "one effect for one key", Text: fmt.Sprintf("%s was delivered twice with the key %s, and the second delivery changed the world%s find what the key has done",
+			fl.kind, fl.task.Key, x.again.says())})
 	}
+	x.again = nil
 	x.finish(fl, r)
+}
+
+// witness notes at which edge the world changes first.
+type witness struct {
+	print   string // of the world
+	last    string // the edge that was crossed last, empty for none
+	changed *string
+}
+
+// sees looks at the world when a handler comes to its next edge.
+func (w *witness) sees(x *scene, next string) {
+	if w == nil {
+		return
+	}
+	if now := x.fingerprint(); w.changed == nil && now != w.print {
+		at := w.last
+		w.changed = &at
+	}
+	w.last = next
+}
+
+func (w *witness) says() string {
+	if w.changed == nil || *w.changed == "" {
+		return ": have the handler, or the fake that it calls,"
+	}
+	return fmt.Sprintf(" at %q: have the fake that answers there", *w.changed)
 }
 
 // arrive carries out an attempt that was given up long ago, and reports its success unless nobody
@@ -134,8 +164,11 @@ func (x *scene) call(fl *flight) *work.Report {
 	t := fl.task
 	x.checkCall(fl)
 	ctx := newClockContext(t.Due)
-	x.calls, x.edges.ctx, x.edges.fate, fl.edges = fl, ctx, "", 0
+	x.calls, fl.ctx, fl.fate, fl.edges = fl, ctx, "", 0
 	r := x.rehearse(ctx, t)
+	if fl.strand != nil {
+		fl.strand.Mine()
+	}
 	x.calls = nil
 	x.ledger = append(x.ledger, entry{run: fl.run, step: t.Step, dir: t.Direction, attempt: t.Attempt, key: t.Key, inDoubt: t.InDoubt,
 		happened: r.Failure == nil || r.Effect == domain.EffectDone, maybe: fl.edges > 0 && r.Effect != domain.EffectNotDone})

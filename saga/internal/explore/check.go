@@ -67,10 +67,7 @@ func excused(st *machine.Step) bool {
 // precedes reports whether a comes before b in a sequence of the plan, in one item of each list
 // around both.
 func (x *scene) precedes(r *run, a, b *machine.Step) bool {
-	if x.cfg.plan != r.s.Plan {
-		x.cfg.plan, x.cfg.above = r.s.Plan, parents(r.s.Plan)
-	}
-	above := x.cfg.above
+	above := x.shape(r.s.Plan).above
 	chainA, chainB := ancestors(above, a.Node), ancestors(above, b.Node)
 	if len(chainA) == 0 || len(chainB) == 0 || chainA[0] != chainB[0] {
 		return false
@@ -93,14 +90,27 @@ func (x *scene) precedes(r *run, a, b *machine.Step) bool {
 	return slices.Index(common.Children, chainA[i]) < slices.Index(common.Children, chainB[i])
 }
 
-func parents(p *domain.Plan) map[*domain.Node]*domain.Node {
-	above := map[*domain.Node]*domain.Node{}
+// shape is what a plan says of its nodes: the parent of each, and its place in the plan.
+type shape struct {
+	of    *domain.Plan
+	above map[*domain.Node]*domain.Node
+	rank  map[*domain.Node]int
+}
+
+// shape returns the shape of a plan; mostly it is that of the scene before.
+func (x *scene) shape(p *domain.Plan) *shape {
+	if x.cfg.shape != nil && x.cfg.shape.of == p {
+		return x.cfg.shape
+	}
+	s := &shape{p, map[*domain.Node]*domain.Node{}, map[*domain.Node]int{}}
 	p.Root.Walk(func(n *domain.Node) {
+		s.rank[n] = len(s.rank)
 		for _, c := range n.Children {
-			above[c] = n
+			s.above[c] = n
 		}
 	})
-	return above
+	x.cfg.shape = s
+	return s
 }
 
 // ancestors returns the nodes from the root down to n; none where n is not of the plan.

@@ -13,11 +13,11 @@
 //   - subject.go: what is explored, and how far
 //   - search.go: each single choice, each pair, and longer schedules by seed
 //   - scene.go: one schedule played, from the start until everything rests
-//   - order.go: which attempt is carried out next
+//   - state.go: two scenes that come to one state, of which one goes on
+//   - order.go: which attempt moves next, and which is put aside at an edge
 //   - attempt.go: how the world answers an attempt
 //   - edges.go: where handlers meet the world
 //   - people.go: what people, signals and events do
-//   - lives.go: the process dies, and another one goes on
 //   - run.go: a run in memory: decided, folded, performed
 //   - check.go: what must hold
 //   - ledger.go: which handlers were called, and what took effect

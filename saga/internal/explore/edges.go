@@ -12,9 +12,6 @@ import (
 type Edges struct {
 	mu sync.Mutex
 	x  *scene
-	// ctx is the context of the handler that is called, fate what became of its attempt.
-	ctx  *clockContext
-	fate Answer
 }
 
 // Cross tells that a handler calls the other side, and returns what becomes of the call: [OK],
@@ -31,15 +28,23 @@ func (e *Edges) Cross(what string, further ...Answer) Answer {
 		return OK
 	}
 	fl := x.calls
-	switch {
-	case e.fate == Died, e.fate == DiedDone:
-		return Died // what comes after a death has no effect
-	case e.fate == TimedOut, e.fate == TimedOutDone:
-		return TimedOut
+	if a := fl.ended(); a != OK {
+		return a
 	}
 	fl.edges++
 	if fl.plain {
+		x.again.sees(x, what)
 		return OK
+	}
+	if x.putAside(fl) {
+		x.say("  before " + what + ", something else happens")
+		e.mu.Unlock()
+		fl.strand.Aside()
+		e.mu.Lock()
+		x.calls = fl
+		if a := fl.ended(); a != OK {
+			return a
+		}
 	}
 	name := fmt.Sprintf("%s > %d", fl.name, fl.edges)
 	key := fmt.Sprintf("%s > %d", fl.at, fl.edges)
@@ -51,15 +56,26 @@ func (e *Edges) Cross(what string, further ...Answer) Answer {
 	x.say("  " + what + x.becomes(a.base()))
 	switch a = a.base(); a {
 	case Died, DiedDone:
-		e.fate = a
+		fl.fate = a
 	case TimedOut, TimedOutDone:
-		e.fate = a
+		fl.fate = a
 		if due := fl.task.Due; due.After(x.now) {
 			x.now = due
 		}
-		e.ctx.end()
+		fl.ctx.end()
 	}
 	return a
+}
+
+// ended returns how each call of a handler ends whose attempt has met its fate, [OK] for others.
+func (fl *flight) ended() Answer {
+	switch fl.fate {
+	case Died, DiedDone:
+		return Died // what comes after a death has no effect
+	case TimedOut, TimedOutDone:
+		return TimedOut
+	}
+	return OK
 }
 
 func (x *scene) becomes(a Answer) string {

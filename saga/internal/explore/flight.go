@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/atonehq/atone/saga/internal/explore/strand"
 	"github.com/atonehq/atone/saga/internal/work"
 )
 
@@ -21,6 +22,14 @@ type flight struct {
 	edges  int  // crossed in this call
 	plain  bool // nothing more goes wrong in this call
 	asked  bool // people had their say
+
+	// ctx is the context of its handler, and fate what became of the attempt at an edge.
+	ctx  *clockContext
+	fate Answer
+	// strand is its goroutine, where the schedule puts it aside. dead means that its process died
+	// meanwhile: its handler ends, and nobody hears of it.
+	strand *strand.Strand
+	dead   bool
 }
 
 // newFlight returns an attempt that a run has started.

@@ -1,6 +1,9 @@
 package explore
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -63,4 +66,45 @@ func (l ledger) mayStand(r *run, step string) bool {
 // effectful reports whether the step has an action whose do changes something.
 func effectful(st *machine.Step) bool {
 	return st.Node.Action != nil && !st.Handler && st.Node.Action.Effect != domain.EffectNone
+}
+
+// sum is what the ledger says of one step: the places of the first call of its do, and of the last
+// effects of its do and its undo, -1 for none.
+type sum struct {
+	run                 *run
+	step, key           string
+	first, last, undone int
+	maybe, undoFailed   bool
+}
+
+// sums sums the ledger up, in the order of runs and steps.
+func (l ledger) sums() []sum {
+	var list []sum
+	for i := range l {
+		e := &l[i]
+		at := slices.IndexFunc(list, func(s sum) bool { return s.run == e.run && s.step == e.step })
+		if at < 0 {
+			at = len(list)
+			list = append(list, sum{run: e.run, step: e.step, first: -1, last: -1, undone: -1})
+		}
+		s := &list[at]
+		switch {
+		case e.dir == domain.Undo && e.happened:
+			s.undone = i
+		case e.dir == domain.Undo:
+			s.undoFailed = true
+		case e.dir == domain.Do:
+			if s.key = e.key; s.first < 0 {
+				s.first = i
+			}
+			if e.happened {
+				s.last = i
+			}
+			s.maybe = s.maybe || e.maybe
+		}
+	}
+	slices.SortFunc(list, func(a, b sum) int {
+		return cmp.Or(cmp.Compare(a.run.id, b.run.id), cmp.Compare(a.step, b.step))
+	})
+	return list
 }

@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,24 +19,32 @@ type Cell struct {
 type Matrix struct {
 	Rows  []string // in the order in which they came up
 	cells map[string]map[Answer]*Cell
-	// offered are the answers that could have been given.
-	offered map[string]map[Answer]bool
+	// offered are the answers that could have been given, with one more than the fewest choices that
+	// come before one.
+	offered map[string]map[Answer]int
+	// faults is how many choices a schedule had at the most, and stopped why there were not more
+	// schedules; empty if all were played.
+	faults  int
+	stopped string
 }
 
 func newMatrix() *Matrix {
-	return &Matrix{cells: map[string]map[Answer]*Cell{}, offered: map[string]map[Answer]bool{}}
+	return &Matrix{cells: map[string]map[Answer]*Cell{}, offered: map[string]map[Answer]int{}}
 }
 
-// note counts an answer that was given in a schedule. broke says that the schedule broke something,
-// and that this answer is one of its choices, or that it has none.
-func (m *Matrix) note(p passed, broke bool) {
+// note counts an answer that was given in a schedule of so many choices. broke says that the schedule
+// broke something, and that this answer is one of its choices, or that it has none.
+func (m *Matrix) note(p passed, choices int, broke bool) {
 	row := p.action
 	if m.cells[row] == nil {
 		m.Rows = append(m.Rows, row)
-		m.cells[row], m.offered[row] = map[Answer]*Cell{}, map[Answer]bool{OK: true}
+		m.cells[row], m.offered[row] = map[Answer]*Cell{}, map[Answer]int{OK: 1}
 	}
 	for _, a := range p.others {
-		m.offered[row][column(a)] = true
+		col := column(a)
+		if n := m.offered[row][col]; n == 0 || n > choices+1 {
+			m.offered[row][col] = choices + 1
+		}
 	}
 	a := column(p.given)
 	c := m.cells[row][a]
@@ -63,7 +73,7 @@ func (m *Matrix) At(row string, a Answer) (c Cell, offered bool) {
 	if known := m.cells[row][a]; known != nil {
 		c = *known
 	}
-	return c, m.offered[row][a]
+	return c, m.offered[row][a] > 0
 }
 
 // Columns returns the answers that came up in any row.
@@ -109,6 +119,8 @@ func (m *Matrix) Mark(row string, a Answer) string {
 type Line struct {
 	At                    string
 	Held, Broken, Untried []Answer
+	// Why has the reason for each of Untried.
+	Why []string
 }
 
 // Lines lists what happened where, and which answers held.
@@ -123,12 +135,48 @@ func (m *Matrix) Lines() []Line {
 			case "BROKEN":
 				line.Broken = append(line.Broken, a)
 			case "not tried":
-				line.Untried = append(line.Untried, a)
+				line.Untried, line.Why = append(line.Untried, a), append(line.Why, m.why(row, a))
 			}
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// explain notes what the search did not do.
+func (m *Matrix) explain(r *Result, cfg *Config) {
+	m.faults = cfg.Faults
+	switch {
+	case r.Replayed:
+		m.stopped = "one schedule was replayed"
+	case r.Cut:
+		m.stopped = "the time was over"
+	case r.Broken != nil:
+		m.stopped = "the search stopped at what is broken"
+	case r.Total() >= cfg.Budget:
+		m.stopped = "the budget was used up"
+	}
+}
+
+// why says why an answer was not tried.
+func (m *Matrix) why(row string, a Answer) string {
+	if before := m.offered[row][a] - 1; before >= m.faults {
+		return fmt.Sprintf("comes up only where %d other things went wrong", before)
+	}
+	return cmp.Or(m.stopped, "chance did not choose it")
+}
+
+// leftOut says which answers the author left out.
+func leftOut(cfg *Config) (list []string) {
+	for _, a := range cfg.Without {
+		list = append(list, string(a))
+	}
+	for _, action := range slices.Sorted(maps.Keys(cfg.WithoutIn)) {
+		for _, a := range cfg.WithoutIn[action] {
+			list = append(list, string(a)+" in "+action)
+		}
+	}
+	return list
 }
 
 // Text writes the matrix as lines.
@@ -143,8 +191,13 @@ func (m *Matrix) Text() string {
 		if len(l.Broken) > 0 {
 			line += "\tBROKEN: " + list(l.Broken)
 		}
-		if len(l.Untried) > 0 {
-			line += "\tnot tried: " + list(l.Untried)
+		for i := 0; i < len(l.Untried); {
+			same := i + 1
+			for same < len(l.Untried) && l.Why[same] == l.Why[i] {
+				same++
+			}
+			line += "\tnot tried: " + list(l.Untried[i:same]) + " (" + l.Why[i] + ")"
+			i = same
 		}
 		fmt.Fprintln(w, line)
 	}

@@ -55,6 +55,7 @@ tbody th { text-align: left; position: sticky; left: 0; background: Canvas; max-
 <p>When <code>{{with .Schedule}}{{.}}{{else}}nothing goes wrong{{end}}</code></p>
 <pre>{{.Story}}</pre>{{else}}<p class="held">✓ Nothing is broken.</p>{{end}}
 {{range .Waiting}}<p>Note: a run can wait for ever: {{.}}</p>{{end}}
+{{with .LeftOut}}<p>Left out: {{range $i, $a := .}}{{if $i}}, {{end}}{{$a}}{{end}}</p>{{end}}
 <h2>What was answered, and whether the saga held</h2>
 <div class="scroll"><table><thead><tr><th>at</th>{{range .Answers}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>{{range .Table}}<tr><th title="{{.Name}}">{{.Name}}</th>{{range .Cells}}<td class="{{.Class}}">{{if eq .Mark "held"}}✓ held{{else if eq .Mark "BROKEN"}}✗ BROKEN{{else}}{{.Mark}}{{end}}</td>{{end}}</tr>

@@ -20,7 +20,7 @@ func TestThePageFitsAPhone(t *testing.T) {
 	}
 	m := newMatrix()
 	for _, row := range []string{"a-very-long-name-of-an-action-that-nobody-would-choose do", "pay undo: POST /<b>charges</b>"} {
-		m.note(passed{action: row, others: []Answer{Refused, FailedDone, TimedOutDone, DiedRecorded, Twice, Late, Stray}, given: Refused}, true)
+		m.note(passed{action: row, others: []Answer{Refused, FailedDone, TimedOutDone, DiedRecorded, Twice, Late, Stray}, given: Refused}, 1, true)
 	}
 	r := &Result{Schedules: []int{1, 2}, Of: []int{2}, Matrix: m, Waiting: []string{"waits for the signal approve"},
 		Broken: &Broken{Schedule: Schedule{{"pay do #1", Refused}}, Violation: Violation{"nothing is left", `<script>alert(1)</script>`}, Story: "0.000s  a line that is long enough to be broken on a phone, and <b>hostile</b>\n"}}

@@ -13,6 +13,9 @@ func (r *Result) Summary() string {
 	for _, w := range r.Waiting {
 		fmt.Fprintf(&b, "\nnote: a run can wait for ever: %s", w)
 	}
+	if len(r.LeftOut) > 0 {
+		fmt.Fprintf(&b, "\nleft out: %s", strings.Join(r.LeftOut, ", "))
+	}
 	fmt.Fprintf(&b, "\n%s", r.Matrix.Text())
 	return b.String()
 }
@@ -36,6 +39,15 @@ func (r *Result) counts() string {
 	}
 	if deeper > 0 {
 		parts = append(parts, fmt.Sprintf("longer ones: %d", deeper))
+	}
+	switch {
+	case r.Replayed:
+	case r.States > 0:
+		parts = append(parts, fmt.Sprintf("%d states visited, %d schedules merged into others that came to the same state", r.States, r.Merged))
+	case r.NoFingerprint:
+		parts = append(parts, "no states merged: the world has no Fingerprint() string")
+	default:
+		parts = append(parts, "no states merged: they are kept apart")
 	}
 	if r.Cut {
 		parts = append(parts, "the time was over")

@@ -11,7 +11,14 @@ type Result struct {
 	Of []int
 	// Points is how many different points came up.
 	Points int
-	Matrix *Matrix
+	// States is how many states were visited, and Merged how many schedules came to one that another
+	// was in before, so that what follows was known. NoFingerprint means that the world has none, so
+	// that states can't be told from each other.
+	States, Merged int
+	NoFingerprint  bool
+	Matrix         *Matrix
+	// LeftOut says which answers the world never gave, because the author says so.
+	LeftOut []string
 	// Broken is the shortest schedule that breaks an invariant; nil for none. Others counts the
 	// further ones, which break the same or another.
 	Broken *Broken

@@ -2,10 +2,14 @@ package explore
 
 import (
 	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/explore/stand"
 	"github.com/atonehq/atone/saga/internal/work"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -29,6 +33,12 @@ type scene struct {
 	late   []*flight
 	ledger ledger
 	calls  *flight // whose handler is called
+	// aside are the attempts whose handlers were put aside in the middle, and preferred the one that
+	// moves in the place of the last.
+	aside     []*flight
+	preferred *flight
+	// again is what a second delivery under one key does to the world; nil outside of one.
+	again *witness
 
 	plan   map[string]Answer // the schedule by point
 	sticky map[string]Answer // answers that go on, by what they are given at
@@ -43,6 +53,14 @@ type scene struct {
 	// asked are the points of awaits and people that came up; signals those that come too late.
 	asked   map[string]bool
 	signals []lateSignal
+
+	// seen are the states that scenes were in; nil if none is to be known. own are those that this
+	// scene was in first, and met is where it came to a state that another was in before.
+	seen map[stand.Key]visit
+	own  *past
+	met  *meeting
+	// looks is how many more states are looked at.
+	looks int
 }
 
 // moves bounds what happens in a scene: a run that does not come to rest in so many is broken.
@@ -50,9 +68,10 @@ const moves = 5_000
 
 var dawn = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// play plays a schedule.
-func play(cfg *Config, sched Schedule, tell bool) (*scene, error) {
-	x := &scene{cfg: cfg, now: dawn, plan: make(map[string]Answer, len(sched)), counts: map[string]int{}, sticky: map[string]Answer{}, asked: map[string]bool{}, byID: map[domain.RunID]*run{}}
+// play plays a schedule, until it comes to one of the states that are seen. seen is nil if it is to
+// be played to its end.
+func play(cfg *Config, sched Schedule, tell bool, seen map[stand.Key]visit) (*scene, error) {
+	x := &scene{cfg: cfg, now: dawn, seen: seen, own: &past{}, plan: make(map[string]Answer, len(sched)), counts: map[string]int{}, sticky: map[string]Answer{}, asked: map[string]bool{}, byID: map[domain.RunID]*run{}}
 	for _, c := range sched {
 		x.plan[c.At] = c.Answer
 	}
@@ -66,17 +85,27 @@ func play(cfg *Config, sched Schedule, tell bool) (*scene, error) {
 		return nil, err
 	}
 	x.sub = sub
+	if sub.Fingerprint == nil {
+		x.seen = nil
+	}
+	if x.looks = moves; len(sched) >= min(cfg.Faults, 2) {
+		x.looks = fewLooks
+	}
 	x.restart(sub.Registry)
 	x.startAll()
 	x.untilRest()
-	for len(x.late) > 0 && x.broken == nil {
+	for len(x.late) > 0 && !x.over() {
 		fl := x.late[0]
 		x.late = x.late[1:]
 		x.arrive(fl)
 		x.untilRest()
 	}
-	if x.broken == nil {
+	x.endAside()
+	if !x.over() {
 		x.checkEnd()
+	}
+	if err := x.comesTo(); err != nil {
+		return nil, err
 	}
 	cfg.usual.facts, cfg.usual.points = len(x.runs[0].facts)+4, len(x.trace)+4
 	return x, nil
@@ -99,16 +128,19 @@ func (x *scene) startAll() {
 	}
 }
 
+// over reports whether nothing more is to be played: something is broken, or what follows is known.
+func (x *scene) over() bool { return x.broken != nil || x.met != nil && !x.met.doubted }
+
 // untilRest moves the runs until nothing is left to move.
 func (x *scene) untilRest() {
 	for range moves {
-		if x.broken != nil {
+		if x.over() {
 			return
 		}
 		for i := 0; i < len(x.runs); i++ { //nolint:intrange // a child may begin meanwhile
 			x.runs[i].settle()
 		}
-		if !x.move() {
+		if x.meets() || !x.move() {
 			return
 		}
 	}
@@ -118,8 +150,10 @@ func (x *scene) untilRest() {
 // move makes one thing happen, and reports whether there was one.
 func (x *scene) move() bool {
 	if fl := x.nextFlight(); fl != nil {
-		if !x.personInterferes(fl) {
-			x.attempt(fl)
+		if slices.Contains(x.aside, fl) {
+			x.goOn(fl)
+		} else if !x.personInterferes(fl) {
+			x.carryOut(fl)
 		}
 		return true
 	}
@@ -163,4 +197,34 @@ func (x *scene) passTime() bool {
 		}
 	}
 	return len(who.facts) > before
+}
+
+// restart makes the process's next life, with a program.
+func (x *scene) restart(program *definition.Registry) {
+	x.lives++
+	x.node = "node/" + strconv.Itoa(x.lives)
+	x.registry = program
+	if x.cfg.program != program {
+		x.cfg.program, x.cfg.worker = program, work.New(work.Config{Actions: program.Actions(), Logger: slog.New(slog.DiscardHandler)})
+	}
+	x.worker = x.cfg.worker
+}
+
+// die ends the process, and starts another with a program.
+func (x *scene) die(program *definition.Registry) {
+	x.say("the process dies, and another takes the runs up")
+	x.endAside()
+	x.flights = nil
+	x.late = slices.DeleteFunc(x.late, func(fl *flight) bool { return !x.gives(fl, Stray) })
+	for _, fl := range x.late {
+		fl.stray = true // nobody is left to tell of it
+	}
+	x.restart(program)
+	for _, r := range x.runs {
+		r.refold()
+		r.def = program.ForPlan(r.s.Plan)
+	}
+	for i := 0; i < len(x.runs); i++ { //nolint:intrange // a child may begin meanwhile
+		x.runs[i].recover()
+	}
 }

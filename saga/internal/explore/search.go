@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/atonehq/atone/saga/internal/explore/stand"
 )
 
 // search plays schedules.
@@ -16,6 +18,10 @@ type search struct {
 	points map[string]bool
 	waits  map[string]bool
 	until  time.Time
+	// seen are the states that scenes were in; nil where none are merged.
+	seen map[stand.Key]visit
+	// chance means that not every schedule is played from now on, so that none stands for another.
+	chance bool
 }
 
 // Explore searches for a schedule that breaks an invariant: first what happens if nothing goes
@@ -26,11 +32,16 @@ func Explore(cfg Config) (*Result, error) {
 	began := time.Now()
 	s := &search{cfg: &cfg, res: &Result{Schedules: make([]int, 1), Matrix: newMatrix()}, points: map[string]bool{}, waits: map[string]bool{}}
 	cfg.edged = map[string]bool{}
+	if !cfg.Apart {
+		s.seen = map[stand.Key]visit{}
+	}
 	if cfg.For > 0 {
 		s.until = began.Add(cfg.For)
 	}
 	err := s.run()
-	s.res.Points, s.res.Took = len(s.points), time.Since(began)
+	s.res.Points, s.res.States, s.res.Took = len(s.points), len(s.seen), time.Since(began)
+	s.res.LeftOut = leftOut(&cfg)
+	s.res.Matrix.explain(s.res, &cfg)
 	return s.res, err
 }
 
@@ -86,7 +97,7 @@ func (s *search) level(shorter []played, depth int) ([]played, error) {
 				if err != nil {
 					return nil, err
 				}
-				if keep {
+				if keep && slices.ContainsFunc(trace, func(p passed) bool { return len(p.others) > 0 }) {
 					longer = append(longer, played{next, trace})
 				}
 			}
@@ -115,6 +126,7 @@ func (s *search) deeper(pairs []played) error {
 	if len(pairs) == 0 {
 		return nil
 	}
+	s.chance = true
 	rnd := rand.New(rand.NewPCG(s.cfg.Seed, 0))
 	for !s.over() {
 		p := pairs[rnd.IntN(len(pairs))]
@@ -144,7 +156,7 @@ func (s *search) shrink() error {
 		sched := s.res.Broken.Schedule
 		for i := range sched {
 			next := slices.Delete(slices.Clone(sched), i, i+1)
-			x, err := play(s.cfg, next, true)
+			x, err := play(s.cfg, next, true, nil)
 			if err != nil {
 				return err
 			}
@@ -161,7 +173,7 @@ func (s *search) shrink() error {
 
 // replay plays the one schedule that was asked for.
 func (s *search) replay() error {
-	x, err := play(s.cfg, s.cfg.Replay, true)
+	x, err := play(s.cfg, s.cfg.Replay, true, nil)
 	if err != nil {
 		return err
 	}
@@ -187,16 +199,20 @@ const playLimit = 20 * time.Second
 
 // play plays a schedule and notes what came of it. It returns the points after its last choice.
 func (s *search) play(sched Schedule) ([]passed, error) {
-	x, err := playContained(s.cfg, sched)
+	seen := s.seen
+	if s.chance {
+		seen = nil
+	}
+	x, err := playContained(s.cfg, sched, seen)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", sched, err)
 	}
 	s.note(sched, x)
-	if x.broken != nil && s.res.Broken != nil {
+	if x.breaks() && s.res.Broken != nil {
 		s.res.Others++
 	}
 	if x.broken != nil && s.res.Broken == nil {
-		told, err := play(s.cfg, sched, true)
+		told, err := play(s.cfg, sched, true, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -211,12 +227,16 @@ func (s *search) play(sched Schedule) ([]passed, error) {
 			last = i + 1
 		}
 	}
+	if x.met != nil {
+		s.res.Merged++
+		return x.trace[last:x.met.here], nil
+	}
 	return x.trace[last:], nil
 }
 
 // playContained plays a schedule in a goroutine of its own, so that a handler that ends it or does
 // not return is an error.
-func playContained(cfg *Config, sched Schedule) (*scene, error) {
+func playContained(cfg *Config, sched Schedule, seen map[stand.Key]visit) (*scene, error) {
 	type result struct {
 		x   *scene
 		err error
@@ -225,7 +245,7 @@ func playContained(cfg *Config, sched Schedule) (*scene, error) {
 	go func() {
 		r := result{err: errEnded}
 		defer func() { done <- r }()
-		r.x, r.err = play(cfg, sched, false)
+		r.x, r.err = play(cfg, sched, false, seen)
 	}()
 	timer := time.NewTimer(playLimit)
 	defer timer.Stop()
@@ -244,11 +264,12 @@ func (s *search) note(sched Schedule, x *scene) {
 		s.res.Schedules = append(s.res.Schedules, 0)
 	}
 	s.res.Schedules[len(sched)]++
+	s.res.NoFingerprint = x.sub.Fingerprint == nil
 	for _, p := range x.trace {
 		s.points[p.at] = true
 		ours := p.given != OK || len(sched) == 0
-		p.spoilt = x.broken != nil && !ours
-		s.res.Matrix.note(p, x.broken != nil && ours)
+		p.spoilt = x.breaks() && !ours
+		s.res.Matrix.note(p, len(sched), x.breaks() && ours)
 	}
 	for _, w := range x.unmet {
 		if !s.waits[w] {

@@ -407,7 +407,7 @@ func TestTheLoopDoesWhatACoordinatorDoes(t *testing.T) {
 			cfg.Build = func(*Edges) (*Subject, error) { return quiet(define) }
 			seen := map[Answer]int{}
 			for _, sched := range sample(t, cfg, per) {
-				x, err := play(cfg, sched, true)
+				x, err := play(cfg, sched, true, nil)
 				require.NoError(t, err)
 				if x.broken != nil { // these handlers don't refuse what comes after its undo
 					require.Equal(t, "nothing is left behind", x.broken.Invariant, "%s: %s", sched, x.broken.Text)
@@ -466,7 +466,7 @@ func plain(a *definition.Action) {
 // sample returns schedules with one and two choices, a fixed choice of them.
 func sample(t *testing.T, cfg *Config, n int) []Schedule {
 	t.Helper()
-	base, err := play(cfg, nil, false)
+	base, err := play(cfg, nil, false, nil)
 	require.NoError(t, err)
 	var singles, all []Schedule
 	points := map[string][]passed{}
@@ -480,7 +480,7 @@ func sample(t *testing.T, cfg *Config, n int) []Schedule {
 	all = append(all, nil)
 	all = append(all, singles...)
 	for _, s := range singles {
-		x, err := play(cfg, s, false)
+		x, err := play(cfg, s, false, nil)
 		require.NoError(t, err)
 		after := false
 		for _, p := range x.trace {

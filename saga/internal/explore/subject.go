@@ -6,6 +6,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/explore/stand"
 	"github.com/atonehq/atone/saga/internal/work"
 )
 
@@ -15,7 +16,7 @@ type Subject struct {
 	Registry *definition.Registry
 	Saga     *definition.Definition
 	// Fingerprint names the world's state, the same for the same state; nil where the world has
-	// none.
+	// none. Scenes that come to one state, of the world and of their runs, are merged.
 	Fingerprint func() string
 	// Checks are the author's invariants, about this world.
 	Checks []Check
@@ -63,6 +64,10 @@ type Config struct {
 	WithoutIn map[string][]Answer
 	// Replay is one schedule to play, and nothing else.
 	Replay Schedule
+	// Apart keeps scenes apart that come to the same state. Of those that are merged, one in
+	// DoubtEach is played on all the same, and compared; 0 means 64.
+	Apart     bool
+	DoubtEach int
 	// NoWaiting makes an await that nothing ends a violation instead of a note.
 	NoWaiting bool
 	// Describe tells events in words, for stories; nil tells their names.
@@ -74,8 +79,10 @@ type Config struct {
 	// program and worker are those of the scene before: most are the same.
 	program *definition.Registry
 	worker  *work.Worker
-	plan    *domain.Plan
-	above   map[*domain.Node]*domain.Node
+	shape   *shape
+	// buf is where states are written, and met how often a scene met another.
+	buf stand.Buf
+	met int
 	// usual is how much came up in the scene before.
 	usual struct{ facts, points int }
 }
