@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// SQL returns a database over the connector. A commit, and a statement outside of a transaction,
-// may not happen, or happen without an answer. Close the database where the world ends; nothing
+// SQL returns a database over the connector. A commit, and a statement or query outside of a
+// transaction, may not happen, or happen without an answer. Close the database where the world ends; nothing
 // else does.
 func (e *Edges) SQL(c driver.Connector) *sql.DB { return sql.OpenDB(connector{c, e}) }
 
@@ -33,12 +33,31 @@ type sqlConn struct {
 	in bool // a transaction is open
 }
 
-// statement passes a statement that changes something: outside of a transaction it commits.
+// statement passes a statement: outside of a transaction it commits.
 func (c *sqlConn) statement(query string, far func() error) error {
-	if c.in {
-		return far()
+	if !c.in {
+		return c.e.Call("sql: "+firstWord(query), far)
 	}
-	return c.e.Call("sql: "+firstWord(query), far)
+	if c.e.in.Dead() {
+		return errDied
+	}
+	return far()
+}
+
+// query passes a statement that returns rows; it may write, too. Where its answer is lost, it takes
+// effect nevertheless: some drivers carry it out as its rows are read.
+func (c *sqlConn) query(text string, far func() (driver.Rows, error)) (rows driver.Rows, err error) {
+	err = c.statement(text, func() error {
+		rows, err = far()
+		return err
+	})
+	if err == nil || rows == nil {
+		return rows, err
+	}
+	for into := make([]driver.Value, len(rows.Columns())); rows.Next(into) == nil; {
+	}
+	_ = rows.Close()
+	return nil, err
 }
 
 func firstWord(query string) string {
@@ -84,7 +103,7 @@ func (c *sqlConn) QueryContext(ctx context.Context, query string, args []driver.
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	return in.QueryContext(ctx, query, args)
+	return c.query(query, func() (driver.Rows, error) { return in.QueryContext(ctx, query, args) })
 }
 
 // PrepareContext implements driver.ConnPrepareContext.
@@ -169,7 +188,7 @@ func (s *sqlStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (d
 	if !ok {
 		return nil, errOldDriver
 	}
-	return in.QueryContext(ctx, args)
+	return s.c.query(s.query, func() (driver.Rows, error) { return in.QueryContext(ctx, args) })
 }
 
 // errOldDriver says that a driver lacks what database/sql has asked for since Go 1.8.

@@ -49,13 +49,13 @@ func Always[W any](name string, f func(W) error) Option {
 }
 
 // Signal gives the value that is sent when the run awaits the signal. Without it the signal's type
-// decides: a zero value.
+// decides: a zero value. A signal that nothing awaits, or of another type, is an error.
 func Signal(name string, value any) Option {
 	return Option{func(x *Exploration) { set(&x.cfg.Signals, "signal "+name, name, value) }}
 }
 
 // Event gives the payload of the domain event that is emitted when the run awaits its type. Without
-// it the payload is null.
+// it the payload is null. An event that nothing awaits is an error.
 func Event(eventType string, value any) Option {
 	return Option{func(x *Exploration) { set(&x.cfg.Events, "event "+eventType, eventType, value) }}
 }
@@ -143,6 +143,10 @@ func Apart() Option { return Option{func(x *Exploration) { x.cfg.Apart = true }}
 func Replay(schedule string) Option {
 	return Option{func(x *Exploration) { x.replay = schedule }}
 }
+
+// NeverCompletes says that no run is meant to complete. Without it an exploration fails in which none
+// does, as where a fake is wired wrongly.
+func NeverCompletes() Option { return Option{func(x *Exploration) { x.cfg.NeverCompletes = true }} }
 
 // NoEndlessWait forbids that a run waits for a signal or event that never comes. Without it that is
 // a note in the report.

@@ -28,10 +28,12 @@ type Result struct {
 	Others int
 	// Waiting are the waits that nothing ends.
 	Waiting []string
-	// Replayed means that one schedule was played, and Unreached are choices of it that never came
-	// up.
-	Replayed  bool
-	Unreached []string
+	// Never has what no run came to, and the checks that were never made, each with the reason.
+	Never []string
+	// Replayed means that one schedule was played. Unreached are choices of it that never came up,
+	// and Misfits say of which the answer can't be given there.
+	Replayed           bool
+	Unreached, Misfits []string
 	// Took is how long it took.
 	Took time.Duration
 
@@ -42,7 +44,7 @@ type Result struct {
 type Broken struct {
 	// Invariant is what it breaks, and Text how; empty where a replay breaks nothing.
 	Invariant, Text string
-	// Schedule is to be given to a replay; empty where nothing goes wrong.
+	// Schedule is to be given to a replay; "none" where nothing goes wrong.
 	Schedule string
 	// Story is what happens.
 	Story string
@@ -54,11 +56,16 @@ type Line struct {
 	Held, Broken, Untried []Answer
 	// Why has the reason for each of Untried.
 	Why []string
+	// Unjudged were given, and nothing tells whether the saga held: the world has no Fingerprint.
+	Unjudged []Answer
 }
 
 func resultOf(r *inner.Result) *Result {
-	out := &Result{Schedules: r.Schedules, Of: r.Of, Points: r.Points, States: r.States, Merged: r.Merged, LeftOut: r.LeftOut, Others: r.Others, Waiting: r.Waiting, Replayed: r.Replayed,
+	out := &Result{Schedules: r.Schedules, Of: r.Of, Points: r.Points, States: r.States, Merged: r.Merged, LeftOut: r.LeftOut, Others: r.Others, Waiting: r.Waiting, Never: r.Never, Replayed: r.Replayed,
 		Unreached: r.Unreached, Took: r.Took, in: r}
+	for _, m := range r.Misfits {
+		out.Misfits = append(out.Misfits, m.String())
+	}
 	for _, l := range r.Matrix.Lines() {
 		out.Answers = append(out.Answers, Line(l))
 	}

@@ -195,6 +195,41 @@ func TestHandlersOverSQLAreExploredAtTheirCommits(t *testing.T) {
 	require.Contains(t, explored("INSERT INTO entries VALUES (?, 0)"), "enter do #1 > 1 = answer-lost")
 }
 
+// TestQueriesAreEdges has statements that write and return rows, which are read as queries are.
+func TestQueriesAreEdges(t *testing.T) {
+	t.Parallel()
+	explored := func(times int, opts ...sagatest.Option) string {
+		return failed(t, func(t testing.TB) {
+			sagatest.Explore(t, func(e *sagatest.Edges) (*ledgerOf, *saga.Saga[order, saga.None]) {
+				l := newLedger(t, e)
+				a := &saga.Action[order, row]{Name: "enter", Retry: few, UndoRetry: few,
+					Do: func(ctx context.Context, _ order) (row, error) {
+						var key string
+						enter := func() error {
+							return l.db.QueryRowContext(context.WithoutCancel(ctx), "INSERT INTO entries VALUES (?, 0) RETURNING key", saga.AttemptOf(ctx).Key).Scan(&key)
+						}
+						if times == 2 {
+							defer enter() //nolint:errcheck // what it says does not matter here
+						}
+						return row{}, enter()
+					},
+					Undo: func(ctx context.Context, did saga.Did[order, row]) error {
+						_, err := l.db.ExecContext(ctx, "UPDATE entries SET gone = 1 WHERE key = ?", did.Key)
+						return err
+					}}
+				return l, then(a, self)
+			}, order{ID: "7"}, append(opts, sagatest.Faults(1), sagatest.Without(sagatest.Twice, sagatest.Late, sagatest.Stray), sagatest.Always("entries", func(l *ledgerOf) error {
+				if n, err := l.entries(); err != nil || n > times {
+					return fmt.Errorf("%d entries, error %v", n, err)
+				}
+				return nil
+			}))...)
+		})
+	}
+	require.Contains(t, explored(1), "enter do #1 > 1 = answer-lost")
+	require.Empty(t, explored(2, sagatest.Replay("enter do #1 > 1 = died")), "a dead process enters nothing")
+}
+
 // postOffice is a mail server that speaks as much SMTP as net/smtp needs.
 type postOffice struct{ mails map[string]int }
 
@@ -319,7 +354,7 @@ func TestExploreSaysWhatIsWrongWithATest(t *testing.T) {
 			explored(booked(func(_ *shop, a *saga.Action[order, row]) {
 				a.Do = func(context.Context, order) (row, error) { panic("no") }
 			}), one("booking")).in(t)
-		}, ""},
+		}, "panicked: no"},
 		"chance": {func(t testing.TB) {
 			n := 0
 			explored(booked(func(_ *shop, a *saga.Action[order, row]) {

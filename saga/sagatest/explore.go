@@ -86,6 +86,9 @@ func Apart() Option { return explore.Apart() }
 // Replay is [explore.Replay].
 func Replay(schedule string) Option { return explore.Replay(schedule) }
 
+// NeverCompletes is [explore.NeverCompletes].
+func NeverCompletes() Option { return explore.NeverCompletes() }
+
 // NoEndlessWait is [explore.NoEndlessWait].
 func NoEndlessWait() Option { return explore.NoEndlessWait() }
 
@@ -123,6 +126,9 @@ func report(t testing.TB, r *explore.Result) {
 	case r.Replayed:
 		for _, at := range r.Unreached {
 			t.Errorf("explore: the schedule never came to %q", at)
+		}
+		for _, m := range r.Misfits {
+			t.Errorf("explore: %s", m)
 		}
 		t.Logf("explore: %s\n%s", b.Schedule, b.Story)
 		if r.Breaks() {

@@ -241,7 +241,7 @@ var gallery = map[string]exhibit{
 				}
 				return do(ctx, o)
 			}
-		}), empty("booking")),
+		}), empty("booking"), sagatest.NeverCompletes()),
 		finds: []string{"no booking is left", "with nothing going wrong"},
 	},
 	"an undo undoes a sibling's work": {
@@ -322,7 +322,7 @@ var gallery = map[string]exhibit{
 				}
 				return row{}, errors.New("the answer could not be parsed") // in doubt: undone
 			}
-		}), empty("booking")),
+		}), empty("booking"), sagatest.NeverCompletes()),
 		finds: []string{"no booking is left"},
 	},
 	"a key is made from the clock": {
@@ -415,6 +415,73 @@ var gallery = map[string]exhibit{
 		}, sagatest.Runs(order{ID: "8", Items: []string{"c"}}), balanceIs(3), sagatest.Faults(1)),
 		finds: []string{"the balance is right", "order at items/0/deposit do #1 > 2"},
 	},
+	"what comes after a child run is not idempotent": {
+		broken: explored(over(func(s *shop) *saga.Saga[order, saga.None] {
+			return withChild(s, func(a *saga.Action[order, row]) {
+				do := a.Do
+				a.Do = func(ctx context.Context, o order) (row, error) { s.count["charged"]++; return do(ctx, o) }
+			})
+		}), empty("")),
+		mended: explored(over(func(s *shop) *saga.Saga[order, saga.None] { return withChild(s, nil) }), empty(""), one("hotel"), one("charge")),
+		finds:  []string{"one effect for one key", "when charge do #1 = twice\n"},
+	},
+	"an accepted letter hides a charge": {
+		broken: explored(over(func(s *shop) *saga.Saga[order, saga.None] {
+			return letterAndCharge(s, func(context.Context, saga.Did[order, row]) error { return nil })
+		}), empty("charge")),
+		mended: explored(over(func(s *shop) *saga.Saga[order, saga.None] { return letterAndCharge(s, nil) }), empty("charge")),
+		finds:  []string{"no charge is left"},
+	},
+	"a late charge is booked, and not answered as before": {
+		broken: explored(booked(func(s *shop, a *saga.Action[order, row]) {
+			a.Do = func(ctx context.Context, _ order) (row, error) {
+				key := saga.AttemptOf(ctx).Key
+				s.rows["booking "+key] = key
+				return row{}, nil
+			}
+		}), empty("booking")),
+		mended: explored(booked(func(s *shop, a *saga.Action[order, row]) {
+			a.Do = func(ctx context.Context, _ order) (row, error) {
+				if key := saga.AttemptOf(ctx).Key; !s.marks[key] {
+					s.rows["booking "+key] = key
+				}
+				return row{}, nil // the answer to a late request is that to the first
+			}
+		}), empty("booking")),
+		finds: []string{"nothing is left behind"},
+	},
+}
+
+// withChild books a hotel in a child run, and charges after it.
+func withChild(s *shop, change func(*saga.Action[order, row])) *saga.Saga[order, saga.None] {
+	hotel, charge := book(s, "hotel"), book(s, "charge")
+	if change != nil {
+		change(charge)
+	}
+	child := then(hotel, self)
+	return saga.Define("stay", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[saga.None] {
+		saga.Child(f, child, in.In)
+		saga.Do(f, charge, in.In)
+		return saga.Ref[saga.None]{}
+	})
+}
+
+// letterAndCharge sends a letter that may stay, and charges.
+func letterAndCharge(s *shop, undo func(context.Context, saga.Did[order, row]) error) *saga.Saga[order, saga.None] {
+	letter := &saga.Action[order, saga.None]{Name: "letter", Effect: saga.Irreversible, Retry: few,
+		Do: func(context.Context, order) (saga.None, error) { s.count["letter"] = 1; return saga.None{}, nil }}
+	charge := book(s, "charge")
+	if undo != nil {
+		charge.Undo = undo
+	}
+	check := &saga.Action[order, saga.None]{Name: "check", Effect: saga.NoEffect, Retry: few,
+		Do: func(context.Context, order) (saga.None, error) { return saga.None{}, nil }}
+	return saga.Define("order", 1, func(f *saga.Flow, in saga.Ref[order]) saga.Ref[saga.None] {
+		saga.Do(f, letter, in.In, saga.AcceptIrreversible("they may have it"), saga.AcceptDoubt("fine"))
+		saga.Do(f, charge, in.In)
+		saga.Do(f, check, in.In)
+		return saga.Ref[saga.None]{}
+	})
 }
 
 // deposits pays each item into one balance: reads it and writes it, or has the bank add to it.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/sagatest"
 )
 
@@ -50,6 +51,21 @@ func TestScenarios(t *testing.T) {
 			ThenIs(domain.RunIsStuck).
 			ThenLeaves("reserve-items")
 	})
+}
+
+// TestEffectsAreLeftInAnyOrder has siblings, whose effects come about in any order.
+func TestEffectsAreLeftInAnyOrder(t *testing.T) {
+	t.Parallel()
+	both := saga.Define("both", 1, func(f *saga.Flow, in saga.Ref[purchase]) saga.Ref[saga.None] {
+		saga.Parallel(f, func(f *saga.Flow) { saga.Do(f, reserveItems, in.In) }, func(f *saga.Flow) { saga.Do(f, reserveItems, in.In, saga.Name("more")) })
+		return saga.Ref[saga.None]{}
+	})
+	s := sagatest.Given(t, both, purchase{ID: "1"}).ThenIs(domain.RunIsCompleted)
+	s.ThenLeaves("reserve-items", "more")
+	s.ThenLeaves("more", "reserve-items")
+	require.Contains(t, failed(t, func(t testing.TB) {
+		sagatest.Given(t, both, purchase{ID: "1"}).ThenLeaves("more", "more")
+	}), "the effects left differ")
 }
 
 func TestAScenarioThatBeginsWithAStory(t *testing.T) {

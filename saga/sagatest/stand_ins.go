@@ -121,7 +121,7 @@ func (s *standIns) all() {
 	}
 }
 
-// effects returns the steps of a run whose effects are in place, in the order in which they came.
+// effects returns the steps of a run whose effects are in place, sorted.
 func (s *standIns) effects(run domain.RunID) (steps []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,10 +131,10 @@ func (s *standIns) effects(run domain.RunID) (steps []string) {
 			all = append(all, d.left(run)...)
 		}
 	}
-	slices.SortFunc(all, func(a, b *effect) int { return a.order - b.order })
 	for _, e := range all {
 		steps = append(steps, e.step)
 	}
+	slices.Sort(steps)
 	return steps
 }
 

@@ -24,6 +24,8 @@ func (f *Found) err() error {
 		return fmt.Errorf("%s is %w: %s", f.offer, ErrBroken, r.Broken.Invariant)
 	case len(r.Unreached) > 0:
 		return fmt.Errorf("%s: %w: the schedule never came to %q", f.offer, ErrCut, r.Unreached)
+	case len(r.Misfits) > 0:
+		return fmt.Errorf("%s: %w: %s", f.offer, ErrCut, strings.Join(r.Misfits, "; "))
 	case !r.Replayed && !r.Complete():
 		return fmt.Errorf("%s: %w", f.offer, ErrCut)
 	}
@@ -51,16 +53,19 @@ type report struct {
 	Replayed bool     `json:"replayed,omitempty"`
 	Broken   *broken  `json:"broken,omitempty"`
 	Waiting  []string `json:"waiting,omitempty"`
-	Answers  []line   `json:"answers"`
-	Took     string   `json:"took"`
+	// Never lists what no run came to, and the checks that were never made, each with the reason.
+	Never   []string `json:"never,omitempty"`
+	Answers []line   `json:"answers"`
+	Took    string   `json:"took"`
 }
 
 type broken struct {
 	// Invariant is empty where a schedule was replayed and nothing is broken.
 	Invariant string `json:"invariant,omitempty"`
 	Text      string `json:"text,omitempty"`
-	Schedule  string `json:"schedule"`
-	Story     string `json:"story"`
+	// Schedule is "none" where nothing goes wrong.
+	Schedule string `json:"schedule"`
+	Story    string `json:"story"`
 	// Others counts the further schedules that break something.
 	Others int `json:"others,omitempty"`
 }
@@ -72,12 +77,14 @@ type line struct {
 	Untried []explore.Answer `json:"untried,omitempty"`
 	// Why has the reason for each of Untried.
 	Why []string `json:"why,omitempty"`
+	// Unjudged were given, and nothing tells whether the saga held: the world has no Fingerprint.
+	Unjudged []explore.Answer `json:"unjudged,omitempty"`
 }
 
 func (f *Found) report() report {
 	r := f.Result
 	out := report{Saga: f.plan.Saga, Version: f.plan.Version, Plan: f.plan.Hash(), Schedules: r.Schedules, Of: r.Of, Points: r.Points, States: r.States, Merged: r.Merged, LeftOut: r.LeftOut,
-		Complete: r.Broken == nil && r.Complete(), Replayed: r.Replayed, Waiting: r.Waiting, Took: took(r.Took).String()}
+		Complete: r.Broken == nil && r.Complete(), Replayed: r.Replayed, Waiting: r.Waiting, Never: r.Never, Took: took(r.Took).String()}
 	if b := r.Broken; b != nil {
 		out.Broken = &broken{b.Invariant, b.Text, b.Schedule, b.Story, r.Others}
 	}
@@ -117,9 +124,7 @@ func (c *command) text(f *Found) string {
 		}
 	case b != nil:
 		text, mark = r.Failure(), p.Bad("✗ ")
-		if len(b.Schedule) > 0 {
-			text += "play it again: " + c.env.Program.Name + " " + console.Words("explore", f.plan.Saga, "--replay", b.Schedule)
-		}
+		text += "play it again: " + c.env.Program.Name + " " + console.Words("explore", f.plan.Saga, "--replay", b.Schedule)
 	default:
 		text = r.Summary()
 		if mark = p.Good("✓ "); !r.Complete() {

@@ -16,7 +16,7 @@ func (x *scene) attempt(fl *flight) {
 	at := len(x.trace)
 	a, goesOn := x.goesOn(fl.at, fl)
 	if !goesOn {
-		a = x.choose(fl.name, x.answers(fl), fl.kind)
+		a = x.choose(fl.name, x.answers(fl), fl.kind, x.offer(fl, fl.left())...)
 		x.keep(fl.at, a)
 	}
 	x.now = x.now.Add(time.Millisecond)
@@ -62,6 +62,7 @@ func (x *scene) attempt(fl *flight) {
 		fl.run.settle() // what follows is recorded with the outcome
 		x.die(x.registry)
 	case Twice:
+		x.trace[at].unjudged = x.sub.Fingerprint == nil
 		x.twice(fl)
 	case Late:
 		fl.silent = true
@@ -153,7 +154,12 @@ func (x *scene) arrive(fl *flight) {
 	x.now = x.now.Add(time.Second)
 	x.say("the effect of " + fl.name + " comes now")
 	fl.plain = true
+	before := x.fingerprint()
 	r := x.call(fl)
+	if x.sub.Fingerprint != nil && x.fingerprint() == before {
+		e := &x.ledger[len(x.ledger)-1]
+		e.happened, e.maybe = false, false // the other side answers, and does not do it again
+	}
 	if !fl.stray {
 		_ = fl.run.decide(r.Intent())
 	}

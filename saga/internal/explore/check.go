@@ -132,14 +132,8 @@ func (x *scene) checkAlways() {
 }
 
 func (x *scene) check(c Check) {
-	_, err := func() (_ struct{}, err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = contain.Panic(p)
-			}
-		}()
-		return struct{}{}, c.Func()
-	}()
+	x.cfg.reached.Check(c.Name)
+	_, err := contained("", func() (struct{}, error) { return struct{}{}, c.Func() })
 	if err != nil {
 		x.violate(&Violation{Invariant: c.Name, Text: err.Error()})
 	}
@@ -156,7 +150,7 @@ func (x *scene) checkEnd() {
 		if r.s.Start.Parent != nil {
 			continue
 		}
-		ended = ended && r.s.End != "" && r.s.End != domain.RunIsAbandoned && len(r.s.Left) == 0
+		ended = ended && r.s.End != ""
 		completed = completed && r.s.End == domain.RunIsCompleted
 	}
 	if !ended {
@@ -164,7 +158,7 @@ func (x *scene) checkEnd() {
 	}
 	undone := !slices.ContainsFunc(x.runs, func(r *run) bool { return r.s.Start.Parent == nil && r.s.End == domain.RunIsCompleted })
 	if byHand(x.runs) {
-		return // a person's word stands for what was done
+		return // a person's word stands for what was done, or is left
 	}
 	for _, c := range x.sub.Checks {
 		if c.When == AtEachEnd || c.When == WhenCompleted && completed || c.When == WhenUndone && undone {
@@ -173,10 +167,10 @@ func (x *scene) checkEnd() {
 	}
 }
 
-// byHand reports whether a person settled a step.
+// byHand reports whether a person settled a step, or gave a run up.
 func byHand(runs []*run) bool {
 	return slices.ContainsFunc(runs, func(r *run) bool {
-		return slices.ContainsFunc(r.facts, func(f domain.Fact) bool { _, ok := f.Event.(*domain.StepResolved); return ok })
+		return r.s.End == domain.RunIsAbandoned || slices.ContainsFunc(r.facts, func(f domain.Fact) bool { _, ok := f.Event.(*domain.StepResolved); return ok })
 	})
 }
 
@@ -242,5 +236,22 @@ func (x *scene) fingerprint() string {
 	if x.sub.Fingerprint == nil {
 		return ""
 	}
-	return x.sub.Fingerprint()
+	print, err := contained("Fingerprint", func() (string, error) { return x.sub.Fingerprint(), nil })
+	if err != nil {
+		x.violate(&Violation{Invariant: "the world has a fingerprint", Text: err.Error()})
+	}
+	return print
+}
+
+// contained calls a function of the author's, and has its panic be an error.
+func contained[T any](what string, f func() (T, error)) (_ T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = contain.Panic(p)
+			if what != "" {
+				err = fmt.Errorf("%s %w", what, err)
+			}
+		}
+	}()
+	return f()
 }

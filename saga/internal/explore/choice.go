@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// choose returns the schedule's answer at a point, [OK] where it has none.
-func (x *scene) choose(at string, others []Answer, what string) Answer {
+// choose returns the schedule's answer at a point, [OK] where it has none, or one that is neither
+// among others nor among those that the point may have besides.
+func (x *scene) choose(at string, others []Answer, what string, besides ...Answer) Answer {
 	if n := x.counts[at] + 1; n > 1 {
 		x.counts[at] = n
 		at = fmt.Sprintf("%s (%d)", at, n)
@@ -16,9 +17,13 @@ func (x *scene) choose(at string, others []Answer, what string) Answer {
 	}
 	given := OK
 	if a, ok := x.plan[at]; ok {
-		given = a
 		delete(x.plan, at)
-		x.say("► " + at + " = " + string(a))
+		if !slices.Contains(others, a) && !slices.Contains(besides, a) {
+			x.misfits = append(x.misfits, Misfit{Choice{at, a}, others})
+		} else {
+			given = a
+			x.say("► " + at + " = " + string(a))
+		}
 	}
 	x.trace = append(x.trace, passed{at: at, others: others, given: given, action: what})
 	return given

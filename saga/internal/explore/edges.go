@@ -78,6 +78,14 @@ func (fl *flight) ended() Answer {
 	return OK
 }
 
+// Dead reports whether the process of the handler that is called has died: what it does has no
+// effect.
+func (e *Edges) Dead() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.x != nil && e.x.calls != nil && e.x.calls.ended() == Died
+}
+
 func (x *scene) becomes(a Answer) string {
 	if a == OK {
 		return ""

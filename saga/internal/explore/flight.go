@@ -67,7 +67,7 @@ func newClockContext(due time.Time) *clockContext {
 }
 
 // Deadline implements context.Context.
-func (c *clockContext) Deadline() (time.Time, bool) { return c.due, false }
+func (c *clockContext) Deadline() (time.Time, bool) { return c.due, !c.due.IsZero() }
 
 // Done implements context.Context.
 func (c *clockContext) Done() <-chan struct{} {

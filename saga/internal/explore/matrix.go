@@ -11,8 +11,9 @@ import (
 
 // Cell says how the saga stood an answer.
 type Cell struct {
-	// Held and Broke count schedules in which the answer was given.
-	Held, Broke int
+	// Held and Broke count schedules in which the answer was given, Unjudged those of which nothing
+	// can tell, because the world has no Fingerprint.
+	Held, Broke, Unjudged int
 }
 
 // Matrix has, for each action and direction, how the saga stood each answer.
@@ -54,6 +55,8 @@ func (m *Matrix) note(p passed, choices int, broke bool) {
 	}
 	if broke {
 		c.Broke++
+	} else if p.unjudged {
+		c.Unjudged++
 	} else if p.given != OK || !p.spoilt {
 		c.Held++
 	}
@@ -101,7 +104,7 @@ func rank(a Answer) string {
 	return "99" + string(a)
 }
 
-// Mark returns a cell in a word: held, BROKEN, never reached, or empty.
+// Mark returns a cell in a word: held, BROKEN, not judged, not tried, or empty.
 func (m *Matrix) Mark(row string, a Answer) string {
 	c, offered := m.At(row, a)
 	switch {
@@ -109,6 +112,8 @@ func (m *Matrix) Mark(row string, a Answer) string {
 		return "BROKEN"
 	case c.Held > 0:
 		return "held"
+	case c.Unjudged > 0:
+		return unjudged
 	case offered:
 		return "not tried"
 	}
@@ -121,7 +126,11 @@ type Line struct {
 	Held, Broken, Untried []Answer
 	// Why has the reason for each of Untried.
 	Why []string
+	// Unjudged were given, and nothing tells whether the saga held: the world has no Fingerprint.
+	Unjudged []Answer
 }
+
+const unjudged = "not judged"
 
 // Lines lists what happened where, and which answers held.
 func (m *Matrix) Lines() []Line {
@@ -134,6 +143,8 @@ func (m *Matrix) Lines() []Line {
 				line.Held = append(line.Held, a)
 			case "BROKEN":
 				line.Broken = append(line.Broken, a)
+			case unjudged:
+				line.Unjudged = append(line.Unjudged, a)
 			case "not tried":
 				line.Untried, line.Why = append(line.Untried, a), append(line.Why, m.why(row, a))
 			}
@@ -145,17 +156,22 @@ func (m *Matrix) Lines() []Line {
 
 // explain notes what the search did not do.
 func (m *Matrix) explain(r *Result, cfg *Config) {
-	m.faults = cfg.Faults
+	m.faults, m.stopped = cfg.Faults, r.stopped(cfg)
+}
+
+// stopped says why there were not more schedules; empty if all were played.
+func (r *Result) stopped(cfg *Config) string {
 	switch {
 	case r.Replayed:
-		m.stopped = "one schedule was replayed"
+		return "one schedule was replayed"
 	case r.Cut:
-		m.stopped = "the time was over"
-	case r.Broken != nil:
-		m.stopped = "the search stopped at what is broken"
+		return "the time was over"
+	case r.Broken != nil && r.Broken.Violation.Invariant != someCompletes:
+		return "the search stopped at what is broken"
 	case r.Total() >= cfg.Budget:
-		m.stopped = "the budget was used up"
+		return "the budget was used up"
 	}
+	return ""
 }
 
 // why says why an answer was not tried.
@@ -183,13 +199,13 @@ func leftOut(cfg *Config) (list []string) {
 func (m *Matrix) Text() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	list := func(answers []Answer) string {
-		return strings.ReplaceAll(strings.Trim(fmt.Sprint(answers), "[]"), " ", ", ")
-	}
 	for _, l := range m.Lines() {
 		line := l.At + "\theld: " + list(l.Held)
 		if len(l.Broken) > 0 {
 			line += "\tBROKEN: " + list(l.Broken)
+		}
+		if len(l.Unjudged) > 0 {
+			line += "\t" + unjudged + ": " + list(l.Unjudged) + " (the world has no Fingerprint)"
 		}
 		for i := 0; i < len(l.Untried); {
 			same := i + 1

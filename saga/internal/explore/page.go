@@ -18,7 +18,7 @@ func (r *Result) Page(title string) []byte {
 		Answers []Answer
 		Table   []row
 	}{Title: title, Counts: r.counts(), Result: r, Answers: r.Matrix.Columns()}
-	classes := map[string]string{"held": "held", "BROKEN": "broken", "not tried": "untried"}
+	classes := map[string]string{"held": "held", "BROKEN": "broken", "not tried": "untried", unjudged: "untried"}
 	for _, name := range r.Matrix.Rows {
 		line := row{Name: name}
 		for _, a := range data.Answers {
@@ -52,9 +52,10 @@ tbody th { text-align: left; position: sticky; left: 0; background: Canvas; max-
 <p>{{.Counts}}</p>
 {{with .Broken}}<h2 class="broken">✗ Broken: {{.Violation.Invariant}}</h2>
 <p>{{.Violation.Text}}</p>
-<p>When <code>{{with .Schedule}}{{.}}{{else}}nothing goes wrong{{end}}</code></p>
+<p>When <code>{{if .Schedule}}{{.Schedule}}{{else}}nothing goes wrong{{end}}</code></p>
 <pre>{{.Story}}</pre>{{else}}<p class="held">✓ Nothing is broken.</p>{{end}}
 {{range .Waiting}}<p>Note: a run can wait for ever: {{.}}</p>{{end}}
+{{range .Never}}<p>Note: {{.}}</p>{{end}}
 {{with .LeftOut}}<p>Left out: {{range $i, $a := .}}{{if $i}}, {{end}}{{$a}}{{end}}</p>{{end}}
 <h2>What was answered, and whether the saga held</h2>
 <div class="scroll"><table><thead><tr><th>at</th>{{range .Answers}}<th>{{.}}</th>{{end}}</tr></thead>

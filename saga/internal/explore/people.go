@@ -1,8 +1,13 @@
 package explore
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -28,7 +33,7 @@ func (x *scene) personInterferes(fl *flight) bool {
 		_ = r.decide(machine.Pause{Reason: "a person pauses"})
 	case Deploy:
 		x.say("another version of the program is deployed")
-		next, err := x.sub.Next()
+		next, err := contained("NextProgram", x.sub.Next)
 		if err != nil {
 			x.violate(&Violation{Invariant: "the next program can be made", Text: err.Error()})
 			return true
@@ -146,7 +151,10 @@ func awaited(d *definition.Definition) (names []string) {
 // signalValue returns what is sent as the signal, false where nothing fits.
 func (x *scene) signalValue(d *definition.Definition, name string) (json.RawMessage, bool) {
 	if v, ok := x.cfg.Signals[name]; ok {
-		return v, len(v) > 0
+		return v, len(v) > 0 && (d == nil || d.CheckSignal(name, v) == nil)
+	}
+	if d == nil {
+		return nil, false // no program here knows what fits
 	}
 	v := firstFit(func(raw json.RawMessage) error { return d.CheckSignal(name, raw) })
 	return v, v != nil
@@ -224,4 +232,50 @@ func (x *scene) sendTooLate() bool {
 	x.signals = x.signals[1:]
 	_ = s.run.decide(s.in) // an ended run refuses it
 	return true
+}
+
+// fit checks, once, that each signal and event that has a value is awaited, and takes it.
+func (cfg *Config) fit(sub *Subject) error {
+	if cfg.fitted {
+		return nil
+	}
+	cfg.fitted = true
+	programs := []*definition.Registry{sub.Registry}
+	if sub.Next != nil && len(cfg.Signals)+len(cfg.Events) > 0 {
+		next, err := contained("NextProgram", sub.Next)
+		if err != nil {
+			return err
+		}
+		programs = append(programs, next)
+	}
+	signals, events := map[string]error{}, map[string]error{}
+	for _, program := range programs {
+		for _, d := range program.Sagas() {
+			d.Plan.Root.Walk(func(n *domain.Node) {
+				if n.Await == nil {
+					return
+				}
+				events[n.Await.Event] = nil
+				name := n.Await.Signal
+				if err, known := signals[name]; !known || err != nil {
+					signals[name] = d.CheckSignal(name, cfg.Signals[name])
+				}
+			})
+		}
+	}
+	return errors.Join(unawaited("signal", cfg.Signals, signals), unawaited("event", cfg.Events, events))
+}
+
+// unawaited returns an error of the values that no await takes.
+func unawaited(what string, given map[string]json.RawMessage, awaited map[string]error) (err error) {
+	delete(awaited, "")
+	names := cmp.Or(strings.Join(slices.Sorted(maps.Keys(awaited)), ", "), "none")
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		refused, known := awaited[name]
+		if !known {
+			refused = fmt.Errorf("nothing awaits the %s %q: the %ss are %s", what, name, what, names)
+		}
+		err = errors.Join(err, refused)
+	}
+	return err
 }

@@ -91,12 +91,34 @@ type Choice struct {
 	Answer Answer
 }
 
+// Misfit is a choice of an answer that can't be given at its point, with those that can.
+type Misfit struct {
+	Choice
+	Others []Answer
+}
+
+// String says what is wrong with the choice.
+func (m Misfit) String() string {
+	return fmt.Sprintf("%q can't be %q: it can be %s", m.At, m.Answer, list(m.Others))
+}
+
+// list writes answers with commas.
+func list(answers []Answer) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprintf("%q", answers), `[]"`), `" "`, ", ")
+}
+
 // Schedule is what deviates from a run in which everything succeeds, in the order in which it comes
 // up. Given the same world and saga, it is played the same way each time.
 type Schedule []Choice
 
+// nothing is how the schedule is written in which nothing goes wrong.
+const nothing = "none"
+
 // String writes a schedule as [ParseSchedule] reads it.
 func (s Schedule) String() string {
+	if len(s) == 0 {
+		return nothing
+	}
 	parts := make([]string, len(s))
 	for i, c := range s {
 		parts[i] = c.At + " = " + string(c.Answer)
@@ -104,8 +126,11 @@ func (s Schedule) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// ParseSchedule reads what [Schedule.String] wrote.
+// ParseSchedule reads what [Schedule.String] wrote. Of an empty text it returns nil: no schedule.
 func ParseSchedule(text string) (Schedule, error) {
+	if strings.TrimSpace(text) == nothing {
+		return Schedule{}, nil
+	}
 	var s Schedule
 	for part := range strings.SplitSeq(text, ";") {
 		if part = strings.TrimSpace(part); part == "" {
@@ -127,4 +152,6 @@ type passed struct {
 	given  Answer
 	action string // for the matrix: action and direction, or what else it is
 	spoilt bool   // the schedule broke something by other choices
+	// unjudged means that nothing could tell whether the saga held.
+	unjudged bool
 }

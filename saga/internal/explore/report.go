@@ -13,6 +13,9 @@ func (r *Result) Summary() string {
 	for _, w := range r.Waiting {
 		fmt.Fprintf(&b, "\nnote: a run can wait for ever: %s", w)
 	}
+	for _, n := range r.Never {
+		fmt.Fprintf(&b, "\nnote: %s", n)
+	}
 	if len(r.LeftOut) > 0 {
 		fmt.Fprintf(&b, "\nleft out: %s", strings.Join(r.LeftOut, ", "))
 	}
@@ -25,7 +28,9 @@ func (r *Result) counts() string {
 	parts := []string{fmt.Sprintf("%d schedules, %d points", r.Total(), r.Points)}
 	for i, of := range r.Of {
 		name := [...]string{"singles", "pairs"}[i]
-		if tried := r.Schedules[i+1]; tried < of {
+		if i > 0 && r.Schedules[i] < r.Of[i-1] {
+			parts = append(parts, name+": not counted, since not all singles were tried")
+		} else if tried := r.Schedules[i+1]; tried < of {
 			parts = append(parts, fmt.Sprintf("%s: %d %% tried (%d of %d)", name, tried*100/of, tried, of))
 		} else {
 			parts = append(parts, fmt.Sprintf("%s: all %d", name, of))
@@ -66,6 +71,11 @@ func (r *Result) Failure() string {
 		fmt.Fprintf(&out, "when %s\n", b.Schedule)
 	}
 	fmt.Fprintf(&out, "\n%s\n%s\n", b.Story, r.counts())
+	if b.Violation.Invariant == someCompletes {
+		for _, n := range r.Never {
+			fmt.Fprintf(&out, "note: %s\n", n)
+		}
+	}
 	if r.Others > 0 {
 		fmt.Fprintf(&out, "%d further schedules break something\n", r.Others)
 	}

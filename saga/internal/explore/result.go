@@ -1,6 +1,15 @@
 package explore
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/explain"
+	"github.com/atonehq/atone/saga/machine"
+)
 
 // Result is what a search found.
 type Result struct {
@@ -30,8 +39,12 @@ type Result struct {
 	Replayed bool
 	// Cut means that the time was over before all was tried.
 	Cut bool
-	// Unreached are choices of a replayed schedule that never came up.
+	// Unreached are choices of a replayed schedule that never came up, Misfits those of answers that
+	// can't be given there.
 	Unreached []string
+	Misfits   []Misfit
+	// Never has what no run came to, and the checks that were never made, each with the reason.
+	Never []string
 	// Took is how long it took.
 	Took time.Duration
 }
@@ -60,4 +73,56 @@ func (r *Result) Complete() bool {
 		}
 	}
 	return !r.Cut
+}
+
+// never says what no run came to, and which checks were never made.
+func (s *search) never(x *scene) []string {
+	plans := []*domain.Plan{x.sub.Saga.Plan}
+	for _, d := range x.sub.Registry.Sagas() {
+		if d.Plan.Hash() != x.sub.Saga.Plan.Hash() {
+			plans = append(plans, d.Plan)
+		}
+	}
+	list := s.cfg.reached.Missing(plans[0], plans...)
+	for _, c := range x.sub.Checks {
+		if !s.cfg.reached.Checked(c.Name) {
+			list = append(list, fmt.Sprintf("%q was never evaluated: %s", c.Name, s.whyNot(c.When)))
+		}
+	}
+	if stopped := s.res.stopped(s.cfg); stopped != "" {
+		for i := range list {
+			list[i] += "; " + stopped
+		}
+	}
+	return list
+}
+
+// whyNot says why a check of that time was never made.
+func (s *search) whyNot(w When) string {
+	is := map[When]string{AtEachEnd: "ended", WhenCompleted: "completed", WhenUndone: "was undone", Always: "called a handler"}[w]
+	if got := &s.cfg.reached; w == WhenCompleted && got.Ended(domain.RunIsCompleted) || w == WhenUndone && (got.Ended(domain.RunIsCompensated) || got.Ended(domain.RunIsCancelled)) {
+		return "not all runs " + is + " without a person's word"
+	}
+	return "no run " + is
+}
+
+// comesToRest says how the first run stands at the end.
+func (x *scene) comesToRest() string {
+	s := x.runs[0].s
+	var why []string
+	if s.Cause != nil {
+		why = append(why, s.Cause.Message)
+	}
+	if s.End == "" {
+		s.StuckSteps(func(st *machine.Step) {
+			if st.Cause != nil {
+				why = append(why, st.Path+": "+st.Cause.Message)
+			}
+		})
+		for _, w := range explain.Why(s, x.now).Waits {
+			why = append(why, w.Headline)
+		}
+	}
+	slices.Sort(why)
+	return fmt.Sprintf("is %s: %s", s.Status(), strings.Join(slices.Compact(why), "; "))
 }

@@ -53,6 +53,8 @@ type scene struct {
 	// asked are the points of awaits and people that came up; signals those that come too late.
 	asked   map[string]bool
 	signals []lateSignal
+	// misfits are choices of answers that can't be given.
+	misfits []Misfit
 
 	// seen are the states that scenes were in; nil if none is to be known. own are those that this
 	// scene was in first, and met is where it came to a state that another was in before.
@@ -66,7 +68,9 @@ type scene struct {
 // moves bounds what happens in a scene: a run that does not come to rest in so many is broken.
 const moves = 5_000
 
-var dawn = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+// dawn is later than any real time, so that the deadlines of handlers' contexts have not passed for
+// code that asks the real clock.
+var dawn = time.Date(2126, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // play plays a schedule, until it comes to one of the states that are seen. seen is nil if it is to
 // be played to its end.
@@ -80,8 +84,11 @@ func play(cfg *Config, sched Schedule, tell bool, seen map[stand.Key]visit) (*sc
 		x.story = &story{}
 	}
 	x.edges = &Edges{x: x}
-	sub, err := cfg.Build(x.edges)
+	sub, err := contained("the function that makes the world", func() (*Subject, error) { return cfg.Build(x.edges) })
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.fit(sub); err != nil {
 		return nil, err
 	}
 	x.sub = sub
@@ -103,6 +110,9 @@ func play(cfg *Config, sched Schedule, tell bool, seen map[stand.Key]visit) (*sc
 	x.endAside()
 	if !x.over() {
 		x.checkEnd()
+	}
+	for _, r := range x.runs {
+		cfg.reached.Run(r.s)
 	}
 	if err := x.comesTo(); err != nil {
 		return nil, err
@@ -137,14 +147,31 @@ func (x *scene) untilRest() {
 		if x.over() {
 			return
 		}
-		for i := 0; i < len(x.runs); i++ { //nolint:intrange // a child may begin meanwhile
-			x.runs[i].settle()
-		}
+		x.settle()
 		if x.meets() || !x.move() {
 			return
 		}
 	}
 	x.violate(&Violation{Invariant: "a run comes to rest", Text: fmt.Sprintf("after %d moves it still goes on", moves)})
+}
+
+// settle answers what the runs owe, until none owes anything: what a run answers may be news for its
+// parent or its children.
+func (x *scene) settle() {
+	for before := -1; before != x.recorded(); {
+		before = x.recorded()
+		for i := 0; i < len(x.runs); i++ { //nolint:intrange // a child may begin meanwhile
+			x.runs[i].settle()
+		}
+	}
+}
+
+// recorded counts the events of all runs.
+func (x *scene) recorded() (n int) {
+	for _, r := range x.runs {
+		n += len(r.facts)
+	}
+	return n
 }
 
 // move makes one thing happen, and reports whether there was one.

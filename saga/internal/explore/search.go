@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/explore/stand"
 )
 
@@ -39,6 +40,9 @@ func Explore(cfg Config) (*Result, error) {
 		s.until = began.Add(cfg.For)
 	}
 	err := s.run()
+	if err == nil && !s.res.Replayed {
+		err = s.completes()
+	}
 	s.res.Points, s.res.States, s.res.Took = len(s.points), len(s.seen), time.Since(began)
 	s.res.LeftOut = leftOut(&cfg)
 	s.res.Matrix.explain(s.res, &cfg)
@@ -46,7 +50,7 @@ func Explore(cfg Config) (*Result, error) {
 }
 
 func (s *search) run() error {
-	if len(s.cfg.Replay) > 0 {
+	if s.cfg.Replay != nil {
 		return s.replay()
 	}
 	base, err := s.play(nil)
@@ -66,6 +70,32 @@ func (s *search) run() error {
 		return s.deeper(level)
 	}
 	return nil
+}
+
+// someCompletes is the invariant of a search as a whole.
+const someCompletes = "some run completes"
+
+// completes checks that some run completed, and notes what no run came to: a saga that never gets
+// anywhere breaks nothing.
+func (s *search) completes() error {
+	x, err := playContained(s.cfg, nil, nil, true)
+	if err != nil {
+		return fmt.Errorf("schedule %q: %w", Schedule{}, err)
+	}
+	s.res.Never = s.never(x)
+	if v := s.violatesCompletes(x); v != nil && s.res.Broken == nil {
+		s.res.Broken = &Broken{Schedule{}, *v, x.story.b.String()}
+	}
+	return nil
+}
+
+// violatesCompletes returns the violation where no run completed. x is the scene in which nothing
+// goes wrong.
+func (s *search) violatesCompletes(x *scene) *Violation {
+	if s.cfg.NeverCompletes || s.cfg.reached.Ended(domain.RunIsCompleted) {
+		return nil
+	}
+	return &Violation{someCompletes, fmt.Sprintf("with nothing going wrong the run %s, and no other schedule of %d completes. If that is meant, say so with NeverCompletes", x.comesToRest(), s.res.Total())}
 }
 
 // played is a schedule with the points that came up after its last choice.
@@ -156,7 +186,7 @@ func (s *search) shrink() error {
 		sched := s.res.Broken.Schedule
 		for i := range sched {
 			next := slices.Delete(slices.Clone(sched), i, i+1)
-			x, err := play(s.cfg, next, true, nil)
+			x, err := playContained(s.cfg, next, nil, true)
 			if err != nil {
 				return err
 			}
@@ -173,10 +203,11 @@ func (s *search) shrink() error {
 
 // replay plays the one schedule that was asked for.
 func (s *search) replay() error {
-	x, err := play(s.cfg, s.cfg.Replay, true, nil)
+	x, err := playContained(s.cfg, s.cfg.Replay, nil, true)
 	if err != nil {
-		return err
+		return fmt.Errorf("schedule %q: %w", s.cfg.Replay, err)
 	}
+	s.res.Misfits = x.misfits
 	for _, c := range s.cfg.Replay {
 		if _, left := x.plan[c.At]; left {
 			s.res.Unreached = append(s.res.Unreached, c.At)
@@ -185,6 +216,9 @@ func (s *search) replay() error {
 	s.note(s.cfg.Replay, x)
 	s.res.Replayed = true
 	s.res.Broken = &Broken{Schedule: s.cfg.Replay, Story: x.story.b.String()}
+	if len(s.cfg.Replay) == 0 && x.broken == nil {
+		x.broken = s.violatesCompletes(x)
+	}
 	if x.broken != nil {
 		s.res.Broken.Violation = *x.broken
 	}
@@ -203,7 +237,7 @@ func (s *search) play(sched Schedule) ([]passed, error) {
 	if s.chance {
 		seen = nil
 	}
-	x, err := playContained(s.cfg, sched, seen)
+	x, err := playContained(s.cfg, sched, seen, false)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w", sched, err)
 	}
@@ -212,7 +246,7 @@ func (s *search) play(sched Schedule) ([]passed, error) {
 		s.res.Others++
 	}
 	if x.broken != nil && s.res.Broken == nil {
-		told, err := play(s.cfg, sched, true, nil)
+		told, err := playContained(s.cfg, sched, nil, true)
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +270,7 @@ func (s *search) play(sched Schedule) ([]passed, error) {
 
 // playContained plays a schedule in a goroutine of its own, so that a handler that ends it or does
 // not return is an error.
-func playContained(cfg *Config, sched Schedule, seen map[stand.Key]visit) (*scene, error) {
+func playContained(cfg *Config, sched Schedule, seen map[stand.Key]visit, tell bool) (*scene, error) {
 	type result struct {
 		x   *scene
 		err error
@@ -245,7 +279,7 @@ func playContained(cfg *Config, sched Schedule, seen map[stand.Key]visit) (*scen
 	go func() {
 		r := result{err: errEnded}
 		defer func() { done <- r }()
-		r.x, r.err = play(cfg, sched, false, seen)
+		r.x, r.err = play(cfg, sched, tell, seen)
 	}()
 	timer := time.NewTimer(playLimit)
 	defer timer.Stop()

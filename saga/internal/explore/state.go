@@ -40,7 +40,13 @@ const fewLooks = 6
 // the schedule has no choice left and no handler is in the middle of something: then it says all
 // that matters.
 func (x *scene) meets() bool {
-	if x.seen == nil || x.met != nil || len(x.plan) > 0 || len(x.aside) > 0 || x.looks == 0 {
+	if x.met != nil || len(x.plan) > 0 || len(x.aside) > 0 || x.looks == 0 {
+		return false
+	}
+	if x.seen == nil {
+		if x.story != nil {
+			x.fingerprint() // a story tells of one that panics
+		}
 		return false
 	}
 	x.looks--

@@ -6,6 +6,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/internal/explore/reach"
 	"github.com/atonehq/atone/saga/internal/explore/stand"
 	"github.com/atonehq/atone/saga/internal/work"
 )
@@ -62,7 +63,7 @@ type Config struct {
 	// Without are answers that the world never gives, WithoutIn those by action.
 	Without   []Answer
 	WithoutIn map[string][]Answer
-	// Replay is one schedule to play, and nothing else.
+	// Replay is one schedule to play, and nothing else; nil for none.
 	Replay Schedule
 	// Apart keeps scenes apart that come to the same state. Of those that are merged, one in
 	// DoubtEach is played on all the same, and compared; 0 means 64.
@@ -70,6 +71,8 @@ type Config struct {
 	DoubtEach int
 	// NoWaiting makes an await that nothing ends a violation instead of a note.
 	NoWaiting bool
+	// NeverCompletes says that no run is meant to complete. Else it is a violation if none does.
+	NeverCompletes bool
 	// Describe tells events in words, for stories; nil tells their names.
 	Describe func(domain.Fact) string
 
@@ -80,6 +83,10 @@ type Config struct {
 	program *definition.Registry
 	worker  *work.Worker
 	shape   *shape
+	// reached is what any run came to, and fitted that the signals and events were compared with the
+	// awaits.
+	reached reach.Map
+	fitted  bool
 	// buf is where states are written, and met how often a scene met another.
 	buf stand.Buf
 	met int

@@ -104,7 +104,7 @@ func (w *Worker) Begin(t *Task) {
 // task's Due as its deadline. If the handler ends the goroutine, Rehearse calls done and does not
 // return.
 func (w *Worker) Rehearse(ctx context.Context, t *Task, beat func(json.RawMessage), done func(*Report)) {
-	a := &attemptState{task: t, logger: w.cfg.Logger, lastOut: time.Now(), deadline: t.Due,
+	a := &attemptState{task: t, logger: w.cfg.Logger, clock: w.cfg.Clock, lastOut: w.cfg.Clock.Steady(), deadline: t.Due,
 		beat: func(details json.RawMessage) error { beat(details); return nil }}
 	r := t.report()
 	defer func() { done(r) }()
