@@ -15,6 +15,7 @@
 // Files, in reading order:
 //
 //   - main.go: from a command line to an exit code
+//   - words.go: an error in words
 //   - app.go: the description of a program
 //   - exit.go: exit codes, and what to do next about an error
 //   - exit_server.go: the same for errors of a server

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/adapters/pebblelog"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/act"
@@ -153,6 +154,8 @@ func advice(env *access.Env, err error) []console.Step {
 		return []console.Step{{Command: command(words...), Why: why}}
 	}
 	switch {
+	case errors.Is(err, client.ErrMayBeDone):
+		return env.DoubtOf().Steps
 	case errors.As(err, &usage) && len(usage.Next) > 0:
 		return usage.Next
 	case exitOf(err) == ExitUsage:

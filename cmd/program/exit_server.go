@@ -36,7 +36,7 @@ func adviceOfServer(env *access.Env, err error) string {
 	case p.Status == http.StatusUnauthorized:
 		return "give a valid token in ATONE_TOKEN or --token; an admin makes one with `token create`"
 	case p.Status == http.StatusForbidden:
-		return "use a token that allows it: `token list` shows the scopes"
+		return "use a token that allows it: an admin makes one with `token create`"
 	case p.Status == http.StatusTooManyRequests:
 		return "wait a minute: this address sent too many invalid tokens"
 	case p.Status >= http.StatusInternalServerError && env.Remote():

@@ -3,18 +3,15 @@ package program
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/atonehq/atone/adapters/httpapi/client"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/act"
 	"github.com/atonehq/atone/cmd/internal/console"
@@ -115,22 +112,4 @@ func complain(env *access.Env, err error, code Exit) {
 	p := tty.PaletteFor(env.Err)
 	_, _ = fmt.Fprintf(env.Err, "%s %s\n", p.Bad(env.Program.Name+":"), strings.Join(lines, "\n"))
 	_ = env.Hint(next...)
-}
-
-// request matches the beginning of errors from the API.
-var request = regexp.MustCompile(`(GET|POST|DELETE) /\S*: `)
-
-// words returns an error's text without the API request and its status, which the person did not
-// type. With --verbose it keeps them.
-func words(env *access.Env, err error) string {
-	var p *client.ProblemError
-	text := err.Error()
-	if env.Verbose || !errors.As(err, &p) {
-		return text
-	}
-	text = strings.ReplaceAll(request.ReplaceAllString(text, ""), fmt.Sprintf(" (HTTP %d)", p.Status), "")
-	if run := env.TypedOnly(); run != "" && !strings.Contains(env.AsTyped(text), run) {
-		text = run + ": " + text
-	}
-	return text
 }

@@ -43,9 +43,14 @@ type request struct {
 	out          any // what the answer is read into; may be nil
 	// again means that repeating the request is safe: it only reads, or has a key.
 	again bool
+	// reads means that a request that is no GET changes nothing either.
+	reads bool
+	// wait is how long the server is asked to take.
+	wait time.Duration
 }
 
-// call makes a request and reads its answer.
+// call makes a request and reads its answer. Where it is an act and the server may have got it, the
+// error is an [ErrMayBeDone].
 func (c *Client) call(ctx context.Context, r request) error {
 	var body []byte
 	if r.body != nil {
@@ -54,16 +59,27 @@ func (c *Client) call(ctx context.Context, r request) error {
 			return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 		}
 	}
-	pause := c.pause()
+	pause, open := c.pause(), false
+	told := func(err error) error {
+		if open {
+			return fmt.Errorf("%w: %w", ErrMayBeDone, err)
+		}
+		return err
+	}
 	for try := 0; ; try++ {
 		err := c.once(ctx, &r, body)
-		if err == nil || !r.again || try >= c.cfg.Retries || !passing(err) {
-			return err
+		if err == nil {
+			return nil
+		}
+		open = r.acts() && (open || unanswered(err))
+		var silent *SilentError
+		if !r.again || try >= c.cfg.Retries || !passing(err) || errors.As(err, &silent) {
+			return told(err)
 		}
 		select {
 		case <-time.After(pause.NextBackOff()):
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return told(errors.Join(ctx.Err(), err))
 		}
 	}
 }
@@ -139,11 +155,11 @@ func (c *Client) send(ctx context.Context, r *request, body []byte) (*http.Respo
 	if c.cfg.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
 	}
-	res, err := c.cfg.HTTP.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("%w: is the server running?", err)
+	res, err := c.patiently(req, r)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: is the server running?", err)
 	}
-	return res, nil
+	return res, err
 }
 
 // failure turns an answer with an error status into an error: the problem in its body, if it has

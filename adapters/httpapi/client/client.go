@@ -41,6 +41,9 @@ type Config struct {
 	// that it could not be reached or was not ready, and with nil each time that it answered. It is
 	// called from several goroutines.
 	Answers func(err error)
+	// Patience is how long requests wait for a server that has them and does not answer; the zero
+	// value waits in silence until ctx ends.
+	Patience Patience
 }
 
 // Client calls one server. It is safe for concurrent use.

@@ -86,7 +86,9 @@ func (c *Client) ActOnRejected(ctx context.Context, a wire.RejectedAct) (wire.Re
 
 // Bulk applies one act to many runs, or with DryRun lists the runs.
 func (c *Client) Bulk(ctx context.Context, b wire.Bulk) (saga.BulkReport, error) {
-	return post[saga.BulkReport](ctx, c, "/bulk", b, b.DryRun)
+	var report saga.BulkReport
+	err := c.call(ctx, request{method: http.MethodPost, path: "/bulk", body: b, out: &report, again: b.DryRun, reads: b.DryRun})
+	return report, err
 }
 
 // ActOnIncidents adds a note to incidents, assigns them, or snoozes them.

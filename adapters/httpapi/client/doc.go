@@ -18,5 +18,6 @@
 //   - runs.go: all other reads
 //   - control.go: the levers
 //   - call.go: one call, tried again
+//   - silence.go: a server that has a request and does not answer
 //   - problem.go: errors that the server returns
 package client

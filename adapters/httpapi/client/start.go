@@ -215,7 +215,7 @@ func (c *Client) Result(ctx context.Context, id domain.RunID, wait time.Duration
 	if slices.Contains(opts, saga.OrStuckBelow()) {
 		q.Set("below", "true")
 	}
-	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true})
+	err := c.call(ctx, request{method: http.MethodGet, path: "/runs/" + id.String() + "/result", query: q, out: &res, again: true, wait: wait})
 	return res, err
 }
 

@@ -45,9 +45,9 @@ func (env *Env) With(ctx context.Context, u Use, f func(ctx context.Context, c *
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: url, Token: token, Latest: true, Answers: env.noteAnswer})
+	c, err := client.New(client.Config{Server: url, Token: token, Latest: true, Answers: env.noteAnswer, Patience: env.patience()})
 	if err != nil {
-		return console.UsageError{Err: err}
+		return console.UsageError{Err: err, Next: []console.Step{{Why: "--server, or ATONE_SERVER in the environment, says where the server is"}}}
 	}
 	return f(ctx, c)
 }

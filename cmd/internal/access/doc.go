@@ -9,6 +9,7 @@
 //
 //   - meant.go: the saga or action that a misspelt name may have meant
 //   - connection.go: the way to a server, or to the directory
+//   - silent.go: a server that does not answer, and what is not known then
 //   - lost.go: since when a server gives no answer
 //   - directory.go: a directory that this process has open, and its API
 //   - views.go: the directory's views, opened when they are asked

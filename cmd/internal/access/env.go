@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"os/user"
+	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +18,10 @@ type Env struct {
 	Program *host.Program
 	// Data is the data directory that is given; see [Env.DataDir].
 	Data string
+	// Doubt says what is not known where the command's act has no answer; the zero value will do.
+	Doubt Doubt
 
+	told                 atomic.Bool // that the server does not answer
 	actor, server, token string
 	flags                *pflag.FlagSet
 	lost                 *lost

@@ -33,6 +33,11 @@ func perform(ctx context.Context, env *access.Env, c *client.Client, r saga.Bulk
 	stopAfter, limit := r.StopAfter, r.Limit
 	show := newProgress(env)
 	defer show("")
+	defer context.AfterFunc(ctx, func() {
+		if !env.JSON() { // the act itself matters more
+			_, _ = fmt.Fprintf(env.Err, "interrupted: the runs under way are dealt with first; ctrl-C ends this, too, and `%s` then tells what was done\n", env.CommandLine("audit"))
+		}
+	})()
 	size := sizes{&r}.first()
 	for {
 		r.Limit = min(size, limit-len(all.Results))

@@ -1,11 +1,13 @@
 package act
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -39,6 +41,19 @@ func (r *startRequest) send(ctx context.Context, c *client.Client) (domain.RunID
 		res, err = c.StartByName(ctx, r.Saga, r.Version, r.Input, opts...)
 	}
 	return res.Run, err
+}
+
+// findable gives a request without a key one, as the client would, and says how the run is found
+// where the server does not answer.
+func (r *startRequest) findable(env *access.Env) {
+	again := env.AgainStep("starts it only if it has not started")
+	if r.Key == "" {
+		r.Key = uuid.NewString()
+		again = env.AgainStep("starts it only if it has not started", "--key", r.Key)
+	}
+	id := domain.RunIDForKey(cmp.Or(r.Saga, r.Action), r.Key).String()
+	env.Doubt = access.Doubt{What: "run " + id + " may have started",
+		Steps: []console.Step{{Command: env.CommandLine("show", id), Why: "tells"}, again}}
 }
 
 // try makes the request for [access.Env.Try].
@@ -186,6 +201,9 @@ the other's id.`,
 func start(ctx context.Context, env *access.Env, r startRequest, w waiting) error {
 	check := func(ctx context.Context) error { return env.Try(ctx, r.try) }
 	return env.With(ctx, access.Use{Acts: true, Makes: true, Check: check}, func(ctx context.Context, c *client.Client) error {
+		if env.Remote() {
+			r.findable(env)
+		}
 		id, err := r.send(ctx, c)
 		if err != nil {
 			return err

@@ -52,7 +52,7 @@ func (c *Console) AgainStep(why string, more ...string) Step {
 				value, joined = c.Line[i+1], true
 			}
 			if joined && value != "" && value != "-" && !strings.HasPrefix(strings.TrimPrefix(value, "="), "@") {
-				return Step{Why: "give the command again with " + strings.Join(more, " ") + ", which " + why}
+				return Step{Why: strings.TrimSuffix("give the command again with "+strings.Join(more, " "), " with ") + ", which " + why}
 			}
 		}
 	}
