@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -115,6 +116,9 @@ func (r *RunItem) Shown() domain.RunState {
 
 // Waits is Waiting with its instants written by the clock, such as one in the reader's zone.
 func (r *RunItem) Waits(now time.Time, clock explain.Clock) string {
+	if h := r.Held; h != nil {
+		return fmt.Sprintf("held: %s, by %s since %s (action %s)", h.Reason, h.By, clock(h.Since), h.Action)
+	}
 	row := runs.Row{State: r.State, Paused: r.Paused, Blocked: r.Blocked, More: r.More, Steps: make([]runs.Step, len(r.Steps))}
 	for i := range r.Steps {
 		s := &r.Steps[i]

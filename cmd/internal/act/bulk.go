@@ -91,6 +91,7 @@ a while, what becomes of the runs, and tells it. Of what is left it says the com
 			if err != nil {
 				return err
 			}
+			env.Missing(r.Reason)
 			if !flags.dryRun {
 				if err := canGiveReason(env, "bulk "+string(what), r.Reason); err != nil {
 					return err

@@ -57,6 +57,9 @@ func IncidentCommands(env *access.Env) []*cobra.Command {
 		if given != 1 {
 			return a, console.UsageError{Err: errors.New("say when the snooze ends: --for 2h, --until TIME, or --end")}
 		}
+		if !until.IsZero() && !until.After(time.Now()) {
+			return a, console.UsageError{Err: fmt.Errorf("--until %s is over: a snooze ends later than now; --end ends one", until.In(env.Location()).Format("2006-01-02 15:04:05 MST"))}
+		}
 		if last > 0 {
 			a.Until = time.Now().Add(time.Duration(last))
 		}

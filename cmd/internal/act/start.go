@@ -56,6 +56,14 @@ func (r *startRequest) findable(env *access.Env) {
 		Steps: []console.Step{{Command: env.CommandLine("show", id), Why: "tells"}, again}}
 }
 
+// fields is the step of looking at the input's fields.
+func (r *startRequest) fields(env *access.Env) console.Step {
+	if r.Action != "" {
+		return console.Step{Command: env.CommandLine("actions"), Why: "lists the actions with their inputs"}
+	}
+	return console.Step{Command: env.CommandLine("sagas", r.Saga), Why: "tells what its input is"}
+}
+
 // try makes the request for [access.Env.Try].
 func (r *startRequest) try(ctx context.Context, c *saga.Coordinator) (err error) {
 	opts := []saga.StartOption{saga.Key(r.Key), saga.Labels(r.Labels)}
@@ -205,6 +213,9 @@ func start(ctx context.Context, env *access.Env, r startRequest, w waiting) erro
 			r.findable(env)
 		}
 		id, err := r.send(ctx, c)
+		if errors.Is(err, saga.ErrBadInput) {
+			return console.UsageError{Err: err, Next: []console.Step{r.fields(env)}}
+		}
 		if err != nil {
 			return err
 		}

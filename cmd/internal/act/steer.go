@@ -17,14 +17,16 @@ import (
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/preview"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // newSteerCommands returns the commands by which people steer runs.
 func newSteerCommands(env *access.Env) []*cobra.Command {
 	return []*cobra.Command{
 		newCancelCommand(env),
-		newPlainAct(env, "pause", (*client.Client).Pause, "Keep a run from starting anything new", "paused").cmd,
-		newPlainAct(env, "resume", (*client.Client).Resume, "Let a paused run go on", "resumed").cmd,
+		newChange(env, explain.ActPause, (*client.Client).Pause, "Keep a run from starting anything new", "paused"),
+		newChange(env, explain.ActResume, (*client.Client).Resume, "Let a paused run go on", "resumed"),
 		newRetryCommand(env),
 		newResolveCommand(env),
 		newAbandonCommand(env),
@@ -46,6 +48,8 @@ type acting struct {
 	yes  bool
 	// why, if set, asks for what is missing once the act is confirmed.
 	why func(ctx context.Context) error
+	// idle, if set, says before the act why it would change nothing; empty if it would.
+	idle func(ctx context.Context, c *client.Client, id domain.RunID) string
 }
 
 // planned makes the command show a plan first.
@@ -101,6 +105,10 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 						return err
 					}
 				}
+				idle := ""
+				if a.idle != nil {
+					idle = a.idle(ctx, c, id)
+				}
 				a.awaited(ctx, c, id)
 				if err := do(ctx, c, id); err != nil {
 					return env.MeantRun(ctx, c, args[0], err)
@@ -114,6 +122,10 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 						return err
 					}
 					return env.PrintJSON(run, showStep(env, id))
+				}
+				if idle != "" {
+					_, err = fmt.Fprintf(env.Out, "%s: nothing was done: %s\n", env.Typed(id), console.Plain(idle))
+					return err
 				}
 				_, err = fmt.Fprintf(env.Out, "%s: %s\n", env.Typed(id), done)
 				return err
@@ -148,6 +160,20 @@ func newPlainAct(env *access.Env, name string, act func(c *client.Client, ctx co
 	a.cmd.Example = fmt.Sprintf("  %s %s order:4711 --reason 'the customer rang'", env.Program.Name, name)
 	a.reasonFlag(&reason)
 	return a
+}
+
+// newChange returns a command for an act that changes nothing where the run is so already; it says so
+// then.
+func newChange(env *access.Env, lever explain.Act, act func(c *client.Client, ctx context.Context, id domain.RunID, reason string) error, short, done string) *cobra.Command {
+	a := newPlainAct(env, string(lever), act, short, done)
+	a.idle = func(ctx context.Context, c *client.Client, id domain.RunID) string {
+		why, err := c.Why(ctx, id)
+		if l := why.Lever(lever); err == nil && l != nil {
+			return l.Off
+		}
+		return "" // the act reports what is wrong
+	}
+	return a.cmd
 }
 
 func newCancelCommand(env *access.Env) *cobra.Command {
@@ -198,6 +224,7 @@ func newResolveCommand(env *access.Env) *cobra.Command {
 		case skip == (output != ""):
 			return nil, console.UsageError{Err: errors.New("say how: --skip, or --substitute with the output that the step should have had")}
 		case skip:
+			env.Missing(reason)
 			if err := canGiveReason(env, "resolve --skip", reason); err != nil {
 				return nil, err
 			}
@@ -286,15 +313,21 @@ func resolvePlan(ctx context.Context, env *access.Env, c *client.Client, id doma
 func newAbandonCommand(env *access.Env) *cobra.Command {
 	var reason string
 	a := newActing(env, "abandon RUN", "Close a run with its effects left as they are", "abandoned", cobra.ExactArgs(1), func([]string) (steer, error) {
-		if reason == "" {
-			return nil, console.UsageError{Err: errors.New("abandoning a run needs a --reason: it is recorded for good")}
+		env.Missing(reason)
+		if err := canGiveReason(env, "abandon", reason); err != nil {
+			return nil, err
 		}
 		return func(ctx context.Context, c *client.Client, id domain.RunID) error {
 			return c.Abandon(ctx, id, reason)
 		}, nil
 	})
+	a.why = func(ctx context.Context) (err error) {
+		reason, err = needReason(ctx, env, "abandon", reason)
+		return err
+	}
 	a.cmd.Long = `Close a run with its effects left as they are: nothing more is done or undone. The command first shows the effects that
-would be left. At a terminal it then asks; elsewhere it does nothing without --yes.`
+would be left. At a terminal it then asks; elsewhere it does nothing without --yes. A reason is needed, and asked for at a
+terminal.`
 	a.planned(func(ctx context.Context, c *client.Client, id domain.RunID, _ []string) (*console.Plan, error) {
 		return abandonPlan(ctx, env, c, id)
 	})
@@ -342,7 +375,12 @@ func newSignalCommand(env *access.Env) *cobra.Command {
 		}
 		raw, err := env.ReadPayload(payload)
 		return func(ctx context.Context, c *client.Client, run domain.RunID) error {
-			return c.Signal(ctx, run, wire.Signal{Name: args[0], Payload: raw, ID: id, Keep: keep})
+			err := c.Signal(ctx, run, wire.Signal{Name: args[0], Payload: raw, ID: id, Keep: keep})
+			if errors.Is(err, saga.ErrBadInput) && !keep {
+				return console.UsageError{Err: err, Next: []console.Step{{Command: env.CommandLine("why", env.Typed(run)), Why: "tells what it waits for"},
+					env.AgainStep("sends it all the same, for a step that a later plan may add", "--keep")}}
+			}
+			return err
 		}, err
 	})
 	a.cmd.Example = fmt.Sprintf("  %s signal order:4711 approved -d '{\"by\": \"kim\"}' --id approval-4711", env.Program.Name)

@@ -27,6 +27,7 @@ type Console struct {
 	// UTC and Local are --utc and --local: times are printed as dates, not as ages.
 	UTC, Local bool
 
+	noReason bool
 	// typed maps runs of the command line to the text that named them.
 	typed map[domain.RunID]string
 }

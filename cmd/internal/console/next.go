@@ -45,6 +45,9 @@ func (c *Console) Hint(steps ...Step) error {
 // AgainStep is the step of giving the command line again with further arguments. It leaves out the
 // command if the command line has a payload, because a payload may hold secrets.
 func (c *Console) AgainStep(why string, more ...string) Step {
+	if c.noReason && slices.Contains(more, "--yes") {
+		more = append([]string{"--reason", "WHY"}, more...)
+	}
 	for i, w := range c.Line {
 		for _, flag := range payloadFlags {
 			value, joined := strings.CutPrefix(w, flag)
@@ -58,6 +61,10 @@ func (c *Console) AgainStep(why string, more ...string) Step {
 	}
 	return Step{c.Again(more...), why}
 }
+
+// Missing notes whether the command line lacks the reason that the command needs, and asks for at a
+// terminal: [Console.AgainStep] has a place for it.
+func (c *Console) Missing(reason string) { c.noReason = strings.TrimSpace(reason) == "" }
 
 // payloadFlags are the flags whose values are payloads.
 var payloadFlags = []string{"-d", "--data-json", "--substitute", "--output-json"}
