@@ -35,7 +35,9 @@ func hungServer(t *testing.T) (at []string, asked *lockedBuffer, wake func()) {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		_, _ = io.WriteString(asked, r.Method+" "+r.URL.Path+"\n")
 		<-awake
-		forward.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+		ctx, done := context.WithCancel(context.WithoutCancel(r.Context()))
+		defer done()
+		forward.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	t.Cleanup(between.Close)
 	t.Cleanup(wake)
@@ -64,7 +66,7 @@ func TestAnActThatIsInterruptedMayHaveBeenDone(t *testing.T) {
 	require.NotContains(t, text, `{"n": 1}`, "a payload may hold secrets")
 	found := regexp.MustCompile("`prog show ([-0-9a-f]{36}) .*give the command again with --key ([-0-9a-f]{36}), which starts it only if it has not started").FindStringSubmatch(text)
 	require.NotNil(t, found, text)
-	for act, line := range map[string]string{"pause": "pause patient:calm", "retry": "retry calc:evil", "signal": "signal patient:calm more"} {
+	for act, line := range map[string]string{"retry": "retry calc:evil", "signal": "signal patient:calm more"} {
 		text := interrupted("/"+act, strings.Fields(line)...)
 		require.Contains(t, text, "interrupted: it may have been done\nnext: `prog audit ", line)
 	}
