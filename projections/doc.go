@@ -19,6 +19,7 @@
 //   - reader.go: queries of views
 //   - await.go: waiting until a view has reached a position
 //   - schema.go: a view and its tables
+//   - beginning.go: texts found by how they begin
 //   - query.go: conditions, order and limits
 //   - values.go: which values a column has
 //   - words.go: the words of rows, for text search

@@ -87,8 +87,12 @@ type View struct {
 	// runner then rebuilds the view by itself. It begins with 1.
 	Version int
 	Tables  []Table
-	// Filter selects the events; the zero value selects the runs' streams.
+	// Filter selects the events; the zero value selects the runs' streams, an empty prefix all.
 	Filter domain.Filter
+	// Wants, if set, chooses among the events that Filter selects. The others only move the view's
+	// position, and cost little. Of a run, the events that it chooses have Of, and nothing of what
+	// came between: neither Action, Number and Begun nor Before and Again.
+	Wants func(*domain.Recorded) bool
 	// New returns an applier for a fresh pass over the log. It is called again after every
 	// failure and for every rebuild.
 	New func() Applier
@@ -104,10 +108,13 @@ func (v *View) Table(name string) *Table {
 	return nil
 }
 
-// Selects is Filter with its default, the runs' streams.
+// Selects is Filter as a log takes it.
 func (v *View) Selects() domain.Filter {
-	if len(v.Filter.Prefixes) == 0 {
+	switch {
+	case len(v.Filter.Prefixes) == 0:
 		return domain.Filter{Prefixes: []string{domain.RunPrefix}}
+	case slices.Contains(v.Filter.Prefixes, ""):
+		return domain.Filter{}
 	}
 	return v.Filter
 }

@@ -11,12 +11,24 @@ import (
 	"github.com/atonehq/atone/projections/internal/signal"
 )
 
-// maxBatchBytes bounds the payload that a batch holds in memory.
-const maxBatchBytes = 8 << 20
+const (
+	// maxBatchBytes bounds the payload that a batch holds in memory.
+	maxBatchBytes = 8 << 20
+	// lingerMore is how many times as long a batch is kept open in which there is nothing that the
+	// view wants: it only saves the position.
+	lingerMore = 20
+	// seenForOne is how many events that a view does not want fill a batch as much as one that it
+	// wants.
+	seenForOne = 64
+)
 
 // Batch is what a view applies in one transaction.
 type Batch struct {
 	Events []projections.Event
+	// Seen is how many events there were, with those that the view did not want; At is when the log
+	// accepted the last of them.
+	Seen int
+	At   time.Time
 	// To is the view's position afterwards.
 	To domain.Position
 	// CaughtUp means that the log had no more events when the batch was cut.
@@ -63,12 +75,16 @@ func (b *buffer) put(ctx context.Context, e delivered, patience <-chan time.Time
 	if e.Position > b.at {
 		b.at, b.next.To = e.Position, e.Position
 		if e.Delivery.Event != nil {
+			b.next.Seen++
+			b.next.At = e.Delivery.Event.Created
+		}
+		if e.Delivery.Event != nil && !e.out {
 			b.next.Events = append(b.next.Events, e.event)
 			b.bytes += len(e.Delivery.Event.Data) + len(e.Delivery.Event.Metadata)
 		}
 	}
 	b.next.CaughtUp = b.next.CaughtUp || e.CaughtUp
-	wake := len(b.next.Events) == 1 || b.full() || e.CaughtUp
+	wake := b.next.Seen == 1 || len(b.next.Events) == 1 || b.full() || e.CaughtUp
 	b.mu.Unlock()
 	if wake {
 		signal.Tell(b.filled)
@@ -107,15 +123,18 @@ func (b *buffer) fail(err error) {
 }
 
 // full is called with the lock held.
-func (b *buffer) full() bool { return len(b.next.Events) >= b.limit || b.bytes >= maxBatchBytes }
+func (b *buffer) full() bool {
+	return len(b.next.Events) >= b.limit || b.next.Seen >= seenForOne*b.limit || b.bytes >= maxBatchBytes
+}
 
 // Take returns the next batch. While catching up it waits for a full batch; live, it waits for the
 // first event and then for Config.Linger. When following has ended, it returns the error.
 func (b *buffer) Take(ctx context.Context, live bool) (Batch, error) {
 	var linger <-chan time.Time
+	lingers := false // for something that the view wants
 	for {
 		b.mu.Lock()
-		some := len(b.next.Events) > 0
+		some, wanted := b.next.Seen > 0, len(b.next.Events) > 0
 		ready := b.full() || b.next.CaughtUp || some && live && b.linger <= 0
 		err := b.err
 		b.mu.Unlock()
@@ -125,8 +144,12 @@ func (b *buffer) Take(ctx context.Context, live bool) (Batch, error) {
 		if err != nil {
 			return Batch{}, err
 		}
-		if some && live && linger == nil {
-			timer := time.NewTimer(b.linger)
+		if some && live && (linger == nil || wanted && !lingers) {
+			least := b.linger
+			if lingers = wanted; !wanted {
+				least *= lingerMore
+			}
+			timer := time.NewTimer(least)
 			defer timer.Stop()
 			linger = timer.C
 		}

@@ -11,6 +11,8 @@ import (
 type Config struct {
 	// Filter selects the events.
 	Filter domain.Filter
+	// Wants, if set, chooses among them; see [projections.View].
+	Wants func(*domain.Recorded) bool
 	// Batch is the largest number of events in a batch.
 	Batch int
 	// Linger is how long a live batch is kept open for more events.
@@ -27,15 +29,16 @@ type Follower struct {
 	*buffer
 	hub    *Hub
 	filter domain.Filter
+	wants  func(*domain.Recorded) bool
 	live   bool
-	shares bool       // its filter is the hub's, so that a tap can feed it
+	shares bool       // it wants what a tap has, so that a tap can feed it
 	left   chan error // the tap dropped the follower: nil if it was too slow
 	joined bool       // a tap has fed it; guarded by hub.mu
 }
 
 // Follow returns a follower for one pass of a view over the log. It starts nothing.
 func (h *Hub) Follow(c Config) *Follower {
-	return &Follower{buffer: newBuffer(c), hub: h, filter: c.Filter, live: c.Live, shares: h.serves(c.Filter), left: make(chan error, 1)}
+	return &Follower{buffer: newBuffer(c), hub: h, filter: c.Filter, wants: c.Wants, live: c.Live, shares: h.serves(c.Filter) && c.Wants == nil, left: make(chan error, 1)}
 }
 
 // Run follows the log after the position until ctx ends or reading fails. Take then returns the
@@ -68,7 +71,7 @@ func (f *Follower) listen(ctx context.Context) error {
 
 // read reads the log itself until it reaches a tap; then it returns nil.
 func (f *Follower) read(ctx context.Context) error {
-	for e, err := range f.hub.subscribe(ctx, f.at, f.filter) {
+	for e, err := range f.hub.subscribe(ctx, f.at, f.filter, f.wants) {
 		if err != nil {
 			return err
 		}

@@ -17,10 +17,11 @@ var errEnded = errors.New("the log's subscription ended")
 type delivered struct {
 	domain.Delivery
 	event projections.Event // where Delivery.Event is not nil
+	out   bool              // the view does not want the event, which was not completed
 }
 
-// subscribe yields what the log delivers after the position.
-func (h *Hub) subscribe(ctx context.Context, after domain.Position, filter domain.Filter) iter.Seq2[delivered, error] {
+// subscribe yields what the log delivers after the position. Without wants, every event is wanted.
+func (h *Hub) subscribe(ctx context.Context, after domain.Position, filter domain.Filter, wants func(*domain.Recorded) bool) iter.Seq2[delivered, error] {
 	return func(yield func(delivered, error) bool) {
 		tracker := newTracker(h.source)
 		for d, err := range h.source.Subscribe(ctx, after, filter) {
@@ -28,14 +29,30 @@ func (h *Hub) subscribe(ctx context.Context, after domain.Position, filter domai
 			if err == nil {
 				err = possible(&e.Delivery)
 			}
-			if err == nil && d.Event != nil {
+			switch {
+			case err != nil || d.Event == nil:
+			case wants == nil:
 				e.event, err = tracker.read(ctx, d.Event)
+			default:
+				if e.out, err = unwanted(wants, d.Event); err == nil && !e.out {
+					e.event, err = tracker.alone(ctx, d.Event)
+				}
 			}
 			if !yield(e, err) {
 				return
 			}
 		}
 	}
+}
+
+// unwanted reports whether a view does not want an event. A panic in the view is an error.
+func unwanted(wants func(*domain.Recorded) bool, e *domain.Recorded) (out bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the view panicked when it was asked whether it wants event %s of %s: %v", e.ID, e.Stream, p)
+		}
+	}()
+	return !wants(e), nil
 }
 
 // possible refuses an event with an impossible position. In progress without an event, an

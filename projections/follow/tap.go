@@ -206,7 +206,7 @@ func (t *tap) begin() domain.Position {
 }
 
 func (t *tap) read(ctx context.Context, after domain.Position) error {
-	for e, err := range t.subscribe(ctx, after, t.filter) {
+	for e, err := range t.subscribe(ctx, after, t.filter, nil) {
 		if err != nil {
 			return err
 		}

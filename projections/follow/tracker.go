@@ -74,6 +74,37 @@ func (t *tracker) read(ctx context.Context, r *domain.Recorded) (projections.Eve
 	return e, t.step(ctx, run, &e)
 }
 
+// alone decodes an event and completes it with what the run's first event says, but not with what
+// came between: a view that wants few events has not seen that.
+func (t *tracker) alone(ctx context.Context, r *domain.Recorded) (projections.Event, error) {
+	e := projections.Event{Recorded: r}
+	id, ok := domain.RunOfStream(r.Stream)
+	if !ok {
+		return e, nil
+	}
+	e.Run = id
+	e.Fact, e.Err = decode.Fact(r)
+	run, known := t.runs.Get(id)
+	if !known {
+		run = &tracked{id: id}
+		for first, err := range t.source.ReadStream(ctx, r.Stream, 0) {
+			if err != nil {
+				return e, fmt.Errorf("read the first event of run %s: %w", id, err)
+			}
+			began := projections.Event{Recorded: &first, Run: id}
+			if began.Fact, began.Err = decode.Fact(&first); began.Err == nil {
+				if err := t.step(ctx, run, &began); err != nil {
+					return e, err
+				}
+			}
+			break
+		}
+		t.runs.Add(id, run)
+	}
+	e.Of = run.info
+	return e, nil
+}
+
 // at returns the run as it is before the revision.
 func (t *tracker) at(ctx context.Context, id domain.RunID, revision uint64) (*tracked, error) {
 	if run, ok := t.runs.Get(id); ok && run.next == revision {

@@ -173,19 +173,32 @@ func failingView(t *testing.T, open Opener) {
 	store, _ := open(t)
 	broken := counter(1, func(int64) error { panic(errBroken) })
 	broken.Name = "broken"
-	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil), broken}})
-	r.reach(t, last, "counter")
+	choosy, confused := counter(1, nil), counter(1, nil)
+	choosy.Name, confused.Name = "choosy", "confused"
+	choosy.Wants = func(e *domain.Recorded) bool { return e.Type == "run.started.v1" }
+	confused.Wants = func(*domain.Recorded) bool { panic(errBroken) }
+	r := start(t, runner.Config{Source: log, Store: store, Views: []projections.View{counter(1, nil), broken, choosy, confused}})
+	r.reach(t, last, "counter", "choosy")
 	v := counter(1, nil)
 	require.Equal(t, int64(made.Events), counted(t, store, &v))
 	eventually(t, "the failure is told", func() bool {
 		s, err := r.Status(t.Context())
-		return err == nil && s[1].Err != nil
+		return err == nil && s[1].Err != nil && s[3].Err != nil
 	})
 	s, err := r.Status(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, s[0].Err)
 	require.Nil(t, s[1].Live)
 	require.Equal(t, int64(made.Events), s[1].LagEvents)
+	require.Zero(t, s[2].LagEvents, "what a view does not want counts as seen")
+	started := 0
+	for e, err := range log.ReadAll(t.Context(), 0, domain.Filter{}) {
+		require.NoError(t, err)
+		if e.Type == "run.started.v1" {
+			started++
+		}
+	}
+	require.Equal(t, int64(started), counted(t, store, &choosy))
 }
 
 func slowView(t *testing.T, open Opener) {

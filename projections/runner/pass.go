@@ -16,7 +16,7 @@ import (
 // pass projects into one generation. It returns nil when a generation that was not live has become
 // live.
 func (k *keeper) pass(ctx context.Context, g projections.Generation) error {
-	f := k.hub.Follow(follow.Config{Filter: k.view.Selects(), Batch: k.cfg.Batch, Linger: k.cfg.Linger, Live: g.Live, Hurried: k.hurried})
+	f := k.hub.Follow(follow.Config{Filter: k.view.Selects(), Wants: k.view.Wants, Batch: k.cfg.Batch, Linger: k.cfg.Linger, Live: g.Live, Hurried: k.hurried})
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	reading.Go(func() { f.Run(ctx, g.Position) })
@@ -33,9 +33,8 @@ func (k *keeper) pass(ctx context.Context, g projections.Generation) error {
 		}
 		to := at
 		to.Position = max(at.Position, b.To)
-		to.Events += int64(len(b.Events))
-		if n := len(b.Events); n > 0 {
-			to.At = b.Events[n-1].Created
+		if to.Events += int64(b.Seen); b.Seen > 0 {
+			to.At = b.At
 		}
 		if to.Position > at.Position {
 			if err := k.update(ctx, applier, g, at, to, b.Events); err != nil {

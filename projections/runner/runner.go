@@ -111,9 +111,11 @@ func New(cfg Config) (*Runner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	filters := make([]domain.Filter, len(cfg.Views))
+	var filters []domain.Filter // of those that can share a tap
 	for i := range cfg.Views {
-		filters[i] = cfg.Views[i].Selects()
+		if cfg.Views[i].Wants == nil {
+			filters = append(filters, cfg.Views[i].Selects())
+		}
 	}
 	r := &Runner{cfg: cfg, hub: follow.NewHub(cfg.Source, (&projections.View{}).Selects(), cfg.Share, filters...)}
 	for i := range cfg.Views {

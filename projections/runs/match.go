@@ -61,7 +61,7 @@ func (m *Match) conditions() ([]projections.Cond, error) {
 		case m.Value == "":
 			return []projections.Cond{projections.NotNull("key1")}, nil
 		}
-		return keyBegins(m.Value), nil
+		return projections.BeginsBy("key1", "key2", "key", m.Value), nil
 	case OnID:
 		return m.idConditions()
 	case OnActor:

@@ -88,11 +88,7 @@ func (r *state) encode() (projections.Row, error) {
 	}
 	row := projections.Row{columnN: r.n, columnRun: r.ID, columnSaga: r.Saga, columnVersion: r.Version, columnState: r.states(),
 		columnStarted: r.Started, columnEnded: r.Ended, columnWake: r.Wake, columnKey: projections.TextOrNil(r.Key), columnIDEnd: idEnd(r.ID), columnTags: r.tags(), columnAttempts: int64(r.Attempts), columnDoc: string(doc)}
-	for i, column := range []int{columnKey1, columnKey2} {
-		if row[column] = nil; len(r.Key) > i*keyPart {
-			row[column], _ = keyNumbers(r.Key[i*keyPart:])
-		}
-	}
+	row[columnKey1], row[columnKey2] = projections.Beginning(r.Key)
 	if r.Parent != nil {
 		row[columnParent] = r.Parent.Run
 	}

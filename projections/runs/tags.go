@@ -1,7 +1,6 @@
 package runs
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"maps"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/projections"
 )
 
 // tags returns what the run is found by besides its columns.
@@ -79,38 +77,6 @@ func stepTag(path string) string {
 // fieldTag is the same for names and values in lower and upper case.
 func fieldTag(name, value string) string {
 	return named("f", strings.ToLower(name), strings.ToLower(value))
-}
-
-// keyPart is how many bytes of a key are compared as one number. See [keyNumbers].
-const keyPart = 8
-
-// keyNumbers returns the smallest and the largest number of keys that begin with the prefix: the
-// number of a key are its first 8 bytes. In blocks, numbers that are alike take little room.
-func keyNumbers(prefix string) (from, to int64) {
-	lo, hi := [keyPart]byte{}, [keyPart]byte{}
-	for i := range hi {
-		hi[i] = 0xff
-	}
-	copy(lo[:], prefix)
-	copy(hi[:], prefix)
-	number := func(b [keyPart]byte) int64 { // in the order of the bytes
-		return int64(binary.BigEndian.Uint64(b[:]) ^ 1<<63)
-	}
-	return number(lo), number(hi)
-}
-
-// keyBegins returns the conditions that a run's key begins with the prefix.
-func keyBegins(prefix string) (out []projections.Cond) {
-	rest := prefix
-	for _, column := range []string{"key1", "key2"} {
-		from, to := keyNumbers(rest)
-		out = append(out, projections.Ge(column, from), projections.Le(column, to))
-		if len(rest) <= keyPart {
-			return out
-		}
-		rest = rest[keyPart:]
-	}
-	return append(out, projections.Begins("key", prefix))
 }
 
 // idEnd returns the last 16 digits of an id backwards, so that an index finds it by its end.
