@@ -14,6 +14,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
@@ -31,6 +32,7 @@ type Views interface {
 	IncidentGroups(ctx context.Context, f incidents.GroupFilter) (incidents.GroupPage, error)
 	IncidentHistory(ctx context.Context, no domain.Position, fresh projections.Fresh) ([]incidents.Entry, error)
 	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
+	Events(ctx context.Context, f events.Filter) (events.Page, error)
 	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
 

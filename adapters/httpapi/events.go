@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/rejected"
@@ -88,10 +88,7 @@ func (s *Server) eventOperations() {
 		})
 
 	type browseInput struct {
-		Before uint64   `query:"before" maximum:"9223372036854775807" doc:"Only events before this log position; up to the end of the log when absent."`
-		Types  []string `query:"type,explode" maxItems:"50" doc:"Only events of these types."`
-		Stream string   `query:"stream" maxLength:"250" doc:"Only events of streams whose names begin with this."`
-		Limit  int      `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"The most events in a page."`
+		params.Events
 		params.Follow
 	}
 	register(s, operation{id: "list-events", method: http.MethodGet, path: "/events", tag: "events", summary: "Domain events, newest first; with ?follow as a live stream of new ones",
@@ -101,11 +98,11 @@ func (s *Server) eventOperations() {
 				return nil, err
 			}
 			if wants(&in.Follow) {
-				return s.followEvents(ctx, &in.Follow, in.Types, in.Stream)
+				return s.followEvents(ctx, &in.Follow, in.Filter())
 			}
 			bounded, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 			defer cancel()
-			page, err := s.browse(bounded, in.Before, in.Types, in.Stream, in.Limit)
+			page, err := s.browse(bounded, &in.Events)
 			return &bodyOutput{jsonBody(page)}, err
 		})
 }
@@ -267,60 +264,39 @@ func endsRun(e *domain.Recorded, ended bool) bool {
 	return ended
 }
 
-// scanned is the most events of the log that one page of domain events reads.
-const scanned = 20_000
-
-// browse returns domain events, newest first. It skips atone's own events.
-func (s *Server) browse(ctx context.Context, before uint64, types []string, prefix string, limit int) (wire.Page[wire.Event], error) {
-	page := wire.Page[wire.Event]{Items: []wire.Event{}}
-	at := domain.EndPosition
-	if before > 0 {
-		at = domain.Position(before)
+// browse returns a page of domain events. Of one that the log does not have any more, or can't
+// read, there is what the view knows.
+func (s *Server) browse(ctx context.Context, in *params.Events) (page wire.Page[wire.Event], err error) {
+	f := in.Filter()
+	f.Fresh = s.fresh(in.Fresh)
+	end := func() (domain.Position, error) { return s.lastPosition(ctx, domain.Filter{}) }
+	found, err := params.Latest(&in.Fresh, &f.Fresh, end, func() (events.Page, error) { return s.cfg.Views.Events(ctx, f) })
+	if err != nil {
+		return page, err
 	}
-	var filter domain.Filter
-	if prefix != "" {
-		filter.Prefixes = []string{prefix}
-	}
-	n := 0
-	for r, err := range s.cfg.Log.ReadAllBackward(ctx, at, filter) {
-		if err != nil {
-			return page, err
-		}
-		if page.Position == 0 {
-			page.Position = r.Position
-		}
-		if len(page.Items) == limit || n == scanned {
-			page.Next = strconv.FormatUint(uint64(at), 10)
-			break
-		}
-		n++
-		at = r.Position
-		e, ok, err := s.appEvent(ctx, &r, types)
-		if err != nil {
-			return page, err
-		}
-		if ok {
-			page.Items = append(page.Items, e)
+	list, err := events.Read(ctx, s.cfg.Log, found.Rows)
+	items := make([]wire.Event, len(list))
+	for i := range list {
+		if r := list[i].Recorded; r != nil {
+			items[i] = s.appEvent(ctx, r)
+		} else {
+			items[i] = wire.MissingEvent(&list[i])
 		}
 	}
-	return page, nil
+	return wire.PageOf(items, found.Next, &found.As), err
 }
 
-// appEvent returns a recorded event without its secrets. ok is false unless it is a domain event of
-// one of the types; no types means any type.
-func (s *Server) appEvent(ctx context.Context, r *domain.Recorded, types []string) (e wire.Event, ok bool, err error) {
-	if !look.IsOfAnApp(r) || len(types) > 0 && !slices.Contains(types, r.Type) {
-		return e, false, nil
-	}
+// appEvent turns a domain event into a body, without its secrets.
+func (s *Server) appEvent(ctx context.Context, r *domain.Recorded) wire.Event {
 	fields := secret.Fields(s.cfg.Coordinator.SecretFields(r.Type))
 	if id, ok := domain.RunOfStream(r.Stream); ok {
 		of, err := s.secretsOfRun(ctx, id)
 		if err != nil {
-			return e, false, err
+			of = secret.All // nobody knows what is not
 		}
 		fields = append(fields, of...)
 	}
-	return eventOf(r, secret.NewCloak(fields)), true, nil
+	return eventOf(r, secret.NewCloak(fields))
 }
 
 // eventOf turns a recorded event into a body, without its secrets.

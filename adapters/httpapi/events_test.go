@@ -2,9 +2,13 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
+	"fmt"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +17,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/story"
+	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/machine"
 )
@@ -98,11 +103,79 @@ func TestEventsAreEmittedOnceByTheirID(t *testing.T) {
 	}
 	w.start("signup", form{Email: "a"})
 	var page wire.Page[wire.Event]
-	w.do("GET", "/events?type=order.placed", nil).is(200).into(&page)
+	w.do("GET", "/events?type=order.placed&at_least="+position(w), nil).is(200).into(&page)
 	require.Len(t, page.Items, 1)
 	require.Equal(t, "c-7", page.Items[0].Correlation)
 	require.Equal(t, "local", page.Items[0].Actor)
 	require.JSONEq(t, `{"n":1}`, string(page.Items[0].Data))
+}
+
+// TestDomainEventsAreFoundAndPaged by everything that they can be asked for, in both directions.
+func TestDomainEventsAreFoundAndPaged(t *testing.T) {
+	t.Parallel()
+	lost := &losing{}
+	w := newWorld(t, worldConfig{adjust: func(c *httpapi.Config) { lost.Log, c.Log = c.Log, lost }})
+	var last saga.Emitted
+	for i := range 7 {
+		body := fmt.Sprintf(`{"stream":"order-%d","type":"order.%s","payload":{"n":%d},"correlation":"c-%d"}`, i%3, []string{"placed", "paid"}[i%2], i, i%4)
+		w.do("POST", "/events", body).is(201).into(&last)
+	}
+	w.start("signup", form{Email: "a"})
+	numbers := func(query string) (out []string, next string) {
+		var page wire.Page[wire.Event]
+		w.do("GET", fmt.Sprintf("/events?at_least=%d&%s", last.Position, query), nil).is(200).into(&page)
+		require.GreaterOrEqual(t, page.Position, last.Position)
+		for _, e := range page.Items {
+			out = append(out, strings.Trim(string(e.Data), `{"n:}`)+e.Missing)
+		}
+		return out, page.Next
+	}
+	for query, want := range map[string]string{
+		"":                              "6 5 4 3 2 1 0",
+		"ascending=true":                "0 1 2 3 4 5 6",
+		"type=order.paid":               "5 3 1",
+		"type_prefix=order.pl":          "6 4 2 0",
+		"type=order.paid&stream=order-": "5 3 1",
+		"stream=order":                  "6 5 4 3 2 1 0",
+		"stream_name=order-1":           "4 1",
+		"stream_name=order":             "",
+		"correlation=c-1":               "5 1",
+		"correlation=c-1&type=nothing":  "",
+		"from=2100-01-01T00:00:00Z":     "",
+		"to=2100-01-01T00:00:00Z&from=2000-01-01T00:00:00Z&stream_name=order-2": "5 2",
+		"latest=true&limit=2": "6 5",
+	} {
+		got, _ := numbers(query)
+		require.Equal(t, want, strings.Join(got, " "), query)
+	}
+	for order, want := range map[string]string{"before": "6 5 4 3 2 1 0", "ascending=true&after": "0 1 2 3 4 5 6"} {
+		page, next := numbers("limit=3&" + order + "=0")
+		all := page
+		for next != "" {
+			require.Len(t, page, 3)
+			page, next = numbers("limit=3&" + order + "=" + next)
+			all = append(all, page...)
+		}
+		require.Equal(t, want, strings.Join(all, " "))
+	}
+	lost.stream.Store("order-2")
+	got, _ := numbers("limit=3")
+	require.Equal(t, []string{"6", "deleted from the log since", "4"}, got, "it is listed, and said to be gone")
+	w.do("GET", "/events?type_prefix="+strings.Repeat("x", 251), nil).is(422)
+	w.do("GET", "/events?at_least=9223372036854775807&within=1ms", nil).is(503)
+}
+
+// losing is a log that has lost a stream.
+type losing struct {
+	httpapi.Log
+	stream atomic.Value
+}
+
+func (l *losing) ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error] {
+	if stream == l.stream.Load() {
+		return func(func(domain.Recorded, error) bool) {}
+	}
+	return l.Log.ReadStream(ctx, stream, from)
 }
 
 func TestHistoryTellsHowARunWasAndWhatACancelWouldDo(t *testing.T) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/projections/runs"
 )
 
@@ -296,29 +298,25 @@ func (s *Server) acts(ctx context.Context, f audit.Filter, after, upTo domain.Po
 
 // followEvents streams domain events: new ones from now on or, for a client that comes back, those
 // after the last that it has seen.
-func (s *Server) followEvents(ctx context.Context, in *params.Follow, types []string, prefix string) (*bodyOutput, error) {
+func (s *Server) followEvents(ctx context.Context, in *params.Follow, f events.Filter) (*bodyOutput, error) {
 	after, err := s.startOf(ctx, in, domain.Filter{})
 	if err != nil {
 		return nil, err
 	}
 	var filter domain.Filter
-	if prefix != "" {
-		filter.Prefixes = []string{prefix}
+	if begins := cmp.Or(f.Stream, f.StreamBegins); begins != "" {
+		filter.Prefixes = []string{begins}
 	}
 	return s.stream(in, func(who auth.Identity) bool { return !who.Bound() }, func(ctx context.Context, stream *live.Stream) error {
 		for d, err := range s.cfg.Log.Subscribe(ctx, after, filter) {
 			if err != nil {
 				return err
 			}
-			if d.Event == nil {
+			if d.Event == nil || !f.Accepts(d.Event) {
 				continue
 			}
 			// up: a followed event has the same body as a listed one
-			e, ok, err := s.appEvent(ctx, d.Event, types)
-			if err == nil && ok {
-				err = stream.Event(uint64(d.Event.Position), d.Event.Type, e)
-			}
-			if err != nil {
+			if err := stream.Event(uint64(d.Event.Position), d.Event.Type, s.appEvent(ctx, d.Event)); err != nil {
 				return err
 			}
 		}

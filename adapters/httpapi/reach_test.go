@@ -104,7 +104,7 @@ func reachSuccesses(c *contract, w *world) {
 	fresh := fmt.Sprintf("?at_least=%d", w.position())
 	for _, path := range []string{run, run + "/why", run + "/undo-preview", run + "/outlook", run + "/state?at=0", run + "/diagram", run + "/result", "/runs/" + waits.String() + "/result?wait=1ms",
 		run + "/audit", run + "/audit?format=csv", run + "/audit?format=ndjson", run + "/audit?format=text", run + "/events",
-		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/incident-groups" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events", "/sagas", "/sagas/signup", "/actions", "/holds", "/rejected-events",
+		"/runs" + fresh, "/audit" + fresh, "/incidents" + fresh, "/incident-groups" + fresh, "/stats" + fresh + "&points=true&last=1h", "/events" + fresh + "&ascending=true", "/sagas", "/sagas/signup", "/actions", "/holds", "/rejected-events",
 		"/projections", "/tokens", "/me", "/health/live", "/health/ready"} {
 		require.Less(w.t, c.call(w, "GET", path, nil).status, 300, path)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
@@ -71,6 +72,7 @@ type Views interface {
 	IncidentGroups(ctx context.Context, f incidents.GroupFilter) (incidents.GroupPage, error)
 	IncidentHistory(ctx context.Context, no domain.Position, fresh projections.Fresh) ([]incidents.Entry, error)
 	Audit(ctx context.Context, f audit.Filter) (audit.Page, error)
+	Events(ctx context.Context, f events.Filter) (events.Page, error)
 	Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error)
 	StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error)
 }
@@ -79,7 +81,6 @@ type Views interface {
 type Log interface {
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
 	ReadStreamBackward(ctx context.Context, stream string, from uint64) iter.Seq2[domain.Recorded, error]
-	ReadAllBackward(ctx context.Context, before domain.Position, filter domain.Filter) iter.Seq2[domain.Recorded, error]
 }
 
 // Config configures the page. Coordinator, Views and Log are required.
@@ -101,9 +102,6 @@ type Config struct {
 	Refresh time.Duration
 	// PageSize is the number of rows on a page of a list; 0 means 50, at most 1000.
 	PageSize int
-	// ScanLimit is how many events of the log one page of the events browser may read; 0 means
-	// 20,000.
-	ScanLimit int
 	// Program is how the program's command line is called, in the commands that the page gives to
 	// copy; empty means "atone".
 	Program string
@@ -131,9 +129,6 @@ func (c *Config) setDefaults() {
 	if c.Program == "" {
 		c.Program = "atone"
 	}
-	if c.ScanLimit == 0 {
-		c.ScanLimit = 20_000
-	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -154,7 +149,7 @@ func (c *Config) Validate() error {
 	bad(c.Views == nil, "Views is missing: give a projections.Reader")
 	bad(c.Log == nil, "Log is missing: give the log that the coordinator runs on")
 	bad(!strings.HasPrefix(c.Base, "/") || strings.HasSuffix(c.Base, "/"), "Base is %q: begin it with a slash and end it without one", c.Base)
-	bad(c.Refresh < 0 || c.ScanLimit < 0, "Refresh and ScanLimit can't be negative")
+	bad(c.Refresh < 0, "Refresh can't be negative")
 	bad(c.PageSize < 0 || c.PageSize > 1000, "PageSize is %d: use 1 to 1000", c.PageSize)
 	return errors.Join(errs...)
 }

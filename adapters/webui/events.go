@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/atonehq/atone/adapters/webui/internal/backward"
 	"github.com/atonehq/atone/adapters/webui/internal/choice"
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
@@ -20,8 +19,8 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/look"
 	"github.com/atonehq/atone/saga/rejected"
 )
 
@@ -31,9 +30,6 @@ type eventsPage struct {
 	Rows                      []eventRow
 	Next                      string
 	First                     bool
-	// Partly means that the search stopped, after many events, before it had found a whole page.
-	Partly  bool
-	Scanned int
 	// Empty stands in the place of the rows where there are none.
 	Empty *empty.Page
 }
@@ -54,6 +50,8 @@ type eventRow struct {
 	Led []audit.Row
 	// Binary is the size of data that isn't JSON.
 	Binary int
+	// Missing says why the event could not be read.
+	Missing string
 }
 
 // events lists domain events, newest first. A person bound to some sagas sees the events that runs
@@ -61,37 +59,50 @@ type eventRow struct {
 func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
 	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}
-	from := backward.Read(q.Get("before"))
-	runs := h.lookup()
-	for e, err := range from.Events(r.Context(), h.cfg.Log, d.Stream) {
-		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
+	f := events.Filter{TypeBegins: d.Type, Called: d.Stream, Correlation: d.Correlation, Before: choice.Before(q.Get("before")), Limit: h.cfg.PageSize}
+	v := h.view(r, who, "events", "Domain events")
+	if who.narrow(&f.Sagas) {
+		page, err := h.cfg.Views.Events(r.Context(), f)
+		if err = built(v, err); err != nil {
+			return err
 		}
-		d.Scanned++
-		if e.Position < from.Before && d.matches(&e) {
-			row, ok := runs.row(r.Context(), who, &e)
-			if ok && (d.Correlation == "" || row.Correlation == d.Correlation) {
-				d.Rows = append(d.Rows, row)
-			}
-		}
-		if d.Partly = d.Scanned >= h.cfg.ScanLimit; d.Partly || len(d.Rows) >= h.cfg.PageSize {
-			d.Next = from.Next(&e, d.Stream)
-			break
+		d.Next = page.Next
+		if d.Rows, err = h.lookup().rows(r.Context(), who, page.Rows); err != nil {
+			return err
 		}
 	}
-	v := h.view(r, who, "events", "Domain events")
 	if err := built(v, h.led(r.Context(), who, d.Rows)); err != nil {
 		return err
 	}
+	h.warn(r, v)
 	if !d.First {
 		v.Refresh = 0
 	}
-	if len(d.Rows) == 0 && !d.Partly {
-		d.Empty = h.program(r, who).Events(empty.Asked{Query: d.Type + d.Stream + d.Correlation, Older: !d.First})
+	if len(d.Rows) == 0 {
+		d.Empty = h.program(r, who).Events(empty.Asked{Query: d.Type + d.Stream + d.Correlation, Older: !d.First, Behind: v.Behind})
 	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "events", v)
 	return nil
+}
+
+// rows reads the events of the view's rows, and shows those that the person may see.
+func (l *runLookup) rows(ctx context.Context, who Person, found []events.Row) (out []eventRow, err error) {
+	list, err := events.Read(ctx, l.h.cfg.Log, found)
+	for i := range list {
+		e := &list[i]
+		row, seen := eventRow{Position: e.Position, Stream: e.Stream, Revision: e.Revision, ID: e.ID, Type: e.Type, At: e.At, Correlation: e.Correlation, Missing: e.Why()}, who.sees(e.Saga)
+		if id, ofRun := domain.RunOfStream(e.Stream); ofRun {
+			row.Run = &id
+		}
+		if e.Recorded != nil {
+			row, seen = l.row(ctx, who, e.Recorded)
+		}
+		if seen {
+			out = append(out, row)
+		}
+	}
+	return out, err
 }
 
 // led finds the runs that the events started or woke, as far as the person may see them. It asks
@@ -113,11 +124,6 @@ func (h *handler) led(ctx context.Context, who Person, rows []eventRow) error {
 		}
 	}
 	return err
-}
-
-// matches reports whether it is a domain event of the requested type.
-func (d *eventsPage) matches(e *domain.Recorded) bool {
-	return look.IsOfAnApp(e) && strings.HasPrefix(e.Type, d.Type)
 }
 
 // row shows an event without its secrets. It reports whether the person may see it.

@@ -358,14 +358,12 @@ func (w *world) eventually(cond func() bool, why ...any) {
 // settled waits until the views have everything that the log has.
 func (w *world) settled() {
 	w.t.Helper()
-	var last domain.Position
-	for e, err := range w.log.ReadAllBackward(w.ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
-		require.NoError(w.t, err)
-		last = e.Position
-		break
-	}
-	for _, v := range []string{"runs", "incidents", "stats", "audit"} {
-		require.NoError(w.t, w.run.AtLeast(w.ctx, v, last, time.Minute))
+	for _, v := range views.All() {
+		for e, err := range w.log.ReadAllBackward(w.ctx, domain.EndPosition, v.Selects()) {
+			require.NoError(w.t, err)
+			require.NoError(w.t, w.run.AtLeast(w.ctx, v.Name, e.Position, time.Minute))
+			break
+		}
 	}
 }
 

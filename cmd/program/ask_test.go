@@ -282,6 +282,31 @@ func TestEventsAreEmittedOnce(t *testing.T) {
 		_, errs, code := r(emit...)
 		require.Equal(t, ExitRefused, code)
 		require.Contains(t, errs, "use another id")
+		require.NotEmpty(t, r.ok(t, "emit", "order-paid", "-d", `{"n": 1}`, "--stream", "order-2"))
+		events := func(args ...string) (types []string) {
+			var page wire.Page[wire.Event]
+			require.NoError(t, json.Unmarshal([]byte(r.ok(t, append([]string{"events", "-o", "json"}, args...)...)), &page))
+			for _, e := range page.Items {
+				types = append(types, e.Type)
+			}
+			return types
+		}
+		require.Equal(t, []string{"order-paid", "noted", "order-placed"}, events())
+		require.Equal(t, []string{"order-placed", "order-paid"}, events("--type", "order-*", "--oldest-first"))
+		require.Equal(t, []string{"noted"}, events("--stream", "events", "--since", "1h"))
+		require.Equal(t, []string{"order-paid", "order-placed"}, events("--stream", "order*"))
+		require.Equal(t, []string{"order-placed"}, events("--correlation", "c", "--type", "order-placed", "--type", "noted"))
+		require.Empty(t, events("--stream", "order"))
+		var page wire.Page[wire.Event]
+		require.NoError(t, json.Unmarshal([]byte(r.ok(t, "events", "--limit", "2", "-o", "json")), &page))
+		require.Equal(t, []string{"order-placed"}, events("--cursor", page.Next))
+		require.Equal(t, []string{"order-paid"}, events("--cursor", page.Next, "--oldest-first"))
+		require.Equal(t, 3, strings.Count(r.ok(t, "events", "--all", "-o", "ndjson"), "\n"))
+		require.Regexp(t, `(?s)AT .* TYPE .*order-placed +orders .*\{"order": ?42\}`, r.ok(t, "events"))
+		for _, args := range [][]string{{"--type", "a*", "--type", "b"}, {"--cursor", "x"}, {"order-placed"}} {
+			_, errs, code = r(append([]string{"events"}, args...)...)
+			require.Equal(t, ExitUsage, code, errs)
+		}
 		_, errs, code = r("emit", "run.started.v1")
 		require.Equal(t, ExitUsage, code)
 		require.Contains(t, errs, "reserved")

@@ -13,6 +13,7 @@
 //   - suite_lists.go: any conditions in any order
 //   - suite_query.go: filters and pages
 //   - suite_stats.go: statistics
+//   - suite_events.go: domain events
 //   - suite_again.go: a run that is stuck after its end
 //   - suite_desk.go: incidents grouped, looked after, and opened again
 //   - kill.go: a process that is killed

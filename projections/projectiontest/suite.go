@@ -48,6 +48,8 @@ func Test(t *testing.T, open Opener) {
 		"IncidentsAreGrouped":                       incidentsAreGrouped,
 		"StatsAddUp":                                statsAddUp,
 		"AnEventIsKnownByItsRuns":                   eventsLead,
+		"EventsAgreeWithTheirMeaning":               eventsAgree,
+		"ALongRunIsNotReadForEachOfItsEvents":       eventsOfALongRun,
 		"ListsAgreeWithTheirMeaning":                listsAgree,
 		"WordsAreFoundByTheirBeginning":             wordsFound,
 	} {

@@ -80,7 +80,7 @@ func (r *running) reach(t *testing.T, position domain.Position, names ...string)
 	}
 }
 
-var builtin = []string{"runs", "audit", "incidents", "stats"}
+var builtin = []string{"runs", "audit", "incidents", "stats", "events"}
 
 // written returns a log with made-up runs and the position of its last event.
 func written(t *testing.T, seed uint64, appends int) (*memlog.Log, *Runs, domain.Position) {

@@ -6,14 +6,15 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/stats"
 )
 
-// All returns atone's own views: runs, audit, incidents and stats.
+// All returns atone's own views: runs, audit, incidents, stats and events.
 func All() []projections.View {
-	return []projections.View{runs.View(), audit.View(), incidents.View(), stats.View()}
+	return []projections.View{runs.View(), audit.View(), incidents.View(), stats.View(), events.View()}
 }
 
 // Reader queries atone's own views. It is safe for concurrent use.
@@ -75,4 +76,9 @@ func (r Reader) Stats(ctx context.Context, f stats.Filter) ([]stats.Row, error) 
 // StatsOver returns statistics bucket by bucket, see [stats.Over].
 func (r Reader) StatsOver(ctx context.Context, f stats.Filter) ([]stats.Point, error) {
 	return stats.Over(ctx, r.Reader, f)
+}
+
+// Events returns a page of domain events, see [events.Find].
+func (r Reader) Events(ctx context.Context, f events.Filter) (events.Page, error) {
+	return events.Find(ctx, r.Reader, f)
 }

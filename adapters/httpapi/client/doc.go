@@ -15,6 +15,7 @@
 //   - start.go: starting runs and waiting for them
 //   - follow.go: live streams of a run and of lists
 //   - live.go: how a live stream is read, connection after connection
+//   - events.go: domain events
 //   - runs.go: all other reads
 //   - control.go: the levers
 //   - call.go: one call, tried again

@@ -313,31 +313,6 @@ func (c *Client) Stats(ctx context.Context, f StatsQuery) (wire.Stats, error) {
 	return get[wire.Stats](ctx, c, "/stats", q)
 }
 
-// Emit appends a domain event. With an id the call may be repeated safely.
-func (c *Client) Emit(ctx context.Context, e wire.Emit) (saga.Emitted, error) {
-	return post[saga.Emitted](ctx, c, "/events", e, e.ID != "")
-}
-
-// DomainEventsQuery selects domain events.
-type DomainEventsQuery struct {
-	// Before selects events before a position; 0 means up to the end of the log.
-	Before domain.Position
-	Types  []string
-	// Stream selects streams whose names begin with it.
-	Stream string
-	Limit  int
-}
-
-// DomainEvents returns a page of domain events, newest first.
-func (c *Client) DomainEvents(ctx context.Context, f DomainEventsQuery) (wire.Page[wire.Event], error) {
-	q := url.Values{}
-	addInt(q, "before", int64(f.Before))
-	addAll(q, "type", f.Types)
-	addText(q, "stream", f.Stream)
-	addInt(q, "limit", int64(f.Limit))
-	return get[wire.Page[wire.Event]](ctx, c, "/events", q)
-}
-
 // Sagas lists the registered sagas.
 func (c *Client) Sagas(ctx context.Context) ([]wire.Saga, error) {
 	return get[[]wire.Saga](ctx, c, "/sagas", nil)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/evidence"
 	"github.com/atonehq/atone/saga/explain"
@@ -126,6 +127,14 @@ type Event struct {
 	Data        json.RawMessage `json:"data,omitempty"`
 	// Binary is set instead of Data for data that is not JSON; it is base64.
 	Binary []byte `json:"binary,omitempty"`
+	// Missing says why a listed event has no data.
+	Missing string `json:"missing,omitempty" doc:"Why the event itself is not shown: it has been deleted from the log since it was listed, or can't be read now. Created is then when it was emitted."`
+}
+
+// MissingEvent is an event that could not be read.
+func MissingEvent(e *events.Event) Event {
+	return Event{Stream: e.Stream, Revision: e.Revision, Position: e.Position, ID: e.ID, Type: e.Type, At: e.At, Created: e.At,
+		Correlation: e.Correlation, Missing: e.Why()}
 }
 
 // GivenReason is the body of operations with an optional reason only.

@@ -13,6 +13,7 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/audit"
+	"github.com/atonehq/atone/projections/events"
 	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runner"
 	"github.com/atonehq/atone/projections/runs"
@@ -103,7 +104,7 @@ func (v *directoryViews) fresh(ctx context.Context, view projections.View) (*pro
 	if err != nil {
 		return nil, err
 	}
-	if err := v.catchUp(ctx, r, view.Name); err != nil {
+	if err := v.catchUp(ctx, r, &view); err != nil {
 		return nil, err
 	}
 	return r.Reader(), v.tellReplaced(ctx, r, view.Name)
@@ -135,9 +136,10 @@ const patience = time.Second
 
 // catchUp waits until the view has reached the end of the log. The first query of a data directory
 // builds the view and shows its progress.
-func (v *directoryViews) catchUp(ctx context.Context, r *projecting, view string) error {
+func (v *directoryViews) catchUp(ctx context.Context, r *projecting, of *projections.View) error {
+	view := of.Name
 	var end domain.Position
-	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, domain.Filter{Prefixes: []string{domain.RunPrefix}}) {
+	for e, err := range v.log.ReadAllBackward(ctx, domain.EndPosition, of.Selects()) {
 		if err != nil {
 			return err
 		}
@@ -240,6 +242,11 @@ func (v *directoryViews) StatsOver(ctx context.Context, f stats.Filter) ([]stats
 	return ask(ctx, v, stats.View(), f, stats.Over)
 }
 
+// Events implements [httpapi.Views].
+func (v *directoryViews) Events(ctx context.Context, f events.Filter) (events.Page, error) {
+	return ask(ctx, v, events.View(), f, events.Find)
+}
+
 // Status implements [httpapi.Projections].
 func (v *directoryViews) Status(ctx context.Context) ([]runner.Status, error) {
 	r, err := v.runner("")
@@ -258,8 +265,13 @@ func (v *directoryViews) Rebuild(ctx context.Context, view string) error {
 	}
 	// A view that is being built for the first time counts as rebuilt when it is ready. Before that
 	// no rebuild can begin.
-	if err := v.catchUp(v.life, r, view); err != nil {
-		return err
+	for _, of := range v.env.Program.AllViews() {
+		if of.Name != view {
+			continue
+		}
+		if err := v.catchUp(v.life, r, &of); err != nil {
+			return err
+		}
 	}
 	return r.Rebuild(v.life, view)
 }

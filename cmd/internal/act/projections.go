@@ -21,7 +21,7 @@ func newProjectionsCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "projections",
 		Short: "Show and rebuild the views that lists are read from",
-		Long: `Show and rebuild the views that the commands runs, audit, incidents and stats read. Views are made from the log, so they can
+		Long: `Show and rebuild the views that the commands runs, audit, incidents, stats and events read. Views are made from the log, so they can
 be dropped and rebuilt at any time.`,
 		Example: fmt.Sprintf("  %[1]s projections status\n  %[1]s projections rebuild runs", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
@@ -101,7 +101,7 @@ func newRebuildCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild [VIEW]",
 		Short: "Rebuild a view from the log",
-		Long: `Rebuild a view, or with --all every view, from the log: runs, audit, incidents, stats. The old view answers until the
+		Long: `Rebuild a view, or with --all every view, from the log: runs, audit, incidents, stats, events. The old view answers until the
 new one is ready. A server goes on rebuilding after the command has returned.`,
 		Example: fmt.Sprintf("  %[1]s projections rebuild runs\n  %[1]s projections rebuild --all", env.Program.Name),
 		Args:    console.Usage(cobra.MaximumNArgs(1)),

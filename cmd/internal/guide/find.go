@@ -18,6 +18,7 @@ import (
 var also = map[string]string{
 	"why":                 "stuck hang hanging blocked slow reason explain cause nothing happens",
 	"incidents":           "stuck broken problem trouble error on-call need attention",
+	"events":              "domain facts messages payload browse",
 	"rejected":            "event not started trigger failed dead letter queue poison skipped passed over missing run",
 	"rejected retry":      "re-drive redrive replay again dead letter event",
 	"rejected dismiss":    "drop ignore discard event",

@@ -7,7 +7,7 @@ var groups = []struct {
 	id, title string
 	commands  []string
 }{
-	{"look", "Look:", []string{"runs", "show", "why", "audit", "incidents", "rejected", "stats", "undo-preview", "explore", "export", "sagas", "actions", "holds"}},
+	{"look", "Look:", []string{"runs", "show", "why", "audit", "incidents", "events", "rejected", "stats", "undo-preview", "explore", "export", "sagas", "actions", "holds"}},
 	{"start", "Start and signal:", []string{"start", "invoke", "signal", "emit"}},
 	{"steer", "Steer:", []string{"retry", "resolve", "pause", "resume", "cancel", "abandon", "bulk", "hold", "release", "start-again"}},
 	{"serve", "Serve and administer:", []string{"serve", "worker", "projections", "token", "log"}},

@@ -14,7 +14,7 @@ func Commands(env *access.Env, ofAudit, ofIncidents, ofRejected []*cobra.Command
 	incidents.AddCommand(ofIncidents...)
 	rejected.AddCommand(ofRejected...)
 	return []*cobra.Command{
-		newRunsCommand(env), newShowCommand(env), audit, newWhyCommand(env), newUndoPreviewCommand(env), incidents, rejected,
+		newRunsCommand(env), newShowCommand(env), audit, newWhyCommand(env), newUndoPreviewCommand(env), incidents, newEventsCommand(env), rejected,
 		newStatsCommand(env), newExportCommand(env), newSagasCommand(env), newActionsCommand(env), newVersionCommand(env),
 	}
 }

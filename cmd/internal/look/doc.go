@@ -1,5 +1,5 @@
 // Package look has the commands that read and change nothing: runs, show, audit, why, undo-preview,
-// explore, incidents, rejected, stats, export, sagas, actions and version.
+// explore, incidents, events, rejected, stats, export, sagas, actions and version.
 //
 // It owns their flags and their output. It knows nothing of where the runs are, and nothing of the
 // commands that act.
@@ -20,6 +20,7 @@
 //   - one_run.go: a question about one run, asked and answered
 //   - incidents.go: what needs a person
 //   - groups.go: incidents in groups
+//   - events.go: domain events
 //   - rejected.go: events that could not start their runs
 //   - stats.go: counts, rates and latencies
 //   - catalogue.go: sagas and actions

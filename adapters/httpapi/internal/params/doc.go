@@ -8,5 +8,6 @@
 //
 //   - named.go: a run by what its caller typed for it
 //   - latest.go: a view asked for its latest rows
+//   - events.go: which domain events are meant
 //   - params.go: durations, times, runs, starts, pages
 package params

@@ -1,5 +1,5 @@
-// Package choice is what a person chose on the incidents desk, among rejected events or above the
-// list of runs, and what they want done with it, as the fields of a form.
+// Package choice is what a person chose on the incidents desk, among events or above the list of
+// runs, and what they want done with it, as the fields of a form or an address.
 //
 // It owns the values of the boxes and chips, and the fields of the acts that are no levers. It is
 // pure. It knows nothing of requests, of the levers of runs, and of the view of incidents.
@@ -11,5 +11,6 @@
 //   - states.go: states of runs
 //   - guess.go: other meanings of a word that was searched for
 //   - pace.go: how many runs, how fast, and when to stop
+//   - place.go: where a list of events goes on
 //   - rejected.go: what a form asks of rejected events, and what came of it
 package choice

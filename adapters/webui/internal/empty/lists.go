@@ -51,6 +51,9 @@ func (p *Program) Events(a Asked) *Page {
 	if a.Older {
 		return unmatched("There are no older events.", "Show the newest", "/events")
 	}
+	if a.Behind != "" {
+		return behind()
+	}
 	return &Page{Say: "There is no domain event yet.", About: "The events that apps and actions emit are listed here, with the runs that they started or woke.",
 		Command: p.command("emit", "order-placed", "-d", `{"order":42}`), Button: "See the sagas", Path: "/sagas"}
 }
