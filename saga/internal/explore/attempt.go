@@ -16,7 +16,11 @@ func (x *scene) attempt(fl *flight) {
 	at := len(x.trace)
 	a, goesOn := x.goesOn(fl.at, fl)
 	if !goesOn {
-		a = x.choose(fl.name, x.answers(fl), fl.kind, x.offer(fl, fl.left())...)
+		var besides []Answer // of a handler of which an earlier call crossed no edge
+		if len(x.plan) > 0 {
+			besides = x.offer(fl, fl.left())
+		}
+		a = x.choose(fl.name, x.answers(fl), fl.kind, besides...)
 		x.keep(fl.at, a)
 	}
 	x.now = x.now.Add(time.Millisecond)

@@ -159,6 +159,9 @@ func (m *Matrix) explain(r *Result, cfg *Config) {
 	m.faults, m.stopped = cfg.Faults, r.stopped(cfg)
 }
 
+// someCompletes is the invariant of a search as a whole.
+const someCompletes = "some run completes"
+
 // stopped says why there were not more schedules; empty if all were played.
 func (r *Result) stopped(cfg *Config) string {
 	switch {

@@ -72,9 +72,6 @@ func (s *search) run() error {
 	return nil
 }
 
-// someCompletes is the invariant of a search as a whole.
-const someCompletes = "some run completes"
-
 // completes checks that some run completed, and notes what no run came to: a saga that never gets
 // anywhere breaks nothing.
 func (s *search) completes() error {
