@@ -215,11 +215,10 @@ func (h *handler) showRejected(w http.ResponseWriter, r *http.Request, who Perso
 // not see the event.
 func (l *runLookup) payload(ctx context.Context, who Person, e *rejected.Event) *eventRow {
 	for r, err := range l.h.cfg.Log.ReadStream(ctx, e.Stream, e.Revision) {
-		if err != nil || r.ID != e.Event {
-			break
-		}
-		if row, seen := l.row(ctx, who, &r); seen {
-			return &row
+		if err == nil && r.ID == e.Event {
+			if row, seen := l.row(ctx, who, &r); seen {
+				return &row
+			}
 		}
 		break
 	}
@@ -243,7 +242,7 @@ func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Per
 	report, err := h.cfg.Coordinator.Rejected().Do(saga.WithActor(r.Context(), who.Name), &req)
 	if errors.Is(err, domain.ErrBadInput) {
 		form.Problem = err.Error()
-		return h.unsettled(w, r, who, form, http.StatusUnprocessableEntity)
+		return h.unsettled(w, r, who, form, http.StatusUnprocessableEntity) // up: as on the desk
 	}
 	if err != nil {
 		return err
@@ -264,7 +263,7 @@ func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Per
 	if report.Failed > 0 {
 		form.MoreFailed = report.Failed - len(form.Failed)
 		form.Done = note + fmt.Sprintf(", %d refused.", report.Failed)
-		return h.unsettled(w, r, who, form, http.StatusConflict)
+		return h.unsettled(w, r, who, form, http.StatusConflict) // up: as on the desk
 	}
 	show.GoTo(w, r, h.cfg.Base+"/rejected?"+r.URL.RawQuery, note+".")
 	return nil

@@ -74,7 +74,8 @@ func TestServerThatIsGone(t *testing.T) {
 	b.clean("net::ERR", "htmx:") // htmx tells the console too
 }
 
-// TestAStepThatDoesNotComeSaysSo in its place, whatever came in its way, and can be asked for again.
+// TestAStepThatDoesNotComeSaysSo in its place, whatever came in its way, and can be asked for
+// again.
 func TestAStepThatDoesNotComeSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *webui.Config) { c.Refresh = time.Hour })

@@ -8,8 +8,8 @@ import (
 )
 
 // SQL returns a database over the connector. A commit, and a statement or query outside of a
-// transaction, may not happen, or happen without an answer. Close the database where the world ends;
-// nothing else does.
+// transaction, may not happen, or happen without an answer. Close the database where the world
+// ends; nothing else does.
 func (e *Edges) SQL(c driver.Connector) *sql.DB { return sql.OpenDB(connector{c, e}) }
 
 type connector struct {

@@ -62,8 +62,8 @@ type Search struct {
 	// Budget, Faults and Seed replace what the options say, unless they are 0.
 	Budget, Faults int
 	Seed           uint64
-	// Doubt plays one in so many of the schedules on that come to the state of another, and compares
-	// what follows; 0 means 64, 1 all.
+	// Doubt plays one in so many of the schedules on that come to the state of another, and
+	// compares what follows; 0 means 64, 1 all.
 	Doubt int
 	// Replay plays one schedule, as a report printed it, and nothing else.
 	Replay string

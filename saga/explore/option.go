@@ -144,8 +144,8 @@ func Replay(schedule string) Option {
 	return Option{func(x *Exploration) { x.replay = schedule }}
 }
 
-// NeverCompletes says that no run is meant to complete. Without it an exploration fails in which none
-// does, as where a fake is wired wrongly.
+// NeverCompletes says that no run is meant to complete. Without it an exploration fails in which
+// none does, as where a fake is wired wrongly.
 func NeverCompletes() Option { return Option{func(x *Exploration) { x.cfg.NeverCompletes = true }} }
 
 // NoEndlessWait forbids that a run waits for a signal or event that never comes. Without it that is

@@ -14,8 +14,9 @@ type Result struct {
 	Of []int
 	// Points is how many different points came up at which something can go wrong.
 	Points int
-	// States is how many states were visited, and Merged how many schedules came to one that another
-	// was in before, so that what follows was known. Both are 0 if the world has no Fingerprint.
+	// States is how many states were visited, and Merged how many schedules came to one that
+	// another was in before, so that what follows was known. Both are 0 if the world has no
+	// Fingerprint.
 	States, Merged int
 	// LeftOut are the answers that options say the world never gives.
 	LeftOut []string

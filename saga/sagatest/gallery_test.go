@@ -720,8 +720,8 @@ func TestGallery(t *testing.T) {
 	}
 }
 
-// TestMergingFindsTheSame plays the gallery with states merged and with states kept apart. What follows
-// a merged schedule is played all the same, and compared with what followed the other.
+// TestMergingFindsTheSame plays the gallery with states merged and with states kept apart. What
+// follows a merged schedule is played all the same, and compared with what followed the other.
 func TestMergingFindsTheSame(t *testing.T) {
 	t.Parallel()
 	for name, e := range gallery {
@@ -747,7 +747,8 @@ func TestMergingFindsTheSame(t *testing.T) {
 	}
 }
 
-// tried is what was answered where, in an order that does not depend on which schedules were played.
+// tried is what was answered where, in an order that does not depend on which schedules were
+// played.
 func tried(r *explore.Result) map[string]explore.Line {
 	lines := map[string]explore.Line{}
 	for _, l := range r.Answers {

@@ -14,8 +14,8 @@ import (
 	"github.com/atonehq/atone/saga/sagatest"
 )
 
-// TestASagaThatNeverCompletesIsNotGreen has a do that fails always, as one with a fake that is wired
-// wrongly.
+// TestASagaThatNeverCompletesIsNotGreen has a do that fails always, as one with a fake that is
+// wired wrongly.
 func TestASagaThatNeverCompletesIsNotGreen(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func() error{
@@ -98,8 +98,8 @@ func TestAReplayIsOfWhatCanBe(t *testing.T) {
 	}
 }
 
-// TestWhatBreaksByItselfIsReplayed replays what breaks though nothing goes wrong: the schedule has a
-// name, and nothing else is played.
+// TestWhatBreaksByItselfIsReplayed replays what breaks though nothing goes wrong: the schedule has
+// a name, and nothing else is played.
 func TestWhatBreaksByItselfIsReplayed(t *testing.T) {
 	t.Parallel()
 	x := explored(booked(nil), sagatest.Completed("never", func(*shop) error { return errors.New("it completed") }))

@@ -30,8 +30,8 @@ type blind struct{ *shop }
 
 func (b blind) Fingerprint() string { return "" }
 
-// TestAFingerprintThatLeavesSomethingOutIsFound has a check that depends on what the fingerprint does
-// not name.
+// TestAFingerprintThatLeavesSomethingOutIsFound has a check that depends on what the fingerprint
+// does not name.
 func TestAFingerprintThatLeavesSomethingOutIsFound(t *testing.T) {
 	t.Parallel()
 	x := func(more ...sagatest.Option) *explore.Exploration {

@@ -219,8 +219,8 @@ func (s *Scenario[Out]) ThenIs(state domain.RunState) *Scenario[Out] {
 	return s
 }
 
-// ThenLeaves requires that just the effects of these steps are in place, in any order; without steps,
-// none. An action that says it has no effect leaves none.
+// ThenLeaves requires that just the effects of these steps are in place, in any order; without
+// steps, none. An action that says it has no effect leaves none.
 func (s *Scenario[Out]) ThenLeaves(steps ...string) *Scenario[Out] {
 	s.kit.t.Helper()
 	return s.same("the effects left", slices.Sorted(slices.Values(steps)), s.kit.stand.effects(s.run.ID))

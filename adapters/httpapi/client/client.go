@@ -24,8 +24,8 @@ type Config struct {
 	HTTP *http.Client
 	// Poll is how long each request of a wait lasts; 0 means 30 s.
 	Poll time.Duration
-	// Silence is after how long without a word a stream, or the answer to a poll, counts as lost: then
-	// Answers is told, and the client connects anew. 0 means 20 s. It must be longer than the
+	// Silence is after how long without a word a stream, or the answer to a poll, counts as lost:
+	// then Answers is told, and the client connects anew. 0 means 20 s. It must be longer than the
 	// server's KeepAlive.
 	Silence time.Duration
 	// Retries is how often a request that is safe to repeat is tried again while the server can't

@@ -20,11 +20,11 @@ var ErrMayBeDone = errors.New("it may have been done")
 type Patience struct {
 	// Notice is how long a request is unanswered when Tell is called; 0 means never.
 	Notice time.Duration
-	// Tell is told whether the request is an act, which may have been done all the same. It is called
-	// from other goroutines.
+	// Tell is told whether the request is an act, which may have been done all the same. It is
+	// called from other goroutines.
 	Tell func(acts bool)
-	// Reads is how long a request that only reads waits for the answer to begin; 0 means for ever. Its
-	// error is then a [SilentError].
+	// Reads is how long a request that only reads waits for the answer to begin; 0 means for ever.
+	// Its error is then a [SilentError].
 	Reads time.Duration
 }
 

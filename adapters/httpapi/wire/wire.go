@@ -189,8 +189,8 @@ type HoldAction struct {
 // HeldAction is an action that is held.
 type HeldAction struct {
 	explain.Hold
-	// Waiting counts the runs that wait for its release with this server, the first 10,000 unfinished
-	// ones at the most.
+	// Waiting counts the runs that wait for its release with this server, the first 10,000
+	// unfinished ones at the most.
 	Waiting int `json:"waiting" doc:"The runs that wait for its release with this server."`
 }
 

@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"os/user"
-	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
@@ -21,7 +20,6 @@ type Env struct {
 	// Doubt says what is not known where the command's act has no answer; the zero value will do.
 	Doubt Doubt
 
-	told                 atomic.Bool // that the server does not answer
 	actor, server, token string
 	flags                *pflag.FlagSet
 	lost                 *lost

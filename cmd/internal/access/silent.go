@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/atonehq/atone/adapters/httpapi/client"
@@ -24,8 +25,8 @@ type Doubt struct {
 	Steps []console.Step
 }
 
-// DoubtOf returns what is not known about the command's act on the run that was typed, or else about
-// one on something else.
+// DoubtOf returns what is not known about the command's act on the run that was typed, or else
+// about one on something else.
 func (env *Env) DoubtOf() Doubt {
 	d := env.Doubt
 	if d.What == "" {
@@ -43,8 +44,9 @@ func (env *Env) DoubtOf() Doubt {
 
 // patience is how commands wait for a server.
 func (env *Env) patience() client.Patience {
+	var told atomic.Bool
 	return client.Patience{Notice: silence, Reads: maxRead, Tell: func(acts bool) {
-		if env.JSON() || !env.told.CompareAndSwap(false, true) {
+		if env.JSON() || !told.CompareAndSwap(false, true) {
 			return
 		}
 		then := "nothing is lost"

@@ -125,7 +125,8 @@ func newStartCommand(env *access.Env) *cobra.Command {
 			if r.Saga, r.Version = args[0], version; version < 0 {
 				return console.UsageError{Err: errors.New("--version: versions begin with 1")}
 			}
-			_, _ = env.ParseRun(r.Saga + ":" + r.Key) // so that the run is named so; without a key it has no such name
+			// So that the run is named so; without a key it has no such name.
+			_, _ = env.ParseRun(r.Saga + ":" + r.Key)
 			return env.Meant(cmd.Context(), r.Saga, start(cmd.Context(), env, r, s.waiting))
 		},
 	}

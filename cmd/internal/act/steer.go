@@ -162,8 +162,8 @@ func newPlainAct(env *access.Env, name string, act func(c *client.Client, ctx co
 	return a
 }
 
-// newChange returns a command for an act that changes nothing where the run is so already; it says so
-// then.
+// newChange returns a command for an act that changes nothing where the run is so already; it says
+// so then.
 func newChange(env *access.Env, lever explain.Act, act func(c *client.Client, ctx context.Context, id domain.RunID, reason string) error, short, done string) *cobra.Command {
 	a := newPlainAct(env, string(lever), act, short, done)
 	a.idle = func(ctx context.Context, c *client.Client, id domain.RunID) string {

@@ -43,7 +43,8 @@ type report struct {
 	// Of is how many there are in which one thing goes wrong, and in which two do.
 	Of     []int `json:"of"`
 	Points int   `json:"points"`
-	// States counts the states that were visited, Merged the schedules that came to one that another was in before.
+	// States counts the states that were visited, Merged the schedules that came to one that
+	// another was in before.
 	States int `json:"states,omitempty"`
 	Merged int `json:"merged,omitempty"`
 	// LeftOut lists the answers that the program says the world never gives.

@@ -54,9 +54,11 @@ func (x *scene) attempt(fl *flight) {
 		x.call(fl)
 		fl.silent = true
 	case Died:
+		// up: a death concerns the whole scene
 		x.die(x.registry)
 	case DiedDone:
 		if x.call(fl); !fl.dead {
+			// up: a death concerns the whole scene
 			x.die(x.registry)
 		}
 	case DiedRecorded:
@@ -64,6 +66,7 @@ func (x *scene) attempt(fl *flight) {
 			return
 		}
 		fl.run.settle() // what follows is recorded with the outcome
+		// up: a death concerns the whole scene
 		x.die(x.registry)
 	case Twice:
 		x.trace[at].unjudged = x.sub.Fingerprint == nil
@@ -93,12 +96,13 @@ func (fl *flight) failure(f *domain.Failure, effect domain.FailureEffect) *work.
 	return r
 }
 
-// finish delivers an outcome, unless the process died at an edge on the way, or while the handler was
-// put aside. A handler that saw its context end reports that itself.
+// finish delivers an outcome, unless the process died at an edge on the way, or while the handler
+// was put aside. A handler that saw its context end reports that itself.
 func (x *scene) finish(fl *flight, r *work.Report) {
 	switch {
 	case fl.dead:
 	case fl.fate == Died, fl.fate == DiedDone:
+		// up: a death concerns the whole scene
 		x.die(x.registry)
 	default:
 		x.deliver(fl, r)

@@ -26,7 +26,7 @@
 //   - flight.go: an attempt under way, and its handler's context
 //   - page.go: the result as a page
 //   - report.go: the result in words
-//   - result.go: what a search found
 //   - matrix.go: how each action stood each answer
+//   - result.go: what a search found
 //   - points.go: answers and schedules
 package explore

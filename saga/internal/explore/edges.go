@@ -33,9 +33,11 @@ func (e *Edges) Cross(what string, further ...Answer) Answer {
 	}
 	fl.edges++
 	if fl.plain {
+		// up: a second delivery is looked at from edge to edge
 		x.again.sees(x, what)
 		return OK
 	}
+	// up: edges are where handlers can be put aside
 	if x.putAside(fl) {
 		x.say("  before " + what + ", something else happens")
 		e.mu.Unlock()

@@ -20,8 +20,8 @@ type Cell struct {
 type Matrix struct {
 	Rows  []string // in the order in which they came up
 	cells map[string]map[Answer]*Cell
-	// offered are the answers that could have been given, with one more than the fewest choices that
-	// come before one.
+	// offered are the answers that could have been given, with one more than the fewest choices
+	// that come before one.
 	offered map[string]map[Answer]int
 	// faults is how many choices a schedule had at the most, and stopped why there were not more
 	// schedules; empty if all were played.
@@ -33,8 +33,8 @@ func newMatrix() *Matrix {
 	return &Matrix{cells: map[string]map[Answer]*Cell{}, offered: map[string]map[Answer]int{}}
 }
 
-// note counts an answer that was given in a schedule of so many choices. broke says that the schedule
-// broke something, and that this answer is one of its choices, or that it has none.
+// note counts an answer that was given in a schedule of so many choices. broke says that the
+// schedule broke something, and that this answer is one of its choices, or that it has none.
 func (m *Matrix) note(p passed, choices int, broke bool) {
 	row := p.action
 	if m.cells[row] == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/atonehq/atone/saga/internal/explore/strand"
 )
 
-// nextFlight chooses the attempt that moves next: the one that was put aside last, else the one that
-// was started first, of the run that moved last.
+// nextFlight chooses the attempt that moves next: the one that was put aside last, else the one
+// that was started first, of the run that moved last.
 func (x *scene) nextFlight() *flight {
 	ready := x.ready()
 	if len(ready) == 0 {
@@ -66,7 +66,8 @@ func (x *scene) chooseBefore(next *flight, ready []*flight, at, what string) *fl
 
 const orderAt = "order at "
 
-// carryOut carries out an attempt. If the schedule puts it aside at an edge, that takes a goroutine.
+// carryOut carries out an attempt. If the schedule puts it aside at an edge, that takes a
+// goroutine.
 func (x *scene) carryOut(fl *flight) {
 	for at := range x.plan {
 		if strings.HasPrefix(at, orderAt+fl.name+" > ") {

@@ -38,6 +38,7 @@ func (x *scene) personInterferes(fl *flight) bool {
 			x.violate(&Violation{Invariant: "the next program can be made", Text: err.Error()})
 			return true
 		}
+		// up: a deploy is a death of the whole scene
 		x.die(next)
 	default:
 		return false

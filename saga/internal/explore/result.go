@@ -20,9 +20,9 @@ type Result struct {
 	Of []int
 	// Points is how many different points came up.
 	Points int
-	// States is how many states were visited, and Merged how many schedules came to one that another
-	// was in before, so that what follows was known. NoFingerprint means that the world has none, so
-	// that states can't be told from each other.
+	// States is how many states were visited, and Merged how many schedules came to one that
+	// another was in before, so that what follows was known. NoFingerprint means that the world
+	// has none, so that states can't be told from each other.
 	States, Merged int
 	NoFingerprint  bool
 	Matrix         *Matrix
@@ -39,8 +39,8 @@ type Result struct {
 	Replayed bool
 	// Cut means that the time was over before all was tried.
 	Cut bool
-	// Unreached are choices of a replayed schedule that never came up, Misfits those of answers that
-	// can't be given there.
+	// Unreached are choices of a replayed schedule that never came up, Misfits those of answers
+	// that can't be given there.
 	Unreached []string
 	Misfits   []Misfit
 	// Never has what no run came to, and the checks that were never made, each with the reason.
@@ -89,7 +89,7 @@ func (s *search) never(x *scene) []string {
 			list = append(list, fmt.Sprintf("%q was never evaluated: %s", c.Name, s.whyNot(c.When)))
 		}
 	}
-	if stopped := s.res.stopped(s.cfg); stopped != "" {
+	if stopped := s.res.stopped(s.cfg); stopped != "" { // up: a result tells why it is not whole
 		for i := range list {
 			list[i] += "; " + stopped
 		}

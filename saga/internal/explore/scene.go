@@ -33,8 +33,8 @@ type scene struct {
 	late   []*flight
 	ledger ledger
 	calls  *flight // whose handler is called
-	// aside are the attempts whose handlers were put aside in the middle, and preferred the one that
-	// moves in the place of the last.
+	// aside are the attempts whose handlers were put aside in the middle, and preferred the one
+	// that moves in the place of the last.
 	aside     []*flight
 	preferred *flight
 	// again is what a second delivery under one key does to the world; nil outside of one.
@@ -155,8 +155,8 @@ func (x *scene) untilRest() {
 	x.violate(&Violation{Invariant: "a run comes to rest", Text: fmt.Sprintf("after %d moves it still goes on", moves)})
 }
 
-// settle answers what the runs owe, until none owes anything: what a run answers may be news for its
-// parent or its children.
+// settle answers what the runs owe, until none owes anything: what a run answers may be news for
+// its parent or its children.
 func (x *scene) settle() {
 	for before := -1; before != x.recorded(); {
 		before = x.recorded()

@@ -11,7 +11,8 @@ import (
 	"github.com/atonehq/atone/saga/internal/explore/stand"
 )
 
-// past is what came of a scene. Two scenes that come to the same state have the same past from there.
+// past is what came of a scene. Two scenes that come to the same state have the same past from
+// there.
 type past struct {
 	broke  bool
 	points int // that the scene came to, or would have come to
@@ -36,9 +37,9 @@ type meeting struct {
 // is made good within a few moves, or makes a difference for long.
 const fewLooks = 6
 
-// meets notes the state of the scene, and reports whether what follows is known. A state counts once
-// the schedule has no choice left and no handler is in the middle of something: then it says all
-// that matters.
+// meets notes the state of the scene, and reports whether what follows is known. A state counts
+// once the schedule has no choice left and no handler is in the middle of something: then it says
+// all that matters.
 func (x *scene) meets() bool {
 	if x.met != nil || len(x.plan) > 0 || len(x.aside) > 0 || x.looks == 0 {
 		return false
@@ -188,7 +189,8 @@ func (x *scene) lasting() (list []string) {
 	for at := range x.asked {
 		list = append(list, "asked "+at)
 	}
-	for _, p := range x.trace { // an undo that fails by itself is told from one that was made to fail
+	// An undo that fails by itself is told from one that was made to fail.
+	for _, p := range x.trace {
 		if p.given == OK {
 			continue
 		}

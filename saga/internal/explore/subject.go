@@ -83,8 +83,8 @@ type Config struct {
 	program *definition.Registry
 	worker  *work.Worker
 	shape   *shape
-	// reached is what any run came to, and fitted that the signals and events were compared with the
-	// awaits.
+	// reached is what any run came to, and fitted that the signals and events were compared with
+	// the awaits.
 	reached reach.Map
 	fitted  bool
 	// buf is where states are written, and met how often a scene met another.

@@ -6,8 +6,8 @@ import (
 	"github.com/atonehq/atone/domain"
 )
 
-// Missing lists what no run of the plans came to, in their order, each with the reason. first is the
-// plan that needs no name.
+// Missing lists what no run of the plans came to, in their order, each with the reason. first is
+// the plan that needs no name.
 func (m *Map) Missing(first *domain.Plan, plans ...*domain.Plan) (list []string) {
 	for _, p := range plans {
 		w := walk{m: m, plan: p}
@@ -26,7 +26,8 @@ type walk struct {
 	m      *Map
 	plan   *domain.Plan
 	prefix string
-	// last is the last node that runs came to, and pivot that one before was the point of no return.
+	// last is the last node that runs came to, and pivot that one before was the point of no
+	// return.
 	last  *domain.Node
 	pivot bool
 	list  []string
@@ -40,8 +41,8 @@ func (w *walk) never(what, why string) {
 	w.list = append(w.list, fmt.Sprintf("%s%s was never reached: %s", w.prefix, what, why))
 }
 
-// node looks at a node and all below it. why is the reason where the node was not reached, empty for
-// that of the node before it.
+// node looks at a node and all below it. why is the reason where the node was not reached, empty
+// for that of the node before it.
 func (w *walk) node(n *domain.Node, why string) {
 	came := n.Kind == domain.KindSequence || w.got(n.Key, entered)
 	switch {

@@ -7,8 +7,8 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// Run writes how a run stands. overdue reports whether an attempt of a step, which was given up, may
-// still have an effect or tell its outcome.
+// Run writes how a run stands. overdue reports whether an attempt of a step, which was given up,
+// may still have an effect or tell its outcome.
 func (w *Buf) Run(s *machine.State, overdue func(step string) bool) {
 	w.Raw(s.Run[:])
 	w.scratch = s.Fingerprint(w.scratch[:0])
