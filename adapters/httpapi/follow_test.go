@@ -60,7 +60,7 @@ func TestAListOfRunsIsFollowed(t *testing.T) {
 		}
 	}
 	w.do("GET", "/runs?follow=true&state=asleep", nil).problem(422, wire.ProblemBadInput)
-	for state, why := range map[string]string{"runing": "no state is called runing: did you mean running?", "held": "what is held is not recorded in the runs"} {
+	for state, why := range map[string]string{"runing": "no state is called runing: did you mean running?", "held": "what is held is not recorded in the runs"} { //nolint:misspell // the typing mistake is what is tested
 		refused := w.do("GET", "/runs?state="+state, nil)
 		refused.problem(422, wire.ProblemBadInput)
 		require.Contains(t, string(refused.body), why)

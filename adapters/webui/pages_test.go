@@ -125,7 +125,7 @@ func TestSearchAndFiltersAreInTheAddress(t *testing.T) {
 	_, _, head := w.get("/ui/runs?q=" + done)
 	require.Equal(t, "/ui/runs/"+done, head.Get("Location"), "the id of a run leads to it")
 	for path, why := range map[string]string{
-		"/ui/runs?state=runing": "no state is called runing: did you mean running?", "/ui/runs?state=held": "what is held is not recorded in the runs",
+		"/ui/runs?state=runing": "no state is called runing: did you mean running?", "/ui/runs?state=held": "what is held is not recorded in the runs", //nolint:misspell // the typing mistake is what is tested
 		"/ui/incidents?state=snozed": "did you mean snoozed?", "/ui/rejected?state=dismised": "did you mean dismissed?",
 	} {
 		status, body, _ := w.get(path)

@@ -204,7 +204,7 @@ func TestIncidentsAreADesk(t *testing.T) {
 			"incidents state:shut":                    "no state is called shut",
 			"incidents state:open --state open":       "state is given twice",
 			"incidents tak " + id:                     "did you mean take?",
-			"runs --state runing":                     "--state: no state is called runing: did you mean running?",
+			"runs --state runing":                     "--state: no state is called runing: did you mean running?", //nolint:misspell // the typing mistake is what is tested
 			"runs --state held":                       "--state: what is held is not recorded in the runs",
 			"bulk pause --state stuk --reason x":      "--state: no state is called stuk: did you mean stuck?",
 			"bulk pause --state completed --reason x": "completed is not among the states to choose from",

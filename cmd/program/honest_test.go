@@ -47,7 +47,7 @@ func TestWhatIsNextFitsTheError(t *testing.T) {
 	require.Equal(t, ExitOK, code, seen)
 	require.Contains(t, seen, "why abandon? (for the audit trail)")
 	require.Contains(t, seen, "patient:calm: abandoned")
-	_, errs, code := r("signal", "calc:evil", "mroe")
+	_, errs, code := r("signal", "calc:evil", "mroe") //nolint:misspell // the typing mistake is what is tested
 	require.Equal(t, ExitUsage, code)
 	require.Contains(t, errs, "--keep` sends it all the same")
 	_, errs, code = r("start", "calc", "-d", `{"n": "x"}`)

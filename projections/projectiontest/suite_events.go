@@ -239,7 +239,7 @@ func eventsOfALongRun(t *testing.T, open Opener) {
 	page, err := r.ask().Events(t.Context(), events.Filter{Sagas: []string{"long"}, Types: []string{"item.done"}, Limit: 1000, Fresh: projections.Fresh{AtLeast: at.Position, Wait: patience}})
 	require.NoError(t, err)
 	require.Len(t, page.Rows, 1000)
-	require.Equal(t, emitted, len(pagesOfEvents(t, r, events.Filter{Limit: 1000})))
+	require.Len(t, pagesOfEvents(t, r, events.Filter{Limit: 1000}), emitted)
 	r.stop()
 	require.LessOrEqual(t, log.read, 10, "the run's first event, once for each time that the log is followed")
 }

@@ -55,7 +55,7 @@ func TestAValueForNoAwaitIsAnError(t *testing.T) {
 	require.Empty(t, found(t, explored(approved, sagatest.Signal("approved", true), sagatest.Event("paid", 1))))
 	for says, o := range map[string]sagatest.Option{
 		`nothing awaits the signal "aproved": the signals are approved`: sagatest.Signal("aproved", true),
-		`nothing awaits the event "payed": the events are paid`:         sagatest.Event("payed", 1),
+		`nothing awaits the event "payed": the events are paid`:         sagatest.Event("payed", 1), //nolint:misspell // the typing mistake is what is tested
 		"signal approved": sagatest.Signal("approved", "yes please"),
 	} {
 		require.Contains(t, found(t, explored(approved, o)), says)

@@ -19,7 +19,7 @@ import (
 
 // refuseTheCopy is a server that keeps a connection alive, takes the next request and closes the
 // connection, and answers the copy that net/http then sends.
-func refuseTheCopy(t *testing.T, client *http.Client, status string) (err error, stored int32) {
+func refuseTheCopy(t *testing.T, client *http.Client, status string) (stored int32, err error) {
 	t.Helper()
 	url, n, _ := crm(t, func(c net.Conn, n int32) {
 		switch n {
@@ -32,7 +32,8 @@ func refuseTheCopy(t *testing.T, client *http.Client, status string) (err error,
 		}
 	})
 	require.NoError(t, put(t, client, url))
-	return put(t, client, url), n.Load()
+	err = put(t, client, url)
+	return n.Load(), err
 }
 
 func TestARefusalOfACopyIsInDoubt(t *testing.T) {
@@ -41,7 +42,7 @@ func TestARefusalOfACopyIsInDoubt(t *testing.T) {
 		"429 Too Many Requests", "431 Request Header Fields Too Large", "500 Internal Server Error"} {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()
-			err, stored := refuseTheCopy(t, ownClient(t), status)
+			stored, err := refuseTheCopy(t, ownClient(t), status)
 			require.ErrorContains(t, err, status)
 			require.Equal(t, int32(3), stored, "net/http sent the keyed request again, over a fresh connection")
 			require.Equal(t, inDoubt, verdictOf(err))
@@ -52,7 +53,7 @@ func TestARefusalOfACopyIsInDoubt(t *testing.T) {
 			}
 		})
 	}
-	err, _ := refuseTheCopy(t, ownClient(t), "200 OK")
+	_, err := refuseTheCopy(t, ownClient(t), "200 OK")
 	require.NoError(t, err, "a server that takes the copy vouches for both")
 }
 

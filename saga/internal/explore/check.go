@@ -236,11 +236,11 @@ func (x *scene) fingerprint() string {
 	if x.sub.Fingerprint == nil {
 		return ""
 	}
-	print, err := contained("Fingerprint", func() (string, error) { return x.sub.Fingerprint(), nil })
+	text, err := contained("Fingerprint", func() (string, error) { return x.sub.Fingerprint(), nil })
 	if err != nil {
 		x.violate(&Violation{Invariant: "the world has a fingerprint", Text: err.Error()})
 	}
-	return print
+	return text
 }
 
 // contained calls a function of the author's, and has its panic be an error.

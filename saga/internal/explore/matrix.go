@@ -53,11 +53,12 @@ func (m *Matrix) note(p passed, choices int, broke bool) {
 		c = &Cell{}
 		m.cells[row][a] = c
 	}
-	if broke {
+	switch {
+	case broke:
 		c.Broke++
-	} else if p.unjudged {
+	case p.unjudged:
 		c.Unjudged++
-	} else if p.given != OK || !p.spoilt {
+	case p.given != OK || !p.spoilt:
 		c.Held++
 	}
 }
