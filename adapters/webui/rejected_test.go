@@ -115,7 +115,7 @@ func TestRejectedEventsAreRetriedAndDismissedFromThePage(t *testing.T) {
 	b.open("/ui/rejected?state=dismissed")
 	b.holds(`document.querySelectorAll(".rej tbody tr").length === 2`)
 	b.shoot("rejected-dismissed")
-	b.clean("409 (Conflict)")
+	b.clean("409 (Conflict)", "Error Code 409 from /ui/rejected")
 }
 
 // TestManyRejectedEventsAreRetriedFromThePage: all that match, though a page shows fewer.

@@ -359,7 +359,7 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 	everywhere(t, func(t *testing.T, r commandLine) {
 		r.ok(t, "start", "calc", "-d", `{"n": 1}`, "--wait", "-q")
 		for _, c := range []struct{ line, says string }{
-			{"runs --state asleep", "use running"},
+			{"runs --state asleep", "there are running"},
 			{"runs --limit 0", "1 to 1000"},
 			{"runs --label green", "NAME=VALUE"},
 			{"runs --since yesterday", "how long ago"},
@@ -371,7 +371,7 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"runs saga:clac", "did you mean calc?"},
 			{"runs sate:stuck", "did you mean state?"},
 			{"bulk cancel saga:clac --yes -r x", "did you mean calc?"},
-			{"bulk cancel --state paused", "use running, compensating, stuck"},
+			{"bulk cancel --state paused", "there are running, compensating, stuck"},
 			{"runs extra:word", "there is no condition extra"},
 			{"audit --follow -o csv", "text or ndjson"},
 			{"runs --watch", "give -o ndjson"},
@@ -388,7 +388,7 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 			{"bulk retry --saga calc --limit 0", "--limit is 1"},
 			{"bulk retry --saga calc --first 0 -r x --yes", "1 or more"},
 			{"bulk retry --saga calc --stop-after 0 -r x --yes", "1 or more"},
-			{"bulk retry --state asleep", "use running"},
+			{"bulk retry --state asleep", "there are running"},
 			{"emit x -d {", "not valid JSON"},
 			{"emit x --stream atone-1", "a name that atone reserves"},
 			{"stats --last soon", "is not a duration"},

@@ -177,7 +177,7 @@ func TestJSONSaysWhatToDoNext(t *testing.T) {
 		return commands
 	}
 	at := " --data " + dir
-	require.Equal(t, "prog retry "+domain.RunIDForKey("calc", "evil").String()+at, steps(ExitStuck, "start", "calc", "-d", `{"n": 666}`, "--wait", "--key", "evil")[0])
+	require.Equal(t, "prog retry calc:evil"+at, steps(ExitStuck, "start", "calc", "-d", `{"n": 666}`, "--wait", "--key", "evil")[0])
 	for _, command := range []string{"show", "why"} {
 		require.Equal(t, []string{"prog retry calc:evil" + at, "prog resolve calc:evil double --skip" + at, "prog audit calc:evil" + at}, steps(ExitOK, command, "calc:evil"))
 	}

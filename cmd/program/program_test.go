@@ -98,7 +98,7 @@ func TestStartWaitsAndTellsByItsExitCode(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(errs), &complaint), errs)
 	require.Equal(t, ExitStuck, complaint.Exit)
-	require.Contains(t, complaint.Next, "prog retry "+r.Run.String())
+	require.Contains(t, complaint.Next, "prog retry calc:evil")
 
 	out, errs, code = prog(t, app, dir, "resolve", "calc:evil", "double", "--skip", "-r", "halved by hand", "--wait", "-q", "--yes")
 	require.Equal(t, ExitCompensated, code, out+errs)
