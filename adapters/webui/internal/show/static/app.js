@@ -254,17 +254,19 @@
   });
 
   // --- a step unfolds ----------------------------------------------------------------------
-  document.addEventListener("toggle", (e) => {
-    const box = e.target.open && $(".tl-open", e.target);
-    if (!box || !e.target.classList.contains("tl-step")) return;
+  const opened = (step) => {
+    const box = step.open && $(".tl-open", step);
+    if (!box || !step.classList.contains("tl-step")) return;
     box.dataset.loaded = "1";
     htmx.process(box); // a child's step may be opened before it has settled
     unfold(box);
-  }, true);
+  };
+  document.addEventListener("toggle", (e) => opened(e.target), true);
   const unfold = (box) => {
     if ($(":scope > [data-missing]", box)) box.textContent = "Loading…";
     box.dispatchEvent(new CustomEvent("opened")); // it does not bubble: what lies around it is not loaded again
   };
+  for (const step of all("details.tl-step[open]")) opened(step); // before this script was there
 
   // --- zoom --------------------------------------------------------------------------------
   let level = 0;
