@@ -113,6 +113,8 @@ type Node struct {
 	Unlabelled bool `json:"unlabelled,omitempty"`
 	// MaxRounds bounds a plan node.
 	MaxRounds int `json:"max_rounds,omitempty"`
+	// Code is what the step computes, as a saga that is data says it; see [Plan.Language].
+	Code json.RawMessage `json:"code,omitempty"`
 
 	// Key is the node's address in the plan, with * for an item or round: ship/*/label. It
 	// is derived by [Plan.Index].
@@ -154,7 +156,12 @@ type Plan struct {
 	Returns bool `json:"returns,omitempty"`
 	// OnFailure is the saga's failure handler.
 	OnFailure *ActionSpec `json:"on_failure,omitempty"`
-	Root      *Node       `json:"root"`
+	// Language is the level of the language in which a saga that is data says what it computes; it
+	// is empty for a saga that is code. Code is what it computes besides that of its steps: the
+	// output, the key and the labels of its runs.
+	Language string          `json:"language,omitempty"`
+	Code     json.RawMessage `json:"code,omitempty"`
+	Root     *Node           `json:"root"`
 
 	hash, identity string
 }
@@ -274,6 +281,18 @@ func (p *Plan) MayTry(action string) bool {
 // Hash returns the hexadecimal SHA-256 of the plan's JSON without the members doubt. The plan must
 // be indexed.
 func (p *Plan) Hash() string { return p.hash }
+
+// Language1 is the level of the language that this program reads, of sagas that are data.
+const Language1 = "atone/1"
+
+// Unread says why this program can't read what the plan computes, or nothing: it is written in a
+// level of the language that the program does not know.
+func (p *Plan) Unread() string {
+	if p.Language == "" || p.Language == Language1 {
+		return ""
+	}
+	return fmt.Sprintf("its plan is written in %.100q, and this program reads %s: deploy one that reads it", p.Language, Language1)
+}
 
 // DoesTheSame reports whether two plans, both indexed, differ in nothing but the policies of their
 // actions, the description, and the fields that are searched or secret: code for the one can go on

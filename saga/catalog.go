@@ -15,6 +15,10 @@ import (
 
 func init() {
 	bridge.Definition = func(s any) (*definition.Definition, error) { return s.(AnySaga).compile() } //nolint:forcetypeassert // the kits pass one
+	bridge.Action = func(a any) definition.ActionUse { return used(a.(AnyAction)) }                  //nolint:forcetypeassert // package data passes one
+	bridge.Saga = func(name string, version int, d *definition.Definition) any {
+		return &Saga[json.RawMessage, json.RawMessage]{name, version, d, nil}
+	}
 	bridge.Open = func(own any, stirred func()) (*definition.Registry, func(domain.Position) bool) {
 		c := own.(*Coordinator) //nolint:forcetypeassert // the kit passes one
 		c.stirred = stirred

@@ -8,7 +8,6 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/diagram"
 	"github.com/atonehq/atone/saga/internal/definition"
-	"github.com/atonehq/atone/saga/internal/payload"
 )
 
 // Saga is a definition: a plan, and the code of its expressions. It is made by [Define], does
@@ -33,23 +32,21 @@ type Saga[In, Out any] struct {
 //
 // For a saga without an output, Out is None and build returns Ref[None]{}.
 func Define[In, Out any](name string, version int, build func(f *Flow, in Ref[In]) Ref[Out], opts ...Option) *Saga[In, Out] {
-	types := definition.Types{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](), CheckIn: payload.Fits[In], CheckOut: payload.Fits[Out],
-		NoOutput: isNone[Out]()}
+	types := definition.Types{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](), Input: definition.PayloadOf[In](), Output: definition.PayloadOf[Out](), NoOutput: isNone[Out]()}
 	var steps func(*definition.Flow, *definition.Source) *definition.Source
 	if build != nil {
 		steps = func(f *definition.Flow, in *definition.Source) *definition.Source {
 			return build(&Flow{f}, Ref[In]{in}).src
 		}
 	}
-	s := &Saga[In, Out]{name: name, version: version}
-	s.def, s.err = definition.Define(name, version, types, steps, func(b *definition.Builder) {
+	def, err := definition.Define(name, version, types, steps, func(b *definition.Builder) {
 		for _, o := range opts {
 			if o.apply != nil {
 				o.apply(b)
 			}
 		}
 	})
-	return s
+	return &Saga[In, Out]{name, version, def, err}
 }
 
 func isNone[T any]() bool { return reflect.TypeFor[T]() == reflect.TypeFor[None]() }

@@ -154,10 +154,10 @@ func OrStuckBelow() look.WaitOption { return look.OrStuckBelow() }
 // StartOption adjusts a start. The zero value sets nothing.
 type StartOption struct{ apply func(*engine.Start) }
 
-// optionsOf returns a start with the options.
 // typed says that the input was a Go value.
 var typed = StartOption{func(s *engine.Start) { s.Typed = true }}
 
+// optionsOf returns a start with the options.
 func optionsOf(by engine.By, opts []StartOption) engine.Start {
 	s := engine.Start{By: by}
 	for _, o := range opts {

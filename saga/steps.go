@@ -224,7 +224,7 @@ func Choose[T any](f *Flow, name string, choose func(Scope) string, choices ...C
 			cases[i].Returns = func(f *definition.Flow) *definition.Source { return run(&Flow{f}).src }
 		}
 	}
-	return Ref[T]{f.in.Choose(name, reflect.TypeFor[T](), inScope(choose), tryOf(choose), cases, isNone[T]())}
+	return Ref[T]{f.in.Choose(name, reflect.TypeFor[T](), inScope(choose), tryOf(choose), cases, isNone[T](), nil)}
 }
 
 // Sleep adds a step that waits for a constant time, or for one that is computed when the run
@@ -258,7 +258,7 @@ func SleepUntil(f *Flow, t func(Scope) time.Time, opts ...StepOption) {
 // signal that came earlier is kept for it. The step is named after the signal unless [Name] says
 // otherwise. [Within] bounds the wait; [DefaultTo] sets the value if the time has passed.
 func Await[T any](f *Flow, signal string, opts ...AwaitOption) Ref[T] {
-	return Ref[T]{f.in.Await(signal, reflect.TypeFor[T](), payload.Fits[T], settings(opts, AwaitOption.forAwait))}
+	return Ref[T]{f.in.Await(signal, reflect.TypeFor[T](), definition.PayloadOf[T](), settings(opts, AwaitOption.forAwait))}
 }
 
 // AwaitEvent adds a step that waits for a domain event with that type and with the correlation id

@@ -56,6 +56,7 @@ func newSagasCommand(env *access.Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&mermaid, "mermaid", false, "print the plans as Mermaid flowcharts")
+	cmd.AddCommand(newSagasCheckCommand(env))
 	return cmd
 }
 

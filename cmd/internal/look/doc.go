@@ -24,5 +24,6 @@
 //   - rejected.go: events that could not start their runs
 //   - stats.go: counts, rates and latencies
 //   - catalogue.go: sagas and actions
+//   - sagas_check.go: files of sagas, checked
 //   - version.go: the program's version
 package look

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
+	"github.com/atonehq/atone/saga/data"
 )
 
 // service is something that `serve` runs beside the coordinator, such as an API.
@@ -35,7 +37,7 @@ func services(env *access.Env) []service {
 
 // serveFlags are the flags of serve itself.
 type serveFlags struct {
-	log, node, views string
+	log, node, views, sagas string
 }
 
 // Command returns the command serve.
@@ -50,6 +52,9 @@ page and, if wanted, the EventStoreDB protocol beside it.
 
 Every unfinished run goes on from where it is. An interrupt (SIGINT, SIGTERM) ends the server in order: it waits for
 undos that are under way; everything else goes on at the next start.
+
+With --sagas DIR the server also runs sagas that are data: the files of the folder that end in .yaml, .yml or .json, checked
+as "sagas check" does. A change of a file counts from the next start.
 
 On a loopback address no token is required until the first one is made (see "token create"). On any other address tokens are
 required.`,
@@ -71,6 +76,7 @@ required.`,
 	cmd.Flags().StringVar(&flags.log, "log", env.Getenv("ATONE_LOG"), "use the log at this esdb:// connection string instead of the embedded one in the data directory (ATONE_LOG)")
 	cmd.Flags().StringVar(&flags.node, "node", env.Getenv("ATONE_NODE"), "this process's name among those that share the log (ATONE_NODE)")
 	cmd.Flags().StringVar(&flags.views, "views", env.Getenv("ATONE_VIEWS"), "where to keep the views: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
+	cmd.Flags().StringVar(&flags.sagas, "sagas", env.Getenv("ATONE_SAGAS"), "run the sagas in the files of this folder, too, over this program's actions; they are read at the start (ATONE_SAGAS)")
 	for _, s := range all {
 		s.addFlags(cmd.Flags())
 	}
@@ -93,6 +99,9 @@ func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []ser
 	if err := flags.check(env.Data); err != nil {
 		return nil, err
 	}
+	if err := addSagas(env.Program, flags.sagas); err != nil {
+		return nil, err
+	}
 	logger := env.Logger(slog.LevelInfo)
 	log, err := serveLog(env, flags, logger)
 	if err != nil {
@@ -110,6 +119,22 @@ func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []ser
 		}
 		return nil
 	})
+}
+
+// addSagas adds the sagas in the files of a folder to the program's.
+func addSagas(p *host.Program, folder string) error {
+	if folder == "" {
+		return nil
+	}
+	sagas, err := data.Load(data.Uses{Actions: p.Actions, Sagas: p.Sagas}, folder)
+	if err != nil {
+		return fmt.Errorf("--sagas %s:\n%w", folder, err)
+	}
+	p.Sagas = slices.Clone(p.Sagas)
+	for _, s := range sagas {
+		p.Sagas = append(p.Sagas, s)
+	}
+	return nil
 }
 
 func serveLog(env *access.Env, flags serveFlags, logger *slog.Logger) (host.Log, error) {

@@ -8,6 +8,12 @@ import (
 // Definition returns the definition behind a saga.AnySaga, or the errors of the saga.
 var Definition func(anySaga any) (*definition.Definition, error)
 
+// Action returns what a definition uses of a saga.AnyAction.
+var Action func(anyAction any) definition.ActionUse
+
+// Saga returns a *saga.Saga[json.RawMessage, json.RawMessage] with the definition.
+var Saga func(name string, version int, d *definition.Definition) any
+
 // Open returns the registry of a *saga.Coordinator that does not run yet, and a function that
 // reports whether all domain events up to a position were delivered. stirred is called when that
 // may have become true; it must not block.

@@ -1,6 +1,7 @@
-// Package bridge lets the test kits beside package saga reach what saga keeps to itself.
+// Package bridge lets the packages beside package saga reach what saga keeps to itself.
 //
-// It owns the functions for that, which saga sets when it is loaded. It knows nothing of kits.
+// It owns the functions for that, which saga sets when it is loaded. It knows nothing of those
+// packages.
 //
 // Files, in reading order:
 //

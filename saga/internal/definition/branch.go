@@ -125,8 +125,8 @@ func (f *Flow) Switch(choose func(Scope) string, try func(Scope), cases []Case, 
 }
 
 // Choose is a switch with an output: that of the branch taken, of type t.
-func (f *Flow) Choose(name string, t reflect.Type, choose func(Scope) string, try func(Scope), cases []Case, none bool) *Source {
-	st, _ := f.add(&domain.Node{Kind: domain.KindSwitch}, name, "choose", nil)
+func (f *Flow) Choose(name string, t reflect.Type, choose func(Scope) string, try func(Scope), cases []Case, none bool, opts []StepOption) *Source {
+	st, _ := f.add(&domain.Node{Kind: domain.KindSwitch}, name, "choose", opts)
 	f.b.uses(st.key, t)
 	table := f.newTable(st)
 	for _, c := range cases {

@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -28,6 +29,7 @@ type Builder struct {
 	untried  []Untried
 	errs     []error
 	done     bool
+	about    func(json.RawMessage) (About, error)
 }
 
 func newBuilder(name string, version int) *Builder {

@@ -9,13 +9,14 @@ import (
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 	"github.com/atonehq/atone/saga/internal/payload"
-	"github.com/atonehq/atone/saga/internal/schema"
 )
 
 // Types are the types of a saga's input and output.
 type Types struct {
-	In, Out           reflect.Type
-	CheckIn, CheckOut func(json.RawMessage) error
+	In, Out reflect.Type
+	// Input and Output describe what a run is given and what it gives; of a saga that is data, In
+	// and Out do not say that.
+	Input, Output Payload
 	// NoOutput means that the saga returns nothing.
 	NoOutput bool
 }
@@ -50,8 +51,9 @@ func Define(name string, version int, types Types, build func(*Flow, *Source) *S
 		Actions:   b.actions,
 		Children:  b.children,
 		Signals:   b.signals,
-		Input:     Payload{types.In.String(), types.CheckIn, schema.Of(types.In)},
-		Output:    Payload{types.Out.String(), types.CheckOut, schema.Of(types.Out)},
+		Input:     types.Input,
+		Output:    types.Output,
+		About:     b.about,
 		Plans:     b.plans,
 		NoReturn:  b.noReturn,
 		Untried:   b.untried,
@@ -122,6 +124,15 @@ func (b *Builder) SetSlow(d time.Duration) {
 
 // SetDescription says in the plan what the saga is for.
 func (b *Builder) SetDescription(s string) { b.plan.Description = s }
+
+// SetLanguage says in which level of the language the saga is written, and what it computes besides
+// its steps.
+func (b *Builder) SetLanguage(level string, code json.RawMessage) {
+	b.plan.Language, b.plan.Code = level, code
+}
+
+// SetAbout sets what is computed of a run's input when it starts.
+func (b *Builder) SetAbout(about func(input json.RawMessage) (About, error)) { b.about = about }
 
 // SetOnFailure names the saga's failure handler.
 func (b *Builder) SetOnFailure(a ActionUse) {

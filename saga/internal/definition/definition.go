@@ -42,9 +42,19 @@ type Definition struct {
 	Plans bool
 	// NoReturn is the first step after which the saga can't be undone, or empty.
 	NoReturn string
+	// About computes a run's key and labels of its input, where the saga says them; else it is nil.
+	About func(input json.RawMessage) (About, error)
 	// Untried are the functions that panicked when they were tried with made-up values: their
 	// further reads were not checked.
 	Untried []Untried
+}
+
+// About is what a saga says of a run by its input.
+type About struct {
+	// Key is the run's key where the start gives none; it may be empty.
+	Key string
+	// Labels are attached to the run, besides those that the start gives.
+	Labels map[string]string
 }
 
 // Payload is the type of a payload: its name, a check whether foreign JSON fits it, and its JSON

@@ -68,6 +68,24 @@ func BadRead(err error) *BadReadError {
 	return bad
 }
 
+// FailedError is the panic value of an expression that fails its step for good and whose result has
+// no error.
+type FailedError struct{ Err error }
+
+// Error implements error.
+func (e *FailedError) Error() string { return e.Err.Error() }
+
+// Failing makes such a panic an error. It is deferred; other panics go on.
+func Failing(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case *FailedError:
+		*err = p.Err
+	default:
+		panic(p)
+	}
+}
+
 // Error implements error.
 func (e *BadReadError) Error() string { return e.Reason }
 

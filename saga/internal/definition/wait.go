@@ -1,13 +1,11 @@
 package definition
 
 import (
-	"encoding/json"
 	"reflect"
 	"time"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
-	"github.com/atonehq/atone/saga/internal/schema"
 )
 
 // SleepFor adds a step that waits for a constant time.
@@ -27,14 +25,14 @@ func (f *Flow) Sleep(rest Code, opts []StepOption) {
 }
 
 // Await adds a step that waits for a signal.
-func (f *Flow) Await(signal string, t reflect.Type, check func(json.RawMessage) error, opts []StepOption) *Source {
+func (f *Flow) Await(signal string, t reflect.Type, payload Payload, opts []StepOption) *Source {
 	st := f.await(signal, &domain.AwaitSpec{Signal: signal}, t, opts)
 	if signal == "" {
 		f.b.fail(st.key, "it awaits a signal without a name")
 	} else if err := accept.Name("the signal's name", signal, accept.MaxName); err != nil {
 		f.b.fail(st.key, "it awaits a signal that nobody can send: %v", err)
 	}
-	f.b.signals[signal] = append(f.b.signals[signal], Payload{t.String(), check, schema.Of(t)})
+	f.b.signals[signal] = append(f.b.signals[signal], payload)
 	return st.source()
 }
 

@@ -91,8 +91,8 @@ func (r *rig) state(id domain.RunID) (s domain.RunState) {
 func texts(t *testing.T, name string, build func(f *definition.Flow, in *definition.Source) *definition.Source) *definition.Definition {
 	t.Helper()
 	text := reflect.TypeFor[string]()
-	fits := func(raw json.RawMessage) error { return json.Unmarshal(raw, new(string)) }
-	d, err := definition.Define(name, 1, definition.Types{In: text, Out: text, CheckIn: fits, CheckOut: fits}, build, func(*definition.Builder) {})
+	fits := definition.PayloadOf[string]()
+	d, err := definition.Define(name, 1, definition.Types{In: text, Out: text, Input: fits, Output: fits}, build, func(*definition.Builder) {})
 	require.NoError(t, err)
 	return d
 }
@@ -137,7 +137,7 @@ func TestChildTurnedBackBeforeItsStartNeverRuns(t *testing.T) {
 	t.Parallel()
 	child := calls(t, "child", "answer")
 	waits := texts(t, "parent", func(f *definition.Flow, _ *definition.Source) *definition.Source {
-		return f.Await("go", reflect.TypeFor[string](), func(json.RawMessage) error { return nil }, nil)
+		return f.Await("go", reflect.TypeFor[string](), definition.PayloadOf[string](), nil)
 	})
 	r := newRig(t, child, waits)
 	parent := r.start(waits)

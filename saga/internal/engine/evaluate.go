@@ -70,5 +70,8 @@ func (t *turnState) call(path string, f func() (any, error)) (any, *domain.Failu
 
 func (t *turnState) blockForPlan() error {
 	s := t.a.State.Start
+	if why := t.a.State.Plan.Unread(); why != "" {
+		return t.block(fmt.Sprintf("saga %s v%d: %s", s.Saga, s.Version, why))
+	}
 	return t.block(fmt.Sprintf("no program here has saga %s v%d with plan %.12s: deploy one that registers it", s.Saga, s.Version, s.Plan))
 }

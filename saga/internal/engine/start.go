@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/atonehq/atone/domain"
@@ -91,6 +92,9 @@ func (e *Engine) Start(ctx context.Context, d *definition.Definition, input json
 			return domain.RunID{}, err
 		}
 	}
+	if err := e.about(d, input, &s); err != nil {
+		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", domain.ErrBadInput, name, err)
+	}
 	if err := s.check(); err != nil {
 		return domain.RunID{}, fmt.Errorf("%w: start %s: %w", domain.ErrBadInput, name, err)
 	}
@@ -111,6 +115,26 @@ func (e *Engine) Start(ctx context.Context, d *definition.Definition, input json
 	}
 	started.Plan = d.Plan.Hash()
 	return s.withID(started, func(id domain.RunID) error { return e.begin(ctx, id, d, started, &s) })
+}
+
+// about adds the key and the labels that the saga says its runs have by their input. A run that has
+// its id from elsewhere (a child, a trigger's) and one that is started again get no such key.
+func (e *Engine) about(d *definition.Definition, input json.RawMessage, s *Start) error {
+	if d.About == nil {
+		return nil
+	}
+	about, err := contain.CallOn(e.cfg.Hands(), contain.ClosureLimit, func() (definition.About, error) { return d.About(input) })
+	if err != nil {
+		return secret.MaskError(d.Plan.Secrets(), input, err)
+	}
+	if s.Key == "" && s.ID == (domain.RunID{}) && s.AgainOf == (domain.RunID{}) {
+		s.Key = about.Key
+	}
+	labels := make(map[string]string, len(about.Labels)+len(s.Labels))
+	maps.Copy(labels, about.Labels)
+	maps.Copy(labels, s.Labels)
+	s.Labels = labels
+	return nil
 }
 
 // checkInput refuses an input that can't be recorded or that the saga's code can't read.

@@ -151,7 +151,10 @@ func (c *Code) value(code definition.Expression, v definition.Scope, path string
 
 // evaluated is [Code.Call] with a type.
 func evaluated[T any](c *Code, path string, f func() (T, error)) (T, *domain.Failure) {
-	value, failure := c.Call(path, func() (any, error) { return f() })
+	value, failure := c.Call(path, func() (v any, err error) {
+		defer definition.Failing(&err)
+		return f()
+	})
 	typed, _ := value.(T)
 	return typed, failure
 }

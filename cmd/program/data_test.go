@@ -1,0 +1,60 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/atonehq/atone/saga"
+)
+
+// echo is a program with one action.
+func echo() App {
+	return App{Name: "echo", Actions: []saga.AnyAction{&saga.Action[string, string]{Name: "say", Effect: saga.NoEffect,
+		Do: func(_ context.Context, s string) (string, error) { return s, nil }}}}
+}
+
+func TestFilesOfSagasAreChecked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")
+	require.NoError(t, os.WriteFile(good, []byte("saga: greet\nversion: 1\nsteps:\n  - action: say\n    input: hello\n"), 0o600))
+	require.NoError(t, os.WriteFile(bad, []byte("saga: greet\nversion: 1\nsteps:\n  - action: sya\n    input: hello\n  - action: say\n    input: 1\n"), 0o600))
+	run := func(args ...string) (Exit, string, string) {
+		var out, errs bytes.Buffer
+		code := Run(t.Context(), echo(), args, Streams{In: bytes.NewReader(nil), Out: &out, Err: &errs})
+		return code, out.String(), errs.String()
+	}
+	code, out, _ := run("sagas", "check", good)
+	require.Equal(t, ExitOK, code)
+	require.Contains(t, out, "greet v1 is good: plan ")
+	code, out, _ = run("sagas", "check", good, "--json")
+	require.Equal(t, ExitOK, code)
+	require.Contains(t, out, `"saga": "greet"`)
+	code, _, errs := run("sagas", "check", bad)
+	require.Equal(t, Exit(1), code)
+	require.Contains(t, errs, bad+`:4:13: step sya: no action is called "sya"; did you mean "say"?`)
+	require.Contains(t, errs, bad+":7:12: step say: input: it is an integer, not a text")
+	code, _, errs = run("serve", "--sagas", dir, "--data", filepath.Join(dir, "data"))
+	require.NotEqual(t, ExitOK, code)
+	require.Contains(t, errs, "no action is called")
+	require.NoDirExists(t, filepath.Join(dir, "data"), "nothing is opened")
+	code, _, _ = run("sagas", "check", filepath.Join(dir, "none.yaml"))
+	require.NotEqual(t, ExitOK, code)
+}
+
+func TestServeRunsTheSagasOfAFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "greet.yaml"), []byte("saga: greet\nversion: 1\ninput: {type: string}\nsteps:\n  - action: say\n    input: hello ${ input }\nreturn: ${ steps.say }\n"), 0o600))
+	url, _, _ := serving(t, echo(), t.TempDir(), "--sagas", dir)
+	var out bytes.Buffer
+	code := Run(t.Context(), echo(), []string{"start", "greet", "-d", `"Ada"`, "--wait", "-q", "--server", url}, Streams{In: bytes.NewReader(nil), Out: &out, Err: io.Discard})
+	require.Equal(t, ExitOK, code)
+	require.Equal(t, "\"hello Ada\"\n", out.String())
+}
