@@ -92,7 +92,7 @@ type BulkResult struct {
 	State   RunState `json:"state"`
 	// Done means that the act is recorded; in a dry run it is false.
 	Done bool `json:"done"`
-	// Error says why the act was refused; in a dry run of a cancel, why it would be.
+	// Error says why the act was refused; in a dry run, why it would be.
 	Error string `json:"error,omitempty"`
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/atonehq/atone/domain"
-	"github.com/atonehq/atone/saga/explain"
 	"github.com/atonehq/atone/saga/internal/bulk"
 )
 
@@ -47,22 +46,9 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	if err := c.awaitReady(ctx); err != nil {
 		return BulkReport{}, err
 	}
-	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, StuckAt: c.stuckAt,
+	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, Describe: c.describe,
 		Unreadable: c.engine.IsUnreadable, Act: bulk.Pull(c), Preview: c.PreviewCancel,
 		Wait: func(ctx context.Context, run domain.RunID) error { _, err := c.Wait(ctx, run); return err }}, &req)
-}
-
-// stuckAt returns the paths of the action's steps at which the run is stuck.
-func (c *Coordinator) stuckAt(ctx context.Context, run domain.RunID, action string) ([]string, error) {
-	look := c.Describe
-	if c.cfg.OnDemand { // on demand, describing a run would take it up
-		look = func(ctx context.Context, id domain.RunID) (explain.Run, error) { return c.StateAt(ctx, id, Latest) }
-	}
-	v, err := look(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	return v.StuckAt(action), nil
 }
 
 // unfinishedRuns returns the state of every unfinished run. A coordinator on demand has taken up no

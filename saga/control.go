@@ -32,10 +32,19 @@ func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID,
 	}
 	by := c.by(ctx)
 	by.Actor = cmp.Or(by.Actor, c.cfg.Node)
-	if err := c.engine.Submit(ctx, id, in, by); err != nil && !bulk.Repeats(ctx, err) {
+	submit := func() error { return c.engine.Submit(ctx, id, in, by) }
+	if err := bulk.Submit(ctx, c.runs, id, in, c.clock.Now(), submit); err != nil && !bulk.Repeats(ctx, err) {
 		return fmt.Errorf("%s run %s: %w", what, id, err)
 	}
 	return nil
+}
+
+// describe is [Coordinator.Describe], save that it takes up no run where nothing is to be done.
+func (c *Coordinator) describe(ctx context.Context, id domain.RunID) (explain.Run, error) {
+	if c.cfg.OnDemand || bulk.Dry(ctx) {
+		return c.StateAt(ctx, id, Latest)
+	}
+	return c.Describe(ctx, id)
 }
 
 // Cancel turns the run back: every effect is undone, and the run ends cancelled. While an
@@ -77,7 +86,7 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 		return fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
 	output = bytes.Clone(output)
-	v, err := c.Describe(ctx, id)
+	v, err := c.describe(ctx, id)
 	if err != nil {
 		return fmt.Errorf("substitute output in run %s: %w", id, err)
 	}

@@ -286,3 +286,53 @@ func TestOfTwoBulkActsAtOnceOneDoesIt(t *testing.T) {
 		require.NoError(t, c.Resume(ctx, one.ID, "x"))
 	}
 }
+
+// TestADryRunRefusesWhatTheActRefuses, run by run, in the same words, and changes nothing.
+func TestADryRunRefusesWhatTheActRefuses(t *testing.T) {
+	t.Parallel()
+	ctx, log, s := t.Context(), memlog.New(), waitsForGo()
+	c := begin(t, log, saga.Config{}, s)
+	ok, paused, bad := start(t, c, s, order{"one"}), start(t, c, s, order{"two"}), start(t, c, s, order{"bad"})
+	settled(t, log, ok.ID, "await.opened.v1")
+	settled(t, log, paused.ID, "await.opened.v1")
+	require.NoError(t, c.Pause(ctx, paused.ID, "strike"))
+	_, err := bad.Wait(ctx)
+	require.ErrorAs(t, err, new(*saga.StuckError))
+	refused := func(req saga.BulkRequest) map[domain.RunID]string {
+		report, err := c.Bulk(ctx, req)
+		require.NoError(t, err)
+		out := map[domain.RunID]string{}
+		for _, r := range report.Results {
+			if r.Error != "" {
+				out[r.Run] = r.Error
+			}
+		}
+		require.Len(t, out, report.Failed)
+		return out
+	}
+	for _, c := range []struct {
+		act    saga.BulkAct
+		output string
+		want   map[domain.RunID]string
+	}{
+		{saga.BulkSubstitute, `{"ID":7}`, map[domain.RunID]string{bad.ID: ""}},
+		{saga.BulkPause, "", map[domain.RunID]string{paused.ID: "the run is paused already"}},
+		{saga.BulkResume, "", nil}, // all are paused now
+		{saga.BulkResume, "", map[domain.RunID]string{ok.ID: "the run is not paused", paused.ID: "the run is not paused", bad.ID: "the run is not paused"}},
+		{saga.BulkSkip, "", nil},
+		{saga.BulkAbandon, "", nil},
+	} {
+		req := saga.BulkRequest{Act: c.act, All: true, DryRun: true}
+		if c.output != "" {
+			req.Output = json.RawMessage(c.output)
+		}
+		told := refused(req)
+		require.Len(t, told, len(c.want), c.act)
+		for id, why := range c.want {
+			require.Contains(t, told[id], why, c.act)
+		}
+		require.Equal(t, told, refused(req), "a dry run changes nothing")
+		req.DryRun, req.Reason = false, "mended"
+		require.Equal(t, told, refused(req), c.act)
+	}
+}

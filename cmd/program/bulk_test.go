@@ -70,3 +70,43 @@ func TestABulkActTellsWhatBecameOfTheRuns(t *testing.T) {
 		require.NotContains(t, told.Steps[0].Command, "--first")
 	})
 }
+
+// TestADryRunTellsWhatWouldBeRefused, as the act does, and the plan too.
+func TestADryRunTellsWhatWouldBeRefused(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r commandLine) {
+		for n := range 3 {
+			r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", fmt.Sprintf("k-%d", n))
+		}
+		r.ok(t, "pause", "patient:k-1")
+		out, errs, code := r("bulk", "pause", "--saga", "patient", "--dry-run")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, out, "the run is paused already")
+		require.Contains(t, errs, "1 would refuse: the run is paused already\n2 runs would be paused\n")
+		_, errs, code = r("bulk", "pause", "--saga", "patient", "-r", "strike")
+		require.Equal(t, ExitUnconfirmed, code, errs)
+		require.Contains(t, errs, "1 would refuse: the run is paused already\n")
+		require.Contains(t, errs, "pause 3 runs, of which 1 would refuse")
+		out, errs, code = r("bulk", "retry", "--run", "patient:k-1", "--dry-run", "--json")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, out, `"matched": 0`, "what is not stuck is not selected")
+		out, errs, code = r("bulk", "resume", "--run", "patient:k-0", "--dry-run", "--json")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, out, "the run is not paused")
+		require.NotContains(t, out, "--yes", "nobody is told to do what would be refused")
+	})
+}
+
+// TestWhatBecameOfRunsIsToldByCause: messages that differ in a number are one.
+func TestWhatBecameOfRunsIsToldByCause(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r commandLine) {
+		for n := range 3 {
+			_, errs, code := r("start", "calc", "-d", fmt.Sprintf(`{"n": %d}`, 700+n), "--key", fmt.Sprintf("d-%d", n), "--wait", "-q")
+			require.Equal(t, ExitStuck, code, errs)
+		}
+		_, errs, code := r("bulk", "retry", "--saga", "calc", "-r", "mended", "--yes")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, errs, "3 runs retried: 3 stuck again: number # is gone\n")
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,9 @@ func testApp() App {
 		Undo: func(_ context.Context, did saga.Did[payload, payload]) error {
 			if did.Input.N == 666 {
 				return errors.New("it can't be halved")
+			}
+			if did.Input.N > 666 {
+				return fmt.Errorf("number %d is gone", did.Input.N)
 			}
 			return nil
 		}}

@@ -7,6 +7,7 @@
 //
 // Files, in reading order:
 //
+//   - tally.go: failures counted by cause
 //   - cause.go: the cause of a failure, and the group that an incident belongs to
 //   - text.go: the pass over a message
 //   - words.go: which words are numbers, ids, times or addresses

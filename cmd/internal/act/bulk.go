@@ -249,7 +249,11 @@ func bulk(ctx context.Context, env *access.Env, c *client.Client, r saga.BulkReq
 // bulkPlan returns the plan of a bulk act, made from its dry run. The act selects the runs again,
 // so it includes runs that match only by then.
 func bulkPlan(env *access.Env, r *saga.BulkRequest, dry *saga.BulkReport) console.Plan {
-	return console.Plan{Does: fmt.Sprintf("%s %s", r.Act, counted(len(dry.Results))), Value: dry, Show: func(c *console.Console) error {
+	does := fmt.Sprintf("%s %s", r.Act, counted(len(dry.Results)))
+	if dry.Failed > 0 {
+		does += fmt.Sprintf(", of which %d would refuse", dry.Failed)
+	}
+	return console.Plan{Does: does, Value: dry, Show: func(c *console.Console) error {
 		l := bulkListing(&access.Env{Console: c, Program: env.Program})
 		rows := outcomeOf(dry, nil).Results
 		if err := l.Page(wire.Page[bulkRow]{Items: rows[:min(maxPlanned, len(rows))]}); err != nil {

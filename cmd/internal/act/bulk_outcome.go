@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/tty"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/cause"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/explain"
 )
@@ -162,33 +162,25 @@ func (o *bulkOutcome) text(act saga.BulkAct) string {
 
 // causes lists why runs are stuck, the most frequent causes first.
 func (o *bulkOutcome) causes() string {
-	count := make(map[string]int)
+	var causes cause.Tally
 	for i := range o.Results {
-		if r := &o.Results[i]; r.Now == domain.RunIsStuck && r.Cause != "" {
-			count[r.Cause]++
+		if r := &o.Results[i]; r.Now == domain.RunIsStuck {
+			causes.Add(r.Cause)
 		}
 	}
-	list := make([]string, 0, len(count))
-	for c := range count {
-		list = append(list, c)
+	return causes.String()
+}
+
+// refusals says how many runs of a dry run would refuse, and why; empty if none would.
+func refusals(dry *saga.BulkReport) string {
+	if dry.Failed == 0 {
+		return ""
 	}
-	sort.Slice(list, func(i, j int) bool {
-		a, b := list[i], list[j]
-		return count[a] > count[b] || count[a] == count[b] && a < b
-	})
-	const most = 3
-	more := len(list) - most
-	list = list[:min(most, len(list))]
-	if len(list) > 1 {
-		for i, c := range list {
-			list[i] = fmt.Sprintf("%s (%d)", c, count[c])
-		}
+	var reasons cause.Tally
+	for i := range dry.Results {
+		reasons.Add(dry.Results[i].Error)
 	}
-	text := strings.Join(list, ", ")
-	if more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return fmt.Sprintf("%d would refuse: %s", dry.Failed, reasons.String())
 }
 
 func bulkListing(env *access.Env) *console.Listing[bulkRow] {
@@ -219,6 +211,9 @@ func afterBulk(env *access.Env, o *bulkOutcome) (steps []console.Step) {
 		if len(o.Results) == 0 {
 			return nil
 		}
+		if o.Failed == len(o.Results) {
+			return []console.Step{{Command: env.CommandLine("why", o.Results[0].Run.String()), Why: "tells what a run that would refuse waits for"}}
+		}
 		again.Line = slices.DeleteFunc(slices.Clone(env.Line), func(w string) bool { return strings.HasPrefix(w, "--dry-run") })
 		return []console.Step{again.AgainStep("does it", "--yes")}
 	}
@@ -241,29 +236,25 @@ func afterBulk(env *access.Env, o *bulkOutcome) (steps []console.Step) {
 	return steps
 }
 
-// foreseen says in a line what a bulk act would undo, or leave; empty for one that does neither.
-func foreseen(dry *saga.BulkReport, what saga.BulkAct) string {
-	if dry.Undo == nil {
-		return ""
-	}
-	text := "would undo: "
-	if what == saga.BulkAbandon {
-		text = "would leave without its undo: "
-	}
-	text += dry.Foreseen()
-	if dry.Failed > 0 {
-		text += fmt.Sprintf("; %d would refuse", dry.Failed)
-	}
-	return text
-}
-
+// printForeseen says what a bulk act would undo, or leave, and how many runs would refuse it.
 func printForeseen(w io.Writer, dry *saga.BulkReport, what saga.BulkAct) error {
-	text := foreseen(dry, what)
-	if text == "" {
-		return nil
+	var lines []string
+	if dry.Undo != nil {
+		text := "would undo: "
+		if what == saga.BulkAbandon {
+			text = "would leave without its undo: "
+		}
+		lines = append(lines, text+dry.Foreseen())
 	}
-	_, err := fmt.Fprintln(w, console.Plain(text))
-	return err
+	if text := refusals(dry); text != "" {
+		lines = append(lines, text)
+	}
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(w, console.Plain(l)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printBulk(env *access.Env, o *bulkOutcome, r *saga.BulkRequest, done string) error {

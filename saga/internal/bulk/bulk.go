@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +26,12 @@ type Runs struct {
 	Unfinished func(ctx context.Context) (map[domain.RunID]domain.RunState, error)
 	// Started reads how, and when, a run was started.
 	Started func(ctx context.Context, run domain.RunID) (*domain.RunStarted, time.Time, error)
-	// StuckAt returns the paths of the steps of the action that the run is stuck at.
-	StuckAt func(ctx context.Context, run domain.RunID, action string) ([]string, error)
+	// Describe tells how a run stands.
+	Describe func(ctx context.Context, run domain.RunID) (explain.Run, error)
 	// Unreadable reports whether the error says that the run can't be read, and notes that.
 	Unreadable func(run domain.RunID, err error) bool
-	// Act does what the request says to a run; to a step of it, where step is not empty.
+	// Act does what the request says to a run; to a step of it, where step is not empty. In a dry
+	// run, of which [Dry] tells, it only says whether it would be refused.
 	Act func(ctx context.Context, run domain.RunID, step string, req *domain.BulkRequest) error
 	// Wait waits until the run has ended or is stuck, and returns why it did not complete.
 	Wait func(ctx context.Context, run domain.RunID) error
@@ -64,8 +66,10 @@ func Do(ctx context.Context, runs *Runs, req *domain.BulkRequest) (domain.BulkRe
 	found = found[:min(limit, len(found))]
 	switch {
 	case req.DryRun:
+		found = ask(ctx, runs, req, found)
+		report.More = report.More || len(found) < min(limit, report.Matched)
 		if req.Act == domain.BulkCancel || req.Act == domain.BulkAbandon {
-			report.Undo = foresee(ctx, runs, req, found)
+			report.Undo = foresee(ctx, runs, found)
 		}
 	case req.Rate > 0 || req.StopAfter > 0:
 		var n int
@@ -144,7 +148,12 @@ func (c *chosen) stuckAgain(ctx context.Context, runs *Runs) bool {
 func (c *chosen) note(err error) {
 	c.Done = err == nil
 	if err != nil {
-		c.Error = domain.CutText(err.Error(), maxError)
+		text := err.Error()
+		// That it is this run, the row says.
+		if _, rest, ok := strings.Cut(text, c.Run.String()+": "); ok {
+			text = rest
+		}
+		c.Error = domain.CutText(text, maxError)
 	}
 }
 

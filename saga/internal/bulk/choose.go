@@ -19,6 +19,7 @@ type chosen struct {
 	started time.Time
 	steps   []string // the stuck steps that the filter selects; empty means all
 	drop    bool
+	asked   bool // in a dry run: its levers have answered
 	below   bool // it is selected, too, where a run above it is
 }
 
@@ -137,6 +138,10 @@ func matches(ctx context.Context, runs *Runs, named map[domain.RunID]bool, req *
 	if c.steps = f.Steps[c.Run]; f.Action == "" || len(c.steps) > 0 {
 		return true, nil
 	}
-	c.steps, err = runs.StuckAt(ctx, c.Run, f.Action)
-	return len(c.steps) > 0, err
+	v, err := runs.Describe(ctx, c.Run)
+	if err != nil {
+		return false, err
+	}
+	c.steps = v.StuckAt(f.Action)
+	return len(c.steps) > 0, nil
 }

@@ -9,5 +9,5 @@
 //   - bulk.go: a bulk operation, from the request to the report
 //   - choose.go: the runs that a filter selects
 //   - pull.go: the act on one run
-//   - foresee.go: what cancelling them would undo
+//   - foresee.go: which runs would refuse, and what cancelling them would undo
 package bulk

@@ -14,9 +14,31 @@ import (
 // maxForeseen bounds how many runs are looked at to say what a cancel would undo: each is read.
 const maxForeseen = 200
 
-// foresee adds up what cancels of the first runs would undo, and notes which would refuse a cancel.
-// A run that can't be read is left out.
-func foresee(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []chosen) *domain.BulkUndo {
+// dryKey marks the context of acts that are only asked for.
+type dryKey struct{}
+
+// Dry reports whether an act is only to say whether it would be refused, and to change nothing.
+func Dry(ctx context.Context) bool { return ctx.Value(dryKey{}) != nil }
+
+// ask has each run's own levers say whether they would refuse the act, in the words of the act. It
+// returns the runs for which there was time.
+func ask(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []chosen) []chosen {
+	as := *req
+	as.Reason = cmp.Or(as.Reason, "dry run") // it may still be asked for
+	dry := context.WithValue(ctx, dryKey{}, true)
+	eachAtOnce(ctx, found, func(c *chosen) { // up: acting goes through runs in this way, too
+		c.note(act(dry, runs, &as, c)) // up: what is asked is the act itself
+		c.asked, c.Done = ctx.Err() == nil, false
+	})
+	if i := slices.IndexFunc(found, func(c chosen) bool { return !c.asked }); i >= 0 {
+		found = found[:i]
+	}
+	return found
+}
+
+// foresee adds up what cancels of the first runs would undo. A run that can't be read, or would
+// refuse a cancel, is left out.
+func foresee(ctx context.Context, runs *Runs, found []chosen) *domain.BulkUndo {
 	found = found[:min(maxForeseen, len(found))]
 	looks := make([]*explain.Preview, len(found))
 	at := make(map[domain.RunID]int, len(found))
@@ -27,9 +49,6 @@ func foresee(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []c
 		p, err := runs.Preview(ctx, c.Run)
 		if err != nil {
 			return
-		}
-		if p.Refused != "" && req.Act == domain.BulkCancel {
-			c.Error = domain.CutText(p.Refused, maxError)
 		}
 		looks[at[c.Run]] = &p
 	})

@@ -3,6 +3,7 @@ package bulk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +103,13 @@ func TestBulkKeepsItsRate(t *testing.T) {
 func TestADryRunForeseesTheFirstRuns(t *testing.T) {
 	t.Parallel()
 	runs, acted := some(250, never, never)
+	runs.Act = func(ctx context.Context, run domain.RunID, _ string, _ *domain.BulkRequest) error {
+		require.True(t, bulk.Dry(ctx))
+		if run == (domain.RunID{0, 3}) || run == (domain.RunID{0, 240}) {
+			return fmt.Errorf("cancel run %s: it is past its pivot", run)
+		}
+		return nil
+	}
 	runs.Preview = func(_ context.Context, run domain.RunID) (explain.Preview, error) {
 		if run == (domain.RunID{0, 3}) {
 			return explain.Preview{Refused: "it is past its pivot"}, nil
@@ -114,8 +122,10 @@ func TestADryRunForeseesTheFirstRuns(t *testing.T) {
 	require.Zero(t, *acted)
 	require.Len(t, report.Results, 250)
 	require.Equal(t, &domain.BulkUndo{Runs: 200, Actions: []domain.ActionUndos{{Action: "a", Undos: 398}, {Action: "b", Undos: 199, InDoubt: 199}}, Children: 199, Stuck: 199}, report.Undo)
-	require.Equal(t, 1, report.Failed)
+	require.Equal(t, 2, report.Failed, "every run is asked")
 	require.Equal(t, "it is past its pivot", report.Results[3].Error)
+	require.Equal(t, "it is past its pivot", report.Results[240].Error)
+	require.Zero(t, report.Done)
 }
 
 // TestEachIsToldOfEveryRun, and of the chosen steps alone something is done.

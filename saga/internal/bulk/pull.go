@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga/internal/history"
+	"github.com/atonehq/atone/saga/machine"
 )
 
 // manyKey marks the context of an act on one of many runs.
@@ -18,6 +21,24 @@ type manyKey struct{}
 func Repeats(ctx context.Context, err error) bool {
 	var already domain.AlreadyError
 	return errors.As(err, &already) && ctx.Value(manyKey{}) == nil
+}
+
+// Folds folds runs from the log.
+type Folds interface {
+	At(ctx context.Context, run domain.RunID, revision int64) (*machine.State, error)
+}
+
+// Submit has a person's intent decided: by submit, which does it, or in a dry run on the run's
+// state as the log has it, which changes nothing.
+func Submit(ctx context.Context, runs Folds, run domain.RunID, in machine.Intent, now time.Time, submit func() error) error {
+	if !Dry(ctx) {
+		return submit()
+	}
+	s, err := runs.At(ctx, run, history.Latest)
+	if err == nil {
+		_, err = machine.Decide(s, in, now)
+	}
+	return err
 }
 
 // Levers are what a person can do to one run, or to one step of it; a coordinator has them.

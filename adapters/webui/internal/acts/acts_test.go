@@ -52,13 +52,14 @@ func only(t *testing.T, b *acts.Book) acts.Told {
 	return all[0]
 }
 
+// TestAnActTellsWhatBecameOfItsRuns, by cause: messages that differ in a number are one.
 func TestAnActTellsWhatBecameOfItsRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		back := make(chan struct{})
 		f := fates{
 			run(1): always(nil), run(2): always(&domain.CompensatedError{}), run(3): always(&domain.CancelledError{}), run(4): always(&domain.AbandonedError{}),
-			run(5): stuck("card_gone"), run(6): stuck("card_gone"), run(7): stuck("no answer"),
+			run(5): stuck("card 5 gone"), run(6): stuck("card 6 gone"), run(7): stuck("no answer"),
 			run(8): func(context.Context) error { <-back; return nil },
 		}
 		b := acts.New(f.wait, time.Now)
@@ -69,7 +70,7 @@ func TestAnActTellsWhatBecameOfItsRuns(t *testing.T) {
 		a.End(false, nil)
 		synctest.Wait()
 		told := only(t, b)
-		require.Equal(t, "8 retried: 4 done, 1 going on, 3 stuck again: card_gone; no answer; 1 refused", told.Say)
+		require.Equal(t, "8 retried: 4 done, 1 going on, 3 stuck again: card # gone (2), no answer (1); 1 refused", told.Say)
 		require.Equal(t, "the bank is back", told.Reason)
 		require.True(t, told.Live)
 		require.True(t, told.Bad)
@@ -77,14 +78,14 @@ func TestAnActTellsWhatBecameOfItsRuns(t *testing.T) {
 		for i, want := range []domain.RunState{domain.RunIsCompleted, domain.RunIsCompensated, domain.RunIsCancelled, domain.RunIsAbandoned, domain.RunIsStuck} {
 			require.Equal(t, want, told.Runs[i].State)
 		}
-		require.Equal(t, "card_gone", told.Runs[4].Why)
+		require.Equal(t, "card 5 gone", told.Runs[4].Why)
 		require.True(t, told.Runs[7].GoesOn)
 		require.Len(t, told.Refused, 1)
 		require.Equal(t, "it has ended", told.Refused[0].Why)
 		close(back)
 		synctest.Wait()
 		told = only(t, b)
-		require.Equal(t, "8 retried: 5 done, 3 stuck again: card_gone; no answer; 1 refused", told.Say)
+		require.Equal(t, "8 retried: 5 done, 3 stuck again: card # gone (2), no answer (1); 1 refused", told.Say)
 		require.False(t, told.Live)
 	})
 }
@@ -257,7 +258,7 @@ func TestTheNewestActsAreKept(t *testing.T) {
 		require.Len(t, all, 20)
 		require.Equal(t, "24", all[0].Reason)
 		require.Equal(t, "5", all[19].Reason)
-		require.Contains(t, all[0].Say, "; and 4 other causes")
+		require.Contains(t, all[0].Say, " and 3 more")
 		require.Less(t, len(all[0].Say), 300)
 		require.LessOrEqual(t, len([]rune(all[0].Runs[0].Why)), 300)
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/cause"
 )
 
 // Told is an act as it is told at one moment.
@@ -71,7 +72,7 @@ func (a *Act) told() Told {
 	defer a.mu.Unlock()
 	t := Told{ID: a.id, Reason: a.reason, At: a.begun, Live: !a.ended}
 	counts := make(map[standing]int)
-	causes := make(map[string]int)
+	var causes cause.Tally
 	for i := range a.rows {
 		r := &a.rows[i]
 		counts[r.standing]++
@@ -81,7 +82,7 @@ func (a *Act) told() Told {
 			t.Refused = append(t.Refused, out)
 			continue
 		case stuck:
-			causes[format.Clip(r.cause, 80)]++
+			causes.Add(r.cause)
 		case goesOn:
 			t.Live = t.Live || a.ctx.Err() == nil
 		}
@@ -91,12 +92,12 @@ func (a *Act) told() Told {
 	if a.err != nil {
 		t.Problem = a.err.Error()
 	}
-	t.Say = a.sentence(counts, causes)
+	t.Say = a.sentence(counts, &causes)
 	return t
 }
 
 // sentence says what happened, such as "8 retried: 3 done, 5 stuck again: card_gone".
-func (a *Act) sentence(counts map[standing]int, causes map[string]int) string {
+func (a *Act) sentence(counts map[standing]int, causes *cause.Tally) string {
 	acted := len(a.rows) - counts[refused]
 	text := format.Number(int64(acted)) + " " + past[a.what]
 	if !a.ended {
@@ -112,11 +113,14 @@ func (a *Act) sentence(counts map[standing]int, causes map[string]int) string {
 		part(counts[done], "done")
 	}
 	part(counts[goesOn], "going on")
+	isStuck := "stuck"
 	if a.what.StuckOnly() {
-		part(counts[stuck], "stuck again"+most(causes))
-	} else {
-		part(counts[stuck], "stuck"+most(causes))
+		isStuck = "stuck again"
 	}
+	if why := causes.String(); why != "" {
+		isStuck += ": " + format.Clip(why, maxWhy)
+	}
+	part(counts[stuck], isStuck)
 	part(counts[unknown], "could not be followed")
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
@@ -128,23 +132,4 @@ func (a *Act) sentence(counts map[standing]int, causes map[string]int) string {
 		text += fmt.Sprintf("; stopped after so many failures, %s left alone", format.Number(int64(max(0, a.chosen-len(a.rows)))))
 	}
 	return text
-}
-
-// most names the most frequent causes.
-func most(causes map[string]int) string {
-	var names []string
-	for name := range causes {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(causes[b]-causes[a], strings.Compare(a, b)) })
-	const shown = 2
-	switch {
-	case len(names) == 0:
-		return ""
-	case len(names) > shown:
-		return ": " + strings.Join(names[:shown], "; ") + fmt.Sprintf("; and %d other causes", len(names)-shown)
-	}
-	return ": " + strings.Join(names, "; ")
 }
