@@ -122,11 +122,26 @@ func NotApplied[Out any]() Probed[Out] { return Probed[Out]{verdict: domain.NotA
 // Unknown answers that the probe can't tell.
 func Unknown[Out any]() Probed[Out] { return Probed[Out]{verdict: domain.Unknown} }
 
-// AnyAction is an action with any types. Only *Action implements it.
+// AnyAction is an action with any types. Only *Action and package data's implement it.
 type AnyAction interface {
 	// ActionName returns the action's name.
 	ActionName() string
 	compile() (*definition.Action, error)
+}
+
+// described is an action of raw JSON with what is known of it.
+type described struct {
+	AnyAction
+	in, out definition.Payload
+	secret  []string
+}
+
+func (d *described) compile() (*definition.Action, error) {
+	c, err := d.AnyAction.compile()
+	if err == nil {
+		c.Identity, c.Input, c.Output, c.Secrets = d, d.in, d.out, &payload.Secrets{Names: d.secret, Opaque: true}
+	}
+	return c, err
 }
 
 const defaultTimeout = time.Minute
@@ -160,6 +175,7 @@ func (a *Action[In, Out]) compile() (*definition.Action, error) {
 		Permanent:     a.Retry.permanent,
 		FailsCleanly:  a.FailsCleanly,
 		UndoPermanent: a.UndoRetry.permanent,
+		Unreadable:    definition.Unreadable(in, out),
 		Secrets:       payload.SecretsOfBoth(in, out),
 	}
 	errs = append(errs, c.Spec.Retry.Validate())
@@ -168,11 +184,6 @@ func (a *Action[In, Out]) compile() (*definition.Action, error) {
 		c.Spec.UndoRetry = a.UndoRetry.policy(defaultUndoRetry)
 		c.Spec.UndoTimeout = domain.Duration(cmp.Or(a.UndoTimeout, defaultTimeout))
 		errs = append(errs, c.Spec.UndoRetry.Validate())
-	}
-	for what, t := range map[string]reflect.Type{"its input": in, "its output": out} {
-		if why, _ := payload.ReadsBack(t); why != "" {
-			c.Unreadable = fmt.Sprintf("%s, of type %v, holds %s", what, t, why)
-		}
 	}
 	a.bind(c)
 	if a.OnFailure != nil {

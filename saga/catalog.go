@@ -16,6 +16,9 @@ import (
 func init() {
 	bridge.Definition = func(s any) (*definition.Definition, error) { return s.(AnySaga).compile() } //nolint:forcetypeassert // the kits pass one
 	bridge.Action = func(a any) definition.ActionUse { return used(a.(AnyAction)) }                  //nolint:forcetypeassert // package data passes one
+	bridge.Described = func(a any, in, out definition.Payload, secret []string) any {
+		return &described{a.(AnyAction), in, out, secret} //nolint:forcetypeassert // package data passes one
+	}
 	bridge.Saga = func(name string, version int, d *definition.Definition) any {
 		return &Saga[json.RawMessage, json.RawMessage]{name, version, d, nil}
 	}
@@ -98,15 +101,7 @@ func (c *Coordinator) describeSaga(d *definition.Definition) SagaInfo {
 
 // Actions lists the registered actions by name.
 func (c *Coordinator) Actions() []ActionInfo {
-	users := make(map[string][]string)
-	for _, d := range c.registry.Sagas() {
-		for _, a := range d.Plan.ActionNames() {
-			if !slices.Contains(users[a], d.Plan.Saga) {
-				users[a] = append(users[a], d.Plan.Saga)
-			}
-		}
-	}
-	actions := c.registry.Actions()
+	actions, users := c.registry.Actions(), c.registry.Users()
 	out := make([]ActionInfo, 0, len(actions))
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		a := actions[name]
@@ -121,7 +116,6 @@ func (c *Coordinator) Plan(ctx context.Context, hash string) (*domain.Plan, erro
 	return c.plans.Plan(ctx, hash)
 }
 
-// addSaga registers a saga.
 func addSaga(r *definition.Registry, s AnySaga) error {
 	if s == nil {
 		return errors.New("saga is nil: declare it before it is registered")
@@ -133,7 +127,6 @@ func addSaga(r *definition.Registry, s AnySaga) error {
 	return r.AddSaga(d)
 }
 
-// addAction registers a single action.
 func addAction(r *definition.Registry, a AnyAction) error {
 	if a == nil {
 		return errors.New("action is nil: declare it before it is registered")

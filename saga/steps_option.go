@@ -318,14 +318,9 @@ var (
 
 // policy fills in the defaults.
 func (r Retry) policy(d Retry) domain.RetryPolicy {
-	p := domain.RetryPolicy{
-		MaxAttempts:  cmp.Or(r.MaxAttempts, d.MaxAttempts),
-		Initial:      domain.Duration(cmp.Or(r.Initial, d.Initial)),
-		Multiplier:   cmp.Or(r.Multiplier, d.Multiplier),
-		Jitter:       cmp.Or(r.Jitter, d.Jitter),
-		MaxElapsed:   domain.Duration(r.MaxElapsed),
-		TotalTimeout: domain.Duration(r.TotalTimeout),
-	}
+	p := domain.RetryPolicy{MaxAttempts: cmp.Or(r.MaxAttempts, d.MaxAttempts), Initial: domain.Duration(cmp.Or(r.Initial, d.Initial)),
+		Multiplier: cmp.Or(r.Multiplier, d.Multiplier), Jitter: cmp.Or(r.Jitter, d.Jitter),
+		MaxElapsed: domain.Duration(r.MaxElapsed), TotalTimeout: domain.Duration(r.TotalTimeout)}
 	p.Max = domain.Duration(cmp.Or(r.Max, max(d.Max, time.Duration(p.Initial))))
 	if p.Jitter == JitterFraction {
 		p.Fraction = cmp.Or(r.Fraction, d.Fraction)

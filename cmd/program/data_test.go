@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,4 +60,42 @@ func TestServeRunsTheSagasOfAFolder(t *testing.T) {
 	code := Run(t.Context(), echo(), []string{"start", "greet", "-d", `"Ada"`, "--wait", "-q", "--server", url}, Streams{In: bytes.NewReader(nil), Out: &out, Err: io.Discard})
 	require.Equal(t, ExitOK, code)
 	require.Equal(t, "\"hello Ada\"\n", out.String())
+}
+
+// TestServeCallsWhatFilesSay: a program without code of its own reaches a REST endpoint, and takes
+// back what was done there.
+func TestServeCallsWhatFilesSay(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
+		if r.URL.Path == "/parcels" {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":7}`)
+	}))
+	t.Cleanup(shop.Close)
+	dir, secrets := t.TempDir(), t.TempDir()
+	write := func(name, text string) { require.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
+	write(filepath.Join(dir, "charge.yaml"), "action: charge\noutput: {type: object, required: [id], properties: {id: {type: integer}}}\ncall: {method: POST, url: "+
+		shop.URL+"/charges, headers: {Authorization: 'Bearer secret://SHOP'}, body: '${ input }'}\nundo: {method: DELETE, url: '"+shop.URL+"/charges/${ output.id }'}\n")
+	write(filepath.Join(dir, "send.yaml"), "action: send\neffect: none\ncall: {method: POST, url: "+shop.URL+"/parcels, statuses: {409: refused}}\n")
+	write(filepath.Join(dir, "order.yaml"), "saga: order\nversion: 1\nsteps:\n  - action: charge\n    input: {amount: 5}\n  - action: send\nreturn: ${ steps.charge.id }\n")
+	app := App{Name: "bare"}
+	var errs bytes.Buffer
+	code := Run(t.Context(), app, []string{"serve", "--sagas", dir, "--data", filepath.Join(dir, "data")}, Streams{In: bytes.NewReader(nil), Out: io.Discard, Err: &errs})
+	require.NotEqual(t, ExitOK, code)
+	require.Contains(t, errs.String(), "there is no secret SHOP: put it into a file of that name in the folder of secrets, or into ATONE_SECRET_SHOP")
+	write(filepath.Join(secrets, "SHOP"), "s3cret\n")
+	url, _, _ := serving(t, app, t.TempDir(), "--sagas", dir, "--secrets", secrets, "--allow-private", "127.0.0.0/8,::1/128")
+	errs.Reset()
+	code = Run(t.Context(), app, []string{"start", "order", "--wait", "--server", url}, Streams{In: bytes.NewReader(nil), Out: io.Discard, Err: &errs})
+	require.Equal(t, ExitCompensated, code, errs.String())
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{"POST /charges Bearer s3cret", "POST /parcels ", "DELETE /charges/7 "}, asked)
 }

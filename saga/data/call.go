@@ -18,7 +18,10 @@ func nothing(at source.Pos) *source.Node { return &source.Node{Kind: source.Map,
 func (c *compiler) action(st *step) {
 	name := st.text("action")
 	use, known := c.library.actions[name]
-	if !known {
+	switch {
+	case !known && c.library.broken[name]:
+		c.lacks = true
+	case !known:
 		st.add(st.node.Get("action").Pos, "no action is called %q%s", name, expr.Meant(name, c.library.actionNames()))
 	}
 	st.retry()
@@ -101,45 +104,33 @@ func (c *compiler) child(st *step) {
 
 // retry reads how a step's action is tried again. What it does not say stays as the action has it.
 func (st *step) retry() {
-	n := st.get("retry")
-	if n == nil {
+	r := st.members.retry("retry")
+	if r == nil {
 		return
 	}
-	if n.Kind != source.Map {
-		st.add(n.Pos, "retry must be a map, such as {maxAttempts: 5, initial: 1s}")
-		return
-	}
-	m := &members{book: st.book, node: n, says: st.says + ": retry"}
-	attempts := m.count("maxAttempts", 1, 0, domain.Unlimited)
-	multiplier, fraction, jitter := m.number("multiplier"), m.number("fraction"), m.text("jitter")
-	durations := map[string]time.Duration{}
-	for _, name := range []string{"initial", "max", "maxElapsed", "totalTimeout"} {
-		durations[name] = m.duration(name)
-	}
-	m.done()
 	st.option("WithRetry", func(conf *definition.Conf) {
 		if conf.Node.Action == nil {
 			return
 		}
 		p := conf.Node.Action.Retry
-		set := func(to *domain.Duration, name string) {
-			if d := durations[name]; d > 0 {
+		set := func(to *domain.Duration, d time.Duration) {
+			if d > 0 {
 				*to = domain.Duration(d)
 			}
 		}
-		set(&p.Initial, "initial")
-		set(&p.Max, "max")
-		set(&p.MaxElapsed, "maxElapsed")
-		set(&p.TotalTimeout, "totalTimeout")
+		set(&p.Initial, r.Initial)
+		set(&p.Max, r.Max)
+		set(&p.MaxElapsed, r.MaxElapsed)
+		set(&p.TotalTimeout, r.TotalTimeout)
 		p.Max = max(p.Max, p.Initial)
-		if attempts != 0 {
-			p.MaxAttempts = attempts
+		if r.MaxAttempts != 0 {
+			p.MaxAttempts = r.MaxAttempts
 		}
-		if multiplier > 0 {
-			p.Multiplier = multiplier
+		if r.Multiplier > 0 {
+			p.Multiplier = r.Multiplier
 		}
-		if jitter != "" {
-			p.Jitter, p.Fraction = domain.Jitter(jitter), fraction
+		if r.Jitter != "" {
+			p.Jitter, p.Fraction = r.Jitter, r.Fraction
 		}
 		conf.Retry = &p
 	})

@@ -41,11 +41,11 @@ func (b *bound) values(v definition.Scope) *expr.Values {
 
 // code makes the code of a step: a value that is wrong is one that does nothing, because its
 // problem was told.
-func (b *bound) code(make func(*bound) definition.Expression) definition.Code {
+func (b *bound) code(of func(*bound) definition.Expression) definition.Code {
 	if b == nil {
 		return definition.Code{Try: func(definition.Scope) {}}
 	}
-	return definition.Code{Try: b.try, Expression: make(b)}
+	return definition.Code{Try: b.try, Expression: of(b)}
 }
 
 // payload is the code that computes a payload, and refuses one that does not fit where it goes.

@@ -34,19 +34,28 @@ type ProblemsError struct {
 // Error returns one problem a line.
 func (e *ProblemsError) Error() string { return strings.Join(e.Problems, "\n") }
 
-// Load reads sagas from files, and every file of a folder whose name ends in .yaml, .yml or .json.
+// Set is what some files have.
+type Set struct {
+	// Actions are those of files that are actions, and Sagas those that are sagas, in the order of
+	// the files.
+	Actions []saga.AnyAction
+	Sagas   []*Saga
+}
+
+// Load reads sagas and actions from files, and every file of a folder whose name ends in .yaml,
+// .yml or .json.
 // Errors are those of [Parse], and of reading.
-func Load(uses Uses, paths ...string) ([]*Saga, error) {
+func Load(uses Uses, paths ...string) (Set, error) {
 	var files []File
 	for _, path := range paths {
 		names, err := filesOf(path)
 		if err != nil {
-			return nil, err
+			return Set{}, err
 		}
 		for _, name := range names {
 			text, err := read(name)
 			if err != nil {
-				return nil, err
+				return Set{}, err
 			}
 			files = append(files, File{name, text})
 		}
@@ -103,22 +112,32 @@ type unit struct {
 	version  string
 	children []string
 	done     *definition.Definition
+	action   saga.AnyAction
 	state    int // 0 new, 1 under way, 2 done
 }
 
-// Parse makes sagas of files, in the order of the files. A file may start the sagas of the program
-// and of the other files. It starts nothing and touches nothing.
+// Parse makes sagas and actions of files. A saga may use the actions and start the sagas of the
+// program and of the other files. It starts nothing and touches nothing.
 //
 // It finds everything that is wrong at once: the error is then a [*ProblemsError].
-func Parse(uses Uses, files ...File) ([]*Saga, error) {
+func Parse(uses Uses, files ...File) (Set, error) {
+	var set Set
 	l, err := newLibrary(uses)
 	if err != nil {
-		return nil, err
+		return set, err
 	}
 	units := make([]*unit, len(files))
 	for i, f := range files {
 		u := &unit{book: &source.Book{File: f.Name}}
-		if u.root = source.Read(u.book, f.Text); u.root != nil {
+		switch u.root = source.Read(u.book, f.Text); {
+		case u.root == nil:
+		case isAction(u.root):
+			u.action, u.state = readAction(u.book, uses.Calls, u.root), 2
+			l.broken[u.root.Get("action").Text] = u.action == nil
+			if u.action != nil && !l.addFile(u.action) {
+				u.book.Add(u.root.Pos, "action %s is one of the program or of another file already", u.action.ActionName())
+			}
+		default:
 			u.look(u.root)
 		}
 		units[i] = u
@@ -131,7 +150,6 @@ func Parse(uses Uses, files ...File) ([]*Saga, error) {
 		u.compile(l, units)
 	}
 	var problems []string
-	sagas := make([]*Saga, 0, len(units))
 	for i, u := range units {
 		for _, other := range units[:i] {
 			if u.done != nil && other.name == u.name && other.version == u.version {
@@ -141,18 +159,21 @@ func Parse(uses Uses, files ...File) ([]*Saga, error) {
 		for _, p := range u.book.Problems() {
 			problems = append(problems, p.String())
 		}
+		if u.action != nil {
+			set.Actions = append(set.Actions, u.action)
+		}
 		if u.done != nil {
 			s, ok := bridge.Saga(u.done.Plan.Saga, u.done.Plan.Version, u.done).(*Saga)
 			if !ok {
-				return nil, errors.New("package saga gives sagas of another type: this is a defect")
+				return Set{}, errors.New("package saga gives sagas of another type: this is a defect")
 			}
-			sagas = append(sagas, s)
+			set.Sagas = append(set.Sagas, s)
 		}
 	}
 	if len(problems) > 0 {
-		return nil, &ProblemsError{problems}
+		return Set{}, &ProblemsError{problems}
 	}
-	return sagas, nil
+	return set, nil
 }
 
 // look finds the name of a file's saga, and those of the sagas that it starts.

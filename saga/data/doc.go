@@ -7,11 +7,16 @@
 // Files, in reading order:
 //
 //   - data.go: reading files and folders
+//   - action.go: a file that is an action
 //   - compile.go: a file as a whole
 //   - step.go: lists of steps, and one step of any kind
 //   - call.go: steps that run an action, or another saga
 //   - block.go: steps that have steps inside
 //   - wait.go: steps that wait, compute and refuse
+//   - acts.go: what an action calls: do, undo and probe
+//   - request.go: one call, from the file to its parts
+//   - answer.go: what an answer means
+//   - calls.go: a call as whoever makes it sees it
 //   - head.go: what a file says besides its steps
 //   - node.go: a step while it is compiled
 //   - library.go: what a program has: actions and sagas

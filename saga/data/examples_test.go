@@ -136,10 +136,10 @@ func running(t *testing.T, w *town, log domain.Log, sagas ...*data.Saga) *saga.C
 
 func load(t *testing.T, w *town, path string) *data.Saga {
 	t.Helper()
-	sagas, err := data.Load(data.Uses{Actions: w.actions()}, path)
+	set, err := data.Load(data.Uses{Actions: w.actions()}, path)
 	require.NoError(t, err)
-	require.Len(t, sagas, 1)
-	return sagas[0]
+	require.Len(t, set.Sagas, 1)
+	return set.Sagas[0]
 }
 
 func TestTheSignUpOfAFileIsAllOrNothing(t *testing.T) {

@@ -17,6 +17,8 @@ type Uses struct {
 	Actions []saga.AnyAction
 	// Sagas may be started as children.
 	Sagas []saga.AnySaga
+	// Calls makes the calls of actions that are files. Without one such files are refused.
+	Calls Caller
 }
 
 // library is what a program has, by name.
@@ -28,10 +30,12 @@ type library struct {
 	// files are the sagas of the files that are read: of one that is missing, a problem is told
 	// there.
 	files map[string]bool
+	// broken are the actions of files that have problems.
+	broken map[string]bool
 }
 
 func newLibrary(u Uses) (*library, error) {
-	l := &library{actions: map[string]definition.ActionUse{}, sagas: map[string]map[int]*definition.Definition{}, latest: map[string]int{}}
+	l := &library{actions: map[string]definition.ActionUse{}, sagas: map[string]map[int]*definition.Definition{}, latest: map[string]int{}, broken: map[string]bool{}}
 	var errs []error
 	for _, a := range u.Actions {
 		if a == nil {
@@ -69,6 +73,15 @@ func (l *library) addAction(a *definition.Action) {
 			l.actions[a.Spec.Name] = definition.ActionUse{Identity: a.Identity, Action: a}
 		}
 	}
+}
+
+// addFile adds the action of a file, and returns false where another one has its name.
+func (l *library) addFile(a saga.AnyAction) bool {
+	if _, known := l.actions[a.ActionName()]; known {
+		return false
+	}
+	l.actions[a.ActionName()] = bridge.Action(a)
+	return true
 }
 
 func (l *library) addSaga(d *definition.Definition) {

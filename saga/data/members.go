@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/data/internal/expr"
 	"github.com/atonehq/atone/saga/data/internal/source"
 )
@@ -112,4 +114,26 @@ func (m *members) yes(name string) bool {
 		m.add(n.Pos, "%s must be true or false", name)
 	}
 	return n != nil && n.Kind == source.Bool && n.Text == "true"
+}
+
+// retry returns how a failed attempt is tried again, zero where it does not say, or nil where there
+// is no member.
+func (m *members) retry(name string) *saga.Retry {
+	n := m.get(name)
+	if n == nil {
+		return nil
+	}
+	if n.Kind != source.Map {
+		m.add(n.Pos, "%s must be a map, such as {maxAttempts: 5, initial: 1s}", name)
+		return nil
+	}
+	inner := &members{book: m.book, node: n, says: name}
+	if m.says != "" {
+		inner.says = m.says + ": " + name
+	}
+	r := &saga.Retry{MaxAttempts: inner.count("maxAttempts", 1, 0, domain.Unlimited), Multiplier: inner.number("multiplier"), Fraction: inner.number("fraction"),
+		Jitter: saga.Jitter(inner.text("jitter")), Initial: inner.duration("initial"), Max: inner.duration("max"),
+		MaxElapsed: inner.duration("maxElapsed"), TotalTimeout: inner.duration("totalTimeout")}
+	inner.done()
+	return r
 }

@@ -2,7 +2,7 @@ package data_test
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,10 +38,11 @@ func problems(t *testing.T, files ...data.File) string {
 func TestProblemsAreToldAllAtOnceWithTheirPlaces(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(example(t, "signup.yaml"), "email: ${ steps.create_user.email }", "email: ${ steps.create_user.mial }", 1)
-	text = strings.Replace(text, "name: ${ input.name.trim() }", "nmae: ${ input.name.trim() }", 1)
+	text = strings.Replace(text, "name: ${ input.name.trim() }", "nmae: ${ input.name.trim() }", 1) //nolint:misspell // the typing mistake is what is tested
 	text = strings.Replace(text, "action: send-welcome-email", "action: send-welcom-email", 1)
+	const typo = "nmae" //nolint:misspell // the typing mistake is what is tested
 	require.Equal(t, strings.TrimSpace(`
-signup.yaml:21:7: step create-user: input.nmae: no such field "nmae" in input of create-user; did you mean "name"?
+signup.yaml:21:7: step create-user: input.`+typo+`: no such field "`+typo+`" in input of create-user; did you mean "name"?
 signup.yaml:21:7: step create-user: input: it lacks name (input of create-user)
 signup.yaml:24:17: step send-welcom-email: no action is called "send-welcom-email"; did you mean "send-welcome-email"?
 signup.yaml:30:38: step update-crm: input.email: no such field "mial" in output of create-user; did you mean "email"?
@@ -149,11 +150,11 @@ func TestFilesStartTheSagasOfOtherFiles(t *testing.T) {
 	parent := data.File{Name: "parent.yaml", Text: []byte("saga: parent\nversion: 1\nsteps: [{child: kid, input: {n: 1}}]\nreturn: ${ steps.kid.twice }\n")}
 	kid := data.File{Name: "kid.json", Text: []byte(`{"saga": "kid", "version": 2, "input": {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
 "steps": [{"compute": "${ input.n * 2 }", "name": "two"}], "return": {"twice": "${ steps.two }"}}`)}
-	sagas, err := data.Parse(data.Uses{}, parent, kid)
+	set, err := data.Parse(data.Uses{}, parent, kid)
 	require.NoError(t, err)
 	w := &town{}
-	c := running(t, w, memlogOf(), sagas...)
-	run, err := startRaw(t, c, sagas[0], `{}`)
+	c := running(t, w, memlogOf(), set.Sagas...)
+	run, err := startRaw(t, c, set.Sagas[0], `{}`)
 	require.NoError(t, err)
 	out, err := run.Wait(t.Context())
 	require.NoError(t, err)
@@ -168,23 +169,7 @@ func TestFilesStartTheSagasOfOtherFiles(t *testing.T) {
 // refuses.
 func TestTheLanguageHasASchema(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("saga.schema.json")
-	require.NoError(t, err)
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-	require.NoError(t, err)
-	c := jsonschema.NewCompiler()
-	require.NoError(t, c.AddResource("saga.schema.json", doc))
-	schema, err := c.Compile("saga.schema.json")
-	require.NoError(t, err)
-	valid := func(text string) error {
-		var v any
-		require.NoError(t, yaml.Unmarshal([]byte(text), &v))
-		raw, err := json.Marshal(v)
-		require.NoError(t, err)
-		v, err = jsonschema.UnmarshalJSON(strings.NewReader(string(raw)))
-		require.NoError(t, err)
-		return schema.Validate(v)
-	}
+	valid := validator(t, "saga.schema.json")
 	examples, err := filepath.Glob("examples/*.yaml")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(examples), 2)
@@ -198,7 +183,50 @@ func TestTheLanguageHasASchema(t *testing.T) {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		var unfit *jsonschema.ValidationError
-		require.True(t, errors.As(valid(string(text)), &unfit), name)
+		require.ErrorAs(t, valid(string(text)), &unfit, name)
 		require.NotEmpty(t, problems(t, data.File{Name: name, Text: text}), name)
 	}
+}
+
+// validator returns the check of files against one of the language's schemas.
+func validator(t *testing.T, name string) func(text string) error {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource(name, doc))
+	schema, err := c.Compile(name)
+	require.NoError(t, err)
+	return func(text string) error {
+		var v any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &v))
+		raw, err := json.Marshal(named(v))
+		require.NoError(t, err)
+		v, err = jsonschema.UnmarshalJSON(strings.NewReader(string(raw)))
+		require.NoError(t, err)
+		return schema.Validate(v)
+	}
+}
+
+// named turns the names of maps into texts, as JSON and editors have them.
+func named(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = named(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = named(v[name])
+		}
+	case map[any]any:
+		m := map[string]any{}
+		for name := range v {
+			m[fmt.Sprint(name)] = named(v[name])
+		}
+		return m
+	}
+	return v
 }

@@ -29,9 +29,9 @@ func startRaw(t *testing.T, c *saga.Coordinator, s *data.Saga, input string) (*s
 
 func parse(t *testing.T, w *town, steps string) *data.Saga {
 	t.Helper()
-	sagas, err := data.Parse(data.Uses{Actions: w.actions()}, data.File{Name: "a.yaml", Text: []byte(head + "  " + strings.ReplaceAll(steps, "\n", "\n  ") + "\n")})
+	set, err := data.Parse(data.Uses{Actions: w.actions()}, data.File{Name: "a.yaml", Text: []byte(head + "  " + strings.ReplaceAll(steps, "\n", "\n  ") + "\n")})
 	require.NoError(t, err)
-	return sagas[0]
+	return set.Sagas[0]
 }
 
 // TestAFailingExpressionNamesFileLineAndValue: it is the step's failure for good, and secrets are
@@ -124,9 +124,9 @@ func TestALevelThatIsNotKnownBlocksTheRun(t *testing.T) {
 	log := memlogOf()
 	newer := func(level string) *data.Saga {
 		raw := reflect.TypeFor[json.RawMessage]()
-		any := definition.PayloadOf[json.RawMessage]()
-		d, err := definition.Define("s", 1, definition.Types{In: raw, Out: raw, NoOutput: true, Input: any, Output: any}, func(f *definition.Flow, _ *definition.Source) *definition.Source {
-			f.Await("go", raw, any, nil)
+		anything := definition.PayloadOf[json.RawMessage]()
+		d, err := definition.Define("s", 1, definition.Types{In: raw, Out: raw, NoOutput: true, Input: anything, Output: anything}, func(f *definition.Flow, _ *definition.Source) *definition.Source {
+			f.Await("go", raw, anything, nil)
 			f.Compute("c", raw, definition.Code{Try: func(definition.Scope) {}, Expression: definition.Expression{
 				Value: func(definition.Scope) (json.RawMessage, error) { return json.RawMessage("1"), nil }}}, nil)
 			return nil

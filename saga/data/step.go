@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/atonehq/atone/domain"
@@ -105,7 +106,8 @@ func (c *compiler) placeOf(key string) source.Pos {
 func (c *compiler) tell(err error) {
 	told := c.lacks || !c.book.Empty()
 	for _, e := range flat(err) {
-		if bad, ok := e.(*domain.DefinitionError); ok {
+		var bad *domain.DefinitionError
+		if errors.As(e, &bad) {
 			if told && followed(bad.Reason) {
 				continue
 			}
@@ -133,7 +135,7 @@ func followed(reason string) bool {
 
 // inWords turns what the builder says of Go into words of the language.
 func inWords(reason string) string {
-	return strings.NewReplacer("AcceptIrreversible(reason)", "acceptIrreversible: REASON", "AcceptDoubt(reason)", "acceptDoubt: REASON",
+	return strings.NewReplacer("give it a Probe, set FailsCleanly if its work is one local transaction", "give it a probe", "AcceptIrreversible(reason)", "acceptIrreversible: REASON", "AcceptDoubt(reason)", "acceptDoubt: REASON",
 		"make the step Forward", "give the step onFail: forward", " Forward", " onFail: forward", "with saga.Name", "with name").Replace(reason)
 }
 

@@ -51,6 +51,11 @@ func (s *sending) note(req *http.Request, res *http.Response) {
 	res.Request = req.WithContext(context.WithValue(req.Context(), copiesKey{}, n))
 }
 
+// Copied says why an answer that is no success may not speak for the whole request: an earlier copy
+// of the request may have had its effect. It is empty where that can't be. [Response] heeds it;
+// whoever gives a status a meaning of their own should, too.
+func Copied(res *http.Response) string { return doubt(res) }
+
 // doubt says why an answer's request may have had an effect although the server refused or put off
 // what it answered; it is empty if the answer is the only one.
 //

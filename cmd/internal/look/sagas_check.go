@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/atonehq/atone/adapters/httpcall"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/saga/data"
@@ -25,7 +26,8 @@ the server starts.`,
 		Example: fmt.Sprintf("  %[1]s sagas check signup.yaml\n  %[1]s sagas check sagas/", env.Program.Name),
 		Args:    console.Usage(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, paths []string) error {
-			sagas, err := data.Load(data.Uses{Actions: env.Program.Actions, Sagas: env.Program.Sagas}, paths...)
+			calls := httpcall.New(httpcall.Config{Secrets: func(string) (string, error) { return "unread", nil }})
+			set, err := data.Load(data.Uses{Actions: env.Program.Actions, Sagas: env.Program.Sagas, Calls: calls}, paths...)
 			var bad *data.ProblemsError
 			if errors.As(err, &bad) {
 				return fmt.Errorf("%d problems:\n%w", len(bad.Problems), err)
@@ -33,19 +35,28 @@ the server starts.`,
 			if err != nil {
 				return err
 			}
-			list := make([]checked, len(sagas))
-			for i, s := range sagas {
+			list := make([]checked, 0, len(set.Actions)+len(set.Sagas))
+			for _, a := range set.Actions {
+				list = append(list, checked{Action: a.ActionName()})
+			}
+			for _, s := range set.Sagas {
 				name, version := s.SagaName()
 				plan, err := s.Plan()
 				if err != nil {
 					return err
 				}
-				list[i] = checked{name, version, plan.Hash()}
+				list = append(list, checked{Saga: name, Version: version, Hash: plan.Hash()})
 			}
 			if env.JSON() {
 				return env.PrintJSON(list)
 			}
 			for _, s := range list {
+				if s.Action != "" {
+					if _, err := fmt.Fprintf(env.Out, "action %s is good\n", s.Action); err != nil {
+						return err
+					}
+					continue
+				}
 				if _, err := fmt.Fprintf(env.Out, "%s v%d is good: plan %.12s\n", s.Saga, s.Version, s.Hash); err != nil {
 					return err
 				}
@@ -58,9 +69,10 @@ the server starts.`,
 	}
 }
 
-// checked is a saga of a file that is good.
+// checked is a saga or an action of a file that is good.
 type checked struct {
-	Saga    string `json:"saga"`
-	Version int    `json:"version"`
-	Hash    string `json:"hash"`
+	Action  string `json:"action,omitempty"`
+	Saga    string `json:"saga,omitempty"`
+	Version int    `json:"version,omitempty"`
+	Hash    string `json:"hash,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/atonehq/atone/adapters/eventstoredb"
+	"github.com/atonehq/atone/adapters/httpcall"
 	"github.com/atonehq/atone/cmd/internal/access"
 	"github.com/atonehq/atone/cmd/internal/console"
 	"github.com/atonehq/atone/cmd/internal/host"
@@ -38,6 +40,9 @@ func services(env *access.Env) []service {
 // serveFlags are the flags of serve itself.
 type serveFlags struct {
 	log, node, views, sagas string
+	// secrets is a folder, and private are networks: both are of calls.
+	secrets string
+	private []string
 }
 
 // Command returns the command serve.
@@ -53,8 +58,8 @@ page and, if wanted, the EventStoreDB protocol beside it.
 Every unfinished run goes on from where it is. An interrupt (SIGINT, SIGTERM) ends the server in order: it waits for
 undos that are under way; everything else goes on at the next start.
 
-With --sagas DIR the server also runs sagas that are data: the files of the folder that end in .yaml, .yml or .json, checked
-as "sagas check" does. A change of a file counts from the next start.
+With --sagas DIR the server also runs sagas and actions that are data: the files of the folder that end in .yaml, .yml or .json,
+checked as "sagas check" does. Actions there are HTTP calls; see --secrets and --allow-private. A change of a file counts from the next start.
 
 On a loopback address no token is required until the first one is made (see "token create"). On any other address tokens are
 required.`,
@@ -77,6 +82,8 @@ required.`,
 	cmd.Flags().StringVar(&flags.node, "node", env.Getenv("ATONE_NODE"), "this process's name among those that share the log (ATONE_NODE)")
 	cmd.Flags().StringVar(&flags.views, "views", env.Getenv("ATONE_VIEWS"), "where to keep the views: a postgres:// address, or empty for SQLite in the data directory (ATONE_VIEWS)")
 	cmd.Flags().StringVar(&flags.sagas, "sagas", env.Getenv("ATONE_SAGAS"), "run the sagas in the files of this folder, too, over this program's actions; they are read at the start (ATONE_SAGAS)")
+	cmd.Flags().StringVar(&flags.secrets, "secrets", env.Getenv("ATONE_SECRETS"), "read the secrets of calls (secret://NAME) from the files of this folder; else from ATONE_SECRET_NAME (ATONE_SECRETS)")
+	cmd.Flags().StringSliceVar(&flags.private, "allow-private", nil, "let the calls of actions that are files go to these networks that are not public, such as 10.0.0.0/8")
 	for _, s := range all {
 		s.addFlags(cmd.Flags())
 	}
@@ -99,7 +106,7 @@ func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []ser
 	if err := flags.check(env.Data); err != nil {
 		return nil, err
 	}
-	if err := addSagas(env.Program, flags.sagas); err != nil {
+	if err := addSagas(env, flags); err != nil {
 		return nil, err
 	}
 	logger := env.Logger(slog.LevelInfo)
@@ -121,17 +128,26 @@ func serveNode(ctx context.Context, env *access.Env, flags serveFlags, all []ser
 	})
 }
 
-// addSagas adds the sagas in the files of a folder to the program's.
-func addSagas(p *host.Program, folder string) error {
-	if folder == "" {
+// addSagas adds the sagas and actions in the files of a folder to the program's.
+func addSagas(env *access.Env, flags serveFlags) error {
+	p := env.Program
+	if flags.sagas == "" {
 		return nil
 	}
-	sagas, err := data.Load(data.Uses{Actions: p.Actions, Sagas: p.Sagas}, folder)
-	if err != nil {
-		return fmt.Errorf("--sagas %s:\n%w", folder, err)
+	calls := httpcall.Config{Secrets: httpcall.SecretsOf(flags.secrets, env.Getenv)}
+	for _, text := range flags.private {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return console.UsageError{Err: fmt.Errorf("--allow-private %s: a network such as 10.0.0.0/8 or 127.0.0.1/32 is wanted: %w", text, err)}
+		}
+		calls.AllowPrivate = append(calls.AllowPrivate, network)
 	}
-	p.Sagas = slices.Clone(p.Sagas)
-	for _, s := range sagas {
+	set, err := data.Load(data.Uses{Actions: p.Actions, Sagas: p.Sagas, Calls: httpcall.New(calls)}, flags.sagas)
+	if err != nil {
+		return fmt.Errorf("--sagas %s:\n%w", flags.sagas, err)
+	}
+	p.Sagas, p.Actions = slices.Clone(p.Sagas), append(slices.Clone(p.Actions), set.Actions...)
+	for _, s := range set.Sagas {
 		p.Sagas = append(p.Sagas, s)
 	}
 	return nil

@@ -11,6 +11,10 @@ var Definition func(anySaga any) (*definition.Definition, error)
 // Action returns what a definition uses of a saga.AnyAction.
 var Action func(anyAction any) definition.ActionUse
 
+// Described returns a saga.AnyAction that is another one of raw JSON, with what is known of its
+// input and output: their types, and which of their members are secret.
+var Described func(anyAction any, input, output definition.Payload, secret []string) any
+
 // Saga returns a *saga.Saga[json.RawMessage, json.RawMessage] with the definition.
 var Saga func(name string, version int, d *definition.Definition) any
 

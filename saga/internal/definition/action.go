@@ -3,6 +3,8 @@ package definition
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"regexp"
 
 	"github.com/atonehq/atone/domain"
@@ -49,6 +51,16 @@ type Did struct {
 	InDoubt       bool
 	// Cause is why the run is being undone, or nil.
 	Cause error
+}
+
+// Unreadable says why no value of one of two types comes back from JSON, or nothing.
+func Unreadable(in, out reflect.Type) string {
+	for i, t := range []reflect.Type{in, out} {
+		if why, _ := payload.ReadsBack(t); why != "" {
+			return fmt.Sprintf("%s, of type %v, holds %s", [...]string{"its input", "its output"}[i], t, why)
+		}
+	}
+	return ""
 }
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)

@@ -229,6 +229,19 @@ func (r *Registry) All() []*Definition {
 	return all
 }
 
+// Users returns the names of the sagas that have an action in their plans, by the action's name.
+func (r *Registry) Users() map[string][]string {
+	users := make(map[string][]string)
+	for _, d := range r.Sagas() {
+		for _, a := range d.Plan.ActionNames() {
+			if !slices.Contains(users[a], d.Plan.Saga) {
+				users[a] = append(users[a], d.Plan.Saga)
+			}
+		}
+	}
+	return users
+}
+
 // SecretsOfEvent returns the secret fields of the registered sagas that await events of the type,
 // and of those that such events start.
 func (r *Registry) SecretsOfEvent(eventType string, started map[string]bool) (fields []string) {

@@ -77,7 +77,7 @@ func (e *FailedError) Error() string { return e.Err.Error() }
 
 // Failing makes such a panic an error. It is deferred; other panics go on.
 func Failing(err *error) {
-	switch p := recover().(type) {
+	switch p := recover().(type) { //nolint:revive // it is deferred itself
 	case nil:
 	case *FailedError:
 		*err = p.Err

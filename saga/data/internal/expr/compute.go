@@ -25,7 +25,7 @@ func (v *Value) JSON(values *Values) (json.RawMessage, error) {
 	}
 	var b bytes.Buffer
 	if err := v.write(&b, values); err != nil {
-		if errors.Is(err, absent) {
+		if errors.Is(err, errAbsent) {
 			return json.RawMessage("null"), nil
 		}
 		return nil, err
@@ -42,12 +42,12 @@ func (v *Value) write(b *bytes.Buffer, values *Values) error {
 		if err != nil {
 			return err
 		}
-		if err = toJSON(b, value); err != nil && !errors.Is(err, absent) {
+		if err = toJSON(b, value); err != nil && !errors.Is(err, errAbsent) {
 			err = v.whole.failed(values, err.Error())
 		}
 		return err
 	case v.parts != nil:
-		text, err := v.letters(values)
+		text, err := v.letters(values, nil)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (v *Value) writeMembers(b *bytes.Buffer, values *Values) error {
 		}
 		b.Write(source.Quoted(m.name))
 		b.WriteByte(':')
-		if err := m.value.write(b, values); errors.Is(err, absent) {
+		if err := m.value.write(b, values); errors.Is(err, errAbsent) {
 			b.Truncate(at)
 			continue
 		} else if err != nil {
@@ -97,7 +97,7 @@ func (v *Value) writeMembers(b *bytes.Buffer, values *Values) error {
 }
 
 // letters computes a text with expressions in it.
-func (v *Value) letters(values *Values) (string, error) {
+func (v *Value) letters(values *Values, escape func(string) (string, error)) (string, error) {
 	var text strings.Builder
 	for _, p := range v.parts {
 		if p.expr == nil {
@@ -109,12 +109,23 @@ func (v *Value) letters(values *Values) (string, error) {
 			return "", err
 		}
 		s, err := inText(value)
+		if err == nil && escape != nil {
+			s, err = escape(s)
+		}
 		if err != nil {
 			return "", p.expr.failed(values, err.Error())
 		}
 		text.WriteString(s)
 	}
 	return text.String(), nil
+}
+
+// Escaped computes a text of letters with expressions among them; what these give is escaped.
+func (v *Value) Escaped(values *Values, escape func(string) (string, error)) (string, error) {
+	if v.parts == nil {
+		return v.Letters(values)
+	}
+	return v.letters(values, escape)
 }
 
 // Holds computes a condition.

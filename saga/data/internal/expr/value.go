@@ -18,7 +18,7 @@ import (
 	"github.com/atonehq/atone/saga/data/internal/source"
 )
 
-// fromJSON reads a value of the type. Members that are null are absent, lists and maps that are
+// fromJSON reads a value of the type. Members that are null are errAbsent, lists and maps that are
 // null are empty, integers are exact.
 func (t *Type) fromJSON(raw json.RawMessage) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -130,10 +130,10 @@ func (t *Type) number(text, at string) (any, error) {
 // errNotJSON means that an expression's value has no JSON.
 var errNotJSON = errors.New("JSON can't hold it")
 
-// absent is what an expression's value is where it is an optional without a value.
-var absent = errors.New("it is absent")
+// errAbsent is what an expression's value is where it is an optional without a value.
+var errAbsent = errors.New("it is absent")
 
-// toJSON appends a value as JSON. [absent] is the error of an optional without a value.
+// toJSON appends a value as JSON. [errAbsent] is the error of an optional without a value.
 func toJSON(b *bytes.Buffer, v ref.Val) error {
 	switch v := v.(type) {
 	case types.Null:
@@ -156,7 +156,7 @@ func toJSON(b *bytes.Buffer, v ref.Val) error {
 		b.Write(source.Quoted(v.Time.UTC().Format(time.RFC3339Nano)))
 	case *types.Optional:
 		if !v.HasValue() {
-			return absent
+			return errAbsent
 		}
 		return toJSON(b, v.GetValue())
 	case traits.Mapper:
@@ -206,7 +206,7 @@ func mapToJSON(b *bytes.Buffer, v traits.Mapper) error {
 		b.Write(source.Quoted(name))
 		b.WriteByte(':')
 		err := toJSON(b, v.Get(types.String(name)))
-		if errors.Is(err, absent) {
+		if errors.Is(err, errAbsent) {
 			b.Truncate(at)
 			continue
 		}
