@@ -173,6 +173,10 @@ func optionsOf(by engine.By, opts []StartOption) engine.Start {
 // share a name. An empty key is no key.
 func Key(key string) StartOption { return StartOption{func(s *engine.Start) { s.Key = key }} }
 
+// Once makes a start without a key idempotent, too: the same id with the same input is the same run.
+// A key, the caller's or the saga's own, counts for more. An empty id is none.
+func Once(id string) StartOption { return StartOption{func(s *engine.Start) { s.Once = id }} }
+
 // Labels are attached to the run, for people and filters to find it by.
 func Labels(labels map[string]string) StartOption {
 	own := maps.Clone(labels)
@@ -187,6 +191,6 @@ func RunDeadline(t time.Time) StartOption {
 }
 
 // TraceParent makes the run part of a trace, given as a W3C traceparent.
-func TraceParent(traceparent string) StartOption {
-	return StartOption{func(s *engine.Start) { s.Trace = traceparent }}
+func TraceParent(parent string) StartOption {
+	return StartOption{func(s *engine.Start) { s.Trace = parent }}
 }

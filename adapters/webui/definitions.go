@@ -216,9 +216,6 @@ func (h *handler) showHold(w http.ResponseWriter, r *http.Request, who Person, d
 
 // hold holds an action, or releases it, as the form says.
 func (h *handler) hold(w http.ResponseWriter, r *http.Request, who Person) error {
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	d, err := h.readHold(r, who)
 	if err != nil {
 		return err

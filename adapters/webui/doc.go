@@ -7,8 +7,8 @@
 // from its stream at every request, so its page is never behind. It knows nothing of how a page
 // looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
 // values, internal/form asks for payloads, internal/empty says what stands on empty pages,
-// internal/choice reads what was chosen on the incidents desk and among rejected events, and
-// internal/lately keeps what every page shows. Package projections/search reads the searches that
+// internal/choice reads what was chosen on the incidents desk and among rejected events,
+// internal/once has a form carried out once, and internal/lately keeps what every page shows. Package projections/search reads the searches that
 // people type.
 //
 // Files, in reading order:

@@ -230,9 +230,6 @@ func (h *handler) settleRejected(w http.ResponseWriter, r *http.Request, who Per
 	if !who.Operate {
 		return errDenied
 	}
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	req := choice.Rejected(r.PostForm, r.URL.Query(), who.Sagas)
 	form := deskForm{Reason: req.Reason, Chosen: make(map[string]bool)}
 	for _, id := range req.IDs {

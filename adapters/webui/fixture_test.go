@@ -64,9 +64,10 @@ type world struct {
 
 	// cardGone makes the undo of a charge fail; pace stretches what handlers do.
 	cardGone atomic.Bool
-	// down lets no request through; hangs answers none; broken answers all with an error.
-	down, hangs, broken atomic.Bool
-	pace                time.Duration
+	// down lets no request through; hangs answers none; broken answers all with an error; loses
+	// carries requests out, and loses the answers.
+	down, hangs, broken, loses atomic.Bool
+	pace                       time.Duration
 
 	orders   *saga.Saga[order, receipt]
 	approved *saga.Saga[order, receipt]
@@ -136,6 +137,11 @@ func newProgram(t *testing.T, pace time.Duration, of saga.Config, define func(*w
 		if w.broken.Load() {
 			http.Error(rw, "broken", http.StatusInternalServerError)
 			return
+		}
+		if w.loses.Load() {
+			page.ServeHTTP(httptest.NewRecorder(), r)
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
 		}
 		page.ServeHTTP(rw, r)
 	}))

@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/acts"
 	"github.com/atonehq/atone/adapters/webui/internal/choice"
 	"github.com/atonehq/atone/adapters/webui/internal/lately"
+	"github.com/atonehq/atone/adapters/webui/internal/once"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 )
@@ -33,6 +34,7 @@ type handler struct {
 	lag   lately.Answer[string]
 	below lately.Answer[int]
 	acts  *acts.Book
+	forms once.Book
 }
 
 // New returns the page. It starts nothing and is safe for concurrent use.
@@ -129,7 +131,8 @@ func (h *handler) secured(next http.Handler) http.Handler {
 	})
 }
 
-// guarded admits only logged-in people, and shows the errors of pages.
+// guarded admits only logged-in people, and shows the errors of pages. It reads forms, each of which
+// is carried out once.
 func (h *handler) guarded(f page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := h.cfg.Sessions.Who(r)
@@ -137,12 +140,21 @@ func (h *handler) guarded(f page) http.Handler {
 			h.askLogin(w, r)
 			return
 		}
-		err := h.exists(r, who)
-		if err == nil {
-			err = f(w, r, who)
+		serve := func(w http.ResponseWriter, r *http.Request) {
+			err := h.exists(r, who)
+			if err == nil {
+				err = f(w, r, who)
+			}
+			if err != nil {
+				h.fail(w, r, who, err)
+			}
 		}
-		if err != nil {
-			h.fail(w, r, who, err)
+		if r.Method != http.MethodPost {
+			serve(w, r)
+		} else if err := r.ParseForm(); err != nil {
+			h.fail(w, r, who, fmt.Errorf("%w: %w", errBadForm, err))
+		} else {
+			h.forms.Serve(who.key(), w, r, serve)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/atonehq/atone/adapters/webui/internal/form"
+	"github.com/atonehq/atone/adapters/webui/internal/once"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
@@ -93,6 +94,9 @@ type leverPage struct {
 	Error   string
 	// Off says why the person may not send the form.
 	Off string
+	// Seen is the run's revision when the form was drawn, Once the id of the form that was sent.
+	Seen int64
+	Once string
 }
 
 // leverForm shows the form of a lever.
@@ -119,7 +123,7 @@ func (h *handler) readLever(r *http.Request, who Person) (*told, *leverPage, err
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &leverPage{Run: t.look.Run, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger}
+	d := &leverPage{Run: t.look.Run, Act: r.PathValue("act"), Title: act.title, Button: act.button, About: act.about, Danger: act.danger, Seen: t.look.Run.Revision}
 	if d.Act == "signal" && !who.Signal {
 		d.Off = "Your token lacks the scopes start and operate: it may not signal."
 	} else if d.Act != "signal" && !who.Operate {
@@ -164,11 +168,8 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	d.Step, d.Reason, d.Output, d.Signal = r.PostFormValue("step"), strings.TrimSpace(r.PostFormValue("reason")), r.PostFormValue("output"), strings.TrimSpace(r.PostFormValue("signal"))
-	d.Keep = r.PostForm.Has("keep")
+	d.Keep, d.Once = r.PostForm.Has("keep"), r.PostForm.Get(once.Field)
 	var payload json.RawMessage
 	fine := true
 	if d.Act == "signal" {
@@ -187,6 +188,10 @@ func (h *handler) lever(w http.ResponseWriter, r *http.Request, who Person) erro
 			return nil
 		}
 		d.Output = string(payload)
+	}
+	if once.Pulled(t.facts, r.PostForm.Get("seen"), who.Name, d.Act, d.Step, d.Reason) {
+		show.GoTo(w, r, h.cfg.Base+"/runs/"+t.id.String(), once.Already)
+		return nil
 	}
 	if err := h.pull(r, who, t.id, d); err != nil {
 		status := statusOf(err)
@@ -234,7 +239,7 @@ func (h *handler) pull(r *http.Request, who Person, id domain.RunID, d *leverPag
 		if payload == "" {
 			payload = "null"
 		}
-		var opts []saga.SignalOption
+		opts := []saga.SignalOption{saga.SignalID(d.Once)}
 		if d.Keep {
 			opts = append(opts, saga.Keep())
 		}

@@ -72,9 +72,6 @@ var manyActs = map[string]string{"retry": "Retry", "skip": "Skip the stuck steps
 // by boxes of the incidents desk, "incident", by "run", each RUN or RUN STEP, or by a search "q"
 // with a "state".
 func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error {
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	f := r.PostForm
 	d := &manyPage{Act: f.Get("act"), Chosen: f["run"], First: f.Get("first"), Rate: strings.TrimSpace(f.Get("rate")), StopAfter: f.Get("stop_after"),
 		Action: f.Get("action"), Reason: strings.TrimSpace(f.Get("reason")), Output: f.Get("output"), Back: h.backTo(r)}

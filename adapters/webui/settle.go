@@ -52,9 +52,6 @@ func (h *handler) settle(w http.ResponseWriter, r *http.Request, who Person) err
 	if !who.Operate {
 		return errDenied
 	}
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	form := deskForm{Reason: strings.TrimSpace(r.PostForm.Get("reason")), To: strings.TrimSpace(r.PostForm.Get("to")), Chosen: make(map[string]bool)}
 	chosen := r.PostForm["incident"]
 	for _, c := range chosen {

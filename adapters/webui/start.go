@@ -10,6 +10,7 @@ import (
 
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/form"
+	"github.com/atonehq/atone/adapters/webui/internal/once"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
@@ -24,7 +25,7 @@ type startPage struct {
 	Version            int
 	About              string
 	Form               *form.Form
-	Key, Labels        string
+	Key, Labels, Once  string
 	Error, LabelsError string
 	// Off says why the person may not start the saga or action; empty means that they may.
 	Off string
@@ -110,14 +111,11 @@ func (h *handler) showStart(w http.ResponseWriter, r *http.Request, who Person, 
 // start starts a run and goes to its page. It shows a wrong input at its field, and a refusal of
 // the server above the form. It keeps everything that was typed.
 func (h *handler) start(w http.ResponseWriter, r *http.Request, who Person) error {
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	d, err := h.readStart(r, who)
 	if err != nil {
 		return err
 	}
-	d.Key, d.Labels = r.PostForm.Get("key"), r.PostForm.Get("labels")
+	d.Key, d.Labels, d.Once = r.PostForm.Get("key"), r.PostForm.Get("labels"), r.PostForm.Get(once.Field)
 	labels := map[string]string{}
 	for label := range strings.FieldsSeq(d.Labels) {
 		if err := accept.Label(labels, label); err != nil {
@@ -153,7 +151,7 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request, who Person) erro
 
 // begin starts the run.
 func (h *handler) begin(ctx context.Context, d *startPage, input json.RawMessage, labels map[string]string) (domain.RunID, error) {
-	var opts []saga.StartOption
+	opts := []saga.StartOption{saga.Once(d.Once)}
 	if d.Key != "" {
 		opts = append(opts, saga.Key(d.Key))
 	}
@@ -219,9 +217,6 @@ func (h *handler) showAgain(w http.ResponseWriter, r *http.Request, who Person, 
 
 // again starts an ended run again. Everything that was typed is kept where it is refused.
 func (h *handler) again(w http.ResponseWriter, r *http.Request, who Person) error {
-	if err := r.ParseForm(); err != nil {
-		return fmt.Errorf("%w: %w", errBadForm, err)
-	}
 	t, d, err := h.readAgain(r, who)
 	if err != nil {
 		return err

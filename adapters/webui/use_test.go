@@ -127,7 +127,7 @@ func TestAnActThatIsFollowedSaysThatNoNewsComes(t *testing.T) {
 	w.down.Store(true)
 	b.sees(".act", "The server does not answer. What becomes of this is not known; the page goes on asking.")
 	b.click(".act form button")
-	b.sees(".act", "It was not dismissed: try again.")
+	b.sees(".act", "It is not known whether it was dismissed: try again.")
 	w.down.Store(false)
 	b.holds(`!document.querySelector(".act [data-missing]")`)
 	b.click(".act form button")

@@ -21,7 +21,9 @@ import (
 // Start says how a run is started. All of it may be zero.
 type Start struct {
 	By
-	Key      string
+	Key string
+	// Once stands for a key where there is none; no run shows it.
+	Once     string
 	Labels   map[string]string
 	Deadline time.Time
 	Parent   *domain.ParentRef
@@ -41,6 +43,7 @@ type Start struct {
 func (s *Start) check() error {
 	return errors.Join(
 		accept.OptionalName("the key", s.Key, accept.MaxKey),
+		accept.OptionalName("the id of a start", s.Once, accept.MaxKey),
 		accept.OptionalName("the traceparent", s.Trace, accept.MaxKey),
 		accept.OptionalName("the correlation id", s.Correlation, accept.MaxKey),
 		accept.OptionalName("the causation id", s.Causation, accept.MaxKey),
@@ -56,6 +59,8 @@ func (s *Start) runID(saga string) domain.RunID {
 		return s.ID
 	case s.Key != "":
 		return domain.RunIDForKey(saga, s.Key)
+	case s.Once != "":
+		return domain.RunIDForKey(saga, "\x00"+s.Once) // no key begins so
 	}
 	return domain.NewRunID()
 }

@@ -26,6 +26,15 @@ func Shown(why *explain.Reason) domain.RunState {
 	return why.State
 }
 
+// Stands is the state of a run of which only its standing and its own state are known, as lists show
+// it. A hold is shown like a pause.
+func Stands(s explain.Standing, own domain.RunState) domain.RunState {
+	if s == explain.Held {
+		return runs.StatePaused
+	}
+	return Shown(&explain.Reason{Standing: s, State: own})
+}
+
 // State is a run's state as people read it.
 func State(s domain.RunState) string { return strings.ReplaceAll(string(s), "-", " ") }
 

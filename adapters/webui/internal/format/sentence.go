@@ -34,6 +34,38 @@ func Spans(sentence string) []Span {
 	return out
 }
 
+// Lead is the beginning of a sentence: its first line, at most n characters of it. Instants count for
+// nothing. Plain is the whole sentence without marks if the lead lacks some of it, else it is empty.
+func Lead(sentence string, n int) (lead, plain string) {
+	var short, whole strings.Builder
+	cut := false
+	for _, s := range Spans(sentence) {
+		if !s.At.IsZero() {
+			whole.WriteString(Clock(s.At))
+			if !cut {
+				short.WriteString(Mark(s.At))
+			}
+			continue
+		}
+		whole.WriteString(s.Text)
+		if cut {
+			continue
+		}
+		line, _, more := strings.Cut(s.Text, "\n")
+		text := Clip(line, max(n, 1))
+		cut = more || text != line
+		n -= len([]rune(text))
+		short.WriteString(text)
+		if more && text == line {
+			short.WriteString("…")
+		}
+	}
+	if cut {
+		plain = whole.String()
+	}
+	return short.String(), plain
+}
+
 // until finds the instants that notes have in UTC.
 var until = regexp.MustCompile(`\buntil \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 

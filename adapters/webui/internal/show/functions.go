@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
 	"github.com/atonehq/atone/domain"
@@ -19,6 +21,9 @@ type headline struct {
 	Line string
 	More bool
 }
+
+// lead is the beginning of a sentence. Whole is empty where that is all of it.
+type lead struct{ Text, Whole string }
 
 // functions are what templates may call.
 var functions = template.FuncMap{
@@ -37,6 +42,7 @@ var functions = template.FuncMap{
 	"clip":   format.Clip,
 	"state":  format.State,
 	"shown":  func(why explain.Reason) domain.RunState { return format.Shown(&why) },
+	"stands": format.Stands,
 	"tint":   format.Tint,
 	"isZero": func(t time.Time) bool { return t.IsZero() },
 	"dur":    func(d domain.Duration) string { return format.Round(time.Duration(d)) },
@@ -57,5 +63,10 @@ var functions = template.FuncMap{
 		return headline{line, more}
 	},
 	"atLeast0": func(n int64) int64 { return max(0, n) },
-	"cond":     search.Condition,
+	"lead": func(sentence string, n int) lead {
+		text, plain := format.Lead(sentence, n)
+		return lead{text, plain}
+	},
+	"cond":   search.Condition,
+	"onceID": uuid.NewString,
 }

@@ -101,27 +101,38 @@
     // A lever that was refused comes back as its form, with the reason.
     if (target.id === "sheet" && xhr.status >= 400 && xhr.status < 500) e.detail.shouldSwap = true;
   });
-  // What comes in the way of a lever is said in its dialog, where what was typed stays.
+  // What comes in the way of a lever is said in its form, where what was typed stays.
   const unsent = "atone-unsent";
-  const form = () => dialog.open && $("form.lever", dialog);
-  const say = (text, label, act) => {
-    if (!form()) { $("#sheet").innerHTML = '<form class="lever" method="dialog"><div class="buttons"><button class="btn" data-close>Close</button></div></form>'; }
-    const f = $("form.lever", dialog);
+  const form = (el) => el?.closest?.("form.lever") || (dialog.open && $("form.lever", dialog));
+  // say writes to the form of the element; then are the text, links and buttons that follow.
+  const say = (el, ...then) => {
+    let f = form(el);
+    if (!f) {
+      $("#sheet").innerHTML = '<form class="lever" method="dialog"><div class="buttons"><button class="btn" data-close>Close</button></div></form>';
+      f = $("form.lever", dialog);
+    }
     $("[data-said]", f)?.remove();
     const out = document.createElement("p");
     out.className = "problem";
     out.dataset.said = "";
     out.setAttribute("role", "alert");
-    out.textContent = text;
-    if (label) {
-      const b = document.createElement("button");
-      b.type = "button";
-      b.textContent = label;
-      b.addEventListener("click", act);
-      out.append(" ", b);
-    }
+    out.append(...then);
     $(".buttons", f).before(out);
-    if (!dialog.open) dialog.showModal();
+    if (dialog.contains(f) && !dialog.open) dialog.showModal();
+    out.scrollIntoView({ block: "nearest" });
+  };
+  const button = (label, act) => {
+    const b = document.createElement("button");
+    b.type = "button";
+    b.textContent = label;
+    b.addEventListener("click", act);
+    return b;
+  };
+  const link = (label, href) => {
+    const a = document.createElement("a");
+    a.textContent = label;
+    a.href = href;
+    return a;
   };
   const login = () => {
     const f = [form(), $("#desk")].find((x) => x?.method === "post");
@@ -135,48 +146,79 @@
   document.addEventListener("htmx:beforeOnLoad", (e) => {
     if (!e.detail.xhr.getResponseHeader("HX-Redirect")?.startsWith(`${base}/login`)) return;
     e.preventDefault();
-    if (form() || ofDesk(e.detail.elt)) say("Your session has ended. Nothing was sent; what you typed is kept.", "Log in and come back", login);
+    if (form(e.detail.elt) || ofDesk(e.detail.elt)) say(e.detail.elt, "Your session has ended. Nothing was done; what you typed is kept. ", button("Log in and come back", login));
     else login();
   });
-  const away = (e) => {
-    if (e.detail.target?.id !== "sheet") return;
-    const status = e.detail.xhr?.status;
-    if (status && status < 500) return;
-    const what = status ? `The server answers with an error (${status}).`
+  // A form is carried out once: a form that comes without an id gets one, which lasts until it has an
+  // answer or is filled in otherwise.
+  const sent = new WeakMap();
+  document.addEventListener("htmx:configRequest", (e) => {
+    const { elt, verb, parameters } = e.detail;
+    if (verb !== "post" || parameters.once) return;
+    const body = JSON.stringify([e.detail.path, ...parameters]);
+    const of = elt.form || elt;
+    const last = sent.get(of);
+    const once = last?.body === body ? last.once : [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    sent.set(of, { body, once });
+    parameters.once = once;
+  });
+  document.addEventListener("htmx:afterRequest", (e) => {
+    const { xhr, elt } = e.detail;
+    if (xhr?.status && xhr.status < 500) sent.delete(elt.form || elt);
+  });
+  // Requests that a browser without a network did not send: to this very machine it would send them.
+  const here = /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
+  const held = new WeakSet();
+  document.addEventListener("htmx:beforeSend", (e) => { if (!navigator.onLine && !here) held.add(e.detail.xhr); });
+  // unanswered says what came in the way of a request; null where the answer speaks for itself. reads
+  // means that the request changes nothing, off that it was never sent.
+  const unanswered = (e) => {
+    const { xhr, requestConfig, elt } = e.detail;
+    const status = xhr?.status || 0;
+    if (status && status < 500) return null;
+    const off = !status && e.type === "htmx:sendError" && held.has(xhr);
+    const what = off ? "This browser is offline." : status ? `The server answers with an error (${status}).`
       : e.type === "htmx:timeout" ? `The server has not answered for ${took(htmx.config.timeout)}.` : "The server does not answer.";
-    if (form() || e.detail.elt?.id === "desk") say(`${what} It is not known whether this was done. What you typed is kept: send it again when the server is back.`);
-    else say(`${what} Nothing was done. Try again when it is back.`);
+    return { what, off, reads: requestConfig?.verb === "get" || ("asks" in elt.dataset && !requestConfig?.parameters?.sure) };
   };
-  // A part of the page that did not come says so in its place, with a way to try again.
-  const missing = (e) => {
-    const { target, xhr, requestConfig } = e.detail;
+  // finds is where a reader sees whether a form was carried out.
+  const finds = (f) => {
+    const key = f?.elements?.key?.value.trim();
+    if (key && f.dataset.findKey) return link("Look whether it was started", f.dataset.findKey + encodeURIComponent(key));
+    return link(f?.dataset.findText || "Reload the page", f?.dataset.find || location.href);
+  };
+  // A request without an answer says so where the hand is: in the form, or in the place of the part of
+  // the page that did not come, with a way to find out or to try again.
+  const away = (e) => {
+    const { target, xhr, elt, requestConfig } = e.detail;
     const part = target?.matches?.(".tl-open, .act") && target;
-    if (!part) return;
-    const refused = xhr?.status < 500 && $(".empty p", new DOMParser().parseFromString(xhr.responseText, "text/html"))?.textContent;
-    const what = refused ? `The server refuses this: ${refused}.` : xhr?.status ? `The server answers with an error (${xhr.status}).`
-      : e.type === "htmx:timeout" ? `The server has not answered for ${took(htmx.config.timeout)}.` : "The server does not answer.";
-    const out = document.createElement("p");
-    out.className = "bad";
-    out.dataset.missing = "";
-    out.setAttribute("role", "alert");
-    out.textContent = what;
-    if (part.matches(".tl-open")) {
-      const b = document.createElement("button");
-      b.type = "button";
-      b.textContent = "Try again";
-      b.addEventListener("click", () => unfold(part));
-      out.append(" ", b);
-      part.replaceChildren(out);
+    if (!part && target?.id !== "sheet") return;
+    const why = unanswered(e);
+    if (part) {
+      const refused = !why && $(".empty p", new DOMParser().parseFromString(xhr.responseText, "text/html"))?.textContent;
+      const out = document.createElement("p");
+      out.className = "bad";
+      out.dataset.missing = "";
+      out.setAttribute("role", "alert");
+      out.textContent = why ? why.what : refused ? `The server refuses this: ${refused}.` : `The server answers with an error (${xhr.status}).`;
+      if (part.matches(".tl-open")) {
+        out.append(" ", button("Try again", () => unfold(part)));
+        part.replaceChildren(out);
+        return;
+      }
+      if (requestConfig.verb === "get") out.append(" What becomes of this is not known; the page goes on asking.");
+      else out.append(why && !why.off ? " It is not known whether it was dismissed: try again." : " It was not dismissed: try again.");
+      $("[data-missing]", part)?.remove();
+      part.append(out);
       return;
     }
-    out.append(requestConfig.verb === "get" ? " What becomes of this is not known; the page goes on asking." : " It was not dismissed: try again.");
-    $("[data-missing]", part)?.remove();
-    part.append(out);
+    if (!why) return;
+    const kept = form(elt) || ofDesk(elt) ? " What you typed is kept." : "";
+    if (why.off) say(elt, `${why.what} Nothing was sent, so nothing was done.${kept} Try again when it is back.`);
+    else if (why.reads) say(elt, `${why.what} Nothing was done.${kept} Try again when it is back.`);
+    else say(elt, `${why.what} It is not known whether this was done: it may have been. `, finds(elt.form || elt.closest("form")), `.${kept} Sending the same again does nothing twice.`);
   };
-  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
-    document.addEventListener(name, away);
-    document.addEventListener(name, missing);
-  }
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) document.addEventListener(name, away);
   const refill = (root, values) => {
     for (const [name, value] of values) {
       const box = all("input[type=checkbox]", root).find((x) => x.name === name && x.value === value);
