@@ -84,3 +84,34 @@ func TestOnlyWhatEndedIsStartedAgain(t *testing.T) {
 		require.JSONEq(t, `"xa"`, string(out))
 	})
 }
+
+// TestOnceMakesAStartWithoutAKeyIdempotent, for sagas and single actions, and no run shows it; a key
+// counts for more.
+func TestOnceMakesAStartWithoutAKeyIdempotent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, memlog.New())
+		a := r.act("a")
+		s := chain("order", a)
+		c := r.begin(saga.Config{}, s)
+		first := start(t, c, s, "x", saga.Once("form-1"))
+		require.Equal(t, first.ID, start(t, c, s, "x", saga.Once("form-1")).ID)
+		_, err := saga.Start(t.Context(), c, s, "y", saga.Once("form-1"))
+		require.ErrorIs(t, err, saga.ErrKeyConflict)
+		v, err := c.Describe(t.Context(), first.ID)
+		require.NoError(t, err)
+		require.Empty(t, v.Key)
+		require.NotEqual(t, first.ID, start(t, c, s, "x", saga.Once("form-2")).ID)
+		require.NotEqual(t, first.ID, start(t, c, s, "x", saga.Once("")).ID)
+		require.NotEqual(t, first.ID, start(t, c, s, "x", saga.Key("form-1")).ID)
+		keyed := start(t, c, s, "x", saga.Key("k"), saga.Once("form-3"))
+		require.Equal(t, keyed.ID, start(t, c, s, "x", saga.Key("k"), saga.Once("form-4")).ID)
+		one, err := c.InvokeByName(t.Context(), "a", json.RawMessage(`"x"`), saga.Once("form-1"))
+		require.NoError(t, err)
+		two, err := c.InvokeByName(t.Context(), "a", json.RawMessage(`"x"`), saga.Once("form-1"))
+		require.NoError(t, err)
+		require.Equal(t, one, two)
+		_, err = saga.Start(t.Context(), c, s, "x", saga.Once("a\x00b"))
+		require.ErrorIs(t, err, saga.ErrBadInput)
+	})
+}

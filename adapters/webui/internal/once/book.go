@@ -17,6 +17,8 @@ const (
 	maxKept = 2_000
 	// maxID bounds an id, in bytes.
 	maxID = 100
+	// maxAnswer is how long an answer may be, in bytes, that is kept though the form was refused.
+	maxAnswer = 32 << 10
 	// patience is how long a form may take that nobody waits for any more.
 	patience = 2 * time.Minute
 )
@@ -52,6 +54,9 @@ func (b *Book) Serve(person string, w http.ResponseWriter, r *http.Request, do f
 		if first {
 			b.carryOut(f, r, do)
 			f.answer.send(w)
+			if f.answer.body.Len() > maxAnswer && !f.answer.done() {
+				b.forget(id, f)
+			}
 			return
 		}
 		select {
