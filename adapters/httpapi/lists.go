@@ -74,6 +74,9 @@ func (s *Server) listOperations() {
 			return s.followRuns(ctx, &in.Follow, f)
 		}
 		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (runs.Page, error) { return s.cfg.Views.Runs(ctx, f) })
+		if err == nil {
+			err = runs.LookBelow(ctx, page.Rows, caller(ctx).Sagas, s.cfg.Views.Runs)
+		}
 		if err != nil {
 			return nil, err
 		}

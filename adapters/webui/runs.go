@@ -3,7 +3,6 @@ package webui
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/atonehq/atone/adapters/webui/internal/choice"
@@ -21,7 +20,7 @@ import (
 // runsPage is what the runs list shows.
 type runsPage struct {
 	Query, State, Sort string
-	Groups             []stateGroup
+	Groups             []choice.Group
 	Rows               []runRow
 	Next               string
 	First              bool
@@ -32,11 +31,6 @@ type runsPage struct {
 	Empty *empty.Page
 	// Filtered means that conditions narrow the list.
 	Filtered bool
-}
-
-type stateGroup struct {
-	Name, Label string
-	Count       int // of the runs that the search finds, -1 where it isn't known
 }
 
 type runRow struct {
@@ -74,6 +68,9 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 	var counts map[domain.RunState]int
 	if len(bad) == 0 && who.narrow(&f.Sagas) {
 		found, err := h.findRuns(r, f, choice.States(d.State))
+		if err == nil {
+			err = runs.LookBelow(r.Context(), found.Rows, who.Sagas, h.cfg.Views.Runs)
+		}
 		if err = built(v, err); err != nil {
 			return err
 		}
@@ -87,7 +84,7 @@ func (h *handler) runs(w http.ResponseWriter, r *http.Request, who Person) error
 			d.Rows = append(d.Rows, row)
 		}
 	}
-	d.Groups = groups(d.State, counts)
+	d.Groups = choice.Groups(d.State, counts)
 	h.warn(r, v)
 	if len(d.Rows) == 0 {
 		d.Empty = h.program(r, who).Runs(empty.Asked{Query: d.Query, State: d.State, Bad: d.Bad, Behind: v.Behind})
@@ -124,37 +121,8 @@ func (h *handler) findRuns(r *http.Request, f runs.Filter, states []domain.RunSt
 	return found, err
 }
 
-// State is the group's name as a state. For "all", and for groups of several states, it is not a
-// state of runs.
-func (g stateGroup) State() domain.RunState { return domain.RunState(g.Name) }
-
 // inShort shortens the sentence of a wait for the list: it drops the state, which the list shows in
 // its own column, and the advice, which the run's page gives.
 func inShort(waiting string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(waiting, "stuck: "), "paused: "), "; retry, skip or resolve")
-}
-
-// groups returns the choices of state, with the number of runs that the search finds in each. It
-// leaves out additional states, such as waiting, that no run is in.
-func groups(chosen string, counts map[domain.RunState]int) (out []stateGroup) {
-	sum := func(states []domain.RunState) (n int) {
-		for _, s := range states {
-			n += counts[s]
-		}
-		return n
-	}
-	known := func(n int) int {
-		if counts == nil {
-			return -1
-		}
-		return n
-	}
-	out = append(out, stateGroup{"", "all", known(sum(runs.Unfinished) + sum(runs.Ended))}, stateGroup{choice.Unfinished, choice.Unfinished, known(sum(runs.Unfinished))})
-	for _, s := range runs.AllStates {
-		own := slices.Contains(runs.Unfinished, s) || slices.Contains(runs.Ended, s)
-		if own || s != runs.StateWorking && counts[s] > 0 || string(s) == chosen {
-			out = append(out, stateGroup{string(s), format.State(s), known(counts[s])})
-		}
-	}
-	return out
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(waiting, "stuck: "), "stuck below: "), "paused: "), "; retry, skip or resolve")
 }

@@ -1,10 +1,14 @@
 package webui_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -109,4 +113,71 @@ func TestARunWhoseBeginningCannotBeReadIsListed(t *testing.T) {
 		_, body, _ = w.get("/ui/runs", "Cookie", "session=upper")
 		require.NotContains(t, body, id.String())
 	}
+}
+
+// TestAListSaysWhatARunIsStuckOnBelow: the run, its step and the cause, over as many levels as there
+// are, with a link; in the page's list and in the API's rows. Each run of the chain has its icon.
+func TestAListSaysWhatARunIsStuckOnBelow(t *testing.T) {
+	t.Parallel()
+	var top *saga.Saga[string, string]
+	w := newProgram(t, time.Millisecond, saga.Config{}, func(w *world) {
+		w.define()
+		top = saga.Define("top", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] {
+			return saga.Child(f, w.above, in.In, saga.Name("middle"))
+		})
+		require.NoError(t, w.c.Register(top))
+	})
+	run, err := saga.Start(w.ctx, w.c, top, "x", saga.Key("t-1"))
+	require.NoError(t, err)
+	middle := domain.ChildRunID(run.ID, "middle")
+	below := domain.ChildRunID(middle, "below")
+	w.until(below, "run.stuck.v1")
+	w.settled()
+	_, body, _ := w.get("/ui/runs?state=stuck-below")
+	require.Equal(t, 2, strings.Count(body, "hostile "+below.String()[24:]+" at explode: failed with"), "of both runs above it")
+	require.Equal(t, 2, strings.Count(body, `<a href="/ui/runs/`+below.String()+`">To the stuck run</a>`))
+	require.NotContains(t, body, "waits for child run")
+	require.NotContains(t, body, "<script>window.hacked")
+	_, body, _ = w.get("/ui/runs/" + run.ID.String())
+	require.Regexp(t, `<span class="pill t-waiting"><svg class="mark"[^>]*><path[^>]*/></svg>waiting</span>`, body)
+	require.Regexp(t, `<span class="pill t-stuck"><svg class="mark"[^>]*><path[^>]*/></svg>stuck</span>`, body)
+}
+
+// TestALongErrorLeavesThePageReadable: of a run that ended with one the page shows its beginning, and
+// all of it in a block that scrolls; lists show the beginning alone. Characters that turn text round
+// are written out.
+func TestALongErrorLeavesThePageReadable(t *testing.T) {
+	t.Parallel()
+	long := "payment refused\u202e: " + strings.Repeat("stack frame of the provider\n", 20_000)
+	var fails *saga.Saga[string, string]
+	w := newProgram(t, time.Millisecond, saga.Config{}, func(w *world) {
+		w.define()
+		bad := &saga.Action[string, string]{Name: "refuse", Effect: saga.NoEffect, Retry: saga.Retry{MaxAttempts: 1},
+			Do: func(context.Context, string) (string, error) { return "", saga.Permanent(errors.New(long)) }}
+		fails = saga.Define("fails", 1, func(f *saga.Flow, in saga.Ref[string]) saga.Ref[string] { return saga.Do(f, bad, in.In) })
+		require.NoError(t, w.c.Register(fails))
+	})
+	r, err := saga.Start(w.ctx, w.c, fails, "x", saga.Key("f-1"))
+	require.NoError(t, err)
+	_, err = r.Wait(w.ctx)
+	require.Error(t, err)
+	require.NoError(t, w.c.Pause(w.ctx, w.waiting("w-1"), strings.Repeat("a long story ", 1000)))
+	w.settled()
+	b := newBrowser(t, w)
+	for _, width := range []int64{1280, 390} {
+		b.screen(width, 860, "light")
+		b.open("/ui/runs/" + r.ID.String())
+		b.sees("#why", `compensated after`)
+		b.holds(`document.getElementById("why").getBoundingClientRect().height < 200 && document.documentElement.scrollWidth <= innerWidth`)
+		b.shoot(fmt.Sprintf("long-error-%d", width))
+		b.click(".whole summary")
+		b.holds(`(() => { const p = document.querySelector(".whole pre"); return p.textContent.length > 10000 && p.getBoundingClientRect().height < 300 && !p.textContent.includes("\u202e") && p.textContent.includes("\\u202e") })()`)
+	}
+	for _, path := range []string{"/ui/runs", "/ui/audit"} {
+		_, body, _ := w.get(path)
+		require.Less(t, len(body), 60_000, path)
+		require.Contains(t, body, "payment refused", path)
+		require.NotContains(t, body, "\u202e", path)
+	}
+	b.clean()
 }

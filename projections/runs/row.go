@@ -54,6 +54,8 @@ type Row struct {
 	Blocked string `json:"blocked,omitempty"`
 	// Below counts the child runs that are stuck, or that have a run below them that is.
 	Below int `json:"below,omitempty"`
+	// Blocker is the run below that is stuck; nil unless [LookBelow] has found it.
+	Blocker *Blocker `json:"-"`
 	// Fields has the values of the payload fields that the plan marks as searchable, by the
 	// lower-case names of the members; at most 64 in all. No secret is among them.
 	Fields map[string][]string `json:"fields,omitempty"`

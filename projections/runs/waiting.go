@@ -16,6 +16,8 @@ func (r *Row) Waiting(now time.Time, clock explain.Clock) string {
 		return ""
 	case r.Paused != "":
 		return "paused: " + r.Paused
+	case r.Blocker != nil && r.Blocked == "":
+		return r.Blocker.tell()
 	}
 	best := -1
 	for i := range r.Steps {

@@ -59,9 +59,10 @@ type RunItem struct {
 	Paused  string `json:"paused,omitempty"`
 	Blocked string `json:"blocked,omitempty"`
 	// Left lists the steps whose effect was left behind. Reason is why a person abandoned the run.
-	Left    []string `json:"left,omitempty"`
-	Reason  string   `json:"reason,omitempty"`
-	Waiting string   `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+	Left    []string      `json:"left,omitempty"`
+	Reason  string        `json:"reason,omitempty"`
+	Waiting string        `json:"waiting,omitempty" doc:"What an unfinished run waits for, in a sentence."`
+	StuckOn *runs.Blocker `json:"stuck_on,omitempty" doc:"The stuck run below this one: its saga, key and step, and why it is stuck."`
 	// Held is the hold that the run waits for.
 	Held *explain.Hold `json:"held,omitempty" doc:"The held action that the run waits for: action, reason, by whom and since when."`
 }
@@ -90,7 +91,7 @@ func RunItemOf(r *runs.Row, now time.Time) RunItem {
 		No: r.No, ID: r.ID, Saga: r.Saga, Version: r.Version, Plan: r.Plan, State: r.State, Started: r.Started, Ended: r.Ended, Updated: r.Updated,
 		Revision: r.Revision, Actor: r.Actor, Key: r.Key, Labels: r.Labels, Parent: r.Parent, Trigger: r.Trigger, Deadline: r.Deadline, Wake: r.Wake,
 		Attempts: r.Attempts, Cause: r.Cause, Error: r.Error, More: r.More, Actions: r.Actions, Paused: r.Paused, Blocked: r.Blocked, Left: r.Left,
-		Reason: r.Reason, Waiting: r.Waiting(now, explain.ClockIn(now, time.UTC)), States: r.States(),
+		Reason: r.Reason, Waiting: r.Waiting(now, explain.ClockIn(now, time.UTC)), States: r.States(), StuckOn: r.Blocker,
 	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
@@ -119,7 +120,7 @@ func (r *RunItem) Waits(now time.Time, clock explain.Clock) string {
 	if h := r.Held; h != nil {
 		return fmt.Sprintf("held: %s, by %s since %s (action %s)", h.Reason, h.By, clock(h.Since), h.Action)
 	}
-	row := runs.Row{State: r.State, Paused: r.Paused, Blocked: r.Blocked, More: r.More, Steps: make([]runs.Step, len(r.Steps))}
+	row := runs.Row{State: r.State, Blocker: r.StuckOn, Paused: r.Paused, Blocked: r.Blocked, More: r.More, Steps: make([]runs.Step, len(r.Steps))}
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		row.Steps[i] = runs.Step{Step: s.Step, Direction: s.Direction, WaitsFor: s.WaitsFor, Action: s.Action, Attempt: s.Attempt,

@@ -9,8 +9,11 @@
 //   - choice.go: the values of the boxes
 //   - act.go: notes, assignees and snoozes as they are filled in
 //   - states.go: states of runs
+//   - groups.go: the choices of states above the list of runs
+//   - address.go: what the addresses of pages take
 //   - guess.go: other meanings of a word that was searched for
 //   - pace.go: how many runs, how fast, and when to stop
+//   - events.go: which domain events
 //   - place.go: where a list of events goes on
 //   - rejected.go: what a form asks of rejected events, and what came of it
 package choice
