@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections"
@@ -63,7 +64,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err e
 		text = "Something went wrong. The server's log has the cause under " + id + "."
 	}
 	v := h.view(r, who, "", http.StatusText(status))
-	v.D = text
+	v.D = empty.Error(text)
+	if name := r.PathValue("run"); name != "" && errors.Is(err, saga.ErrNotFound) {
+		v.D = empty.NoRun(name)
+	}
 	h.templates.Render(w, r, status, "error", v)
 }
 

@@ -159,10 +159,14 @@ func (h *handler) guarded(f page) http.Handler {
 	})
 }
 
-// exists refuses an address whose saga, or whose state, does not exist, as a search does.
+// exists refuses an address whose saga, state or any other condition does not exist, as a search
+// does.
 func (h *handler) exists(r *http.Request, who Person) error {
 	q := r.URL.Query()
 	err := choice.Check(strings.TrimPrefix(r.URL.Path, h.cfg.Base), q.Get("state"))
+	if page, ok := strings.CutPrefix(r.Pattern, http.MethodGet+" "+h.cfg.Base); ok && err == nil {
+		err = choice.Params(page, q)
+	}
 	if saga := q.Get("saga"); saga != "" && err == nil {
 		err = h.names(r.Context(), who).CheckSagas(saga)
 	}

@@ -7,6 +7,7 @@
 // Files, in reading order:
 //
 //   - lists.go: what stands in the place of rows, list by list
+//   - missing.go: what stands in the place of a page that can't be shown
 //   - program.go: the program behind the page, as its reader may use it
 //   - page.go: a page without rows, and what was asked of it
 package empty
