@@ -26,10 +26,12 @@ import (
 
 // eventsPage is the browser of domain events.
 type eventsPage struct {
-	Type, Stream, Correlation string
-	Rows                      []eventRow
-	Next                      string
-	First                     bool
+	Type, Exact, Stream, Correlation, Since, Until string
+
+	Rows  []eventRow
+	Next  string
+	First bool
+	Bad   string
 	// Empty stands in the place of the rows where there are none.
 	Empty *empty.Page
 }
@@ -58,10 +60,14 @@ type eventRow struct {
 // of these sagas emitted.
 func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) error {
 	q := r.URL.Query()
-	d := &eventsPage{Type: q.Get("type"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), First: q.Get("before") == ""}
-	f := events.Filter{TypeBegins: d.Type, Called: d.Stream, Correlation: d.Correlation, Before: choice.Before(q.Get("before")), Limit: h.cfg.PageSize}
+	d := &eventsPage{Type: q.Get("type"), Exact: q.Get("exact"), Stream: q.Get("stream"), Correlation: q.Get("correlation"), Since: q.Get("since"), Until: q.Get("until"), First: q.Get("before") == ""}
 	v := h.view(r, who, "events", "Domain events")
-	if who.narrow(&f.Sagas) {
+	f, bad := choice.Events(q, v.Now)
+	f.Limit = h.cfg.PageSize
+	asked := empty.Asked{Query: d.Type + d.Stream + d.Correlation + d.Since + d.Until, Older: !d.First}
+	if bad != nil {
+		d.Bad, asked.Bad = bad.Error(), []string{bad.Error()}
+	} else if who.narrow(&f.Sagas) {
 		page, err := h.cfg.Views.Events(r.Context(), f)
 		if err = built(v, err); err != nil {
 			return err
@@ -79,7 +85,8 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, who Person) err
 		v.Refresh = 0
 	}
 	if len(d.Rows) == 0 {
-		d.Empty = h.program(r, who).Events(empty.Asked{Query: d.Type + d.Stream + d.Correlation, Older: !d.First, Behind: v.Behind})
+		asked.Behind = v.Behind
+		d.Empty = h.program(r, who).Events(asked)
 	}
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "events", v)

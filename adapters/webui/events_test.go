@@ -222,3 +222,41 @@ type boundTo struct {
 func (b *boundTo) Who(*http.Request) (webui.Person, bool) {
 	return webui.Person{Name: "kim", Sagas: b.sagas}, true
 }
+
+// TestEventsAreFoundByTimeAndExactType, and what can't be read as a time is said, and lists nothing.
+func TestEventsAreFoundByTimeAndExactType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webui.Config) { c.PageSize = 1 })
+	for _, of := range []string{"tea.ordered", "tea.ordered.twice"} {
+		_, err := w.c.EmitEvent(w.ctx, "tea-1", of, []byte(`1`), saga.EmitOptions{})
+		require.NoError(t, err)
+	}
+	w.settled()
+	found := func(query string) (types []string) {
+		for path := "/ui/events?" + query; path != ""; {
+			status, body, _ := w.get(path)
+			require.Equal(t, http.StatusOK, status, path)
+			for _, m := range regexp.MustCompile(`exact=1&amp;type=([^"]+)"><b>`).FindAllStringSubmatch(body, -1) {
+				types = append(types, m[1])
+			}
+			path = ""
+			if m := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(body); m != nil {
+				path = strings.ReplaceAll(m[1], "&amp;", "&")
+			}
+		}
+		return types
+	}
+	both := []string{"tea.ordered.twice", "tea.ordered"}
+	require.Equal(t, both, found("type=tea.ordered"))
+	require.Equal(t, both[1:], found("type=tea.ordered&exact=1"))
+	require.Equal(t, both, found("type=tea&since=2h"))
+	require.Empty(t, found("type=tea&until=2h"))
+	require.Empty(t, found("type=tea&since=2026-01-01&until=2026-01-02"))
+	require.Equal(t, both, found("type=tea&since=2026-01-01T00:00:00Z&until=2200-01-01"))
+	_, body, _ := w.get("/ui/events?since=yesterday&until=soon")
+	require.Contains(t, body, "since: yesterday is not a time: write how long ago")
+	require.Contains(t, body, "until: soon is not a time")
+	require.Contains(t, body, "Nothing was searched.")
+	require.NotContains(t, body, "<table")
+	require.Contains(t, body, `value="yesterday"`, "what was typed is kept")
+}

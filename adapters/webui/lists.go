@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
-	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/adapters/webui/internal/lately"
 	"github.com/atonehq/atone/adapters/webui/internal/show"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/secret"
@@ -58,9 +58,6 @@ func (h *handler) suggest(w http.ResponseWriter, r *http.Request, who Person) er
 type Projections interface {
 	Status(ctx context.Context) ([]runner.Status, error)
 }
-
-// behindAfter is how old the events are that a list lacks which is behind.
-const behindAfter = 5 * time.Second
 
 // built returns the error of a query. If the view is not built yet, it returns nil: the page then
 // says so, and fills by itself.
@@ -110,29 +107,8 @@ func (h *handler) behind(ctx context.Context) string {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			h.cfg.Logger.Warn("could not find out how far the views are behind", "error", err)
 		}
-		return behindText(all), err
+		return lately.Behind(all), err
 	})
-}
-
-// behindText is the warning for views in that state, "" for none.
-func behindText(all []runner.Status) string {
-	var lag time.Duration
-	var events string
-	for _, s := range all {
-		if s.Live != nil && s.Live.Old {
-			return "These lists are out of date: they were made from another log, or from events that the log has lost. They are being rebuilt. A run's own page shows what the log has."
-		}
-		if s.Lag > lag {
-			lag, events = s.Lag, format.Plural(int(s.LagEvents), "event", "events")
-			if s.LagMore {
-				events = "more than " + events
-			}
-		}
-	}
-	if lag <= behindAfter {
-		return ""
-	}
-	return "The lists are " + format.Took(lag) + " behind (" + events + "). A run's own page is always up to date."
 }
 
 // program is the program behind the page, as the person may use it: what stands on empty pages is

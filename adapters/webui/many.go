@@ -43,6 +43,8 @@ type manyPage struct {
 	// Report is that of the dry run, Listed its first runs.
 	Report saga.BulkReport
 	Listed []saga.BulkResult
+	// Shown are the states of those that people should see.
+	Shown map[domain.RunID]domain.RunState
 	// Over counts the runs that were found and are too many for one form, Gone the chosen ones that
 	// it can't be done to any more.
 	Over, Gone                                  int
@@ -101,6 +103,7 @@ func (h *handler) many(w http.ResponseWriter, r *http.Request, who Person) error
 	}
 	d.Gone = max(0, len(req.Filter.Runs)-d.Report.Matched) // an act may reach runs below, too
 	d.Listed = d.Report.Results[:min(maxListed, len(d.Report.Results))]
+	d.Shown = choice.Shown(r.Context(), d.Listed, h.cfg.Views.Runs)
 	sure := f.Has("sure")
 	switch {
 	case sure && d.Off != "":

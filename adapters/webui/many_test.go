@@ -285,3 +285,40 @@ func TestWhatTheDeskIsRefusedStaysUntilDismissed(t *testing.T) {
 	b.holds(`!document.querySelector("dialog[open]") && document.querySelector("#desk-reason").value === "asked the bank"`)
 	b.clean("409")
 }
+
+// TestRunsThatWaitAreNotCalledRunning: not where an act on many is confirmed, nor in what became of
+// it, nor in a window's title, nor where a child is unfolded.
+func TestRunsThatWaitAreNotCalledRunning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	waits, paused := w.waiting("w-1"), w.waiting("w-2")
+	require.NoError(t, w.c.Pause(w.ctx, paused, "look"))
+	w.settled()
+	act := func(act string, fields url.Values) string {
+		fields.Set("act", act)
+		_, body, _ := w.post("/ui/bulk", fields)
+		return body
+	}
+	body := act("cancel", url.Values{"run": {waits.String(), paused.String()}})
+	require.Regexp(t, `</svg>waiting</span> <a href="/ui/runs/`+waits.String(), body)
+	require.Regexp(t, `</svg>paused</span> <a href="/ui/runs/`+paused.String(), body)
+	require.NotContains(t, body, "</svg>running</span>")
+	act("pause", url.Values{"run": {waits.String()}, "sure": {"1"}, "reason": {"look"}})
+	w.carriedOut("/ui/runs")
+	_, body, _ = w.get("/ui/runs/" + waits.String())
+	require.Regexp(t, `</svg>paused</span> <a href="/ui/runs/`+waits.String(), body)
+	require.Contains(t, body, "<title>big-order · paused · atone</title>")
+	require.NotContains(t, body, "</svg>running</span>")
+	act("abandon", url.Values{"run": {waits.String()}, "sure": {"1"}, "reason": {"enough"}})
+	w.carriedOut("/ui/runs")
+	_, body, _ = w.get("/ui/runs")
+	require.Regexp(t, `</svg>abandoned</span> <a href="/ui/runs/`+waits.String(), body)
+
+	r, err := saga.Start(w.ctx, w.c, w.above, "x")
+	require.NoError(t, err)
+	below := domain.ChildRunID(r.ID, "below")
+	w.until(below, "run.stuck.v1")
+	require.NoError(t, w.c.Pause(w.ctx, below, "look"))
+	_, body, _ = w.get("/ui/runs/" + r.ID.String() + "/step?path=below")
+	require.NotContains(t, body, "</svg>running</span>")
+}

@@ -212,7 +212,7 @@ func TestEventsBrowserFindsDomainEvents(t *testing.T) {
 	id := w.completed("c-1") // one of its actions emits an event; the run's own are not shown
 	w.settled()
 	types := func(body string) (out []string) {
-		for _, m := range regexp.MustCompile(`href="/ui/events\?type=([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		for _, m := range regexp.MustCompile(`href="/ui/events\?exact=1&amp;type=([^"]+)"`).FindAllStringSubmatch(body, -1) {
 			out = append(out, m[1])
 		}
 		return out

@@ -132,6 +132,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who Person) error 
 	if d.Ended {
 		d.Say = t.ending(d.Lasted)
 	}
+	v.Title = d.Saga + " · " + format.State(format.Shown(&d.Why))
 	if err := d.fill(r, t, h.cfg.Program, v.Now); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/atonehq/atone/adapters/webui/internal/draw"
 	"github.com/atonehq/atone/adapters/webui/internal/empty"
 	"github.com/atonehq/atone/adapters/webui/internal/format"
+	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/search"
 	"github.com/atonehq/atone/projections/stats"
 )
@@ -24,6 +25,8 @@ type statsPage struct {
 	// Now has the counts over all time.
 	Now    stats.Counts
 	Charts []draw.Chart
+	// Waiting counts the runs that wait now, as the list of runs does; -1 where that is not known.
+	Waiting int
 	// Where is the search for the runs of the saga.
 	Where string
 	// Rate is how many runs ended, in words.
@@ -74,6 +77,7 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 			d.Now.Add(s.Counts)
 		}
 	}
+	d.Waiting = h.waiting(r, who, d.Saga)
 	span := statSpans[d.Range]
 	if span.all > 0 {
 		f.Since = v.Now.Add(-span.all)
@@ -96,6 +100,22 @@ func (h *handler) stats(w http.ResponseWriter, r *http.Request, who Person) erro
 	v.D = d
 	h.templates.Render(w, r, http.StatusOK, "stats", v)
 	return nil
+}
+
+// waiting counts the runs that wait, of the saga or of all that the person sees.
+func (h *handler) waiting(r *http.Request, who Person, saga string) int {
+	f := runs.Filter{}
+	if saga != "" {
+		f.Sagas = []string{saga}
+	}
+	if !who.narrow(&f.Sagas) {
+		return 0
+	}
+	counts, err := h.cfg.Views.RunCounts(r.Context(), f)
+	if err != nil {
+		return -1 // the other figures stand for themselves
+	}
+	return counts[runs.StateWaiting]
 }
 
 // sum adds the points up, by saga and by action.

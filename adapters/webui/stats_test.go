@@ -32,6 +32,7 @@ func TestStatisticsTellWhenAndLeadToTheRuns(t *testing.T) {
 		b.holds(`[...document.querySelectorAll(".chart")].every(c => c.querySelector(".zone").textContent === document.querySelector("#zone").textContent)`)
 		b.holds(`[...document.querySelectorAll(".chart")].every(c => c.querySelectorAll(".chart-y text").length >= 2 && c.querySelectorAll(".chart-x text").length >= 4)`)
 		b.holds(`[...document.querySelectorAll(".chart-y")].every(y => { const v = [...y.querySelectorAll("text")]; return v[0].textContent.startsWith("0") && v.every(t => t.getBoundingClientRect().left >= 0) })`)
+		b.holds(`[...document.querySelectorAll(".chart-x")].every(x => [...x.querySelectorAll("text:not(.odd)")].every(t => { const [a, b] = [t.getBoundingClientRect(), x.getBoundingClientRect()]; return a.right <= b.right + 1 && a.left >= b.left - 1 }))`)
 		b.shoot("stats-" + span)
 	}
 	// Half past: the zone is the reader's.
@@ -77,4 +78,24 @@ func TestAnAddressWithASagaThatDoesNotExistSaysSo(t *testing.T) {
 	require.Contains(t, body, "did you mean order?")
 	_, _, head := w.get("/ui/?q=state:stuck")
 	require.Equal(t, "/ui/runs?q=state:stuck", head.Get("Location"))
+}
+
+// TestTheStatisticsCountWaitingRunsAsTheListDoes: paused and retrying runs are not among them, and
+// those that are stuck have failed. What the chart counts has another name.
+func TestTheStatisticsCountWaitingRunsAsTheListDoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stuck("web-1")
+	w.waiting("web-2")
+	require.NoError(t, w.c.Pause(w.ctx, w.waiting("web-3"), "look"))
+	w.settled()
+	_, list, _ := w.get("/ui/runs?state=waiting")
+	require.Contains(t, list, "waiting <b>1</b>")
+	_, body, _ := w.get("/ui/stats?range=24h")
+	require.Contains(t, body, `<a href="/ui/runs?state=waiting">1</a> waiting`)
+	require.Contains(t, body, "at rest: waiting, retrying or paused")
+	require.Regexp(t, `<dt>Failed</dt><dd>1</dd><dd class="of">0 compensated, 0 abandoned, 1 stuck</dd>`, body)
+	require.Contains(t, body, `<th class="num">Failure rate</th>`)
+	_, body, _ = w.get("/ui/stats?range=24h&saga=order")
+	require.Contains(t, body, `<a href="/ui/runs?q=saga%3Aorder&amp;state=waiting">0</a> waiting`)
 }

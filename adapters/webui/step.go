@@ -78,7 +78,8 @@ func (h *handler) child(r *http.Request, who Person, id domain.RunID, now time.T
 	case err != nil:
 		return nil, err
 	}
-	c := &childRun{Saga: t.look.Run.Saga, Version: t.look.Run.Version, State: t.look.Run.State, Revision: t.facts[len(t.facts)-1].Revision}
+	why := t.look.Why(r.Context(), now)
+	c := &childRun{Saga: t.look.Run.Saga, Version: t.look.Run.Version, State: format.Shown(&why), Revision: t.facts[len(t.facts)-1].Revision}
 	c.lanesPage = lanesPage{Run: id, Inside: true, Timeline: draw.ReadHistory(t.facts, now).Draw(t.state, draw.Rows{}, false).Hide(t.look.Cloak)}
 	return c, nil
 }

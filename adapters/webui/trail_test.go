@@ -3,10 +3,13 @@ package webui_test
 import (
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -118,5 +121,32 @@ func TestAuditInTheBrowser(t *testing.T) {
 	b.keys("j")
 	b.keys(kb.Enter)
 	b.holds(`location.pathname === "/ui/runs/` + id.String() + `" && document.querySelector(".audit tr:target .c-what")?.innerText === "run.paused"`)
+	b.clean()
+}
+
+// TestNotesAreInTheReadersZone, beside the times of the events: in the trail, in a run's audit, below
+// a step, and in an incident's history.
+func TestNotesAreInTheReadersZone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	waits, stuck := w.waiting("w-1"), w.stuck("s-1")
+	w.settled()
+	group, incident := w.deskOf(stuck)
+	status, body, _ := w.post("/ui/incidents", url.Values{"act": {"snooze"}, "for": {"2h"}, "reason": {"later"}, "incident": {stuck.String() + " " + incident + " charge-card"}})
+	require.Equal(t, 303, status, body)
+	w.settled()
+	b := newBrowser(t, w)
+	_, err := chromedp.Call(b.tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"})
+	require.NoError(t, err)
+	toured := w.toured("t-1")
+	w.settled()
+	for path, text := range map[string]string{
+		"/ui/audit": "until ", "/ui/runs/" + waits.String() + "?tab=audit": "until ", "/ui/runs/" + stuck.String() + "?tab=audit": "until ", "/ui/runs/" + toured.String() + "?tab=audit": "until ",
+		"/ui/incidents/" + incident: "until ", "/ui/incidents?group=" + group + "&state=all": "until ", "/ui/incidents?state=snoozed": "until ", "/ui/runs": "until ", "/ui/runs/" + waits.String(): "until ",
+	} {
+		b.open(path)
+		b.sees("main", text)
+		b.holds(`!/UTC|\dZ\b|T\d\d:\d\d/.test(document.querySelector("main").innerText)`)
+	}
 	b.clean()
 }

@@ -127,6 +127,22 @@ func bounds(p *part, now time.Time, from, to *time.Time) error {
 	return nil
 }
 
+// Period reads since and until as the conditions of those names; an empty text is no bound.
+func Period(since, until string, now time.Time) (from, to time.Time, err error) {
+	for _, b := range []struct {
+		name, text string
+		at         *time.Time
+	}{{"since", since, &from}, {"until", until, &to}} {
+		if text := strings.TrimSpace(b.text); text != "" {
+			t, bad := when(text, now)
+			if *b.at = t; bad != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", b.name, bad))
+			}
+		}
+	}
+	return from, to, err
+}
+
 // InZone writes the dates and times without a zone in a text with the zone's, so that a reader
 // elsewhere takes them as they were meant. A text that can't be read comes back as it is.
 func InZone(text string, zone *time.Location) string {

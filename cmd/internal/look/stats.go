@@ -56,6 +56,15 @@ func stuckOf(s wire.Stat) int64 {
 	return s.Stuck
 }
 
+// failedOf is how many of a saga's runs have failed, as the rate of failures counts them: those that
+// were compensated or abandoned, and those that are stuck. Of an action it is the failed attempts.
+func failedOf(s wire.Stat) int64 {
+	if s.Action == "" && s.Direction == "" {
+		return s.Failed + s.Abandoned + stuckOf(s)
+	}
+	return s.Failed
+}
+
 // statListing says how statistics are listed.
 func statListing(env *access.Env) *console.Listing[wire.Stat] {
 	number := func(f func(wire.Stat) int64) func(wire.Stat) string {
@@ -81,7 +90,7 @@ func statListing(env *access.Env) *console.Listing[wire.Stat] {
 		{Name: "DIRECTION", Text: func(s wire.Stat) string { return string(s.Direction) }},
 		{Name: "STARTED", Text: number(func(s wire.Stat) int64 { return s.Started })},
 		{Name: "DONE", Text: number(func(s wire.Stat) int64 { return s.Succeeded })},
-		{Name: "FAILED", Text: number(func(s wire.Stat) int64 { return s.Failed })},
+		{Name: "FAILED", Text: number(failedOf)},
 		{Name: "CANCELLED", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Cancelled })},
 		{Name: "ABANDONED", Wide: true, Text: number(func(s wire.Stat) int64 { return s.Abandoned })},
 		{Name: "TIMED OUT", Wide: true, Text: number(func(s wire.Stat) int64 { return s.TimedOut })},

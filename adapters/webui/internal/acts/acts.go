@@ -117,7 +117,7 @@ func (a *Act) Note(r domain.BulkResult) {
 	case follows:
 		next.standing = goesOn
 	case r.Done:
-		next.standing = done
+		next.standing, next.State = done, after[a.what]
 	}
 	a.mu.Lock()
 	at := len(a.rows)
@@ -127,6 +127,9 @@ func (a *Act) Note(r domain.BulkResult) {
 		go a.follow(at, r.Run)
 	}
 }
+
+// after is how a run stands after an act of which nothing more comes.
+var after = map[domain.BulkAct]domain.RunState{domain.BulkPause: "paused", domain.BulkAbandon: domain.RunIsAbandoned}
 
 // follow waits until the run has ended or is stuck. A run that panics, hangs or is gone concerns
 // its own row alone.

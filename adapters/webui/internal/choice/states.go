@@ -1,6 +1,7 @@
 package choice
 
 import (
+	"context"
 	"slices"
 
 	"github.com/atonehq/atone/domain"
@@ -55,4 +56,28 @@ func States(group string) []domain.RunState {
 		return nil
 	}
 	return []domain.RunState{domain.RunState(group)}
+}
+
+// Shown returns of runs that an act would be done to the states that people should see, as lists
+// show them. It leaves out runs that the view does not know as they are now.
+func Shown(ctx context.Context, of []domain.BulkResult, find func(context.Context, runs.Filter) (runs.Page, error)) map[domain.RunID]domain.RunState {
+	out := make(map[domain.RunID]domain.RunState, len(of))
+	ids := make([]domain.RunID, len(of))
+	for i := range of {
+		ids[i] = of[i].Run
+	}
+	if len(ids) == 0 {
+		return out
+	}
+	page, err := find(ctx, runs.Filter{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return out // their own states are known
+	}
+	for i := range page.Rows {
+		r := &page.Rows[i]
+		if slices.ContainsFunc(of, func(b domain.BulkResult) bool { return b.Run == r.ID && b.State == r.State }) {
+			out[r.ID] = r.States()[0]
+		}
+	}
+	return out
 }

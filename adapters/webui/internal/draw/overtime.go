@@ -39,8 +39,9 @@ type Label struct {
 	Text string
 	// Time is what a label of the time axis tells. Day means that only its day is shown, and Odd
 	// ones are left out where there is little room.
-	Time     time.Time
-	Day, Odd bool
+	Time time.Time
+	// End means that it stands before its mark, at the end of the axis.
+	Day, Odd, End bool
 }
 
 // stretch is what happened within a column's time.
@@ -195,10 +196,10 @@ func (c *canvas) durations() Chart {
 }
 
 func (c *canvas) levels() Chart {
-	key := []Hue{{"c-stuck", "stuck"}, {"c-wait", "waiting"}}
-	return c.chart("Stuck and waiting", "/audit", key, false, counting, number, func(s *stretch) ([]value, string, string) {
+	key := []Hue{{"c-stuck", "stuck"}, {"c-wait", "at rest: waiting, retrying or paused"}}
+	return c.chart("Stuck and at rest", "/audit", key, false, counting, number, func(s *stretch) ([]value, string, string) {
 		return []value{{float64(s.stuck), "c-stuck"}, {float64(s.waiting), "c-wait"}},
-			format.Number(s.stuck) + " stuck and " + format.Number(s.waiting) + " waiting at its end; " + format.Number(max(0, s.StuckMore)) + " more stuck", "what:run.stuck"
+			format.Number(s.stuck) + " stuck and " + format.Number(s.waiting) + " at rest at its end; " + format.Number(max(0, s.StuckMore)) + " more stuck", "what:run.stuck"
 	})
 }
 
@@ -227,6 +228,9 @@ var (
 // axisTimes is how many labels the time axis has at most.
 const axisTimes = 8
 
+// axisEnd is from which share of the axis on a label has no room behind its mark.
+const axisEnd = 0.88
+
 // times are the labels of the time axis.
 func (c *canvas) times() (out []Label) {
 	span := time.Duration(len(c.all)) * c.width
@@ -239,6 +243,7 @@ func (c *canvas) times() (out []Label) {
 	}
 	for at := c.from.Add(step - 1).Truncate(step); at.Before(c.from.Add(span)); at = at.Add(step) {
 		l := Label{At: Percent(float64(at.Sub(c.from)) / float64(span)), Time: at, Day: step >= 24*time.Hour, Odd: len(out)%2 == 1}
+		l.End = float64(at.Sub(c.from))/float64(span) > axisEnd
 		l.Text = at.UTC().Format("15:04")
 		if l.Day {
 			l.Text = at.UTC().Format("Jan 2")
