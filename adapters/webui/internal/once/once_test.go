@@ -53,16 +53,18 @@ func TestAFormIsAnotherByPersonPathAndID(t *testing.T) {
 func TestAnAnswerIsGivenAgainOnlyWhereItIsKnownWhatBecameOfTheForm(t *testing.T) {
 	t.Parallel()
 	var b once.Book
+	var left error
 	n, status := 0, http.StatusInternalServerError
 	do := func(w http.ResponseWriter, r *http.Request) {
 		n++
-		require.NoError(t, r.Context().Err(), "it goes on though the browser has left")
+		left = r.Context().Err()
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte("answer"))
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	sent(gone, &b, "ann", "/start", "once=1", do)
+	require.NoError(t, left, "it goes on though the browser has left")
 	status = http.StatusConflict
 	require.Equal(t, http.StatusConflict, sent(t.Context(), &b, "ann", "/start", "once=1", do).Code)
 	require.Equal(t, 2, n, "an error tells nothing")
