@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // above waits for its child, which is stuck at charge when that fails.
@@ -97,4 +99,31 @@ func TestAConditionIsAboutTheRunItself(t *testing.T) {
 	require.ElementsMatch(t, []domain.RunID{child, alone}, reached(wire.BulkFilter{Q: "action:charge"}))
 	require.Empty(t, reached(wire.BulkFilter{Q: "saga:above action:create-user"}))
 	require.Empty(t, reached(wire.BulkFilter{Q: "saga:above state:stuck"}), "above itself is not stuck")
+}
+
+// TestARowSaysWhatItsRunIsStuckOnBelow: the run, its step and why, unless the token does not cover
+// its saga.
+func TestARowSaysWhatItsRunIsStuckOnBelow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldConfig{secured: true, further: []saga.AnySaga{above}})
+	parent, child := w.stuckBelow("a")
+	var rows wire.Page[wire.RunItem]
+	w.do("GET", "/runs?state=stuck-below&latest=true&within=60s", nil).is(200).into(&rows)
+	require.Len(t, rows.Items, 1)
+	row := rows.Items[0]
+	require.Equal(t, parent, row.ID)
+	require.NotNil(t, row.StuckOn)
+	require.Equal(t, child, row.StuckOn.Run)
+	require.Equal(t, "asking", row.StuckOn.Saga)
+	require.Equal(t, "charge", row.StuckOn.Step)
+	require.Equal(t, "card declined", row.StuckOn.Error)
+	says := "stuck below: asking " + child.String()[24:] + " at charge: card declined"
+	require.Equal(t, says, row.Waiting)
+	require.Equal(t, says, row.Waits(time.Now(), explain.ClockIn(time.Now(), time.UTC)), "in the clock of a client, too")
+
+	var hidden wire.Page[wire.RunItem]
+	w.as(w.token("bound", []auth.Scope{auth.Start, auth.Read}, "above")).do("GET", "/runs?state=stuck-below", nil).is(200).into(&hidden)
+	require.Len(t, hidden.Items, 1)
+	require.Nil(t, hidden.Items[0].StuckOn)
+	require.NotContains(t, hidden.Items[0].Waiting, "card declined")
 }

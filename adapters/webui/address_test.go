@@ -79,3 +79,18 @@ func TestAMissingRunIsNamedAsItWasAskedFor(t *testing.T) {
 		require.Less(t, len(body), 20_000)
 	}
 }
+
+// TestAMissingPageIsNamedAndLeadsOn: whoever has logged in keeps the pages at hand, and nothing claims
+// to be live.
+func TestAMissingPageIsNamedAndLeadsOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, guarded)
+	status, body, _ := w.get("/ui/nothing", "Cookie", "session=ops")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Contains(t, body, "there is no such page: /ui/nothing")
+	require.Contains(t, body, `<nav aria-label="Pages">`)
+	require.NotContains(t, body, `id="pulse"`)
+	status, body, _ = w.get("/ui/nothing")
+	require.Equal(t, http.StatusNotFound, status)
+	require.NotContains(t, body, `<nav aria-label="Pages">`)
+}

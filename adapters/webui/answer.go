@@ -64,7 +64,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, who Person, err e
 		text = "Something went wrong. The server's log has the cause under " + id + "."
 	}
 	v := h.view(r, who, "", http.StatusText(status))
-	v.D = empty.Error(text)
+	v.Refresh, v.D = 0, empty.Error(text)
 	if name := r.PathValue("run"); name != "" && errors.Is(err, saga.ErrNotFound) {
 		v.D = empty.NoRun(name)
 	}

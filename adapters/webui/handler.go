@@ -98,7 +98,10 @@ func New(cfg Config) (http.Handler, error) {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.Handle(method+" "+base+path, h.guarded(f))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, Person{}, errNoPage) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		who, _ := cfg.Sessions.Who(r) // a stranger is told no more than that
+		h.fail(w, r, who, fmt.Errorf("%w: %.200s", errNoPage, r.URL.Path))
+	})
 	// Compression is safe: no page holds a secret that the size of an answer could reveal.
 	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(true), gzhttp.PreferZstd(true))
 	if err != nil {

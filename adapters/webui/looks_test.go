@@ -87,6 +87,8 @@ func TestPagesInEveryLight(t *testing.T) {
 				b.screen(width, 860, theme)
 				b.open(path)
 				b.holds(`document.documentElement.scrollWidth <= innerWidth`)
+				// Labels of an axis are whole.
+				b.holds(`[...document.querySelectorAll(".tl-axis > svg > text, .chart-x > text")].every(t => { const [a, b] = [t.getBoundingClientRect(), t.parentElement.getBoundingClientRect()]; return a.width === 0 || a.right <= b.right + 1 && a.left >= b.left - 1 })`)
 				found := run(b, chromedp.Evaluate[[]string](wcag))
 				found = append(found, b.serious()...)
 				for _, f := range found {

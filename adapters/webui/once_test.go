@@ -180,9 +180,7 @@ func TestAnAnswerThatIsLostLeavesNothingUnsaid(t *testing.T) {
 	b.sees("main .problem", "The server has not answered for 2s. "+unknown)
 	b.holds(`!document.querySelector("dialog[open]") && document.getElementById("in.id").value === "o-1"`)
 	b.holds(`document.querySelector("main .problem a").getAttribute("href") === "/ui/runs?q=saga%3Abig-order"`)
-	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("details.preview").open = true; document.getElementById("start-key").value = "k 1"; undefined`))
 	b.shoot("start-answer-lost")
-	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("start-key").value = ""; undefined`))
 	patient()
 	b.click("form.start button.primary")
 	b.sees("#note", "This was done already, as you first sent it.")
@@ -246,4 +244,28 @@ func TestWhatWasNeverSentIsSaidToBeUndone(t *testing.T) {
 	b.click("form.lever button.primary")
 	b.sees("h1", "paused")
 	b.clean("htmx:", "net::ERR")
+}
+
+// TestAnActOnManyThatIsSentTwiceIsDoneOnce, though its runs are stuck again when the second comes.
+func TestAnActOnManyThatIsSentTwiceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stuck := w.stuck("s-1")
+	w.settled()
+	form := url.Values{"act": {"retry"}, "run": {stuck.String() + " charge-card"}}
+	_, body, _ := w.post("/ui/bulk", form)
+	form.Set("once", hidden.FindStringSubmatch(body)[2])
+	form.Set("sure", "1")
+	form.Set("reason", "the bank is back")
+	status, body, _ := w.post("/ui/bulk", form, "Referer", w.url+"/ui/runs")
+	require.Equal(t, http.StatusSeeOther, status, body)
+	w.carriedOut("/ui/runs")
+	before := w.events(stuck)
+	status, _, head := w.post("/ui/bulk", form, "Referer", w.url+"/ui/runs")
+	require.Equal(t, http.StatusSeeOther, status)
+	require.Contains(t, head.Get("Location"), "done+already")
+	w.carriedOut("/ui/runs")
+	require.Equal(t, before, w.events(stuck))
+	_, body, _ = w.get("/ui/runs")
+	require.Equal(t, 1, strings.Count(body, "1 retried: 1 stuck again"))
 }

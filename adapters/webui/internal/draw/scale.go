@@ -128,10 +128,11 @@ var nice = []time.Duration{time.Millisecond, 2 * time.Millisecond, 5 * time.Mill
 	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
 // ticksWanted is the number of ticks for the whole width. tickRoom is the share of the width that a
-// label takes.
+// label takes, narrowRoom that on a narrow screen.
 const (
 	ticksWanted = 9
 	tickRoom    = 0.075
+	narrowRoom  = 0.15
 )
 
 func (sc *scale) ticks() []tick {
@@ -151,7 +152,7 @@ func (sc *scale) ticks() []tick {
 		}
 	}
 	var out []tick
-	free, shownTicks := 0.0, 0
+	free, end, shownTicks := 0.0, 0.0, 0
 	for n, p := range sc.pieces {
 		if p.squeezed {
 			out = append(out, tick{X: Percent(p.x), W: Percent(p.w), Text: format.Took(p.to.Sub(p.from)), Squeezed: true})
@@ -166,18 +167,14 @@ func (sc *scale) ticks() []tick {
 		first := (p.from.Sub(sc.from) + step - 1) / step * step
 		for off := first; !sc.from.Add(off).After(p.to) && len(out) < 100; off += step {
 			x := sc.at(sc.from.Add(off))
-			end := p.x + p.w
-			if n == len(sc.pieces)-1 {
-				end += tickRoom / 2 // a label may stick out by a little more than its half
-			}
-			if x < free || x+tickRoom > end {
+			if end = p.x + p.w; x < free || x+tickRoom > end {
 				continue
 			}
 			text := "+" + format.Round(off)
 			if off == 0 {
 				text = "0"
 			}
-			out = append(out, tick{X: Percent(x), Text: text, Odd: shownTicks%2 == 1})
+			out = append(out, tick{X: Percent(x), Text: text, Odd: shownTicks%2 == 1 || x+narrowRoom > end})
 			shownTicks++
 			free = x + tickRoom
 		}
