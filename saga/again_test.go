@@ -85,8 +85,8 @@ func TestOnlyWhatEndedIsStartedAgain(t *testing.T) {
 	})
 }
 
-// TestOnceMakesAStartWithoutAKeyIdempotent, for sagas and single actions, and no run shows it; a key
-// counts for more.
+// TestOnceMakesAStartWithoutAKeyIdempotent, for sagas and single actions, and no run shows it; a
+// key counts for more.
 func TestOnceMakesAStartWithoutAKeyIdempotent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,7 @@ import (
 	"github.com/atonehq/atone/saga/machine"
 )
 
-// operate has a person's intent decided. Their words are kept in many of the run's events, and
-// must fit them all.
+// operate has a person's intent decided. Their words must fit all events that they are kept in.
 func (c *Coordinator) operate(ctx context.Context, what string, id domain.RunID, words string, in machine.Intent) error {
 	if err := errors.Join(accept.Text("the reason", words), checkActor(ctx)); err != nil {
 		return fmt.Errorf("%w: %s run %s: %w", ErrBadInput, what, id, err)
@@ -152,8 +151,7 @@ func (c *Coordinator) acceptHold(ctx context.Context, action, reason string) err
 	return c.awaitReady(ctx)
 }
 
-// Desk takes what people do about incidents besides the levers: notes, who looks after one, and
-// snoozes.
+// Desk takes what people do about incidents besides the levers: notes, assignees and snoozes.
 func (c *Coordinator) Desk() *desk.Desk { return c.desk }
 
 // SignalOption adjusts a signal. The zero value sets nothing.

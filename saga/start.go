@@ -36,8 +36,7 @@ func Start[In, Out any](ctx context.Context, c *Coordinator, s *Saga[In, Out], i
 	if err != nil {
 		return nil, err
 	}
-	// If s itself is registered, the input has the right type: there is no need to decode and check
-	// it.
+	// If s itself is registered, the input has the right type, and need not be decoded and checked.
 	id, err := c.engine.Start(ctx, d, raw, same && d.ReadsBack, optionsOf(c.by(ctx), append(opts[:len(opts):len(opts)], typed)))
 	if err != nil {
 		return nil, err
@@ -173,8 +172,7 @@ func optionsOf(by engine.By, opts []StartOption) engine.Start {
 // share a name. An empty key is no key.
 func Key(key string) StartOption { return StartOption{func(s *engine.Start) { s.Key = key }} }
 
-// Once makes a start without a key idempotent, too: the same id with the same input is the same run.
-// A key, the caller's or the saga's own, counts for more. An empty id is none.
+// Once makes a start idempotent that has no key, by an id that no run shows; see [Key].
 func Once(id string) StartOption { return StartOption{func(s *engine.Start) { s.Once = id }} }
 
 // Labels are attached to the run, for people and filters to find it by.
@@ -191,6 +189,6 @@ func RunDeadline(t time.Time) StartOption {
 }
 
 // TraceParent makes the run part of a trace, given as a W3C traceparent.
-func TraceParent(parent string) StartOption {
-	return StartOption{func(s *engine.Start) { s.Trace = parent }}
+func TraceParent(traceparent string) StartOption {
+	return StartOption{func(s *engine.Start) { s.Trace = traceparent }}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnAddressWithAnUnknownConditionListsNothing, on every page, and says what may have been meant.
+// TestAnAddressWithAnUnknownConditionListsNothing, on every page, and says what may have been
+// meant.
 func TestAnAddressWithAnUnknownConditionListsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -80,8 +81,8 @@ func TestAMissingRunIsNamedAsItWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestAMissingPageIsNamedAndLeadsOn: whoever has logged in keeps the pages at hand, and nothing claims
-// to be live.
+// TestAMissingPageIsNamedAndLeadsOn: whoever has logged in keeps the pages at hand, and nothing
+// claims to be live.
 func TestAMissingPageIsNamedAndLeadsOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, guarded)

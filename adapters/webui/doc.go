@@ -8,8 +8,8 @@
 // looks: internal/show renders templates, internal/draw computes drawings, internal/format writes
 // values, internal/form asks for payloads, internal/empty says what stands on empty pages,
 // internal/choice reads what was chosen on the incidents desk and among rejected events,
-// internal/once has a form carried out once, and internal/lately keeps what every page shows. Package projections/search reads the searches that
-// people type.
+// internal/once has a form carried out once, and internal/lately keeps what every page shows.
+// Package projections/search reads the searches that people type.
 //
 // Files, in reading order:
 //

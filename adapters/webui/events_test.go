@@ -223,7 +223,8 @@ func (b *boundTo) Who(*http.Request) (webui.Person, bool) {
 	return webui.Person{Name: "kim", Sagas: b.sagas}, true
 }
 
-// TestEventsAreFoundByTimeAndExactType, and what can't be read as a time is said, and lists nothing.
+// TestEventsAreFoundByTimeAndExactType, and what can't be read as a time is said, and lists
+// nothing.
 func TestEventsAreFoundByTimeAndExactType(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *webui.Config) { c.PageSize = 1 })

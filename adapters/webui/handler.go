@@ -134,8 +134,8 @@ func (h *handler) secured(next http.Handler) http.Handler {
 	})
 }
 
-// guarded admits only logged-in people, and shows the errors of pages. It reads forms, each of which
-// is carried out once.
+// guarded admits only logged-in people, and shows the errors of pages. It reads forms, each of
+// which is carried out once.
 func (h *handler) guarded(f page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := h.cfg.Sessions.Who(r)

@@ -155,8 +155,8 @@ func TestAFormThatIsSentWhileItIsCarriedOutWaitsForThat(t *testing.T) {
 	require.Equal(t, 1, w.runsOf("big-order"))
 }
 
-// TestAnAnswerThatIsLostLeavesNothingUnsaid: it is not known whether a form was carried out, the way
-// to find out is at hand, what was typed is kept, and sending it again does nothing twice.
+// TestAnAnswerThatIsLostLeavesNothingUnsaid: it is not known whether a form was carried out, the
+// way to find out is at hand, what was typed is kept, and sending it again does nothing twice.
 func TestAnAnswerThatIsLostLeavesNothingUnsaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *webui.Config) { c.Refresh = time.Hour })

@@ -124,8 +124,8 @@ func TestAuditInTheBrowser(t *testing.T) {
 	b.clean()
 }
 
-// TestNotesAreInTheReadersZone, beside the times of the events: in the trail, in a run's audit, below
-// a step, and in an incident's history.
+// TestNotesAreInTheReadersZone, beside the times of the events: in the trail, in a run's audit,
+// below a step, and in an incident's history.
 func TestNotesAreInTheReadersZone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

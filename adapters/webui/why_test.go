@@ -115,8 +115,9 @@ func TestARunWhoseBeginningCannotBeReadIsListed(t *testing.T) {
 	}
 }
 
-// TestAListSaysWhatARunIsStuckOnBelow: the run, its step and the cause, over as many levels as there
-// are, with a link; in the page's list and in the API's rows. Each run of the chain has its icon.
+// TestAListSaysWhatARunIsStuckOnBelow: the run, its step and the cause, over as many levels as
+// there are, with a link; in the page's list and in the API's rows. Each run of the chain has its
+// icon.
 func TestAListSaysWhatARunIsStuckOnBelow(t *testing.T) {
 	t.Parallel()
 	var top *saga.Saga[string, string]
@@ -143,9 +144,9 @@ func TestAListSaysWhatARunIsStuckOnBelow(t *testing.T) {
 	require.Regexp(t, `<span class="pill t-stuck"><svg class="mark"[^>]*><path[^>]*/></svg>stuck</span>`, body)
 }
 
-// TestALongErrorLeavesThePageReadable: of a run that ended with one the page shows its beginning, and
-// all of it in a block that scrolls; lists show the beginning alone. Characters that turn text round
-// are written out.
+// TestALongErrorLeavesThePageReadable: of a run that ended with one the page shows its beginning,
+// and all of it in a block that scrolls; lists show the beginning alone. Characters that turn text
+// round are written out.
 func TestALongErrorLeavesThePageReadable(t *testing.T) {
 	t.Parallel()
 	long := "payment refused\u202e: " + strings.Repeat("stack frame of the provider\n", 20_000)

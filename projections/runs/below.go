@@ -32,7 +32,7 @@ const (
 // [Row.Blocker]. It asks find once for each level of child runs, for runs of the sagas only, if any
 // are given; where none is found the rows stay as they are.
 func LookBelow(ctx context.Context, rows []Row, sagas []string, find func(context.Context, Filter) (Page, error)) error {
-	above := map[domain.RunID]*Row{} // by run of the level that is looked at: the row that it is below
+	above := map[domain.RunID]*Row{} // by run of the level: the row that it is below
 	var level []*Row
 	for i := range rows {
 		if r := &rows[i]; r.Below > 0 && r.State != domain.RunIsStuck && !r.State.Ended() {

@@ -16,6 +16,6 @@
 //   - row.go: a run as it is stored and answered
 //   - tags.go: labels, actions and more, by which runs are found
 //   - states.go: the states that a run is in
-//   - below.go: the stuck run below another one
 //   - waiting.go: the sentence that says what a run waits for
+//   - below.go: the stuck run below another one
 package runs

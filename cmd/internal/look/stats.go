@@ -56,8 +56,9 @@ func stuckOf(s wire.Stat) int64 {
 	return s.Stuck
 }
 
-// failedOf is how many of a saga's runs have failed, as the rate of failures counts them: those that
-// were compensated or abandoned, and those that are stuck. Of an action it is the failed attempts.
+// failedOf is how many of a saga's runs have failed, as the rate of failures counts them: those
+// that were compensated or abandoned, and those that are stuck. Of an action it is the failed
+// attempts.
 func failedOf(s wire.Stat) int64 {
 	if s.Action == "" && s.Direction == "" {
 		return s.Failed + s.Abandoned + stuckOf(s)

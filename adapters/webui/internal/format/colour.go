@@ -26,8 +26,8 @@ func Shown(why *explain.Reason) domain.RunState {
 	return why.State
 }
 
-// Stands is the state of a run of which only its standing and its own state are known, as lists show
-// it. A hold is shown like a pause.
+// Stands is the state of a run of which only its standing and its own state are known, as lists
+// show it. A hold is shown like a pause.
 func Stands(s explain.Standing, own domain.RunState) domain.RunState {
 	if s == explain.Held {
 		return runs.StatePaused

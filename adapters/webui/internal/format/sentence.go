@@ -34,8 +34,9 @@ func Spans(sentence string) []Span {
 	return out
 }
 
-// Lead is the beginning of a sentence: its first line, at most n characters of it. Instants count for
-// nothing. Plain is the whole sentence without marks if the lead lacks some of it, else it is empty.
+// Lead is the beginning of a sentence: its first line, at most n characters of it. Instants count
+// for nothing. Plain is the whole sentence without marks if the lead lacks some of it, else it is
+// empty.
 func Lead(sentence string, n int) (lead, plain string) {
 	var short, whole strings.Builder
 	cut := false
