@@ -255,7 +255,7 @@ func TestTheDeskOutlivesASession(t *testing.T) {
 	b.typeInto("#desk-reason", "asked the bank")
 	run(b, chromedp.Evaluate[bool](`fetch("/ui/logout", { method: "POST", redirect: "manual" }).then(() => true)`, chromedp.EvalAwaitPromise))
 	b.click(`.bulk button[value="note"]`)
-	b.sees("dialog .problem", "Your session has ended. Nothing was sent")
+	b.sees("dialog .problem", "Your session has ended. Nothing was done")
 	b.click("dialog .problem button")
 	enter()
 	b.sees("#picked", "1 chosen")

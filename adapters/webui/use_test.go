@@ -285,7 +285,7 @@ func TestHostilePayloadsStayText(t *testing.T) {
 	b.screen(390, 860, "dark")
 	run := "/ui/runs/" + r.ID.String()
 	for _, path := range []string{"/ui/runs", "/ui/runs?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run, run + "?tab=plan", run + "?tab=audit", run + "?tab=data", run + "?tab=undo", run + "?tab=outlook",
-		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
+		run + "/step?path=explode", run + "/lever/skip?step=explode", "/ui/incidents", "/ui/incidents?each=1", "/ui/incidents?state=all", "/ui/incidents?group=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/audit", "/ui/audit?q=%22%3E%3Cscript%3Ehacked%3D1%3C/script%3E", run + "?at=2", "/ui/sagas", "/ui/sagas/hostile", "/ui/stats?range=",
 		"/ui/events", "/ui/events?type=%22%3E%3Cscript%3E", run + "?note=%3Cscript%3Ehacked%3D1%3C/script%3E"} {
 		status, body, _ := w.get(path)
 		require.Equal(t, http.StatusOK, status, path)
@@ -296,9 +296,11 @@ func TestHostilePayloadsStayText(t *testing.T) {
 		b.holds(`window.hacked === undefined && document.querySelector("img, main script, main [onload], main [onerror], main [onmouseover]") === null`)
 		b.holds(`document.documentElement.scrollWidth <= innerWidth`)
 	}
-	status, body, _ := w.get("/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E")
-	require.Equal(t, http.StatusUnprocessableEntity, status)
-	require.NotContains(t, body, "<svg/onload")
+	for _, path := range []string{"/ui/incidents?state=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", run + "?tab=audit&at=2&show=%22%3E%3Csvg/onload%3Dhacked%3D1%3E", "/ui/runs?%22%3E%3Csvg/onload%3Dhacked%3D1%3E=1"} {
+		status, body, _ := w.get(path)
+		require.Equal(t, http.StatusUnprocessableEntity, status, path)
+		require.NotContains(t, body, "<svg/onload", path)
+	}
 	b.shoot("hostile-390-dark")
 	b.open(run)
 	b.click(`[data-step="explode"] summary`)
