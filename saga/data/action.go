@@ -45,10 +45,10 @@ func readAction(book *source.Book, caller Caller, root *source.Node) saga.AnyAct
 	if level := m.text("language"); level != "" && level != expr.Level {
 		m.add(root.Get("language").Pos, "language: %q is not known to this program, which reads %s", level, expr.Level)
 	}
-	input, inType := c.schema(m.get("input"), "input", "input")
+	input, inType := c.schema(m.get("input"), "input", "input", true)
 	output, outType := nothingBack, expr.Open
 	if n := m.get("output"); n != nil {
-		output, outType = c.schema(n, "output", "output")
+		output, outType = c.schema(n, "output", "output", true)
 	}
 	side := &calls{c, caller, inType, outType, output, root.Get("output") != nil}
 	a.Do, a.Undo, a.Probe = side.do(m), side.undo(m), side.probe(m)

@@ -19,42 +19,45 @@ type compiler struct {
 	places  []placed
 	count   int
 	out     *expr.Type
+	started []*trigger
 	// lacks means that a step was left out of which a problem was told in this file or another.
 	lacks bool
 }
 
-// compile turns a file into a definition, or returns nil where the book has a problem.
-func compile(book *source.Book, l *library, root *source.Node) *definition.Definition {
+// compile turns a file into a definition and its triggers, or returns nil where the book has a
+// problem.
+func compile(book *source.Book, l *library, root *source.Node) (*definition.Definition, []*trigger) {
 	if root.Kind != source.Map {
 		book.Add(root.Pos, "a saga is a map with saga, version and steps; this is %v", root.Kind)
-		return nil
+		return nil, nil
 	}
 	env, err := expr.NewEnv()
 	if err != nil {
 		book.Add(source.Pos{}, "%v", err)
-		return nil
+		return nil, nil
 	}
 	c := &compiler{book: book, library: l, env: env}
 	c.readHead(root)
 	types := definition.Types{In: rawType, Out: rawType, NoOutput: c.head.result == nil, Input: c.head.input}
 	types.Output = definition.Payload{Name: "nothing", Check: func(json.RawMessage) error { return nil }, Schema: json.RawMessage(`{}`)}
 	about := c.about()
+	c.triggers(c.head.triggers)
 	d, err := definition.Define(c.head.saga, max(c.head.version, 1), types, c.build, func(b *definition.Builder) { c.settings(b, root, about) })
 	if err != nil {
 		c.tell(err)
 	}
 	if !book.Empty() || err != nil {
-		return nil
+		return nil, nil
 	}
 	if size, err := json.Marshal(d.Plan); err != nil || len(size) > domain.MaxAppendSize/2 {
 		book.Add(source.Pos{}, "the saga's plan has %d bytes, at most %d can be stored: make sagas of its parts", len(size), domain.MaxAppendSize/2)
-		return nil
+		return nil, nil
 	}
 	if c.head.result != nil {
 		d.Output = c.outputs()
 	}
 	d.About = about
-	return d
+	return d, c.started
 }
 
 // top returns the scope in which only the input is known.

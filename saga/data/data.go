@@ -40,6 +40,8 @@ type Set struct {
 	// the files.
 	Actions []saga.AnyAction
 	Sagas   []*Saga
+	// Triggers are those of the sagas.
+	Triggers []saga.AnyTrigger
 }
 
 // Load reads sagas and actions from files, and every file of a folder whose name ends in .yaml,
@@ -113,6 +115,7 @@ type unit struct {
 	children []string
 	done     *definition.Definition
 	action   saga.AnyAction
+	triggers []*trigger
 	state    int // 0 new, 1 under way, 2 done
 }
 
@@ -168,6 +171,9 @@ func Parse(uses Uses, files ...File) (Set, error) {
 				return Set{}, errors.New("package saga gives sagas of another type: this is a defect")
 			}
 			set.Sagas = append(set.Sagas, s)
+			for _, t := range u.triggers {
+				set.Triggers = append(set.Triggers, t.of(s))
+			}
 		}
 	}
 	if len(problems) > 0 {
@@ -214,7 +220,7 @@ func (u *unit) compile(l *library, all []*unit) {
 	if !u.book.Empty() {
 		return
 	}
-	if u.done = compile(u.book, l, u.root); u.done != nil {
+	if u.done, u.triggers = compile(u.book, l, u.root); u.done != nil {
 		l.addSaga(u.done)
 	}
 }

@@ -9,6 +9,7 @@
 //   - data.go: reading files and folders
 //   - action.go: a file that is an action
 //   - compile.go: a file as a whole
+//   - trigger.go: events that start a saga
 //   - step.go: lists of steps, and one step of any kind
 //   - call.go: steps that run an action, or another saga
 //   - block.go: steps that have steps inside

@@ -25,6 +25,7 @@ type head struct {
 	inType, outType   *expr.Type
 	key, labels       *source.Node
 	steps, result     *source.Node
+	triggers          *source.Node
 }
 
 // readHead reads the top of a file.
@@ -49,11 +50,11 @@ func (c *compiler) readHead(root *source.Node) {
 		}
 		h.onFailure = &use
 	}
-	h.input, h.inType = c.schema(m.get("input"), "input", "input")
+	h.input, h.inType = c.schema(m.get("input"), "input", "input", true)
 	if n := m.get("output"); n != nil {
-		h.output, h.outType = c.schema(n, "output", "output")
+		h.output, h.outType = c.schema(n, "output", "output", true)
 	}
-	h.key, h.labels, h.steps, h.result = m.get("key"), m.get("labels"), m.get("steps"), m.get("return")
+	h.key, h.labels, h.steps, h.result, h.triggers = m.get("key"), m.get("labels"), m.get("steps"), m.get("return"), m.get("triggers")
 	if h.steps == nil {
 		m.add(root.Pos, "steps are missing")
 	}
@@ -63,8 +64,9 @@ func (c *compiler) readHead(root *source.Node) {
 	m.done()
 }
 
-// schema reads a JSON Schema of a payload. None stands for any payload.
-func (c *compiler) schema(n *source.Node, what, words string) (definition.Payload, *expr.Type) {
+// schema reads a JSON Schema of a payload. None stands for any payload. strict refuses members that
+// it does not name.
+func (c *compiler) schema(n *source.Node, what, words string, strict bool) (definition.Payload, *expr.Type) {
 	anything := definition.Payload{Name: "JSON", Check: func(json.RawMessage) error { return nil }, Schema: json.RawMessage(`{}`)}
 	if n == nil {
 		return anything, expr.Open.Called(words)
@@ -73,7 +75,9 @@ func (c *compiler) schema(n *source.Node, what, words string) (definition.Payloa
 		c.book.Add(n.Pos, "%s must be a JSON Schema", what)
 		return anything, expr.Open.Called(words)
 	}
-	closeObjects(n)
+	if strict {
+		closeObjects(n)
+	}
 	raw := n.JSON()
 	if err := expr.CheckSchema(raw); err != nil {
 		c.book.Add(n.Pos, "%s: %v", what, err)

@@ -139,6 +139,11 @@ func TestHeadsThatAreWrongAreRefused(t *testing.T) {
 		"saga: s\nversion: 1\ninput: {$ref: 'https://example.org/a.json'}\n" + steps:                                    "refers to nothing in the schema's own $defs",
 		"saga: s\nversion: 1\ninput: {$ref: '#'}\n" + steps:                                                             "refers to nothing in the schema's own $defs",
 		"saga: s\nversion: 1\ninput: {type: strin}\n" + steps:                                                           "is no JSON Schema",
+		"saga: s\nversion: 1\ntriggers: {event: a}\n" + steps:                                                           "triggers must be a list",
+		"saga: s\nversion: 1\ntriggers: [{evnet: a}]\n" + steps:                                                         `"evnet" is not known here; did you mean "event"?`,
+		"saga: s\nversion: 1\ntriggers: [{event: run.started.v1}]\n" + steps:                                            "reserved for atone's own events",
+		"saga: s\nversion: 1\ntriggers: [{event: a, when: '${ input.a }'}]\n" + steps:                                   "input",
+		"saga: s\nversion: 1\ntriggers: [{event: a, key: '${ event.correlation }'}]\n" + steps:                          "may be absent",
 		"saga: s\nversion: 1\nkey: ${ steps.c }\n" + steps:                                                              `no step "c"`,
 	} {
 		require.Contains(t, problems(t, data.File{Name: "a.yaml", Text: []byte(text)}), says, text)

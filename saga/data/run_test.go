@@ -18,6 +18,7 @@ import (
 	"github.com/atonehq/atone/saga/data"
 	"github.com/atonehq/atone/saga/internal/bridge"
 	"github.com/atonehq/atone/saga/internal/definition"
+	"github.com/atonehq/atone/saga/rejected"
 )
 
 func memlogOf() domain.Log { return memlog.New() }
@@ -158,4 +159,65 @@ func TestALevelThatIsNotKnownBlocksTheRun(t *testing.T) {
 		assert.False(t, why.State.Ended())
 		assert.Contains(t, why.Blocked, `its plan is written in "atone/2", and this program reads atone/1`)
 	}, time.Minute, 10*time.Millisecond)
+}
+
+// TestEventsStartTheSagasOfFiles: once a key, and what fits nothing waits in the list of rejected
+// events.
+func TestEventsStartTheSagasOfFiles(t *testing.T) {
+	t.Parallel()
+	text := `saga: order
+version: 1
+input: {type: object, required: [id], properties: {id: {type: string}}}
+triggers:
+  - event: order.placed
+    stream: orders-
+    payload: {type: object, required: [id, total], properties: {id: {type: string}, total: {type: integer}, per: {type: integer}}}
+    when: ${ event.data.total > 0 }
+    key: ${ event.data.id }
+    input: {id: "${ event.data.id }"}
+    labels: {total: "${ string(event.data.total / event.data.?per.orValue(1)) }", by: "${ event.?correlation.orValue('nobody') }"}
+steps:
+  - compute: ${ input.id }
+    name: out
+return: ${ steps.out }
+`
+	set, err := data.Parse(data.Uses{}, data.File{Name: "order.yaml", Text: []byte(text)})
+	require.NoError(t, err)
+	require.Len(t, set.Triggers, 1)
+	c, err := saga.New(saga.Config{Log: memlogOf(), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	require.NoError(t, c.RegisterTriggers(set.Triggers...))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	<-c.Ready()
+	for _, e := range []struct{ stream, data, correlation string }{
+		{"orders-1", `{"id":"a","total":7,"more":true}`, "kim"}, {"orders-1", `{"id":"a","total":8}`, ""}, {"orders-1", `{"id":"z","total":0}`, ""},
+		{"carts-1", `{"id":"y","total":7}`, ""}, {"orders-2", `{"id":"x"}`, ""}, {"orders-2", `{"id":"w","total":7,"per":0}`, ""}, {"orders-2", `{"id":"b","total":9,"per":3}`, ""},
+	} {
+		_, err := c.EmitEvent(t.Context(), e.stream, "order.placed", json.RawMessage(e.data), saga.EmitOptions{Correlation: e.correlation})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		_, err = c.Describe(t.Context(), domain.RunIDForKey("order", "b"))
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	b, err := c.Describe(t.Context(), domain.RunIDForKey("order", "b"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"total": "3", "by": "nobody"}, b.Labels)
+	a, err := c.Describe(t.Context(), domain.RunIDForKey("order", "a"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"total": "7", "by": "kim"}, a.Labels, "the first event of a key starts a run")
+	for _, none := range []string{"x", "y", "z", "w"} {
+		_, err := c.Describe(t.Context(), domain.RunIDForKey("order", none))
+		require.ErrorIs(t, err, saga.ErrNotFound, none)
+	}
+	page, err := c.Rejected().List(t.Context(), rejected.Filter{State: rejected.Open, Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Rows, 2)
+	told, err := json.Marshal(page.Rows)
+	require.NoError(t, err)
+	require.Contains(t, string(told), "order.yaml:5:5: the event's payload: ")
+	require.Contains(t, string(told), "division by zero")
 }

@@ -57,7 +57,7 @@ func (c *compiler) await(st *step) {
 	case event == "" && correlation != nil:
 		st.add(correlation.Pos, "await: a signal has no correlation: it is sent to the run")
 	}
-	payload, typ := c.schema(st.get("payload"), "payload", "payload of "+signal+event)
+	payload, typ := c.schema(st.get("payload"), "payload", "payload of "+signal+event, event == "")
 	st.within(typ)
 	st.onFail()
 	st.code("await")

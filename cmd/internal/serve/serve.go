@@ -146,6 +146,7 @@ func addSagas(env *access.Env, flags serveFlags) error {
 	if err != nil {
 		return fmt.Errorf("--sagas %s:\n%w", flags.sagas, err)
 	}
+	p.Triggers = append(slices.Clone(p.Triggers), set.Triggers...)
 	p.Sagas, p.Actions = slices.Clone(p.Sagas), append(slices.Clone(p.Actions), set.Actions...)
 	for _, s := range set.Sagas {
 		p.Sagas = append(p.Sagas, s)
