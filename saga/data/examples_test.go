@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -62,6 +64,17 @@ type sentParcel struct {
 	Parcel string `json:"parcel"`
 }
 
+type account struct {
+	ID     string `json:"id"`
+	Ours   int    `json:"ours"`
+	Theirs int    `json:"theirs"`
+}
+
+type correction struct {
+	Account string `json:"account"`
+	By      int    `json:"by"`
+}
+
 // town is the world of the examples: it notes what was done and what was undone.
 type town struct {
 	mu     sync.Mutex
@@ -112,6 +125,9 @@ func (w *town) actions() []saga.AnyAction {
 		action(w, "update-crm", func(contact) saga.None { return saga.None{} }, func(c contact) string { return c.Name }),
 		action(w, "reserve-stock", func(s stock) reserved { return reserved{"r-" + s.SKU} }, func(s stock) string { return s.SKU }),
 		action(w, "charge-card", func(charge) saga.None { return saga.None{} }, func(c charge) string { return c.Card }),
+		action(w, "list-accounts", func(string) []account { return []account{{"a", 5, 5}, {"b", 7, 4}, {"c", 0, 1}} }, func(day string) string { return day }),
+		action(w, "correct-balance", func(correction) saga.None { return saga.None{} }, func(c correction) string { return fmt.Sprintf("%s %+d", c.Account, c.By) }),
+		action(w, "tell-finance", func(string) saga.None { return saga.None{} }, func(text string) string { return text }),
 		action(w, "send-parcel", func(p parcel) sentParcel { return sentParcel{"p-" + p.Order} }, func(p parcel) string { return p.Note }),
 	}
 	return w.own
@@ -209,4 +225,33 @@ func TestTheOrderOfAFileIsApprovedAndSent(t *testing.T) {
 	require.Equal(t, "an order of 120007 was not approved", undone.Cause.Message)
 	require.Contains(t, w.all(), "undo reserve-stock a-3")
 	require.Error(t, c.Signal(t.Context(), refused.ID, "approved", json.RawMessage(`{"no":1}`)))
+}
+
+// TestTheNightlyReconciliationOfAFile: what differs is corrected, all of it or none.
+func TestTheNightlyReconciliationOfAFile(t *testing.T) {
+	t.Parallel()
+	w := &town{}
+	reconcile := load(t, w, "examples/reconcile.yaml")
+	c := running(t, w, memlog.New(), reconcile)
+	run, err := saga.Start(t.Context(), c, reconcile, json.RawMessage(`{"day":"2026-11-28"}`))
+	require.NoError(t, err)
+	out, err := run.Wait(t.Context())
+	require.NoError(t, err)
+	require.JSONEq(t, `{"checked":3,"corrected":["b","c"]}`, string(out))
+	require.Contains(t, w.all(), "correct-balance b -3")
+	require.Contains(t, w.all(), "tell-finance 2026-11-28: corrected b, c")
+
+	w = &town{fail: map[string]error{"correct-balance c +1": saga.Permanent(errors.New("closed account"))}}
+	reconcile = load(t, w, "examples/reconcile.yaml")
+	c = running(t, w, memlog.New(), reconcile)
+	run, err = saga.Start(t.Context(), c, reconcile, json.RawMessage(`{"day":"2026-11-29"}`))
+	require.NoError(t, err)
+	_, err = run.Wait(t.Context())
+	var undone *saga.CompensatedError
+	require.ErrorAs(t, err, &undone)
+	if all := w.all(); slices.Contains(all, "correct-balance b -3") {
+		require.Contains(t, all, "undo correct-balance b -3")
+	}
+	_, err = c.StartByName(t.Context(), "reconcile", 0, json.RawMessage(`{"day":"yesterday"}`))
+	require.ErrorIs(t, err, saga.ErrBadInput)
 }

@@ -120,6 +120,7 @@ func validator(raw json.RawMessage) (func(json.RawMessage) error, error) {
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(offline{})
+	c.AssertFormat() // a format that is written there is meant
 	if err := c.AddResource("schema.json", doc); err != nil {
 		return nil, err
 	}
