@@ -73,6 +73,15 @@ var (
 // index.
 func NewRunID() RunID { return uuid.Must(uuid.NewV7()) }
 
+const madeUp = "once-"
+
+// NewKey makes up a key for a start whose caller gives none, so that the start can be sent again. A
+// saga that computes the keys of its runs from their inputs uses its own in place of one made up.
+func NewKey() string { return madeUp + strings.ReplaceAll(NewRunID().String(), "-", "") }
+
+// KeyIsMadeUp reports whether nobody chose the key.
+func KeyIsMadeUp(key string) bool { return strings.HasPrefix(key, madeUp) }
+
 // RunIDForKey returns the id of the run that a caller's key names, for one saga.
 func RunIDForKey(saga, key string) RunID {
 	return uuid.NewSHA1(runSpace, []byte("key\x00"+saga+"\x00"+key))

@@ -17,6 +17,7 @@ func main() {
 		Short:        "Sagas that end in one of two ways: everything done, or everything undone",
 		Sagas:        []saga.AnySaga{order, approval, demo.Refund},
 		Actions:      []saga.AnyAction{hello},
+		Samples:      true,
 		Explorations: []*explore.Exploration{exploration},
 		Commands:     append(demo.Commands(), bench.Command()),
 	})

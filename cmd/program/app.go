@@ -27,6 +27,9 @@ type App struct {
 	// Sagas and Actions are what the program can run. Actions need not list those of the sagas.
 	Sagas   []saga.AnySaga
 	Actions []saga.AnyAction
+	// Samples means that Sagas and Actions are only to be played with: files of sagas may have the
+	// same names, and `serve --sagas` runs what the files have in their place.
+	Samples bool
 	// Triggers start sagas from domain events, while `serve` runs.
 	Triggers []saga.AnyTrigger
 	// Views are the program's own views. `serve` keeps them up to date beside atone's views, in the
@@ -90,7 +93,7 @@ func (app *App) env(s Streams) *access.Env {
 
 // program is the part of the app that makes a coordinator.
 func (app *App) program() *host.Program {
-	p := &host.Program{Name: app.Name, Version: app.Version, Sagas: app.Sagas, Actions: app.Actions, Triggers: app.Triggers, Views: app.Views, Explorations: app.Explorations, Built: app.Build}
+	p := &host.Program{Name: app.Name, Version: app.Version, Sagas: app.Sagas, Actions: app.Actions, Samples: app.Samples, Triggers: app.Triggers, Views: app.Views, Explorations: app.Explorations, Built: app.Build}
 	if app.Setup != nil {
 		p.Setup = func(ctx context.Context, h *host.Setup) error {
 			s := &Setup{Data: h.Data, Config: h.Config, Log: h.Log, Worker: h.Worker, host: h}

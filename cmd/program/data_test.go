@@ -8,11 +8,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
 )
 
@@ -54,12 +56,16 @@ func TestFilesOfSagasAreChecked(t *testing.T) {
 func TestServeRunsTheSagasOfAFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "greet.yaml"), []byte("saga: greet\nversion: 1\ninput: {type: string}\nsteps:\n  - action: say\n    input: hello ${ input }\nreturn: ${ steps.say }\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "greet.yaml"), []byte("saga: greet\nversion: 1\ninput: {type: string}\nkey: ${ input }\nsteps:\n  - action: say\n    input: hello ${ input }\nreturn: ${ steps.say }\n"), 0o600))
 	url, _, _ := serving(t, echo(), t.TempDir(), "--sagas", dir)
 	var out bytes.Buffer
 	code := Run(t.Context(), echo(), []string{"start", "greet", "-d", `"Ada"`, "--wait", "-q", "--server", url}, Streams{In: bytes.NewReader(nil), Out: &out, Err: io.Discard})
 	require.Equal(t, ExitOK, code)
 	require.Equal(t, "\"hello Ada\"\n", out.String())
+	out.Reset()
+	code = Run(t.Context(), echo(), []string{"start", "greet", "-d", `"Ada"`, "--server", url}, Streams{In: bytes.NewReader(nil), Out: &out, Err: io.Discard})
+	require.Equal(t, ExitOK, code)
+	require.Equal(t, domain.RunIDForKey("greet", "Ada").String(), strings.TrimSpace(out.String()), "the file's key counts, not the one that the command makes up")
 }
 
 // TestServeCallsWhatFilesSay: a program without code of its own reaches a REST endpoint, and takes

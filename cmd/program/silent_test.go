@@ -64,7 +64,7 @@ func TestAnActThatIsInterruptedMayHaveBeenDone(t *testing.T) {
 	text := interrupted("POST /sagas/patient/runs", "start", "patient", "-d", `{"n": 1}`, "--wait")
 	require.Regexp(t, `^prog: interrupted: run [-0-9a-f]{36} may have started\nnext: `, text)
 	require.NotContains(t, text, `{"n": 1}`, "a payload may hold secrets")
-	found := regexp.MustCompile("`prog show ([-0-9a-f]{36}) .*give the command again with --key ([-0-9a-f]{36}), which starts it only if it has not started").FindStringSubmatch(text)
+	found := regexp.MustCompile("`prog show ([-0-9a-f]{36}) .*give the command again with --key (once-[0-9a-f]{32}), which starts it only if it has not started").FindStringSubmatch(text)
 	require.NotNil(t, found, text)
 	for act, line := range map[string]string{"retry": "retry calc:evil", "signal": "signal patient:calm more"} {
 		text := interrupted("/"+act, strings.Fields(line)...)

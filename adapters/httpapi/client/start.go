@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
@@ -80,7 +78,7 @@ func (o *startOptions) check(input json.RawMessage) error {
 func (o *startOptions) request(path string, input json.RawMessage, out any) request {
 	r := request{method: http.MethodPost, path: path, query: url.Values{}, header: http.Header{}, body: input, out: out, again: true}
 	if o.key == "" {
-		o.key = uuid.NewString()
+		o.key = domain.NewKey()
 	}
 	r.header.Set("Idempotency-Key", o.key)
 	if o.trace != "" {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -48,7 +47,7 @@ func (r *startRequest) send(ctx context.Context, c *client.Client) (domain.RunID
 func (r *startRequest) findable(env *access.Env) {
 	again := env.AgainStep("starts it only if it has not started")
 	if r.Key == "" {
-		r.Key = uuid.NewString()
+		r.Key = domain.NewKey()
 		again = env.AgainStep("starts it only if it has not started", "--key", r.Key)
 	}
 	id := domain.RunIDForKey(cmp.Or(r.Saga, r.Action), r.Key).String()

@@ -16,6 +16,7 @@ import (
 // Program is a program of sagas: its name, its sagas and its Setup.
 type Program struct {
 	Name     string
+	Samples  bool // Sagas and Actions are only to be played with
 	Sagas    []saga.AnySaga
 	Actions  []saga.AnyAction
 	Triggers []saga.AnyTrigger
@@ -57,6 +58,13 @@ func (s *Setup) close() error {
 	}
 	errs = append(errs, s.Views.Close())
 	return errors.Join(errs...)
+}
+
+// WithoutSamples drops the program's sagas and actions if they are only to be played with.
+func (p *Program) WithoutSamples() {
+	if p.Samples {
+		p.Sagas, p.Actions, p.Samples = nil, nil, false
+	}
 }
 
 // VersionText returns the program's version, for people.

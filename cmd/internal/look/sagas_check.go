@@ -26,6 +26,7 @@ the server starts.`,
 		Example: fmt.Sprintf("  %[1]s sagas check signup.yaml\n  %[1]s sagas check sagas/", env.Program.Name),
 		Args:    console.Usage(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, paths []string) error {
+			env.Program.WithoutSamples()
 			calls := httpcall.New(httpcall.Config{Secrets: func(string) (string, error) { return "unread", nil }})
 			set, err := data.Load(data.Uses{Actions: env.Program.Actions, Sagas: env.Program.Sagas, Calls: calls}, paths...)
 			var bad *data.ProblemsError

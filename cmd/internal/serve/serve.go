@@ -134,6 +134,7 @@ func addSagas(env *access.Env, flags serveFlags) error {
 	if flags.sagas == "" {
 		return nil
 	}
+	p.WithoutSamples()
 	calls := httpcall.Config{Secrets: httpcall.SecretsOf(flags.secrets, env.Getenv)}
 	for _, text := range flags.private {
 		network, err := netip.ParsePrefix(text)

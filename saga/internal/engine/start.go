@@ -123,7 +123,8 @@ func (e *Engine) Start(ctx context.Context, d *definition.Definition, input json
 }
 
 // about adds the key and the labels that the saga says its runs have by their input. A run that has
-// its id from elsewhere (a child, a trigger's) and one that is started again get no such key.
+// its id from elsewhere (a child, a trigger's) and one that is started again get no such key. It
+// replaces a key that a client made up only to send the start again.
 func (e *Engine) about(d *definition.Definition, input json.RawMessage, s *Start) error {
 	if d.About == nil {
 		return nil
@@ -132,7 +133,7 @@ func (e *Engine) about(d *definition.Definition, input json.RawMessage, s *Start
 	if err != nil {
 		return secret.MaskError(d.Plan.Secrets(), input, err)
 	}
-	if s.Key == "" && s.ID == (domain.RunID{}) && s.AgainOf == (domain.RunID{}) {
+	if (s.Key == "" || about.Key != "" && domain.KeyIsMadeUp(s.Key)) && s.ID == (domain.RunID{}) && s.AgainOf == (domain.RunID{}) {
 		s.Key = about.Key
 	}
 	labels := make(map[string]string, len(about.Labels)+len(s.Labels))
