@@ -190,7 +190,11 @@ func (s *Server) followRuns(ctx context.Context, in *params.Follow, f runs.Filte
 
 func (s *Server) tellList(ctx context.Context, stream *live.Stream, page runs.Page, at domain.Position) (told map[domain.RunID]bool, err error) {
 	// up: a followed list has the bodies of a list
-	body := wire.RowsOf(page, s.runItems(ctx))
+	item, err := s.runItems(ctx, page.Rows)
+	if err != nil {
+		return nil, err
+	}
+	body := wire.RowsOf(page, item)
 	told = make(map[domain.RunID]bool, len(page.Rows))
 	for i := range page.Rows {
 		told[page.Rows[i].ID] = true
@@ -209,7 +213,11 @@ func (s *Server) tellRuns(ctx context.Context, stream *live.Stream, f runs.Filte
 	if err != nil {
 		return err
 	}
-	item, in := s.runItems(ctx), map[domain.RunID]bool{} // up: as above
+	item, err := s.runItems(ctx, page.Rows) // up: as above
+	if err != nil {
+		return err
+	}
+	in := map[domain.RunID]bool{}
 	for i := range page.Rows {
 		r := &page.Rows[i]
 		in[r.ID], told[r.ID] = true, true

@@ -74,21 +74,26 @@ func (s *Server) listOperations() {
 			return s.followRuns(ctx, &in.Follow, f)
 		}
 		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (runs.Page, error) { return s.cfg.Views.Runs(ctx, f) })
-		if err == nil {
-			err = runs.LookBelow(ctx, page.Rows, caller(ctx).Sagas, s.cfg.Views.Runs)
-		}
 		if err != nil {
 			return nil, err
 		}
-		return &bodyOutput{jsonBody(wire.RowsOf(page, s.runItems(ctx)))}, nil
+		item, err := s.runItems(ctx, page.Rows)
+		if err != nil {
+			return nil, err
+		}
+		return &bodyOutput{jsonBody(wire.RowsOf(page, item))}, nil
 	})
 	s.suggestOperation()
 	s.auditOperation()
 	s.statsOperation()
 }
 
-// runItems makes the bodies of rows. An unfinished run that waits for a held action says so.
-func (s *Server) runItems(ctx context.Context) func(*runs.Row) wire.RunItem {
+// runItems makes the bodies of the rows. An unfinished run says which held action it waits for, and
+// which run below is stuck.
+func (s *Server) runItems(ctx context.Context, rows []runs.Row) (func(*runs.Row) wire.RunItem, error) {
+	if err := runs.LookBelow(ctx, rows, caller(ctx).Sagas, s.cfg.Views.Runs); err != nil {
+		return nil, err
+	}
 	now, holds := s.cfg.Now(), s.cfg.Coordinator.Holds()
 	return func(r *runs.Row) wire.RunItem {
 		item := wire.RunItemOf(r, now)
@@ -99,7 +104,7 @@ func (s *Server) runItems(ctx context.Context) func(*runs.Row) wire.RunItem {
 			}
 		}
 		return item
-	}
+	}, nil
 }
 
 func (s *Server) auditOperation() {
