@@ -24,7 +24,8 @@ func TestWhatAnActOnManyRunsWouldDoIsShownFirst(t *testing.T) {
 	all := url.Values{"act": {"cancel"}, "q": {""}, "state": {""}}
 	status, body, _ := w.post("/ui/bulk", all, as("ops")...)
 	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, body, "Cancel 3 runs?")
+	require.Contains(t, body, "Cancel 2 runs?")
+	require.Contains(t, body, "1 would refuse.", "the stuck one is being undone already")
 	require.Contains(t, body, "It would undo: ")
 	require.Contains(t, body, "8 undos of pack-item")
 	require.Contains(t, body, "3 of reserve-stock")
