@@ -11,6 +11,7 @@ import (
 	"github.com/atonehq/atone/adapters/httpapi/auth"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/projections/incidents"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/desk"
@@ -196,12 +197,12 @@ func TestSnoozedIncidentsAreFoundByTheirState(t *testing.T) {
 	w.start("asking", form{Email: "a", Fail: "charge"})
 	undo := w.start("signup", form{Email: "b", Fail: "undo"}).Run
 	w.start("asking", form{Email: "c", Fail: "charge"})
-	list := func(query string) (incidents []string, all wire.Page[wire.Incident]) {
+	list := func(query string) (found []string, all wire.Page[wire.Incident]) {
 		w.do("GET", "/incidents?at_least="+position(w)+"&"+query, nil).is(200).into(&all)
 		for i := range all.Items {
-			incidents = append(incidents, all.Items[i].ID)
+			found = append(found, all.Items[i].ID)
 		}
-		return incidents, all
+		return found, all
 	}
 	ids, all := list("")
 	require.Len(t, ids, 3)
@@ -227,6 +228,18 @@ func TestSnoozedIncidentsAreFoundByTheirState(t *testing.T) {
 	w.do("POST", "/runs/"+undo.String()+"/abandon", `{"reason":"enough"}`).is(204)
 	got, _ := list("q=state:snoozed")
 	require.Equal(t, []string{ids[2]}, got, "its group is snoozed yet, but it is resolved")
+
+	// What would hide nothing is refused, and nothing is written.
+	over := w.do("POST", "/incidents", wire.IncidentAct{Act: desk.Snooze, Targets: []string{ids[0]}, Until: time.Now().Add(-time.Minute)}).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(over.body), "a snooze ends later than now")
+	before := position(w)
+	var report incidents.ActReport
+	w.do("POST", "/incidents", wire.IncidentAct{Act: desk.Snooze, Targets: []string{all.Items[1].Group}, Until: until}).is(200).into(&report)
+	require.Equal(t, 1, report.Failed)
+	require.Contains(t, report.Results[0].Error, "has no open incident: there is nothing to hide")
+	require.Equal(t, before, position(w))
+	w.do("POST", "/incidents", wire.IncidentAct{Act: desk.Snooze, Targets: []string{all.Items[1].Group}}).is(200).into(&report)
+	require.Equal(t, 1, report.Done, "a snooze can be ended")
 }
 
 // TestNamesThatDoNotExistAreRefusedAtEveryDoor in the words of the search language.

@@ -111,6 +111,9 @@ func (a *Acting) snooze(ctx context.Context, id string, act desk.Act) (ActResult
 		return ActResult{Group: id}, fmt.Errorf("group %s: %w", id, domain.ErrNotFound)
 	}
 	g := &page.Rows[0]
+	if g.Open+g.Retrying == 0 && !act.Until.IsZero() {
+		return ActResult{Group: id, Saga: g.Saga}, fmt.Errorf("group %s has no open incident: there is nothing to hide", id)
+	}
 	_, err = a.Desk.SnoozeGroup(ctx, g.Key(), act.Until, act.Text)
 	return ActResult{Group: id, Saga: g.Saga}, err
 }

@@ -32,8 +32,8 @@ type Act struct {
 	Text string
 	// To is who looks after the incidents from now on; empty means nobody.
 	To string
-	// Until is when the snooze ends, at most 366 days ahead. The zero time, or one in the past,
-	// ends it now.
+	// Until is when the snooze ends, later than now and at most 366 days ahead. The zero time ends
+	// a snooze now.
 	Until time.Time
 }
 
@@ -49,6 +49,9 @@ func (a *Act) Validate(now time.Time) error {
 	case Assign:
 		errs = append(errs, accept.OptionalName("the name", a.To, accept.MaxName))
 	case Snooze:
+		if !a.Until.IsZero() && !a.Until.After(now) {
+			errs = append(errs, fmt.Errorf("a snooze ends later than now, and %s is over: leave the end out to end a snooze", a.Until.UTC().Format(time.RFC3339)))
+		}
 		if a.Until.After(now.Add(LongestSnooze)) {
 			errs = append(errs, fmt.Errorf("a snooze ends after at most 366 days, not on %s", a.Until.Format(time.DateOnly)))
 		}

@@ -34,6 +34,7 @@ func TestActsThatSayNothingAreRefused(t *testing.T) {
 		"a long name":     {Kind: desk.Assign, To: strings.Repeat("a", 251)},
 		"a bell":          {Kind: desk.Snooze, Text: "\x07"},
 		"for ever":        {Kind: desk.Snooze, Until: now.Add(desk.LongestSnooze + time.Second)},
+		"over already":    {Kind: desk.Snooze, Until: now},
 	} {
 		require.ErrorIs(t, d.Do(t.Context(), uuid.New(), nil, a), domain.ErrBadInput, name)
 	}

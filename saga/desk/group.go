@@ -36,7 +36,7 @@ type GroupSnooze struct {
 	At time.Time `json:"at" doc:"When."`
 }
 
-// SnoozeGroup hides a group until the time; the zero time, or one in the past, shows it now. It
+// SnoozeGroup hides a group until the time; the zero time shows it now. It
 // returns the position of the event. Errors: [domain.ErrBadInput], [domain.ErrNotRunning], and the
 // log's; after one of the log it is unknown whether the group is snoozed.
 func (d *Desk) SnoozeGroup(ctx context.Context, g cause.Group, until time.Time, reason string) (domain.Position, error) {

@@ -251,7 +251,7 @@ type IncidentAct struct {
 	Targets []string  `json:"targets" minItems:"1" maxItems:"1000" doc:"Ids of groups, incidents or runs. Of a group or run the incidents that are open now are meant; a snooze of a group hides those that arrive, too."`
 	Text    string    `json:"text,omitempty" maxLength:"16384" doc:"The note, or why."`
 	To      string    `json:"to,omitempty" maxLength:"250" doc:"Who looks after them from now on; nobody when absent."`
-	Until   time.Time `json:"until,omitzero" doc:"When the snooze ends, at most 366 days ahead; absent or past ends it now."`
+	Until   time.Time `json:"until,omitzero" doc:"When the snooze ends, later than now and at most 366 days ahead; without it a snooze ends now."`
 }
 
 // Counts is what is counted of an action in a direction, or of a saga's runs.
