@@ -38,9 +38,10 @@ type Config struct {
 type Holds struct {
 	cfg Config
 
-	mu   sync.Mutex
-	next uint64 // the revision of the stream to read next
-	held map[string]explain.Hold
+	mu     sync.Mutex
+	next   uint64 // the revision of the stream to read next
+	loaded bool   // what was in the log at the start is read
+	held   map[string]explain.Hold
 }
 
 // tries bounds how often a write is tried again after another coordinator wrote first.
@@ -55,23 +56,39 @@ var (
 // New returns the holds of a log; it reads nothing yet.
 func New(cfg Config) *Holds { return &Holds{cfg: cfg, held: make(map[string]explain.Hold)} }
 
-// Load reads what is new in the log.
+// Load reads what is new in the log. The first call logs the holds that there are, rather than how
+// they came about.
 func (h *Holds) Load(ctx context.Context) error {
 	h.mu.Lock()
-	next := h.next
+	next, first := h.next, !h.loaded
 	h.mu.Unlock()
 	for e, err := range h.cfg.Log.ReadStream(ctx, Stream, next) {
 		if err != nil {
 			return fmt.Errorf("read which actions are held: %w", err)
 		}
-		h.Seen(&e)
+		h.take(&e, !first)
 	}
+	if first {
+		for _, x := range h.List() {
+			h.logHeld(&x)
+		}
+	}
+	h.mu.Lock()
+	h.loaded = true
+	h.mu.Unlock()
 	return nil
+}
+
+func (h *Holds) logHeld(x *explain.Hold) {
+	h.cfg.Logger.Warn("action held", "action", x.Action, "undos", x.Undos, "by", x.By, "since", x.Since, "reason", x.Reason)
 }
 
 // Seen takes an event of the log; those of other streams, and those that it knows, are nothing. It
 // is to be called in the log's order.
-func (h *Holds) Seen(r *domain.Recorded) {
+func (h *Holds) Seen(r *domain.Recorded) { h.take(r, true) }
+
+// take is Seen; what is not news is not logged.
+func (h *Holds) take(r *domain.Recorded, news bool) {
 	if r.Stream != Stream {
 		return
 	}
@@ -88,12 +105,16 @@ func (h *Holds) Seen(r *domain.Recorded) {
 	}
 	switch r.Type {
 	case heldType:
-		h.held[e.Action] = explain.Hold{Action: e.Action, Undos: e.Undos, Reason: e.Reason, By: e.Actor, Since: e.At}
-		h.cfg.Logger.Warn("action held", "action", e.Action, "undos", e.Undos, "by", e.Actor, "reason", e.Reason)
+		x := explain.Hold{Action: e.Action, Undos: e.Undos, Reason: e.Reason, By: e.Actor, Since: e.At}
+		if h.held[e.Action] = x; news {
+			h.logHeld(&x)
+		}
 		h.cfg.Apply(e.Action, true, e.Undos)
 	case releasedType:
 		delete(h.held, e.Action)
-		h.cfg.Logger.Info("action released", "action", e.Action, "by", e.Actor, "reason", e.Reason)
+		if news {
+			h.cfg.Logger.Info("action released", "action", e.Action, "by", e.Actor, "reason", e.Reason)
+		}
 		h.cfg.Apply(e.Action, false, false)
 	default:
 		h.cfg.Logger.Error("an event about held actions is of a newer version of atone: it is left out", "type", r.Type)

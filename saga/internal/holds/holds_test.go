@@ -1,8 +1,10 @@
 package holds_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,4 +86,29 @@ func TestTwoWhoHoldAtOnce(t *testing.T) {
 	_, err = one.Release(t.Context(), "a", "ada", "back")
 	require.ErrorIs(t, err, holds.ErrNotHeld)
 	require.ErrorContains(t, err, "none is")
+}
+
+// TestAStartLogsWhatIsHeldNow: what was released before is no news.
+func TestAStartLogsWhatIsHeldNow(t *testing.T) {
+	t.Parallel()
+	log := memlog.New()
+	before := of(log)
+	for _, action := range []string{"a", "b"} {
+		_, err := before.Hold(t.Context(), &holds.Request{Action: action, Reason: "down"}, "ada")
+		require.NoError(t, err)
+	}
+	_, err := before.Release(t.Context(), "a", "ada", "back")
+	require.NoError(t, err)
+
+	var out bytes.Buffer
+	h := holds.New(holds.Config{Log: journal.New(log, slog.New(slog.DiscardHandler)), Logger: slog.New(slog.NewTextHandler(&out, nil)),
+		Now: time.Now, Apply: func(string, bool, bool) {}})
+	require.NoError(t, h.Load(t.Context()))
+	require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+	require.Contains(t, out.String(), `msg="action held" action=b`)
+	out.Reset()
+	_, err = before.Release(t.Context(), "b", "ada", "back")
+	require.NoError(t, err)
+	require.NoError(t, h.Load(t.Context()))
+	require.Contains(t, out.String(), `msg="action released" action=b`, "what comes later is news")
 }
