@@ -120,6 +120,9 @@ const (
 	Actors  Of = "actor"
 	// LabelValues are those of the label that the prefix names, as NAME=PREFIX.
 	LabelValues Of = "label value"
+	// Ends are runs, as ID SAGA KEY, whose ids end with the prefix: 6 digits or more. Some more
+	// than one are listed.
+	Ends Of = "end of an id"
 )
 
 // Names lists what the runs in the view have: at most 1,000 names that begin with the prefix, in
@@ -136,6 +139,8 @@ func Names(ctx context.Context, r *projections.Reader, of Of, prefix string) ([]
 	case LabelValues:
 		name, begun, _ := strings.Cut(prefix, "=")
 		q.Begins, prefix = labelTag(name, ""), begun
+	case Ends:
+		return endingSo(ctx, r, prefix)
 	case Labels, Fields:
 		return tagNames(ctx, r, string(of[0]), prefix)
 	default:
@@ -151,6 +156,17 @@ func Names(ctx context.Context, r *projections.Reader, of Of, prefix string) ([]
 		}
 	}
 	return names, err
+}
+
+// endingSo lists runs whose ids end with the digits.
+func endingSo(ctx context.Context, r *projections.Reader, digits string) ([]string, error) {
+	page, err := Find(ctx, r, Filter{Matches: []Match{{On: OnID, Value: digits}}, Limit: listedNames + 1})
+	var list []string
+	for i := range page.Rows {
+		row := &page.Rows[i]
+		list = append(list, row.ID.String()+" "+row.Saga+" "+row.Key)
+	}
+	return list, err
 }
 
 // tagNames lists the names in tags of a kind, see named.

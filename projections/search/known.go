@@ -1,10 +1,15 @@
 package search
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/projections/runs"
 	"github.com/atonehq/atone/projections/story"
 )
@@ -26,6 +31,17 @@ func (n Names) CheckSagas(list ...string) error { return n.check(runs.Sagas, "sa
 // CheckActions refuses actions that do not exist, as the condition action does.
 func (n Names) CheckActions(list ...string) error { return n.check(runs.Actions, "action", list) }
 
+// CheckLabels refuses labels that no run has, by their names, as the condition label does.
+func (n Names) CheckLabels(list ...string) error {
+	all := n.all(runs.Labels)
+	for _, name := range list {
+		if all != nil && !slices.Contains(all, name) {
+			return fmt.Errorf("no run has a label %.100s%s", name, didYouMean(name, all))
+		}
+	}
+	return nil
+}
+
 // CheckRun refuses a SAGA:KEY whose saga does not exist. It passes other texts.
 func (n Names) CheckRun(name string) error {
 	saga, key, ok := strings.Cut(name, ":")
@@ -33,6 +49,37 @@ func (n Names) CheckRun(name string) error {
 		return nil
 	}
 	return n.CheckSagas(saga)
+}
+
+// run returns the run that a text names, as everywhere: by its id, the last digits of it, or
+// SAGA:KEY.
+func (n Names) run(text string) (domain.RunID, error) {
+	id, err := runs.Named(context.Background(), text, nil, func(context.Context, runs.Filter) (runs.Page, error) {
+		var page runs.Page
+		if n == nil {
+			return page, errors.New("runs can't be looked up here: give the whole id, or SAGA:KEY")
+		}
+		list := n(runs.Ends, text)
+		if list == nil {
+			return page, errors.New("runs can't be looked up now: give the whole id, or SAGA:KEY")
+		}
+		for _, run := range list {
+			page.Rows = append(page.Rows, namedRun(run))
+		}
+		return page, nil
+	})
+	if err != nil {
+		return id, err
+	}
+	return id, n.CheckRun(text)
+}
+
+// namedRun reads a run of [runs.Ends].
+func namedRun(text string) (row runs.Row) {
+	id, name, _ := strings.Cut(text, " ")
+	row.ID, _ = uuid.Parse(id) // it is a run of the view
+	row.Saga, row.Key, _ = strings.Cut(name, " ")
+	return row
 }
 
 func (n Names) check(of runs.Of, what string, list []string) error {
@@ -77,8 +124,15 @@ func CheckWhats(list ...string) error {
 func Known(ask func(of runs.Of, prefix string) ([]string, error), sagas, actions, only []string) Names {
 	return func(of runs.Of, prefix string) []string {
 		if len(only) > 0 {
-			if of == runs.Sagas {
+			switch of {
+			case runs.Sagas:
 				return begun(only, prefix)
+			case runs.Ends:
+				list, err := ask(of, prefix)
+				if err != nil {
+					return nil
+				}
+				return slices.DeleteFunc(list, func(run string) bool { return !slices.Contains(only, namedRun(run).Saga) })
 			}
 			return nil
 		}

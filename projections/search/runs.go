@@ -138,8 +138,8 @@ func runLabel(r *runsReading, p *part) error {
 	if !ok || name == "" {
 		return errors.New("write label:NAME=VALUE, or label:NAME=* for any value")
 	}
-	if names := r.names.all(runs.Labels); names != nil && !slices.Contains(names, name) {
-		return fmt.Errorf("no run has a label %s%s", name, didYouMean(name, names))
+	if err := r.names.CheckLabels(name); err != nil {
+		return err
 	}
 	if err := r.once("label " + name); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/domain"
@@ -18,6 +19,15 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // names are those of a small world.
 func names(of runs.Of, prefix string) (out []string) {
+	if of == runs.Ends {
+		out = []string{} // it is known that there is none
+		for _, run := range []string{"0198c0de-0000-7000-8000-00000abc0001 refund 1", "0198c0de-0000-7000-8000-00000abc0002 refund 2", "0198c0de-0000-7000-8000-11110abc0002 checkout 3"} {
+			if id, _, _ := strings.Cut(run, " "); strings.HasSuffix(id, prefix) {
+				out = append(out, run)
+			}
+		}
+		return out
+	}
 	all := map[runs.Of][]string{runs.Sagas: {"checkout", "check-in", "refund"}, runs.Actions: {"charge-card", "reserve"},
 		runs.Labels: {"region", "tenant"}, runs.Fields: {"email"}, runs.Actors: {"ada", "kim"}, runs.LabelValues: {"acme", "acorn"}}[of]
 	if of == runs.LabelValues {
@@ -61,7 +71,9 @@ func TestASearchSaysWhatItDoesNotUnderstand(t *testing.T) {
 		"age:>x":                        "is not a duration",
 		"version:0":                     "versions are numbers from 1 up",
 		"version:-3":                    "versions are numbers from 1 up",
-		"parent:x":                      "x is no run",
+		"parent:x":                      `"x": not the name of a run: give its id, the last 6 or more digits of it, or SAGA:KEY`,
+		"parent:abcdef":                 "no run's id ends with abcdef",
+		"parent:abc0002":                "abc0002: more than one run's id ends so: 0198c0de-0000-7000-8000-00000abc0002 (refund 2), 0198c0de-0000-7000-8000-11110abc0002 (checkout 3)",
 		"id:12":                         "give its first or last 6 to 16 digits",
 		"id:xyzxyzxyz":                  "is no part of a run's id",
 		"attempts:many":                 "write attempts:>5",
@@ -88,6 +100,8 @@ func TestASearchSaysWhatItDoesNotUnderstand(t *testing.T) {
 	require.Len(t, all, 2, "all that is wrong is told at once")
 	_, err = Runs("saga:anything action:any label:a=b .f:x", now, nil)
 	require.NoError(t, err, "where names are not known, all are taken")
+	_, err = Runs("parent:abc0001", now, nil)
+	require.ErrorContains(t, err, "runs can't be looked up here: give the whole id")
 }
 
 func TestASearchTakesConditionsApart(t *testing.T) {
@@ -128,6 +142,7 @@ func TestASearchTakesConditionsApart(t *testing.T) {
 	is("attempts:2", runs.Filter{MinAttempts: 2, MaxAttempts: &two})
 	is("attempts:<3", runs.Filter{MaxAttempts: &two})
 	is("parent:refund:4711", runs.Filter{Parent: domain.RunIDForKey("refund", "4711")})
+	is("parent:abc0001", runs.Filter{Parent: uuid.MustParse("0198c0de-0000-7000-8000-00000abc0001")})
 	is("age:>2h", runs.Filter{To: now.Add(-2 * time.Hour)})
 	is("age:<90m", runs.Filter{From: now.Add(-90 * time.Minute)})
 	is("since:7d since:2h until:2026-03-01", runs.Filter{From: now.Add(-2 * time.Hour), To: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})

@@ -32,8 +32,8 @@ func namesCondition[F any](name, help string, names runs.Of, of func(*F) *[]stri
 // runOf takes one run.
 func runOf[F any](name, help string, of func(*F) *domain.RunID) condition[F] {
 	return condition[F]{name: name, form: name + ":ID or " + name + ":SAGA:KEY", help: help, set: func(r *reading[F], p *part) (err error) {
-		*of(&r.filter), err = runID(p.value)
-		return errors.Join(r.once(name), err, r.names.CheckRun(p.value))
+		*of(&r.filter), err = r.names.run(p.value)
+		return errors.Join(r.once(name), err)
 	}}
 }
 

@@ -57,17 +57,6 @@ func WholeID(text string) (id domain.RunID, ok bool) {
 	return id, err == nil && len(text) == 36
 }
 
-// runID reads a whole run's id, or SAGA:KEY.
-func runID(text string) (domain.RunID, error) {
-	if id, err := uuid.Parse(text); err == nil && len(text) == 36 {
-		return id, nil
-	}
-	if saga, key, ok := strings.Cut(text, ":"); ok && saga != "" && key != "" {
-		return domain.RunIDForKey(saga, key), nil
-	}
-	return domain.RunID{}, fmt.Errorf("%s is no run: give its whole id, or SAGA:KEY", text)
-}
-
 // comparison takes <, <=, > or >= off the beginning of a value.
 func comparison(text string) (op, rest string) {
 	for _, op := range []string{"<=", ">=", "<", ">"} {
