@@ -104,8 +104,8 @@ func printSagas(env *access.Env, list []catalogued, mermaid bool) error {
 	table := &console.Listing[row]{Console: env.Console, Columns: []console.Column[row]{
 		{Name: "SAGA", Text: func(s row) string { return s.Name }},
 		{Name: "VERSION", Text: func(s row) string { return strconv.Itoa(s.Version) }},
-		{Name: "INPUT", Rank: 1, Text: func(s row) string { return s.Input }},
-		{Name: "OUTPUT", Rank: 2, Text: func(s row) string { return s.Output }},
+		{Name: "INPUT", Rank: 1, Long: true, Text: func(s row) string { return fieldsText(s.InputSchema, s.Input) }},
+		{Name: "OUTPUT", Rank: 2, Long: true, Text: func(s row) string { return fieldsText(s.OutputSchema, s.Output) }},
 		{Name: "ACTIONS", Long: true, Text: func(s row) string { return strings.Join(s.Actions, " ") }},
 		{Name: "DESCRIPTION", Rank: 3, Long: true, Text: func(s row) string { return s.Description }},
 		{Name: "EXPLORED", Rank: 4, Long: true, Text: exploredText, Look: exploredLook},
@@ -121,6 +121,25 @@ func printSagas(env *access.Env, list []catalogued, mermaid bool) error {
 		}
 	}
 	return nil
+}
+
+// fieldsText names the fields of a payload, * after required ones. A payload without fields is told
+// by its kind, and one whose schema can't be read by its Go type.
+func fieldsText(schema json.RawMessage, goType string) string {
+	payload, err := shape.Read(schema)
+	if err != nil {
+		return goType
+	}
+	if len(payload.Fields) == 0 {
+		return payload.Says()
+	}
+	names := make([]string, len(payload.Fields))
+	for i, f := range payload.Fields {
+		if names[i] = f.Name; f.Required {
+			names[i] += "*"
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // printPayloads prints the fields that a saga takes and returns.
@@ -200,8 +219,8 @@ func printActions(env *access.Env, list []saga.ActionInfo) error {
 		{Name: "UNDO", Text: func(a row) string { return undoText(a.Effect) }},
 		{Name: "ATTEMPTS", Text: func(a row) string { return attemptsText(a.Retry.MaxAttempts) }},
 		{Name: "TIMEOUT", Rank: 1, Text: func(a row) string { return time.Duration(a.Timeout).String() }},
-		{Name: "INPUT", Rank: 2, Text: func(a row) string { return a.Input }},
-		{Name: "OUTPUT", Rank: 3, Text: func(a row) string { return a.Output }},
+		{Name: "INPUT", Rank: 2, Long: true, Text: func(a row) string { return fieldsText(a.InputSchema, a.Input) }},
+		{Name: "OUTPUT", Rank: 3, Long: true, Text: func(a row) string { return fieldsText(a.OutputSchema, a.Output) }},
 		{Name: "SAGAS", Long: true, Text: func(a row) string { return strings.Join(a.Sagas, " ") }},
 		{Name: "DESCRIPTION", Rank: 4, Long: true, Text: func(a row) string { return a.Description }},
 	}}

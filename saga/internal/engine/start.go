@@ -150,7 +150,7 @@ func (e *Engine) checkInput(d *definition.Definition, input json.RawMessage) err
 		return fmt.Errorf("%w: %w", domain.ErrBadInput, err)
 	}
 	if _, err := contain.CallOn(e.cfg.Hands(), contain.ClosureLimit, func() (any, error) { return nil, d.Input.Check(input) }); err != nil {
-		return fmt.Errorf("%w: %s takes %s: %w", domain.ErrBadInput, name, d.Input.Name, secret.MaskError(d.Plan.Secrets(), input, err))
+		return fmt.Errorf("%w: the input of %s: %w", domain.ErrBadInput, name, secret.MaskError(d.Plan.Secrets(), input, err))
 	}
 	return nil
 }

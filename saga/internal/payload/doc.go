@@ -8,6 +8,7 @@
 //
 //   - record.go: a handler's result, written so that it comes back
 //   - memo.go: values that need not be decoded again
+//   - fits.go: whether JSON that somebody wrote fits a type
 //   - encode.go: any value to JSON and back
 //   - reads_back.go: whether a type's values come back from JSON
 //   - secrets.go: the secret fields of a type

@@ -65,18 +65,3 @@ func Decode[T any](raw json.RawMessage) (T, error) {
 	}
 	return v, nil
 }
-
-// Fits reports whether JSON that a person or another program wrote is a T. Unlike Decode it refuses
-// members that T does not have, because they are mistakes.
-func Fits[T any](raw json.RawMessage) error {
-	if len(raw) == 0 {
-		return nil
-	}
-	var v T
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
-		return fmt.Errorf("read %T: %w", v, err)
-	}
-	return nil
-}
