@@ -84,6 +84,9 @@ func (s *Server) storyOperation() {
 		if err != nil {
 			return nil, err
 		}
+		if why, err := s.cfg.Coordinator.Why(ctx, in.ID); err == nil {
+			story.Standing = why.Standing
+		}
 		return &bodyOutput{func(hc huma.Context) {
 			hc.SetHeader("Content-Type", types[in.Format])
 			hc.SetStatus(http.StatusOK)

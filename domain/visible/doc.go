@@ -9,5 +9,6 @@
 //
 //   - visible.go: the texts with those characters written out
 //   - json.go: JSON as people write it
+//   - instant.go: instants in a text, written anew
 //   - shell.go: a word of a command line
 package visible

@@ -10,6 +10,7 @@ import (
 	"github.com/atonehq/atone/domain/secret"
 	"github.com/atonehq/atone/projections"
 	"github.com/atonehq/atone/projections/internal/decode"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 // Line is one event of a story. Payloads are redacted.
@@ -44,9 +45,11 @@ type Story struct {
 	Saga    string          `json:"saga,omitempty"`
 	Version int             `json:"version,omitempty"`
 	State   domain.RunState `json:"state,omitempty"`
-	Started time.Time       `json:"started,omitzero"`
-	Ended   time.Time       `json:"ended,omitzero"`
-	Lines   []Line          `json:"rows"`
+	// Standing is how the run stands now, for whoever knows: a story is of what was.
+	Standing explain.Standing `json:"standing,omitempty"`
+	Started  time.Time        `json:"started,omitzero"`
+	Ended    time.Time        `json:"ended,omitzero"`
+	Lines    []Line           `json:"rows"`
 }
 
 // Tell reads the story of a run from its stream. It fails with [projections.ErrNotFound] if there

@@ -17,6 +17,7 @@ import (
 	"github.com/atonehq/atone/projections/projectiontest"
 	"github.com/atonehq/atone/projections/story"
 	"github.com/atonehq/atone/projections/verify"
+	"github.com/atonehq/atone/saga/explain"
 )
 
 func madeUp(t require.TestingT, seed uint64, appends int) *memlog.Log {
@@ -60,10 +61,10 @@ func TestAStoryTellsDurationsRetriesAndRedacts(t *testing.T) {
 		return b.String()
 	}
 	text := write(story.FormatText)
-	require.Equal(t, `order v2  run `+run.String()+`  cancelled after 1m41s
+	require.Equal(t, `order v2  run `+run.String()+`  cancelled after 1m41s  times in UTC
 2026-05-01 14:00:00.000  +0s                  run.started                      order v2, key k; by ann; in {"card":"•••","n":1}
 2026-05-01 14:00:00.000  +0s     charge       attempt.started #1               charge-card; in {"card":"•••"}
-2026-05-01 14:00:10.000  +10s    charge       attempt.failed #1     10s        charge-card; error: no outcome·[31m in time; timed_out, retry in 28s
+2026-05-01 14:00:10.000  +10s    charge       attempt.failed #1     10s        charge-card; error: no outcome\u001b[31m in time; timed_out, retry in 28s
 2026-05-01 14:00:38.000  +38s    charge       attempt.started #2    after 28s  charge-card
 `, firstLines(text, 5))
 	require.Contains(t, text, "undo charge")
@@ -72,6 +73,14 @@ func TestAStoryTellsDurationsRetriesAndRedacts(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(write(story.FormatJSON)), &back))
 	require.Len(t, back.Lines, len(facts))
 	require.Len(t, strings.Split(strings.TrimSpace(write(story.FormatNDJSON)), "\n"), len(facts))
+	local := time.FixedZone("XST", 3600)
+	s.Standing = explain.Paused
+	s.Lines[2].Error = "no outcome by 2026-05-01T14:00:10Z\u202e"
+	var b strings.Builder
+	require.NoError(t, s.Write(&b, story.FormatText, local))
+	require.Contains(t, b.String(), "  paused after 1m41s  times in XST\n", "how the run stands is said in the word of show")
+	require.Contains(t, b.String(), `error: no outcome by 2026-05-01 15:00:10 XST\u202e`)
+	require.Contains(t, write(story.FormatCSV), `no outcome by 2026-05-01T14:00:10Z\u202e`)
 	records, err := csv.NewReader(strings.NewReader(write(story.FormatCSV))).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, records, len(facts)+1)

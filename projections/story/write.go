@@ -1,16 +1,16 @@
 package story
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/visible"
@@ -56,10 +56,11 @@ func (s *Story) Write(w io.Writer, f Format, loc *time.Location) error {
 }
 
 func (s *Story) writeText(w io.Writer, loc *time.Location) error {
-	head := fmt.Sprintf("%s v%d  run %s  %s", printable(s.Saga), s.Version, s.Run, s.State)
+	head := fmt.Sprintf("%s v%d  run %s  %s", visible.Line(s.Saga), s.Version, s.Run, s.Standing.Shown(s.State))
 	if !s.Ended.IsZero() {
 		head += " after " + Short(s.Ended.Sub(s.Started))
 	}
+	head += "  times in " + s.zone(loc)
 	if _, err := fmt.Fprintln(w, head); err != nil {
 		return err
 	}
@@ -72,25 +73,28 @@ func (s *Story) writeText(w io.Writer, loc *time.Location) error {
 	return tw.Flush()
 }
 
-// In returns the line with the instants of its note in the location.
+// zone names the zone of the lines' times: more than one where the clock was changed between them.
+func (s *Story) zone(loc *time.Location) string {
+	var zones []string
+	for i := range s.Lines {
+		if zone := s.Lines[i].At.In(cmp.Or(loc, time.UTC)).Format("MST"); !slices.Contains(zones, zone) {
+			zones = append(zones, zone)
+		}
+	}
+	return strings.Join(zones, " and ")
+}
+
+// In returns the line with the instants of its error and note in the location.
 func (r *Line) In(loc *time.Location) Line {
 	line := *r
-	line.Note = instant.ReplaceAllStringFunc(r.Note, func(s string) string {
-		at, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return s
-		}
-		return at.In(loc).Format("2006-01-02 15:04:05 MST")
-	})
+	write := func(at time.Time) string { return at.In(loc).Format("2006-01-02 15:04:05 MST") }
+	line.Error, line.Note = visible.Instants(r.Error, write), visible.Instants(r.Note, write)
 	return line
 }
 
-// instant matches the instants that notes have.
-var instant = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
-
 // Text returns the row as one line of a timeline: time, offset, step, what happened, how long it
-// took, and details, separated by tabs. Times are in the location; nil is UTC. Control characters
-// are replaced, so that a payload can't control the terminal.
+// took, and details, separated by tabs. Times are in the location; nil is UTC. Hidden characters
+// are written out, so that a payload can't control the terminal.
 func (r *Line) Text(loc *time.Location) string {
 	if loc == nil {
 		loc = time.UTC
@@ -119,14 +123,15 @@ func (r *Line) Text(loc *time.Location) string {
 	if r.Action != "" && !strings.HasSuffix(r.Step, r.Action) {
 		add("", r.Action)
 	}
-	add("error: ", r.Error)
-	add("", r.In(loc).Note)
+	local := r.In(loc)
+	add("error: ", local.Error)
+	add("", local.Note)
 	add("by ", r.Actor)
 	add("in ", cut(r.Input))
 	add("out ", cut(r.Output))
 	cells := []string{r.At.In(loc).Format("2006-01-02 15:04:05.000"), "+" + Short(r.Offset), step, what, took, strings.Join(details, "; ")}
 	for i := range cells {
-		cells[i] = printable(cells[i])
+		cells[i] = visible.Line(cells[i])
 	}
 	return strings.Join(cells, "\t")
 }
@@ -140,15 +145,6 @@ func cut(payload json.RawMessage) string {
 		return strings.ToValidUTF8(s[:longPayload], "") + "…"
 	}
 	return s
-}
-
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return '·'
-		}
-		return r
-	}, s)
 }
 
 var csvHeader = []string{"revision", "at", "offset_ms", "what", "step", "direction", "attempt", "action", "actor", "took_ms", "waited_ms", "error", "note", "input", "output"}
@@ -180,8 +176,9 @@ func millis(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', -1, 64)
 }
 
-// cell prevents a spreadsheet from reading a text as a formula.
+// cell prevents a spreadsheet from reading a text as a formula, and writes hidden characters out.
 func cell(s string) string {
+	s = visible.Text(s)
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
 	}

@@ -1,5 +1,7 @@
 package explain
 
+import "github.com/atonehq/atone/domain"
+
 // Standing is how a run stands, in a word that people use.
 type Standing string
 
@@ -24,6 +26,15 @@ const (
 	// Ended: nothing is left to do.
 	Ended Standing = "ended"
 )
+
+// Shown is how a run in the state stands, in the word that lists of runs have for it.
+func (s Standing) Shown(state domain.RunState) domain.RunState {
+	switch s {
+	case Working, Ended, Stuck, "":
+		return state
+	}
+	return domain.RunState(s)
+}
 
 // needsPerson reports whether the run itself goes on only when a person has seen to it, or never.
 func (s Standing) needsPerson() bool {

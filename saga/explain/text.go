@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atonehq/atone/domain"
+	"github.com/atonehq/atone/domain/visible"
 )
 
 // subject names the step, with its direction where that is not forward.
@@ -69,11 +70,11 @@ func (w *Wait) Tell(now time.Time, clock Clock) string {
 	case ForPerson:
 		return w.stuck(name, clock)
 	case ForRetry:
-		return fmt.Sprintf("%s: %s %d%s after %s%s%s", name, w.what(), w.Attempt+1, at(w.Until, now, clock), causeText(w.Cause), w.inForce(), w.place(clock, "; waits for a free place of action "))
+		return fmt.Sprintf("%s: %s %d%s after %s%s%s", name, w.what(), w.Attempt+1, at(w.Until, now, clock), causeText(w.Cause, clock), w.inForce(), w.place(clock, "; waits for a free place of action "))
 	case ForProbe:
-		return fmt.Sprintf("%s: attempt %d is to be probed, after %s%s", name, w.Attempt, causeText(w.Cause), w.place(clock, "; waits for a free place of action "))
+		return fmt.Sprintf("%s: attempt %d is to be probed, after %s%s", name, w.Attempt, causeText(w.Cause, clock), w.place(clock, "; waits for a free place of action "))
 	case ForDecision:
-		return name + " failed for good: " + causeText(w.Cause)
+		return name + " failed for good: " + causeText(w.Cause, clock)
 	case ForStart:
 		return name + ": is to be started"
 	case ForPlace:
@@ -84,7 +85,7 @@ func (w *Wait) Tell(now time.Time, clock Clock) string {
 	case ForRelease:
 		text := name + ": is to be started"
 		if w.Cause != nil {
-			text = fmt.Sprintf("%s: is to be tried again after %s", name, causeText(w.Cause))
+			text = fmt.Sprintf("%s: is to be tried again after %s", name, causeText(w.Cause, clock))
 		}
 		return fmt.Sprintf("%s; held: %s (action %s, by %s since %s)", text, w.Hold.Reason, w.Action, w.Hold.By, clock(w.Hold.Since))
 	case ForTime:
@@ -104,11 +105,13 @@ func (w *Wait) stuck(name string, clock Clock) string {
 	text := "stuck: " + name + " failed" + times(w.SinceRetry)
 	if w.SinceRetry > 0 && w.Attempt > w.SinceRetry {
 		text += fmt.Sprintf(" since it got new attempts, %d times in all, last", w.Attempt)
-		if !w.Failed.IsZero() {
-			text += " at " + clock(w.Failed)
-		}
+	} else if w.SinceRetry > 1 && !w.Failed.IsZero() {
+		text += ", last"
 	}
-	text += ": " + causeText(w.Cause)
+	if !w.Failed.IsZero() {
+		text += " at " + clock(w.Failed)
+	}
+	text += ": " + causeText(w.Cause, clock)
 	if w.After != "" {
 		text += "; the run had ended " + string(w.After) + " before this effect came late"
 	}
@@ -184,11 +187,12 @@ func times(n int) string {
 	return ""
 }
 
-func causeText(f *domain.Failure) string {
+// causeText is what a failure says, with its instants written by the clock.
+func causeText(f *domain.Failure, clock Clock) string {
 	if f == nil {
 		return "an unknown cause"
 	}
-	return f.Message
+	return visible.Instants(f.Message, clock)
 }
 
 // at writes a time with its distance from now: " at 14:02:11 UTC (in 38s)".

@@ -34,6 +34,9 @@ func HeldAt(ctx context.Context, c Runs, run domain.RunID, plan string, holds []
 		return explain.Reason{}, nil
 	}
 	why := explain.WhyWith(s, now, c)
+	if why.Standing != explain.Held { // as the run itself says: another branch of it goes on
+		return why, nil
+	}
 	return why, HoldIn(&why)
 }
 
