@@ -90,6 +90,8 @@ type BulkResult struct {
 	Saga    string   `json:"saga"`
 	Version int      `json:"version"`
 	State   RunState `json:"state"`
+	// Standing is how it stands, in the word of the answer to why; only in a dry run.
+	Standing string `json:"standing,omitempty"`
 	// Done means that the act is recorded; in a dry run it is false.
 	Done bool `json:"done"`
 	// Error says why the act was refused; in a dry run, why it would be.

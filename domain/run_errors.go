@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -183,6 +184,21 @@ type AlreadyError string
 
 // Error implements error.
 func (e AlreadyError) Error() string { return string(e) }
+
+type alreadyKey struct{}
+
+// OnAlready returns a context in which a call that changes nothing, since what it asks for is so
+// already, tells why. Such a call is no error, because a request may come twice.
+func OnAlready(ctx context.Context, tell func(why string)) context.Context {
+	return context.WithValue(ctx, alreadyKey{}, tell)
+}
+
+// TellAlready tells whoever asked with [OnAlready] that a call changed nothing.
+func TellAlready(ctx context.Context, why string) {
+	if tell, ok := ctx.Value(alreadyKey{}).(func(string)); ok {
+		tell(why)
+	}
+}
 
 // UnreadableRun is an unfinished run that a coordinator can't read.
 type UnreadableRun struct {

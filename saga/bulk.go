@@ -46,7 +46,7 @@ func (c *Coordinator) Bulk(ctx context.Context, req BulkRequest) (BulkReport, er
 	if err := c.awaitReady(ctx); err != nil {
 		return BulkReport{}, err
 	}
-	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, Describe: c.describe,
+	return bulk.Do(ctx, &bulk.Runs{Now: c.clock.Now, Unfinished: c.unfinishedRuns, Started: c.runs.First, Describe: c.describe, Why: c.Why,
 		Unreadable: c.engine.IsUnreadable, Act: bulk.Pull(c), Preview: c.PreviewCancel,
 		Wait: func(ctx context.Context, run domain.RunID) error { _, err := c.Wait(ctx, run); return err }}, &req)
 }

@@ -46,6 +46,11 @@ func (c *Coordinator) describe(ctx context.Context, id domain.RunID) (explain.Ru
 	return c.Describe(ctx, id)
 }
 
+// OnUnchanged has acts that change nothing, which are no errors, call tell with the reason.
+func OnUnchanged(ctx context.Context, tell func(string)) context.Context {
+	return domain.OnAlready(ctx, tell)
+}
+
 // Cancel turns the run back: every effect is undone, and the run ends cancelled. While an
 // irreversible attempt is in flight the cancel waits for its outcome. Errors: [ErrEnded],
 // [ErrPastPivot], [ErrTurnedBack], [ErrNotFound].
@@ -95,7 +100,7 @@ func (c *Coordinator) Substitute(ctx context.Context, id domain.RunID, step stri
 			continue
 		}
 		if err := code.Output.Check(output); err != nil {
-			return fmt.Errorf("%w: the output of %s is %s: %w", ErrBadInput, st.Path, code.Output.Name, secret.MaskError(code.Secrets.Names, output, err))
+			return fmt.Errorf("%w: the output of %s: %w", ErrBadInput, st.Path, secret.MaskError(code.Secrets.Names, output, err))
 		}
 	}
 	return c.operate(ctx, "substitute output in", id, reason, machine.Resolve{Step: step, How: domain.ResolveSubstitute, Output: output, Reason: reason})

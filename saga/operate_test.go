@@ -279,12 +279,15 @@ func TestOfTwoBulkActsAtOnceOneDoesIt(t *testing.T) {
 	both(saga.BulkPause, "the run is paused already")
 	both(saga.BulkResume, "the run is not paused")
 	one := start(t, c, s, order{"last"})
+	var told []string
+	single := saga.OnUnchanged(ctx, func(why string) { told = append(told, why) })
 	for range 2 {
-		require.NoError(t, c.Pause(ctx, one.ID, "x"))
+		require.NoError(t, c.Pause(single, one.ID, "x"))
 	}
 	for range 2 {
-		require.NoError(t, c.Resume(ctx, one.ID, "x"))
+		require.NoError(t, c.Resume(single, one.ID, "x"))
 	}
+	require.Equal(t, []string{"the run is paused already", "the run is not paused"}, told)
 }
 
 // TestADryRunRefusesWhatTheActRefuses, run by run, in the same words, and changes nothing.

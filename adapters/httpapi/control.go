@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,8 +26,8 @@ type controlInput[B any] struct {
 	Body B
 }
 
-// actOutput has the log position after an act.
-type actOutput struct{ params.Acted }
+// actOutput is the answer to an act without a body.
+type actOutput struct{ params.Steered }
 
 // control adds an operation on one run that answers 204.
 func control[B any](s *Server, name, summary string, conflicts bool, scopes []auth.Scope, act func(ctx context.Context, id domain.RunID, b B) error) {
@@ -42,11 +43,13 @@ func control[B any](s *Server, name, summary string, conflicts bool, scopes []au
 			if err := s.allowRun(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			if err := act(ctx, in.ID, in.Body); err != nil {
+			out := new(actOutput)
+			if err := act(saga.OnUnchanged(ctx, out.Tell), in.ID, in.Body); err != nil {
 				return nil, err
 			}
 			at, err := s.positionOf(ctx, in.ID)
-			return &actOutput{params.Acted{Position: uint64(at)}}, err
+			out.Position = uint64(at)
+			return out, err
 		})
 }
 
@@ -203,6 +206,9 @@ func (s *Server) bulkRequest(ctx context.Context, b *wire.Bulk) (req saga.BulkRe
 	}
 	if err := s.exist(ctx, f.Sagas, given(f.Action)); err != nil {
 		return req, false, err
+	}
+	if err := s.names(ctx).CheckLabels(slices.Sorted(maps.Keys(f.Labels))...); err != nil {
+		return req, false, fmt.Errorf("%w: %w", errBadQuery, err)
 	}
 	if searches {
 		if none, err = s.bulkSearch(ctx, f.Q, &req); none || err != nil {

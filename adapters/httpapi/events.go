@@ -97,7 +97,7 @@ func (s *Server) eventOperations() {
 			if err := allowAll(ctx, "the list of events"); err != nil {
 				return nil, err
 			}
-			if wants(&in.Follow) {
+			if in.Follow.Wants() {
 				return s.followEvents(ctx, &in.Follow, in.Filter())
 			}
 			bounded, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)

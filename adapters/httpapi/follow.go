@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -44,12 +43,6 @@ const (
 	// behind is how long a view may take to catch up with the log.
 	behind = 30 * time.Second
 )
-
-// wants reports whether a caller wants a live stream, by ?follow or by the header Accept.
-func wants(in *params.Follow) bool {
-	u := in.Context.URL()
-	return in.Follow || u.Query().Has("follow") && u.Query().Get("follow") == "" || strings.Contains(in.Accept, live.ContentType)
-}
 
 // startOf returns the log position after which a stream begins: that of the last event that the
 // client has seen or, for a new client, of the last event that the filter selects.

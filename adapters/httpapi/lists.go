@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -58,6 +59,9 @@ func (s *Server) listOperations() {
 		if f.Labels, err = labelsOf(in.Labels); err != nil {
 			return nil, err
 		}
+		if err := s.names(ctx).CheckLabels(slices.Sorted(maps.Keys(f.Labels))...); err != nil {
+			return nil, fmt.Errorf("%w: %w", errBadQuery, err)
+		}
 		if i := slices.IndexFunc(in.Versions, func(v int) bool { return v < 1 }); i >= 0 {
 			return nil, fmt.Errorf("%w: version %d does not exist: versions begin at 1", errBadQuery, in.Versions[i])
 		}
@@ -70,7 +74,7 @@ func (s *Server) listOperations() {
 			return nil, err
 		}
 		f.Sort, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Sort, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
-		if wants(&in.Follow) {
+		if in.Follow.Wants() {
 			return s.followRuns(ctx, &in.Follow, f)
 		}
 		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (runs.Page, error) { return s.cfg.Views.Runs(ctx, f) })
@@ -139,7 +143,7 @@ func (s *Server) auditOperation() {
 			return nil, err
 		}
 		f.HasError, f.Ascending, f.Limit, f.Cursor, f.Fresh = in.Failed, in.Ascending, in.Limit, in.Cursor, s.fresh(in.Fresh)
-		if wants(&in.Follow) {
+		if in.Follow.Wants() {
 			return s.followAudit(ctx, &in.Follow, f)
 		}
 		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (audit.Page, error) { return s.cfg.Views.Audit(ctx, f) })

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/saga"
 )
@@ -129,6 +130,10 @@ func (s *Server) admit(o operation) func(huma.Context, func(huma.Context)) {
 		if fault := faultOf(ctx); fault != "" {
 			_, w := humago.Unwrap(ctx)
 			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, fault))
+			return
+		}
+		if r, w := humago.Unwrap(ctx); params.Bodiless(ctx.Operation(), r) {
+			writeProblem(w, problem(http.StatusUnprocessableEntity, wire.ProblemBadInput, params.BodyMissing))
 			return
 		}
 		next(ctx)

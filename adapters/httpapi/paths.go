@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/adapters/httpapi/internal/document"
 	"github.com/atonehq/atone/adapters/httpapi/internal/params"
 	"github.com/atonehq/atone/adapters/httpapi/wire"
 	"github.com/atonehq/atone/projections/runs"
@@ -37,7 +38,13 @@ func (s *Server) otherPaths(mux *http.ServeMux) {
 		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, "nothing is at "+r.URL.Path+": see /openapi.json"))
+		text := "nothing is at " + r.URL.Path
+		if meant := document.Meant(s.api.OpenAPI(), r.URL.Path); meant != "" {
+			text += ": did you mean " + meant + "?"
+		} else {
+			text += ": see /openapi.json"
+		}
+		writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, text))
 	})
 }
 

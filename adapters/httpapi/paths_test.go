@@ -59,6 +59,20 @@ func TestEveryProblemWithARequestsFormHasAType(t *testing.T) {
 	w := newWorld(t, worldConfig{})
 	start := "/sagas/signup/runs"
 	w.do("POST", start, "{").problem(400, wire.ProblemBadBody)
+	none := w.do("POST", "/bulk", nil).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(none.body), "this needs a body: a JSON object")
+	for path, want := range map[string]string{"/run": "did you mean /runs?", "/runs/5f2c5a0e-5c0a-4d55-9a60-0a70e0a70e01/cancle": "/cancel?", "/nothing-like-it": "see /openapi.json"} {
+		missing := w.do("GET", path, nil).problem(404, wire.ProblemNotFound)
+		require.Contains(t, string(missing.body), want, path)
+	}
+	for _, path := range []string{"/runs", "/audit", "/events"} {
+		paged := w.do("GET", path+"?follow=true&cursor=x", nil).problem(422, wire.ProblemBadInput)
+		require.Contains(t, string(paged.body), "a live stream has no pages", path)
+	}
+	w.do("GET", "/stats?last=7d", nil).is(200)
+	label := w.do("GET", "/runs?label=nope=1", nil).problem(422, wire.ProblemBadInput)
+	require.Contains(t, string(label.body), "no run has a label nope")
+	w.do("POST", "/bulk", `{"act":"pause","filter":{"labels":{"nope":"1"}},"dry_run":true}`).problem(422, wire.ProblemBadInput)
 	w.do("POST", start, "x", "Content-Type", "text/plain").problem(415, wire.ProblemBadBody)
 	w.do("POST", start, `"`+strings.Repeat("x", 1<<20)+`"`).problem(413, wire.ProblemTooLarge)
 	w.do("GET", "/runs?nope=1", nil).problem(422, wire.ProblemBadInput)

@@ -110,3 +110,40 @@ func TestWhatBecameOfRunsIsToldByCause(t *testing.T) {
 		require.Contains(t, errs, "3 runs retried: 3 stuck again: number # is gone\n")
 	})
 }
+
+// TestRunsAreNamedAsTheyWereTyped by every command that starts one, and events by the id that was.
+func TestRunsAreNamedAsTheyWereTyped(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r commandLine) {
+		_, errs, code := r("invoke", "check", "-d", `{"n": 500}`, "--key", "k-9", "--wait", "-q")
+		require.Equal(t, ExitCompensated, code, errs)
+		require.Contains(t, errs, "check:k-9")
+		_, errs, code = r("start", "calc", "-d", `{"n": 60}`, "--key", "sixty", "--wait", "-q")
+		require.Equal(t, ExitCompensated, code, errs)
+		_, errs, code = r("start-again", "calc:sixty", "--key", "again", "--wait", "-q")
+		require.Equal(t, ExitCompensated, code, errs)
+		require.Contains(t, errs, "calc:again")
+		require.Contains(t, r.ok(t, "emit", "order.placed", "--id", "order-42", "-d", "{}"), "order-42: event 0 of ")
+	})
+}
+
+// TestPlansSayHowRunsStand in the word that lists have for it.
+func TestPlansSayHowRunsStand(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, r commandLine) {
+		r.ok(t, "start", "patient", "-d", `{"n": 1}`, "--key", "calm")
+		r.ok(t, "pause", "patient:calm")
+		out, errs, code := r("bulk", "cancel", "--saga", "patient", "--dry-run")
+		require.Equal(t, ExitOK, code, errs)
+		require.Contains(t, out, "  paused")
+		require.NotContains(t, out, "running")
+		story := r.ok(t, "audit", "patient:calm")
+		require.Regexp(t, `^patient v1  run \S+  paused  times in \S+\n`, story, "as show does")
+		require.Contains(t, r.ok(t, "sagas"), "n* secret", "a saga takes fields, not types of Go")
+		require.NotContains(t, r.ok(t, "actions"), "program.payload")
+		_, errs, code = r("start", "calc", "-d", `{"n": "four"}`)
+		require.Equal(t, ExitUsage, code, errs)
+		require.Contains(t, errs, "the input of calc: n must be a whole number, not a text")
+		require.NotContains(t, errs, "payload")
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
+	"github.com/atonehq/atone/saga"
 )
 
 // terminal is a pseudo-terminal: what a person types goes into keyboard, what they see is in seen.
@@ -110,8 +111,6 @@ func TestATerminalIsFilledAskedAndPaged(t *testing.T) {
 	seen, _ = m.run(app, "", append(at, "runs", "-o", "wide")...)
 	require.Contains(t, plain(seen), "LABELS")
 	require.NotContains(t, seen, "hidden")
-	seen, _ = m.run(app, "", append(at, "stats")...)
-	require.Regexp(t, `columns hidden \(.*P99.*\): -o wide\n`, plain(seen), "numbers are not lost in silence")
 
 	seen, code = m.run(app, "no\n", append(at, "cancel", "patient:calm")...)
 	require.Equal(t, ExitUnconfirmed, code, seen)
@@ -195,4 +194,31 @@ func TestAnInterruptEndsAQuestion(t *testing.T) {
 	require.Contains(t, r.ok(t, "show", "patient:calm"), "waiting")
 	_, errs, _ := r("holds")
 	require.Contains(t, errs, "no action is held")
+}
+
+// TestStatisticsFitATerminal: names are cut, and counts stay; what is hidden is told.
+func TestStatisticsFitATerminal(t *testing.T) {
+	t.Parallel()
+	app, dir := testApp(), t.TempDir()
+	long := &saga.Action[payload, payload]{Name: "an-action-whose-name-is-far-too-long-for-any-terminal", Effect: saga.NoEffect,
+		Do: func(_ context.Context, p payload) (payload, error) { return p, nil }}
+	app.Sagas = append(app.Sagas, saga.Define("a-saga-whose-name-is-far-too-long-for-any-terminal", 1, func(f *saga.Flow, in saga.Ref[payload]) saga.Ref[payload] {
+		return saga.Do(f, long, in.In)
+	}))
+	r := commandLine(func(args ...string) (string, string, Exit) { return prog(t, app, dir, args...) })
+	r.ok(t, "start", "a-saga-whose-name-is-far-too-long-for-any-terminal", "-d", `{"n": 1}`, "--wait", "-q")
+	_, errs, code := r("start", "calc", "-d", `{"n": 666}`, "--key", "evil", "--wait", "-q")
+	require.Equal(t, ExitStuck, code, errs)
+	m := newTerminal(t, 80, 60)
+	seen, code := m.run(app, "", "stats", "--data", dir)
+	require.Equal(t, ExitOK, code, seen)
+	table := plain(seen)
+	for line := range strings.Lines(table) {
+		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), 80, line)
+	}
+	head, _, _ := strings.Cut(table, "\n")
+	require.Equal(t, []string{"SAGA", "ACTION", "DIRECTION", "STARTED", "DONE", "FAILED", "STUCK", "FAILURES"}, strings.Fields(head)[:8])
+	require.Contains(t, table, "a-saga-")
+	require.Regexp(t, `\ncalc +1 +0 +1 +1 +100\.0%`, table, "a run that is stuck has failed, and is counted so")
+	require.Regexp(t, `columns hidden \(.*P99.*\): -o wide\n`, table, "numbers are not lost in silence")
 }

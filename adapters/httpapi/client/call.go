@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/atonehq/atone/adapters/httpapi/wire"
+	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/domain/accept"
 )
 
@@ -116,6 +117,9 @@ func (c *Client) once(ctx context.Context, r *request, body []byte) error {
 		return err
 	}
 	c.notePosition(res.Header)
+	if why := res.Header.Get("Atone-Unchanged"); why != "" {
+		domain.TellAlready(ctx, why)
+	}
 	if w, ok := r.out.(io.Writer); ok {
 		if _, err := io.Copy(w, res.Body); err != nil {
 			return fmt.Errorf("%s %s: %w: %w", r.method, r.path, errUnreadable, err)

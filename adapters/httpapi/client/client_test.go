@@ -154,7 +154,12 @@ func TestEveryQuestionAndLeverIsThere(t *testing.T) {
 	ctx := t.Context()
 	run, err := client.Start(ctx, c, hold, order{ID: "1"})
 	require.NoError(t, err)
-	require.NoError(t, c.Pause(ctx, run.ID, "lunch"))
+	told := ""
+	unchanged := saga.OnUnchanged(ctx, func(why string) { told = why })
+	require.NoError(t, c.Pause(unchanged, run.ID, "lunch"))
+	require.Empty(t, told)
+	require.NoError(t, c.Pause(unchanged, run.ID, "lunch"))
+	require.Equal(t, "the run is paused already", told, "a repeat says that nothing changed")
 	why, err := c.Why(ctx, run.ID)
 	require.NoError(t, err)
 	require.NotEmpty(t, why.Text)

@@ -17,12 +17,12 @@ func (c *Client) Cancel(ctx context.Context, id domain.RunID, reason string) err
 	return c.act(ctx, id, "cancel", wire.GivenReason{Reason: reason}, false)
 }
 
-// Pause keeps a run from starting anything new.
+// Pause keeps a run from starting anything new. See [saga.OnUnchanged] for a run that is paused.
 func (c *Client) Pause(ctx context.Context, id domain.RunID, reason string) error {
 	return c.act(ctx, id, "pause", wire.GivenReason{Reason: reason}, true)
 }
 
-// Resume lets a paused run go on.
+// Resume lets a paused run go on. See [saga.OnUnchanged] for a run that is not paused.
 func (c *Client) Resume(ctx context.Context, id domain.RunID, reason string) error {
 	return c.act(ctx, id, "resume", wire.GivenReason{Reason: reason}, true)
 }

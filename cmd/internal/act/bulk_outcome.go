@@ -41,6 +41,9 @@ type bulkRow struct {
 	Cause string `json:"cause,omitempty"`
 }
 
+// shown is how the run stands, in the word that lists have for it.
+func (r *bulkRow) shown() domain.RunState { return explain.Standing(r.Standing).Shown(r.State) }
+
 // bulkOutcome is the report of a bulk act with what became of the runs.
 type bulkOutcome struct {
 	saga.BulkReport
@@ -188,7 +191,7 @@ func bulkListing(env *access.Env) *console.Listing[bulkRow] {
 	return &console.Listing[row]{Console: env.Console, None: "no such runs", Columns: []console.Column[row]{
 		{Name: "RUN", Text: func(r row) string { return r.Run.String() }, Short: func(r row) string { return console.ShortID(r.Run) }},
 		{Name: "SAGA", Rank: 1, Text: func(r row) string { return fmt.Sprintf("%s v%d", r.Saga, r.Version) }},
-		{Name: "STATE", Text: func(r row) string { return string(r.State) }, Look: func(p tty.Palette, r row, s string) string { return console.LookState(p, r.State, s) }},
+		{Name: "STATE", Text: func(r row) string { return string(r.shown()) }, Look: func(p tty.Palette, r row, s string) string { return console.LookState(p, r.shown(), s) }},
 		{Name: "NOW", Text: func(r row) string { return string(r.Now) }, Look: func(p tty.Palette, r row, s string) string { return console.LookState(p, r.Now, s) }},
 		{Name: "ERROR", Long: true, Text: func(r row) string {
 			if r.Error == "" {

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -51,7 +52,7 @@ next runs on it.`,
 				if env.JSON() {
 					return env.PrintJSON(at)
 				}
-				_, err = fmt.Fprintf(env.Out, "%s: event %d of %s, at position %d\n", at.ID, at.Revision, at.Stream, at.Position)
+				_, err = fmt.Fprintf(env.Out, "%s: event %d of %s, at position %d\n", cmp.Or(e.ID, at.ID.String()), at.Revision, at.Stream, at.Position)
 				return err
 			})
 		},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -147,6 +148,7 @@ func newInvokeCommand(env *access.Env) *cobra.Command {
 				return err
 			}
 			r.Action = args[0]
+			_, _ = env.ParseRun(r.Action + ":" + r.Key) // so that the run is named so
 			return env.Meant(cmd.Context(), r.Action, start(cmd.Context(), env, r, s.waiting))
 		},
 	}
@@ -187,6 +189,9 @@ the other's id.`,
 				old, err := env.Run(ctx, c, args[0])
 				if err != nil {
 					return err
+				}
+				if name, _, ok := strings.Cut(args[0], ":"); ok { // so that the new run is named so
+					_, _ = env.ParseRun(name + ":" + again.Key)
 				}
 				res, err := c.StartAgain(ctx, old, again)
 				if err != nil {

@@ -18,15 +18,14 @@ import (
 	"github.com/atonehq/atone/cmd/internal/preview"
 	"github.com/atonehq/atone/domain"
 	"github.com/atonehq/atone/saga"
-	"github.com/atonehq/atone/saga/explain"
 )
 
 // newSteerCommands returns the commands by which people steer runs.
 func newSteerCommands(env *access.Env) []*cobra.Command {
 	return []*cobra.Command{
 		newCancelCommand(env),
-		newChange(env, explain.ActPause, (*client.Client).Pause, "Keep a run from starting anything new", "paused"),
-		newChange(env, explain.ActResume, (*client.Client).Resume, "Let a paused run go on", "resumed"),
+		newPlainAct(env, "pause", (*client.Client).Pause, "Keep a run from starting anything new", "paused").cmd,
+		newPlainAct(env, "resume", (*client.Client).Resume, "Let a paused run go on", "resumed").cmd,
 		newRetryCommand(env),
 		newResolveCommand(env),
 		newAbandonCommand(env),
@@ -48,8 +47,6 @@ type acting struct {
 	yes  bool
 	// why, if set, asks for what is missing once the act is confirmed.
 	why func(ctx context.Context) error
-	// idle, if set, says before the act why it would change nothing; empty if it would.
-	idle func(ctx context.Context, c *client.Client, id domain.RunID) string
 }
 
 // planned makes the command show a plan first.
@@ -106,11 +103,8 @@ func newActing(env *access.Env, line, short, done string, args cobra.PositionalA
 					}
 				}
 				idle := ""
-				if a.idle != nil {
-					idle = a.idle(ctx, c, id)
-				}
 				a.awaited(ctx, c, id)
-				if err := do(ctx, c, id); err != nil {
+				if err := do(saga.OnUnchanged(ctx, func(why string) { idle = why }), c, id); err != nil {
 					return env.MeantRun(ctx, c, args[0], err)
 				}
 				if a.wait {
@@ -160,20 +154,6 @@ func newPlainAct(env *access.Env, name string, act func(c *client.Client, ctx co
 	a.cmd.Example = fmt.Sprintf("  %s %s order:4711 --reason 'the customer rang'", env.Program.Name, name)
 	a.reasonFlag(&reason)
 	return a
-}
-
-// newChange returns a command for an act that changes nothing where the run is so already; it says
-// so then.
-func newChange(env *access.Env, lever explain.Act, act func(c *client.Client, ctx context.Context, id domain.RunID, reason string) error, short, done string) *cobra.Command {
-	a := newPlainAct(env, string(lever), act, short, done)
-	a.idle = func(ctx context.Context, c *client.Client, id domain.RunID) string {
-		why, err := c.Why(ctx, id)
-		if l := why.Lever(lever); err == nil && l != nil {
-			return l.Off
-		}
-		return "" // the act reports what is wrong
-	}
-	return a.cmd
 }
 
 func newCancelCommand(env *access.Env) *cobra.Command {

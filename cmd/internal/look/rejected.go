@@ -98,6 +98,12 @@ func rejectedListing(env *access.Env) *console.Listing[wire.RejectedEvent] {
 		}
 		return e.Run.String()
 	}
+	shortRun := func(e row) string {
+		if e.Run == (domain.RunID{}) {
+			return ""
+		}
+		return console.ShortID(e.Run)
+	}
 	return &console.Listing[row]{Console: env.Console, None: "no such events: every event has started its runs", Columns: []console.Column[row]{
 		{Name: "REJECTED", Rank: 2, Time: func(e row) time.Time { return e.At }},
 		{Name: "ID", Text: func(e row) string { return e.ID.String() }},
@@ -109,7 +115,7 @@ func rejectedListing(env *access.Env) *console.Listing[wire.RejectedEvent] {
 			}
 			return p.Good(s)
 		}},
-		{Name: "RUN", Rank: 3, Text: run},
+		{Name: "RUN", Rank: 3, Text: run, Short: shortRun},
 		{Name: "EVENT", Wide: true, Text: func(e row) string { return e.Event.String() }},
 		{Name: "STREAM", Wide: true, Text: func(e row) string { return e.Stream }},
 		{Name: "REVISION", Wide: true, Text: func(e row) string { return strconv.FormatUint(e.Revision, 10) }},

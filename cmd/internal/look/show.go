@@ -89,12 +89,7 @@ func stands(r *wire.Run) domain.RunState {
 	if r.Why == nil {
 		return r.State
 	}
-	switch s := r.Why.Standing; s {
-	case explain.Working, explain.Ended, explain.Stuck, "":
-		return r.State
-	default:
-		return domain.RunState(s)
-	}
+	return r.Why.Standing.Shown(r.State)
 }
 
 func stepDetail(c *console.Console, st *explain.Step) string {

@@ -22,9 +22,10 @@ func newStatsCommand(env *access.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show counts, failure and retry rates and latencies for each saga and action",
-		Long: `Show counts, failure and retry rates and latencies. A line without an action counts a saga's runs: DONE completed,
-FAILED were undone, STUCK are stuck now or, with --last, became so and still are. A line with an action counts its
-attempts, and under STUCK how often its steps got stuck.`,
+		Long: `Show counts, failure and retry rates and latencies. A line without an action counts a saga's runs: DONE completed;
+FAILED were undone after a failure or abandoned, or are stuck; STUCK are those of them that are stuck now or, with --last,
+became so and still are. FAILURES is the share of FAILED among those that are done or failed. A line with an action counts
+its attempts, and under STUCK how often its steps got stuck.`,
 		Example: fmt.Sprintf("  %[1]s stats --last 1h\n  %[1]s stats --saga order -o json", env.Program.Name),
 		Args:    console.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -26,8 +26,10 @@ type Runs struct {
 	Unfinished func(ctx context.Context) (map[domain.RunID]domain.RunState, error)
 	// Started reads how, and when, a run was started.
 	Started func(ctx context.Context, run domain.RunID) (*domain.RunStarted, time.Time, error)
-	// Describe tells how a run stands.
+	// Describe tells the state of a run's steps.
 	Describe func(ctx context.Context, run domain.RunID) (explain.Run, error)
+	// Why tells how a run stands.
+	Why func(ctx context.Context, run domain.RunID) (explain.Reason, error)
 	// Unreadable reports whether the error says that the run can't be read, and notes that.
 	Unreadable func(run domain.RunID, err error) bool
 	// Act does what the request says to a run; to a step of it, where step is not empty. In a dry

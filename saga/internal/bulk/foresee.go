@@ -20,14 +20,17 @@ type dryKey struct{}
 // Dry reports whether an act is only to say whether it would be refused, and to change nothing.
 func Dry(ctx context.Context) bool { return ctx.Value(dryKey{}) != nil }
 
-// ask has each run's own levers say whether they would refuse the act, in the words of the act. It
-// returns the runs for which there was time.
+// ask has each run's own levers say whether they would refuse the act, in the words of the act, and
+// notes how the run stands. It returns the runs for which there was time.
 func ask(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []chosen) []chosen {
 	as := *req
 	as.Reason = cmp.Or(as.Reason, "dry run") // it may still be asked for
 	dry := context.WithValue(ctx, dryKey{}, true)
 	eachAtOnce(ctx, found, func(c *chosen) { // up: acting goes through runs in this way, too
 		c.note(act(dry, runs, &as, c)) // up: what is asked is the act itself
+		if why, err := runs.Why(ctx, c.Run); err == nil {
+			c.Standing = string(why.Standing)
+		}
 		c.asked, c.Done = ctx.Err() == nil, false
 	})
 	if i := slices.IndexFunc(found, func(c chosen) bool { return !c.asked }); i >= 0 {
@@ -36,8 +39,8 @@ func ask(ctx context.Context, runs *Runs, req *domain.BulkRequest, found []chose
 	return found
 }
 
-// foresee adds up what cancels of the first runs would undo. A run that can't be read, or would
-// refuse a cancel, is left out.
+// foresee adds up what cancels of the first runs would undo. A run that can't be read is left out,
+// and of one that would refuse the act nothing is undone.
 func foresee(ctx context.Context, runs *Runs, found []chosen) *domain.BulkUndo {
 	found = found[:min(maxForeseen, len(found))]
 	looks := make([]*explain.Preview, len(found))
@@ -46,6 +49,10 @@ func foresee(ctx context.Context, runs *Runs, found []chosen) *domain.BulkUndo {
 		at[found[i].Run] = i
 	}
 	eachAtOnce(ctx, found, func(c *chosen) { // up: acting goes through runs in this way, too
+		if c.Error != "" {
+			looks[at[c.Run]] = new(explain.Preview)
+			return
+		}
 		p, err := runs.Preview(ctx, c.Run)
 		if err != nil {
 			return

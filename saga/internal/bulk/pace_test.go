@@ -31,6 +31,9 @@ func some(n int, broken, refusing func(i int) bool) (runs *bulk.Runs, acted *int
 			return &domain.RunStarted{Saga: "order", Version: 1}, time.Unix(int64(number[run]), 0), nil
 		},
 		Unreadable: func(domain.RunID, error) bool { return false },
+		Why: func(context.Context, domain.RunID) (explain.Reason, error) {
+			return explain.Reason{Standing: explain.Paused}, nil
+		},
 		Act: func(_ context.Context, run domain.RunID, _ string, _ *domain.BulkRequest) error {
 			*acted++
 			if refusing(number[run]) {
@@ -111,9 +114,6 @@ func TestADryRunForeseesTheFirstRuns(t *testing.T) {
 		return nil
 	}
 	runs.Preview = func(_ context.Context, run domain.RunID) (explain.Preview, error) {
-		if run == (domain.RunID{0, 3}) {
-			return explain.Preview{Refused: "it is past its pivot"}, nil
-		}
 		return explain.Preview{Steps: []explain.PreviewStep{{Do: explain.MoveUndo, Action: "b", InDoubt: true}, {Do: explain.MoveUndo, Action: "a"}, {Do: explain.MoveUndo, Action: "a"},
 			{Do: explain.MoveAwait, Action: "c"}, {Do: explain.MoveUndoChild}, {Do: explain.MoveStuck}}}, nil
 	}
@@ -126,6 +126,7 @@ func TestADryRunForeseesTheFirstRuns(t *testing.T) {
 	require.Equal(t, "it is past its pivot", report.Results[3].Error)
 	require.Equal(t, "it is past its pivot", report.Results[240].Error)
 	require.Zero(t, report.Done)
+	require.Equal(t, "paused", report.Results[240].Standing)
 }
 
 // TestEachIsToldOfEveryRun, and of the chosen steps alone something is done.

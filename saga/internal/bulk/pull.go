@@ -16,11 +16,15 @@ import (
 type manyKey struct{}
 
 // Repeats reports whether the error says only that an act on one run changes nothing, since what it
-// asks for is so already. To the one who asks, that is done: a request may come twice. An act on
-// many runs reports what it did itself.
+// asks for is so already, and tells whoever wants to know. To the one who asks, that is done: a
+// request may come twice. An act on many runs reports what it did itself.
 func Repeats(ctx context.Context, err error) bool {
 	var already domain.AlreadyError
-	return errors.As(err, &already) && ctx.Value(manyKey{}) == nil
+	if !errors.As(err, &already) || ctx.Value(manyKey{}) != nil {
+		return false
+	}
+	domain.TellAlready(ctx, already.Error())
+	return true
 }
 
 // Folds folds runs from the log.

@@ -8,4 +8,5 @@
 //   - complete.go: what is added to the document
 //   - words.go: descriptions of properties
 //   - examples.go: examples of bodies
+//   - meant.go: the address that a misspelt one may mean
 package document

@@ -74,7 +74,7 @@ var words = map[string]string{
 	"description": "A description for people.",
 	"direction":   "do, undo, probe or handler.",
 	"do":          "What would be done: undo, wait for an attempt, or settle a stuck step.",
-	"done":        "How many runs the act was applied to.", "BulkResult.done": "Whether the act was applied to the run.",
+	"done":        "How many runs the act was applied to.", "BulkResult.done": "Whether the act was applied to the run.", "BulkResult.standing": "The run's situation in one word, as in its why; only in a dry run.",
 	"doubt":            "What follows from not knowing whether the step took effect.",
 	"BulkUndo.actions": "The undos, by action.", "BulkUndo.children": "How many child runs would undo themselves; their undos are not counted.",
 	"BulkUndo.runs": "How many runs were looked at: the first ones.", "BulkUndo.stuck": "How many undos are stuck, or would be since there is none for the effect.",

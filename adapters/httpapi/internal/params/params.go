@@ -2,7 +2,9 @@ package params
 
 import (
 	"encoding/json"
+	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,13 +15,15 @@ import (
 	"github.com/atonehq/atone/projections/search"
 )
 
-// Duration is a time.Duration written as text, such as 1m30s. It is a struct because huma parses
-// only structs with UnmarshalText.
+// Duration is a time.Duration written as text, such as 1m30s or 7d. It is a struct because huma
+// parses only structs with UnmarshalText.
 type Duration struct{ time.Duration }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
-	d.Duration, err = time.ParseDuration(string(text))
+	if d.Duration, err = time.ParseDuration(string(text)); err != nil {
+		d.Duration, err = accept.ParseAge(string(text)) // days, as on the command line
+	}
 	return err
 }
 
@@ -82,6 +86,22 @@ type Follow struct {
 	Accept string `header:"Accept" maxLength:"1000" doc:"text/event-stream for a live stream."`
 }
 
+// Wants reports whether the caller asks for a live stream.
+func (f *Follow) Wants() bool {
+	u := f.Context.URL()
+	return f.Follow || u.Query().Has("follow") && u.Query().Get("follow") == "" || strings.Contains(f.Accept, "text/event-stream")
+}
+
+// Resolve implements [huma.Resolver]: it refuses a page of a stream.
+func (f *Follow) Resolve(hc huma.Context) []error {
+	f.Context = hc
+	u := hc.URL()
+	if cursor := u.Query().Get("cursor"); cursor != "" && f.Wants() {
+		return []error{&huma.ErrorDetail{Location: "query.cursor", Message: "a live stream has no pages: leave the cursor out", Value: cursor}}
+	}
+	return nil
+}
+
 // Runs asks for runs in some states, or for a live stream of them.
 type Runs struct {
 	States []domain.RunState `query:"state,explode" maxItems:"13" enum:"running,compensating,stuck,stuck-below,blocked,paused,retrying,waiting,working,completed,compensated,cancelled,abandoned" doc:"In one of these states. An unfinished run is running, compensating or stuck, and may be in further states at once."`
@@ -101,6 +121,15 @@ func (r *Runs) Resolve(hc huma.Context) []error {
 type Acted struct {
 	Position uint64 `header:"Atone-Position" doc:"The log position of the run's latest event or, for a bulk act, of the log's latest. Pass it as at_least to a list to see what the act did."`
 }
+
+// Steered has the headers of the answer to an act on one run.
+type Steered struct {
+	Acted
+	Unchanged string `header:"Atone-Unchanged" doc:"Why the act changed nothing, such as: the run is paused already. It is absent if the act changed something."`
+}
+
+// Tell notes that the act changed nothing.
+func (s *Steered) Tell(why string) { s.Unchanged = why }
 
 // Page has the parameters that all lists share.
 type Page struct {
@@ -123,6 +152,14 @@ type Fresh struct {
 	AtLeast uint64   `query:"at_least" maximum:"9223372036854775807" doc:"The log position that the rows must include."`
 	Latest  bool     `query:"latest" doc:"The rows should include everything that is recorded now. After within, 1s when absent, the answer has those that there are."`
 	Within  Duration `query:"within" doc:"How long to wait for rows at that position; 2s when absent."`
+}
+
+// BodyMissing says what is wrong with a request that [Bodiless] reports.
+const BodyMissing = "this needs a body: a JSON object, as /openapi.json describes it; {} where nothing in it is required"
+
+// Bodiless reports whether the request has no body and the operation needs one.
+func Bodiless(op *huma.Operation, r *http.Request) bool {
+	return op.RequestBody != nil && op.RequestBody.Required && r.ContentLength == 0
 }
 
 // Request gives an operation the request itself.
