@@ -80,7 +80,7 @@ func TestRunsTellTheirStory(t *testing.T) {
 	everywhere(t, func(t *testing.T, r commandLine) {
 		withRuns(t, r)
 		text := r.ok(t, "audit", "calc:evil")
-		require.Regexp(t, `^calc v1  run \S+  stuck\n`, text)
+		require.Regexp(t, `^calc v1  run \S+  stuck  times in \S+\n`, text)
 		require.Contains(t, text, "error: it can't be halved")
 		require.Contains(t, text, "by tester")
 		require.NotContains(t, r.ok(t, "audit", "calc:good"), "hush")

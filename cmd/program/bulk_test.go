@@ -115,7 +115,7 @@ func TestWhatBecameOfRunsIsToldByCause(t *testing.T) {
 func TestRunsAreNamedAsTheyWereTyped(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, r commandLine) {
-		_, errs, code := r("invoke", "check", "-d", `{"n": 500}`, "--key", "k-9", "--wait", "-q")
+		_, errs, code := r("invoke", "check", "-d", `{"n": 500}`, "--key", "k-9", "-q")
 		require.Equal(t, ExitCompensated, code, errs)
 		require.Contains(t, errs, "check:k-9")
 		_, errs, code = r("start", "calc", "-d", `{"n": 60}`, "--key", "sixty", "--wait", "-q")
