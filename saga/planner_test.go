@@ -88,7 +88,7 @@ func TestAPlannersMistakesAreToldTogether(t *testing.T) {
 		"done and more":    {Steps[int]{Done: true, Do: []NextStep{Next(check, 1)}}, []string{"sets Done and returns 1 steps"}},
 		"unknown action":   {Steps[int]{Do: []NextStep{step("", "nope", 1, "")}}, []string{`step 1 "nope": unknown action "nope": register it`}},
 		"duplicate":        {Steps[int]{Do: []NextStep{Next(check, 1), Next(check, 2)}}, []string{`step 2 "check": two steps of the round`}},
-		"several":          {Steps[int]{Do: []NextStep{step("plan", "check", 1, ""), step("a b", "check", 1, ""), step("c", "check", "x", "up")}}, []string{`"plan": the name is reserved`, `"a b": bad name`, `rule "up"`, `input: read int`}},
+		"several":          {Steps[int]{Do: []NextStep{step("plan", "check", 1, ""), step("a b", "check", 1, ""), step("c", "check", "x", "up")}}, []string{`"plan": the name is reserved`, `"a b": bad name`, `rule "up"`, `input: it must be a whole number, not a text`}},
 		"irreversible":     {Steps[int]{Do: []NextStep{Next(post, "a"), Next(check, 1)}}, []string{"post → check: post is irreversible"}},
 		"beside":           {Steps[int]{Do: []NextStep{Next(check, 1), Next(post, "a")}, Parallel: true}, []string{"post → check"}},
 		"nothing to leave": {Steps[int]{Do: []NextStep{{Action: "check", Input: 1, Accept: "why"}}}, []string{"nothing to accept"}},

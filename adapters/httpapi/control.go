@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -114,6 +113,9 @@ func (s *Server) controlOperations() {
 					return nil, err
 				}
 			}
+			if err := s.labelled(ctx, report.Matched, in.Body.Filter.Labels); err != nil {
+				return nil, err
+			}
 			at, err := s.lastPosition(ctx, ofRuns)
 			return &bulkOutput{Acted: params.Acted{Position: uint64(at)}, Body: report}, err
 		})
@@ -206,9 +208,6 @@ func (s *Server) bulkRequest(ctx context.Context, b *wire.Bulk) (req saga.BulkRe
 	}
 	if err := s.exist(ctx, f.Sagas, given(f.Action)); err != nil {
 		return req, false, err
-	}
-	if err := s.names(ctx).CheckLabels(slices.Sorted(maps.Keys(f.Labels))...); err != nil {
-		return req, false, fmt.Errorf("%w: %w", errBadQuery, err)
 	}
 	if searches {
 		if none, err = s.bulkSearch(ctx, f.Q, &req); none || err != nil {

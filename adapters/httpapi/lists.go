@@ -59,9 +59,6 @@ func (s *Server) listOperations() {
 		if f.Labels, err = labelsOf(in.Labels); err != nil {
 			return nil, err
 		}
-		if err := s.names(ctx).CheckLabels(slices.Sorted(maps.Keys(f.Labels))...); err != nil {
-			return nil, fmt.Errorf("%w: %w", errBadQuery, err)
-		}
 		if i := slices.IndexFunc(in.Versions, func(v int) bool { return v < 1 }); i >= 0 {
 			return nil, fmt.Errorf("%w: version %d does not exist: versions begin at 1", errBadQuery, in.Versions[i])
 		}
@@ -78,6 +75,9 @@ func (s *Server) listOperations() {
 			return s.followRuns(ctx, &in.Follow, f)
 		}
 		page, err := latest(ctx, s, &in.Fresh, &f.Fresh, func() (runs.Page, error) { return s.cfg.Views.Runs(ctx, f) })
+		if err == nil {
+			err = s.labelled(ctx, len(page.Rows), f.Labels)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -248,6 +248,17 @@ func searched[F any](ctx context.Context, s *Server, read func(text string, now 
 func (s *Server) exist(ctx context.Context, sagas, actions []string) error {
 	names := s.names(ctx)
 	if err := errors.Join(names.CheckSagas(sagas...), names.CheckActions(actions...)); err != nil {
+		return fmt.Errorf("%w: %w", errBadQuery, err)
+	}
+	return nil
+}
+
+// labelled refuses labels that no run has, where a search with them has found nothing.
+func (s *Server) labelled(ctx context.Context, found int, labels map[string]string) error {
+	if found > 0 || len(labels) == 0 {
+		return nil
+	}
+	if err := s.names(ctx).CheckLabels(slices.Sorted(maps.Keys(labels))...); err != nil {
 		return fmt.Errorf("%w: %w", errBadQuery, err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/atonehq/atone/adapters/httpapi/auth"
@@ -24,7 +23,7 @@ const PageBase = "/ui"
 // problem. Call it after the operations are registered.
 func (s *Server) otherPaths(mux *http.ServeMux) {
 	for path, item := range s.api.OpenAPI().Paths {
-		mux.HandleFunc(path, notAllowed(methodsOf(item)))
+		mux.HandleFunc(path, notAllowed(document.MethodsOf(item)))
 	}
 	mux.HandleFunc("/metrics", notAllowed("GET, HEAD"))
 	mux.HandleFunc(documentPath, notAllowed("GET, HEAD"))
@@ -38,29 +37,8 @@ func (s *Server) otherPaths(mux *http.ServeMux) {
 		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		text := "nothing is at " + r.URL.Path
-		if meant := document.Meant(s.api.OpenAPI(), r.URL.Path); meant != "" {
-			text += ": did you mean " + meant + "?"
-		} else {
-			text += ": see /openapi.json"
-		}
-		writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, text))
+		writeProblem(w, problem(http.StatusNotFound, wire.ProblemNotFound, document.NothingAt(s.api.OpenAPI(), r.URL.Path)))
 	})
-}
-
-// methodsOf lists the methods of a path, as in the header Allow.
-func methodsOf(item *huma.PathItem) string {
-	var list []string
-	if item.Delete != nil {
-		list = append(list, http.MethodDelete)
-	}
-	if item.Get != nil {
-		list = append(list, http.MethodGet, http.MethodHead)
-	}
-	if item.Post != nil {
-		list = append(list, http.MethodPost)
-	}
-	return strings.Join(list, ", ")
 }
 
 func notAllowed(allow string) http.HandlerFunc {

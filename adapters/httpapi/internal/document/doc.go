@@ -8,5 +8,5 @@
 //   - complete.go: what is added to the document
 //   - words.go: descriptions of properties
 //   - examples.go: examples of bodies
-//   - meant.go: the address that a misspelt one may mean
+//   - meant.go: what to say of an address: which one may be meant, and its methods
 package document

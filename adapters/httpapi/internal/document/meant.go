@@ -1,6 +1,7 @@
 package document
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -8,9 +9,17 @@ import (
 	"github.com/atonehq/atone/domain/accept"
 )
 
-// Meant returns the address of the document that somebody may have meant who misspelt it, with
+// NothingAt says that nothing is at an address, and which one may be meant.
+func NothingAt(doc *huma.OpenAPI, path string) string {
+	if meant := meant(doc, path); meant != "" {
+		return "nothing is at " + path + ": did you mean " + meant + "?"
+	}
+	return "nothing is at " + path + ": see /openapi.json"
+}
+
+// meant returns the address of the document that somebody may have meant who misspelt it, with
 // their own words in the place of its parameters; empty if none is near.
-func Meant(doc *huma.OpenAPI, path string) string {
+func meant(doc *huma.OpenAPI, path string) string {
 	words := strings.Split(path, "/")
 	var near []string
 	for known := range doc.Paths {
@@ -26,4 +35,19 @@ func Meant(doc *huma.OpenAPI, path string) string {
 		near = append(near, strings.Join(parts, "/"))
 	}
 	return accept.Meant(path, near)
+}
+
+// MethodsOf lists the methods of a path, as in the header Allow.
+func MethodsOf(item *huma.PathItem) string {
+	var list []string
+	if item.Delete != nil {
+		list = append(list, http.MethodDelete)
+	}
+	if item.Get != nil {
+		list = append(list, http.MethodGet, http.MethodHead)
+	}
+	if item.Post != nil {
+		list = append(list, http.MethodPost)
+	}
+	return strings.Join(list, ", ")
 }

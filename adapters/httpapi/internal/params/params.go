@@ -110,7 +110,9 @@ type Runs struct {
 
 // Resolve implements [huma.Resolver]: it says of a state that does not exist which may be meant.
 func (r *Runs) Resolve(hc huma.Context) []error {
-	r.Context = hc
+	if errs := r.Follow.Resolve(hc); errs != nil {
+		return errs
+	}
 	if err := search.CheckStates(r.States, runs.AllStates); err != nil {
 		return []error{&huma.ErrorDetail{Location: "query.state", Message: err.Error(), Value: r.States}}
 	}
