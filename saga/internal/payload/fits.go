@@ -67,7 +67,10 @@ func given(value string) string {
 	case "string":
 		return "a text"
 	case "number":
-		return strings.TrimSpace("the number " + number)
+		if number == "" {
+			return "a number"
+		}
+		return "the number " + number
 	case "array":
 		return "a list"
 	case "bool":

@@ -24,7 +24,7 @@ func TestWhatDoesNotFitIsToldInFields(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"n":"4"}`:             "n must be a whole number, not a text",
 		`{"n":1.5}`:             "n must be a whole number, not the number 1.5",
-		`{"name":7}`:            "name must be a text, not the number",
+		`{"name":7}`:            "name must be a text, not a number",
 		`{"tags":{}}`:           "tags must be a list, not an object",
 		`{"ok":[]}`:             "ok must be true or false, not a list",
 		`{"in":{"share":true}}`: "in.share must be a number, not true or false",
