@@ -152,7 +152,7 @@ func (sc *scale) ticks() []tick {
 		}
 	}
 	var out []tick
-	free, end, shownTicks := 0.0, 0.0, 0
+	free, shownTicks := 0.0, 0
 	for n, p := range sc.pieces {
 		if p.squeezed {
 			out = append(out, tick{X: Percent(p.x), W: Percent(p.w), Text: format.Took(p.to.Sub(p.from)), Squeezed: true})
@@ -167,7 +167,8 @@ func (sc *scale) ticks() []tick {
 		first := (p.from.Sub(sc.from) + step - 1) / step * step
 		for off := first; !sc.from.Add(off).After(p.to) && len(out) < 100; off += step {
 			x := sc.at(sc.from.Add(off))
-			if end = p.x + p.w; x < free || x+tickRoom > end {
+			end := p.x + p.w
+			if x < free || x+tickRoom > end {
 				continue
 			}
 			text := "+" + format.Round(off)
