@@ -199,15 +199,26 @@ func TestKillNineSoak(t *testing.T) {
 		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
 		v.Kill(t)
 	}
+	// Whether a run gets stuck, and an effect comes late, is a matter of chance: it is tried again.
+	var runs *killtest.Runs
 	helped := 0
-	for i, end := range []ending{late, allEnded} {
-		v := spawn(t, dir, kills+i, end)
-		v.End(t)
-		helped += strings.Count(v.Stderr(), "helped ")
+	for round := 0; round < 10 && (helped == 0 || runs.Undos == 0); round++ {
+		for i, end := range []ending{late, allEnded} {
+			v := spawn(t, dir, kills+2*round+i, end)
+			v.End(t)
+			helped += strings.Count(v.Stderr(), "helped ")
+		}
+		runs = afterKills(t, dir)
 	}
 	require.Positive(t, helped, "no run was stuck: the test tests nothing")
 	t.Logf("%d kills, and a person helped %d times", kills, helped)
+	require.GreaterOrEqual(t, len(runs.States), kills/2, "every second generation got somewhere")
+	require.Positive(t, runs.Undos, "no undo was owed anew: the test tests nothing")
+}
 
+// afterKills compares the log with the ledger, when all runs have ended.
+func afterKills(t *testing.T, dir string) *killtest.Runs {
+	t.Helper()
 	log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, log.Close()) }()
@@ -215,6 +226,5 @@ func TestKillNineSoak(t *testing.T) {
 	for id := range runs.States {
 		checkStream(t, log, id)
 	}
-	require.GreaterOrEqual(t, len(runs.States), kills/2, "every second generation got somewhere")
-	require.Positive(t, runs.Undos, "no undo was owed anew: the test tests nothing")
+	return runs
 }
