@@ -153,10 +153,24 @@ func (b *browser) holds(expression string) {
 
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.ScrollIntoView(chromedp.CSS(selector)))
-	// What was out of sight is drawn, and can be hit, only in the frame after it came into sight.
-	run(b, chromedp.Evaluate[bool](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`, chromedp.EvalAwaitPromise))
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	for range 5 {
+		b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.ScrollIntoView(chromedp.CSS(selector)))
+		// What was out of sight is drawn, and can be hit, only in the frame after it came into sight.
+		run(b, chromedp.Evaluate[bool](fmt.Sprintf(`new Promise(done => {
+			window.missed = true;
+			document.querySelector(%q).addEventListener("click", () => { window.missed = false; }, { capture: true, once: true });
+			requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
+		})`, selector), chromedp.EvalAwaitPromise))
+		b.do(chromedp.Click(chromedp.CSS(selector)))
+		// News may have moved the page under the pointer. On another page nothing was missed.
+		bounded, cancel := context.WithTimeout(b.tab, time.Minute)
+		missed, err := chromedp.Run(bounded, chromedp.Evaluate[bool](`window.missed === true`))
+		cancel()
+		if err != nil || !missed {
+			return
+		}
+	}
+	require.FailNow(b.t, "can't be hit", selector)
 }
 
 func (b *browser) typeInto(selector, text string) {

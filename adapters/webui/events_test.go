@@ -62,7 +62,7 @@ func TestAnEventLeadsToTheRunsOfIt(t *testing.T) {
 	b.clean()
 }
 
-// TestEventsAreFoundBehindManyRuns finds a few events, however they are asked for, behind 200,000
+// TestEventsAreFoundBehindManyRuns finds a few events, however they are asked for, behind 60,000
 // records of runs.
 func TestEventsAreFoundBehindManyRuns(t *testing.T) {
 	w := newWorld(t)
@@ -73,7 +73,7 @@ func TestEventsAreFoundBehindManyRuns(t *testing.T) {
 		}
 	}
 	filler := make([]domain.NewEvent, 1000)
-	for range 200 {
+	for range 60 {
 		stream, hash := domain.RunStream(domain.NewRunID()), domain.ChainHash{}
 		for k := range filler {
 			filler[k], hash = domain.Seal(stream, uint64(k), hash, &domain.AttemptHeartbeat{Step: "s"}, domain.Meta{})

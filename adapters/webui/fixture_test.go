@@ -367,7 +367,7 @@ func (w *world) settled() {
 	for _, v := range views.All() {
 		for e, err := range w.log.ReadAllBackward(w.ctx, domain.EndPosition, v.Selects()) {
 			require.NoError(w.t, err)
-			require.NoError(w.t, w.run.AtLeast(w.ctx, v.Name, e.Position, time.Minute))
+			require.NoError(w.t, w.run.AtLeast(w.ctx, v.Name, e.Position, 10*time.Minute))
 			break
 		}
 	}
