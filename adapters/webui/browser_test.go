@@ -155,7 +155,8 @@ func (b *browser) click(selector string) {
 	b.t.Helper()
 	for range 5 {
 		b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.ScrollIntoView(chromedp.CSS(selector)))
-		// What was out of sight is drawn, and can be hit, only in the frame after it came into sight.
+		// What was out of sight is drawn, and can be hit, only in the frame after it came into
+		// sight.
 		run(b, chromedp.Evaluate[bool](fmt.Sprintf(`new Promise(done => {
 			window.missed = true;
 			document.querySelector(%q).addEventListener("click", () => { window.missed = false; }, { capture: true, once: true });
