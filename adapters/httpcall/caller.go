@@ -87,15 +87,13 @@ func (c *Caller) Call(ctx context.Context, call data.Call) (data.Reply, error) {
 	if err != nil {
 		return data.Reply{}, saga.NothingDone(err)
 	}
-	var body *bytes.Reader
 	req, err := http.NewRequestWithContext(ctx, call.Method, call.URL.String(), http.NoBody)
 	if err != nil {
 		return data.Reply{}, saga.Permanent(err)
 	}
 	if call.ContentType != "" {
-		body = bytes.NewReader(call.Body)
 		// net/http sends it again only if it has not read of it: there is no GetBody.
-		req.Body, req.ContentLength = readCloser{body}, int64(len(call.Body))
+		req.Body, req.ContentLength = readCloser{bytes.NewReader(call.Body)}, int64(len(call.Body))
 		header.Set("Content-Type", cmp.Or(header.Get("Content-Type"), call.ContentType))
 	}
 	if call.Key != "" {

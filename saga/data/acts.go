@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/atonehq/atone/saga"
 	"github.com/atonehq/atone/saga/data/internal/expr"
@@ -115,7 +114,7 @@ func (s *calls) probe(m *members) func(context.Context, json.RawMessage) (saga.P
 		return nil
 	}
 	r := s.c.request("probe", n, s.scope(), s.caller, s.out)
-	if r != nil && slices.Index(methods, r.method) >= 2 {
+	if r != nil && !r.safe() {
 		m.add(n.Pos, "probe: a %s may change something: use GET or HEAD", r.method)
 	}
 	return func(ctx context.Context, in json.RawMessage) (saga.Probed[json.RawMessage], error) {

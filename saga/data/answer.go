@@ -65,11 +65,11 @@ func (a answer) word(status int) string {
 // judge returns nil for a success, and else an error with a verdict.
 func (r *request) judge(reply Reply) error {
 	word := r.answer.word(reply.Status)
-	if word == "" || word == "done" {
-		if word == "done" {
-			return nil
-		}
+	switch word {
+	case "":
 		return reply.Meaning
+	case "done":
+		return nil
 	}
 	err := reply.Meaning
 	if err == nil {

@@ -14,8 +14,11 @@ import (
 	"github.com/atonehq/atone/saga/data/internal/source"
 )
 
-// methods are those that a call may have; the first have no effect.
+// methods are those that a call may have; the first two have no effect and no body.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+
+// safe reports whether the call has no effect.
+func (r *request) safe() bool { return slices.Index(methods, r.method) < 2 }
 
 // request is a call as the file has it.
 type request struct {
@@ -51,7 +54,7 @@ func (c *compiler) request(what string, n *source.Node, sc *expr.Scope, caller C
 		r.body = sc.Compile(c.book, what+": body", body, expr.Open)
 	}
 	switch {
-	case (r.body != nil || r.form != nil) && slices.Index(methods, r.method) < 2:
+	case (r.body != nil || r.form != nil) && r.safe():
 		m.add(n.Pos, "a %s has no body", r.method)
 	case r.body != nil && r.form != nil:
 		m.add(n.Pos, "it has a body and a form: drop one of them")
@@ -183,7 +186,7 @@ func (r *request) call(ctx context.Context, values *expr.Values, key string) (Re
 	if err != nil {
 		return Reply{}, saga.Permanent(err)
 	}
-	if slices.Index(methods, r.method) >= 2 {
+	if !r.safe() {
 		c.Key = key
 	}
 	c.Trace = saga.AttemptOf(ctx).Trace
